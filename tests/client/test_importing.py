@@ -25,6 +25,8 @@ from udpnote.client.importing import (
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
 from udpnote.model.notebook import KnownNotebook
+from udpnote.protocol.codec import decode
+from udpnote.protocol.messages import Append, Run
 from udpnote.storage.notebook.notebook import Notebook
 
 HOME = KnownNotebook(NOTEBOOK_ID, "家里", "192.0.2.7", 6683, 0)
@@ -98,6 +100,19 @@ def test_an_empty_notebook_becomes_the_exported_one_though_datagrams_are_lost_an
     for imported in (told, again):
         assert [(each.old, each.number) for each in imported] == [(stored, stored.number) for stored in log.entries]
     assert log_of(lan.notebook()) == log.entries
+
+
+def test_short_notes_of_several_clients_are_imported_in_few_datagrams_the_second_time_too(lan: Lan) -> None:
+    lan.serve()
+    log = Log()
+    for number in range(900):
+        log.note(
+            f"第{number}条", client_id=[CLIENT_ID, OTHER_CLIENT_ID][number % 7 % 2], author=["小明", "ann@lab"][number % 2]
+        )
+    for outcome in (ImportOutcome.NEW, ImportOutcome.THERE_ALREADY):
+        assert set(outcomes(import_log(lan.client(), log))) == {outcome}
+        assert sum(isinstance(decode(data), Append | Run) for data in lan.sent) < 900 / 20
+        lan.sent.clear()
 
 
 def test_in_a_notebook_that_is_not_empty_the_revisions_of_two_exports_are_of_the_right_notes(lan: Lan) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from udpnote.client.send_session import Renewed, SendSession
 from udpnote.model.address import Address
-from udpnote.model.entry import Entry, Kind, Status, Verdict
+from udpnote.model.entry import Bundle, Entry, Kind, NoteRun, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery import Rejected, Stored
@@ -78,9 +78,11 @@ class World:
         return [entry.text for entry in self.outbox.waiting_for(HOME.notebook_id, limit=9999)]
 
 
-def sequences_in(message: Append | Run) -> range:
+def sequences_in(message: Append | Run) -> Sequence[int]:
     if isinstance(message, Append):
-        return range(message.part.sequence, message.part.sequence + 1)
+        return [message.part.sequence]
+    if isinstance(message.notes, Bundle):
+        return [note.sequence for note in message.notes.notes]
     return range(message.notes.sequence, message.notes.sequence + len(message.notes.texts))
 
 
@@ -128,6 +130,29 @@ def test_earlier_entries_are_delivered_page_by_page_in_the_order_of_writing(worl
     assert (world.waiting(), world.session.is_idle) == ([], True)
 
 
+def test_notes_that_have_waited_leave_together_whatever_is_between_them_which_stays(world: World) -> None:
+    two_hours, notes = 7_200_000_000, list[Entry]()
+    for number in range(20):
+        author, written_at = ["amy@pi", "小明"][number % 2], number % 15 * two_hours
+        [note] = world.outbox.add(
+            [f"note {number}"], author=author, written_at=written_at, utc_offset=60, notebook_id=HOME.notebook_id
+        )
+        renewed = world.outbox.renew(HOME.notebook_id, note) if number % 9 == 8 else note
+        assert renewed is not None
+        notes.append(renewed)
+        if number % 3 == 0:
+            world.write(f"change {number}", kind=Kind.REVISION)
+        if number % 5 == 0:
+            world.outbox.add(["elsewhere"], author="amy", written_at=0, utc_offset=0, notebook_id=WORK_ID)
+    world.session.prepare(world.now)
+    bundle, change = world.sent()
+    assert isinstance(bundle, Run) and isinstance(bundle.notes, Bundle) and isinstance(change, Append)
+    assert bundle.notes.notes == tuple(sorted(notes, key=lambda note: note.sequence))
+    assert world.answer([bundle], stored) == [Stored(bundle.notes.notes, 1000 + notes[0].sequence)]
+    assert world.waiting() == [f"change {number}" for number in range(0, 20, 3)]
+    assert len(world.outbox.listing()) == 7 + 4
+
+
 def test_entries_for_another_notebook_or_for_another_key_stay_where_they_are(world: World) -> None:
     world.outbox.add(["work"], author="amy", written_at=0, utc_offset=0, notebook_id=WORK_ID)
     world.outbox.add(["anywhere"], author="amy", written_at=0, utc_offset=0)
@@ -152,6 +177,19 @@ def test_a_conflict_is_cured_by_a_new_identity_once(world: World) -> None:
     assert world.answer(world.sent(), always(Status.CONFLICT)) == [Renewed(entry, None)]
     assert world.sent() == []
     assert world.outbox.waiting_for(HOME.notebook_id, limit=9) == [renewed]
+
+
+def test_notes_of_a_run_that_get_new_identities_leave_together_again(world: World) -> None:
+    world.carry(*map(str, range(9)))
+    world.answer(world.sent(), always(Status.SPLIT))
+    one_by_one = [acknowledgement(append, always(Status.CONFLICT)) for append in world.sent()]
+    conflicts = one_by_one[0]._replace(parts=tuple(part for each in one_by_one for part in each.parts))
+    world.session.receive_datagram(encode(conflicts), ADDRESS, world.now)
+    [run] = world.sent()
+    assert isinstance(run, Run) and isinstance(run.notes, NoteRun)
+    assert run.notes.texts == tuple(map(str, range(9)))
+    world.answer([run], stored)
+    assert world.waiting() == []
 
 
 def test_without_space_the_whole_outbox_waits_until_it_is_looked_into_again(world: World) -> None:

@@ -13,6 +13,8 @@ from udpnote.model.entry import (
     SEQUENCE_MAX,
     WRITTEN_AT_MAX,
     WRITTEN_AT_MIN,
+    Bundle,
+    Entry,
     Kind,
     NoteRun,
     Part,
@@ -33,6 +35,7 @@ X_AND_Y = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y")
 def test_a_golden_message_has_its_golden_datagram_and_only_zeros_may_follow_it(name: str) -> None:
     message, datagram, kind = GOLDEN[name], golden(name), name.split()[0]
     body, padding_bytes = datagram[:-4], PADDING_BYTES.get(name, 0)
+    may_be_padded = kind in ("APPEND", "RESTORE", "RUN", "BUNDLE", "PAGE")
     assert decode(datagram) == message
     assert encode(message) == sealed(body[: len(body) - padding_bytes])
     assert {refusal(sealed(body[:size])) for size in range(4, len(body) - padding_bytes)} == {"malformed"}
@@ -41,7 +44,7 @@ def test_a_golden_message_has_its_golden_datagram_and_only_zeros_may_follow_it(n
         if isinstance(message, Examine | Report):
             assert decode(padded) == message._replace(body_bytes=len(body) + padding)
         else:
-            assert decode(padded) == message if kind in ("APPEND", "RESTORE", "RUN", "PAGE") else is_never_sent(padded)
+            assert decode(padded) == message if may_be_padded else is_never_sent(padded)
         assert is_never_sent(sealed(body + bytes(padding - 1) + b"\1"))
     if name in PADDING_BYTES or kind in ("DISCOVER", "READ"):
         assert refusal(sealed(body[:-1] + b"\1")) == refusal(sealed(body[:-36] + b"\1" + body[-35:])) == "malformed"
@@ -67,7 +70,7 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
     assert refusal(sealed(b"UN\1\3" + bytes(1157))) == "oversized"
     assert refusal(sealed(b"NU\1\3" + bytes(100))) == "foreign"
     assert {refusal(sealed(b"UN" + bytes((version, 3)) + bytes(100))) for version in (0, 2)} == {"version"}
-    assert {refusal(sealed(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 12, 255)} == {"type"}
+    assert {refusal(sealed(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 13, 255)} == {"type"}
     assert sealed(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
     part_bytes = [(NOTE, PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)]
     author_bytes = [(NOTE, AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)]
@@ -79,15 +82,21 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
         assert refusal(sealed(golden(OFFER)[:38] + tail)) == "malformed"
     run = [(RUN, COUNT_AT, bytes((count,))) for count in (0, 1, 2, 4, 255)]
     run += [(RUN, NUMBERS_AT, b"\0\0\0\1"), (RUN, NUMBERS_AT + 12, b"\0\0"), (RUN, NUMBERS_AT + 17, b"\3"), (RUN, -4, b"\xff")]
+    run += [(BUNDLE, 54, bytes((count,))) for count in (0, 1, 2, 4, 255)]
+    run += [(BUNDLE, 55, bytes((count,))) for count in (0, 1, 3, 255)]  # the writers; then each breaks one rule of theirs
+    run += [(BUNDLE, 56 + 18, b"\0"), (BUNDLE, 56 + 16, b"\4\x39"), (BUNDLE, 56 + 19, b"\xff")]
+    run += [(BUNDLE, -23, b"\0\1\2"), (BUNDLE, -23, b"\1\0\1"), (BUNDLE, -23, b"\0\0\0"), (BUNDLE, -1, b"\xff")]
     for name, at, data in run:
         assert refusal(patched(name, at, data)) == "malformed"
+    body = golden(BUNDLE)[:-4]
+    assert refusal(sealed(body[:81] + body[56:81] + body[107:])) == "malformed", "two writers are alike"
     body = append_body(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(author="x" * 128)))
     assert decode(sealed(body))
     assert refusal(sealed(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
 
 
 NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a deletion"
-RUN = "RUN of three notes"
+RUN, BUNDLE = "RUN of three notes", "BUNDLE of three imported notes"
 RESTORE, ACK, REFUSE, OFFER = "RESTORE after another entry", "ACK stored, conflict, part kept", "REFUSE wrong notebook", "OFFER"
 COUNT_AT, NUMBERS_AT = 64, 72
 PART_BYTES_AT, AUTHOR_BYTES_AT, AUTHOR_AT = 81, 83, 84
@@ -119,6 +128,11 @@ OTHERS = [status for status in Status if status not in NUMBERED]
         (RUN, "notes.written_at", ((WRITTEN_AT_MIN,) * 3, (WRITTEN_AT_MAX,) * 3), ((WRITTEN_AT_MIN - 1,) * 3,)),
         (RUN, "notes.written_at", (), ((*(WRITTEN_AT_MAX,) * 2, WRITTEN_AT_MAX + 1),)),
         (RUN, "notes.texts", (("a", "b", "c" * 900),), (("a", "", "b"),)),
+        (BUNDLE, "attempt", (65535,), (0,)), (BUNDLE, "notes.notes.1.sequence", NUMBERS, OUT_OF_NUMBERS),
+        (BUNDLE, "notes.notes.2.written_at", TIMES, OUT_OF_TIMES), (BUNDLE, "notes.stored_at.0", TIMES, OUT_OF_TIMES),
+        (BUNDLE, "notes.notes.0.utc_offset", (1080, -1080), (1081, -1081)), (BUNDLE, "notes.notes.0.text", ("c" * 800,), ("",)),
+        (BUNDLE, "notes.notes.1.author", ("x", "x" * AUTHOR_BYTES_MAX), ("", "x" * (AUTHOR_BYTES_MAX + 1))),
+        (BUNDLE, "notes.after_sequence", NUMBERS, OUT_OF_NUMBERS), (BUNDLE, "notes.after_client", (bytes(16),), ()),
         (ACK, "parts.0.sequence", NUMBERS, (0, 2**63)), (ACK, "parts.0.attempt", (65535,), (0,)),
         (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 11, *OTHERS)),
         (ACK, "parts.1.status", OTHERS, (0, 11, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
@@ -138,9 +152,12 @@ def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_
     assert shortest == APPEND_BYTES_MIN + 2 + OPEN.overhead_bytes
     assert len(encode(Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < shortest
     assert len(golden(REFUSE)) < shortest
-    run = Run(NOTEBOOK_ID, TOKEN, 1, NoteRun(CLIENT_ID, 1, 0, "x", (WRITTEN_AT, WRITTEN_AT), ("a", "b")), 0)
-    assert len(encode(Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < len(encode(run))
-    assert len(golden(REFUSE)) < len(encode(run))
+    note = Entry(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", "a")
+    run = NoteRun(CLIENT_ID, 1, 0, "x", (WRITTEN_AT, WRITTEN_AT), ("a", "b"))
+    for together in (run, Bundle((note, note), (0, 0), *NO_PREDECESSOR)):
+        request = encode(Run(NOTEBOOK_ID, TOKEN, 1, together, 0))
+        assert len(encode(Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < len(request)
+        assert len(golden(REFUSE)) < len(request)
     beyond: tuple[Message, ...] = (
         Ack(TOKEN, CLIENT_ID, ()),
         Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),

@@ -8,7 +8,7 @@ import pytest
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, TOKEN, WRITTEN_AT, golden
 from tests.support.keys import AT_NEW, AT_OLD, OLD
 from tests.support.wire import decoded
-from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, split
+from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, NoteRun, Restored, Status, split
 from udpnote.protocol.codec import APPEND_BYTES_MIN, encode, part_bytes_max
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
@@ -122,12 +122,12 @@ def test_entries_are_sent_at_once_and_once_and_padded_to_one_size_if_that_at_mos
     assert delivery.next_timeout() is None, "without entries it waits for nothing"
     delivery.handle_timeout(1000.0)
     assert (sent(delivery), delivery.events()) == ([], [])
-    similar = (entry(1, "short"), entry(3, "a little longer"))
+    similar = (entry(1, "s" * 600), entry(3, "l" * 700))
     assert len({len(datagram) for datagram in new_delivery(*similar).datagrams_to_send()}) == 1
     assert [append.part for append in sent(new_delivery(*similar))] == [split(one, PART_BYTES)[0] for one in similar]
-    different = new_delivery(entry(1, "x"), entry(3, "yy"), entry(5, "z" * PART_BYTES))
+    different = new_delivery(entry(1, "x"), entry(3, "z" * PART_BYTES), entry(5, "yy"))
     overhead = APPEND_BYTES_MIN + len(AUTHOR.encode()) + OPEN.overhead_bytes
-    assert [len(datagram) - overhead for datagram in different.datagrams_to_send()] == [1, 2, PART_BYTES]
+    assert [len(datagram) - overhead for datagram in different.datagrams_to_send()] == [1, PART_BYTES, 2]
 
 
 @pytest.mark.parametrize("status", VERDICTS)
@@ -271,7 +271,7 @@ def test_imported_entries_carry_in_every_part_how_to_store_them_and_do_not_wait_
 @pytest.mark.parametrize("status", [status for status in VERDICTS if not status.may_pass])
 def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status: Status) -> None:
     revisions = [revision(1, "x" * (2 * PART_BYTES)), deletion(3), revision(4)]
-    delivery = new_delivery(revisions[0], entry(2), *revisions[1:], entry(5))
+    delivery = new_delivery(revisions[0], *entries(1, 2), *revisions[1:], *entries(1, 5))
     delivery.add([revision(4), deletion(3)], 0.05)
     assert delivery.outstanding == 5
     *parts, second, fifth = sorted(sent(delivery), key=lambda append: append.part.sequence)[:4]
@@ -364,12 +364,21 @@ def run_ack(run: Run, status: Status, *, check: int | None = None) -> bytes:
     return encode(Ack(run.token, CLIENT_ID, (part,)))
 
 
+@pytest.mark.parametrize("is_imported", [False, True])
 @pytest.mark.parametrize("status", VERDICTS)
-def test_a_verdict_on_a_run_settles_all_of_its_notes_or_each_is_sent_by_itself(status: Status) -> None:
+def test_a_verdict_on_a_run_or_bundle_settles_all_of_its_notes_or_each_is_sent_by_itself(
+    status: Status, is_imported: bool
+) -> None:
     notes = [entry(1, "一"), entry(2, "二"), entry(3, "三")]
-    delivery = acquainted(*notes)
+    restored = [Restored(9, *before) for before in (NO_PREDECESSOR, notes[0][:2], notes[1][:2])]
+    delivery = acquainted()
+    if is_imported:
+        delivery.add_restored(zip(notes, restored, strict=True), 0.0)
+    else:
+        delivery.add(notes, 0.0)
     [run] = decoded(Run, delivery.datagrams_to_send())
-    assert (run.notebook_id, run.attempt, run.notes.texts) == (NOTEBOOK_ID, 1, ("一", "二", "三"))
+    in_run = NoteRun(CLIENT_ID, 1, 480, AUTHOR, (WRITTEN_AT,) * 3, ("一", "二", "三"))
+    assert run[:4] == (NOTEBOOK_ID, run.token, 1, Bundle(tuple(notes), (9,) * 3, *NO_PREDECESSOR) if is_imported else in_run)
     expire(delivery)
     [again] = decoded(Run, delivery.datagrams_to_send())
     assert again == run._replace(attempt=2)
@@ -380,6 +389,7 @@ def test_a_verdict_on_a_run_settles_all_of_its_notes_or_each_is_sent_by_itself(s
     if status is Status.SPLIT:
         alone = sent(delivery)
         assert keys(alone) == attempts(1, 2, 3)
+        assert [append.part.restored for append in alone] == (restored if is_imported else [None] * 3)
         delivery.receive_datagram(run_ack(run, Status.STORED), 0.05)
         assert delivery.events() == [], "a late answer to the run says nothing of its notes"
         delivery.receive_datagram(ack(*alone), 0.05)

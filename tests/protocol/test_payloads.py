@@ -3,21 +3,25 @@
 import pytest
 
 from tests.support.golden import CLIENT_ID, WRITTEN_AT
-from udpnote.model.entry import Entry, Kind, Restored
+from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, Restored
 from udpnote.protocol.codec import decode
-from udpnote.protocol.codec_runs import PAUSE_MICROSECONDS_MAX, RUN_NOTES_MAX
+from udpnote.protocol.codec_runs import PAUSE_MICROSECONDS_MAX
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Run
-from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX, Payload, RunPayload, UnsentPayloads
+from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX, BundlePayload, PartPayload, Payload, UnsentPayloads
 
 
 def note(sequence: int, text: str = "今天", **changes: object) -> Entry:
     return Entry(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, "lin@desk", text)._replace(**changes)  # type: ignore[arg-type]
 
 
-def packed(*notes: Entry) -> list[int]:
-    """How many notes leave in each datagram."""
-    return [len(payload.entries) if isinstance(payload, RunPayload) else 1 for payload in taken(*notes)]
+def packed(*notes: Entry) -> list[int | str]:
+    """How many notes leave in each datagram; a bundle's number is a str."""
+    sizes: list[int | str] = []
+    for payload in taken(*notes):
+        size = len(payload.entries) if not isinstance(payload, PartPayload) else 1
+        sizes.append(str(size) if isinstance(payload, BundlePayload) else size)
+    return sizes
 
 
 def taken(*notes: Entry) -> list[Payload]:
@@ -33,14 +37,14 @@ def taken(*notes: Entry) -> list[Payload]:
 @pytest.mark.parametrize(
     ("changes", "sizes"),
     [
-        ({}, [4]), ({"sequence": 9}, [2, 1, 1]), ({"client_id": bytes(16)}, [2, 1, 1]), ({"author": "amy@pi"}, [2, 1, 1]),
-        ({"utc_offset": 0}, [2, 1, 1]), ({"written_at": WRITTEN_AT - 1}, [2, 2]), ({"kind": Kind.REVISION}, [2, 1, 1]),
+        ({}, [4]), ({"sequence": 9}, ["4"]), ({"client_id": bytes(16)}, ["4"]), ({"author": "amy@pi"}, ["4"]),
+        ({"utc_offset": 0}, ["4"]), ({"written_at": WRITTEN_AT - 1}, ["4"]), ({"kind": Kind.REVISION}, [2, 1, 1]),
         ({"text": "x" * SHORT_NOTE_BYTES_MAX}, [4]), ({"text": "x" * (SHORT_NOTE_BYTES_MAX + 1)}, [2, 1, 1]),
-        ({"written_at": WRITTEN_AT + PAUSE_MICROSECONDS_MAX + 1}, [2, 1, 1]),
+        ({"written_at": WRITTEN_AT + PAUSE_MICROSECONDS_MAX + 1}, ["4"]),
     ],
 )  # fmt: skip
-def test_short_notes_in_a_row_with_one_author_client_and_offset_leave_together(
-    changes: dict[str, object], sizes: list[int]
+def test_short_notes_in_a_row_leave_together_in_a_bundle_if_they_are_not_of_one_author_client_and_offset(
+    changes: dict[str, object], sizes: list[int | str]
 ) -> None:
     third = note(3)._replace(**changes)  # type: ignore[arg-type]
     assert packed(note(1), note(2), third, note(4)) == sizes
@@ -48,12 +52,13 @@ def test_short_notes_in_a_row_with_one_author_client_and_offset_leave_together(
 
 def test_a_run_has_as_many_notes_as_fit_its_datagram_and_its_count() -> None:
     assert packed(*(note(sequence, "a") for sequence in range(1, 301))) == [155, 145]
-    assert max(packed(*(note(sequence, "a", author="a") for sequence in range(1, 301)))) <= RUN_NOTES_MAX
     long = [note(sequence, "x" * SHORT_NOTE_BYTES_MAX) for sequence in range(1, 6)]
     assert packed(*long) == [2, 2, 1]
-    for payload in taken(*long):
-        body = payload.body(bytes(16), bytes(8))
-        assert len(body) <= BODY_BYTES_MAX
+    unlike = [each._replace(author="中" * 42, client_id=bytes([number]) * 16) for number, each in enumerate(long)]
+    short = [note(sequence, "a", author="a") for sequence in (*range(1, 301), *range(400, 500, 2))]
+    assert (packed(*unlike), packed(*short)) == ([1] * 5, [156, 144, "38", "12"])
+    for payload in taken(*long, *unlike, *short):
+        assert len(payload.body(bytes(16), bytes(8))) <= BODY_BYTES_MAX
 
 
 def test_what_is_packed_comes_out_of_its_datagram() -> None:
@@ -66,17 +71,44 @@ def test_what_is_packed_comes_out_of_its_datagram() -> None:
     assert run.notes == (CLIENT_ID, 1, 480, "lin@desk", tuple(each.written_at for each in notes), ("今天", "明天 ", "\0"))
 
 
-def test_an_imported_note_and_notes_that_were_put_back_travel_alone_and_first() -> None:
+IMPORTED = [note(number, client_id=bytes([number % 2]) * 16) for number in range(1, 8)]
+RESTORED = [Restored(WRITTEN_AT, *before) for before in [NO_PREDECESSOR, *(each[:2] for each in IMPORTED[:-1])]]
+
+
+def test_imported_notes_leave_in_bundles_that_no_note_joins_that_is_not_the_next_one_of_the_import() -> None:
     queue = UnsentPayloads()
-    queue.add_parts(note(1), Restored(0, bytes(16), 0))
-    queue.add([note(2)])
-    queue.put_back([note(3), note(4)])
-    for sequence in (3, 1, 2):  # the note 4 has an outcome meanwhile
-        payload = queue.take(lambda identity: identity[1] != 4)
-        assert payload is not None
+    queue.add([note(101), note(103)])
+    for place in (0, 1, 2, 4):
+        queue.add_imported(IMPORTED[place], RESTORED[place])
+    queue.add_imported(IMPORTED[5]._replace(kind=Kind.REVISION, revises=1), RESTORED[5])
+    queue.add_imported(IMPORTED[6], RESTORED[6])
+    queue.add([note(104)])
+    sent: list[tuple[object, ...]] = []
+    while (payload := queue.take(lambda _: True)) is not None:
         payload.sent_at.append(0.0)
-        append = decode(OPEN.wrap(payload.body(bytes(16), bytes(8))))
-        assert isinstance(append, Append)
-        assert append.part.sequence == sequence
-    assert queue.take(lambda _: True) is None
+        message = decode(OPEN.wrap(payload.body(bytes(16), bytes(8))))
+        if isinstance(message, Append):
+            sent.append((message.part.sequence, message.part.restored))
+        else:
+            assert isinstance(message, Run) and isinstance(message.notes, Bundle) and message.check == payload.check
+            sent.append(message.notes)
+    assert sent == [
+        Bundle((note(101), note(103)), (0, 0), *NO_PREDECESSOR),
+        Bundle(tuple(IMPORTED[:3]), (WRITTEN_AT,) * 3, *NO_PREDECESSOR),
+        (5, RESTORED[4]), (6, RESTORED[5]), (7, RESTORED[6]), (104, None),
+    ]  # fmt: skip
     assert not len(queue)
+
+
+def test_the_notes_of_a_bundle_that_are_put_back_travel_alone_and_first_unless_they_have_an_outcome_meanwhile() -> None:
+    queue = UnsentPayloads()
+    for imported, restored in zip(IMPORTED[:3], RESTORED, strict=False):
+        queue.add_imported(imported, restored)
+    bundle = queue.take(lambda _: True)
+    assert isinstance(bundle, BundlePayload)
+    queue.add([note(9)])
+    queue.put_back(bundle.alone())
+    alone = [queue.take(lambda identity: identity[1] != 2) for _ in range(4)]
+    parts = [payload.part for payload in alone if isinstance(payload, PartPayload)]
+    assert [(part.sequence, part.restored) for part in parts] == [(1, RESTORED[0]), (3, RESTORED[2]), (9, None)]
+    assert (alone[3:], len(queue)) == ([None], 0)

@@ -23,7 +23,19 @@ from tests.support.golden import (
 from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVELOPES, STRANGE
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
 from tests.support.wire import decoded
-from udpnote.model.entry import NO_PREDECESSOR, NOTHING_SEEN, TEXT_BYTES_MAX, Kind, NoteRun, Part, Restored, Status, Verdict
+from udpnote.model.entry import (
+    NO_PREDECESSOR,
+    NOTHING_SEEN,
+    TEXT_BYTES_MAX,
+    Bundle,
+    Entry,
+    Kind,
+    NoteRun,
+    Part,
+    Restored,
+    Status,
+    Verdict,
+)
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
@@ -170,11 +182,19 @@ def run_of(*texts: str, author: str = "小明") -> NoteRun:
     return NoteRun(CLIENT_ID, 1, 480, author, (WRITTEN_AT,) * len(texts), texts)
 
 
-def test_a_run_gets_one_verdict_and_is_split_if_no_notebook_would_store_all_of_it() -> None:
-    for notes, verdict in (
-        (run_of("a", "b"), Verdict(Status.STORED, 41)), (run_of("a", "b"), Verdict(Status.SPLIT, 0)),
-        (run_of("a", " "), None), (run_of("a", "b", author="lin\namy"), None),
-    ):  # fmt: skip
+def bundle_of(*texts: str, author: str = "小明") -> Bundle:
+    notes = [Entry(CLIENT_ID, place, Kind.NOTE, WRITTEN_AT, 480, author, text) for place, text in enumerate(texts, 1)]
+    return Bundle(tuple(notes), (5,) * len(notes), OTHER_ID, 7)
+
+
+def test_a_run_or_bundle_gets_one_verdict_and_is_split_if_no_notebook_would_store_all_of_it() -> None:
+    cases = [
+        (make(*texts, **author), verdict) for make in (run_of, bundle_of) for texts, author, verdict in (
+            ("ab", {}, Verdict(Status.STORED, 41)), ("ab", {}, Verdict(Status.SPLIT, 0)), ("a ", {}, None),
+            ("ab", {"author": "lin\namy"}, None),
+        )
+    ]  # fmt: skip
+    for notes, verdict in cases:
         server, datagram = Server(), encode(Run(NOTEBOOK_ID, TOKEN, 3, notes, 0))
         server.receive(datagram)
         assert server.reception.notes_to_store() == ([notes] if verdict is not None else [])
@@ -183,10 +203,10 @@ def test_a_run_gets_one_verdict_and_is_split_if_no_notebook_would_store_all_of_i
         assert isinstance(run, Run)
         expected = PartAck(1, 0, 3, *(verdict or Verdict(Status.SPLIT, 0)), run.check)
         assert server.answers() == [Ack(TOKEN, CLIENT_ID, (expected,))]
-    server = Server()
-    server.receive(encode(Run(OTHER_ID, TOKEN, 2, run_of("a", "b"), 0)))
-    assert server.answers() == [Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 2)]
-    assert server.is_untouched
+        server = Server()
+        server.receive(encode(Run(OTHER_ID, TOKEN, 2, notes, 0)))
+        assert server.answers() == [Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 2)]
+        assert server.is_untouched
 
 
 def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_as_few_datagrams_as_possible() -> None:
@@ -220,7 +240,7 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
     unexpected = [name for name in GOLDEN if name.split()[0] in ("OFFER", "PAGE", "ACK", "REFUSE", "REPORT")]
     for data, reason in (
         (b"GET / HTTP/1.1\r\n", "foreign"),
-        (sealed(b"UN\1\x0c"), "type"),
+        (sealed(b"UN\1\x0d"), "type"),
         (encode(DISCOVER, NEW), "corrupted"),
         *((golden(name), "unexpected") for name in unexpected),
     ):
@@ -266,6 +286,7 @@ def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Messa
     [
         (DISCOVER, Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 0, LONGEST_VERSION, messages.KEY_CHANGED, SERVER_ID)),
         (APPEND, Refuse(TOKEN, Reason.KEY_CHANGED, CLIENT_ID, 1, 0, 1)),
+        (Run(NOTEBOOK_ID, TOKEN, 1, bundle_of("a", "b"), 0), Refuse(TOKEN, Reason.KEY_CHANGED, CLIENT_ID, 1, 0, 1)),
         (read(), Page(STREAM_ID, 1, PageState.KEY_CHANGED, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ())),
         (Discover(PROBE_ID, OTHER_ID), None),
         (Append(OTHER_ID, TOKEN, 1, part(1)), None),
@@ -312,6 +333,7 @@ CARRIED = [
 REQUESTS = st.sampled_from([
     *(append(carried, notebook_id=notebook_id) for carried in CARRIED for notebook_id in (NOTEBOOK_ID, OTHER_ID)),
     OPEN.wrap(append_body(Append(NOTEBOOK_ID, TOKEN, 1, SHORT)).ljust(200, b"\0")),
+    *(encode(Run(NOTEBOOK_ID, TOKEN, 1, notes, 0)) for notes in (run_of("a", "b"), bundle_of("a", "b"))),
     *(encode(Discover(PROBE_ID, wanted)) for wanted in (messages.ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
     encode(read(notebook_id=OTHER_ID)),
     *(encode(EXAMINE._replace(body_bytes=size)) for size in (76, 104, BODY_BYTES_MAX)),

@@ -12,7 +12,7 @@ from tests.simulation.lan import Lan
 from tests.support.network import PORT
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
-from udpnote.model.entry import NOTHING_SEEN, Status
+from udpnote.model.entry import NOTHING_SEEN, Bundle, NoteRun, Status
 from udpnote.model.query import FIRST
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import (
@@ -115,7 +115,7 @@ class Attacker:
         if isinstance(message, Append):  # with a sequence that is not stored yet
             new = message._replace(part=message.part._replace(sequence=message.part.sequence + FORGED_NUMBER))
         if isinstance(message, Run):
-            new = message._replace(notes=message.notes._replace(sequence=message.notes.sequence + FORGED_NUMBER))
+            new = message._replace(notes=_later(message.notes))
         seals, data = self._lan.seals, encode(new)
         asker = self._random.choice((source, self._address))
         self._put("said in the open what was sealed", data, asker, destination)
@@ -170,6 +170,13 @@ class Attacker:
             self._lan.count("attacker posed as the notebook")
             offer = Offer(message.probe_id, self._lan.notebook_id, "simulated", 3, "0", 0, bytes(8))
             self._lan.network.deliver(encode(offer), self._address, source)
+
+
+def _later(notes: NoteRun | Bundle) -> NoteRun | Bundle:
+    """The same notes with sequences that are not stored yet."""
+    if isinstance(notes, Bundle):
+        return notes._replace(notes=tuple(note._replace(sequence=note.sequence + FORGED_NUMBER) for note in notes.notes))
+    return notes._replace(sequence=notes.sequence + FORGED_NUMBER)
 
 
 def _with_another_text(message: Append | Run) -> Append | Run:

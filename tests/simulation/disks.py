@@ -7,7 +7,7 @@ from random import Random
 from typing import Self
 
 from udpnote.errors import StorageError
-from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, Status, Verdict, is_whole
+from udpnote.model.entry import NOTHING_SEEN, Arrival, Bundle, NoteRun, Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Cursor, LookupStep, Query
 from udpnote.model.waiting_entry import WaitingEntry
@@ -111,11 +111,12 @@ class NotebookDisk(Notebook):
         self.lookup.index.close()
         self._open_index(None)
 
-    def store(self, notes: Sequence[Part | NoteRun], now: int) -> list[Verdict | None]:
+    def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         verdicts = super().store(notes, now)
         for each, verdict in zip(notes, verdicts, strict=True):
             if verdict is not None:
-                self._coverage[f"verdict {verdict.status.name}{' on a run' * isinstance(each, NoteRun)}"] += 1
+                what = " on a run" * isinstance(each, NoteRun) + " on a bundle" * isinstance(each, Bundle)
+                self._coverage[f"verdict {verdict.status.name}{what}"] += 1
             if verdict is not None and verdict.status is Status.STORED and isinstance(each, Part):
                 self._coverage[f"{each.kind.name.lower()} stored"] += 1
                 self._coverage["multi-part entry completed"] += not is_whole(each)

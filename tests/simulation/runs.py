@@ -46,7 +46,8 @@ PATHS = names("""
     server dropped: unexpected; server dropped: unsealed; server dropped: version; shows a revision;
     slice ended with readers left; unfinished entry expired; user told of a refusal; verdict CONFLICT; verdict NO_SPACE;
     verdict PART_KEPT; verdict REFUSED; verdict STORED; verdict STORED_ALREADY; verdict SPLIT on a run;
-    verdict STORED on a run; verdict STORED_ALREADY on a run
+    verdict STORED on a run; verdict STORED_ALREADY on a run; verdict SPLIT on a bundle; verdict STORED on a bundle;
+    verdict STORED_ALREADY on a bundle
 """)
 """Together, enough seeds must meet all of these: so nobody makes the simulation blind without noticing."""
 

@@ -11,7 +11,7 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, NoteRun, Part, Restored, SeenEntry, Status, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, Bundle, Entry, Kind, NoteRun, Part, Restored, SeenEntry, Status, StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol import messages
 from udpnote.protocol.messages import (
@@ -59,6 +59,14 @@ TALLIES = (Tally(1, "会议", 12), Tally(2, "todo", 3))
 RUN_NOTES = NoteRun(
     CLIENT_ID, 13, 480, "小明", (WRITTEN_AT, WRITTEN_AT, WRITTEN_AT + 70_000_000), ("今天", "下午三点", "ok")
 )  # fmt: skip
+BUNDLE_NOTES = Bundle(
+    (
+        _NOTE._replace(sequence=16, text="今天"),
+        Entry(OTHER_CLIENT_ID, 9, Kind.NOTE, WRITTEN_AT - 60_000_000, 0, "ann@lab", "ok"),
+        _NOTE._replace(sequence=19, text="下午三点"),
+    ),
+    (STORED_AT, STORED_AT + 1, 0), *RESTORED[1:],
+)  # fmt: skip
 VERDICTS = (
     PartAck(7, 0, 1, Status.STORED, number=42, check=0x01020304),
     PartAck(8, 0, 2, Status.CONFLICT, number=0, check=0xF1F2F3F4),
@@ -97,6 +105,7 @@ GOLDEN: dict[str, messages.Message] = {
     "RESTORE after another entry":
         Append(NOTEBOOK_ID, TOKEN, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
     "RUN of three notes": Run(NOTEBOOK_ID, TOKEN, 2, RUN_NOTES, check=0x43601BAE),
+    "BUNDLE of three imported notes": Run(NOTEBOOK_ID, TOKEN, 1, BUNDLE_NOTES, check=0xD0DAE8D0),
     "READ a search": Read(NOTEBOOK_ID, STREAM_ID, 3, Cursor(44, 0, WRITTEN_AT + 44), 10, wait_milliseconds=0, query=SEARCH),
     "READ that waits":
         Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42)), SEEN._replace(number=42)),

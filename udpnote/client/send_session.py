@@ -60,6 +60,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._acknowledged: list[int] = []
         self._newest = NOTHING_SEEN
         self._postponed: set[int] = set()
+        self._renewed: list[Entry] = []
         self._may_find_more = True
 
     @property
@@ -134,7 +135,13 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def _take_answer(self) -> None:
         self._has_old_key = False
 
-    def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent, now: float) -> None:
+    def _take_events(self, now: float) -> None:
+        super()._take_events(now)
+        if self._renewed:
+            renewed, self._renewed = self._renewed, []
+            self._delivery.add(renewed, now)  # together, so that they can share datagrams
+
+    def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent) -> None:
         match event:
             case Stored():
                 self._take_stored(event.entries, event.number)
@@ -142,7 +149,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 renewed = self._outbox.renew(self.notebook.notebook_id, entry)
                 event = Renewed(entry, renewed)
                 if renewed is not None:
-                    self._delivery.add([renewed], now)
+                    self._renewed.append(renewed)
             case Rejected(entry, status) if status.may_pass:
                 self._postponed.add(entry.sequence)
                 self._may_find_more = False  # the notebook would not store the other entries either
@@ -158,7 +165,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def _take_stored(self, entries: tuple[Entry, ...], number: int) -> None:
         """Note that `entries` are stored under the numbers from `number` on, and watch a revision or deletion."""
         first, last = entries[0], entries[-1]
-        self._acknowledged.extend(range(first.sequence, last.sequence + 1))
+        self._acknowledged.extend([entry.sequence for entry in entries])
         newest = SeenEntry(number + len(entries) - 1, *last[:2])
         if newest.number > self._newest.number:
             self._newest = newest

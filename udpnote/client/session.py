@@ -188,21 +188,22 @@ class Session(Generic[Event]):
         return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
     def _take_events(self, now: float) -> None:
+        """Call `_take_event` with each event that was not drained. A subclass overrides this to act on all of them together."""
         for event in self._conversation.events():
             if isinstance(event, ServerSilent | WrongServer):
                 if not self._is_unreachable:  # otherwise the discovery has begun already
                     self._rediscovery.begin(now)
             else:
-                self._take_event(event, now)
+                self._take_event(event)
         for rediscovery_event in self._rediscovery.events():
-            self._take_event(rediscovery_event, now)
+            self._take_event(rediscovery_event)
         if self._conversation.answers > self._answers:
             self._answers = self._conversation.answers
             self._is_unreachable = False
             self._rediscovery.end()
             self._take_answer()
 
-    def _take_event(self, event: Event | RediscoveryEvent, now: float) -> None:  # noqa: ARG002 - others need the time
+    def _take_event(self, event: Event | RediscoveryEvent) -> None:
         """Keep an event for `events`. A subclass overrides this to act on some events."""
         self._events.append(event)
 

@@ -71,7 +71,8 @@ class Status(IntEnum):
     """The server cannot write the notebook now, though its disk is not full. The client may send the part again later."""
 
     SPLIT = 10
-    """There is no common verdict on all notes of a run. The client sends each of them by itself, and gets a verdict on each."""
+    """There is no common verdict on all notes of a run or bundle. The client sends each note by itself, and gets a verdict on
+    each."""
 
     @property
     def may_pass(self) -> bool:
@@ -177,10 +178,39 @@ class NoteRun(NamedTuple):
     texts: tuple[str, ...]
 
 
+class Bundle(NamedTuple):
+    """Whole short notes that are sent together, in the order in which they are stored: like a run, but no two need be alike.
+
+    They may have several clients and authors, and gaps between their sequence numbers. Each element of `notes` has the kind
+    NOTE. The other fields say of imported notes what `Restored` says. `stored_at` has one time for each note. `after_client`
+    and `after_sequence` identify the predecessor of the first note; that of any other note is the note before it. If the notes
+    are not imported, each time in `stored_at` is 0, and `after_sequence` is 0.
+    """
+
+    notes: tuple[Entry, ...]
+    stored_at: tuple[int, ...]
+    after_client: bytes
+    after_sequence: int
+
+    @property
+    def client_id(self) -> bytes:
+        """The client id of the first note."""
+        return self.notes[0].client_id
+
+    @property
+    def sequence(self) -> int:
+        """The sequence number of the first note."""
+        return self.notes[0].sequence
+
+
+Arrival = Part | NoteRun | Bundle
+"""What one datagram brings to a server to store, and gets one verdict: a part of an entry, a run, or a bundle."""
+
+
 class Verdict(NamedTuple):
     """What the server did with a part, and the number of its entry in the notebook (0: the entry is not stored).
 
-    In a verdict on a run, `number` is that of its first note. The other notes have the numbers after it.
+    In a verdict on a run or bundle, `number` is that of its first note. The other notes have the numbers after it.
     """
 
     status: Status

@@ -20,11 +20,13 @@ from udpnote.model.entry import (
     UTC_OFFSET_MINUTES_MAX,
     WRITTEN_AT_MAX,
     WRITTEN_AT_MIN,
+    Bundle,
     Kind,
     Part,
     Restored,
     Status,
 )
+from udpnote.protocol.codec_bundles import pack_bundle, parse_bundle
 from udpnote.protocol.codec_examination import examine_body, parse_examine, parse_report, report_body
 from udpnote.protocol.codec_reading import SEEN, page_body, page_body_of, parse_page, parse_read, parse_seen, read_body
 from udpnote.protocol.codec_runs import pack_notes, parse_run, run_body_of
@@ -51,7 +53,7 @@ from udpnote.protocol.messages import (
     Run,
 )
 
-DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT = range(1, 12)
+DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT, BUNDLE = range(1, 13)
 """The types of messages, as numbers in the headers of their bodies."""
 
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
@@ -87,7 +89,7 @@ NamedTuples a second."""
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
 
-_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, REPORT + 1)}
+_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, BUNDLE + 1)}
 _APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind}
 _STATUSES = {int(status): status for status in Status}
@@ -158,6 +160,11 @@ def run_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> 
     return run_body_of(_HEADERS[RUN], notebook_id, token, attempt, content)
 
 
+def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
+    """The body of a BUNDLE with the `content` that `pack_bundle` has made. The caller may append zeros as padding."""
+    return run_body_of(_HEADERS[BUNDLE], notebook_id, token, attempt, content)
+
+
 def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
     """The datagram in `envelope` with the fields of `page`, but with the items in `packed` instead of `page.items`.
 
@@ -173,6 +180,9 @@ def _body(message: Message) -> bytes:
         case Append():
             return append_body(message)
         case Run(notebook_id, token, attempt, notes):
+            if isinstance(notes, Bundle):
+                content = pack_bundle(notes, [note.text.encode() for note in notes.notes])
+                return bundle_body(notebook_id, token, attempt, content)
             return run_body(notebook_id, token, attempt, pack_notes(notes, [text.encode() for text in notes.texts]))
         case Ack():
             return _ack_body(message)
@@ -252,6 +262,12 @@ def _decode_run(body: bytes) -> Run:
     run, run_end = parse_run(body)
     if run_end != len(body):
         _check_padding(body, run_end)
+    return run
+
+
+def _decode_bundle(body: bytes) -> Run:
+    run, bundle_end = parse_bundle(body)
+    _check_padding(body, bundle_end)
     return run
 
 
@@ -351,6 +367,7 @@ _DECODERS: dict[int, Callable[[bytes], Message]] = {
     PAGE: _decode_page,
     RESTORE: _decode_restore,
     RUN: _decode_run,
+    BUNDLE: _decode_bundle,
     REFUSE: _decode_refuse,
     EXAMINE: _decode_examine,
     REPORT: _decode_report,

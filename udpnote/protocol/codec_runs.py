@@ -22,15 +22,17 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, TOKEN_BYTES, Run, run_check
 
 RUN_NOTES_MIN = 2
-"""The fewest notes of a run. A single note travels in an APPEND."""
+"""The fewest notes of a run or bundle. A single note travels in an APPEND."""
 
 RUN_NOTES_MAX = 255
-"""The most notes of a run: one byte counts them."""
+"""The most notes of a run or bundle: one byte counts them."""
 
 PAUSE_MICROSECONDS_MAX = 2**32 - 1
 """The longest time between two notes of a run, as four bytes: 71 minutes."""
 
-_RUN_START = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
+RUN_START = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
+"""The fields in front of the content of a RUN or BUNDLE: the header, the notebook's id, the token and the attempt."""
+
 _CONTENT_HEAD = Struct(f">{CLIENT_ID_BYTES}sQhqBB")
 _NOTE_OVERHEAD_BYTES = 6
 """What a note takes in addition to its text: four bytes for the time since the note before, two for the length of its text."""
@@ -42,7 +44,7 @@ _new = tuple.__new__
 @lru_cache(maxsize=64)
 def run_bytes_max(author: str) -> int:
     """The most bytes that the notes of a run take together, each as `note_bytes` counts it; a longer author leaves fewer."""
-    return BODY_BYTES_MAX - _RUN_START.size - _CONTENT_HEAD.size - len(author.encode())
+    return BODY_BYTES_MAX - RUN_START.size - _CONTENT_HEAD.size - len(author.encode())
 
 
 def note_bytes(text: bytes) -> int:
@@ -67,7 +69,7 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
 
 def run_body_of(header: bytes, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
     """The body of a RUN with the notes in `content`, which `pack_notes` has made; `header` is the header of the message."""
-    return _RUN_START.pack(header, notebook_id, token, attempt) + content
+    return RUN_START.pack(header, notebook_id, token, attempt) + content
 
 
 def parse_run(body: bytes) -> tuple[Run, int]:
@@ -75,8 +77,8 @@ def parse_run(body: bytes) -> tuple[Run, int]:
 
     Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """
-    _, notebook_id, token, attempt = _RUN_START.unpack_from(body)
-    start = _RUN_START.size
+    _, notebook_id, token, attempt = RUN_START.unpack_from(body)
+    start = RUN_START.size
     client_id, sequence, utc_offset, first_written_at, count, author_bytes = _CONTENT_HEAD.unpack_from(body, start)
     author_at = start + _CONTENT_HEAD.size
     numbers_at = author_at + author_bytes

@@ -1,15 +1,15 @@
 """The client's side of exactly-once delivery: sends entries, and sends them again until the server acknowledges them.
 
-A long entry travels in parts, one per datagram. Short notes that leave together travel in runs, many per datagram. What one
-datagram carries, a part or a run, is called a payload (see `payloads`). Every payload that is not acknowledged is in one of
-three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before
-any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. It never causes a retransmission: only a
-timer or a discovery of the server does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more
-payloads are lost than fit into the congestion window, another timer sends one window of lost payloads per round trip, and
-unsent payloads wait.
+A long entry travels in parts, one per datagram. Short notes that leave together travel in runs or bundles, many per datagram.
+What one datagram carries, a part, a run or a bundle, is called a payload (see `payloads`). Each payload that is not
+acknowledged is in one of three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has
+expired; it is sent again before any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. It
+never causes a retransmission: only a timer or a discovery of the server does. One timer serves all of `_in_flight`, which is
+ordered by the time of sending. If more payloads are lost than fit into the congestion window, another timer sends one window of
+lost payloads per round trip, and unsent payloads wait.
 
-If the server has no common verdict on a run, because it had some of the notes already or cannot store one of them, each note of
-the run is sent in a datagram of its own.
+If the server has no common verdict on a run or bundle, because it had some of the notes already or cannot store one of them,
+each of these notes is sent in a datagram of its own.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
 revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
@@ -31,7 +31,15 @@ from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
-from udpnote.protocol.payloads import ATTEMPT_MAX, PartPayload, Payload, PayloadKey, RunPayload, UnsentPayloads
+from udpnote.protocol.payloads import (
+    ATTEMPT_MAX,
+    BundlePayload,
+    PartPayload,
+    Payload,
+    PayloadKey,
+    RunPayload,
+    UnsentPayloads,
+)
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 
@@ -148,7 +156,7 @@ class Delivery:
         for entry, restored in entries:
             if entry[:2] not in self._entries:
                 self._entries[entry[:2]] = entry
-                self._unsent.add_parts(entry, restored)
+                self._unsent.add_imported(entry, restored)
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
@@ -240,7 +248,7 @@ class Delivery:
                 acknowledged += 1
                 if attempt <= len(outgoing.sent_at):
                     sent_at = outgoing.sent_at[attempt - 1]
-                if isinstance(outgoing, RunPayload):
+                if isinstance(outgoing, RunPayload | BundlePayload):
                     self._settle_run(outgoing, status, number)
                 elif status is Status.PART_KEPT:
                     self._note_kept(outgoing, now)
@@ -263,10 +271,10 @@ class Delivery:
             self._events.append(event)
             self._count_in_flight_as_lost()
 
-    def _settle_run(self, run: RunPayload, status: Status, number: int) -> None:
-        """Stop delivering the run, and add its events; or, if it was split, deliver each of its notes by itself."""
+    def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
+        """Stop delivering a run or bundle, and add its events; or, if it was split, deliver each of its notes by itself."""
         if status is Status.SPLIT:
-            self._unsent.put_back(run.entries)
+            self._unsent.put_back(run.alone())
             return
         for entry in run.entries:
             del self._entries[entry[:2]]

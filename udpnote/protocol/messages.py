@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import NamedTuple
 from zlib import crc32
 
-from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, SeenEntry, Status, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, Bundle, NoteRun, Part, SeenEntry, Status, StoredEntry
 from udpnote.model.query import Cursor, Query, Tally
 
 NOTEBOOK_ID_BYTES = 16
@@ -94,15 +94,16 @@ class Append(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Asks a server to store a run of short notes, all in one datagram, in the notebook `notebook_id`.
+    """Asks a server to store several short notes, all in one datagram, in the notebook `notebook_id`.
 
-    `token` and `attempt` are as in an `Append`. `check` is the `run_check` of the bytes that the notes have in the datagram.
+    `token` and `attempt` are as in an `Append`. `check` is the `run_check` of the bytes that the notes have in the datagram. A
+    `Bundle` travels as a BUNDLE, which has another layout than a RUN, and is answered like one.
     """
 
     notebook_id: bytes
     token: bytes
     attempt: int
-    notes: NoteRun
+    notes: NoteRun | Bundle
     check: int
 
 
@@ -112,7 +113,7 @@ class PartAck(NamedTuple):
     `attempt` is that of the APPEND that the server answers. `status` is what the server did with the part. `number` is the
     entry's number in the notebook; 0: the entry is not stored. `check` is the part's `content_check`.
 
-    A verdict on a run has the sequence and the number of the first note, the offset 0, and the check of the `Run`.
+    A verdict on a run or bundle has the sequence and the number of the first note, the offset 0, and the check of the `Run`.
     """
 
     sequence: int
@@ -134,12 +135,12 @@ def content_check(part: Part) -> int:
 
 
 def run_check(content: bytes) -> int:
-    """The CRC-32 of the bytes that the notes of a run have in its datagram. It serves the same purpose as `content_check`."""
+    """The CRC-32 of the bytes that the notes of a run or bundle have in its datagram; it has the purpose of `content_check`."""
     return crc32(content)
 
 
 class Ack(NamedTuple):
-    """A server's answer to APPENDs and RUNs with one `token` and `client_id`: `parts` has a verdict for each of them."""
+    """A server's answer to APPENDs, RUNs and BUNDLEs with one `token` and `client_id`: `parts` has a verdict for each."""
 
     token: bytes
     client_id: bytes
@@ -147,9 +148,9 @@ class Ack(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """A server's answer to an APPEND or a RUN that it does not accept, with the `reason`.
+    """A server's answer to an APPEND, RUN or BUNDLE that it does not accept, with the `reason`.
 
-    The other fields are copied from it; to a RUN, `sequence` is that of its first note, and `offset` is 0.
+    The other fields are copied from it; to a RUN or BUNDLE, `sequence` is that of its first note, and `offset` is 0.
     """
 
     token: bytes

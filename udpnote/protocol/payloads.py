@@ -1,11 +1,24 @@
-"""What one datagram of a sender carries, and the queue of what was not sent yet, which packs short notes into runs."""
+"""What one datagram of a sender carries, and the queue of what was not sent yet, which packs short notes together.
+
+Short notes that are alike (see `NoteRun`) are packed into runs, which take the fewest bytes. Imported notes, and notes of which
+more fit into a datagram if they need not be alike, are packed into bundles.
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import sub
 
-from udpnote.model.entry import Entry, Kind, NoteRun, Part, Restored, split
-from udpnote.protocol.codec import append_body, part_bytes_max, run_body
+from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, NoteRun, Part, Restored, split
+from udpnote.protocol.codec import append_body, bundle_body, part_bytes_max, run_body
+from udpnote.protocol.codec_bundles import (
+    BUNDLE_BYTES_MAX,
+    Writer,
+    bundled_note_bytes,
+    pack_bundle,
+    writer_bytes,
+    writer_of,
+)
 from udpnote.protocol.codec_runs import (
     PAUSE_MICROSECONDS_MAX,
     RUN_NOTES_MAX,
@@ -24,6 +37,9 @@ ATTEMPT_MAX = 2**16 - 1
 days with a minute between attempts."""
 
 PayloadKey = tuple[bytes, int, int]
+ShortNote = tuple[Entry, bytes, Restored | None]
+"""A short note, its text in UTF-8, and its `Restored` if it is imported."""
+
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; every datagram needs some."""
 
@@ -78,8 +94,42 @@ class RunPayload:
         """The body of the RUN that carries the notes, for its latest attempt."""
         return run_body(notebook_id, token, len(self.sent_at), self._content)
 
+    def alone(self) -> list[PartPayload]:
+        """The same notes, each of which travels alone."""
+        return [_whole(entry) for entry in self.entries]
 
-Payload = PartPayload | RunPayload
+
+class BundlePayload:
+    """Several short notes to deliver, no two of which need be alike; see `RunPayload`."""
+
+    __slots__ = ("_content", "_restored", "entries", "key", "sent_at", "timed_from")
+
+    def __init__(self, notes: list[ShortNote]) -> None:
+        entries, texts, restored = zip(*notes, strict=True)
+        self.key: PayloadKey = (entries[0].client_id, entries[0].sequence, 0)
+        self.entries: tuple[Entry, ...] = entries
+        self.sent_at: list[float] = []
+        self.timed_from = 0.0
+        self._restored: tuple[Restored | None, ...] = restored
+        stored_at = tuple([each.stored_at if each is not None else 0 for each in restored])
+        after = restored[0][1:] if restored[0] is not None else NO_PREDECESSOR
+        self._content = pack_bundle(Bundle(entries, stored_at, *after), list(texts))
+
+    @property
+    def check(self) -> int:
+        """The check that an answer to this payload must have."""
+        return run_check(self._content)
+
+    def body(self, notebook_id: bytes, token: bytes) -> bytes:
+        """The body of the BUNDLE that carries the notes, for its latest attempt."""
+        return bundle_body(notebook_id, token, len(self.sent_at), self._content)
+
+    def alone(self) -> list[PartPayload]:
+        """The same notes, each of which travels alone."""
+        return list(map(_whole, self.entries, self._restored))
+
+
+Payload = PartPayload | RunPayload | BundlePayload
 
 
 class UnsentPayloads:
@@ -110,11 +160,25 @@ class UnsentPayloads:
         self._queue.extend(map(PartPayload, parts))
         self._length += len(parts)
 
-    def put_back(self, entries: Iterable[Entry]) -> None:
-        """Add notes at the beginning of the queue, each of which travels alone: the server had no common verdict on them."""
-        parts = [part for entry in entries for part in split(entry, part_bytes_max(entry.author))]
-        self._queue.extendleft(map(PartPayload, reversed(parts)))
-        self._length += len(parts)
+    def add_imported(self, entry: Entry, restored: Restored) -> None:
+        """Add an imported entry at the end of the queue; `restored` says how to store it."""
+        text = entry.text.encode()
+        if entry.kind is not Kind.NOTE or len(text) > SHORT_NOTE_BYTES_MAX:
+            self.add_parts(entry, restored)
+            return
+        last = self._queue[-1] if self._queue else None
+        if isinstance(last, _ShortNotes) and last.restored and last.entries[-1][:2] == restored[1:]:
+            last.entries.append(entry)
+            last.texts.append(text)
+            last.restored.append(restored)
+        else:
+            self._queue.append(_ShortNotes([entry], [text], [restored]))
+        self._length += 1
+
+    def put_back(self, payloads: Sequence[PartPayload]) -> None:
+        """Add payloads at the beginning of the queue: notes on which the server had no common verdict, each by itself."""
+        self._queue.extendleft(reversed(payloads))
+        self._length += len(payloads)
 
     def take(self, is_outstanding: Callable[[tuple[bytes, int]], bool]) -> Payload | None:
         """Remove and return the next payload; None: nothing is left. Parts of entries that are not outstanding are dropped.
@@ -124,11 +188,7 @@ class UnsentPayloads:
         while self._queue:
             first = self._queue[0]
             if isinstance(first, _ShortNotes):
-                entries, texts = first.take()
-                if not first.entries:
-                    self._queue.popleft()
-                self._length -= len(entries)
-                return RunPayload(entries, texts) if len(entries) >= RUN_NOTES_MIN else _whole(entries[0])
+                return self._take_notes(first)
             self._queue.popleft()
             self._length -= 1
             if is_outstanding(first.key[:2]):
@@ -145,18 +205,54 @@ class UnsentPayloads:
             self._queue.append(_ShortNotes(list(entries), texts))
         self._length += len(entries)
 
+    def _take_notes(self, first: "_ShortNotes") -> Payload:
+        """Remove and return a run of the notes `first`, or a bundle if that carries more notes."""
+        count = first.run_count() if first.restored is None else 1
+        if first.restored is not None or (count == len(first.entries) and len(self._queue) > 1):
+            notes = _fitting(self._bundle_candidates(first))
+            if len(notes) > count:
+                self._remove(len(notes))
+                return BundlePayload(notes)
+        entries, texts = first.entries[:count], first.texts[:count]
+        restored = first.restored[0] if first.restored is not None else None
+        self._remove(count)
+        return RunPayload(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
+
+    def _bundle_candidates(self, first: "_ShortNotes") -> Iterator[ShortNote]:
+        """Yields the notes that may be in a bundle of which `first`, at the beginning of the queue, has the first note."""
+        for item in self._queue:
+            if not isinstance(item, _ShortNotes) or (item is not first and (item.restored or first.restored)):
+                return
+            yield from zip(item.entries, item.texts, item.restored or repeat(None), strict=False)
+
+    def _remove(self, count: int) -> None:
+        """Remove `count` short notes, which are at the beginning of the queue."""
+        self._length -= count
+        while count:
+            first = self._queue[0]
+            assert isinstance(first, _ShortNotes), "a part would be lost"
+            removed = first.remove(count)
+            count -= removed
+            if not first.entries:
+                self._queue.popleft()
+
 
 class _ShortNotes:
-    """Short notes in the queue that may travel together, and their texts in UTF-8; there is at least one."""
+    """Short notes in the queue, and their texts in UTF-8; there is at least one.
 
-    __slots__ = ("entries", "texts")
+    If they are imported, `restored` has the `Restored` of each, and each but the first names the one before it as its
+    predecessor. Otherwise it is None, and the notes may travel together in a run.
+    """
 
-    def __init__(self, entries: list[Entry], texts: list[bytes]) -> None:
+    __slots__ = ("entries", "restored", "texts")
+
+    def __init__(self, entries: list[Entry], texts: list[bytes], restored: list[Restored] | None = None) -> None:
         self.entries = entries
         self.texts = texts
+        self.restored = restored
 
-    def take(self) -> tuple[list[Entry], list[bytes]]:
-        """Remove and return the first of the notes, with their texts: as many as fit into one datagram."""
+    def run_count(self) -> int:
+        """How many of the notes fit into a run."""
         room = run_bytes_max(self.entries[0].author)
         count = 0
         for text in self.texts[:RUN_NOTES_MAX]:
@@ -164,9 +260,32 @@ class _ShortNotes:
             if room < 0:
                 break
             count += 1
-        taken = self.entries[:count], self.texts[:count]
+        return count
+
+    def remove(self, count: int) -> int:
+        """Remove the first `count` notes, or all if there are fewer; returns how many were removed."""
+        before = len(self.entries)
         del self.entries[:count], self.texts[:count]
-        return taken
+        if self.restored is not None:
+            del self.restored[:count]
+        return before - len(self.entries)
+
+
+def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
+    """As many of the first of `notes` as fit into a bundle."""
+    fitting: list[ShortNote] = []
+    writers: set[Writer] = set()
+    room = BUNDLE_BYTES_MAX
+    for note in notes:
+        writer = writer_of(note[0])
+        room -= bundled_note_bytes(note[1])
+        if writer not in writers:
+            writers.add(writer)
+            room -= writer_bytes(note[0].author)
+        if room < 0 or len(fitting) == RUN_NOTES_MAX:
+            break
+        fitting.append(note)
+    return fitting
 
 
 def _may_travel_together(entries: Sequence[Entry]) -> bool:
@@ -186,7 +305,7 @@ def _may_travel_together(entries: Sequence[Entry]) -> bool:
     )
 
 
-def _whole(note: Entry) -> PartPayload:
-    """The payload of a short note that travels alone."""
-    [part] = split(note, part_bytes_max(note.author))
+def _whole(note: Entry, restored: Restored | None = None) -> PartPayload:
+    """The payload of a short note that travels alone; `restored` is that of an imported one."""
+    [part] = split(note, part_bytes_max(note.author), restored)
     return PartPayload(part)

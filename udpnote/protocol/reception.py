@@ -16,7 +16,19 @@ from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
-from udpnote.model.entry import TEXT_BYTES_MAX, Kind, NoteRun, Part, Status, Verdict, is_one_line, is_text, is_whole
+from udpnote.model.entry import (
+    TEXT_BYTES_MAX,
+    Arrival,
+    Bundle,
+    Kind,
+    NoteRun,
+    Part,
+    Status,
+    Verdict,
+    is_one_line,
+    is_text,
+    is_whole,
+)
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
@@ -93,10 +105,10 @@ class Reception:
     def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
         """Handle one datagram of a batch, which came from the address `source`.
 
-        The part of an APPEND, or the notes of a RUN, are added to `notes_to_store`. But one for another notebook, or with
-        notes that no notebook would store, is answered at once. A READ goes to the pager. A DISCOVER is answered with an OFFER;
-        `entries` is the number of entries in the notebook. An EXAMINE is answered with a REPORT. Other datagrams are dropped
-        and counted.
+        The part of an APPEND, or the notes of a RUN or BUNDLE, are added to `notes_to_store`. But one for another notebook, or
+        with notes that no notebook would store, is answered at once. A READ goes to the pager. A DISCOVER is answered with an
+        OFFER; `entries` is the number of entries in the notebook. An EXAMINE is answered with a REPORT. Other
+        datagrams are dropped and counted.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
@@ -126,18 +138,18 @@ class Reception:
             case _:
                 self._drops["unexpected"] += 1
 
-    def notes_to_store(self) -> list[Part | NoteRun]:
-        """The parts and the runs of this batch that the caller must store now, in the order of arrival.
+    def notes_to_store(self) -> list[Arrival]:
+        """The parts, runs and bundles of this batch that the caller must store now, in the order of arrival.
 
         `confirm_stored` empties the list.
         """
         return [_notes_of(message) for message, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge `notes_to_store()`; `verdicts` has one verdict for each part or run, in the same order.
+        """Acknowledge `notes_to_store()`; `verdicts` has one verdict for each part, run or bundle, in the same order.
 
-        What the verdicts say must be durable already. The verdict None means that the part came before its predecessor (see
-        `Restored`): such a part is counted as dropped and gets no answer, so that its sender sends it again.
+        What the verdicts say must be durable already. The verdict None means that a part or bundle came before its predecessor
+        (see `Restored`): it is counted as dropped and gets no answer, so that its sender sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (message, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
@@ -148,7 +160,7 @@ class Reception:
         self._unconfirmed = []
 
     def abandon_batch(self) -> None:
-        """Drop the parts and runs of this batch, which could not be stored, and all answers that are not taken yet.
+        """Drop the parts, runs and bundles of this batch, which could not be stored, and all answers that are not taken yet.
 
         So the senders send their requests again. The counts of drops stay, and so do the READs that the pager has got.
         """
@@ -217,7 +229,7 @@ class Reception:
                 return None
 
 
-def _notes_of(message: Append | Run) -> Part | NoteRun:
+def _notes_of(message: Append | Run) -> Arrival:
     return message.part if isinstance(message, Append) else message.notes
 
 
@@ -227,9 +239,12 @@ def _refusal(message: Append | Run, reason: Reason) -> Refuse:
     return Refuse(message.token, reason, notes.client_id, notes.sequence, offset, message.attempt)
 
 
-def _objection_to_run(notes: NoteRun) -> Status | None:
-    """The verdict on a run that no notebook would store as a whole; None: the notebook shall decide."""
-    return None if is_one_line(notes.author) and all(map(str.strip, notes.texts)) else Status.SPLIT
+def _objection_to_run(notes: NoteRun | Bundle) -> Status | None:
+    """The verdict on a run or bundle that no notebook would store as a whole; None: the notebook shall decide."""
+    if isinstance(notes, NoteRun):
+        return None if is_one_line(notes.author) and all(map(str.strip, notes.texts)) else Status.SPLIT
+    is_valid = all(map(is_one_line, {note.author for note in notes.notes})) and all(note.text.strip() for note in notes.notes)
+    return None if is_valid else Status.SPLIT
 
 
 def _objection(part: Part) -> Status | None:

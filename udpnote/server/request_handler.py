@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from udpnote.errors import NotebookLost, Notice, StorageError
 from udpnote.model.address import Datagram
-from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, SeenEntry, Status, Verdict
+from udpnote.model.entry import NOTHING_SEEN, Arrival, SeenEntry, Status, Verdict
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.examination import Reporter
 from udpnote.protocol.messages import SERVER_ID_BYTES
@@ -135,8 +135,8 @@ class RequestHandler:
             self._refused_for_space = 0
         return notices
 
-    def _store(self, notes: list[Part | NoteRun], now: int) -> list[Verdict | None]:
-        """Store `notes`, and return the verdicts: NOT_WRITABLE on each part and run if the notebook cannot be written."""
+    def _store(self, notes: list[Arrival], now: int) -> list[Verdict | None]:
+        """Store `notes`, and return the verdicts: NOT_WRITABLE on each if the notebook cannot be written."""
         try:
             return self._notebook.store(notes, now)
         except NotebookLost:

@@ -26,6 +26,9 @@ from udpnote.model.entry import (
     NO_PREDECESSOR,
     NOTHING_SEEN,
     SEQUENCE_MAX,
+    Arrival,
+    Bundle,
+    Entry,
     Kind,
     NoteRun,
     Part,
@@ -83,6 +86,10 @@ def run(first: int, *texts: str, client_id: bytes = CLIENT) -> NoteRun:
     return NoteRun(client_id, first, 480, "amy@pi", (NOW - 5,) * len(texts), texts)
 
 
+def bundle(*notes: Entry, stored_at: int = 0, after: tuple[bytes, int] = NO_PREDECESSOR) -> Bundle:
+    return Bundle(notes, (stored_at,) * len(notes), *after)
+
+
 SPLIT = Verdict(Status.SPLIT, 0)
 
 
@@ -108,22 +115,24 @@ def test_a_run_is_stored_whole_under_consecutive_numbers_and_once_however_it_com
         run(2, "b", "c"), run(1, "x", "b"), run(1, "a", "x"), run(2, "b", "c", "d"), run(3, "x", "f"),
         run(1, "a", "b")._replace(author="eve@pi"), run(1, "a", "b")._replace(utc_offset=0),
         run(1, "a", "b")._replace(written_at=(NOW - 5, NOW)),
+        bundle(entry(1, "x"), entry(2, "b")), bundle(entry(1, "a"), entry(2, "b"), entry(4, "d")),
+        bundle(entry(2, "b"), entry(1, "a")), bundle(entry(2, "b"), entry(9, "e"), after=(CLIENT, 1)),
+        bundle(entry(1, "a"), entry(1, "theirs", OTHER_CLIENT)), bundle(entry(9, "e"), entry(9, "e")),
+        bundle(entry(1, "a"), entry(2, "b")._replace(author="eve@pi")), bundle(entry(9, "e"), entry(9, "f"), entry(10, "g")),
     ],
 )  # fmt: skip
 def test_a_run_of_which_a_part_is_stored_already_or_is_a_conflict_is_split_and_its_notes_have_verdicts_of_their_own(
-    notebook: Notebook, again: NoteRun
+    notebook: Notebook, again: NoteRun | Bundle
 ) -> None:
     """The notes 1, 2 and 4 are stored; between the last two, another client's note is."""
     notebook.store([run(1, "a", "b"), part(1, "theirs", OTHER_CLIENT), part(4, "d")], NOW)
     before = texts(notebook)
     assert notebook.store([part(20), again, run(30, "y", "z")], NOW)[1:] == [SPLIT, stored(notebook.last_number - 1)]
-    alone = [
-        part(again.sequence + place, text)._replace(
-            author=again.author, utc_offset=again.utc_offset, written_at=again.written_at[place]
-        )
-        for place, text in enumerate(again.texts)
-    ]
-    verdicts = notebook.store(alone, NOW)
+    notes = again.notes if isinstance(again, Bundle) else [
+        entry(again.sequence + place, text)._replace(author=again.author, utc_offset=again.utc_offset, written_at=written_at)
+        for place, (text, written_at) in enumerate(zip(again.texts, again.written_at, strict=True))
+    ]  # fmt: skip
+    verdicts = notebook.store([whole for note in notes for whole in split(note, 99)], NOW)
     kept = [verdict is not None and verdict.status is Status.STORED_ALREADY for verdict in verdicts]
     assert [verdict for verdict, is_kept in zip(verdicts, kept, strict=True) if not is_kept] == [CONFLICT] * kept.count(False)
     assert texts(notebook)[: len(before)] == before
@@ -132,8 +141,27 @@ def test_a_run_of_which_a_part_is_stored_already_or_is_a_conflict_is_split_and_i
 
 def test_a_run_that_the_database_rejects_is_split_and_does_not_harm_the_rest_of_a_batch(notebook: Notebook) -> None:
     nameless = run(1, "a", "b")._replace(author=None)  # type: ignore[arg-type]
-    assert notebook.store([nameless, run(3, "c", "d"), run(0, "e", "f")], NOW) == [SPLIT, stored(1), SPLIT]
+    batch: list[Arrival] = [nameless, run(3, "c", "d"), run(0, "e", "f"), bundle(entry(7), entry(0))]
+    assert notebook.store(batch, NOW) == [SPLIT, stored(1), SPLIT, SPLIT]
     assert (texts(notebook), notebook.last_number) == (["c", "d"], 2)
+
+
+def test_a_bundle_is_stored_whole_after_its_predecessor_and_once_and_takes_no_time_after_the_servers(
+    notebook: Notebook,
+) -> None:
+    first = bundle(entry(8, "a"), entry(3, "b", OTHER_CLIENT), entry(5, "c")._replace(utc_offset=0, author="小明"))
+    second = bundle(entry(20, "d"), entry(6, "e"), stored_at=NOW - 99, after=(CLIENT, 5))
+    third = bundle(entry(30, "f"), entry(31, "g"), stored_at=NOW + 99, after=(CLIENT, 6))
+    assert notebook.store([third, *in_parts(entry(8, LONG))[:2], second], NOW) == [None, KEPT, KEPT, None]
+    again: list[Arrival] = [first, second, part(40, "h"), second, first, third]
+    verdicts = [stored(1), stored(4), stored(6), stored_already(4), stored_already(1), stored(7)]
+    assert notebook.store(again, NOW) == verdicts
+    assert notebook.store(again, NOW) == [stored_already(verdict.number) for verdict in verdicts]
+    assert notebook.store([part(6, "e"), run(30, "f", "g")], NOW) == [stored_already(5), stored_already(7)]
+    entries = list(notebook.entries_after(0))
+    assert [each.entry for each in entries] == [*first.notes, *second.notes, entry(40, "h"), *third.notes]
+    assert [each.stored_at for each in entries] == [NOW] * 3 + [NOW - 99] * 2 + [NOW] * 3
+    assert not notebook._connection.execute("SELECT 1 FROM parts").fetchall(), "parts of an entry that is stored are kept"
 
 
 def test_opening_again_keeps_the_id_the_name_the_numbers_and_every_character_of_the_entries(path: Path) -> None:

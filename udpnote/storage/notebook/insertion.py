@@ -1,10 +1,11 @@
-"""Inserts complete entries into a notebook: parts that have all of their text, and runs of notes; finds a stored run again."""
+"""Inserts complete entries into a notebook: parts that have all of their text, runs and bundles of notes; finds the last two
+again."""
 
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 
-from udpnote.model.entry import Kind, NoteRun, Part
+from udpnote.model.entry import Bundle, Kind, NoteRun, Part
 
 _COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
 _UNLESS_STORED = "ON CONFLICT (client, sequence) DO NOTHING"
@@ -48,6 +49,39 @@ def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -
         for place, (written_at, text) in enumerate(zip(run.written_at, run.texts, strict=True))
     ]
     return first if [row[:-1] for row in stored] == expected else None  # without the time of storing
+
+
+def insert_bundle(connection: sqlite3.Connection, clients: Sequence[int], bundle: Bundle, now: int) -> int:
+    """Insert the notes of a bundle that are not stored already, in order, and return how many were inserted.
+
+    `clients` has the row number of the client of each note. An imported note keeps the time at which it was first stored,
+    unless that is after `now`, the time of storing in microseconds since 1970 UTC. The others get the time `now`. See
+    `insert_whole` for transactions and errors.
+    """
+    changes = connection.total_changes
+    rows = [
+        (client, sequence, kind, written_at, utc_offset, author, text, stored_at if 0 != stored_at <= now else now)
+        for client, (_, sequence, kind, written_at, utc_offset, author, text, *_), stored_at in zip(
+            clients, bundle.notes, bundle.stored_at, strict=True
+        )
+    ]
+    connection.executemany(_INSERT, rows)
+    return connection.total_changes - changes
+
+
+def first_bundle_number(connection: sqlite3.Connection, clients: Sequence[int], bundle: Bundle) -> int | None:
+    """The number of the first note of a bundle, if all of its notes are stored under consecutive numbers; otherwise None.
+
+    `clients` has the row number of the client of each note. The times of storing are not compared.
+    """
+    (first,) = connection.execute(
+        "SELECT number FROM entries WHERE client = ? AND sequence = ?", (clients[0], bundle.sequence)
+    ).fetchone()
+    stored = connection.execute(
+        f"SELECT {_COLUMNS} FROM entries WHERE number BETWEEN ? AND ? ORDER BY number", (first, first + len(clients) - 1)
+    )
+    expected = [(client, *note[1:7]) for client, note in zip(clients, bundle.notes, strict=True)]
+    return int(first) if [row[:-1] for row in stored] == expected else None
 
 
 @lru_cache(maxsize=256)

@@ -9,10 +9,11 @@ from itertools import accumulate
 from udpnote.errors import NoSpace, StorageError
 from udpnote.model.entry import (
     NOTHING_SEEN,
+    Arrival,
+    Bundle,
     Kind,
     NoteRun,
     Part,
-    Restored,
     SeenEntry,
     Status,
     StoredEntry,
@@ -31,7 +32,7 @@ from udpnote.storage.database import (
 )
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.insertion import first_number_of, insert_whole
+from udpnote.storage.notebook.insertion import first_bundle_number, first_number_of, insert_bundle, insert_whole
 from udpnote.storage.notebook.log import Log, check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
@@ -135,14 +136,14 @@ class Notebook:
         if self._property("used_key_id") != key_id:
             self._set_property("used_key_id", key_id)
 
-    def store(self, notes: Sequence[Part | NoteRun], now: int) -> list[Verdict | None]:
-        """Store parts of entries and runs of notes in one transaction, and return a verdict on each, in order.
+    def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
+        """Store parts of entries, runs and bundles in one transaction, and return a verdict on each, in order.
 
         They are durable when this returns. `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full,
         nothing is stored and every verdict is NO_SPACE. A part that the database rejects, or that revises an entry that does
         not exist, is REFUSED. A revision whose writer has seen an entry that the notebook does not have gets OLDER_COPY. A run
-        gets SPLIT if the notebook does not have all of its notes, under consecutive numbers, after this; some of its notes may
-        be stored then. The others are stored. An imported part that
+        or bundle gets SPLIT if the notebook does not have all of its notes, under consecutive numbers, after this; some of its
+        notes may be stored then. The others are stored. An imported part or bundle that
         must come after an entry which is not stored yet (see `Restored`) gets None, and is not stored. Raises `StorageError` if
         the file cannot be written for another reason, and `NotebookLost` if it is not in its place any more; then nothing may
         be acknowledged.
@@ -203,7 +204,7 @@ class Notebook:
             self._guard.check()
             self._log.shorten(is_idle=True)
 
-    def _store(self, notes: Sequence[Part | NoteRun], now: int) -> list[Verdict | None]:
+    def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         try:
             with atomic(self._connection):
                 verdicts = self._store_in_transaction(notes, now)
@@ -215,23 +216,23 @@ class Notebook:
         self._last_number = number
         return verdicts
 
-    def _store_alone(self, notes: Part | NoteRun, now: int) -> Verdict | None:
-        """Store one part or run in a transaction of its own; it is REFUSED or SPLIT if the database rejects it."""
+    def _store_alone(self, notes: Arrival, now: int) -> Verdict | None:
+        """Store one part, run or bundle in a transaction of its own; it is REFUSED or SPLIT if the database rejects it."""
         try:
             return self._store([notes], now)[0]
         except sqlite3.IntegrityError:
             return Verdict(Status.REFUSED if isinstance(notes, Part) else Status.SPLIT, 0)
 
-    def _store_in_transaction(self, notes: Sequence[Part | NoteRun], now: int) -> list[Verdict | None]:
+    def _store_in_transaction(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store `notes` in the open transaction, and return the verdicts. Inserts whole notes together, which is fast."""
         verdicts: list[Verdict | None] = []
         whole: list[Part | NoteRun] = []
         for each in notes:
-            if isinstance(each, NoteRun) or _is_plain(each):
+            if isinstance(each, NoteRun) or (isinstance(each, Part) and _is_plain(each)):
                 whole.append(each)
                 continue
             verdicts += self._insert(whole, now)
-            verdicts.append(self._store_one(each, now))
+            verdicts.append(self._store_bundle(each, now) if isinstance(each, Bundle) else self._store_one(each, now))
             whole = []
         return verdicts + self._insert(whole, now)
 
@@ -243,7 +244,7 @@ class Notebook:
             status, is_complete = self._partial_entries.keep(part, now)
             if not is_complete:
                 return Verdict(status, 0)
-        if part.restored is not None and not self._may_follow(part.restored):
+        if part.restored is not None and not self._may_follow(*part.restored[1:]):
             return None
         data = part.data if is_whole(part) else self._partial_entries.text_of(part)
         root = root_of(self._connection, part.revises) if part.revises else 0
@@ -274,12 +275,27 @@ class Notebook:
         keep_digests(self._connection, verdict.number, part)
         return verdict
 
-    def _may_follow(self, restored: Restored) -> bool:
+    def _store_bundle(self, bundle: Bundle, now: int) -> Verdict | None:
+        if not self._may_follow(bundle.after_client, bundle.after_sequence):
+            return None
+        before = last_number(self._connection)
+        clients = [self._client(note.client_id) for note in bundle.notes]
+        inserted = insert_bundle(self._connection, clients, bundle, now)
+        if self._partial_entries.are_kept:
+            for note in bundle.notes:
+                self._partial_entries.forget(note.client_id, note.sequence)
+        if inserted == len(clients):
+            return Verdict(Status.STORED, before + 1)
+        first = first_bundle_number(self._connection, clients, bundle)
+        return Verdict(Status.SPLIT, 0) if first is None else Verdict(Status.STORED_ALREADY, first)
+
+    def _may_follow(self, after_client: bytes, after_sequence: int) -> bool:
         """Whether an imported entry may be stored now: the entry that must come before it is stored, or there is none."""
-        if not restored.after_sequence:
+        if not after_sequence:
             return True
         row = self._connection.execute(
-            "SELECT 1 FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?", restored[1:]
+            "SELECT 1 FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?",
+            (after_client, after_sequence),
         ).fetchone()
         return row is not None
 

@@ -1,0 +1,132 @@
+"""The codec's part for BUNDLEs: packs short notes that are not alike enough for a RUN into one datagram, and unpacks them.
+
+The notes may have several clients, authors and offsets from UTC. Each combination of these that occurs is called a writer. It
+stands in the datagram once, and each note has the number of its writer.
+"""
+
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from struct import Struct
+
+from udpnote.errors import BadDatagram
+from udpnote.model.entry import (
+    AUTHOR_BYTES_MAX,
+    CLIENT_ID_BYTES,
+    NO_PREDECESSOR,
+    NOTHING_SEEN,
+    SEQUENCE_MAX,
+    UTC_OFFSET_MINUTES_MAX,
+    WRITTEN_AT_MAX,
+    WRITTEN_AT_MIN,
+    Bundle,
+    Entry,
+    Kind,
+)
+from udpnote.protocol.codec_runs import RUN_NOTES_MAX, RUN_NOTES_MIN, RUN_START
+from udpnote.protocol.envelope import BODY_BYTES_MAX
+from udpnote.protocol.messages import Run, run_check
+
+Writer = tuple[bytes, int, str]
+"""A client id, an offset from UTC in minutes, and an author."""
+
+_HEAD = Struct(f">{CLIENT_ID_BYTES}sQBB")
+_WRITER = Struct(f">{CLIENT_ID_BYTES}shB")
+_NOTE_OVERHEAD_BYTES = 27
+"""What a note takes in addition to its text: eight bytes each for its two times and its sequence, two for the length of its
+text, one for the number of its writer."""
+
+BUNDLE_BYTES_MAX = BODY_BYTES_MAX - RUN_START.size - _HEAD.size
+"""The most bytes that the notes and the writers of a bundle take together, by `bundled_note_bytes` and `writer_bytes`."""
+
+_new = tuple.__new__
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
+
+
+def bundled_note_bytes(text: bytes) -> int:
+    """How many bytes a note with this text (in UTF-8) takes in a bundle, without its writer."""
+    return _NOTE_OVERHEAD_BYTES + len(text)
+
+
+def writer_bytes(author: str) -> int:
+    """How many bytes a writer takes, of whom this is the author."""
+    return _WRITER.size + len(author.encode())
+
+
+def writer_of(note: Entry) -> Writer:
+    """The writer of a note."""
+    return note[0], note[4], note[5]
+
+
+def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
+    """The bytes of `bundle` in a BUNDLE. The texts of its notes are taken from `texts`, in UTF-8.
+
+    The caller makes sure that all fields are within their limits.
+    """
+    notes, stored_at, after_client, after_sequence = bundle
+    writers: dict[Writer, int] = {}
+    indices = [writers.setdefault(writer_of(note), len(writers)) for note in notes]
+    packed = [_HEAD.pack(after_client, after_sequence, len(notes), len(writers))]
+    for client_id, utc_offset, author_text in writers:
+        author = author_text.encode()
+        packed += [_WRITER.pack(client_id, utc_offset, len(author)), author]
+    numbers = [note[3] for note in notes], stored_at, [note[1] for note in notes], map(len, texts), indices
+    packed.append(_numbers(len(notes)).pack(*(value for column in numbers for value in column)))
+    return b"".join(packed + texts)
+
+
+def parse_bundle(body: bytes) -> tuple[Run, int]:
+    """The message with the BUNDLE's `body`, and where its padding starts; see `codec_runs.parse_run`.
+
+    Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
+    """
+    _, notebook_id, token, attempt = RUN_START.unpack_from(body)
+    after_client, after_sequence, count, writers_count = _HEAD.unpack_from(body, RUN_START.size)
+    writers, numbers_at = _parse_writers(body, writers_count)
+    numbers = _numbers(count)
+    values = numbers.unpack_from(body, numbers_at)
+    written_at, stored_at, sequences, sizes, indices = (values[at * count : (at + 1) * count] for at in range(5))
+    has_predecessor = 0 < after_sequence <= SEQUENCE_MAX
+    if not (
+        attempt
+        and count >= RUN_NOTES_MIN
+        and (has_predecessor or (after_client, after_sequence) == NO_PREDECESSOR)
+        and 0 < min(sequences) <= max(sequences) <= SEQUENCE_MAX
+        and min(written_at + stored_at) >= WRITTEN_AT_MIN
+        and max(written_at + stored_at) <= WRITTEN_AT_MAX
+        and all(sizes)
+        and list(dict.fromkeys(indices)) == list(range(writers_count))
+    ):
+        raise BadDatagram("malformed")
+    starts = list(accumulate(sizes, initial=numbers_at + numbers.size))
+    notes = []
+    for index, sequence, time, (begin, end) in zip(indices, sequences, written_at, pairwise(starts), strict=True):
+        client_id, utc_offset, author = writers[index]
+        text = body[begin:end].decode()
+        notes.append(_new(Entry, (client_id, sequence, Kind.NOTE, time, utc_offset, author, text, 0, NOTHING_SEEN)))
+    bundle = _new(Bundle, (tuple(notes), stored_at, after_client, after_sequence))
+    return _new(Run, (notebook_id, token, attempt, bundle, run_check(body[RUN_START.size : starts[-1]]))), starts[-1]
+
+
+def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
+    """The writers in a BUNDLE's `body`, and where they end. Raises what `parse_bundle` raises."""
+    writers: list[Writer] = []
+    at = RUN_START.size + _HEAD.size
+    for _ in range(count):
+        client_id, utc_offset, author_bytes = _WRITER.unpack_from(body, at)
+        at += _WRITER.size + author_bytes
+        writers.append((client_id, utc_offset, body[at - author_bytes : at].decode()))
+        if not (0 < author_bytes <= AUTHOR_BYTES_MAX and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX):
+            raise BadDatagram("malformed")
+    if len(set(writers)) < count:
+        raise BadDatagram("malformed")
+    return writers, at
+
+
+@lru_cache(maxsize=RUN_NOTES_MAX + 1)
+def _numbers(count: int) -> Struct:
+    """The numbers of `count` notes.
+
+    These are the times at which the notes were written, the times at which they were stored, their sequences, the lengths of
+    their texts, and the numbers of their writers, of which the first is 0.
+    """
+    return Struct(f">{count}q{count}q{count}Q{count}H{count}B")
