@@ -1,11 +1,11 @@
 """Notebooks that hold many entries of about 100 bytes, a third of them Chinese, with their index."""
 
 import shutil
-import sys
 import time
 from pathlib import Path
 from random import Random
 
+from tests.benchmarks.measures import show_progress
 from tests.benchmarks.references import new_file
 from udpnote.model.entry import Entry, Kind, Part, split
 from udpnote.storage.notebook.notebook import Notebook
@@ -37,7 +37,7 @@ def filled_notebook(folder: Path, entries: int) -> Notebook:
         random = Random(1)
         for first in range(0, entries, BATCH_ENTRIES):
             if first and first % SHOWN_ENTRIES == 0:
-                print(f"        {first:,} of {entries:,} entries are stored", file=sys.stderr, flush=True)
+                show_progress(f"{first:,} of {entries:,} entries are stored")
             parts = [_part(random, number, entries) for number in range(first, min(first + BATCH_ENTRIES, entries))]
             notebook.store(parts, FIRST_WRITTEN_AT + first)
     while not notebook.lookup.index.catch_up(lambda: False):

@@ -48,6 +48,11 @@ def at_most(what: str, figures: list[float], target: float, detail: str) -> Row:
     return Row(what, f"{figure:.2f} ({min(figures):.2f} … {max(figures):.2f}; {detail})", f"≤ {target}", figure <= target)
 
 
+def show_progress(line: str) -> None:
+    """Print how far a measurement is, on standard error."""
+    print(f"        {line}", file=sys.stderr, flush=True)
+
+
 def percentile_99(figures: list[float]) -> float:
     """The 99th percentile."""
     return quantiles(figures, n=100)[98]
@@ -75,7 +80,7 @@ def alternate(
         for side in sides if number % 2 else reversed(list(sides)):
             figures[side].append(sides[side]())
         line = ", ".join(f"{side} {shown(of_rounds[-1])}" for side, of_rounds in figures.items())
-        print(f"        {what}, round {number} of {ROUNDS}: {line}", file=sys.stderr, flush=True)
+        show_progress(f"{what}, round {number} of {ROUNDS}: {line}")
     return figures
 
 
