@@ -56,13 +56,14 @@ class Lan(Place, Clock):
         self._open.callback(server.stop)
         return server
 
-    def client(self, outbox: str = "outbox.sqlite3", **options: object) -> Client:
-        """A client on a host of its own, with an outbox in the file of this name."""
+    def client(self, outbox: str | Outbox = "outbox.sqlite3", **options: object) -> Client:
+        """A client on a host of its own, with an open outbox or one in the file of this name."""
         self._clients += 1
         endpoint = WaitingEndpoint(self, (f"192.0.2.{100 + self._clients % 100}", 50_000 + self._clients))
         settings: dict[str, Any] = {"author": "amy@pi", "wait": 5.0, **options}
         random = Random(endpoint.address[1])
-        client = Client(outbox=str(self.folder / outbox), endpoint=endpoint, clock=self, random=random, **settings)
+        opened = outbox if isinstance(outbox, Outbox) else str(self.folder / outbox)
+        client = Client(outbox=opened, endpoint=endpoint, clock=self, random=random, **settings)
         return self._open.enter_context(client)
 
     def outbox(self, name: str = "outbox.sqlite3") -> Outbox:

@@ -30,6 +30,7 @@ BOXED_HELP_CELLS = 80
 _TRY, _WRITE, _READ, _CHOOSE, _HOST = "Try it", "Write", "Read", "Find and choose notebooks", "Host a notebook"
 COMMANDS = {
     "demo": Command("demo", _TRY, "Show on this machine alone how udpnote works on a bad network."),
+    "bench": Command("bench", _TRY, "Measure how fast udpnote is on this machine and this LAN."),
     "send": Command("send", _WRITE, "Send one entry, or each line of standard input."),
     "write": Command("write", _WRITE, "Write at a prompt: each line is an entry."),
     "edit": Command("edit_delete", _WRITE, "Revise a note."),

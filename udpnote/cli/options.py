@@ -63,7 +63,7 @@ WritingClient = Annotated[
 """The options of a command that sends entries."""
 
 NamingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook_id=NotebookId)]
-"""The options of a command that shows which notebook is meant."""
+"""The options of a command that asks only which notebook is meant, or whether and how fast it answers."""
 
 FindingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port)]
 """The options of a command that looks for notebooks."""

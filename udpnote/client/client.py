@@ -32,6 +32,7 @@ from udpnote.storage.permissions import close_to_others, too_open, untold
 if TYPE_CHECKING:
     from udpnote.client.importing import Imported
     from udpnote.client.reading import Overtaken
+    from udpnote.client.round_trips import RoundTrips
     from udpnote.client.status import NotebookStatus
 
 
@@ -260,14 +261,9 @@ class Client(NotebookReader, OutboxAccess):
         Raises `ServerNotFound` if the host name of the named server cannot be resolved, and no notebook has answered there
         before.
         """
-        check_type("timeout", timeout, int, float)
-        until = self._driver.now() + timeout
-        with self._connection.lock():
-            discovery = self._finder.start(until, self._finder.destination)
-        while self._driver.now() < until:
-            with self._connection.lock():
-                found = [self._finder.describe(discovery, each) for each in self._finder.step(discovery, until)]
-            yield from found
+        from udpnote.client.finding import find_notebooks  # here, because a one-shot send asks only for one notebook
+
+        return find_notebooks(self._driver, timeout)
 
     @property
     def name(self) -> str:
@@ -291,6 +287,12 @@ class Client(NotebookReader, OutboxAccess):
 
         with self._connection.lock():
             return notebook_status(self._driver, max(self._seconds(wait), LOCATE_SECONDS_MIN))
+
+    def round_trips(self, notebook: KnownNotebook, on_progress: Callable[[int], None] = lambda _: None) -> "RoundTrips":
+        """Measure, for two seconds, the round trip to the server of `notebook`, which `status` has returned; saves nothing."""
+        from udpnote.client.round_trips import measure_round_trips  # here, because a one-shot send does not need it
+
+        return measure_round_trips(self._driver, notebook, on_progress)
 
     def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.

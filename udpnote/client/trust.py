@@ -21,6 +21,7 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import is_impostor_of
 from udpnote.settings import Settings
 from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox_tables import is_unwritable
 
 
 class Keyring:
@@ -150,7 +151,7 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
 
     None if there is no key file, if this user cannot read it, or if `outbox` has its key as a joined one already. If `outbox`
     knows that notebook as open or with another key, because the owner has sealed it or changed its key since, the notebook has
-    this key there afterwards. Raises `StorageError` if the outbox cannot be used.
+    this key there afterwards, if the outbox can be written. Raises `StorageError` if it cannot be used.
     """
     if not os.path.exists(f"{settings.notebook}.key") and not os.path.islink(settings.notebook):
         return None  # most machines have no key file: this is all that a one-shot send does there
@@ -162,7 +163,11 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
         return None  # `udpnote serve` and `udpnote key` say what is wrong with it
     if keys is None or keys.current in outbox.keys.by_id().values():
         return None
-    _renew_own_key(settings.notebook, outbox, keys.current)
+    try:
+        _renew_own_key(settings.notebook, outbox, keys.current)
+    except StorageError as error:
+        if not is_unwritable(error):
+            raise
     return keys.current
 
 

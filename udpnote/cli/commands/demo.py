@@ -2,13 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from random import Random
 
 import typer
 
 from udpnote.cli import exit_codes
+from udpnote.cli.default_settings import default_settings
 from udpnote.cli.options import as_command
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
@@ -77,7 +78,7 @@ def demo() -> int:
 
         udpnote demo
     """
-    with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder, _default_settings(folder):
+    with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder, default_settings(folder):
         path = os.path.join(folder, "notebook.sqlite3")
         endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
         with (
@@ -87,18 +88,6 @@ def demo() -> int:
             _find(client)
             is_complete = _send(client, endpoint)
         return exit_codes.DONE if _show(path) and is_complete else exit_codes.REFUSED
-
-
-@contextmanager
-def _default_settings(folder: str) -> Iterator[None]:
-    """In the block, use the default settings, with all files in `folder`, and not the user's environment and settings file."""
-    saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
-    os.environ["UDPNOTE_HOME"] = folder
-    try:
-        yield
-    finally:
-        del os.environ["UDPNOTE_HOME"]
-        os.environ.update(saved)
 
 
 def _find(client: Client) -> None:

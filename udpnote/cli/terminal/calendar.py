@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from udpnote.cli.terminal.bars import NO_BAR, NO_BAR_STYLE, Line, bar_line
 from udpnote.cli.terminal.text import count, padded, reads_chinese
 
 BARS_DAYS_MAX = 36
@@ -15,20 +16,13 @@ BARS_DAYS_MAX = 36
 CALENDAR_WEEKS_MAX = 53
 """How many weeks the calendar has at most: a year touches up to 53 weeks."""
 
-BAR_CELLS_MAX = 60
-"""The length of the longest bar in terminal cells: longer bars would not be easier to compare."""
-
-SHADES = "·░▒▓█"
+SHADES = f"{NO_BAR}░▒▓█"
 """The signs for a day without notes, and for days with few, more, many and very many notes."""
 
-_SHADE_STYLES = ("bright_black", "color(22)", "color(28)", "color(34)", "color(46)")
-_BAR_STYLE = "color(34)"
+_SHADE_STYLES = (NO_BAR_STYLE, "color(22)", "color(28)", "color(34)", "color(46)")
 _LABEL_CELLS = 5
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
-
-Line = list[str | tuple[str, str]]
-"""The pieces of a line: texts, or pairs of a text and its style."""
 
 
 class _Names(NamedTuple):
@@ -85,15 +79,10 @@ def _names() -> _Names:
 def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
     """Yield a line for each day from `first` to `last`: its date, its weekday, a bar and its number of notes."""
     highest = max(amounts.values())
-    cells = max(min(width - len(f"2026-11-23 Mon   {highest:,}"), BAR_CELLS_MAX), 1)
     weekdays = _names().short_weekdays
     for day in (first + place * _DAY for place in range((last - first).days + 1)):
-        amount = amounts.get(day, 0)
         label = f"{day} {padded(weekdays[day.weekday()], 4)} "
-        if amount:
-            yield [label, ("█" * max(amount * cells // highest, 1), _BAR_STYLE), f" {amount:,}"]
-        else:
-            yield [label, (SHADES[0], _SHADE_STYLES[0])]
+        yield bar_line(label, amounts.get(day, 0), highest=highest, width=width)
 
 
 def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:

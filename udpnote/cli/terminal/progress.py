@@ -1,6 +1,7 @@
 """Shows on a terminal how much of a long work is done."""
 
 import os
+import shutil
 import stat
 import sys
 import time
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import shortened
 from udpnote.errors import Notice
 
 if TYPE_CHECKING:
@@ -88,6 +90,44 @@ class Progress:
         self._bar.start()
 
 
+class StatusLine:
+    """A line on standard error that says what a command is doing, and changes in place. Shown only on a terminal."""
+
+    def __init__(self) -> None:
+        self._is_shown = False
+        self._updated_at = float("-inf")
+
+    def show(self, text: str) -> None:
+        """Show `text` in place of the text before. It is cut if the terminal is narrow."""
+        if sys.stderr.isatty():
+            line = shortened(f"udpnote: {text}", shutil.get_terminal_size().columns - 1)
+            self._write(f"\r{line}\x1b[K")
+            self._is_shown = True
+
+    def update(self, text: str) -> None:
+        """As `show`, but do nothing if the last update was less than `INTERVAL_SECONDS` ago."""
+        now = time.monotonic()
+        if now - self._updated_at >= INTERVAL_SECONDS:
+            self._updated_at = now
+            self.show(text)
+
+    def clear(self) -> None:
+        """Remove the line from the terminal if it is there, so that other lines can be printed."""
+        if self._is_shown:
+            self._write("\r\x1b[K")
+            self._is_shown = False
+
+    def say(self, message: str | Notice) -> None:
+        """Remove the line, and print `message` on standard error."""
+        self.clear()
+        say(message)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # the terminal was closed; the work goes on
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
 class IndexingProgress:
     """Tells the user on standard error that a search waits until the search index has all entries.
 
@@ -96,7 +136,7 @@ class IndexingProgress:
 
     def __init__(self) -> None:
         self._latest: tuple[int, int] | None = None
-        self._is_shown = False
+        self._status = StatusLine()
 
     def show(self, indexed: int, last: int) -> None:
         """Show that the index has the entries up to the number `indexed`, and that the notebook has entries up to `last`.
@@ -109,21 +149,12 @@ class IndexingProgress:
             if is_first:
                 say(Notice("index_being_built"))
         elif is_new:
-            self._write(f"\rudpnote: {Notice('index_percentage', percent=100 * indexed // max(last, 1))}\x1b[K")
-            self._is_shown = True
+            self._status.show(str(Notice("index_percentage", percent=100 * indexed // max(last, 1))))
 
     def clear(self) -> None:
         """Remove the percentage from the terminal if it is there, so that other lines can be printed."""
-        if self._is_shown:
-            self._write("\r\x1b[K")
-            self._is_shown = False
+        self._status.clear()
 
     def say(self, message: str | Notice) -> None:
         """Remove the percentage, and print `message` on standard error."""
-        self.clear()
-        say(message)
-
-    def _write(self, text: str) -> None:
-        with suppress(OSError):  # the terminal was closed; the work goes on
-            sys.stderr.write(text)
-            sys.stderr.flush()
+        self._status.say(message)

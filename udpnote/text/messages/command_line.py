@@ -34,12 +34,34 @@ def _time_unclear(text: str, forms: Sequence[str]) -> str:
     return f"which time is {text!r}? Write {' or '.join(repr(form) for form in forms)}"
 
 
+def _disk_is_memory(files: str, folder: str, file_system: str) -> str:
+    return (
+        f"{folder}, for the {files}, is on {file_system}, which keeps files in memory: when this machine stops, they are lost, "
+        "also entries that were acknowledged. Keep them on a disk: UDPNOTE_HOME names another folder"
+    )
+
+
+def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option: str | None) -> str:
+    where = "" if file_system is None else f", on {file_system},"
+    reason = "a cache or a virtual machine may answer for the disk" if option is None else f"because of the option {option}"
+    return (
+        f"an fsync in {folder}{where} takes {seconds * 1e6:.1f} µs, and no disk is that fast: {reason}, so a power cut may "
+        "lose entries that were acknowledged"
+    )
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # the machine
     "clock_too_late": (
         "nothing was done: this machine's clock says that it is the year {year}, and udpnote works only until 2262. Set the "
         "clock, for example with `timedatectl set-ntp true`, and run the command again"
     ),
+    # measuring
+    "disk_is_memory": _disk_is_memory,
+    "fsync_too_fast": _fsync_too_fast,
+    "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
+    "round_trip_not_measured": "the round trip was not measured: {reason}",
+    "temporary_server_failed": "the measurement ended, because its temporary server did not start: {problem}",
     # options and arguments
     "accept_old_invalid": "--accept-old must be a duration of at most a year, such as 30m, 12h or 3d, not {text!r}",
     "code_and_key_file": "both a join code and --key-file were given: use only one of them",

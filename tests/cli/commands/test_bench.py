@@ -1,0 +1,52 @@
+"""`udpnote bench`: it measures, changes nothing, and leaves nothing behind."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.machine import Machine
+from tests.support.processes import eventually, free_port
+
+
+def leftovers(machine: Machine) -> list[str]:
+    """Temporary files, and the processes that have them in their command lines."""
+    folders = [str(path) for path in machine.home.glob("udpnote-bench-*")]
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    return folders + [command.decode() for command in commands if str(machine.home).encode() in command]
+
+
+def test_it_measures_this_host_and_the_chosen_notebook_and_writes_nothing_there(machine: Machine) -> None:
+    machine.serve("厨房")
+    machine.send("the only entry")
+    before = machine.outbox.read_bytes()
+    [found] = machine.json("bench", "--json", UDPNOTE_SERVER="", UDPNOTE_PORT=str(machine.port))
+    [disk], host, notebook = found["disks"], found["host"], found["notebook"]
+    assert (disk["files"], disk["folder"]) == ("outbox and notebook", str(machine.home))
+    assert disk["fsyncs"] > 0 < host["sends"]
+    assert 0 < host["send_median_ms"] <= host["send_p99_ms"]
+    assert host["entries_per_second"] > 0
+    assert (notebook["name"], notebook["port"], notebook["datagrams"]) == ("厨房", machine.port, 100)
+    assert (machine.texts(), machine.outbox.read_bytes(), leftovers(machine)) == (["the only entry"], before, [])
+
+
+def test_without_the_named_server_it_measures_this_host_and_exits_69(machine: Machine) -> None:
+    other = free_port()
+    result = machine.run("bench", "--server", f"127.0.0.1:{other}", COLUMNS="40", UDPNOTE_NOTEBOOK_ID="")
+    assert (result.code, str(other) in result.err, max(map(len, result.lines)) <= 40) == (69, True, True)
+    assert ["fsync" in result.out, "a second" in result.out, "█" in result.out, "round trip" in result.out] == [True] * 3 + [
+        False
+    ]
+    assert not machine.home.exists(), "it makes no folder"
+    machine.refused("bench --port 99999", code=2, facts=["99999"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_it_leaves_no_files_and_no_processes_if_it_is_ended_early(machine: Machine, number: signal.Signals) -> None:
+    machine.home.mkdir(mode=0o700)
+    bench = machine.start("bench")
+    bench.expect("fsync")
+    eventually(lambda: len(leftovers(machine)) == 3, "the server's process runs in its folders")
+    bench.signal(number)
+    assert bench.wait().code == (130 if number == signal.SIGINT else -number)
+    eventually(lambda: not leftovers(machine), "everything is removed")

@@ -1,0 +1,181 @@
+"""The results of `udpnote bench`, as lines for people and as an object for programs."""
+
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import NamedTuple
+
+from udpnote.cli.terminal.bars import Line
+from udpnote.cli.terminal.histogram import histogram
+from udpnote.cli.terminal.text import GAP, fitted, shortened
+from udpnote.client.round_trips import RoundTrips
+from udpnote.client.send_timing import ENTRY_BYTES, Throughput
+from udpnote.errors import Notice
+from udpnote.lan.udp_socket import format_address
+from udpnote.model.durations import Durations
+from udpnote.model.notebook import KnownNotebook, address_of
+from udpnote.storage.disk_timing import SUSPICIOUS_FSYNC_SECONDS, Mount
+
+NAME_CELLS_MAX = 24
+"""A longer name of a notebook or a device is shortened to so many terminal cells."""
+
+
+class Disk(NamedTuple):
+    """What was measured of the disk that has `folder`.
+
+    `files` says which of the user's files are there, such as "outbox". `mount` is None if the system does not tell the file
+    system.
+    """
+
+    files: str
+    folder: str
+    mount: Mount | None
+    fsyncs: Durations
+
+    @property
+    def warning(self) -> Notice | None:
+        """The notice that this disk may lose entries that were acknowledged; None if nothing indicates that."""
+        if self.mount is not None and self.mount.is_memory:
+            return Notice("disk_is_memory", files=self.files, folder=self.folder, file_system=self.mount.file_system)
+        if self.fsyncs.median >= SUSPICIOUS_FSYNC_SECONDS:
+            return None
+        file_system, option = (None, None) if self.mount is None else (self.mount.file_system, self.mount.option_without_sync)
+        return Notice("fsync_too_fast", folder=self.folder, seconds=self.fsyncs.median, file_system=file_system, option=option)
+
+
+class Host(NamedTuple):
+    """What was measured with a client and a server on this machine: single sends, and many entries at once."""
+
+    sends: Durations
+    many: Throughput
+
+
+class Lan(NamedTuple):
+    """What was measured of the way to the server of `notebook`."""
+
+    notebook: KnownNotebook
+    round_trips: RoundTrips
+
+    def entry_seconds_min(self, disk: Disk) -> float | None:
+        """How long an entry takes at least that is sent there by this machine, whose outbox is on `disk`.
+
+        That is the median of an fsync there and of a round trip together. The fsync of the server, which is not known, comes on
+        top. None: no datagram was answered.
+        """
+        durations = self.round_trips.durations
+        return None if durations is None else disk.fsyncs.median + durations.median
+
+
+def disk_lines(disk: Disk, width: int) -> Iterator[Line]:
+    """Yield the lines about `disk`. They have at most `width` terminal cells, as those of the other functions."""
+    kind = [] if disk.mount is None else [shortened(f"{disk.mount.file_system} on {disk.mount.device}", NAME_CELLS_MAX)]
+    yield from _row(width, "disk", f"of the {disk.files}", *kind)
+    yield from _durations_row(width, "fsync", disk.fsyncs, f"of {disk.fsyncs.count:,}")
+
+
+def host_lines(host: Host, width: int) -> Iterator[Line]:
+    """Yield the lines about `host`, with a histogram of the single sends, and a blank line at the end."""
+    yield from _row(width, "this host", "client and server")
+    yield from _durations_row(width, "one send", host.sends, f"of {host.sends.count:,}")
+    yield from _row(
+        width, "  many", f"{host.many.per_second:,.0f} a second", f"{ENTRY_BYTES} bytes each", f"of {host.many.entries:,}"
+    )
+    yield []
+    yield ["How long one send took, and how often:"]
+    yield from histogram(host.sends, width)
+    yield []
+
+
+def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
+    """Yield the lines about `lan`, and how long an entry takes at least that is sent there; `disk` has the outbox."""
+    name, place = shortened(lan.notebook.name, NAME_CELLS_MAX), format_address(address_of(lan.notebook))
+    yield from _row(width, "notebook", name, f"at {place}")
+    durations, losses = lan.round_trips.durations, f"{lan.round_trips.lost} of {lan.round_trips.sent} lost"
+    least = lan.entry_seconds_min(disk)
+    if durations is None or least is None:
+        yield from _row(width, "  round trip", losses)
+        return
+    yield from _durations_row(width, "round trip", durations, losses)
+    sentence = (
+        f"An entry there takes at least {_milliseconds(least)}: the fsync here and the round trip. The fsync there comes on "
+        "top, which cannot be measured from here: run `udpnote bench` on that host."
+    )
+    for line in wrap(sentence, width, initial_indent=GAP, subsequent_indent=GAP):
+        yield [line]
+
+
+def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[str, object]:
+    """All results as an object for the JSON of `bench`. The first of `disks` is that of the outbox.
+
+    `may_lose_acknowledged` says that an fsync does not seem to wait for the disk. `notebook` is None if no server was found. If
+    none of its datagrams was answered, its times are None.
+    """
+    return {
+        "disks": [_disk_object(disk) for disk in disks],
+        "host": {
+            **_figures("send", host.sends),
+            "sends": host.sends.count,
+            "entries_per_second": round(host.many.per_second),
+            "entries": host.many.entries,
+            "entry_bytes": ENTRY_BYTES,
+        },
+        "notebook": None if lan is None else _lan_object(lan, disks[0]),
+    }
+
+
+def _row(width: int, label: str, *cells: str) -> Iterator[Line]:
+    """Yield a row of the results with `label` and `cells`: one line or, if it is wider than `width`, several."""
+    for line in fitted([f"{label:<12}", *cells], width):
+        yield [line.rstrip()]
+
+
+def _durations_row(width: int, label: str, durations: Durations, count: str) -> Iterator[Line]:
+    """Yield the row with this `label` for `durations`; `count` says how often they were measured."""
+    median, most = _milliseconds(durations.median), _milliseconds(durations.percentile_99)
+    yield from _row(width, f"{GAP}{label}", f"median {median}", f"99% within {most}", count)
+
+
+def _milliseconds(seconds: float) -> str:
+    """`seconds` in milliseconds, with about three digits that count: `0.0123 ms`, `0.412 ms`, `3.10 ms`, `120 ms`."""
+    milliseconds = seconds * 1000
+    decimals = next((places for limit, places in ((0.1, 4), (1, 3), (10, 2), (100, 1)) if milliseconds < limit), 0)
+    return f"{milliseconds:,.{decimals}f} ms"
+
+
+def _disk_object(disk: Disk) -> dict[str, object]:
+    return {
+        "files": disk.files,
+        "folder": disk.folder,
+        "file_system": None if disk.mount is None else disk.mount.file_system,
+        "device": None if disk.mount is None else disk.mount.device,
+        **_figures("fsync", disk.fsyncs),
+        "fsyncs": disk.fsyncs.count,
+        "may_lose_acknowledged": disk.warning is not None,
+    }
+
+
+def _lan_object(lan: Lan, disk: Disk) -> dict[str, object]:
+    notebook, least = lan.notebook, lan.entry_seconds_min(disk)
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id.hex(),
+        "address": notebook.host,
+        "port": notebook.port,
+        "sealed": notebook.key_id is not None,
+        **_figures("round_trip", lan.round_trips.durations),
+        "datagrams": lan.round_trips.sent,
+        "datagrams_lost": lan.round_trips.lost,
+        "entry_ms_min": None if least is None else _rounded(least),
+    }
+
+
+def _figures(name: str, durations: Durations | None) -> dict[str, float | None]:
+    """The median and the 99th percentile of `durations` in milliseconds, under keys that begin with `name`."""
+    return {
+        f"{name}_median_ms": None if durations is None else _rounded(durations.median),
+        f"{name}_p99_ms": None if durations is None else _rounded(durations.percentile_99),
+    }
+
+
+def _rounded(seconds: float) -> float:
+    """`seconds` in milliseconds, rounded to a ten-thousandth."""
+    return round(seconds * 1000, 4)

@@ -1,0 +1,149 @@
+"""`udpnote bench`: measures what this machine and this LAN can do for udpnote, and leaves nothing behind."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+
+import typer
+
+from udpnote.cli import exit_codes
+from udpnote.cli.bench_report import Disk, Host, Lan, disk_lines, host_lines, lan_lines, report_object
+from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.default_settings import default_settings
+from udpnote.cli.options import Json, NamingClient, as_command
+from udpnote.cli.temporary_server import temporary_server
+from udpnote.cli.terminal.bars import Line
+from udpnote.cli.terminal.printer import Printer
+from udpnote.cli.terminal.progress import StatusLine
+from udpnote.cli.terminal.text import in_json
+from udpnote.client.client import Client
+from udpnote.client.send_timing import send_durations, throughput
+from udpnote.errors import Notice, UdpnoteError
+from udpnote.settings import Settings, load_settings
+from udpnote.storage.disk_timing import existing_folder, fsync_durations, mount_at, temporary_folder
+from udpnote.storage.outbox import Outbox
+
+FSYNC_SECONDS, FSYNCS_MAX = 0.8, 500
+SEND_SECONDS, SENDS_MAX = 1.5, 500
+THROUGHPUT_SECONDS = 2.0
+FIND_SECONDS = 2.0
+"""How many seconds each measurement takes at most, and how many fsyncs or calls it times. The round trips take two more
+seconds, so all together take less than ten seconds."""
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
+    """Measure how fast udpnote is on this machine and this LAN.
+
+    It measures, in less than ten seconds: an fsync on the disk of your outbox, a client and a server with temporary files on
+    this machine, and the round trip to the server of your notebook. Nothing is written to your outbox or to your notebook.
+    Exit code 69: the notebook that you have named or chosen does not answer.
+
+    Examples:
+
+        udpnote bench
+
+        udpnote bench --notebook-id kitchen --json
+    """
+    settings = load_settings({"server": options.server, "port": options.port, "notebook_id": options.notebook_id})
+    status = StatusLine()
+    printer = Printer(on_print=status.clear)
+
+    def show(lines: Iterable[Line]) -> None:
+        if not as_json:
+            for line in lines:
+                printer.print(*line)
+            sys.stdout.flush()  # because the next results take seconds
+
+    try:
+        disks, host = _measure_machine(settings, status, lambda disk: show(disk_lines(disk, printer.width)))
+        show(host_lines(host, printer.width))
+        lan, code = _measure_lan(settings, options, status)
+        if lan is not None:
+            show(lan_lines(lan, disks[0], printer.width))
+    finally:
+        status.clear()
+    if as_json:
+        print(in_json(report_object(disks, host, lan)))
+    return code
+
+
+def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[Disk], None]) -> tuple[list[Disk], Host]:
+    """Measure the disks of the outbox and of the notebook, then a client and a server there; returns both results.
+
+    The notebook is the one that `udpnote serve` would serve here. If it is on another disk than the outbox, there are two
+    disks, that of the outbox first. `on_disk` is called with each of them as soon as it is measured. All files are in temporary
+    folders beside the user's own files, so that they are on the same disks.
+    """
+    beside_outbox, beside_notebook = existing_folder(settings.outbox), existing_folder(settings.notebook)
+    is_same = os.stat(beside_outbox).st_dev == os.stat(beside_notebook).st_dev
+    with ExitStack() as stack:
+        for_outbox = stack.enter_context(temporary_folder(beside_outbox))
+        for_notebook = stack.enter_context(temporary_folder(beside_notebook))
+        places = [("outbox and notebook" if is_same else "outbox", beside_outbox, for_outbox)]
+        places += [] if is_same else [("notebook", beside_notebook, for_notebook)]
+        disks = []
+        for files, folder, temporary in places:
+            disks.append(_measure_disk(files, folder, temporary, status))
+            on_disk(disks[-1])
+        status.show("starting a server")
+        stack.enter_context(default_settings(for_outbox))
+        port = stack.enter_context(temporary_server([for_notebook, for_outbox]))
+        client = Client(server=f"127.0.0.1:{port}", outbox=os.path.join(for_outbox, "outbox.sqlite3"), author="bench")
+        host = _measure_host(stack.enter_context(client), status)
+        status.show("removing the temporary files")
+    return disks, host
+
+
+def _measure_disk(files: str, folder: str, temporary: str, status: StatusLine) -> Disk:
+    """Measure the disk of `folder` in its folder `temporary`, and print a warning if it may lose what was acknowledged.
+
+    `files` says which of the user's files are in `folder`.
+    """
+    show = _shower(status, "measuring fsyncs")
+    fsyncs = fsync_durations(temporary, seconds_max=FSYNC_SECONDS, count_max=FSYNCS_MAX, on_progress=show)
+    disk = Disk(files, folder, mount_at(folder), fsyncs)
+    if disk.warning is not None:
+        status.say(disk.warning)
+    return disk
+
+
+def _measure_host(client: Client, status: StatusLine) -> Host:
+    """Measure single sends of `client`, and many at once."""
+    show = _shower(status, "sending one by one")
+    sends = send_durations(client, seconds_max=SEND_SECONDS, count_max=SENDS_MAX, on_progress=show)
+    show = _shower(status, "sending many at once")
+    return Host(sends, throughput(client, seconds=THROUGHPUT_SECONDS, on_progress=show))
+
+
+def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine) -> tuple[Lan | None, int]:
+    """Measure the round trip to the server of the user's notebook. The result is that and the exit code.
+
+    If there is no server, this prints why, and the result has None instead. The exit code is then DONE if the user has neither
+    named nor chosen a notebook, else that of the error. The outbox is only read.
+    """
+    status.show("looking for the notebook")
+    is_decided = True
+    try:
+        outbox = Outbox(settings.outbox, is_read_only=True)
+        with options.client(outbox=outbox, on_notice=status.say) as client:
+            is_decided = client.is_notebook_decided
+            found = client.status(FIND_SECONDS)
+            if found.failure is None and found.notebook is not None:
+                round_trips = client.round_trips(found.notebook, _shower(status, "measuring round trips"))
+                return Lan(found.notebook, round_trips), exit_codes.DONE
+            failure = found.failure
+    except UdpnoteError as error:
+        failure = error
+    assert failure is not None, "a notebook that is not known has not answered"
+    status.say(Notice("round_trip_not_measured", reason=failure.notice))
+    return None, exit_codes.exit_code_for(failure) if is_decided else exit_codes.DONE
+
+
+def _shower(status: StatusLine, work: str) -> Callable[[int], None]:
+    """A function that shows in `status` what `work` is being done, and its argument: how much of it is done."""
+    return lambda number: status.update(f"{work}: {number:,}")

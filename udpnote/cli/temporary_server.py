@@ -1,0 +1,73 @@
+"""A server with a new notebook, in a process of its own, for as long as a measurement takes.
+
+A real client and a real server are two processes. In one process they would take turns, because only one thread of Python runs
+at a time, and would seem half as fast as they are.
+
+The server's process ends at the end of its standard input, and then removes the temporary folders. So nothing is left behind
+even if the command is killed.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from udpnote.errors import UdpnoteError
+from udpnote.server.server import Server
+
+
+@contextmanager
+def temporary_server(folders: Sequence[str]) -> Iterator[int]:
+    """In the block, have a server on loopback, with a new notebook in the first of `folders`. The block gets its UDP port.
+
+    It is in no discovery, because its port is not one of the default ports. After the block, or when this process ends in
+    whatever way, the server ends, and all `folders` are removed. Raises `UdpnoteError` if it does not start.
+    """
+    from subprocess import PIPE, Popen  # here, so that the server's process does not import it
+
+    place = str(Path(__file__).parents[2])
+    process = Popen(
+        [sys.executable, "-P", "-m", __name__, *folders],  # -P: import nothing from the current folder
+        stdin=PIPE,
+        stdout=PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (place, os.environ.get("PYTHONPATH"))))},
+        encoding="utf-8",
+        start_new_session=True,  # Ctrl-C at the terminal is for the command, which then ends the server
+    )
+    try:
+        assert process.stdout is not None, "it is a pipe"
+        answer = process.stdout.readline().strip()
+        if not answer.isdecimal():
+            raise UdpnoteError("temporary_server_failed", problem=answer or "its process ended")
+        yield int(answer)
+    finally:
+        process.communicate()  # closes its standard input, and waits until it has ended
+
+
+def _serve(folders: Sequence[str]) -> None:
+    """Serve a new notebook in the first of `folders` until standard input ends; then remove all `folders`.
+
+    Prints the port or, if the server cannot start, the reason, as one line.
+    """
+    try:
+        path = os.path.join(folders[0], "notebook.sqlite3")
+        with Server(path, name="bench", bind="127.0.0.1", port=0, on_notice=lambda _: None) as server:
+            _report(server.port)
+            sys.stdin.read()
+    except UdpnoteError as error:
+        _report(error)
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _report(answer: object) -> None:
+    """Write `answer` to standard output as one line, unless the command has ended."""
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), f"{answer}\n".encode())
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1:])

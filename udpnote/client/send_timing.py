@@ -1,0 +1,96 @@
+"""Measures how fast a client stores entries: one after the other, and many at once."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from udpnote.client.client import Client
+from udpnote.client.results import SentEntry, State
+from udpnote.errors import EntryRefused, Queued, UdpnoteError
+from udpnote.model.durations import Durations
+
+ENTRY_BYTES = 100
+"""The length of each text that is sent: that of a short note."""
+
+PROGRESS_ENTRIES = 100
+"""`throughput` calls its `on_progress` once for so many entries, so that this costs hardly any time."""
+
+_text = f"{{:0{ENTRY_BYTES}}}".format
+
+
+class Throughput(NamedTuple):
+    """How many `entries` were stored, durably, in how many `seconds`."""
+
+    entries: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """How many entries a second these are."""
+        return self.entries / self.seconds
+
+
+def send_durations(
+    client: Client,
+    *,
+    seconds_max: float,
+    count_max: int,
+    on_progress: Callable[[int], None] = lambda _: None,
+    now: Callable[[], float] = time.perf_counter,
+) -> Durations:
+    """How long `client.send` takes: the duration of each of up to `count_max` calls. No call begins after `seconds_max`.
+
+    Each call returns when its entry is stored in the notebook of `client`. One more call, which finds the server, is made
+    before and does not count. `on_progress` is called with the number of calls so far, and `now` returns the time in seconds.
+    Raises `UdpnoteError` if an entry is not stored.
+    """
+    seconds: list[float] = []
+    _send(client, _text(0))
+    until = now() + seconds_max
+    while not seconds or (len(seconds) < count_max and now() < until):
+        before = now()
+        _send(client, _text(len(seconds)))
+        seconds.append(now() - before)
+        on_progress(len(seconds))
+    return Durations(seconds)
+
+
+def throughput(
+    client: Client,
+    *,
+    seconds: float,
+    on_progress: Callable[[int], None] = lambda _: None,
+    now: Callable[[], float] = time.perf_counter,
+) -> Throughput:
+    """How many entries `client` stores if it always has more to send: the result of sending texts for about `seconds`.
+
+    The time ends when the last of these entries is stored. `on_progress` is called with the number of stored entries so far,
+    and `now` returns the time in seconds. Raises `UdpnoteError` if an entry is not stored.
+    """
+    started = now()
+
+    def texts() -> Iterator[str]:
+        number = 0
+        while not number or now() < started + seconds:
+            yield _text(number)
+            number += 1
+
+    stored = 0
+    for sent in client.send_many(texts()):
+        _check(sent)
+        stored += 1
+        if stored % PROGRESS_ENTRIES == 0:
+            on_progress(stored)
+    return Throughput(stored, now() - started)
+
+
+def _send(client: Client, text: str) -> None:
+    try:
+        client.send(text)
+    except (Queued, EntryRefused) as error:
+        raise UdpnoteError("measured_entry_not_stored", reason=error.notice) from error
+
+
+def _check(sent: SentEntry) -> None:
+    if sent.state is not State.STORED:
+        raise UdpnoteError("measured_entry_not_stored", reason=sent.reason)

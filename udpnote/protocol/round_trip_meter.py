@@ -1,0 +1,78 @@
+"""Measures the round trip to one server with DISCOVERs, which the server answers at once and for which it stores nothing."""
+
+from random import Random
+
+from udpnote.errors import BadDatagram
+from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.discovery import DiscoveryTarget
+from udpnote.protocol.messages import PROBE_ID_BYTES, Discover, Offer
+
+PROBES = 100
+"""How many DISCOVERs one measurement sends: enough for a 99th percentile."""
+
+INTERVAL_SECONDS = 0.015
+"""The time between two DISCOVERs. At about 67 of them a second, each with some 200 bytes, they do not disturb other traffic."""
+
+ANSWER_SECONDS = 0.5
+"""A DISCOVER counts as lost if its OFFER has not arrived so long after the last DISCOVER. Wi-Fi that saves power may hold a
+datagram back for a few tenths of a second."""
+
+
+class RoundTripMeter:
+    """Sends `PROBES` DISCOVERs for `target` at an even pace from `now` on, and measures how long each OFFER takes.
+
+    The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each call sends `datagrams_to_send` to the
+    server. Times are seconds of one monotonic clock. `random` makes the probe ids; it must be unpredictable outside of tests.
+    `sent` is how many DISCOVERs were due so far, and `round_trips` has the time in seconds of each one that was answered.
+    """
+
+    def __init__(self, now: float, *, target: DiscoveryTarget, random: Random) -> None:
+        self._target = target
+        self._random = random
+        self._next_at = now
+        self._unanswered: dict[bytes, float] = {}
+        self._datagrams: list[bytes] = []
+        self.sent = 0
+        self.round_trips: list[float] = []
+        self.handle_timeout(now)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all DISCOVERs were sent, and each is answered or counts as lost."""
+        return self.sent == PROBES and not self._unanswered
+
+    def receive_datagram(self, data: bytes, now: float) -> None:
+        """Handle a datagram that has arrived at `now`. It is ignored unless it is the first OFFER for one of the DISCOVERs."""
+        try:
+            message = decode(data, self._target.envelope)
+        except BadDatagram:
+            return
+        if isinstance(message, Offer) and message.notebook_id == self._target.notebook_id:
+            sent_at = self._unanswered.pop(message.probe_id, None)
+            if sent_at is not None:
+                self.round_trips.append(now - sent_at)
+
+    def handle_timeout(self, now: float) -> None:
+        """If the next DISCOVER is due by `now`, prepare it: one, even if several are due, because the machine was asleep.
+
+        When all were sent, and the last one long enough ago, those without an answer count as lost.
+        """
+        if now < self._next_at:
+            return
+        if self.sent == PROBES:
+            self._unanswered.clear()
+            return
+        probe_id = self._random.randbytes(PROBE_ID_BYTES)
+        self._unanswered[probe_id] = now
+        self._datagrams.append(encode(Discover(probe_id, self._target.notebook_id), self._target.envelope))
+        self.sent += 1
+        self._next_at = now + (INTERVAL_SECONDS if self.sent < PROBES else ANSWER_SECONDS)
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """Return and remove the DISCOVERs that are due."""
+        datagrams, self._datagrams = self._datagrams, []
+        return datagrams
+
+    def next_timeout(self) -> float:
+        """The monotonic time at which `handle_timeout` must be called next, unless the measurement is finished."""
+        return self._next_at

@@ -1,0 +1,142 @@
+"""What the disk of a file can do: how long an fsync takes there, and what the system says about its file system."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from udpnote.model.durations import Durations
+from udpnote.storage.database import storage_errors
+
+SUSPICIOUS_FSYNC_SECONDS = 20e-6
+"""An fsync that takes less time than this has most likely not waited for a disk. The fastest drives that keep what they have
+acknowledged need about 10 µs for a write, and the file system's own part of an fsync comes on top."""
+
+MEMORY_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "devtmpfs"})
+"""These keep files in memory only."""
+
+OPTIONS_WITHOUT_SYNC = frozenset({"nobarrier", "barrier=0", "volatile", "fsync=volatile"})
+"""Mount options with which an fsync does not wait until the drive has written its cache, or (overlayfs) does nothing."""
+
+WRITE_BYTES = 4096
+"""How much is written before each fsync: one page, about what SQLite writes for a short entry."""
+
+_MOUNTS = "/proc/self/mountinfo"
+
+
+class Mount(NamedTuple):
+    """A mounted file system, as the system describes it: its type such as ext4, its device, and its mount options."""
+
+    file_system: str
+    device: str
+    options: frozenset[str]
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether its files are in memory only, so that they are lost when the machine stops."""
+        return self.file_system in MEMORY_FILE_SYSTEMS
+
+    @property
+    def option_without_sync(self) -> str | None:
+        """The mount option because of which an fsync may return too early; None if there is none."""
+        return next(iter(sorted(self.options & OPTIONS_WITHOUT_SYNC)), None)
+
+
+def mount_at(path: str) -> Mount | None:
+    """The file system that holds the existing file or folder `path`; None if the system does not say which one it is."""
+    try:
+        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+            return find_mount(file.read(), os.path.realpath(path))
+    except OSError:  # not Linux, or no /proc
+        return None
+
+
+def find_mount(table: str, path: str) -> Mount | None:
+    """The file system with the absolute `path` in `table`, which has the form of `/proc/self/mountinfo`; None: not found.
+
+    proc_pid_mountinfo(5) describes the fields of a line.
+    """
+    found, found_at = None, ""
+    for line in table.splitlines():
+        before, _, after = line.partition(" - ")
+        fields, about = before.split(" "), after.split(" ")
+        if len(fields) < 6 or len(about) < 3:
+            continue
+        place = _without_escapes(fields[4])
+        is_above = path == place or path.startswith(place.rstrip("/") + "/")
+        if is_above and len(place) >= len(found_at):  # of several file systems at one place, the last one covers the others
+            options = frozenset(fields[5].split(",")) | frozenset(about[2].split(","))
+            found, found_at = Mount(about[0], _without_escapes(about[1]), options), place
+    return found
+
+
+def _without_escapes(field: str) -> str:
+    """A field of the table as it is meant: `\\040` is a space there."""
+    for character in " \t\n\\":
+        field = field.replace(f"\\{ord(character):03o}", character)
+    return field
+
+
+def existing_folder(path: str) -> str:
+    """The folder in which the file `path` is or, if that folder is missing, the nearest folder above it that is there.
+
+    If `path` is a symbolic link, the folder is that of the file to which it leads.
+    """
+    folder = os.path.dirname(os.path.realpath(path))
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+@contextmanager
+def temporary_folder(folder: str) -> Iterator[str]:
+    """In the block, have a new folder inside of `folder`, which only this user can read. The block gets its path.
+
+    Afterwards it is removed with all that it holds. Raises `StorageError` if it cannot be made.
+    """
+    with storage_errors(folder):
+        path = tempfile.mkdtemp(prefix="udpnote-bench-", dir=folder)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)  # another process may have removed it already
+
+
+def fsync_durations(
+    folder: str, *, seconds_max: float, count_max: int, on_progress: Callable[[int], None] = lambda _: None
+) -> Durations:
+    """How long an fsync takes in `folder`: the duration of each of up to `count_max` fsyncs.
+
+    Before each one, `WRITE_BYTES` are appended to a file that is removed at the end, and after each one `on_progress` is called
+    with their number so far. No fsync begins when `seconds_max` have passed. Raises `StorageError`.
+    """
+    path = os.path.join(folder, "fsync")
+    seconds: list[float] = []
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            until = time.perf_counter() + seconds_max
+            while not seconds or (len(seconds) < count_max and time.perf_counter() < until):
+                os.write(descriptor, os.urandom(WRITE_BYTES))
+                before = time.perf_counter()
+                _sync(descriptor)
+                seconds.append(time.perf_counter() - before)
+                on_progress(len(seconds))
+        finally:
+            os.close(descriptor)
+            os.remove(path)
+    return Durations(seconds)
+
+
+def _sync(descriptor: int) -> None:
+    """Make what was written to the file durable, as SQLite does it."""
+    if sys.platform == "darwin":  # fsync alone leaves data in the drive's cache
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(descriptor)
