@@ -55,6 +55,8 @@ COMMANDS = {
     "unseal": Command("seal_key", _HOST, "Make a sealed notebook open: everybody on the LAN can use it."),
     "service": Command("service", _HOST, "Serve at boot, with systemd: install, uninstall, status."),
     "key": Command("seal_key", _HOST, "Show or change the key of a sealed notebook."),
+    "backup": Command("backup_restore", _HOST, "Make a backup of a notebook, also while its server runs."),
+    "restore": Command("backup_restore", _HOST, "Put a backup in the place of a notebook."),
 }
 
 

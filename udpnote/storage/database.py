@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
-from udpnote.storage.new_files import draft_of, locked_folder, make_folders, own_like, remove_old_drafts, sync_folder
+from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
 """The path of a database without a file, for tests and simulations."""
@@ -99,7 +99,7 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
             own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
             with closing(_connect(draft, schema)) as connection:
                 _set_up(connection, schema)
-            _link(draft, path)
+            link_draft(draft, path)
         sync_folder(folder)
 
 
@@ -343,18 +343,6 @@ def _check_header(path: str, schema: Schema) -> None:
         return
     if is_other:
         raise StorageError("other_kind_of_file", path=path, file_kind=schema.file_kind)
-
-
-def _link(draft: str, path: str) -> None:
-    """Make the file `draft` available as `path` too. If another process has just created `path`, leave that file as it is."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return  # another process was faster; its database is used
-    except OSError:  # a file system without hard links: rename the draft, under a lock
-        with locked_folder(os.path.dirname(path)):
-            if not os.path.exists(path):
-                os.rename(draft, path)
 
 
 def _connect(path: str, schema: Schema) -> sqlite3.Connection:

@@ -11,8 +11,9 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 
 from udpnote.machine.clock import wall_seconds
 
@@ -24,6 +25,9 @@ An export over a slow network writes a megabyte at a time, every few minutes.
 
 _DRAFT = re.compile(r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?")
 """What follows a file's name in the names of its drafts, of drafts of its key file or index, and of SQLite's files for them."""
+
+_ASIDE = re.compile(r"\.[1-9][0-9]*\.old")
+"""What `aside_name` adds to a file's name."""
 
 
 def make_folders(folder: str) -> None:
@@ -77,21 +81,49 @@ def draft_of(path: str) -> Iterator[tuple[int, str]]:
             os.unlink(draft)
 
 
+def link_draft(draft: str, path: str) -> bool:
+    """Make the file `draft` available as `path`, too, or only as `path`; returns False if there is a file already.
+
+    That file, which another process may have just made, stays as it is. Raises `OSError`.
+    """
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links: rename the draft, under a lock
+        with locked_folder(os.path.dirname(path)):
+            if os.path.exists(path):
+                return False
+            os.rename(draft, path)
+    return True
+
+
 def remove_old_drafts(path: str) -> None:
     """Remove the drafts of `path`, of its key file, of its search index, and of SQLite's files beside them, if they are old.
 
-    They are old if nobody has written to them for `DRAFT_SECONDS_MAX`: a program that was killed has left them. A draft that is
-    the same file as `path` (a hard link) is removed at any age.
+    They are old if nobody has written to them for `DRAFT_SECONDS_MAX`: a program that was killed has left them. A second name
+    of the file `path` itself (a hard link) that is the name of a draft or an `aside_name` is removed at any age: a program was
+    killed just before it gave the draft, or another file, its place.
     """
     folder, name = os.path.split(path)
     with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it
         for each in os.listdir(folder or "."):
-            if each.startswith(name) and _DRAFT.fullmatch(each, len(name)):
-                draft = os.path.join(folder, each)
+            is_draft = each.startswith(name) and _DRAFT.fullmatch(each, len(name))
+            if is_draft or (each.startswith(name) and _ASIDE.fullmatch(each, len(name))):
+                beside = os.path.join(folder, each)
                 with suppress(OSError):  # another process has just removed it, or it is another user's
-                    is_old = wall_seconds() - os.stat(draft).st_mtime > DRAFT_SECONDS_MAX
-                    if is_old or (os.path.exists(path) and os.path.samefile(draft, path)):
-                        os.unlink(draft)
+                    is_old = is_draft and wall_seconds() - os.stat(beside).st_mtime > DRAFT_SECONDS_MAX
+                    if is_old or (os.path.exists(path) and os.path.samefile(beside, path)):
+                        os.unlink(beside)
+
+
+def aside_name(path: str, suffixes: Iterable[str] = ("",)) -> str:
+    """An unused name for the file `path` when another file takes its place, such as `notebook.sqlite3.1.old`.
+
+    There is no file either whose name is this one and one of the `suffixes`.
+    """
+    names = (f"{path}.{number}.old" for number in count(1))
+    return next(name for name in names if not any(os.path.lexists(name + suffix) for suffix in suffixes))
 
 
 def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:

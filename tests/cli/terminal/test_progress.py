@@ -1,11 +1,12 @@
-"""A search that waits for the index says so: with a percentage on a terminal, once elsewhere."""
+"""A long copy, and a search that waits for the index, say so: with a percentage on a terminal, and elsewhere a search once."""
 
 import io
 from contextlib import redirect_stderr
 
 import pytest
 
-from udpnote.cli.terminal.progress import IndexingProgress
+from udpnote.cli.terminal.progress import CopyingProgress, IndexingProgress
+from udpnote.errors import Notice
 
 
 class Screen(io.StringIO):
@@ -32,3 +33,13 @@ def test_without_a_terminal_it_is_said_once(capsys: pytest.CaptureFixture[str]) 
         progress.show(indexed, 5)
     progress.clear()
     assert capsys.readouterr().err == "udpnote: the search index is being built: the search waits for it\n"
+
+
+@pytest.mark.parametrize("patience_seconds", [0.0, 60.0])
+def test_a_long_copy_shows_each_percentage_once_and_then_that_it_is_checked(patience_seconds: float) -> None:
+    with redirect_stderr(Screen()) as screen, CopyingProgress(patience_seconds) as progress:
+        for copied in (0, 999, 1000, 3000):
+            progress.show(copied, 3000)
+    shown = [Notice("copy_percentage", percent=percent) for percent in (0, 33)] + [Notice("copy_being_checked")]
+    lines = ["", *(f"udpnote: {each}\x1b[K" for each in shown), "\x1b[K"]
+    assert screen.getvalue().split("\r") == (lines if not patience_seconds else [""])

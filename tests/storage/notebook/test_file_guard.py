@@ -53,7 +53,8 @@ def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Pat
         assert texts_in(path) == ["of the other one"], "and the log of the other notebook is not removed"
 
 
-def test_a_file_with_two_names_is_served_under_neither(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [".0123456789abcdef.new", ".1.old"])
+def test_a_file_with_two_names_is_served_under_neither_unless_a_killed_program_left_one(tmp_path: Path, left: str) -> None:
     path, second = tmp_path / "notebook", tmp_path / "second"
     Notebook(path).close()
     second.hardlink_to(path)
@@ -62,8 +63,9 @@ def test_a_file_with_two_names_is_served_under_neither(tmp_path: Path) -> None:
         with raises(StorageError, "notebook_has_several_names", path=str(each), count=2):
             Notebook(each)
     assert set(os.listdir(tmp_path)) == before, "SQLite has not opened it"
-    second.rename(f"{path}.0123456789abcdef.new")  # the draft that a program leaves if it is killed after the link
+    second.rename(f"{path}{left}")  # after the link, before a new notebook's draft is removed or the old one replaced
     Notebook(path).close()
+    assert not path.with_name(f"{path.name}{left}").exists()
 
 
 def in_another_process(program: str) -> str:

@@ -10,12 +10,12 @@ import typer
 
 from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, ServedFile, as_changing_command, as_command
+from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.join_code import join_code, new_key
-from udpnote.settings import find_places, load_settings
 from udpnote.storage.key_file import (
     EARLIER_KEYS_MAX,
     NEVER,
@@ -29,7 +29,6 @@ from udpnote.storage.key_file import (
 )
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
-from udpnote.storage.permissions import too_open, untold
 
 if TYPE_CHECKING:
     from udpnote.server.sealing import KeyUse
@@ -70,7 +69,7 @@ def seal(file: ServedFile = None) -> int:
         keys = seal_notebook(notebook, name=notebook.name)
         say(f"{notebook.name} is sealed and keeps its {count(notebook.last_number, 'entry', 'entries')}. Now")
         say("  - start its server with `udpnote serve --sealed`")
-        say(f"  - back up {key_path(notebook.path)} with it: without that file the server answers nobody")
+        say(f"  - run  udpnote backup --with-key FILE: without {key_path(notebook.path)} the server answers nobody")
         say("  - run  udpnote join CODE  on each machine that is to use it, with this code:")
         print(join_code(keys.current))
     return exit_codes.DONE
@@ -109,7 +108,7 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
 
         udpnote key show
     """
-    keys = _keys(_notebook_path(file))
+    keys = _keys(served_path(file))
     now = wall_microseconds()
     accepted = [each for each in keys.earlier if each.accepted_until > now]
     if as_json:
@@ -147,7 +146,7 @@ def rotate_key(
     from udpnote.server.sealing import KeyUse, wait_for_use
 
     seconds = _seconds(accept_old)
-    path = _notebook_path(file)
+    path = served_path(file)
     name = _sealed_name(path)
     until = wall_microseconds() + seconds * 1_000_000 if seconds else NEVER
     with locked_key_file(key_path(path)):
@@ -209,24 +208,12 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
         )
 
 
-def _notebook_path(file: str | None) -> str:
-    """The absolute path of the notebook's file: `file` or, if that is None, the one in the settings.
-
-    If other users of this machine can read one of the notebook's files, a notice is printed, but only the first time.
-    """
-    path = load_settings({"notebook": file}).notebook
-    places = find_places(os.environ)
-    for notice in untold(too_open([path], places.folders), places.told):
-        say(notice)
-    return path
-
-
 def _opened(file: str | None) -> Notebook:
     """Open the notebook in `file` (None: the one in the settings) to change it. The caller must close it.
 
     Raises `StorageError` if the file is missing, and `NotebookInUse` if a server is using it.
     """
-    path = _notebook_path(file)
+    path = served_path(file)
     ReadOnlyNotebook(path).close()  # raises if the file is missing, which `Notebook` would create
     try:
         return Notebook(path)

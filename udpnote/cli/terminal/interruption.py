@@ -26,6 +26,16 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@contextmanager
+def uninterruptible() -> Iterator[None]:
+    """In the block, ignore Ctrl-C: for a few quick steps that belong together."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Raise `KeyboardInterrupt`. If an output is a terminal, it shows `^C` now, so what comes next begins on a new line."""
     for descriptor in (2, 1):

@@ -128,6 +128,36 @@ class StatusLine:
             sys.stderr.flush()
 
 
+class CopyingProgress:
+    """Shows on standard error, if that is a terminal, how much of a file is copied, and then that the copy is checked.
+
+    It is shown if the copying takes longer than `patience_seconds`, and removed at the end of the `with` block.
+    """
+
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._status = StatusLine()
+        self._shown_from = time.monotonic() + patience_seconds
+        self._percent = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.clear()
+
+    def show(self, copied: int, total: int) -> None:
+        """Show that `copied` of `total` bytes are copied. If these are equal, show that the copy is checked."""
+        percent = 100 * copied // max(total, 1)
+        if percent != self._percent and time.monotonic() >= self._shown_from:
+            notice = Notice("copy_being_checked") if copied >= total else Notice("copy_percentage", percent=percent)
+            self._status.show(str(notice))
+            self._percent = percent
+
+    def clear(self) -> None:
+        """Remove what is shown, so that other lines can be printed."""
+        self._status.clear()
+
+
 class IndexingProgress:
     """Tells the user on standard error that a search waits until the search index has all entries.
 

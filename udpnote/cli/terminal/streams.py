@@ -53,6 +53,16 @@ def ask_to_type(what: str) -> None:
         print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
 
 
+def is_confirmed(question: str) -> bool:
+    """Ask the user `question` on standard error; whether the answer, a line of standard input, is `y` or `yes`.
+
+    The end of the input counts as no.
+    """
+    with suppress(OSError):  # the terminal was closed: then standard input has ended, too
+        print(f"udpnote: {harmless(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 class OptionalOutput:
     """Standard output for a command that must finish its work even if its output cannot be written.
 

@@ -79,18 +79,22 @@ class FileGuard:
     def close(self, connection: sqlite3.Connection) -> None:
         """Close SQLite's last other `connection`, and then release the file."""
         try:
-            try:
-                self.check()
-                self._close_reader()  # before the other one, which then copies the log into the file, and removes the log
-            except NotebookLost:
-                self._put_log_aside()
-            connection.close()
-            self._close_reader()
+            self.end_use(connection)
         finally:
             self.release()
 
+    def end_use(self, connection: sqlite3.Connection) -> None:
+        """Close SQLite's last other `connection`, and go on to keep other servers out until `release`."""
+        try:
+            self.check()
+            self._close_reader()  # before the other one, which then copies the log into the file, and removes the log
+        except NotebookLost:
+            self._put_log_aside()
+        connection.close()
+        self._close_reader()
+
     def release(self) -> None:
-        """Let another server use the file, which SQLite has not opened or has closed in this process."""
+        """Let another server use the file, which no connection of this process has open."""
         os.close(self._descriptor)
         _guarded.discard(self._guarded)
 

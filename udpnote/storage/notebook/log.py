@@ -13,6 +13,8 @@ transaction after a complete checkpoint opens the mark; it is the first one in t
   before, and an older copy from this time cannot be recognized. This time lasts milliseconds, unless somebody reads an old
   state of the notebook for long, which keeps checkpoints from being complete.
 
+A backup of `udpnote backup` has a mark that no notebook ever had. So no log belongs to it, whenever it was made.
+
 The mark in the file is read without the log, perhaps after a power failure in the middle of a checkpoint. It is in one page,
 and otherwise only pages of the schema are read, which never change. So it can be read, unless that one page was cut in two.
 """

@@ -177,6 +177,12 @@ def seen_at(connection: sqlite3.Connection, number: int) -> SeenEntry:
     return NOTHING_SEEN if row is None else SeenEntry(*row)
 
 
+def stored_at(connection: sqlite3.Connection, number: int) -> int:
+    """When the entry with this number was stored, in microseconds since 1970 UTC; 0 if there is no such entry."""
+    row = connection.execute("SELECT stored_at FROM entries WHERE number = ?", (number,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def last_number(connection: sqlite3.Connection) -> int:
     """The highest entry number in the notebook; 0 if it is empty."""
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()

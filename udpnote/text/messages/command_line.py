@@ -108,6 +108,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "output_not_written": "cannot write to standard output ({problem}): the command has done its work, but not "
     "printed all results",
     "command_cut_short": "the system stopped the command before its end ({problem}): `udpnote outbox` shows what is not sent",
+    # backups
+    "backup_to_output": "a backup cannot be written to standard output, because it is read back and checked: name a file",
+    "copy_percentage": "{percent} % copied",
+    "copy_being_checked": "copied; the copy is read back and checked",
     # sealing
     "open_already": "{path} is open already",
     "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",

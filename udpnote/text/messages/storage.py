@@ -77,6 +77,15 @@ def _log_of_another_file(path: str, log: str) -> str:
     )
 
 
+def _copy_damaged(source: str, path: str, problem: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    return (
+        f"the copy of {source} for {path} is damaged ({problem}), so it was removed, and nothing was changed. If "
+        f"`sqlite3 {quote(source)} 'PRAGMA integrity_check'` finds a fault, too, use another backup; otherwise use another disk"
+    )
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # Any file
     "too_many_open_files": (
@@ -141,6 +150,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "accepted_until_not_a_time": "`accepted_until` is not a time with a UTC offset, such as 2026-11-30T08:00:00Z",
     "accepted_until_out_of_range": "`accepted_until` is a time before the year 1 or after the year 9999",
     "unknown_name_in_key_file": "a key file has no field {name!r}",
+    # Backups
+    "backup_exists": (
+        "{path} exists already, and nothing was changed: name another file, or replace an earlier backup and its key file with "
+        "--force"
+    ),
+    "backup_in_use": "{path} is a notebook that a server uses, so no backup replaces it: name another file",
+    "backup_key_undecided": (
+        "{path} is sealed, so say whether the backup shall have its key: --with-key (who has the backup can then also use the "
+        "notebook over the network), or --without-key (after a restore elsewhere, everybody joins again with a new key)"
+    ),
+    "backup_needs_a_file": "{path} is a pipe, a device or a socket, from which no backup can be read back: name a file",
+    "backup_of_another": "{path} is a backup of another notebook, so nothing was changed: name another file",
+    "backup_without_key": "nothing was restored, because the backup has no key file {path}: leave out --with-key",
+    "copy_damaged": _copy_damaged,
+    "copy_onto_itself": "{path} is the notebook itself: name another file. Nothing was changed",
+    "restore_while_served": "nothing was restored, because a server or an import uses {path}: end it first",
+    "restore_unasked": (
+        "nothing was restored, because there is a file {path} already, and there is no terminal at which to ask. See what "
+        "would vanish with --dry-run, and restore with --yes"
+    ),
     # The text file beside the notebook
     "text_file_unsuitable": (
         "{path} cannot be the text file: it is a folder, a device, a database or a file of the notebook. Name another one with "

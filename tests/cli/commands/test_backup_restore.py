@@ -1,0 +1,101 @@
+"""`udpnote backup` and `restore`: what they say, ask and print, and with which codes they end."""
+
+import os
+
+import pytest
+
+from tests.support.machine import Machine, note, read
+
+
+@pytest.fixture
+def kept(machine: Machine) -> Machine:
+    """A notebook with two entries, `kitchen`, and a backup of its first entry. Nobody serves it."""
+    machine.keep(note(1, "今天开会"))
+    machine.serve("厨房")
+    machine.stop()
+    assert machine.run(f"backup {machine.home}/b").code == 0
+    machine.keep(note(2, "明天"))
+    return machine
+
+
+def test_a_backup_of_a_served_notebook_is_named_with_what_it_has_and_replaces_another_only_if_told_to(served: Machine) -> None:
+    served.send("今天开会")
+    backup = served.home / "b"
+    result = served.run(f"backup {backup}")
+    assert (result.code, "kitchen" in result.out, "1 entry" in result.out, str(backup) in result.out) == (0, True, True, True)
+    assert read(backup, "text FROM entries") == [("今天开会",)]
+    served.send("明天")
+    served.refused(f"backup {backup}", facts=[backup, "--force"])
+    [made] = served.json(f"backup --force --json {backup}")
+    [(notebook_id,)] = read(backup, "hex(value) FROM properties WHERE name = 'notebook_id'")
+    assert made == {
+        "notebook": notebook_id.lower(), "name": "kitchen", "sealed": False, "entries": 2, "file": str(backup),
+        "key_file": None, "bytes": backup.stat().st_size,
+    }  # fmt: skip
+
+
+def test_the_backup_of_a_sealed_notebook_needs_a_word_on_its_key(kept: Machine) -> None:
+    kept.run("seal")
+    backup = kept.home / "c"
+    kept.refused(f"backup {backup}", code=2, facts=["--with-key", "--without-key"])
+    assert f"{backup}.key" in kept.run(f"backup --with-key {backup}").err
+    assert (backup.with_name("c.key").stat().st_mode & 0o777, kept.run(f"key show --notebook {backup}").out) == (
+        0o600,
+        f"{kept.code}\n",
+    )
+    assert "udpnote key rotate" in kept.run(f"backup --force --without-key {backup}").err
+    assert not backup.with_name("c.key").exists()
+    kept.refused("backup -", code=2)
+
+
+def test_a_restore_says_what_vanishes_and_where_the_replaced_file_is_and_how_to_bring_entries_back(kept: Machine) -> None:
+    backup, aside = kept.home / "b", f"{kept.notebook}.1.old"
+    kept.refused(f"restore --dry-run {backup}", code=0, facts=["2 entries", "1 of them is not in the backup", "#2"])
+    assert kept.json(f"restore --dry-run --json {backup}")[0] | {"notebook": ""} == {
+        "notebook": "", "name": "厨房", "sealed": False, "entries": 1, "file": str(kept.notebook), "restored": False,
+        "vanished": 1, "kept": [], "key": "open",
+    }  # fmt: skip
+    kept.refused(f"restore {backup}", facts=[kept.notebook, "--yes", "--dry-run"])
+    assert kept.texts() == ["今天开会", "明天"]
+    restored = kept.run(f"restore --yes {backup}")
+    assert (restored.code, "1 entry" in restored.out, kept.texts()) == (0, True, ["今天开会"])
+    assert f"udpnote export --notebook {aside} -o FILE.jsonl" in restored.err
+    kept.serve()
+    kept.send("übermorgen")
+    kept.refused(f"restore --yes {backup}", facts=[kept.notebook, "server"])
+    assert kept.run(f"export --notebook {aside} -o {kept.home}/e.jsonl").code == 0
+    assert "1 entry imported, 1 there already" in kept.run(f"import {kept.home}/e.jsonl").err
+    assert kept.texts() == ["今天开会", "übermorgen", "明天"]
+
+
+def test_on_a_new_host_a_restore_makes_the_folder_and_asks_nothing(kept: Machine) -> None:
+    new = Machine(kept.home.parent / "new")
+    [restored] = new.json(f"restore --json {kept.home}/b")
+    assert (restored["restored"], restored["vanished"], restored["kept"], new.texts()) == (True, 0, [], ["今天开会"])
+
+
+@pytest.mark.parametrize(("key", "code", "texts"), [("y\n", 0, 1), ("\n", 1, 2), ("\x04", 1, 2), ("\x03", 130, 2)])
+def test_at_a_terminal_a_restore_asks_and_only_a_yes_restores(kept: Machine, key: str, code: int, texts: int) -> None:
+    terminal = kept.terminal()
+    side = terminal.descriptor
+    restoring = kept.start("restore", str(kept.home / "b"), stdin=side, stderr=side)
+    terminal.expect(r"\[y/N\] ")
+    before = len(kept.texts())
+    restoring.interrupt() if key == "\x03" else terminal.type(key)
+    assert (restoring.wait().code, before, len(kept.texts())) == (code, 2, texts)
+    assert [each for each in os.listdir(kept.home) if each.endswith(".new")] == []
+
+
+def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_sealed_one_gets(kept: Machine) -> None:
+    backup, other = kept.home / "b", kept.home / "other.sqlite3"
+    kept.run(f"import --notebook {other} -", typed=kept.run(f"export --notebook {kept.notebook} --format jsonl").out)
+    kept.refused(f"restore --dry-run --notebook {other} {backup}", code=0, facts=["ANOTHER", "2 entries", "1 of them"])
+    kept.run(f"seal --notebook {backup}")
+    assert "the key of the backup is restored" in kept.run(f"restore --yes {backup}").err
+    assert "keeps the key that it has now" in kept.run(f"restore --yes {backup}").err
+    assert kept.run("key rotate").code == 0
+    assert "--with-key" in kept.run(f"restore --yes {backup}").err
+    kept.refused(f"restore --dry-run --without-key --notebook {other} {backup}", code=0, facts=["udpnote key rotate"])
+    kept.notebook.write_bytes(kept.notebook.read_bytes()[:4096])
+    damaged = kept.refused(f"restore --dry-run {backup}", code=0, facts=["cannot be read"])
+    assert str(kept.notebook) in damaged

@@ -1,0 +1,202 @@
+"""A backup: whole, of one moment, private, read back from the disk, and never in the place of another file."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.storage.notebook.conftest import NOW, part, texts
+from tests.support.disks import fill, overwritten, shorten
+from tests.support.errors import raises
+from udpnote.errors import InvalidSetting, NoSpace, NotebookInUse, NotebookOpen, StorageError
+from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
+from udpnote.storage.notebook.backup import STEP_BYTES, back_up
+from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.outbox import Outbox
+
+MEGABYTE = "长" * 349_525
+KEYS, OTHER_KEYS = NotebookKeys(b"k" * 16), NotebookKeys(b"o" * 16)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A notebook with one entry, beside which nothing else is."""
+    (tmp_path / "home").mkdir()
+    path = tmp_path / "home" / "notebook.sqlite3"
+    write(path, "今天开会")
+    path.with_name(f"{path.name}.index").unlink()
+    return path
+
+
+@pytest.fixture
+def sealed(path: Path) -> Path:
+    with closing(Notebook(path)) as notebook:
+        notebook.mark(is_sealed=True)
+    write_key_file(f"{path}.key", KEYS, notebook_name="厨房")
+    return path
+
+
+def write(path: Path, *kept: str) -> None:
+    with closing(Notebook(path)) as notebook:
+        add(notebook, *kept)
+
+
+def add(notebook: Notebook, *kept: str) -> None:
+    notebook.store([part(notebook.last_number + place, text) for place, text in enumerate(kept, 1)], NOW)
+
+
+def read(path: Path) -> list[str]:
+    with closing(Notebook(path)) as notebook:
+        return texts(notebook)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+
+
+def test_a_backup_of_a_served_notebook_ends_and_has_the_entries_of_one_moment(path: Path, tmp_path: Path) -> None:
+    write(path, *[MEGABYTE] * 12)
+    steps: list[tuple[int, int]] = []
+    old_mask = os.umask(0)
+    try:
+        with closing(Notebook(path)) as notebook:
+            add(notebook, "in the log")
+
+            def store_another(copied: int, total: int) -> None:
+                steps.append((copied, total))
+                if len(steps) < 20:
+                    add(notebook, MEGABYTE)
+
+            made = back_up(str(path), str(tmp_path / "backup"), with_key=None, on_progress=store_another)
+            assert notebook.last_number == 14 + len(steps)
+    finally:
+        os.umask(old_mask)
+    assert steps[-1] == (made.size_bytes, made.size_bytes)
+    assert len(steps) == -(-made.size_bytes // STEP_BYTES) > 3, "it does not begin anew"
+    assert (made.content.entries, made.content.newest.number, made.content.newest_at, made.key_path) == (14, 14, NOW, None)
+    assert sorted(os.listdir(tmp_path)) == ["backup", "home"]
+    assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
+    assert read(tmp_path / "backup") == ["今天开会", *[MEGABYTE] * 12, "in the log"]
+
+
+def test_no_log_of_the_notebook_is_taken_for_that_of_a_backup_even_if_it_was_made_during_a_checkpoint(
+    path: Path, tmp_path: Path
+) -> None:
+    backup, crashed = tmp_path / "backup", tmp_path / "crashed"
+    with closing(Notebook(path)) as notebook, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM entries").fetchone()
+        add(notebook, *[MEGABYTE] * 20)
+        add(notebook, "this begins a checkpoint, which the reader cuts short")
+        back_up(str(path), str(backup), with_key=None)
+        add(notebook, "later")
+        shutil.copy(f"{path}-wal", f"{crashed}-wal")
+    shutil.copy(backup, crashed)
+    with raises(StorageError, "log_of_another_file", path=str(crashed)):
+        Notebook(crashed)
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_the_backup_of_a_sealed_notebook_has_its_key_or_not_as_is_said_and_replaces_an_earlier_one_with_its_key(
+    sealed: Path, tmp_path: Path, with_key: bool
+) -> None:
+    backup = tmp_path / "backup"
+    with raises(InvalidSetting, "backup_key_undecided", path=str(sealed)):
+        back_up(str(sealed), str(backup), with_key=None)
+    for earlier in (None, not with_key, with_key):
+        if earlier is not None:
+            back_up(str(sealed), str(backup), with_key=earlier, replaces=True)
+            os.chmod(backup, 0o666)
+        made = back_up(str(sealed), str(backup), with_key=with_key, replaces=earlier is not None)
+        found = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir() if each.is_file()}
+        assert found == {"backup": 0o600} | ({"backup.key": 0o600} if with_key else {})
+        assert made.key_path == (f"{backup}.key" if with_key else None)
+        assert read_key_file(f"{backup}.key") == (KEYS if with_key else None)
+        for each in tmp_path.glob("backup*"):
+            each.unlink()
+
+
+def link_to_itself(path: Path) -> None:
+    path.with_name("link").symlink_to(path)
+
+
+REFUSED: dict[str, tuple[str, Callable[[Path], object], bool, str]] = {
+    "a file": ("text", lambda path: path.with_name("text").write_text("my text"), False, "backup_exists"),
+    "a file, forced": ("text", lambda path: path.with_name("text").write_text("my text"), True, "other_kind_of_file"),
+    "a key file": ("b", lambda path: write_key_file(f"{path.with_name('b')}.key", OTHER_KEYS, notebook_name=""), False,
+                   "backup_exists"),
+    "an outbox": ("outbox", lambda path: Outbox(str(path.with_name("outbox"))).close(), True, "other_kind_of_file"),
+    "another notebook": ("other", lambda path: write(path.with_name("other"), "mine"), True, "backup_of_another"),
+    "itself": ("notebook.sqlite3", lambda _path: None, True, "copy_onto_itself"),
+    "itself, through a link": ("link", link_to_itself, True, "copy_onto_itself"),
+    "its log": ("notebook.sqlite3-wal", lambda _path: None, True, "belongs_to_a_database"),
+    "its key": ("notebook.sqlite3.key", lambda _path: None, True, "belongs_to_a_database"),
+    "a folder": ("folder", lambda path: path.with_name("folder").mkdir(), True, "is_a_folder"),
+    "a pipe": ("pipe", lambda path: os.mkfifo(path.with_name("pipe")), True, "backup_needs_a_file"),
+    "in no folder": ("nowhere/b", lambda _path: None, False, "folder_not_there"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_may_not_be_replaced_is_left_as_it_is_and_nothing_beside_it(path: Path, case: str) -> None:
+    name, prepare, replaces, kind = REFUSED[case]
+    prepare(path)
+    before = files(path.parent)
+    with raises(StorageError, kind):
+        back_up(str(path), str(path.parent / name), with_key=None, replaces=replaces)
+    assert files(path.parent) == before
+
+
+def test_a_copy_that_is_served_is_not_replaced_and_an_open_notebook_has_no_key_to_back_up(path: Path) -> None:
+    served = path.with_name("served")
+    shutil.copy(path, served)
+    with closing(Notebook(served)), raises(NotebookInUse, "backup_in_use", path=str(served)):
+        back_up(str(path), str(served), with_key=None, replaces=True)
+    with raises(NotebookOpen, "open_without_key", path=str(path)):
+        back_up(str(path), str(path.with_name("b")), with_key=True)
+    with raises(StorageError, "notebook_not_there"):
+        back_up(str(path.with_name("missing")), str(path.with_name("b")), with_key=None)
+    assert not path.with_name("b").exists()
+
+
+@pytest.mark.parametrize("fault", ["an index lacks an entry", "pages are lost"])
+def test_of_a_damaged_notebook_no_backup_is_made_even_if_every_page_can_be_read(path: Path, tmp_path: Path, fault: str) -> None:
+    write(path, *["长" * 300] * 200)
+    if fault == "pages are lost":
+        overwritten(path.stat().st_size // 2)(str(path))
+    else:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(
+                "UPDATE sqlite_master SET sql = replace(sql, ' WHERE', ' WHERE 1 -') WHERE name = 'notes_by_time'"
+            )
+    with pytest.raises(StorageError) as raised:
+        back_up(str(path), str(tmp_path / "b"), with_key=None)
+    assert raised.value.notice.kind == ("database_damaged" if fault == "pages are lost" else "copy_damaged")
+    assert os.listdir(tmp_path) == ["home"]
+
+
+@pytest.mark.parametrize("room", [0, 8 << 10, 1 << 20])
+def test_a_full_disk_is_named_and_nothing_is_left_there(path: Path, small_disk: Path, room: int) -> None:
+    write(path, *[MEGABYTE] * 3)
+    shorten(fill(small_disk), room)
+    with pytest.raises(NoSpace) as raised:
+        back_up(str(path), str(small_disk / "b"), with_key=None)
+    assert str(small_disk / "b") in str(raised.value)
+    assert os.listdir(small_disk) == ["filler"]
+
+
+def test_a_read_only_notebook_and_one_behind_a_link_are_backed_up_onto_another_disk(
+    path: Path, tmp_path: Path, small_disk: Path
+) -> None:
+    os.chmod(path, 0o400)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    (small_disk / "link").symlink_to(small_disk / "target")
+    back_up(str(link), str(small_disk / "link"), with_key=None)
+    assert (sorted(os.listdir(small_disk)), os.listdir(path.parent)) == (["link", "target"], ["notebook.sqlite3"])
+    assert read(small_disk / "target") == ["今天开会"]

@@ -1,0 +1,201 @@
+"""`udpnote backup` and `udpnote restore`: a copy of a notebook's file, and its return, on the notebook's host."""
+
+import os
+import sys
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from udpnote.cli import exit_codes
+from udpnote.cli.options import Json, ServedFile, as_changing_command
+from udpnote.cli.served_file import served_path
+from udpnote.cli.terminal.interruption import uninterruptible
+from udpnote.cli.terminal.progress import CopyingProgress
+from udpnote.cli.terminal.streams import is_confirmed, say
+from udpnote.cli.terminal.text import count, in_json, local_time
+from udpnote.errors import InvalidSetting, StorageError
+from udpnote.settings import absolute_path, find_places
+from udpnote.storage.database import make_own_folder
+from udpnote.storage.notebook.backup import Content, back_up
+from udpnote.storage.notebook.restore import KeyUse, Restore, prepared_restore
+from udpnote.text.harmless import harmless
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_changing_command
+def backup(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The backup to make.")],
+    with_key: Annotated[
+        bool | None,
+        typer.Option("--with-key/--without-key", help="Whether the backup of a sealed notebook has its key, in FILE.key."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier backup of this notebook, and its key file.")
+    ] = False,
+    notebook: ServedFile = None,
+    as_json: Json = False,
+) -> int:
+    """Make a backup of a notebook, also while its server runs.
+
+    Run it on the notebook's host. The backup has all entries of one moment. It is read back from the disk and checked before it
+    appears at FILE, and only its owner can read it. The search index and a text file are not in it: the server makes both
+    again.
+
+    Examples:
+
+        udpnote backup /backup/notebook.sqlite3
+
+        udpnote backup --with-key --force /backup/kitchen.sqlite3
+    """
+    path = served_path(notebook)
+    with CopyingProgress() as progress:
+        made = back_up(path, _path(file), with_key=with_key, replaces=force, on_progress=progress.show)
+    content = made.content
+    if as_json:
+        print(in_json(_object(content) | {"file": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
+        return exit_codes.DONE
+    print(f"backed up {_described(content)}, in {harmless(made.path)}")
+    if made.key_path is not None:
+        say(f"its key is in {made.key_path}: keep both files secret. Both were read back from the disk and are whole")
+        return exit_codes.DONE
+    say("the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text")
+    if content.is_sealed:
+        say(
+            "its key is not in the backup: after a restore elsewhere, `udpnote key rotate` makes a new one, with which all join"
+        )
+    return exit_codes.DONE
+
+
+@app.command()
+@as_changing_command
+def restore(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The backup.")],
+    with_key: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-key/--without-key",
+            help="Whether to take the key from the backup.  [default: only where the notebook has none]",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a notebook is replaced.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; change nothing.")] = False,
+    notebook: ServedFile = None,
+    as_json: Json = False,
+) -> int:
+    """Put a backup in the place of a notebook.
+
+    Run it on the notebook's host while its server is stopped. It says which entries are not in the backup and would vanish, and
+    asks before it replaces the notebook. The replaced file is kept under another name.
+
+    Examples:
+
+        udpnote restore /backup/notebook.sqlite3
+
+        udpnote restore --dry-run /backup/notebook.sqlite3
+    """
+    path, backup_path = os.path.realpath(served_path(notebook)), _path(file)
+    make_own_folder(path, find_places(os.environ).folders)
+    if os.path.exists(path) and not (yes or dry_run or sys.stdin.isatty()):
+        raise StorageError("restore_unasked", path=path)
+    with (
+        CopyingProgress() as progress,
+        prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show) as prepared,
+    ):
+        progress.clear()
+        say(f"{backup_path} has {_described(prepared.content)}{_date_of(prepared.content)}")
+        _say_what_vanishes(prepared)
+        _say_which_key(prepared)
+        if not dry_run and prepared.old is not None and not yes and not is_confirmed(f"Replace {path}?"):
+            say("nothing was changed")
+            return exit_codes.REFUSED
+        kept = []
+        if not dry_run:
+            with uninterruptible():
+                kept = prepared.commit()
+    _report(prepared, kept, is_done=not dry_run, as_json=as_json)
+    return exit_codes.DONE
+
+
+def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:
+    """Print what a restore has done or, unless it `is_done`, that nothing was changed. `kept` are the replaced files."""
+    if as_json:
+        vanishing = prepared.old.vanishing.entries if prepared.old is not None and prepared.old.content is not None else None
+        values = {"file": prepared.path, "restored": is_done, "vanished": vanishing if prepared.old is not None else 0}
+        print(in_json(_object(prepared.content) | values | {"kept": kept, "key": prepared.key_use.name.lower()}))
+        return
+    if not is_done:
+        say("nothing was changed")
+        return
+    print(f"restored {_described(prepared.content)}, in {harmless(prepared.path)}")
+    if kept:
+        say(f"what was there before is kept: {', '.join(kept)}")
+    if prepared.old is not None and prepared.old.vanishing.entries:
+        say(
+            "to bring back what has vanished, start the server and run "
+            f"`udpnote export --notebook {quote(kept[0])} -o FILE.jsonl`, then `udpnote import FILE.jsonl`"
+        )
+
+
+def _path(file: str) -> str:
+    """The absolute path of the backup that the user has named `file`. Raises `InvalidSetting` if it is `-`, or no path."""
+    if file == "-":
+        raise InvalidSetting("backup_to_output")
+    return absolute_path(file, "FILE")
+
+
+def _described(content: Content) -> str:
+    """A notebook's name, id and number of entries, such as `kitchen  (id 5f0c…): 1,200 entries`."""
+    return f"{harmless(content.name)}  (id {content.notebook_id.hex()}): {count(content.entries, 'entry', 'entries')}"
+
+
+def _date_of(content: Content) -> str:
+    """When the latest entry was stored, as words that follow the number of entries; empty if there is no entry."""
+    return f", the latest stored {local_time(content.newest_at)}" if content.entries else ""
+
+
+def _object(content: Content) -> dict[str, object]:
+    """What a notebook's file holds, as an object for JSON."""
+    return {
+        "notebook": content.notebook_id.hex(),
+        "name": content.name,
+        "sealed": content.is_sealed,
+        "entries": content.entries,
+    }
+
+
+def _say_what_vanishes(prepared: Restore) -> None:
+    """Print what is in the file that would be replaced, and how many of its entries the backup does not have."""
+    old, path = prepared.old, prepared.path
+    if old is None:
+        return
+    if old.content is None:
+        say(f"{path} cannot be read, so it is not known which of its entries vanish: {old.problem}")
+        return
+    entries, first, last = old.vanishing
+    lost = f"{entries:,} of them are not in the backup and vanish, from #{first} to #{last}"
+    if entries < 2:
+        lost = f"1 of them is not in the backup and vanishes, #{first}" if entries else "the backup has all of them"
+    has = f"has {count(old.content.entries, 'entry', 'entries')}"
+    if old.content.notebook_id != prepared.content.notebook_id:
+        has = f"is ANOTHER notebook, {_described(old.content)}"
+    say(f"{path} {has}{_date_of(old.content)}; {lost}")
+    if old.content.is_sealed and not prepared.content.is_sealed:
+        say("the notebook is sealed now, and the backup is open: after the restore everybody on the LAN can use it")
+
+
+def _say_which_key(prepared: Restore) -> None:
+    """Print which key a sealed notebook has after the restore."""
+    match prepared.key_use:
+        case KeyUse.FROM_BACKUP:
+            say("the key of the backup is restored, too: who joined with a later key must join again")
+        case KeyUse.KEPT if prepared.differs_from_backup:
+            say("the notebook keeps the key that it has now; that of the backup is another one, which --with-key takes instead")
+        case KeyUse.KEPT:
+            say("the notebook keeps the key that it has now")
+        case KeyUse.MISSING:
+            say("there is no key for it: after the restore, `udpnote key rotate` makes a new one, and everybody joins with it")
+        case KeyUse.OPEN:
+            pass

@@ -1,0 +1,19 @@
+"""Finds the file of the notebook that this host serves, for the commands that work on the file itself."""
+
+import os
+
+from udpnote.cli.terminal.streams import say
+from udpnote.settings import find_places, load_settings
+from udpnote.storage.permissions import too_open, untold
+
+
+def served_path(file: str | None) -> str:
+    """The absolute path of the notebook's file: `file` or, if that is None, the one in the settings.
+
+    If other users of this machine can read one of the notebook's files, a notice is printed, but only the first time.
+    """
+    path = load_settings({"notebook": file}).notebook
+    places = find_places(os.environ)
+    for notice in untold(too_open([path], places.folders), places.told):
+        say(notice)
+    return path

@@ -1,0 +1,284 @@
+"""Copies a notebook's file into a backup, also while its server stores entries, and checks the copy before it is used.
+
+The whole copy shows one moment, because it is made in one read transaction. SQLite's backup interface copies it in steps. It
+would begin anew after each change by a server, and never end, if the steps were transactions of their own. Until the copy is
+finished, the server's log can only grow (see `log`).
+
+A copy is a draft (see `new_files`) until it was fsynced, read back from the disk and found whole. It gets a mark of its own, so
+no log of the notebook is ever taken for the log of the copy (see `log`). The search index and the text file are not copied:
+the server makes both again.
+"""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import NamedTuple, Self
+
+from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, StorageError
+from udpnote.model.entry import SeenEntry
+from udpnote.storage.database import (
+    check_folder,
+    close_after_reading,
+    database_of,
+    open_for_reading,
+    storage_errors,
+    uri_of,
+)
+from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, remove_key_file, write_key_file
+from udpnote.storage.new_files import draft_of, link_draft, own_like, sync_folder
+from udpnote.storage.notebook.file_guard import is_guarded
+from udpnote.storage.notebook.log import CHECKPOINT_ID_BYTES, Mark, check_log
+from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at, stored_at
+
+STEP_BYTES = 4 << 20
+"""How much is copied in one step. Between two steps, which take some milliseconds, Ctrl-C ends the copy."""
+
+INSTRUCTIONS = 100_000
+"""After so many instructions of SQLite's virtual machine, about a millisecond, Python looks whether Ctrl-C was pressed."""
+
+MODE_MAX = 0o600
+"""The permissions of a backup: its owner may read and write it. A reader of it has all notes, and perhaps the key."""
+
+OnProgress = Callable[[int, int], None]
+"""Called after each step of a copy with two numbers of bytes: copied so far, and all."""
+
+
+class Content(NamedTuple):
+    """What a notebook's file holds: equal for a notebook and for its copy.
+
+    `entries` is how many entries it has, `newest` the latest of them, and `newest_at` when that was stored, in microseconds
+    since 1970 UTC; in an empty notebook these are 0, `NOTHING_SEEN` and 0. `notebook_id` has 16 bytes.
+    """
+
+    notebook_id: bytes
+    name: str
+    is_sealed: bool
+    entries: int
+    newest: SeenEntry
+    newest_at: int
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> Self:
+        """The content of the notebook that `connection` has open. Counts all rows. Raises `sqlite3.Error`."""
+        notebook_id, name, sealed = (read_property(connection, each) for each in ("notebook_id", "name", "sealed"))
+        (entries,) = connection.execute("SELECT count(*) FROM entries").fetchone()
+        last = last_number(connection)
+        newest = seen_at(connection, last)
+        known_id = notebook_id if isinstance(notebook_id, bytes) else b""
+        return cls(known_id, str(name or ""), bool(sealed), entries, newest, stored_at(connection, last))
+
+
+class Backup(NamedTuple):
+    """A backup that was made: the paths of its file and of its key file (None: it has none), its size, and its content."""
+
+    path: str
+    key_path: str | None
+    size_bytes: int
+    content: Content
+
+
+def back_up(
+    notebook: str, path: str, *, with_key: bool | None, replaces: bool = False, on_progress: OnProgress | None = None
+) -> Backup:
+    """Make a backup of the notebook in the file `notebook`, which a server may be using, as the file `path`.
+
+    The backup appears at `path` when it is whole, or not at all. Only its owner can read it. If the notebook is sealed,
+    `with_key` says whether its key file is copied, too, to `path` with the suffix `.key`; it must not be None then.
+
+    With `replaces`, an earlier backup of the same notebook at `path` is replaced, and so is its key file, which is removed if
+    the new backup has none.
+
+    Raises `InvalidSetting` if `with_key` is None and the notebook is sealed, `NotebookOpen` if it is True and the notebook is
+    open, `NotebookInUse` if a server serves what is at `path`, `NoSpace`, and `StorageError`: also if there is a file at `path`
+    which may not be replaced, and if the copy is damaged.
+    """
+    notebook, path = os.path.realpath(notebook), os.path.realpath(path)
+    with opened_to_copy(notebook) as source:
+        keys = _keys_to_copy(notebook, is_sealed=bool(read_property(source, "sealed")), with_key=with_key)
+        notebook_id = read_property(source, "notebook_id")
+    _check_place(path, notebook)
+    _check_free(path, keys, notebook_id, replaces=replaces)
+    like = path if os.path.exists(path) else os.path.dirname(path)
+    with verified_copy(notebook, path, like=like, mode_max=MODE_MAX, on_progress=on_progress) as (draft, content):
+        size_bytes = os.path.getsize(draft)
+        if keys is not None:
+            _write_keys(key_path(path), keys, content.name)
+        if replaces:
+            os.replace(draft, path)
+        elif not link_draft(draft, path):
+            raise StorageError("backup_exists", path=path)
+        if keys is None:
+            remove_key_file(key_path(path))
+        sync_folder(os.path.dirname(path))
+    return Backup(path, key_path(path) if keys is not None else None, size_bytes, content)
+
+
+@contextmanager
+def opened_to_copy(path: str) -> Iterator[sqlite3.Connection]:
+    """The notebook in the file `path`, open in a read transaction during the block: the block sees the state of one moment.
+
+    Raises `StorageError` if the file is missing, cannot be read, or has a log that belongs to another file, and also for each
+    `sqlite3.Error` of the block.
+    """
+    with storage_errors(path):
+        check_log(path)
+        if not os.path.exists(path):
+            raise StorageError("notebook_not_there", path=path)
+        connection = open_for_reading(path, SCHEMA)
+        try:
+            connection.execute("BEGIN")
+            with _interruptible(connection):
+                yield connection
+        finally:
+            close_after_reading(connection, path)
+
+
+@contextmanager
+def verified_copy(
+    notebook: str, path: str, *, like: str, mode_max: int, on_progress: OnProgress | None
+) -> Iterator[tuple[str, Content]]:
+    """A copy of the notebook in the file `notebook`, as a draft of `path`: the draft's path, and its content.
+
+    The draft was read back from the disk and is whole. The block gives it its place; otherwise it is removed. Its owner and
+    permissions are those of `like`, up to `mode_max` (see `own_like`). Raises `StorageError`, also for any `OSError` of the
+    block, and `NoSpace`.
+    """
+    with storage_errors(path), draft_of(path) as (descriptor, draft):
+        own_like(descriptor, like, mode_max=mode_max)
+        mark = Mark(os.urandom(CHECKPOINT_ID_BYTES), bytes(CHECKPOINT_ID_BYTES), is_open=False)
+        with opened_to_copy(notebook) as source:
+            content = Content.read(source)
+            with storage_errors(path):  # not of the notebook, such as a full disk
+                _copy(source, notebook, draft, mark, on_progress)
+        os.fsync(descriptor)
+        _read_from_disk(descriptor)
+        problem = _problem_of(draft, content, mark)
+        if problem is not None:
+            raise StorageError("copy_damaged", source=notebook, path=path, problem=problem)
+        yield draft, content
+
+
+def _copy(source: sqlite3.Connection, notebook: str, draft: str, mark: Mark, on_progress: OnProgress | None) -> None:
+    """Copy the notebook that `source` has open, from the file `notebook`, into the empty file `draft`, and give it `mark`.
+
+    Raises `StorageError` if the notebook is damaged, and `sqlite3.Error`, mostly about the draft.
+    """
+
+    def report(_status: int, left: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress((total - left) * SCHEMA.page_bytes, total * SCHEMA.page_bytes)
+
+    with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
+        copy.execute("PRAGMA journal_mode = OFF")  # after a failure the draft is removed
+        copy.execute("PRAGMA synchronous = OFF")  # the caller fsyncs
+        copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # makes no shared memory file
+        try:
+            source.backup(copy, pages=STEP_BYTES // SCHEMA.page_bytes, progress=report)
+        except sqlite3.DatabaseError as error:
+            if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise StorageError("database_damaged", path=notebook, problem=str(error)) from error
+            raise
+        mark.write(copy)
+        copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _read_from_disk(descriptor: int) -> None:
+    """Have the system forget what it keeps in memory of an fsynced file, as far as it can: it is then read from the disk."""
+    if hasattr(os, "posix_fadvise"):  # not on macOS
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _problem_of(draft: str, content: Content, mark: Mark) -> str | None:
+    """What is wrong with the copy in the file `draft`, which should have `content` and `mark`; None if it is whole."""
+    with closing(sqlite3.connect(uri_of(draft, "immutable=1"), uri=True)) as copy, _interruptible(copy):
+        try:
+            (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+            if found == "ok" and (Content.read(copy), Mark.read(copy)) != (content, mark):
+                found = "it has other entries than the notebook"
+        except sqlite3.DatabaseError as error:
+            if _code(error) == sqlite3.SQLITE_INTERRUPT:
+                raise
+            found = str(error)
+    return None if found == "ok" else str(found)
+
+
+@contextmanager
+def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
+    """In the block, let Ctrl-C end a long statement of `connection`; raises `KeyboardInterrupt` then.
+
+    Python calls the handler of a signal only where it runs code of its own, and SQLite reports an error of that code as its
+    own: it was interrupted.
+    """
+    connection.set_progress_handler(lambda: 0, INSTRUCTIONS)
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if _code(error) == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary code of an error; 0 if the error is not from SQLite but from Python's module."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _keys_to_copy(notebook: str, *, is_sealed: bool, with_key: bool | None) -> NotebookKeys | None:
+    """The keys to put into a backup of the notebook in the file `notebook`; None: none. Raises the errors of `back_up`."""
+    if is_sealed and with_key is None:
+        raise InvalidSetting("backup_key_undecided", path=notebook)
+    if not is_sealed and with_key:
+        raise NotebookOpen("open_without_key", path=notebook)
+    if not with_key:
+        return None
+    keys = read_key_file(key_path(notebook))
+    if keys is None:
+        raise StorageError("key_file_missing", path=key_path(notebook))
+    return keys
+
+
+def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
+    """Write the key file `path` of a backup, and read it back. Raises `StorageError` if it then has other keys."""
+    write_key_file(path, keys, notebook_name=name)
+    os.chmod(path, MODE_MAX)
+    if read_key_file(path) != keys:
+        raise StorageError("copy_damaged", source="the key file", path=path, problem="it has other keys")
+
+
+def _check_place(path: str, notebook: str) -> None:
+    """Raise `StorageError` if no backup of the notebook in the file `notebook` may ever be at `path`."""
+    with storage_errors(path):
+        check_folder(path)
+        if os.path.exists(path):
+            if os.path.samefile(path, notebook):
+                raise StorageError("copy_onto_itself", path=path)
+            mode = os.stat(path).st_mode
+            if not stat.S_ISREG(mode):
+                raise StorageError("is_a_folder" if stat.S_ISDIR(mode) else "backup_needs_a_file", path=path)
+        database = database_of(path)
+        if database is not None:
+            raise StorageError("belongs_to_a_database", path=path, database=database)
+
+
+def _check_free(path: str, keys: NotebookKeys | None, notebook_id: object, *, replaces: bool) -> None:
+    """Raise `StorageError` or `NotebookInUse` if a backup with `keys` at `path` would replace a file that it may not replace.
+
+    With `replaces` it may replace an empty file and an earlier backup of the notebook with `notebook_id`, both with their key
+    files. A key file that is the same as that of the backup is never in the way.
+    """
+    if not replaces:
+        if os.path.exists(path):
+            raise StorageError("backup_exists", path=path)
+        if os.path.exists(key_path(path)) and (keys is None or read_key_file(key_path(path)) != keys):
+            raise StorageError("backup_exists", path=key_path(path))
+    elif os.path.exists(path) and os.path.getsize(path):
+        if is_guarded(path):
+            raise NotebookInUse("backup_in_use", path=path)
+        with opened_to_copy(path) as earlier:
+            if read_property(earlier, "notebook_id") != notebook_id:
+                raise StorageError("backup_of_another", path=path)

@@ -1,0 +1,270 @@
+"""Puts a backup in the place of a notebook's file. The replaced file is kept under another name.
+
+The order of the steps decides what a program that is killed leaves. At every moment there is a whole notebook at the path, the
+old or the new one:
+
+1. The server's log, if a crash has left one, is copied into the old file, as a server does at its start. A log that does not
+   belong to the old file, or that of a damaged file, stays until step 4.
+2. The old file gets a second name. If nothing else follows, the next server removes that name (see `remove_old_drafts`).
+3. The copy of the backup, a draft until now, takes the place of the old file.
+4. A log that is left is renamed. Until then, servers and readers refuse it: it does not have the mark of the copy (see `log`).
+5. The key file, if it changes, is written. It was moved away before step 3: no notebook is ever served with the key of another.
+
+No server can use the file meanwhile, because it is locked (see `file_guard`).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from enum import Enum, auto
+from typing import NamedTuple
+
+from udpnote.errors import NotebookInUse, StorageError
+from udpnote.storage.database import check_folder, check_is_file, database_of, has_log, open_database, storage_errors, uri_of
+from udpnote.storage.index.index_file import remove_index_file
+from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, write_key_file
+from udpnote.storage.new_files import aside_name, link_draft, sync_folder
+from udpnote.storage.notebook.backup import Content, OnProgress, opened_to_copy, verified_copy
+from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.log import Log
+from udpnote.storage.notebook.lookup import index_path
+from udpnote.storage.notebook.tables import SCHEMA
+
+_UNREADABLE = {"database_damaged", "database_failed", "log_of_another_file", "log_without_notebook"}
+"""Errors of a notebook that mostly are the reason why it is restored. With another error nothing is restored."""
+
+_VANISHING = """
+    SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0) FROM main.entries AS old
+    JOIN main.clients USING (client) WHERE NOT EXISTS (
+        SELECT 1 FROM restored.clients AS client JOIN restored.entries AS new ON new.client = client.client
+        WHERE client.client_id = clients.client_id AND new.sequence = old.sequence
+    )
+"""
+
+
+class Vanishing(NamedTuple):
+    """The entries of the old notebook that the backup does not have: how many, and their lowest and highest numbers.
+
+    An entry is known by its client id and sequence number. All three are 0 if there is none.
+    """
+
+    entries: int
+    first: int
+    last: int
+
+
+class Old(NamedTuple):
+    """The notebook that a restore replaces: its content, and which of its entries vanish.
+
+    If it cannot be read, `content` is None, `problem` is the error, and `vanishing` is all zeros, because it is not known.
+    """
+
+    content: Content | None
+    problem: StorageError | None
+    vanishing: Vanishing
+
+
+class KeyUse(Enum):
+    """What a restore does with the key file beside the notebook."""
+
+    OPEN = auto()
+    """The restored notebook is open: a key file that is there is kept under another name."""
+    KEPT = auto()
+    """The key file that is there stays."""
+    FROM_BACKUP = auto()
+    """The key file of the backup is copied; one that is there, with other keys, is kept under another name."""
+    MISSING = auto()
+    """There is no key file for the restored notebook; one of another notebook is kept under another name."""
+
+
+class Restore:
+    """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
+
+    `content` is that of the copy. `old` is the notebook that the copy replaces; None: there is none. `key_use` says what
+    happens to the key file, and `differs_from_backup` whether the backup has a key file with other keys than the one that is
+    `KEPT`. `aside` is the new name of the replaced file; that of its log or key file, if they are moved, has the suffix `-wal`
+    or `.key` in addition.
+    """
+
+    def __init__(
+        self, draft: str, path: str, content: Content, old: Old | None, guard: FileGuard | None, keys: "_Keys"
+    ) -> None:
+        self.path = path
+        self.content = content
+        self.old = old
+        self.key_use = keys.use
+        self.differs_from_backup = keys.use is KeyUse.KEPT and keys.backup not in (None, keys.present)
+        self.aside = aside_name(path, ("", "-wal", ".key"))
+        self._draft = draft
+        self._guard = guard
+        self._keys = keys
+
+    def commit(self) -> list[str]:
+        """Put the copy in its place, durably, and return the paths under which the replaced files are kept.
+
+        If it raises an error, nothing has changed, except that the old file has its log; but after an error about the key file,
+        the notebook is restored and has no key file. Raises `StorageError` and `NoSpace`, and `NotebookInUse` if another
+        program has just made a notebook.
+        """
+        with storage_errors(self.path):
+            os.utime(self._draft)  # the user may have thought for so long that it counts as an old draft
+            is_readable = self.old is not None and self.old.content is not None
+            if self._guard is not None and is_readable and has_log(self.path):
+                _finish_log(self.path, self._guard)
+            kept = self._place()
+            if has_log(self.path):
+                os.rename(f"{self.path}-wal", f"{self.aside}-wal")
+                kept.append(f"{self.aside}-wal")
+            for suffix in ("-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path + suffix)
+            remove_index_file(index_path(self.path))
+            if self.key_use is KeyUse.FROM_BACKUP and self._keys.backup is not None:
+                write_key_file(key_path(self.path), self._keys.backup, notebook_name=self.content.name)
+            sync_folder(os.path.dirname(self.path))
+            return kept
+
+    def _place(self) -> list[str]:
+        """Move the old notebook and, if it changes, the key file away, and the copy into its place; all of it or nothing.
+
+        Returns the new names of what was moved.
+        """
+        kept = []
+        with ExitStack() as undo:
+            if self._keys.must_move:
+                undo.callback(_move_back, f"{self.aside}.key", key_path(self.path))
+                os.rename(key_path(self.path), f"{self.aside}.key")
+                kept.append(f"{self.aside}.key")
+            if self._guard is not None:
+                undo.callback(_move_back, self.aside, self.path)
+                try:
+                    os.link(self.path, self.aside)
+                except OSError:  # a file system without hard links: for a moment there is no notebook
+                    os.rename(self.path, self.aside)
+                os.replace(self._draft, self.path)
+                kept.insert(0, self.aside)
+            elif not link_draft(self._draft, self.path):
+                raise NotebookInUse("restore_while_served", path=self.path)
+            undo.pop_all()
+        return kept
+
+
+@contextmanager
+def prepared_restore(
+    backup: str, path: str, *, with_key: bool | None = None, on_progress: OnProgress | None = None
+) -> Iterator[Restore]:
+    """Prepare to put the backup in the file `backup` in the place of the notebook in the file `path`, which may be missing.
+
+    Nothing is changed until `commit` is called in the block. The notebook is locked during the block.
+
+    If the restored notebook is sealed, `with_key` says which key file it gets. True: that of the backup. False: the one that is
+    there. None: the one that is there, because it is never older, or else that of the backup. The key file of another notebook
+    that is there is never kept.
+
+    Raises `NotebookInUse` if a server uses the notebook, `NoSpace`, and `StorageError`: if one of the files is not a notebook,
+    if the backup cannot be read or is damaged, or if it has no key file although `with_key` is True.
+    """
+    backup, path = os.path.realpath(backup), os.path.realpath(path)
+    _check_places(backup, path)
+    with _locked(path) as guard:
+        like = path if guard is not None else os.path.dirname(path)
+        with verified_copy(backup, path, like=like, mode_max=0o666, on_progress=on_progress) as (draft, content):
+            old = _old_notebook(path, draft)
+            keys = _keys(backup, path, content, old, with_key=with_key)
+            yield Restore(draft, path, content, old, guard, keys)
+
+
+class _Keys(NamedTuple):
+    """What happens to the key file: how it is used, the keys of the backup and those that are there (None: no usable file).
+
+    `must_move` says that the key file that is there is moved away.
+    """
+
+    use: KeyUse
+    backup: NotebookKeys | None
+    present: NotebookKeys | None
+    must_move: bool
+
+
+def _keys(backup: str, path: str, content: Content, old: Old | None, *, with_key: bool | None) -> _Keys:
+    """What to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`."""
+    there = key_path(path)
+    of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
+    try:
+        present = read_key_file(there)
+    except StorageError:  # a damaged key file; the server refuses it
+        present = None
+    stored = read_key_file(key_path(backup)) if content.is_sealed and with_key is not False else None
+    if not content.is_sealed:
+        use = KeyUse.OPEN
+    elif with_key and stored is None:
+        raise StorageError("backup_without_key", path=key_path(backup))
+    elif present is not None and not of_other and (not with_key or present == stored):
+        use = KeyUse.KEPT
+    else:
+        use = KeyUse.FROM_BACKUP if stored is not None else KeyUse.MISSING
+    return _Keys(use, stored, present, must_move=use is not KeyUse.KEPT and os.path.lexists(there))
+
+
+def _check_places(backup: str, path: str) -> None:
+    """Raise `StorageError` if the file `path` cannot be that of a notebook, or is the file `backup`."""
+    with storage_errors(path):
+        check_folder(path)
+        check_is_file(path, SCHEMA)
+        if os.path.exists(path) and os.path.exists(backup) and os.path.samefile(path, backup):
+            raise StorageError("copy_onto_itself", path=path)
+        database = database_of(path)
+        if database is not None:
+            raise StorageError("belongs_to_a_database", path=path, database=database)
+
+
+@contextmanager
+def _locked(path: str) -> Iterator[FileGuard | None]:
+    """The lock on the file `path` during the block; None if there is no file. Raises `NotebookInUse` if a server has it."""
+    try:
+        guard = FileGuard(path) if os.path.exists(path) else None
+    except NotebookInUse:
+        raise NotebookInUse("restore_while_served", path=path) from None
+    try:
+        yield guard
+    finally:
+        if guard is not None:
+            guard.release()
+
+
+def _old_notebook(path: str, draft: str) -> Old | None:
+    """The notebook in the file `path`, compared with the one in the file `draft`; None if there is none, or an empty file.
+
+    Raises `StorageError` if the file is not a notebook of this version, or cannot be read for a reason that a restore does not
+    mend.
+    """
+    if not has_log(path) and (not os.path.exists(path) or not os.path.getsize(path)):
+        return None
+    try:
+        with opened_to_copy(path) as old:
+            old.execute("COMMIT")  # no database can be attached in a transaction; nobody else writes here
+            old.execute("ATTACH ? AS restored", (uri_of(draft, "immutable=1"),))
+            return Old(Content.read(old), None, Vanishing(*old.execute(_VANISHING).fetchone()))
+    except StorageError as error:
+        if error.notice.kind not in _UNREADABLE:
+            raise
+        return Old(None, error, Vanishing(0, 0, 0))
+
+
+def _finish_log(path: str, guard: FileGuard) -> None:
+    """Copy the log of the notebook at `path` into its file, as a server does; SQLite then removes the log."""
+    connection = open_database(path, SCHEMA)
+    try:
+        guard.watch()
+        Log(path, connection, guard).finish()
+    finally:
+        guard.end_use(connection)
+
+
+def _move_back(aside: str, path: str) -> None:
+    """Undo a move of the file `path` to `aside`, as far as it was done."""
+    with suppress(OSError):
+        if os.path.exists(path) and os.path.samefile(aside, path):
+            os.unlink(aside)
+        elif os.path.lexists(aside) and not os.path.lexists(path):
+            os.rename(aside, path)
