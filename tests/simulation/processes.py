@@ -6,6 +6,7 @@ its user has nothing more to do; then it hands control back. So a seed always ta
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 from tests.simulation.disks import OutboxDisk, all_waiting
@@ -50,12 +51,12 @@ class OpenOutbox(Outbox):
         self._process.may_crash("after adding to the outbox")
         return entries
 
-    def remove(self, notebook_id: bytes, sequences: Iterable[int]) -> None:
+    def remove(self, notebook_id: bytes, sequences: Iterable[range]) -> None:
         removed = list(sequences)
         if removed:
             self._process.may_crash("between an answer and removing the entry", times=4)
         self._process.check_alive()
-        for entry in self._entries(removed):
+        for entry in self._entries(list(chain.from_iterable(removed))):
             self._lan.witness.removed(entry)
         super().remove(notebook_id, removed)
 

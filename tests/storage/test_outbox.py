@@ -81,11 +81,11 @@ def test_entries_of_exactly_one_destination_are_assigned_to_a_notebook_once_and_
 
 def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used_again(outbox: Outbox, other: Outbox) -> None:
     entries = add(outbox, *"abcdefgh")
-    outbox.remove(HERE.notebook_id, [7, 2, 3, 99])
+    outbox.remove(HERE.notebook_id, [range(7, 8), range(2, 3), range(3, 4), range(99, 100)])
     outbox.remove(HERE.notebook_id, [])
-    other.remove(HERE.notebook_id, range(4, 6))
+    other.remove(HERE.notebook_id, [range(4, 6)])
     assert (waiting(outbox), outbox.waiting_sequences(entries)) == (list("afh"), {1, 6, 8})
-    outbox.remove(HERE.notebook_id, [1, 6, 8])
+    outbox.remove(HERE.notebook_id, [range(8, 9), range(1, 2), range(6, 7)])
     assert add(other, "three")[0].sequence == 9
     other.mark_refused(HERE.notebook_id, 9, Status.REFUSED)
     other.discard([9])
@@ -99,12 +99,12 @@ def test_adding_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outb
     outbox.join(SEALED, KEY)
     outbox.leave(SEALED.notebook_id)
     assert not [statement for statement in statements if "synchronous" in statement]
-    outbox.remove(HERE.notebook_id, [1])
+    outbox.remove(HERE.notebook_id, [range(1, 2)])
     outbox.mark_refused(HERE.notebook_id, 2, Status.TOO_LARGE)
     assert "PRAGMA synchronous = NORMAL" in statements
     outbox._connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError):
-        outbox.remove(HERE.notebook_id, [1])
+        outbox.remove(HERE.notebook_id, [range(1, 2)])
     assert outbox._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL again, also after a failure"
 
 
@@ -162,7 +162,7 @@ def test_notes_are_moved_with_their_identity_and_what_their_old_notebook_says_of
     assert outbox.move(WORK.notebook_id, select=wanted) == (2, 1)
     assert other.waiting_for(WORK.notebook_id) == [moved, typo]
     assert [each.destination for each in outbox.listing()] == [ANY] * 4
-    outbox.remove(HERE.notebook_id, [1, 2, 3, 4, 5])
+    outbox.remove(HERE.notebook_id, [range(1, 6)])
     outbox.mark_refused(HERE.notebook_id, moved.sequence, Status.REFUSED)
     assert outbox.renew(HERE.notebook_id, moved) is None
     assert (other.waiting_for(WORK.notebook_id), waiting(outbox)) == ([moved, typo], [])
@@ -179,7 +179,7 @@ def test_a_conflict_gives_the_client_a_new_identity_once(outbox: Outbox, other: 
     assert other.renew(HERE.notebook_id, first) is None, "another process was faster"
     assert other.renew(HERE.notebook_id, second) == second._replace(client_id=renewed.client_id, sequence=4)
     assert add(outbox, "three")[0][:2] == (renewed.client_id, 5)
-    outbox.remove(HERE.notebook_id, [5])
+    outbox.remove(HERE.notebook_id, [range(5, 6)])
     assert outbox.renew(HERE.notebook_id, renewed._replace(sequence=5)) is None, "it is acknowledged"
 
 

@@ -57,7 +57,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)
         self._outbox = outbox
         self._has_old_key = False
-        self._acknowledged: list[int] = []
+        self._acknowledged: list[range] = []
+        self._acknowledged_entries = 0
         self._newest = NOTHING_SEEN
         self._postponed: set[int] = set()
         self._renewed: list[Entry] = []
@@ -121,12 +122,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     def flush_if_due(self) -> None:
         """Call `flush` if `PAGE_ENTRIES` entries were acknowledged since it was called last, or if none is being delivered."""
-        if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
+        if self._acknowledged_entries >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
             self.flush()
 
     def flush(self) -> None:
         """Remove the acknowledged entries from the outbox, and note there the newest of them as seen in the notebook."""
-        acknowledged, self._acknowledged = self._acknowledged, []
+        acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
         newest, self._newest = self._newest, NOTHING_SEEN
         self._outbox.remove(self.notebook.notebook_id, acknowledged)
         if newest.number:
@@ -165,7 +166,10 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def _take_stored(self, entries: tuple[Entry, ...], number: int) -> None:
         """Note that `entries` are stored under the numbers from `number` on, and watch a revision or deletion."""
         first, last = entries[0], entries[-1]
-        self._acknowledged.extend([entry.sequence for entry in entries])
+        sequences = [entry.sequence for entry in entries]
+        consecutive = range(first.sequence, first.sequence + len(entries))
+        self._acknowledged += [consecutive] if sequences == list(consecutive) else [range(each, each + 1) for each in sequences]
+        self._acknowledged_entries += len(entries)
         newest = SeenEntry(number + len(entries) - 1, *last[:2])
         if newest.number > self._newest.number:
             self._newest = newest

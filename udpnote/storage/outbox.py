@@ -22,8 +22,8 @@ from udpnote.storage.outbox_tables import (
     SCHEMA,
     entry_from,
     insertion_of,
+    merged,
     open_to_read,
-    ranges_of,
     waiting_entry_from,
 )
 
@@ -183,12 +183,12 @@ class Outbox:
             )
         return moved, sum(each.entries for each in selected) - moved
 
-    def remove(self, notebook_id: bytes, sequences: Iterable[int]) -> None:
+    def remove(self, notebook_id: bytes, sequences: Iterable[range]) -> None:
         """Remove the entries with these sequences, which this notebook has acknowledged, unless they were moved meanwhile.
 
-        No fsync: the next `add` makes this durable.
+        No sequence may be in two of the ranges. No fsync: the next `add` makes this durable.
         """
-        rows = [(*each, notebook_id) for each in ranges_of(sorted(sequences))]
+        rows = [(each.start, each.stop - 1, notebook_id) for each in merged(sequences)]
         self._write_without_fsync("DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?", rows)
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:

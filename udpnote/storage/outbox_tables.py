@@ -1,4 +1,4 @@
-"""The tables of an outbox file, and the functions that make entries from their rows, and ranges of rows from sequences.
+"""The tables of an outbox file, and the functions that make entries from their rows, and merge ranges of rows.
 
 `identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
 has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
@@ -9,7 +9,7 @@ them without having seen it.
 import errno
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -131,12 +131,15 @@ def waiting_entry_from(row: tuple[Any, ...]) -> WaitingEntry:
     return WaitingEntry(entry_from(entry), notebook_id, name, key_id, destination, Status(refused) if refused else None)
 
 
-def ranges_of(sequences: list[int]) -> list[tuple[int, int]]:
-    """The sorted `sequences` as ranges (first, last): to delete a range costs much less than to delete each row by itself."""
-    ranges: list[tuple[int, int]] = []
-    for sequence in sequences:
-        if ranges and ranges[-1][1] == sequence - 1:
-            ranges[-1] = (ranges[-1][0], sequence)
+def merged(ranges: Iterable[range]) -> list[range]:
+    """The numbers of `ranges`, which do not overlap, in as few ranges as possible, in order.
+
+    Deleting the rows of a range costs much less than deleting each row by itself.
+    """
+    found: list[range] = []
+    for each in sorted(ranges, key=lambda each: each.start):
+        if found and found[-1].stop == each.start:
+            found[-1] = range(found[-1].start, each.stop)
         else:
-            ranges.append((sequence, sequence))
-    return ranges
+            found.append(each)
+    return found
