@@ -1,12 +1,17 @@
-"""The parts of docs/ that are made from the code: `python -m tests.reference` writes them, a test compares them."""
+"""The parts of docs/ and the files of udpnote that are made from the code.
+
+`python -m tests.reference` writes them, and a test compares them.
+"""
 
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+from tests.support.commands import completion_table
 from tests.support.golden import GOLDEN, KEY, SALT, SEALED, datagrams
 from udpnote.cli.app import COMMANDS as COMMAND_TABLE
+from udpnote.cli.completion.command_line import TABLE_PATH
 from udpnote.model.join_code import join_code
 from udpnote.protocol.codec import encode
 
@@ -84,5 +89,6 @@ def protocol_with_golden(text: str) -> str:
 
 if __name__ == "__main__":
     (DOCS / "cli.md").write_text(command_reference())
+    Path(TABLE_PATH).write_text(completion_table())
     protocol = DOCS / "protocol.md"
     protocol.write_text(protocol_with_golden(protocol.read_text()))

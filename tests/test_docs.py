@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
+from tests.support.commands import completion_table
+from udpnote.cli.completion.command_line import TABLE_PATH
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
 from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, PROSPECTORS_MAX
@@ -26,6 +28,7 @@ REMEDY = "run `python -m tests.reference`"
 
 def test_the_command_reference_is_what_help_prints_and_the_golden_datagrams_are_those_of_the_tests() -> None:
     assert (DOCS / "cli.md").read_text() == command_reference(), REMEDY
+    assert Path(TABLE_PATH).read_text() == completion_table(), REMEDY
     text = (DOCS / "protocol.md").read_text()
     assert text == protocol_with_golden(text), REMEDY
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from tests.support.errors import raises
 from tests.support.matching import mixed
 from udpnote.errors import InvalidQuery
-from udpnote.model.query import Query, View
 from udpnote.text import search_terms as limits
-from udpnote.text.search_terms import check_query, check_words, fold, parse_tag, parse_words, tags, terms, terms_in_portions
+from udpnote.text.search_terms import TERMS_MAX, check_words, fold, parse_tag, parse_words, tags, terms, terms_in_portions
 
 
 def test_case_width_and_accents_do_not_matter_but_the_letters_of_a_script_do() -> None:
@@ -108,29 +107,14 @@ def test_arguments_are_words_and_phrases(arguments: list[str], words: tuple[str,
     assert parse_words(arguments) == words
 
 
-def test_a_query_of_the_largest_size_is_accepted_and_one_that_asks_for_too_much_or_nothing_is_refused() -> None:
-    most, tags_max, numbers_max = limits.TERMS_MAX, limits.QUERY_TAGS_MAX, limits.QUERY_NUMBERS_MAX
+def test_words_with_too_many_terms_or_without_any_are_refused() -> None:
     check_words(())
-    assert parse_words(["x"] * most)
-    check_query(Query(words=("会" * most,), tags=("t",) * tags_max))
-    check_query(Query(numbers=tuple(range(1, numbers_max + 1))))
-    for words in (["!?"], ["", " "], ['""'], ["—", "…"], ["会" * (most + 1)], ["a b"] * most):
+    assert parse_words(["x"] * TERMS_MAX)
+    for words in (["!?"], ["", " "], ['""'], ["—", "…"], ["会" * (TERMS_MAX + 1)], ["a b"] * TERMS_MAX):
         kind = "too_many_search_terms" if terms(words[0]) else "no_search_term"
         for check in (parse_words, check_words):
             with raises(InvalidQuery, kind):
                 check(words)
-    for kind, query in (
-        ("search_of_other_than_notes", Query(View.LOG, words=("x",))),
-        ("search_of_other_than_notes", Query(numbers=(1,), words=("x",))),
-        *(
-            ("tag_invalid", Query(tags=(tag,)))
-            for tag in ("work nosuch", "工作,没有", "done.", "1", "", "#", "##a", "a/", "r&d")
-        ),
-        ("too_many_tags", Query(tags=("t",) * (tags_max + 1))),
-        ("too_many_numbers", Query(numbers=tuple(range(1, numbers_max + 2)))),
-    ):
-        with raises(InvalidQuery, kind):
-            check_query(query)
 
 
 @given(

@@ -1,5 +1,6 @@
 """Runs the command that the user has typed."""
 
+import os
 import sys
 import time
 
@@ -8,6 +9,9 @@ from udpnote.cli.terminal import streams
 from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
+
+COMPLETION_VARIABLE = "_UDPNOTE_COMPLETE"
+"""The environment variable by which a shell asks for completion, as typer has named it for a command `udpnote`."""
 
 
 def main() -> None:
@@ -21,6 +25,8 @@ def main() -> None:
         streams.say(Notice("clock_too_late", year=time.gmtime(wall_microseconds() // 1_000_000).tm_year))
         sys.exit(exit_codes.REFUSED)
     try:
+        if COMPLETION_VARIABLE in os.environ:
+            _complete()
         command, *arguments = sys.argv[1:] or [""]
         if command == "send":
             _send_if_without_options(arguments)
@@ -34,6 +40,18 @@ def main() -> None:
         sys.exit(exit_codes.INTERRUPTED)
     except OSError as error:  # from standard output: a help text or the version could not be printed
         sys.exit(exit_codes.exit_code_without_output(error))
+
+
+def _complete() -> None:
+    """Complete the command line of a shell that asks for it, and raise `SystemExit`. Return if only typer knows the shell."""
+    from udpnote.cli.completion.shells import ANSWERS, complete
+
+    instruction, code = os.environ[COMPLETION_VARIABLE], exit_codes.REFUSED
+    if instruction in ANSWERS:
+        try:
+            code = complete(instruction, os.environ)
+        finally:
+            sys.exit(code)  # also after an error, which would be printed into the line that the user edits
 
 
 def _send_if_without_options(arguments: list[str]) -> None:

@@ -53,7 +53,7 @@ class FileReader(NotebookReader):
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         path = absolute_path(path, "path")
-        notices = too_open([path], [])  # SQLite makes and removes log files from the next line on
+        notices = [] if on_notice is None else too_open([path], [])  # SQLite makes and removes log files from the next line on
         self._file = ReadOnlyNotebook(path)
         self._on_notice = on_notice
         for notice in untold(notices, find_places(os.environ).told) if notices else ():

@@ -18,7 +18,7 @@ from udpnote.protocol.messages import PageState
 from udpnote.protocol.reading import Indexing, Reading
 from udpnote.protocol.server_contact import NotebookUnreadable
 from udpnote.protocol.shown_entries import NotebookRestored
-from udpnote.text.search_terms import check_query
+from udpnote.text.query_check import check_query
 
 
 class Overtaken(NamedTuple):

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice, takewhile
 
 from udpnote.errors import InvalidQuery
-from udpnote.model.query import Query, View
 
 TERM_CHARACTERS_MAX = 64
 """A longer run of letters and digits is split into terms of this length: no language has such words, and base64 must not fill
@@ -41,12 +40,6 @@ TAG_PLACES_MAX = 4096
 TERMS_MAX = 24
 """The most terms in one query: as many as a Chinese sentence has. The limit is low, because for each term a search reads a list
 of notes in every shard of the index."""
-
-QUERY_NUMBERS_MAX = 100
-"""The most entry numbers in one query: a READ has room for this many."""
-
-QUERY_TAGS_MAX = 8
-"""The most tags in one query. The limit is low, because a search looks each tag up in every shard of the index."""
 
 RULES_VERSION = f"4 {unicodedata.unidata_version}"
 """The version of the rules in this module, and of Unicode. An index that was made with another version is built again."""
@@ -247,24 +240,3 @@ def check_words(words: Sequence[str]) -> None:
         raise InvalidQuery("no_search_term", words=" ".join(words))
     if count > TERMS_MAX:
         raise InvalidQuery("too_many_search_terms", terms=count, terms_max=TERMS_MAX)
-
-
-def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or a tag that is not a tag.
-
-    It is raised as well if the query searches for words in anything but the current texts of all notes, because the index holds
-    only those, or if it orders anything but notes by time.
-    """
-    if query.words:
-        check_words(query.words)
-        if query.view is not View.NOTES or query.numbers:  # the index holds the current texts of notes, and nothing else
-            raise InvalidQuery("search_of_other_than_notes")
-    if query.by_time and query.view is not View.NOTES:
-        raise InvalidQuery("order_of_other_than_notes")
-    if len(query.tags) > QUERY_TAGS_MAX:
-        raise InvalidQuery("too_many_tags", tags=len(query.tags), tags_max=QUERY_TAGS_MAX)
-    for tag in query.tags:
-        if not parse_tag(tag):
-            raise InvalidQuery("tag_invalid", tag=tag)
-    if len(query.numbers) > QUERY_NUMBERS_MAX:
-        raise InvalidQuery("too_many_numbers", numbers=len(query.numbers), numbers_max=QUERY_NUMBERS_MAX)

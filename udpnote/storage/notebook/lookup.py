@@ -17,7 +17,8 @@ from udpnote.model.query import SUMMARY_LABELS, Cursor, IndexBehind, LookupStep,
 from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_by_time, notes_from, root_of, times_of
-from udpnote.text.search_terms import check_query, fold, parse_tag, tags
+from udpnote.text.query_check import check_query
+from udpnote.text.search_terms import fold, parse_tag, tags
 from udpnote.text.word_match import contains, parse_word
 
 SCANNED_NUMBERS = 2048

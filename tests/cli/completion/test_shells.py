@@ -1,0 +1,69 @@
+"""Completion as bash, zsh and fish ask for it."""
+
+import sys
+
+import pytest
+
+from tests.support.machine import Machine
+from udpnote.cli.completion.command_line import Suggestion
+from udpnote.cli.completion.shells import CommandLine, read_line
+
+REPORTING = """
+import sys
+from udpnote.__main__ import main
+try:
+    main()
+finally:
+    print("IMPORTED", *sys.modules, file=sys.stdout)
+"""
+FOUND = [Suggestion("my notes", '`rm` "x": a;b 工作'), Suggestion("#tag", "")]
+
+
+@pytest.mark.parametrize(
+    ("shell", "text", "cursor", "line"),
+    [
+        ("bash", "udpnote list --tag ", 3, (["list", "--tag"], "", False)),
+        ("bash", 'udpnote use "my no', 2, (["use"], "my no", True)),
+        ("bash", "udpnote use my\\ no", 2, (["use"], "my no", False)),
+        ("bash", "udpnote list --all", 1, ([], "list", False)),
+        ("zsh", "udpnote ", 0, ([], "", False)),
+        ("fish", "udpnote list --tag 'a", 0, (["list", "--tag"], "a", True)),
+        ("zsh", "udpnote send a\\", 0, (["send"], "a", False)),
+    ],
+)
+def test_the_command_line_is_read_up_to_the_cursor(
+    shell: str, text: str, cursor: int, line: tuple[list[str], str, bool]
+) -> None:
+    environ = {"COMP_WORDS": text, "COMP_CWORD": str(cursor), "_TYPER_COMPLETE_ARGS": text}
+    assert read_line(f"complete_{shell}", environ) == CommandLine(*line)
+
+
+def test_bash_inserts_a_name_with_a_space_and_gets_only_plain_words(machine: Machine) -> None:
+    machine.serve("my notes")
+    machine.send("milk #home")
+    ask = 'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _udpnote_completion udpnote; printf "%s\\n" "${COMPREPLY[@]}"'
+    lines = ("udpnote use m", "udpnote use '\"m'", "udpnote list --tag = h", "udpnote show ''", "udpnote ex")
+    script = "; ".join(['eval "$(udpnote --show-completion)"', *(f"COMP_WORDS=({line}); {ask}" for line in lines)])
+    result = machine.shell(script)
+    assert (result.lines, result.err) == (["my\\ notes", "my notes", "home", "1", "export"], "")
+
+
+def test_zsh_and_fish_get_explanations_without_signs_that_they_would_evaluate(machine: Machine) -> None:
+    asked = {"_UDPNOTE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "udpnote lea"}
+    assert machine.run("", **asked).out == """_arguments '*: :(("leave":"Leave a sealed notebook forget its key."))'\n"""
+    assert machine.run("", **asked | {"_TYPER_COMPLETE_ARGS": "udpnote nosuch "}).out == "_files\n"
+    for text, code in (("udpnote lea", 0), ("udpnote send milk ", 1)):
+        asked |= {"_UDPNOTE_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "is-args", "_TYPER_COMPLETE_ARGS": text}
+        result = machine.run("", **asked)
+        assert (result.code, result.out, result.err) == (code, "", "")
+
+
+def test_completion_imports_no_option_parser_and_is_silent_if_it_fails(machine: Machine) -> None:
+    machine.serve("kitchen")
+    machine.send("milk #home")
+    environ = {"_UDPNOTE_COMPLETE": "complete_bash", "COMP_WORDS": "udpnote list --tag ", "COMP_CWORD": "3"}
+    imported = machine.start("-c", REPORTING, command=[sys.executable], environ=environ).end().lines[-1].split()
+    assert {"udpnote.client.client"} <= set(imported)
+    assert not {"typer", "rich", "prompt_toolkit", "cryptography", "udpnote.text.search_terms"} & set(imported)
+    broken = machine.start(environ=environ | {"COMP_CWORD": "x"}).end()
+    assert (broken.out, broken.err) == ("", "")

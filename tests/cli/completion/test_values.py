@@ -1,0 +1,59 @@
+"""The values that completion suggests: from the outbox and the notebook, and only plain ones."""
+
+import pytest
+
+from tests.support.machine import Machine
+from udpnote.cli.completion.command_line import Suggestion
+from udpnote.cli.completion.values import fitting
+
+
+def complete(machine: Machine, line: str, **environ: str) -> list[str]:
+    """The words that are suggested at the end of `line`, which fish asks for."""
+    result = machine.run(
+        "", _UDPNOTE_COMPLETE="complete_fish", _TYPER_COMPLETE_ARGS=f"udpnote {line}",
+        _TYPER_COMPLETE_FISH_ACTION="get-args", **environ,
+    )  # fmt: skip
+    assert (result.code, result.err) == (0, "")
+    return [each.partition("\t")[0] for each in result.lines if each]
+
+
+def test_without_an_outbox_or_a_decided_notebook_nothing_is_suggested_and_nothing_is_made_or_sent(machine: Machine) -> None:
+    for line in ("use ", "leave ", "outbox --discard ", "list --tag ", "show ", "show --port 70000 ", "show --server a..b "):
+        assert complete(machine, line, **machine.discovering) == []
+    assert not machine.home.exists()
+    machine.serve("kitchen")
+    machine.send("milk #home")
+    machine.outbox.unlink()
+    assert complete(machine, "list --tag ", **machine.discovering) == []
+    assert not machine.outbox.exists()
+
+
+def test_notebooks_tags_numbers_and_sequences_are_those_of_the_outbox_and_the_notebook(machine: Machine) -> None:
+    server = machine.serve("家里 notes")
+    for text in ("buy milk #home", "今天开会 #工作/周会 #home"):
+        machine.send(text)
+    assert complete(machine, "use ") == complete(machine, "list --notebook-id 家") == ["家里 notes"]
+    assert complete(machine, "leave ") == []
+    assert complete(machine, "list --tag ") == ["home", "工作", "工作/周会"]
+    assert complete(machine, "list --tag '#工") == ["#工作", "#工作/周会"]
+    assert complete(machine, "show ") == ["2", "1"]
+    assert complete(machine, f"edit --notebook-id {server.notebook_id} 2") == ["2"]
+    machine.stop()
+    machine.send("--wait", "0", "eggs")
+    assert complete(machine, "show ") == []
+    assert complete(machine, f"show --notebook {machine.notebook} ") == ["2", "1"]
+    assert complete(machine, "outbox --discard ") == ["3"]
+    machine.outbox.write_text("garbage")
+    assert complete(machine, "use ") == []
+
+
+def test_a_notebook_whose_name_a_shell_could_evaluate_is_suggested_by_its_id(machine: Machine) -> None:
+    server = machine.serve('x\\";touch pwned;"')
+    machine.send("milk #a`b")
+    assert complete(machine, "use ") == [server.notebook_id[:8]]
+
+
+@pytest.mark.parametrize("text", ["", "-x", "a$b", "a`b", "a;b", "a'b", 'a"b', "a\\b", "a*b", "a:b", "a\u202eb", "a\x1bb", "~"])
+def test_what_a_shell_could_read_as_a_sign_of_its_own_is_not_plain(text: str) -> None:
+    plain = Suggestion("Lin at home_2 工作/周会", "")
+    assert fitting([Suggestion(text, ""), plain], "") == fitting([plain], "Lin") == [plain]

@@ -1,0 +1,201 @@
+"""What the word at the cursor of a command line may be: commands and options by a table, or values of a kind.
+
+The table has the commands as `udpnote --help` lists them. `python -m tests.reference` writes it from their declarations. So
+completion needs neither typer nor the modules of the commands: importing these takes longer than all the rest.
+"""
+
+import os
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+TABLE_PATH = os.path.join(os.path.dirname(__file__), "commands.tsv")
+"""The file with the table. Each line has the name of a command, the names of an option, its metavar and its help.
+
+A line without names is an argument of the command or, if it has no metavar either, the command itself. A flag has no metavar.
+A metavar ends with `...` if the option or argument may be repeated. After a `=` at its start, it lists the only values, with |
+between them.
+"""
+
+REPEATED = "..."
+
+
+class Kind(Enum):
+    """What a value is, if it is none of a fixed list."""
+
+    NOTEBOOK = "a known notebook"
+    JOINED_NOTEBOOK = "a sealed notebook that was joined"
+    TAG = "a tag"
+    NUMBER = "the number of a note"
+    SEQUENCE = "the sequence of an entry in the outbox"
+
+
+_ARGUMENT_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NUMBER": Kind.NUMBER}
+_OPTION_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NAME|ID|HOST": Kind.NOTEBOOK, "TAG": Kind.TAG, "SEQUENCE": Kind.SEQUENCE}
+"""The kinds of values by their metavars. The NUMBER of an option is an amount."""
+
+
+class Suggestion(NamedTuple):
+    """A word that may stand at the cursor, and its explanation for shells that show one."""
+
+    word: str
+    help: str
+
+
+class Option(NamedTuple):
+    """An option of a command: its names, its metavar (empty: it is a flag), and its help."""
+
+    names: Sequence[str]
+    metavar: str
+    help: str
+
+
+class Command(NamedTuple):
+    """A command by its whole name, such as `key show`; `arguments` are the metavars of its arguments. The root has no name."""
+
+    name: str
+    help: str
+    options: list[Option]
+    arguments: list[str]
+
+
+class Wanted(NamedTuple):
+    """What may stand at the cursor: one of the `suggestions`, or `prefix` and a value of `kind` that begins with `typed`.
+
+    `given` are the options on the command line and their values, by the options' first names; a flag has an empty value.
+    """
+
+    typed: str
+    given: dict[str, str]
+    suggestions: Sequence[Suggestion] = ()
+    kind: Kind | None = None
+    prefix: str = ""
+
+
+def read_table() -> dict[str, Command]:
+    """The commands of the table, by their names."""
+    table: dict[str, Command] = {}
+    with open(TABLE_PATH, encoding="utf-8") as file:
+        for line in file:
+            name, names, metavar, text = line.rstrip("\n").split("\t")
+            if names:
+                table[name].options.append(Option(names.split(" "), metavar, text))
+            elif metavar:
+                table[name].arguments.append(metavar)
+            else:
+                table[name] = Command(name, text, [], [])
+    return table
+
+
+def wanted(table: dict[str, Command], words: Sequence[str], typed: str) -> Wanted:
+    """What may stand at the cursor after `words`, those after `udpnote`, where the user has typed `typed` so far.
+
+    bash makes a word of each `=`, zsh and fish do not.
+    """
+    if typed == "=":
+        typed = ""
+    name, rest = _command_of(table, [word for word in words if word != "="])
+    command = table.get(name)
+    if command is None:
+        return Wanted(typed, {})
+    subcommands = _subcommands(table, name)
+    if subcommands and not typed.startswith("-"):
+        return _among(subcommands, typed)
+    return _in_command(command, rest, typed)
+
+
+def _command_of(table: dict[str, Command], words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The name of the command that `words` call, as far as they name one, and the words after it.
+
+    The name is not in `table` if there is no such command.
+    """
+    name = ""
+    for position, word in enumerate(words):
+        if not word.startswith("-"):
+            name = f"{name} {word}".strip()
+            if not _subcommands(table, name):
+                return name, words[position + 1 :]
+    return name, ()
+
+
+def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
+    """The commands that may follow the command `name`, such as `show` for `key`; the empty name stands for `udpnote`."""
+    prefix = f"{name} " if name else ""
+    found = [command for command in table.values() if command.name.startswith(prefix) and command.name != name]
+    rests = [(command.name.removeprefix(prefix), command.help) for command in found]
+    return [Suggestion(rest, text) for rest, text in rests if " " not in rest]
+
+
+def _in_command(command: Command, words: Sequence[str], typed: str) -> Wanted:
+    """What may stand at the cursor after `words`, which follow the name of `command`."""
+    given: dict[str, str] = {}
+    arguments, pending, may_be_option = 0, None, True
+    for word in words:
+        if pending is not None:
+            given[pending.names[0]], pending = word, None
+        elif may_be_option and word.startswith("-") and word != "-":
+            option_name, equals, value = word.partition("=")
+            option = _option(command, option_name)
+            may_be_option = word != "--"
+            if option is not None and option.metavar and not equals:
+                pending = option
+            elif option is not None:
+                given[option.names[0]] = value
+        else:
+            may_be_option = may_be_option and "[TEXT]" not in _argument(command, arguments)
+            arguments += 1
+    if pending is not None:
+        return _value(command, pending.metavar, _OPTION_KINDS, Wanted(typed, given))
+    if may_be_option and typed.startswith("-"):
+        return _options(command, typed, given)
+    if arguments == 0 and not command.arguments and may_be_option and not typed:
+        return _among(_unused(command, given), typed)
+    return _value(command, _argument(command, arguments), _ARGUMENT_KINDS, Wanted(typed, given))
+
+
+def _options(command: Command, typed: str, given: dict[str, str]) -> Wanted:
+    """The options that begin with `typed` or, after the `=` of a long option, its values."""
+    option_name, equals, value = typed.partition("=")
+    option = _option(command, option_name)
+    if not equals:
+        return _among(_unused(command, given), typed)
+    if option is None:
+        return Wanted(typed, {})
+    return _value(command, option.metavar, _OPTION_KINDS, Wanted(value, given, prefix=f"{option_name}="))
+
+
+def _value(command: Command, metavar: str, kinds: dict[str, Kind], at_cursor: Wanted) -> Wanted:
+    """`at_cursor` with the values that `metavar` of `command` stands for: fixed ones, or their kind by `kinds`."""
+    bare = metavar.removesuffix(REPEATED).strip("[]")
+    if bare.startswith("="):
+        values = [Suggestion(each, "") for each in bare[1:].split("|")]
+        return at_cursor._replace(suggestions=_among(values, at_cursor.typed).suggestions)
+    kind = kinds.get(bare)
+    return at_cursor._replace(kind=Kind.JOINED_NOTEBOOK if kind is Kind.NOTEBOOK and command.name == "leave" else kind)
+
+
+def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
+    """The options of `command` that may still be given, under all of their names."""
+    return [
+        Suggestion(name, option.help)
+        for option in command.options
+        if option.names[0] not in given or option.metavar.endswith(REPEATED)
+        for name in option.names
+    ]
+
+
+def _among(suggestions: Sequence[Suggestion], typed: str) -> Wanted:
+    """Those of the `suggestions` that begin with `typed`."""
+    return Wanted(typed, {}, [each for each in suggestions if each.word.startswith(typed)])
+
+
+def _argument(command: Command, position: int) -> str:
+    """The metavar of the argument at `position`, from 0 on; empty if `command` has no such argument."""
+    if position < len(command.arguments):
+        return command.arguments[position]
+    return command.arguments[-1] if command.arguments and command.arguments[-1].endswith(REPEATED) else ""
+
+
+def _option(command: Command, name: str) -> Option | None:
+    """The option of `command` that has this `name`, with its dashes; None if there is none."""
+    return next((option for option in command.options if name in option.names), None)

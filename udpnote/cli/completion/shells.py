@@ -1,0 +1,113 @@
+"""Answers a shell that completes a command line, by the protocol of the scripts that `udpnote --install-completion` installs.
+
+The scripts, which are typer's, call `udpnote` with `_UDPNOTE_COMPLETE` in the environment, and with the command line up to the
+cursor in other variables. They show what is printed; zsh evaluates it.
+"""
+
+import shlex
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from udpnote.cli.completion.command_line import Suggestion, read_table, wanted
+
+SECONDS_MAX = 1.0
+"""The longest time that completion takes, whatever answers slowly. Then it suggests nothing, and no shell prints a message."""
+
+_EXPLAINED = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#=;()")
+"""The ASCII characters that an explanation keeps: zsh and fish would read others as signs of their own."""
+
+
+class CommandLine(NamedTuple):
+    """A command line up to the cursor: the words after `udpnote`, and the start of the word at the cursor.
+
+    `is_quoted` says that this word begins with a quotation mark which is not closed yet.
+    """
+
+    words: Sequence[str]
+    typed: str
+    is_quoted: bool
+
+
+def complete(instruction: str, environ: Mapping[str, str]) -> int:
+    """Print the suggestions for the command line in `environ`, and return the exit code.
+
+    `instruction`, one of `ANSWERS`, is `complete_` and the name of the shell. The process ends without suggestions if this
+    takes longer than `SECONDS_MAX`.
+    """
+    if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:  # it ends the process, even while SQLite waits for a lock
+        signal.setitimer(signal.ITIMER_REAL, SECONDS_MAX)
+    line = read_line(instruction, environ)
+    text = ANSWERS[instruction](suggestions(line), line)
+    if environ.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":
+        return 0 if text else 1
+    print(text)
+    return 0
+
+
+def suggestions(line: CommandLine) -> list[Suggestion]:
+    """The words that may stand at the cursor of `line`."""
+    place = wanted(read_table(), line.words, line.typed)
+    found = list(place.suggestions)
+    if place.kind is not None:
+        from udpnote.cli.completion.values import values  # here, because commands and options need no outbox
+
+        found += values(place)
+    return [each._replace(word=place.prefix + each.word) for each in found]
+
+
+def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
+    """The command line in `environ`, as the script for the shell of `instruction` describes it."""
+    if instruction == "complete_bash":
+        words, is_quoted = _split(environ.get("COMP_WORDS", ""))
+        cursor = int(environ.get("COMP_CWORD", "0"))
+        return CommandLine(words[1:cursor], words[cursor] if cursor < len(words) else "", is_quoted)
+    text = environ.get("_TYPER_COMPLETE_ARGS", "")
+    words, is_quoted = _split(text)
+    if len(words) > 1 and (is_quoted or not text[-1:].isspace()):
+        return CommandLine(words[1:-1], words[-1], is_quoted)
+    return CommandLine(words[1:], "", is_quoted)
+
+
+def _split(text: str) -> tuple[list[str], bool]:
+    """The words of a command line, without quotation marks, and whether the last one has one that is not closed yet."""
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    words: list[str] = []
+    try:
+        words.extend(lexer)
+    except ValueError as error:  # a quotation mark that is not closed, or a backslash at the end
+        return [*words, lexer.token], "quotation" in str(error)
+    return words, False
+
+
+def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
+    """The suggestions, each on a line as it is inserted; outside of quotation marks with a backslash where one is needed."""
+    words = [each.word for each in found]
+    return "\n".join(words if line.is_quoted else (word.replace(" ", "\\ ").replace("#", "\\#") for word in words))
+
+
+def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
+    """A command that zsh evaluates: it shows the suggestions with their explanations, or completes names of files."""
+    if not found:
+        return "_files"
+    pairs = [f'"{each.word}":"{_explained(each.help)}"' if each.help else f'"{each.word}"' for each in found]
+    return "_arguments '*: :(({}))'".format("\n".join(pairs))
+
+
+def _for_fish(found: Sequence[Suggestion], _line: CommandLine) -> str:
+    """The suggestions, each on a line with its explanation after a tab."""
+    return "\n".join(f"{each.word}\t{_explained(each.help)}" if each.help else each.word for each in found)
+
+
+def _explained(text: str) -> str:
+    """`text` without characters that a shell could read as its own signs."""
+    return "".join(each for each in text if each in _EXPLAINED or (each > "\x7f" and each.isprintable()))
+
+
+ANSWERS: dict[str, Callable[[Sequence[Suggestion], CommandLine], str]] = {
+    "complete_bash": _for_bash,
+    "complete_zsh": _for_zsh,
+    "complete_fish": _for_fish,
+}
+"""For each instruction that this module follows, the function that makes what is printed."""

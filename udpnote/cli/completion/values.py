@@ -1,0 +1,127 @@
+"""The values that completion suggests: notebooks and sequences from the outbox, tags and numbers from the notebook."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from udpnote.cli.client_options import ClientOptions
+from udpnote.cli.completion.command_line import Kind, Suggestion, Wanted
+from udpnote.cli.terminal.text import count
+from udpnote.errors import UdpnoteError
+from udpnote.settings import load_settings
+
+if TYPE_CHECKING:
+    from udpnote.client.notebook_reader import NotebookReader
+    from udpnote.model.entry import StoredEntry
+    from udpnote.model.query import Tally
+    from udpnote.storage.outbox import Outbox
+
+Item = TypeVar("Item")
+
+ANSWER_SECONDS = 0.3
+"""How long a server may take to answer: a person who presses Tab does not like to wait longer."""
+
+NOTES_MAX = 50
+"""How many of the latest notes are suggested by their numbers: more would not fit on a screen."""
+
+HELP_CHARACTERS_MAX = 60
+"""How much of a note stands beside its number."""
+
+_PLAIN = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#")
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is harmless in each shell: names and tags come from the network, and shells evaluate some suggestions.
+
+    Of ASCII, only letters, digits, the space and a few signs count as plain, and elsewhere what is visible.
+    """
+    return bool(text) and text[0] != "-" and all(each in _PLAIN or (each > "\x7f" and each.isprintable()) for each in text)
+
+
+def values(wanted: Wanted) -> list[Suggestion]:
+    """The values that may stand at the cursor, as `wanted` describes them; empty if they cannot be read, for any reason."""
+    try:
+        match wanted.kind:
+            case Kind.NOTEBOOK | Kind.JOINED_NOTEBOOK:
+                found = _notebooks(only_joined=wanted.kind is Kind.JOINED_NOTEBOOK)
+            case Kind.SEQUENCE:
+                found = _sequences()
+            case Kind.TAG:
+                sign = "#" if wanted.typed.startswith("#") else ""
+                tallies = _read(_tags, wanted.given)
+                found = [Suggestion(sign + each.label, count(each.amount, "note", "notes")) for each in tallies]
+            case Kind.NUMBER:
+                latest = _read(_latest_notes, wanted.given)
+                found = [Suggestion(str(each.number), _start_of(each.entry.text)) for each in latest]
+            case None:
+                return []
+    except UdpnoteError:
+        return []
+    return fitting(found, wanted.typed)
+
+
+def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
+    """Those of the suggestions `found` that begin with `typed` and are plain, since a hostile server may send any tag."""
+    return [each for each in found if each.word.startswith(typed) and is_plain(each.word)]
+
+
+def _notebooks(*, only_joined: bool) -> list[Suggestion]:
+    """The known notebooks, by name or, where the name is not clear or not plain, by the start of their ids."""
+    from udpnote.model.notebook import name_or_id, short_id
+
+    with _outbox() as outbox:
+        known = outbox.notebooks()
+    words = [(each, name_or_id(each, known)) for each in known if each.key_id is not None or not only_joined]
+    return [Suggestion(word if is_plain(word) else short_id(each), f"{each.name} at {each.host}") for each, word in words]
+
+
+def _sequences() -> list[Suggestion]:
+    """The sequences of the latest entries in the outbox."""
+    with _outbox() as outbox:
+        waiting = outbox.listing(outbox.first_of_latest(NOTES_MAX))
+    return [Suggestion(str(each.entry.sequence), _start_of(each.entry.text)) for each in waiting]
+
+
+@contextmanager
+def _outbox() -> "Iterator[Outbox]":
+    """The outbox of the settings, to read in the block. None is made where there is none."""
+    from udpnote.storage.outbox import Outbox
+
+    with closing(Outbox(load_settings().outbox, is_read_only=True)) as outbox:
+        yield outbox
+
+
+def _tags(reader: "NotebookReader") -> "list[Tally]":
+    return reader.tags()
+
+
+def _latest_notes(reader: "NotebookReader") -> "list[StoredEntry]":
+    return list(reader.entries(newest_first=True, limit=NOTES_MAX))
+
+
+def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str]) -> "list[Item]":
+    """What `work` reads from the notebook that the options `given` name, from its file or through its server.
+
+    The result is empty if only a discovery that asks all hosts could tell which notebook is meant. Raises `UdpnoteError` if the
+    notebook cannot be read.
+    """
+    file, port = given.get("--notebook"), given.get("--port")
+    if file is not None:
+        from udpnote.client.file_reader import FileReader
+
+        with FileReader(load_settings({"notebook": file}).notebook) as reader:
+            return work(reader)
+    options = ClientOptions(
+        given.get("--server"), int(port) if port and port.isdecimal() else None, given.get("--notebook-id"), wait=ANSWER_SECONDS
+    )
+    with _outbox() as outbox, options.client(outbox=outbox, on_notice=_ignore) as client:
+        return work(client) if client.is_notebook_decided else []
+
+
+def _ignore(_notice: object) -> None:
+    """Do nothing with a notice: nobody would see it."""
+
+
+def _start_of(text: str) -> str:
+    """The start of the first line of `text`, for the explanation of a number."""
+    return text.lstrip().partition("\n")[0][:HELP_CHARACTERS_MAX]

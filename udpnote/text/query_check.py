@@ -1,0 +1,33 @@
+"""Checks whether a query can be answered: by its limits, and by what the search index has."""
+
+from udpnote.errors import InvalidQuery
+from udpnote.model.query import Query, View
+
+QUERY_NUMBERS_MAX = 100
+"""The most entry numbers in one query: a READ has room for this many."""
+
+QUERY_TAGS_MAX = 8
+"""The most tags in one query. The limit is low, because a search looks each tag up in every shard of the index."""
+
+
+def check_query(query: Query) -> None:
+    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or a tag that is not a tag.
+
+    It is raised as well if the query searches for words in anything but the current texts of all notes, because the index holds
+    only those, or if it orders anything but notes by time.
+    """
+    if query.words or query.tags:
+        from udpnote.text.search_terms import check_words, parse_tag  # here, because it is slow to import
+    if query.words:
+        check_words(query.words)
+        if query.view is not View.NOTES or query.numbers:  # the index holds the current texts of notes, and nothing else
+            raise InvalidQuery("search_of_other_than_notes")
+    if query.by_time and query.view is not View.NOTES:
+        raise InvalidQuery("order_of_other_than_notes")
+    if len(query.tags) > QUERY_TAGS_MAX:
+        raise InvalidQuery("too_many_tags", tags=len(query.tags), tags_max=QUERY_TAGS_MAX)
+    for tag in query.tags:
+        if not parse_tag(tag):
+            raise InvalidQuery("tag_invalid", tag=tag)
+    if len(query.numbers) > QUERY_NUMBERS_MAX:
+        raise InvalidQuery("too_many_numbers", numbers=len(query.numbers), numbers_max=QUERY_NUMBERS_MAX)
