@@ -1,0 +1,129 @@
+"""The tour of the README, typed on three hosts of a LAN as it is printed there, prints what the README shows."""
+
+import os
+import re
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.processes import COMMAND, Process, Terminal, eventually
+from tests.system.lab import Host, Lab
+
+README = Path(__file__).parents[2] / "README.md"
+USERS = {"pi": "ann", "desk": "lin", "laptop": "ann"}
+CODE = r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){5}-[0-9A-Z]{3}"
+MASKS = [
+    (r"\d{4}[-/]\d\d[-/]\d\d( \d\d:\d\d:\d\d| \w+day)", "TIME"),
+    (r"\b\d\d:\d\d\b(?! \w+@\w+ (written|revised))", "CLOCK"),
+    (r"[0-9a-f]{32}", "ID"),
+    (CODE, "CODE"),
+    (r"10\.(6\.83|77\.\d+)\.\d+", "ADDRESS"),
+    (r"\d+\.\d ms", "MS"),
+    (r" +", " "),
+]
+"""What differs from run to run, and what stands for it; runs of spaces, because columns are as wide as what is in them."""
+
+
+class Step(NamedTuple):
+    """One command of the tour and the lines below it; `^C` at the server, or nothing but more lines of the server."""
+
+    host: str
+    command: str
+    lines: list[str]
+
+
+def tour() -> list[Step]:
+    text = README.read_text().partition("## A tour")[2].partition("## What it promises")[0]
+    steps: list[Step] = []
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        is_first = True
+        for line in block.splitlines():
+            typed = re.fullmatch(r"(pi|desk|laptop)\$ (.*)", line)
+            if typed is not None:
+                steps.append(Step(typed[1], typed[2], []))
+            elif line == "^C" or is_first:
+                steps.append(Step("pi", line if line == "^C" else "", [line]))
+            else:
+                steps[-1].lines.append(line)
+            is_first = False
+    return steps
+
+
+class Desk:
+    """A host with its user's home, where commands are typed at terminals."""
+
+    def __init__(self, lab: Lab, host: Host) -> None:
+        self._lab, self._host = lab, host
+        self._home = lab.folder / f"{host.name}-home"
+        self._home.mkdir()
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("UDPNOTE_", "XDG_"))}
+        self._environ = environ | {
+            "HOME": str(self._home),
+            "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}",
+            "UDPNOTE_AUTHOR": f"{USERS[host.name]}@{host.name}",
+            "UDPNOTE_WAIT": "1.5",
+            "TZ": "CST-8",
+            "NO_COLOR": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+        self.server: Process | None = None
+        self.screen = Terminal(columns=250)
+        self._shown = 0
+
+    def take(self, step: Step, join_code: str) -> None:
+        """Type the command of a step, with this join code, and compare what comes on the screen with the README."""
+        expected = [masked(line) for line in step.lines]
+        if step.command == "^C":
+            self.end_server()
+            expected[0] = ""  # the terminal shows ^C on the line that the server ends
+        elif step.command:
+            self._type(re.sub(CODE, join_code, step.command))
+        if step.lines == ["..."]:
+            eventually(lambda: any("Ctrl-C" in line for line in self._news()))
+        else:
+            with suppress(AssertionError):  # for the message of the next line
+                eventually(lambda: len(self._news()) >= len(expected))
+            news = self._news()  # before ^C the server has also printed what the README does not repeat
+            assert (news[-len(expected) :] if step.command == "^C" else news) == expected, step.command
+        self._shown = len(self.screen.text)
+
+    def end_server(self) -> None:
+        """Press Ctrl-C where the server runs."""
+        assert self.server is not None
+        os.killpg(self.server.pid, signal.SIGINT)
+        assert self.server.wait().code == 0
+
+    def _type(self, command: str) -> None:
+        """Run a command to its end, or start a server."""
+        line = ["ip", "netns", "exec", self._host.namespace, "bash", "-c", command]
+        screen = self.screen.descriptor
+        process = Process(line, self._environ, folder=self._home, stdin=screen, stdout=screen, stderr=screen)
+        self._lab.kill_at_end(process)
+        if command.startswith("udpnote serve"):
+            self.server = process
+        else:
+            process.wait()
+
+    def _news(self) -> list[str]:
+        """The masked lines on the screen since the last step."""
+        return [masked(line) for line in self.screen.text[self._shown :].replace(str(self._home), "/home/ann").splitlines()]
+
+
+def masked(text: str) -> str:
+    for pattern, mask in MASKS:
+        text = re.sub(pattern, mask, text)
+    return text.rstrip()
+
+
+def test_the_tour_works_in_sequence_as_it_is_printed(lab: Lab) -> None:
+    lan = lab.switch()
+    desks = {name: Desk(lab, lab.host(name, lan)) for name in USERS}
+    steps = tour()
+    assert len(steps) > 20
+    for step in steps:
+        codes = re.findall(CODE, desks["pi"].screen.text)
+        desks[step.host].take(step, codes[-1] if codes else "")
+    desks["pi"].end_server()
+    for desk in desks.values():
+        desk.screen.kill()
