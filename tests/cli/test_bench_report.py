@@ -63,7 +63,7 @@ def test_the_object_for_programs_has_units_in_its_keys() -> None:
         (EXT4, 20e-6, None, ""),
         (None, 20e-6, None, ""),
         (EXT4, 19e-6, "fsync_too_fast", "ext4"),
-        (None, 1e-6, "fsync_too_fast", "1.0 µs"),
+        (None, 1e-6, "fsync_too_fast", "0.0010 ms"),
         (EXT4._replace(options=frozenset({"nobarrier"})), 1e-6, "fsync_too_fast", "nobarrier"),
         (Mount("tmpfs", "tmpfs", frozenset()), 0.1, "disk_is_memory", "tmpfs"),
     ],

@@ -41,12 +41,16 @@ def test_without_the_named_server_it_measures_this_host_and_exits_69(machine: Ma
     machine.refused("bench --port 99999", code=2, facts=["99999"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_it_leaves_no_files_and_no_processes_if_it_is_ended_early(machine: Machine, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "file"), [(signal.SIGINT, "outbox"), (signal.SIGKILL, "notebook")])
+def test_it_leaves_no_files_and_no_processes_if_it_is_ended_early(machine: Machine, number: signal.Signals, file: str) -> None:
     machine.home.mkdir(mode=0o700)
     bench = machine.start("bench")
     bench.expect("fsync")
-    eventually(lambda: len(leftovers(machine)) == 3, "the server's process runs in its folders")
-    bench.signal(number)
+    eventually(lambda: any(machine.home.glob(f"udpnote-bench-*/{file}.sqlite3")), "the client or the server has its file")
+    assert len(leftovers(machine)) == 3, "two folders, and the server's process"
+    if number == signal.SIGINT:
+        bench.interrupt()
+    else:
+        bench.signal(number)
     assert bench.wait().code == (130 if number == signal.SIGINT else -number)
     eventually(lambda: not leftovers(machine), "everything is removed")

@@ -37,7 +37,7 @@ def _time_unclear(text: str, forms: Sequence[str]) -> str:
 def _disk_is_memory(files: str, folder: str, file_system: str) -> str:
     return (
         f"{folder}, for the {files}, is on {file_system}, which keeps files in memory: when this machine stops, they are lost, "
-        "also entries that were acknowledged. Keep them on a disk: UDPNOTE_HOME names another folder"
+        "also entries that were acknowledged. Keep them on a disk: UDPNOTE_HOME or, for the notebook, UDPNOTE_NOTEBOOK names it"
     )
 
 
@@ -45,8 +45,8 @@ def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option
     where = "" if file_system is None else f", on {file_system},"
     reason = "a cache or a virtual machine may answer for the disk" if option is None else f"because of the option {option}"
     return (
-        f"an fsync in {folder}{where} takes {seconds * 1e6:.1f} µs, and no disk is that fast: {reason}, so a power cut may "
-        "lose entries that were acknowledged"
+        f"an fsync in {folder}{where} takes {seconds * 1000:.4f} ms, and hardly any disk is that fast: {reason}, so a power "
+        "cut may lose entries that were acknowledged"
     )
 
 
