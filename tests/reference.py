@@ -22,9 +22,11 @@ COMMANDS = [" ".join([name, *([part] if part else [])]) for name in COMMAND_TABL
 
 HELP_PROGRAM = """
 import sys
-from udpnote.cli.app import app
+from udpnote.cli.app import find_command
+from udpnote.cli.help_page import help_of
 for command in sys.argv[1:]:
-    app([*command.split(), "--help"], prog_name="udpnote", standalone_mode=False)
+    names, found, _ = find_command(command.split())
+    print(help_of(" ".join(["udpnote", *names]), found))
     print("\\0")
 """
 GOLDEN_START, GOLDEN_END = "<!-- golden -->\n", "<!-- /golden -->\n"

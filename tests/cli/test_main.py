@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +33,9 @@ USAGE_ERRORS = {
 }  # fmt: skip
 """Command lines that are refused whatever there is, and what the message names."""
 
-REPORTING = """
+REPORTING = f"""
 import sys
+sys.path += {sys.path!r}
 from udpnote.__main__ import main
 try:
     main()
@@ -41,6 +43,15 @@ finally:
     print("IMPORTED", *sys.modules, file=sys.stderr)
 """
 """Runs a command, and tells which modules it has imported."""
+
+REPORTING_COMMAND = (sys.executable, "-S", "-c", REPORTING)  # without `site`, which imports modules of its own
+
+SLOW = {
+    "typer", "rich", "prompt_toolkit", "platformdirs", "cryptography", "netifaces",
+    "asyncio", "csv", "dataclasses", "getpass", "html", "importlib.metadata", "inspect", "json", "locale", "logging",
+    "pathlib", "platform", "shutil", "subprocess", "tempfile", "tomllib", "traceback", "urllib", "uuid",
+}  # fmt: skip
+"""Packages of others, and modules of Python that are slow to import. No short command needs them, unless the table names it."""
 
 
 def test_a_clock_that_python_cannot_read_is_named_and_nothing_is_done(machine: Machine) -> None:
@@ -56,7 +67,7 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
     assert (helped.code, "Usage: udpnote" in bare.out + bare.err) == (0, True)
     for version in (machine.run("--version"), machine.shell(f"{sys.executable} -m udpnote --version")):
         assert version.out == f"udpnote {__version__}\n"
-    for command in (*(COMMANDS.keys() - {"key"}), "tail", "key show", "key rotate"):
+    for command in (*(COMMANDS.keys() - {"key", "service"}), "key show", "key rotate", "service install"):
         result = machine.run(f"{command} -h")
         assert (result.code, result.err) == (0, "")
         assert re.search(f"Examples:.*udpnote {command}", result.out, re.S), result.out
@@ -72,6 +83,11 @@ def test_the_help_has_every_option_whole_whatever_the_width(machine: Machine, co
     everything = machine.run("--help", COLUMNS=columns).out
     assert "…" not in everything and "..." not in everything.replace("[ARGS]...", "")
     assert max(map(wcswidth, (helped + everything).splitlines())) <= max(int(columns) or 80, 52)
+
+
+def test_the_help_is_coloured_where_a_terminal_shows_colours(machine: Machine) -> None:
+    assert "\x1b[1;36m--since\x1b[0m" in machine.show("list", "-h").raw
+    assert "\x1b" not in machine.show("list", "-h", NO_COLOR="1").raw + machine.run("list -h").out
 
 
 def test_help_that_cannot_be_printed_is_an_error_without_a_traceback(machine: Machine) -> None:
@@ -139,31 +155,43 @@ def test_a_file_of_another_kind_is_named_and_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "unused"),
+    ("command", "code", "used", "unused"),
     [
-        ("send milk", 0, "typer rich udpnote.cli.options udpnote.text.messages.sentences"),
-        ("send --server 127.0.0.1:1 milk", 75, "udpnote.server.server"), ("send more", 75, "typer rich udpnote.cli.options"),
-        ("--help", 0, "udpnote.cli.commands.send udpnote.client.client udpnote.server.server sqlite3"),
-        ("list", 0, "udpnote.cli.commands.send udpnote.server.server"), ("search one", 0, ""), ("outbox", 0, ""),
-        ("find --timeout 0.2", 0, ""),
+        ("send milk", 0, "", "udpnote.server udpnote.text.messages udpnote.client.reading"),
+        ("send --server 127.0.0.1:1 milk", 75, "", "udpnote.server"), ("send more", 75, "", "udpnote.server"),
+        ("send --json milk", 0, "json", "udpnote.server udpnote.text.messages"),
+        ("--help", 0, "", "udpnote.cli.commands udpnote.client udpnote.server udpnote.storage socket sqlite3"),
+        ("--version", 0, "", "udpnote.cli.commands udpnote.client sqlite3"),
+        ("list --help", 0, "rich", "udpnote.client.client udpnote.server udpnote.storage sqlite3"),
+        ("list -n 5", 0, "", "udpnote.cli.commands.send udpnote.server udpnote.text.messages"),
+        ("search one", 0, "", "udpnote.server"), ("show 1", 0, "json", "udpnote.server"),
+        ("stats", 0, "json rich", "udpnote.server"), ("outbox", 0, "json rich", "udpnote.server"),
+        ("find --timeout 0.2", 0, "", "udpnote.server udpnote.client.reading"),
     ],
 )  # fmt: skip
 def test_a_command_imports_only_what_it_uses_and_nothing_of_sealing_where_nothing_is_sealed(
-    machine: Machine, command: str, code: int, unused: str
+    machine: Machine, command: str, code: int, used: str, unused: str
 ) -> None:
     if command != "send more":
         machine.keep(note(1, "one"))
         machine.serve()
     environ = {"UDPNOTE_WAIT": "0.3"} if code else {}
-    result = machine.start(*command.split(), environ=environ, command=(sys.executable, "-c", REPORTING)).end()
+    result = machine.start(*command.split(), environ=environ, command=REPORTING_COMMAND).end()
     imported = set(result.err.splitlines()[-1].split())
-    assert (result.code, imported & {*unused.split()}, sealing(imported)) == (code, set(), set())
+    banned = (SLOW - {*used.split()}) | {*unused.split()}
+    superfluous = {name for name in imported if any(name == each or name.startswith(f"{each}.") for each in banned)}
+    assert (result.code, superfluous, sealing(imported)) == (code, set(), set())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_declared_without_typer(name: str) -> None:
+    """`udpnote.cli.declared_command` has what declares a command."""
+    program = f"from udpnote.cli.app import load; load({name!r}); import sys; sys.exit('typer' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_an_open_notebook_is_served_without_anything_of_sealing(machine: Machine, tmp_path: Path) -> None:
-    server = machine.start(
-        "serve", "--bind", "127.0.0.1", "--port", str(machine.port), command=(sys.executable, "-c", REPORTING)
-    )
+    server = machine.start("serve", "--bind", "127.0.0.1", "--port", str(machine.port), command=REPORTING_COMMAND)
     eventually(lambda: machine.send("--wait", "0.3", "one", UDPNOTE_HOME=str(tmp_path / "client")).code == 0)
     assert sealing(server.end(signal.SIGTERM).err.splitlines()[-1].split()) == set()
 

@@ -1,11 +1,12 @@
 """Where the text begins among a command's arguments."""
 
 import pytest
-import typer
 
-from udpnote.cli.app import load
-from udpnote.cli.text_arguments import SEND_OPTIONS, Arguments, split_arguments
+from udpnote.cli.text_arguments import Arguments, split_arguments
 from udpnote.errors import InvalidEntry
+
+SEND_OPTIONS = {"--whole": False, "--json": False, "-h": False, "--author": True, "--wait": True}
+"""Some of the options of `send`, and whether each takes a value."""
 
 
 @pytest.mark.parametrize(
@@ -40,10 +41,3 @@ def test_what_may_be_an_option_or_a_text_is_refused(arguments: str) -> None:
 def test_arguments_before_the_text_are_not_the_text() -> None:
     split = split_arguments(["3", "--json", "-5", "-f"], {"--json": False}, command="edit", words_before_text=1)
     assert split == (["3", "--json"], ["-5", "-f"])
-
-
-def test_the_options_of_send_are_those_that_typer_knows() -> None:
-    send = load("send")
-    context = typer.Context(send, help_option_names=["-h", "--help"])
-    options = [each for each in send.get_params(context) if each.param_type_name == "option"]
-    assert {name: not each.is_flag for each in options for name in each.opts} == SEND_OPTIONS

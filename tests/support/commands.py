@@ -1,13 +1,11 @@
 """The commands as they are declared, for what is generated from them: the manual page, and the table for completion."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import typer
-from typer.core import TyperArgument, TyperOption
-
-from udpnote.cli.app import COMMANDS, HELP, app, load
-
-GENERAL_HELP = "Show this message and exit."
+from udpnote.cli import declared_command
+from udpnote.cli.app import COMMANDS, HELP, load
+from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands, Option
+from udpnote.cli.help_page import HELP_ROW, OPTION_ROWS, cleaned
 
 
 class Parameter(NamedTuple):
@@ -32,32 +30,32 @@ class Declared(NamedTuple):
 
 def declared_commands() -> list[Declared]:
     """The root, whose name is empty, and all commands; a command with subcommands comes before these."""
-    root = _declared("", "", typer.main.get_command(app))
-    found = [root._replace(help=[HELP])]
+    rows = [Parameter(tuple(names.split(", ")), "", text, is_repeated=False, values=()) for names, text in OPTION_ROWS]
+    found = [Declared("", "", [HELP], [], [*rows, _HELP])]
     for name, (_, group, _text) in COMMANDS.items():
         command = load(name)
         found.append(_declared(name, group, command))
-        found += [_declared(f"{name} {each.name}", group, each) for each in getattr(command, "commands", {}).values()]
+        if isinstance(command, DeclaredCommands):
+            found += [_declared(f"{name} {each}", group, part) for each, part in command.commands.items()]
     return found
 
 
-def _declared(name: str, group: str, command: Any) -> Declared:
-    """The facts about a typer command."""
-    parameters = [each for each in command.params if not getattr(each, "hidden", False)]
-    options = [_parameter(each) for each in parameters if isinstance(each, TyperOption)]
-    options.append(Parameter(("--help", "-h"), "", GENERAL_HELP, is_repeated=False, values=()))
-    arguments = [_parameter(each) for each in parameters if isinstance(each, TyperArgument)]
-    return Declared(name, group, (command.help or "").replace("\b", "").strip().split("\n\n"), arguments, options)
+def _declared(name: str, group: str, command: DeclaredCommand | DeclaredCommands) -> Declared:
+    """The facts about a command or a group of commands."""
+    parameters = command.parameters if isinstance(command, DeclaredCommand) else []
+    options = [_parameter(each) for each in parameters if isinstance(each.declaration, Option)]
+    arguments = [_parameter(each) for each in parameters if not isinstance(each.declaration, Option)]
+    return Declared(name, group, cleaned(command.help).split("\n\n"), arguments, [*options, _HELP])
 
 
-def _parameter(declared: TyperOption | TyperArgument) -> Parameter:
-    """The facts about an option or an argument of a typer command."""
-    is_flag = isinstance(declared, TyperOption) and declared.is_flag
-    names = (*declared.opts, *declared.secondary_opts) if isinstance(declared, TyperOption) else ()
-    metavar = "" if is_flag else (declared.metavar or (declared.name or "").upper())
-    is_repeated = declared.nargs == -1 or bool(getattr(declared, "multiple", False))
-    values = tuple(map(str, getattr(declared.type, "choices", ())))
-    return Parameter(tuple(names), metavar, " ".join((declared.help or "").split()), is_repeated, values)
+def _parameter(parameter: declared_command.Parameter) -> Parameter:
+    """The facts about an option or an argument of a command."""
+    declared = parameter.declaration
+    names = (*declared.names.split(), *declared.opposite.split()) if isinstance(declared, Option) else ()
+    return Parameter(names, declared.metavar, " ".join(declared.help.split()), parameter.is_list, parameter.choices)
+
+
+_HELP = Parameter(tuple(HELP_ROW[0].split(", ")), "", HELP_ROW[1], is_repeated=False, values=())
 
 
 def completion_table() -> str:

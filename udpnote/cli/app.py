@@ -1,31 +1,25 @@
-"""The `udpnote` command with its subcommands. It imports only the module of the subcommand that is called."""
+"""The table of the commands. Only the module of the command that is called is imported."""
 
-import shutil
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple
+from typing import NamedTuple
 
-import typer
-from typer.core import TyperCommand, TyperGroup
-
-from udpnote.version import __version__
+from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands
 
 HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactly once, on the notebook's host."
 
 
 class Command(NamedTuple):
-    """A subcommand as `udpnote --help` lists it, and the module to import when it is called.
+    """A command as `udpnote --help` lists it, and the module to import when it is called.
 
-    `module` is the last part of the name of its module, which is in `udpnote.cli.commands` and has the subcommand in a typer
-    app called `app`. `udpnote --help` lists the subcommand under the heading `group`, with the line `help`.
+    `module` is the last part of the name of its module, which is in `udpnote.cli.commands` and has the command in its
+    `DeclaredCommands`, called `app`. `udpnote --help` lists the command under the heading `group`, with the line `help`.
     """
 
     module: str
     group: str
     help: str
 
-
-BOXED_HELP_CELLS = 80
-"""On a narrower terminal the help comes without boxes and columns, in which the names of options would be cut."""
 
 _TRY, _WRITE, _READ, _CHOOSE, _HOST = "Try it", "Write", "Read", "Find and choose notebooks", "Host a notebook"
 COMMANDS = {
@@ -60,66 +54,25 @@ COMMANDS = {
 }
 
 
-class _Subcommands(TyperGroup):
-    """The group of all subcommands. It knows each of them only as a row of `COMMANDS`, and imports the one that is called."""
+def find_command(words: Sequence[str]) -> tuple[list[str], DeclaredCommand | DeclaredCommands | None, list[str]]:
+    """Which command or group of commands the first of `words` name: their list, the command or group, and the other words.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        for name, (_, group, text) in COMMANDS.items():
-            self.commands[name] = TyperCommand(name, help=text, rich_help_panel=group)
-        _fit_help(self)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the name of the subcommand that `args[0]` names, the subcommand itself, and the rest of `args`.
-
-        The subcommand's module is imported now. If there is no such subcommand, raises the usage error of typer, which ends the
-        command.
-        """
-        name, found, rest = super().resolve_command(ctx, args)
-        return name, found and load(args[0]), rest
-
-
-def load(name: str) -> Any:
-    """Import the module of the subcommand `name`, a key of `COMMANDS`, and return its typer command with all options."""
-    module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
-    command = typer.main.get_group(module.app).commands[name]
-    _fit_help(command)
-    return command
-
-
-def _fit_help(command: Any) -> None:
-    """If the terminal is narrower than `BOXED_HELP_CELLS`, let the help of `command` and of its subcommands have no boxes.
-
-    The first paragraph of a subcommand's help is then shown whole in the list of subcommands.
+    Only the module of that command is imported. If the first word names no command, the list is empty, and there is none.
     """
-    if shutil.get_terminal_size().columns < BOXED_HELP_CELLS:
-        command.rich_markup_mode = None
-        command.short_help = (command.help or "").split("\n\n")[0]
-        for each in getattr(command, "commands", {}).values():
-            _fit_help(each)
+    names: list[str] = []
+    found: DeclaredCommand | DeclaredCommands | None = None
+    rest = list(words)
+    if rest and rest[0] in COMMANDS:
+        names.append(rest.pop(0))
+        found = load(names[0])
+    while isinstance(found, DeclaredCommands) and rest and rest[0] in found.commands:
+        names.append(rest.pop(0))
+        found = found.commands[names[-1]]
+    return names, found, rest
 
 
-app = typer.Typer(
-    name="udpnote",
-    cls=_Subcommands,
-    help=HELP,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _print_version(is_given: bool) -> None:
-    if is_given:
-        print(f"udpnote {__version__}")
-        raise typer.Exit()
-
-
-@app.callback(help=HELP)
-def _udpnote(
-    _version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
-    ] = False,
-) -> None:
-    pass
+def load(name: str) -> DeclaredCommand | DeclaredCommands:
+    """Import the module of the command `name`, a key of `COMMANDS`, and return the command, or the group of commands."""
+    module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
+    app: DeclaredCommands = module.app
+    return app.commands[name]

@@ -3,12 +3,16 @@
 import os
 import sys
 import time
+from typing import NoReturn
 
 from udpnote.cli import exit_codes
+from udpnote.cli.app import find_command
+from udpnote.cli.command_line import WrongCommandLine, parse
+from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
 from udpnote.cli.terminal import streams
-from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
+from udpnote.version import __version__
 
 COMPLETION_VARIABLE = "_UDPNOTE_COMPLETE"
 """The environment variable by which a shell asks for completion, as typer has named it for a command `udpnote`."""
@@ -25,21 +29,13 @@ def main() -> None:
         streams.say(Notice("clock_too_late", year=time.gmtime(wall_microseconds() // 1_000_000).tm_year))
         sys.exit(exit_codes.REFUSED)
     try:
-        if COMPLETION_VARIABLE in os.environ:
-            _complete()
-        command, *arguments = sys.argv[1:] or [""]
-        if command == "send":
-            _send_if_without_options(arguments)
-        from udpnote.cli.app import app
-
-        try:
-            app(prog_name="udpnote")
-        finally:
-            sys.stdout.flush()  # of a help text or the version: an error at the end of Python would be a traceback
+        exit_code = _run(sys.argv[1:])
+        sys.stdout.flush()  # of a help text or the version: an error at the end of Python would be a traceback
     except KeyboardInterrupt:
-        sys.exit(exit_codes.INTERRUPTED)
+        exit_code = exit_codes.INTERRUPTED
     except OSError as error:  # from standard output: a help text or the version could not be printed
-        sys.exit(exit_codes.exit_code_without_output(error))
+        exit_code = exit_codes.exit_code_without_output(error)
+    sys.exit(exit_code)
 
 
 def _complete() -> None:
@@ -54,22 +50,42 @@ def _complete() -> None:
             sys.exit(code)  # also after an error, which would be printed into the line that the user edits
 
 
-def _send_if_without_options(arguments: list[str]) -> None:
-    """If there are no options among `arguments`, run `udpnote send` with them, and raise `SystemExit` with its exit code.
-
-    If there are options, return. If it is not clear where the text begins, print a message, and raise `SystemExit`. No option
-    parser is imported for this: importing one takes as long as sending an entry.
-    """
+def _run(words: list[str]) -> int:
+    """Run the command line `words`, and return the exit code. A command that does its work raises `SystemExit` instead."""
+    if COMPLETION_VARIABLE in os.environ:
+        _complete()
+        _leave_to_typer()
+    names, command, rest = find_command(words)
+    if rest[:1] == ["--version"] and not names:
+        print(f"udpnote {__version__}")
+        return exit_codes.DONE
+    if not isinstance(command, DeclaredCommand):
+        if rest and rest[0] not in HELP_NAMES:
+            _leave_to_typer()
+        _print_help(names, command)
+        return exit_codes.DONE if rest else exit_codes.USAGE
     try:
-        split = split_arguments(arguments, SEND_OPTIONS, command="send")
+        parsed = parse(command, rest)
     except InvalidEntry as error:
         streams.say(error.notice)
-        sys.exit(exit_codes.USAGE)
-    if not split.before_text:
-        sys.exit(exit_codes.exit_code_of_change(lambda: _send(split.text)))
+        return exit_codes.USAGE
+    except WrongCommandLine:
+        _leave_to_typer()
+    if not parsed.asks_for_help:
+        command(**parsed.values)
+    _print_help(names, command)
+    return exit_codes.DONE
 
 
-def _send(words: list[str]) -> int:
-    from udpnote.cli.commands.send import send_words_or_input
+def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | None) -> None:
+    from udpnote.cli.help_page import help_of
 
-    return send_words_or_input(words)
+    print(help_of(" ".join(["udpnote", *names]), command))
+
+
+def _leave_to_typer() -> NoReturn:
+    """Let typer say what is wrong with the command line, or complete it; raises `SystemExit`."""
+    from udpnote.cli.typer_app import app
+
+    app(prog_name="udpnote")
+    raise AssertionError("typer ends the process, so that nothing is done twice")

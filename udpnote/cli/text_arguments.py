@@ -1,29 +1,10 @@
-"""Finds where the text begins among the arguments of a command that stores a text: options stand before it, as with `ssh`.
-
-Nothing here may import typer: `udpnote send` without options does without it.
-"""
+"""Finds where the text begins among the arguments of a command that stores a text: options stand before it, as with `ssh`."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry
-
-SEND_OPTIONS: Mapping[str, bool] = {
-    "--whole": False,
-    "--server": True,
-    "--port": True,
-    "--notebook-id": True,
-    "--author": True,
-    "--wait": True,
-    "--json": False,
-    "--help": False,
-    "-h": False,
-}
-"""The options of `udpnote send`, and whether each takes a value.
-
-They stand here because `send` is often run without loading the typer app, which has them too; a test compares them.
-"""
 
 _OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
 """What looks like an option: `-h`, `--json` or `--wait=3`, but neither `-5 degrees` nor `- milk`."""
@@ -44,7 +25,7 @@ def split_arguments(
     The text begins after a `--` that stands before any word of the text and is not the value of an option. Without such a `--`,
     it begins with the first word that is neither like an option, nor the value of an option, nor one of the first
     `words_before_text` other words, such as the number of a note. `options` has the options of the command, and whether each
-    takes a value. A word that is like an option, but is not in `options`, counts as before the text, so that typer refuses it.
+    takes a value. A word that is like an option, but is not in `options`, counts as before the text: the command line is wrong.
 
     Raises `InvalidEntry` if the text did not begin after `--`, and a word of the text is one of the `options`, or words follow
     the word `-`, which stands for standard input. In both cases it is not clear what the user wants.

@@ -5,10 +5,9 @@ import sys
 from shlex import quote
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
-from udpnote.cli.options import Json, ServedFile, as_changing_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import uninterruptible
 from udpnote.cli.terminal.progress import CopyingProgress
@@ -21,20 +20,20 @@ from udpnote.storage.notebook.backup import Content, back_up
 from udpnote.storage.notebook.restore import KeyUse, Restore, prepared_restore
 from udpnote.text.harmless import harmless
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
 @as_changing_command
 def backup(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The backup to make.")],
+    file: Annotated[str, Argument(metavar="FILE", help="The backup to make.")],
     with_key: Annotated[
         bool | None,
-        typer.Option("--with-key/--without-key", help="Whether the backup of a sealed notebook has its key, in FILE.key."),
+        Option(
+            "--with-key", opposite="--without-key", help="Whether the backup of a sealed notebook has its key, in FILE.key."
+        ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace an earlier backup of this notebook, and its key file.")
-    ] = False,
+    force: Annotated[bool, Option("--force", help="Replace an earlier backup of this notebook, and its key file.")] = False,
     notebook: ServedFile = None,
     as_json: Json = False,
 ) -> int:
@@ -72,16 +71,17 @@ def backup(
 @app.command()
 @as_changing_command
 def restore(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The backup.")],
+    file: Annotated[str, Argument(metavar="FILE", help="The backup.")],
     with_key: Annotated[
         bool | None,
-        typer.Option(
-            "--with-key/--without-key",
+        Option(
+            "--with-key",
+            opposite="--without-key",
             help="Whether to take the key from the backup.  [default: only where the notebook has none]",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a notebook is replaced.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; change nothing.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask before a notebook is replaced.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would happen; change nothing.")] = False,
     notebook: ServedFile = None,
     as_json: Json = False,
 ) -> int:

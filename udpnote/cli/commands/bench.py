@@ -5,13 +5,12 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.bench_report import Disk, Host, Lan, disk_lines, host_lines, lan_lines, report_object
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.default_settings import default_settings
-from udpnote.cli.options import Json, NamingClient, as_command
+from udpnote.cli.options import Json, NamingClient
 from udpnote.cli.temporary_server import temporary_server
 from udpnote.cli.terminal.bars import Line
 from udpnote.cli.terminal.printer import Printer
@@ -31,7 +30,7 @@ FIND_SECONDS = 2.0
 """How many seconds each measurement takes at most, and how many fsyncs or calls it times. The round trips take two more
 seconds, so all together take less than ten seconds."""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()

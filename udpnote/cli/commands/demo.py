@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from random import Random
 
-import typer
-
 from udpnote.cli import exit_codes
+from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.default_settings import default_settings
-from udpnote.cli.options import as_command
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import State
@@ -63,7 +61,7 @@ class LossyEndpoint(Endpoint):
         return kept
 
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()

@@ -6,13 +6,12 @@ from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.declared_command import Argument, DeclaredCommands, as_changing_command
 from udpnote.cli.json_output import sent_object
 from udpnote.cli.open_notebook import QueuedDelivery, parse_number
-from udpnote.cli.options import Json, Numbers, TextCommand, WritingClient, as_changing_command
+from udpnote.cli.options import Json, Numbers, WritingClient
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import ask_to_type, say
 from udpnote.cli.terminal.text import change_label, in_json, local_time, shortened, zoned_time
@@ -33,15 +32,15 @@ OFFLINE_WAIT_SECONDS = 0.5
 DELETED_TEXT_CELLS = 60
 """How much of the text of a deleted note is printed, in terminal cells: enough to recognize it."""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
-@app.command(cls=TextCommand)
+@app.command(takes_text=True)
 @as_changing_command
 def edit(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
+    number: Annotated[str, Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
     text: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="The new text; without it, your editor; -: standard input.")
+        list[str] | None, Argument(metavar="[TEXT]...", help="The new text; without it, your editor; -: standard input.")
     ] = None,
     options: WritingClient = NO_OPTIONS,
     as_json: Json = False,

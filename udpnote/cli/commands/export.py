@@ -9,13 +9,12 @@ from itertools import chain
 from types import FrameType
 from typing import Annotated, Literal
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.filters import NO_FILTERS
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import Filters, NotebookFile, ReadingClient, as_command
+from udpnote.cli.options import Filters, NotebookFile, ReadingClient
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
@@ -50,18 +49,16 @@ _FORMS: dict[str, Form] = {
 """The format of a file with this ending."""
 
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
 @as_command
 def export(
-    form: Annotated[
-        Form | None, typer.Option("--format", help="The format.  [default: that of FILE's ending, else jsonl]")
-    ] = None,
+    form: Annotated[Form | None, Option("--format", help="The format.  [default: that of FILE's ending, else jsonl]")] = None,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="The file to write; -: standard output.  [default: -]"),
+        Option("-o --output", metavar="FILE", help="The file to write; -: standard output.  [default: -]"),
     ] = None,
     filters: Filters = NO_FILTERS,
     options: ReadingClient = NO_OPTIONS,

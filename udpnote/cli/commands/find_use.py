@@ -1,17 +1,15 @@
 """`udpnote find` lists the notebooks on the LAN; `udpnote use` chooses one of them."""
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.options import FindingClient, Json, Port, Timeout, as_changing_command, as_command, check_timeout
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.declared_command import Argument, DeclaredCommands, as_changing_command, as_command
+from udpnote.cli.options import FindingClient, Json, Port, Timeout, check_timeout
+from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import count, fitted, in_json, padded
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
@@ -34,7 +32,7 @@ Common causes:
   - the server listens on another port: try --port PORT
   - the notebook is sealed: it answers only machines that have joined it (`udpnote join`)"""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
@@ -80,7 +78,7 @@ def find(
 @as_changing_command
 def use(
     notebook: Annotated[
-        str | None, typer.Argument(metavar="[NAME|ID]", help="The notebook; without it, the choice is shown.")
+        str | None, Argument(metavar="[NAME|ID]", help="The notebook; without it, the choice is shown.")
     ] = None,
     port: Port = None,
     as_json: Json = False,
@@ -181,7 +179,7 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
         ("NOTEBOOK", "ADDRESS", "ENTRIES", "ROUND TRIP", "SEAL", "ID"),
         (notebook.name, f"{host}:{notebook.port}", f"{notebook.entries:,}", round_trip, _seal(notebook), notebook.notebook_id),
     ]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = terminal_columns() if sys.stdout.isatty() else None
     for name, address, entries, duration, seal, notebook_id in rows[not is_first :]:
         cells = (padded(name, 20), f"{address:<21}", f"{entries:>9}", f"{duration:>10}", f"{seal:<8}", notebook_id)
         print("\n".join(line.rstrip() for line in fitted(cells, width)), flush=True)

@@ -4,13 +4,12 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from typing import Annotated
 
-import typer
-
 from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import DeclaredCommands, Option, OptionGroup, as_command
 from udpnote.cli.filters import NO_FILTERS, FilterOptions
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import ENTRIES_MAX, By, Json, NotebookFile, OptionGroup, ReadingClient, Tag, as_command
+from udpnote.cli.options import ENTRIES_MAX, By, Json, NotebookFile, ReadingClient, Tag
 from udpnote.cli.terminal.text import in_json, line_for_reader
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import UdpnoteError
@@ -19,7 +18,7 @@ from udpnote.model.entry import Kind, StoredEntry
 FOLLOWED_ENTRIES = 10
 """How many of the latest entries are printed first by default: enough to see what the next entry is about."""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
@@ -27,7 +26,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 def follow(
     last: Annotated[
         int,
-        typer.Option("-n", metavar="NUMBER", min=0, max=ENTRIES_MAX, help="How many of the latest entries to print first."),
+        Option("-n", metavar="NUMBER", smallest=0, largest=ENTRIES_MAX, help="How many of the latest entries to print first."),
     ] = FOLLOWED_ENTRIES,
     filters: Annotated[FilterOptions, OptionGroup(author=By, tags=Tag)] = NO_FILTERS,
     options: ReadingClient = NO_OPTIONS,

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
 from udpnote.cli.import_file import ImportFile, JsonLines, TextEntries
 from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
-from udpnote.cli.options import Json, ReadingClient, as_changing_command
+from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
@@ -27,20 +26,20 @@ from udpnote.text.notebook_text import Format
 NAMED_MAX = 20
 """How many entries with the same problem are named in messages; the others are only counted."""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command("import")
 @as_changing_command
 def import_file(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; -: standard input.")],
+    file: Annotated[str, Argument(metavar="FILE", help="The file; -: standard input.")],
     author: Annotated[
-        str | None, typer.Option("--author", metavar="NAME", help="Who wrote the notes of a text file.  [default: user@host]")
+        str | None, Option("--author", metavar="NAME", help="Who wrote the notes of a text file.  [default: user@host]")
     ] = None,
     options: ReadingClient = NO_OPTIONS,
     notebook: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--notebook",
             metavar="FILE",
             help="Import into this notebook's file, which no server may be using. It is made if missing.",

@@ -4,11 +4,10 @@ import os
 import sys
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.options import FindingClient, Json, as_changing_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
 from udpnote.client.client import Client
@@ -26,7 +25,7 @@ CODE_CHARACTERS_MAX = 1000
 TYPING_TRIES = 3
 """How often the user may type a join code at a terminal until it is right. Then the command gives up."""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
@@ -34,11 +33,11 @@ app = typer.Typer(rich_markup_mode="markdown")
 def join(
     code: Annotated[
         str | None,
-        typer.Argument(metavar="[CODE]", help="The notebook's join code; without it, you are asked for it."),
+        Argument(metavar="[CODE]", help="The notebook's join code; without it, you are asked for it."),
     ] = None,
     key_file: Annotated[
         str | None,
-        typer.Option("--key-file", metavar="FILE", help="A file that has the join code, or a notebook's key file."),
+        Option("--key-file", metavar="FILE", help="A file that has the join code, or a notebook's key file."),
     ] = None,
     options: FindingClient = NO_OPTIONS,
     as_json: Json = False,
@@ -81,10 +80,10 @@ def join(
 @app.command()
 @as_changing_command
 def leave(
-    notebook: Annotated[str, typer.Argument(metavar="NAME|ID", help="The notebook.")],
+    notebook: Annotated[str, Argument(metavar="NAME|ID", help="The notebook.")],
     send_open: Annotated[
         bool,
-        typer.Option("--send-open", help="Leave even if entries wait for it. They may then be sent unencrypted."),
+        Option("--send-open", help="Leave even if entries wait for it. They may then be sent unencrypted."),
     ] = False,
 ) -> int:
     """Leave a sealed notebook: forget its key.

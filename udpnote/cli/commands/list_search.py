@@ -8,23 +8,12 @@ from itertools import chain, islice
 from shlex import quote
 from typing import Annotated, NamedTuple
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
 from udpnote.cli.filters import NO_FILTERS, FilterOptions
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import (
-    LISTED_NOTES,
-    All,
-    Filters,
-    Json,
-    Limit,
-    NotebookFile,
-    ReadingClient,
-    Reverse,
-    as_command,
-)
+from udpnote.cli.options import LISTED_NOTES, All, Filters, Json, Limit, NotebookFile, ReadingClient, Reverse
 from udpnote.cli.terminal.calendar import heading
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
@@ -44,7 +33,7 @@ AUTHOR_CELLS_MAX = 20
 TEXT_CELLS_MIN = 10
 """How many terminal cells of a text are shown at least, even if the terminal has less room and wraps the line."""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 class Selection(NamedTuple):
@@ -98,7 +87,7 @@ def list_notes(
 @app.command()
 @as_command
 def search(
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help='What to search for; quote a phrase: "oat milk".')],
+    words: Annotated[list[str], Argument(metavar="WORDS...", help='What to search for; quote a phrase: "oat milk".')],
     limit: Limit = None,
     filters: Filters = NO_FILTERS,
     is_all: All = False,

@@ -1,15 +1,13 @@
 """`udpnote outbox`: shows, delivers or removes the entries that are still queued."""
 
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
-from udpnote.cli.options import Json, Wait, as_changing_command
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command
+from udpnote.cli.options import Json, Wait
+from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import (
     GAP,
     change_label,
@@ -41,43 +39,46 @@ TEXT_CELLS_MIN = 20
 
 Sequences = Annotated[
     list[int] | None,
-    typer.Option(
+    Option(
         "--discard",
         metavar="SEQUENCE",
-        min=1,
-        max=SEQUENCE_MAX,
+        smallest=1,
+        largest=SEQUENCE_MAX,
         help="Remove this entry without delivering it. May be repeated.",
     ),
 ]
 Latest = Annotated[
     int | None,
-    typer.Option(
-        "-n", metavar="NUMBER", min=1, help=f"How many of the latest entries.  [default: {LISTED_ENTRIES}; with --json all]"
+    Option(
+        "-n",
+        metavar="NUMBER",
+        smallest=1,
+        help=f"How many of the latest entries.  [default: {LISTED_ENTRIES}; with --json all]",
     ),
 ]
 To = Annotated[
     str | None,
-    typer.Option("--to", metavar="NAME|ID", help="Move notes that wait for another notebook or server to this notebook."),
+    Option("--to", metavar="NAME|ID", help="Move notes that wait for another notebook or server to this notebook."),
 ]
 Origin = Annotated[
     str | None,
-    typer.Option("--from", metavar="NAME|ID|HOST", help="With --to: move only what waits for this notebook or server."),
+    Option("--from", metavar="NAME|ID|HOST", help="With --to: move only what waits for this notebook or server."),
 ]
-SendOpen = Annotated[bool, typer.Option("--send-open", help="With --to: move even from a sealed notebook to an open one.")]
+SendOpen = Annotated[bool, Option("--send-open", help="With --to: move even from a sealed notebook to an open one.")]
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
 @as_changing_command
 def outbox(
-    send: Annotated[bool, typer.Option("--send", help="Deliver the entries now.")] = False,
+    send: Annotated[bool, Option("--send", help="Deliver the entries now.")] = False,
     discard: Sequences = None,
     discard_refused: Annotated[
-        bool, typer.Option("--discard-refused", help="Remove the entries that their notebook has refused.")
+        bool, Option("--discard-refused", help="Remove the entries that their notebook has refused.")
     ] = False,
     limit: Latest = None,
-    is_all: Annotated[bool, typer.Option("--all", help="All entries.")] = False,
+    is_all: Annotated[bool, Option("--all", help="All entries.")] = False,
     to: To = None,
     origin: Origin = None,
     send_open: SendOpen = False,
@@ -236,7 +237,7 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
     """
     from rich.cells import cell_len
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = terminal_columns() if sys.stdout.isatty() else None
     places = max(cell_len(harmless(place_name(each, known))) for each in counts)
     place_cells = places if width is None else min(places, max(width // 4, len("127.0.0.1:65535")))
     state_cells = max(len(_state(each)) for each in counts)

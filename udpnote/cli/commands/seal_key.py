@@ -6,10 +6,9 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
-from udpnote.cli.options import Json, ServedFile, as_changing_command, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command, as_command
+from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
@@ -38,13 +37,8 @@ ACCEPT_OLD_SECONDS_MAX = 366 * 86_400
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-app = typer.Typer(rich_markup_mode="markdown")
-key_app = typer.Typer(
-    help="Show or change the key of a sealed notebook.\n\nRun it on the notebook's host.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-)
-app.add_typer(key_app, name="key")
+app = DeclaredCommands()
+key_app = app.group("key", "Show or change the key of a sealed notebook.\n\nRun it on the notebook's host.")
 
 
 @app.command()
@@ -127,7 +121,7 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
 @as_changing_command
 def rotate_key(
     accept_old: Annotated[
-        str, typer.Option("--accept-old", metavar="TIME", help="How long the old key is still accepted, such as 30m, 12h, 3d.")
+        str, Option("--accept-old", metavar="TIME", help="How long the old key is still accepted, such as 30m, 12h, 3d.")
     ] = "0",
     file: ServedFile = None,
     as_json: Json = False,

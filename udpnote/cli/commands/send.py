@@ -1,17 +1,15 @@
-"""`udpnote send`: sends one entry, or the lines of standard input.
-
-Without options, `udpnote.cli.main` calls `send_words_or_input` directly. Nothing on that path may import typer: importing it
-takes as long as sending.
-"""
+"""`udpnote send`: sends one entry, or the lines of standard input."""
 
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.options import Json, WritingClient
 from udpnote.cli.terminal.progress import Progress, size_of
 from udpnote.cli.terminal.streams import ask_to_type, output_error, say
 from udpnote.cli.terminal.text import count, in_json, line_for_writer
@@ -21,9 +19,6 @@ from udpnote.client.results import SentEntry, State
 from udpnote.errors import Notice
 from udpnote.model.entry import check_text
 
-if TYPE_CHECKING:
-    from typer import Typer
-
 BAD_LINES_NAMED_MAX = 20
 """Of how many lines that are not sent the messages say why; the others are only counted."""
 
@@ -31,55 +26,41 @@ FLUSH_SECONDS = 0.05
 """The shortest time between two flushes of the output: to a person it looks immediate, and many entries cost few flushes."""
 
 
-def __getattr__(name: str) -> object:
-    """Make the typer app when the attribute `app` of this module is asked for: only a command line with options needs it."""
-    if name == "app":
-        return _make_app()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+app = DeclaredCommands()
 
 
-def _make_app() -> "Typer":
-    """Import typer, and return a typer app that has the command `send` and its options."""
-    import typer
+@app.command(takes_text=True)
+@as_changing_command
+def send(
+    text: Annotated[
+        list[str] | None, Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
+    ] = None,
+    whole: Annotated[bool, Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
+    options: WritingClient = NO_OPTIONS,
+    as_json: Json = False,
+) -> int:
+    """Send one entry, or each line of standard input.
 
-    from udpnote.cli.options import Json, TextCommand, WritingClient, as_changing_command
+    Options stand before the text: from its first word on, everything is text.
 
-    app = typer.Typer(rich_markup_mode="markdown")
+    An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
+    notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
 
-    @app.command(cls=TextCommand)
-    @as_changing_command
-    def send(
-        text: Annotated[
-            list[str] | None, typer.Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
-        ] = None,
-        whole: Annotated[bool, typer.Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
-        options: WritingClient = NO_OPTIONS,
-        as_json: Json = False,
-    ) -> int:
-        """Send one entry, or each line of standard input.
+    Examples:
 
-        Options stand before the text: from its first word on, everything is text.
+        udpnote send "buy milk"
 
-        An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
-        notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
+        udpnote send 今天开会
 
-        Examples:
+        make 2>&1 | udpnote send
 
-            udpnote send "buy milk"
+        udpnote send --whole < letter.txt
 
-            udpnote send 今天开会
+        udpnote send --author lin "-5 degrees outside"
 
-            make 2>&1 | udpnote send
-
-            udpnote send --whole < letter.txt
-
-            udpnote send --author lin "-5 degrees outside"
-
-            udpnote send -- git log --author lin
-        """
-        return send_words_or_input(text or [], options, is_whole=whole, as_json=as_json)
-
-    return app
+        udpnote send -- git log --author lin
+    """
+    return send_words_or_input(text or [], options, is_whole=whole, as_json=as_json)
 
 
 def send_words_or_input(

@@ -9,10 +9,9 @@ from shlex import quote
 from types import FrameType
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
-from udpnote.cli.options import ServedFile, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
+from udpnote.cli.options import Name, ServedFile
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, line_for_reader
@@ -24,32 +23,33 @@ from udpnote.server.server import Server
 from udpnote.settings import PORT, PORTS, Settings, load_settings
 from udpnote.text.harmless import harmless
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
 @as_command
 def serve(
-    name: Annotated[str | None, typer.Option("--name", help="The notebook's name.  [default: this host's name]")] = None,
+    name: Name = None,
     bind: Annotated[
-        str | None, typer.Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
+        str | None, Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
+        Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
     ] = None,
     notebook: ServedFile = None,
     sealed: Annotated[
         bool | None,
-        typer.Option(
-            "--sealed/--open",
+        Option(
+            "--sealed",
+            opposite="--open",
             help="Answer only clients with the notebook's key (made for a new notebook), or everybody.  [default: open]",
         ),
     ] = None,
     text_file: Annotated[
-        str | None, typer.Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, for any editor.")
+        str | None, Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, for any editor.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the entries.")] = False,
+    quiet: Annotated[bool, Option("--quiet -q", help="Do not print the entries.")] = False,
 ) -> int:
     """Host a notebook: receive entries from the LAN.
 

@@ -7,10 +7,9 @@ from importlib.resources import files
 from shlex import join, quote
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
-from udpnote.cli.options import Json, as_changing_command, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command, as_command
+from udpnote.cli.options import Json
 from udpnote.cli.systemd.executable import check_trusted, loaded_places, server_program
 from udpnote.cli.systemd.service_plan import ServicePlan, plan_service
 from udpnote.cli.systemd.service_unit import (
@@ -42,36 +41,33 @@ from udpnote.errors import Notice
 from udpnote.settings import PORTS
 from udpnote.text.harmless import harmless, harmless_lines
 
-app = typer.Typer(rich_markup_mode="markdown")
-service_app = typer.Typer(
-    help="Serve at boot, with systemd: install, uninstall, status.\n\nRun it on the notebook's host.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-)
-app.add_typer(service_app, name="service")
+app = DeclaredCommands()
+service_app = app.group("service", "Serve at boot, with systemd: install, uninstall, status.\n\nRun it on the notebook's host.")
 
-System = Annotated[bool, typer.Option("--system", help="A service of the whole system, not of this user. Needs root.")]
+System = Annotated[bool, Option("--system", help="A service of the whole system, not of this user. Needs root.")]
 Instance = Annotated[
-    str, typer.Option("--instance", metavar="NAME", help="For a further notebook on this host: a service of its own.")
+    str, Option("--instance", metavar="NAME", help="For a further notebook on this host: a service of its own.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Only print what would be done.")]
 
 
 @service_app.command()
 @as_changing_command
 def install(
     is_system: System = False,
-    name: Annotated[str | None, typer.Option("--name", help="The notebook's name.  [default: this host's name]")] = None,
+    name: Annotated[
+        str | None, Option("--name", metavar="NAME", help="The notebook's name.  [default: this host's name]")
+    ] = None,
     sealed: Annotated[
-        bool, typer.Option("--sealed", help="Answer only clients with the notebook's key (made for a new notebook).")
+        bool, Option("--sealed", help="Answer only clients with the notebook's key (made for a new notebook).")
     ] = False,
     instance: Instance = "",
     port: Annotated[
         int | None,
-        typer.Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
+        Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
     ] = None,
     notebook: Annotated[
-        str | None, typer.Option("--notebook", metavar="FILE", help="The notebook's file.  [default: that of `udpnote serve`]")
+        str | None, Option("--notebook", metavar="FILE", help="The notebook's file.  [default: that of `udpnote serve`]")
     ] = None,
     dry_run: DryRun = False,
 ) -> int:

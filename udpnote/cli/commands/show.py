@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Annotated
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.json_output import log_object, note_object
 from udpnote.cli.open_notebook import opened, parse_number
-from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient, as_command
+from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, zoned_time
@@ -26,14 +25,14 @@ LATE_MICROSECONDS = 60_000_000
 UNSEEN_NAMED_MAX = 5
 """How many of the versions that the writer of a version had not seen are named; the others are only counted."""
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()
 @as_command
 def show(
     numbers: Numbers,
-    history: Annotated[bool, typer.Option("--history", help="All versions: what was written, revised and deleted.")] = False,
+    history: Annotated[bool, Option("--history", help="All versions: what was written, revised and deleted.")] = False,
     options: ReadingClient = NO_OPTIONS,
     file: NotebookFile = None,
     as_json: Json = False,

@@ -4,11 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.options import Json, NamingClient, Timeout, as_command, check_timeout
+from udpnote.cli.declared_command import DeclaredCommands, as_command
+from udpnote.cli.options import Json, NamingClient, Timeout, check_timeout
 from udpnote.cli.terminal.text import count, in_json, padded
 from udpnote.client.destination import destination_of, named_by, place_name
 from udpnote.client.status import HostedNotebook, NotebookStatus, hosted_notebook
@@ -24,7 +23,7 @@ from udpnote.text.messages.client import port_numbers
 LABEL_CELLS = len("settings file")
 SOURCE_CELLS = len("UDPNOTE_NOTEBOOK_ID")
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 class _Client(NamedTuple):

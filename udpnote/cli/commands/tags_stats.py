@@ -4,12 +4,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import Json, NotebookFile, ReadingClient, as_command
+from udpnote.cli.options import Json, NotebookFile, ReadingClient
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, padded, shortened
@@ -28,7 +27,7 @@ TOP_TAGS_MAX = 100
 """How many tags the JSON of `stats` has; `udpnote tags --json` has all of them."""
 
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-import typer
-
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import DeclaredCommands, as_changing_command
 from udpnote.cli.input_lines import next_line
-from udpnote.cli.options import WritingClient, as_changing_command
+from udpnote.cli.options import WritingClient
 from udpnote.cli.terminal.text import line_for_writer, reads_chinese, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry
@@ -102,7 +101,7 @@ CHINESE = PromptTexts(
 )
 
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = DeclaredCommands()
 
 
 @app.command()

@@ -1,10 +1,11 @@
 """Prints results: with colours on a terminal, as plain text elsewhere."""
 
-import shutil
 import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from udpnote.cli.terminal.streams import terminal_columns
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ class Printer:
     @cached_property
     def width(self) -> int:
         """The width of the terminal in cells; if standard output is not a terminal, $COLUMNS or 80."""
-        return self._console.width if self.is_terminal else shutil.get_terminal_size().columns
+        return self._console.width if self.is_terminal else terminal_columns()
 
     def print(self, *pieces: "str | tuple[str, str] | Text") -> None:
         """Print `pieces` as one line. Each piece is a text, a pair of a text and its style, or a `rich.text.Text`."""

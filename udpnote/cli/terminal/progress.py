@@ -1,7 +1,6 @@
 """Shows on a terminal how much of a long work is done."""
 
 import os
-import shutil
 import stat
 import sys
 import time
@@ -10,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import shortened
 from udpnote.errors import Notice
 
@@ -100,7 +99,7 @@ class StatusLine:
     def show(self, text: str) -> None:
         """Show `text` in place of the text before. It is cut if the terminal is narrow."""
         if sys.stderr.isatty():
-            line = shortened(f"udpnote: {text}", shutil.get_terminal_size().columns - 1)
+            line = shortened(f"udpnote: {text}", terminal_columns() - 1)
             self._write(f"\r{line}\x1b[K")
             self._is_shown = True
 

@@ -10,6 +10,9 @@ from typing import Any, TextIO, cast
 from udpnote.errors import Notice
 from udpnote.text.harmless import harmless
 
+COLUMNS_WITHOUT_TERMINAL = 80
+"""How wide lines are if nothing says how wide the terminal is: the width of the terminals of old, which all others have."""
+
 
 def prepare() -> None:
     """Make standard input, output and error usable.
@@ -45,6 +48,20 @@ def say(message: str | Notice) -> None:
         line = f"udpnote: {message!r}"
     with suppress(OSError):  # the terminal was closed; the work goes on
         print(line, file=sys.stderr, flush=True)
+
+
+def terminal_columns() -> int:
+    """How many cells wide the terminal of standard output is: $COLUMNS if that is a positive number, 80 without a terminal.
+
+    This is the width of `shutil.get_terminal_size`. Importing shutil, which is for archives as well, would take longer.
+    """
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS_WITHOUT_TERMINAL
+    except OSError:  # standard output is no terminal
+        return COLUMNS_WITHOUT_TERMINAL
 
 
 def ask_to_type(what: str) -> None:

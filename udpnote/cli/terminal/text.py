@@ -88,6 +88,15 @@ def line_for_reader(number: int, entry: Entry, note: int = 0) -> str:
     return line.rstrip()
 
 
+def cell_count(text: str) -> int:
+    """How many terminal cells `text` takes. It must have no control characters (see `harmless`)."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # here, because it takes longer to import than a short command to print its results
+
+    return cell_len(text)
+
+
 def shortened(text: str, cells_max: int) -> str:
     """`harmless(text)`, cut if it takes more than `cells_max` terminal cells; then its last character is `…`."""
     from rich.cells import cell_len, set_cell_size
@@ -101,10 +110,8 @@ def shortened(text: str, cells_max: int) -> str:
 
 def padded(text: str, cells: int) -> str:
     """`harmless(text)`, with spaces added if it is less than `cells` terminal cells wide."""
-    from rich.cells import cell_len
-
     text = harmless(text)
-    return text + " " * (cells - cell_len(text))
+    return text + " " * (cells - cell_count(text))
 
 
 def fitted(cells: Sequence[str], width: int | None) -> list[str]:
@@ -113,12 +120,10 @@ def fitted(cells: Sequence[str], width: int | None) -> list[str]:
     It is one line if that fits or if `width` is None. Otherwise the cells that do not fit follow on further lines, which begin
     with two spaces. A cell that is wider than that is not cut. The lines keep the spaces at their ends, which are not counted.
     """
-    from rich.cells import cell_len
-
     lines = [cells[0]]
     for cell in cells[1:]:
         longer = lines[-1] + GAP + cell
-        if width is None or cell_len(longer.rstrip()) <= width:
+        if width is None or cell_count(longer.rstrip()) <= width:
             lines[-1] = longer
         else:
             lines.append(GAP + cell)

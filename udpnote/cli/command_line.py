@@ -1,0 +1,120 @@
+"""Makes the words of a command line into values for the command, without typer.
+
+A command line that is wrong gives no values: then `typer_app` says what is wrong with it. Both read a command line in the same
+way, as click does; a test compares them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, DeclaredCommand, Option, Parameter
+from udpnote.cli.text_arguments import Arguments, split_arguments
+
+_HELP = Parameter("help", Option(" ".join(HELP_NAMES)), bool, False, bool, False)
+
+
+class WrongCommandLine(Exception):
+    """The command line is wrong; the exception does not say why."""
+
+
+class Parsed(NamedTuple):
+    """What a command line says: `values`, one for each parameter of the command; or that it asks for the command's help."""
+
+    values: dict[str, Any]
+    asks_for_help: bool
+
+
+def parse(command: DeclaredCommand, words: Sequence[str]) -> Parsed:
+    """What the `words` after the name of `command` say. Raises `WrongCommandLine`, and `InvalidEntry` (`split_arguments`)."""
+    before, text = split_words(command, words)
+    given, others = _options_and_others(command, before)
+    if _HELP.name in given:
+        return Parsed({}, asks_for_help=True)
+    others += text
+    values = {each.name: _value(each, given.get(each.name, [])) for each, _ in command.options}
+    for parameter, _ in command.arguments:
+        count = len(others) if parameter.is_list else 1
+        values[parameter.name] = _value(parameter, others[:count])
+        del others[:count]
+    if others:
+        raise WrongCommandLine
+    return Parsed(values, asks_for_help=False)
+
+
+def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
+    """Split `words` in those before the text that `command` takes, and those of the text: all are before it if it takes none.
+
+    Raises `InvalidEntry` as `split_arguments` does.
+    """
+    if not command.takes_text:
+        return Arguments([*words], [])
+    before = [declaration.metavar for parameter, declaration in command.arguments if not parameter.is_list]
+    name = " ".join([command.name, *before])
+    return split_arguments(words, takes_value(command), command=name, words_before_text=len(before))
+
+
+def takes_value(command: DeclaredCommand) -> dict[str, bool]:
+    """The names of all options of `command`, and whether a value follows each."""
+    found = {name: parameter.kind is not bool for parameter, option in command.options for name in option.names.split()}
+    return (
+        found
+        | dict.fromkeys((option.opposite for _, option in command.options if option.opposite), False)
+        | dict.fromkeys(HELP_NAMES, False)
+    )
+
+
+def _options_and_others(command: DeclaredCommand, words: Sequence[str]) -> tuple[dict[str, list[Any]], list[str]]:
+    """What is given for each option, by the name of its parameter, and the `words` that belong to no option."""
+    named = {name: each for each, option in command.options for name in option.names.split()}
+    named |= dict.fromkeys(HELP_NAMES, _HELP)
+    opposites = {option.opposite: each for each, option in command.options if option.opposite}
+    given: dict[str, list[Any]] = {}
+    others: list[str] = []
+    rest = list(reversed(words))
+    while rest:
+        word = rest.pop()
+        if word == "--":
+            return given, others + rest[::-1]
+        if word[:1] != "-" or word == "-":
+            others.append(word)
+            continue
+        name, sign, value = word.partition("=")
+        if word[:2] != "--" and word not in named:  # a short option, with its value or with more short options in the same word
+            name, sign, value = word[:2], "", word[2:]
+        parameter = named.get(name) or opposites.get(name)
+        if parameter is None or (sign and parameter.kind is bool):
+            raise WrongCommandLine
+        if parameter.kind is bool:
+            given[parameter.name] = [name not in opposites]
+            rest += [f"-{value}"] if value else []
+        elif value or sign or rest:
+            given.setdefault(parameter.name, []).append(value if value or sign else rest.pop())
+        else:
+            raise WrongCommandLine
+    return given, others
+
+
+def _value(parameter: Parameter, given: Sequence[Any]) -> Any:
+    """The value of `parameter` for what is `given` for it."""
+    if not given:
+        if parameter.default is REQUIRED:
+            raise WrongCommandLine
+        return parameter.default
+    values = [_converted(parameter, each) for each in given]
+    return values if parameter.is_list else values[-1]
+
+
+def _converted(parameter: Parameter, given: Any) -> Any:
+    if parameter.choices:
+        if given not in parameter.choices:
+            raise WrongCommandLine
+        return given
+    try:
+        value = parameter.kind(given)
+    except ValueError:
+        raise WrongCommandLine from None
+    if isinstance(parameter.declaration, Option):
+        _, _, _, smallest, largest, _ = parameter.declaration
+        if (smallest is not None and value < smallest) or (largest is not None and value > largest):
+            raise WrongCommandLine
+    return value

@@ -1,0 +1,165 @@
+"""The help texts: what `--help` prints, in boxes, and on a terminal in colours.
+
+They are drawn here because typer imports rich and a Markdown parser for that, which takes longer than every other part of a
+short command.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from udpnote.cli.app import COMMANDS, HELP
+from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
+from udpnote.cli.terminal.streams import terminal_columns
+from udpnote.cli.terminal.text import cell_count
+
+BOXED_CELLS_MIN = 80
+"""On a narrower terminal the help comes without boxes: their borders and wide first columns leave too little for sentences."""
+
+BOXED_CELLS_MAX = 120
+"""On a wider terminal the help is only so wide: the eye loses the line in longer ones."""
+
+LABEL_CELLS_MAX = 32
+"""A longer first cell of a row has a line of its own, so that its row leaves room for the sentences of all the others."""
+
+NARROW_LABEL_CELLS_MAX = 22
+"""The same without boxes."""
+
+EXAMPLE_INDENT = "    "
+"""Paragraphs of a docstring that begin with these spaces are examples: they are printed as they are, without empty lines."""
+
+HELP_ROW = (", ".join(HELP_NAMES), "Show this message and exit.")
+OPTION_ROWS = [
+    ("--version", "Print the version and exit."),
+    ("--install-completion", "Install completion for the current shell."),
+    ("--show-completion", "Show completion for the current shell, to copy it or customize the installation."),
+]
+"""The other options of `udpnote` itself; `typer_app` has them."""
+
+_BOLD, _NAME, _WORD, _DIM = "1", "1;36", "33", "2"
+"""Styles, by their numbers in SGR (ECMA-48 §8.3.117): of headings, of names as they are typed, of other words, of borders."""
+
+
+class Box(NamedTuple):
+    """A part of a help text: a `title`, and rows of two cells: what is typed, and a sentence about it."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+
+
+def help_of(name: str, command: DeclaredCommand | DeclaredCommands | None) -> str:
+    """The help of a command or group of commands, which is typed as `name`, such as `udpnote key`; None: of `udpnote`."""
+    if command is None:
+        return _whole_help()
+    return _command_help(name, command) if isinstance(command, DeclaredCommand) else _group_help(name, command)
+
+
+def _command_help(name: str, command: DeclaredCommand) -> str:
+    metavars = [declaration.metavar for _, declaration in command.arguments]
+    arguments = Box("Arguments", [_argument_row(*each) for each in command.arguments])
+    options = Box("Options", [*(_option_row(*each) for each in command.options), HELP_ROW])
+    usage = " ".join([name, "[OPTIONS]", *metavars])
+    return _Page().text(usage, command.help, [arguments, options] if metavars else [options])
+
+
+def _group_help(name: str, group: DeclaredCommands) -> str:
+    commands = [(each, command.help.split("\n\n")[0]) for each, command in group.commands.items()]
+    return _commands_help(name, group.help, [Box("Options", [HELP_ROW]), Box("Commands", commands)])
+
+
+def _whole_help() -> str:
+    boxes = {"Options": [*OPTION_ROWS, HELP_ROW]}
+    for name, (_, group, sentence) in COMMANDS.items():
+        boxes.setdefault(group, []).append((name, sentence))
+    return _commands_help("udpnote", HELP, [Box(*each) for each in boxes.items()])
+
+
+def _commands_help(name: str, text: str, boxes: Sequence[Box]) -> str:
+    return _Page().text(f"{name} [OPTIONS] COMMAND [ARGS]...", text, boxes)
+
+
+def _argument_row(parameter: Parameter, argument: Argument) -> tuple[str, str]:
+    return argument.metavar, argument.help + ("  [required]" if parameter.default is REQUIRED else "")
+
+
+def _option_row(parameter: Parameter, option: Option) -> tuple[str, str]:
+    names = f"{', '.join(option.names.split())}{option.opposite and f' / {option.opposite}'}"
+    metavar = f"[{'|'.join(parameter.choices)}]" if parameter.choices else option.metavar
+    default = "" if parameter.default in (None, False) else f"  [default: {parameter.default}]"
+    return f"{names} {metavar}".rstrip(), option.help + default
+
+
+class _Page:
+    """Draws a help text for standard output: as wide as the terminal, and in colours if the terminal shows them."""
+
+    def __init__(self) -> None:
+        self._columns = min(terminal_columns(), BOXED_CELLS_MAX)
+        self._is_boxed = self._columns >= BOXED_CELLS_MIN
+        self._is_styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def text(self, usage: str, text: str, boxes: Sequence[Box]) -> str:
+        """The whole help text: the `usage` line, the paragraphs of `text`, and `boxes`."""
+        margin = " " * self._is_boxed
+        lines = [f"{margin}{self._styled('Usage:', _BOLD)} {usage}", ""]
+        for paragraph in cleaned(text).split("\n\n"):
+            if paragraph.startswith(EXAMPLE_INDENT):
+                lines += [margin + self._styled(f"{EXAMPLE_INDENT}{paragraph.strip()}", _NAME)]
+            else:
+                lines += [margin + line for line in wrapped(paragraph, self._columns - 2)] + [""]
+        if lines[-1]:
+            lines.append("")
+        for box in boxes:
+            lines += self._boxed(box) if self._is_boxed else self._listed(box)
+        return "\n".join(lines).rstrip("\n")
+
+    def _boxed(self, box: Box) -> Iterator[str]:
+        inner = self._columns - 4
+        title = f"─ {box.title} "
+        yield self._styled(f"╭{title}{'─' * (inner + 2 - len(title))}╮", _DIM)
+        side = self._styled("│", _DIM)
+        for line, line_cells in self._rows(box, inner, LABEL_CELLS_MAX):
+            yield f"{side} {line}{' ' * (inner - line_cells)} {side}"
+        yield self._styled(f"╰{'─' * (inner + 2)}╯", _DIM)
+
+    def _listed(self, box: Box) -> Iterator[str]:
+        yield self._styled(f"{box.title}:", _BOLD)
+        for line, _ in self._rows(box, self._columns - 2, NARROW_LABEL_CELLS_MAX):
+            yield f"  {line}"
+        yield ""
+
+    def _rows(self, box: Box, columns: int, label_cells_max: int) -> Iterator[tuple[str, int]]:
+        """The lines of the rows of `box`, each with its width in cells: at most `columns`, if the words are not longer."""
+        indent = 2 + max((len(label) for label, _ in box.rows if len(label) <= label_cells_max), default=2)
+        for label, sentence in box.rows:
+            lines = wrapped(sentence, columns - indent)
+            shown = " ".join(
+                self._styled(word, _NAME if word[0] in "-/" or word.islower() else _WORD) for word in label.split()
+            )
+            if len(label) + 2 > indent:
+                yield shown, len(label)
+            else:
+                first = lines.pop(0)
+                yield f"{shown}{' ' * (indent - len(label))}{first}", indent + cell_count(first)
+            for line in lines:
+                yield f"{' ' * indent}{line}", indent + cell_count(line)
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._is_styled else text
+
+
+def cleaned(docstring: str) -> str:
+    """`docstring` without the indentation that all of its lines after the first one have."""
+    first, *rest = docstring.strip().splitlines()
+    indent = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    return "\n".join([first, *(line[indent:].rstrip() for line in rest)])
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """`text`, which is one line or several, as lines of at most `columns` cells; only a longer word makes a longer line."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and cell_count(lines[-1]) + 1 + cell_count(word) > columns:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return lines

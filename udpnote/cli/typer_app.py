@@ -1,0 +1,119 @@
+"""What udpnote leaves to typer: to say what is wrong with a command line, and shell completion.
+
+The typer app has the same commands and options as `app.COMMANDS`; it makes them from the declarations.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from udpnote.cli.app import COMMANDS, HELP, load
+from udpnote.cli.command_line import split_words
+from udpnote.cli.declared_command import (
+    HELP_NAMES,
+    REQUIRED,
+    DeclaredCommand,
+    DeclaredCommands,
+    Option,
+    Parameter,
+)
+from udpnote.version import __version__
+
+
+class _Subcommands(TyperGroup):
+    """The group of all commands. It knows each of them only as a row of `COMMANDS`, and imports the one that is called."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for name, (_, group, text) in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=text, rich_help_panel=group)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name of the command that `args[0]` names, the command itself, and the rest of `args`.
+
+        The command's module is imported now. If there is no such command, raises the usage error of typer, which ends udpnote.
+        """
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found and typer_command(args[0], load(args[0])), rest
+
+
+def typer_command(name: str, declared: DeclaredCommand | DeclaredCommands) -> Any:
+    """The command or the group of commands `declared` as a typer command, with all options."""
+    app = typer.Typer(rich_markup_mode="markdown")
+    _add(app, name, declared)
+    return typer.main.get_group(app).commands[name]
+
+
+def _add(app: typer.Typer, name: str, declared: DeclaredCommand | DeclaredCommands) -> None:
+    if isinstance(declared, DeclaredCommand):
+        app.command(name, cls=_command_class(declared))(_function(declared))
+        return
+    group = typer.Typer(help=declared.help, no_args_is_help=True, rich_markup_mode="markdown")
+    for each, command in declared.commands.items():
+        _add(group, each, command)
+    app.add_typer(group, name=name)
+
+
+def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
+    """The class of the typer command: it finds the text among the words, if the command takes one."""
+
+    class TextCommand(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            before, text = split_words(declared, args)
+            return super().parse_args(ctx, [*before, "--", *text] if text else before)
+
+    return TextCommand if declared.takes_text else TyperCommand
+
+
+def _function(declared: DeclaredCommand) -> Callable[..., None]:
+    """A function with a parameter for each option and argument of `declared`, as typer wants it. It does the work."""
+
+    def run(**values: Any) -> None:
+        declared(**values)
+
+    run.__doc__ = declared.help
+    parameters = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=_typer_parameter(each), annotation=each.annotation)
+        for each in declared.parameters
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # where typer looks for the options
+    return run
+
+
+def _typer_parameter(parameter: Parameter) -> Any:
+    """The option or argument as typer declares it."""
+    declared, default = parameter.declaration, ... if parameter.default is REQUIRED else parameter.default
+    if not isinstance(declared, Option):
+        return typer.Argument(default, metavar=declared.metavar, help=declared.help)
+    names = [f"{declared.names}/{declared.opposite}"] if declared.opposite else declared.names.split()
+    metavar = declared.metavar or None
+    return typer.Option(default, *names, metavar=metavar, help=declared.help, min=declared.smallest, max=declared.largest)
+
+
+app = typer.Typer(
+    name="udpnote",
+    cls=_Subcommands,
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": list(HELP_NAMES)},
+)
+
+
+def _print_version(is_given: bool) -> None:
+    if is_given:
+        print(f"udpnote {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(help=HELP)
+def _udpnote(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
