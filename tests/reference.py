@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+from tests.support import manual
 from tests.support.commands import completion_table
 from tests.support.golden import GOLDEN, KEY, SALT, SEALED, datagrams
 from udpnote.cli.app import COMMANDS as COMMAND_TABLE
@@ -92,5 +93,6 @@ def protocol_with_golden(text: str) -> str:
 if __name__ == "__main__":
     (DOCS / "cli.md").write_text(command_reference())
     Path(TABLE_PATH).write_text(completion_table())
+    manual.PATH.write_text(manual.manual_page())
     protocol = DOCS / "protocol.md"
     protocol.write_text(protocol_with_golden(protocol.read_text()))

@@ -1,7 +1,9 @@
 """The documents say what the code does."""
 
 import doctest
+import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -11,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
+from tests.support import manual
 from tests.support.commands import completion_table
 from udpnote.cli.completion.command_line import TABLE_PATH
 from udpnote.model.address import DATAGRAM_BYTES_MAX
@@ -29,8 +32,22 @@ REMEDY = "run `python -m tests.reference`"
 def test_the_command_reference_is_what_help_prints_and_the_golden_datagrams_are_those_of_the_tests() -> None:
     assert (DOCS / "cli.md").read_text() == command_reference(), REMEDY
     assert Path(TABLE_PATH).read_text() == completion_table(), REMEDY
+    assert manual.PATH.read_text() == manual.manual_page(), REMEDY
     text = (DOCS / "protocol.md").read_text()
     assert text == protocol_with_golden(text), REMEDY
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="needs man")
+def test_the_manual_page_is_shown_without_a_warning_and_has_every_command_and_setting() -> None:
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANPAGER": "cat"}
+    shown = subprocess.run(
+        ["man", "--warnings", "-l", manual.PATH], env=environment, capture_output=True, text=True, check=True
+    )
+    assert shown.stderr == ""
+    for command in COMMANDS:
+        assert re.search(rf"^   udpnote {command} \[OPTIONS\]", shown.stdout, re.M), command
+    for text in ("昨天上午", "'3 hours ago'", "UDPNOTE_KEY_FILE", "--json has all days."):
+        assert text in " ".join(shown.stdout.split()), text
 
 
 def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:

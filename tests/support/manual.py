@@ -1,0 +1,99 @@
+"""The manual page udpnote(1), made from the declared commands and from the table of settings in docs/how-to.md."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
+
+from tests.support.commands import Declared, Parameter, declared_commands
+from tests.support.source import ROOT
+from udpnote.version import __version__
+
+PATH = ROOT / "udpnote.1"
+HOW_TO = ROOT.parent / "docs" / "how-to.md"
+
+EXIT_CODES = {
+    "0": "The command has done its work.",
+    "1": "It could not do all of it.",
+    "2": "An option, an argument or a setting is wrong.",
+    "69": "No server was found.",
+    "75": "An entry is queued, and is sent again later.",
+    "130": "Ctrl-C has ended the command.",
+}
+FILES = {
+    "~/.config/udpnote/config.toml": "The settings file.",
+    "~/.local/share/udpnote/outbox.sqlite3": "The entries that wait, and the known notebooks with their keys.",
+    "~/.local/share/udpnote/notebook.sqlite3": "The notebook that this host serves.",
+    "~/.local/state/udpnote/history": "The history of `udpnote write`.",
+}
+
+
+def manual_page() -> str:
+    """The text of the page, as man(7) marks it up."""
+    root, *commands = declared_commands()
+    lines = [
+        "'\\\" -*- coding: UTF-8 -*-",
+        ".\\\" Made by `python -m tests.reference`.",
+        f'.TH UDPNOTE 1 "" "udpnote {__version__}" "User Commands"',
+        ".nh",
+        ".SH NAME", "udpnote \\- a notebook for the LAN",
+        ".SH SYNOPSIS", ".B udpnote", ".I COMMAND", "[\\fIOPTIONS\\fP] [\\fIARGUMENTS\\fP]",
+        ".SH DESCRIPTION", *_paragraphs(root.help),
+        ".SH OPTIONS", *_parameters(root.options),
+    ]  # fmt: skip
+    for group, together in groupby(commands, key=lambda command: command.group):
+        lines += [f".SH {group.upper()}", *chain.from_iterable(map(_command, together))]
+    lines += [".SH EXIT STATUS", *_terms(EXIT_CODES.items())]
+    lines += [
+        ".SH ENVIRONMENT",
+        *_paragraphs(["An option overrides its variable, and a variable overrides the settings file."]),
+    ]
+    lines += _terms([*_variables(), ("UDPNOTE_HOME", "The folder of all files, instead of those below.")])
+    lines += [".SH FILES", *_terms(FILES.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: Declared) -> Iterator[str]:
+    usage = " ".join(["udpnote", command.name, "[OPTIONS]", *(each.metavar for each in command.arguments)])
+    yield f".SS {_escaped(usage)}"
+    yield from _paragraphs(command.help)
+    yield from _parameters([*command.arguments, *(each for each in command.options if "--help" not in each.names)])
+
+
+def _parameters(parameters: Iterable[Parameter]) -> Iterator[str]:
+    for each in parameters:
+        names = ", ".join(f"\\fB{_escaped(name)}\\fP" for name in each.names)
+        metavar = f"\\fI{_escaped('|'.join(each.values) or each.metavar)}\\fP" if each.metavar else ""
+        yield from (".TP", f"{names} {metavar}".strip(), _marked_up(each.help))
+
+
+def _terms(terms: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for term, text in terms:
+        yield from (".TP", f".B {_escaped(term)}", _marked_up(text))
+
+
+def _paragraphs(paragraphs: Iterable[str]) -> Iterator[str]:
+    """The paragraphs of a help; those that are indented are commands."""
+    for paragraph in paragraphs:
+        text = " ".join(paragraph.split())
+        if paragraph.startswith("    "):
+            yield from (".RS 4", f"\\fB{_escaped(text)}\\fP", ".RE")
+        else:
+            yield from (".PP", _marked_up(text))
+
+
+def _variables() -> Iterator[tuple[str, str]]:
+    """The environment variables and what they set, by the table of settings."""
+    for label, variable, default in re.findall(r"^\| (.*?) \| `(UDPNOTE_\w+)` \| .*? \| (.*?) \|$", HOW_TO.read_text(), re.M):
+        yield variable, f"{label[0].upper()}{label[1:]}. Default: {default}."
+
+
+def _marked_up(text: str) -> str:
+    """A line of text, in which Markdown's code is bold."""
+    parts = re.split(r"`([^`]+)`", text)
+    line = "".join(f"\\fB{_escaped(part)}\\fP" if place % 2 else _escaped(part) for place, part in enumerate(parts))
+    return f"\\&{line}" if line.startswith((".", "'")) else line
+
+
+def _escaped(text: str) -> str:
+    """`text` as it is, also where groff would read a sign of its own or print a typographic one."""
+    return text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\(ga").replace("'", "\\(aq").replace("~", "\\(ti")
