@@ -59,13 +59,10 @@ def insert_bundle(connection: sqlite3.Connection, clients: Sequence[int], bundle
     `insert_whole` for transactions and errors.
     """
     changes = connection.total_changes
-    rows = [
-        (client, sequence, kind, written_at, utc_offset, author, text, stored_at if 0 != stored_at <= now else now)
-        for client, (_, sequence, kind, written_at, utc_offset, author, text, *_), stored_at in zip(
-            clients, bundle.notes, bundle.stored_at, strict=True
-        )
-    ]
-    connection.executemany(_INSERT, rows)
+    values: list[object] = []
+    for client, note, stored_at in zip(clients, bundle.notes, bundle.stored_at, strict=True):
+        values += (client, *note[1:7], stored_at if 0 != stored_at <= now else now)
+    connection.execute(_bundle_insertion_of(len(clients)), values)
     return connection.total_changes - changes
 
 
@@ -93,3 +90,10 @@ def _insertion_of(count: int) -> str:
     """
     rows = [f"(?1, ?2 + {place}, {Kind.NOTE:d}, ?{6 + place}, ?3, ?4, ?{6 + count + place}, ?5)" for place in range(count)]
     return f"INSERT INTO entries ({_COLUMNS}) VALUES {', '.join(rows)} {_UNLESS_STORED}"
+
+
+@lru_cache(maxsize=256)
+def _bundle_insertion_of(count: int) -> str:
+    """The statement that inserts a bundle of `count` notes. Its parameters are the columns of one note after the other."""
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count)
+    return f"INSERT INTO entries ({_COLUMNS}) VALUES {rows} {_UNLESS_STORED}"
