@@ -46,7 +46,7 @@ service_app = app.group("service", "Serve at boot, with systemd: install, uninst
 
 System = Annotated[bool, Option("--system", help="A service of the whole system, not of this user. Needs root.")]
 Instance = Annotated[
-    str, Option("--instance", metavar="NAME", help="For a further notebook on this host: a service of its own.")
+    str | None, Option("--instance", metavar="NAME", help="For a further notebook on this host: a service of its own.")
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Only print what would be done.")]
 
@@ -61,7 +61,7 @@ def install(
     sealed: Annotated[
         bool, Option("--sealed", help="Answer only clients with the notebook's key (made for a new notebook).")
     ] = False,
-    instance: Instance = "",
+    instance: Instance = None,
     port: Annotated[
         int | None,
         Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
@@ -106,7 +106,7 @@ def install(
 
 @service_app.command()
 @as_changing_command
-def uninstall(is_system: System = False, instance: Instance = "", dry_run: DryRun = False) -> int:
+def uninstall(is_system: System = False, instance: Instance = None, dry_run: DryRun = False) -> int:
     """End the server's service and remove it. The notebook and all other files stay.
 
     A unit file that was changed since `udpnote service install` is kept under another name.
@@ -159,10 +159,10 @@ def status(as_json: Json = False) -> int:
     return exit_codes.DONE if states and all(each["is_running"] for each in states) else exit_codes.REFUSED
 
 
-def _service(*, is_system: bool, instance: str) -> Service:
-    if instance:
+def _service(*, is_system: bool, instance: str | None) -> Service:
+    if instance is not None:
         check_instance(instance)
-    return Service(is_system, instance)
+    return Service(is_system, instance or "")
 
 
 def _look_at_own(service: Service) -> tuple[Found, Unit | None]:
