@@ -91,7 +91,7 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
     kept.run(f"import --notebook {other} -", typed=kept.run(f"export --notebook {kept.notebook} --format jsonl").out)
     kept.refused(f"restore --dry-run --notebook {other} {backup}", code=0, facts=["ANOTHER", "2 entries", "1 of them"])
     kept.run(f"seal --notebook {backup}")
-    assert "the key of the backup is restored" in kept.run(f"restore --yes {backup}").err
+    assert "gets the key of the backup" in kept.run(f"restore --yes {backup}").err
     assert "keeps the key that it has now" in kept.run(f"restore --yes {backup}").err
     assert kept.run("key rotate").code == 0
     assert "--with-key" in kept.run(f"restore --yes {backup}").err

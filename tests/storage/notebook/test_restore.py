@@ -213,7 +213,7 @@ REFUSED: dict[str, tuple[Callable[[Place], object], type[UdpnoteError], str]] = 
     "text": (lambda place: place.backup.write_text("text"), StorageError, "other_kind_of_file"),
     "an outbox": (lambda place: make_outbox(place.backup), StorageError, "other_kind_of_file"),
     "of a newer version": (lambda place: set_version(place.backup), StorageError, "file_of_newer_version"),
-    "missing": (lambda place: place.backup.unlink(), StorageError, "notebook_not_there"),
+    "missing": (lambda place: place.backup.unlink(), StorageError, "backup_not_there"),
     "a pipe": (lambda place: pipe(place.backup), StorageError, "database_is_no_file"),
     "damaged": (lambda place: overwritten(4096)(str(place.backup)), StorageError, "database_damaged"),
     "onto an outbox": (lambda place: make_outbox(place.path), StorageError, "other_kind_of_file"),

@@ -190,12 +190,14 @@ def _say_which_key(prepared: Restore) -> None:
     """Print which key a sealed notebook has after the restore."""
     match prepared.key_use:
         case KeyUse.FROM_BACKUP:
-            say("the key of the backup is restored, too: who joined with a later key must join again")
+            say("the notebook gets the key of the backup: who joined with a later key must join again")
         case KeyUse.KEPT if prepared.differs_from_backup:
             say("the notebook keeps the key that it has now; that of the backup is another one, which --with-key takes instead")
         case KeyUse.KEPT:
             say("the notebook keeps the key that it has now")
         case KeyUse.MISSING:
-            say("there is no key for it: after the restore, `udpnote key rotate` makes a new one, and everybody joins with it")
+            say(
+                "the notebook gets no key: after the restore, `udpnote key rotate` makes a new one, and everybody joins with it"
+            )
         case KeyUse.OPEN:
             pass

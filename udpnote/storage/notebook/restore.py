@@ -207,11 +207,13 @@ def _keys(backup: str, path: str, content: Content, old: Old | None, *, with_key
 
 
 def _check_places(backup: str, path: str) -> None:
-    """Raise `StorageError` if the file `path` cannot be that of a notebook, or is the file `backup`."""
+    """Raise `StorageError` if there is no file `backup`, or if `path` cannot be that of a notebook, or is the same file."""
     with storage_errors(path):
         check_folder(path)
         check_is_file(path, SCHEMA)
-        if os.path.exists(path) and os.path.exists(backup) and os.path.samefile(path, backup):
+        if not os.path.exists(backup):
+            raise StorageError("backup_not_there", path=backup)
+        if os.path.exists(path) and os.path.samefile(path, backup):
             raise StorageError("copy_onto_itself", path=path)
         database = database_of(path)
         if database is not None:

@@ -157,10 +157,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "backup_in_use": "{path} is a notebook that a server uses, so no backup replaces it: name another file",
     "backup_key_undecided": (
-        "{path} is sealed, so say whether the backup shall have its key: --with-key (who has the backup can then also use the "
-        "notebook over the network), or --without-key (after a restore elsewhere, everybody joins again with a new key)"
+        "{path} is sealed: say --with-key, and who gets the backup can also use the notebook over the network, or "
+        "--without-key, and after a restore elsewhere everybody joins again with a new key"
     ),
     "backup_needs_a_file": "{path} is a pipe, a device or a socket, from which no backup can be read back: name a file",
+    "backup_not_there": "there is no backup at {path}, so nothing was restored: name the file that `udpnote backup` has made",
     "backup_of_another": "{path} is a backup of another notebook, so nothing was changed: name another file",
     "backup_without_key": "nothing was restored, because the backup has no key file {path}: leave out --with-key",
     "copy_damaged": _copy_damaged,
