@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.machine import Machine, note
 from tests.support.processes import Process, eventually
+from udpnote.cli.terminal.interruption import uninterruptible
 
 Pausing = Callable[..., Process]
 PAUSE = "import sys; print('paused', flush=True); sys.stdin.readline()"
@@ -70,3 +71,10 @@ def test_a_starting_command_goes_on_where_ctrl_c_is_ignored_as_in_the_background
         signal.signal(signal.SIGINT, handler)
     process.signal(signal.SIGINT)
     assert process.end().code == 7
+
+
+def test_steps_that_belong_together_are_not_interrupted() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with uninterruptible():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -142,7 +142,7 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
 def _path(file: str) -> str:
     """The absolute path of the backup that the user has named `file`. Raises `InvalidSetting` if it is `-`, or no path."""
     if file == "-":
-        raise InvalidSetting("backup_to_output")
+        raise InvalidSetting("backup_is_stream")
     return absolute_path(file, "FILE")
 
 

@@ -109,7 +109,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "printed all results",
     "command_cut_short": "the system stopped the command before its end ({problem}): `udpnote outbox` shows what is not sent",
     # backups
-    "backup_to_output": "a backup cannot be written to standard output, because it is read back and checked: name a file",
+    "backup_is_stream": "a backup is read back and checked, so it must be a file: name one other than -",
     "copy_percentage": "{percent} % copied",
     "copy_being_checked": "copied; the copy is read back and checked",
     # sealing
