@@ -12,9 +12,14 @@ def main() -> None:
     """Run the `udpnote` command with the arguments in `sys.argv`; raises `SystemExit` with its exit code."""
     if getsignal(SIGINT) is default_int_handler:  # not where it is ignored, as in a shell's background
         signal(SIGINT, SIG_DFL)
+    import gc
+
     from udpnote.cli import main
 
-    main.main()
+    try:
+        main.main()
+    finally:
+        gc.freeze()  # or else Python would look for garbage among all objects at its end: a seventh of a short command's time
 
 
 if __name__ == "__main__":
