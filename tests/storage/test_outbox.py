@@ -1,9 +1,12 @@
 """The outbox: nothing lost, no sequence twice, and each entry for the notebook it was meant for."""
 
 import sqlite3
+import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from udpnote.errors import EntriesWait, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount
+from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
@@ -53,6 +57,27 @@ def waiting(outbox: Outbox, notebook: KnownNotebook = HERE, limit: int = 100) ->
     return [entry.text for entry in outbox.waiting_for(notebook.notebook_id, key_id=notebook.key_id, limit=limit)]
 
 
+@contextmanager
+def interrupted_after(steps: int) -> Iterator[None]:
+    """Raise `KeyboardInterrupt` in the block when so many lines of Python, in whatever module, have been begun."""
+    left = steps
+
+    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal left
+        left -= event == "line"
+        if not left:
+            sys.settrace(before)
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
 # Entries
 
 
@@ -90,6 +115,24 @@ def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used
     other.mark_refused(HERE.notebook_id, 9, Status.REFUSED)
     other.discard([9])
     assert add(outbox, "four")[0].sequence == 10
+
+
+@pytest.mark.parametrize(("adds", "then"), [(True, "remove"), (False, "remove"), (True, "close"), (True, "nothing")])
+def test_ctrl_c_at_any_step_leaves_an_outbox_that_can_be_used_again_or_closed(adds: bool, then: str) -> None:
+    for steps in count(1):
+        with closing(Outbox(IN_MEMORY)) as outbox:
+            add(outbox, "one", "two")
+            try:
+                with interrupted_after(steps):
+                    add(outbox, "new") if adds else outbox.remove(HERE.notebook_id, [range(2, 3)])
+                break
+            except KeyboardInterrupt:
+                if then == "remove":
+                    outbox.remove(HERE.notebook_id, [range(1, 2)])  # what a client does that is closed by Ctrl-C
+                elif then == "close":
+                    outbox.close()
+            assert then == "close" or add(outbox, "three")
+    assert steps > 20
 
 
 def test_adding_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outbox: Outbox) -> None:

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
 from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
@@ -248,14 +248,20 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
     It begins after the transactions of other processes have ended. Raises `sqlite3.Error`.
     """
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")  # in the `try`, because Ctrl-C may come when the transaction has just begun
         yield connection
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        with suppress(sqlite3.ProgrammingError):  # Ctrl-C came before the block, and the database was closed meanwhile
+            roll_back(connection)
         raise
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Roll back the transaction of `connection`, if there is one. Raises `sqlite3.Error`."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
@@ -276,8 +282,7 @@ def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
         connection.execute("CREATE TABLE padding (bytes BLOB)")
         connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (LOG_BYTES,))
     finally:
-        if connection.in_transaction:  # SQLite has already rolled it back if the disk filled up
-            connection.execute("ROLLBACK")
+        roll_back(connection)  # SQLite has already done it if the disk filled up
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
 
 

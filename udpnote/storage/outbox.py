@@ -15,7 +15,7 @@ from typing import Any
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
-from udpnote.storage.database import atomic, open_database, storage_errors
+from udpnote.storage.database import atomic, open_database, roll_back, storage_errors
 from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
     ROWS_AT_ONCE,
@@ -385,9 +385,11 @@ class Outbox:
         if not rows:
             return
         with storage_errors(self.path):
-            self._connection.execute("PRAGMA synchronous = NORMAL")
             try:
+                roll_back(self._connection)  # a transaction that Ctrl-C has ended between two steps
+                self._connection.execute("PRAGMA synchronous = NORMAL")
                 with atomic(self._connection) as connection:
                     connection.executemany(statement, rows)
             finally:
+                roll_back(self._connection)
                 self._connection.execute("PRAGMA synchronous = FULL")
