@@ -82,7 +82,7 @@ def test_imported_notes_leave_in_bundles_that_no_note_joins_that_is_not_the_next
         queue.add_imported(IMPORTED[place], RESTORED[place])
     queue.add_imported(IMPORTED[5]._replace(kind=Kind.REVISION, revises=1), RESTORED[5])
     queue.add_imported(IMPORTED[6], RESTORED[6])
-    queue.add([note(104)])
+    queue.add([IMPORTED[6]._replace(sequence=8)])
     sent: list[tuple[object, ...]] = []
     while (payload := queue.take(lambda _: True)) is not None:
         payload.sent_at.append(0.0)
@@ -95,7 +95,7 @@ def test_imported_notes_leave_in_bundles_that_no_note_joins_that_is_not_the_next
     assert sent == [
         Bundle((note(101), note(103)), (0, 0), *NO_PREDECESSOR),
         Bundle(tuple(IMPORTED[:3]), (WRITTEN_AT,) * 3, *NO_PREDECESSOR),
-        (5, RESTORED[4]), (6, RESTORED[5]), (7, RESTORED[6]), (104, None),
+        (5, RESTORED[4]), (6, RESTORED[5]), (7, RESTORED[6]), (8, None),
     ]  # fmt: skip
     assert not len(queue)
 

@@ -198,7 +198,7 @@ class UnsentPayloads:
     def _add_short_notes(self, entries: Sequence[Entry], texts: list[bytes]) -> None:
         """Add notes that may travel together at the end of the queue, if possible together with the last ones there."""
         last = self._queue[-1] if self._queue else None
-        if isinstance(last, _ShortNotes) and _may_travel_together([last.entries[-1], entries[0]]):
+        if isinstance(last, _ShortNotes) and last.restored is None and _may_travel_together([last.entries[-1], entries[0]]):
             last.entries += entries
             last.texts += texts
         else:
