@@ -124,11 +124,15 @@ def link_to_itself(path: Path) -> None:
     path.with_name("link").symlink_to(path)
 
 
+def key_alone(path: Path) -> None:
+    write_key_file(f"{path.with_name('b')}.key", OTHER_KEYS, notebook_name="")
+
+
 REFUSED: dict[str, tuple[str, Callable[[Path], object], bool, str]] = {
     "a file": ("text", lambda path: path.with_name("text").write_text("my text"), False, "backup_exists"),
     "a file, forced": ("text", lambda path: path.with_name("text").write_text("my text"), True, "other_kind_of_file"),
-    "a key file": ("b", lambda path: write_key_file(f"{path.with_name('b')}.key", OTHER_KEYS, notebook_name=""), False,
-                   "backup_exists"),
+    "a key file": ("b", key_alone, False, "backup_key_exists"),
+    "a key file, forced": ("b", key_alone, True, "backup_key_exists"),
     "an outbox": ("outbox", lambda path: Outbox(str(path.with_name("outbox"))).close(), True, "other_kind_of_file"),
     "another notebook": ("other", lambda path: write(path.with_name("other"), "mine"), True, "backup_of_another"),
     "itself": ("notebook.sqlite3", lambda _path: None, True, "copy_onto_itself"),

@@ -268,17 +268,16 @@ def _check_place(path: str, notebook: str) -> None:
 def _check_free(path: str, keys: NotebookKeys | None, notebook_id: object, *, replaces: bool) -> None:
     """Raise `StorageError` or `NotebookInUse` if a backup with `keys` at `path` would replace a file that it may not replace.
 
-    With `replaces` it may replace an empty file and an earlier backup of the notebook with `notebook_id`, both with their key
-    files. A key file that is the same as that of the backup is never in the way.
+    With `replaces` it may replace an empty file, and an earlier backup of the notebook with `notebook_id` together with its key
+    file. Another key file may hold the only copy of a key, so it is never replaced.
     """
-    if not replaces:
-        if os.path.exists(path):
-            raise StorageError("backup_exists", path=path)
-        if os.path.exists(key_path(path)) and (keys is None or read_key_file(key_path(path)) != keys):
-            raise StorageError("backup_exists", path=key_path(path))
-    elif os.path.exists(path) and os.path.getsize(path):
+    if os.path.exists(path) and not replaces:
+        raise StorageError("backup_exists", path=path)
+    if os.path.exists(path) and os.path.getsize(path):
         if is_guarded(path):
             raise NotebookInUse("backup_in_use", path=path)
         with opened_to_copy(path) as earlier:
             if read_property(earlier, "notebook_id") != notebook_id:
                 raise StorageError("backup_of_another", path=path)
+    elif os.path.exists(key_path(path)) and (keys is None or read_key_file(key_path(path)) != keys):
+        raise StorageError("backup_key_exists", path=key_path(path))

@@ -1,7 +1,7 @@
 """Puts a backup in the place of a notebook's file. The replaced file is kept under another name.
 
 The order of the steps decides what a program that is killed leaves. At every moment there is a whole notebook at the path, the
-old or the new one:
+old or the new one, except for a moment where the file system has no hard links:
 
 1. The server's log, if a crash has left one, is copied into the old file, as a server does at its start. A log that does not
    belong to the old file, or that of a damaged file, stays until step 4.
@@ -141,6 +141,7 @@ class Restore:
                     os.link(self.path, self.aside)
                 except OSError:  # a file system without hard links: for a moment there is no notebook
                     os.rename(self.path, self.aside)
+                sync_folder(os.path.dirname(self.path))  # a power failure must not leave only the copy
                 os.replace(self._draft, self.path)
                 kept.insert(0, self.aside)
             elif not link_draft(self._draft, self.path):

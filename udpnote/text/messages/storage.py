@@ -156,6 +156,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "--force"
     ),
     "backup_in_use": "{path} is a notebook that a server uses, so no backup replaces it: name another file",
+    "backup_key_exists": (
+        "{path} is there already, perhaps the only copy of a key, and no earlier backup is beside it: move it away, or name "
+        "another file. Nothing was changed"
+    ),
     "backup_key_undecided": (
         "{path} is sealed: say --with-key, and who gets the backup can also use the notebook over the network, or "
         "--without-key, and after a restore elsewhere everybody joins again with a new key"
