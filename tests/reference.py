@@ -15,6 +15,7 @@ from udpnote.cli.app import COMMANDS as COMMAND_TABLE
 from udpnote.cli.completion.command_line import TABLE_PATH
 from udpnote.model.join_code import join_code
 from udpnote.protocol.codec import encode
+from udpnote.text.messages.diagnosis import trouble_table
 
 DOCS = Path(__file__).parent.parent / "docs"
 _GROUPS = {"key": ("show", "rotate"), "service": ("install", "uninstall", "status")}
@@ -30,6 +31,7 @@ for command in sys.argv[1:]:
     print(help_of(" ".join(["udpnote", *names]), found))
     print("\\0")
 """
+TROUBLES_START, TROUBLES_END = "<!-- troubles -->\n", "<!-- /troubles -->\n"
 GOLDEN_START, GOLDEN_END = "<!-- golden -->\n", "<!-- /golden -->\n"
 
 
@@ -85,9 +87,20 @@ def described(value: object) -> str:
 
 def protocol_with_golden(text: str) -> str:
     """docs/protocol.md with its golden datagrams as they are now."""
-    before, rest = text.split(GOLDEN_START)
-    _, after = rest.split(GOLDEN_END)
-    return before + GOLDEN_START + golden_section() + sealed_section() + "\n" + GOLDEN_END + after
+    return _replaced(text, GOLDEN_START, golden_section() + sealed_section() + "\n", GOLDEN_END)
+
+
+def how_to_with_troubles(text: str) -> str:
+    """docs/how-to.md with the table of the doctor's troubles as it is now."""
+    heading = "\n| what `udpnote doctor` says | what it means | what mends it |\n| --- | --- | --- |\n"
+    return _replaced(text, TROUBLES_START, heading + trouble_table() + "\n", TROUBLES_END)
+
+
+def _replaced(text: str, start: str, middle: str, end: str) -> str:
+    """`text` with `middle` between `start` and `end`."""
+    before, rest = text.split(start)
+    _, after = rest.split(end)
+    return before + start + middle + end + after
 
 
 if __name__ == "__main__":
@@ -96,3 +109,5 @@ if __name__ == "__main__":
     manual.PATH.write_text(manual.manual_page())
     protocol = DOCS / "protocol.md"
     protocol.write_text(protocol_with_golden(protocol.read_text()))
+    how_to = DOCS / "how-to.md"
+    how_to.write_text(how_to_with_troubles(how_to.read_text()))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
+from tests.reference import COMMANDS, DOCS, command_reference, how_to_with_troubles, protocol_with_golden
 from tests.support import manual
 from tests.support.commands import completion_table
 from udpnote.cli.completion.command_line import TABLE_PATH
@@ -29,12 +29,14 @@ README = DOCUMENTS[0].read_text()
 REMEDY = "run `python -m tests.reference`"
 
 
-def test_the_command_reference_is_what_help_prints_and_the_golden_datagrams_are_those_of_the_tests() -> None:
+def test_the_command_reference_the_golden_datagrams_and_the_troubles_of_the_doctor_are_those_of_the_code() -> None:
     assert (DOCS / "cli.md").read_text() == command_reference(), REMEDY
     assert Path(TABLE_PATH).read_text() == completion_table(), REMEDY
     assert manual.PATH.read_text() == manual.manual_page(), REMEDY
     text = (DOCS / "protocol.md").read_text()
     assert text == protocol_with_golden(text), REMEDY
+    how_to = (DOCS / "how-to.md").read_text()
+    assert how_to == how_to_with_troubles(how_to), REMEDY
 
 
 @pytest.mark.skipif(shutil.which("man") is None, reason="needs man")

@@ -42,6 +42,13 @@ def test_a_report_has_the_ways_of_its_own_examination_and_the_address_that_the_s
     )
 
 
+def test_answers_that_were_not_sent_are_reported_for_a_minute() -> None:
+    server = reporter()
+    for minutes, unsent, reported in ((1, 7, 7), (1.1, 7, 0), (5, 9, 9), (6, 9, 9), (6.1, 9, 0)):
+        server.begin_batch(STORED_AT + round(minutes * 60_000_000), unsent)
+        assert report(server, LAPTOP, 0).unsent == reported
+
+
 def test_only_an_examiner_on_the_same_host_learns_who_was_heard_and_as_many_as_fit_into_the_answer() -> None:
     server = reporter()
     for source in (LAPTOP, PHONE, LAPTOP):

@@ -233,6 +233,9 @@ class SimulatedEndpoint:
             self._network.broadcast(data, self.address, port)
         return [ProbeAttempt("eth0", "192.0.2.255", None)]
 
+    def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int], /) -> list[ProbeAttempt]:
+        return self.probe(data_for("eth0", "192.0.2.255"), ports)
+
     def host_lookup(self, host: str, port: int, /) -> HostLookup:
         return _LookupAtOnce(host, port, lambda: None)
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "export": Command("export", _READ, "Write notes to a file or to standard output."),
     "find": Command("find_use", _CHOOSE, "List the notebooks that answer on this LAN."),
     "status": Command("status", _CHOOSE, "Show which notebook is meant, and why, and whether it answers."),
+    "doctor": Command("doctor", _CHOOSE, "Say why a notebook is not found, and which command mends that."),
     "use": Command("find_use", _CHOOSE, "Choose the notebook that entries go to, or show the choice."),
     "join": Command("join_leave", _CHOOSE, "Join a sealed notebook by its join code."),
     "leave": Command("join_leave", _CHOOSE, "Leave a sealed notebook: forget its key."),

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from udpnote.cli.doctor_hint import doctor_hint
 from udpnote.cli.terminal import streams
 from udpnote.cli.terminal.interruption import interruptible
 from udpnote.errors import OUT_OF_FILES, InvalidEntry, InvalidQuery, InvalidSetting, Notice, ServerNotFound, UdpnoteError
@@ -72,6 +73,8 @@ def exit_code_of(work: Callable[[], int]) -> int:
             return code
     except UdpnoteError as error:
         streams.say(error.notice)
+        if (hint := doctor_hint(error.notice)) is not None:
+            streams.say(hint)
         return exit_code_for(error)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -10,7 +10,7 @@ from Exception: then the client does not write to its outbox any more.
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Protocol
@@ -70,6 +70,9 @@ class ClientEndpoint(Protocol):
 
     def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
         """Send `data` to the UDP `ports` of every host on the LAN. Returns a `ProbeAttempt` for each datagram, sent or not."""
+
+    def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int], /) -> list[ProbeAttempt]:
+        """As `probe`, but send what `data_for` returns for the interface and the destination of the `ProbeAttempt`."""
 
     def host_lookup(self, host: str, port: int, /) -> HostLookup:
         """A lookup of the addresses of `host` with UDP `port`, which has not begun. Its end wakes `receive`."""

@@ -167,10 +167,15 @@ class Endpoint:
         Broadcast and multicast on each interface reach the hosts. Returns an attempt for each datagram, also for one that the
         system could not send. `receive` returns the answers.
         """
+        return self.probe_variously(lambda _interface, _destination: data, ports)
+
+    def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int]) -> list[ProbeAttempt]:
+        """As `probe`, but send what `data_for` returns for the interface and the destination of the `ProbeAttempt`."""
         present = self._list_interfaces()
         self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})
         attempts = []
         for sender, interface, target in self._probe_targets(present, ports):
+            data = data_for(interface, target[0])
             error = sender.send(data, target) if sender is not None else os.strerror(errno.EADDRNOTAVAIL)
             attempts.append(ProbeAttempt(interface, target[0], error))
         return attempts

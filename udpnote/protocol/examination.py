@@ -11,6 +11,9 @@ from udpnote.protocol.codec_examination import PROSPECTORS_MAX, prospectors_max
 from udpnote.protocol.envelope import Requester
 from udpnote.protocol.messages import Examine, Prospector, Report
 
+UNSENT_MICROSECONDS = 60_000_000
+"""A report counts the unsent answers if the latest is not older than this: who mends a firewall sees that it is mended."""
+
 EXAMINATIONS_MAX = 64
 """The most examinations of which a server remembers the ways that have arrived, the latest ones: those that may still run."""
 
@@ -30,12 +33,13 @@ class Reporter:
         self._heard: dict[bytes, int] = {}
         self._hosts: dict[tuple[str, int], tuple[int, int]] = {}
         self._now = 0
-        self._unsent = 0
+        self._unsent = self._unsent_at = 0
 
     def begin_batch(self, now: int, unsent: int) -> None:
         """Take `now` as the server's time, in microseconds since 1970 UTC, and `unsent` as its count of unsent answers."""
         self._now = now
-        self._unsent = unsent
+        if unsent != self._unsent:
+            self._unsent, self._unsent_at = unsent, now
 
     def note_heard(self, source: Address) -> None:
         """Note that a DISCOVER or an EXAMINE has come from `source`."""
@@ -52,9 +56,10 @@ class Reporter:
         self._heard[examine.token] = heard
         _forget_oldest(self._heard, EXAMINATIONS_MAX)
         prospectors = self._prospectors()[: prospectors_max(examine.body_bytes)] if is_loopback(source) else ()
+        unsent = min(self._unsent, _UINT32_MAX) if self._now - self._unsent_at <= UNSENT_MICROSECONDS else 0
         report = Report(
             examine.token, examine.way, heard, self._notebook_id, self._server_id, min(max(self._now, 0), _INT64_MAX),
-            source[0], source[1], min(self._unsent, _UINT32_MAX), prospectors, examine.body_bytes,
+            source[0], source[1], unsent, prospectors, examine.body_bytes,
         )  # fmt: skip
         return encode(report, requester.envelope)
 

@@ -291,8 +291,9 @@ class Report(NamedTuple):
     `heard` is the bit mask of the ways by which EXAMINEs with this token have arrived: bit 0 for way 0, and so on. `source`
     and `source_port` are the address from which the server received the EXAMINE that it answers. `notebook_id` and `server_id`
     are as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many of its answers the
-    server's system has refused to send, as a firewall can make it do. `prospectors` are the hosts that the server has heard
-    lately, the latest first; only an examiner on the server's own host gets them, others get none.
+    server's system has refused to send, as a firewall can make it do; 0 if it has refused none in the last
+    minute. `prospectors` are the hosts that the server has heard lately, the latest first; only an examiner on the server's own
+    host gets them, others get none.
     """
 
     token: bytes

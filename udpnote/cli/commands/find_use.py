@@ -30,7 +30,8 @@ Common causes:
   - a firewall on the server's host drops UDP {ports}, or one on this machine drops the answers
   - the server is on another subnet or VLAN, or the Wi-Fi keeps its clients apart: try --server HOST
   - the server listens on another port: try --port PORT
-  - the notebook is sealed: it answers only machines that have joined it (`udpnote join`)"""
+  - the notebook is sealed: it answers only machines that have joined it (`udpnote join`)
+`udpnote doctor` finds out which of these it is."""
 
 app = DeclaredCommands()
 

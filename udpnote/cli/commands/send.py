@@ -9,6 +9,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.doctor_hint import doctor_hint
 from udpnote.cli.options import Json, WritingClient
 from udpnote.cli.terminal.progress import Progress, size_of
 from udpnote.cli.terminal.streams import ask_to_type, output_error, say
@@ -193,6 +194,9 @@ class _Report:
             say(f"{self._bad_lines - BAD_LINES_NAMED_MAX:,} more lines are not sent, for such reasons")
         if self.elsewhere is not None:
             say(self.elsewhere)
+        hints = [doctor_hint(reason) for _, reason in self._reasons]
+        if (hint := next(filter(None, hints), None)) is not None:
+            say(hint)
         if not self._stored and not self._reasons and not self._bad_lines:
             say("nothing to send: the input holds no text")
         if self._bad_lines or any(state is State.REFUSED for state, _ in self._reasons):

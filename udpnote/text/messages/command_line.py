@@ -51,6 +51,7 @@ def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    "ask_the_doctor": "`udpnote doctor` finds out why nothing answers",
     # the machine
     "clock_too_late": (
         "nothing was done: this machine's clock says that it is the year {year}, and udpnote works only until 2262. Set the "

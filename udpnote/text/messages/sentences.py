@@ -7,9 +7,9 @@ clause, the kind has a function instead, which takes the values as keyword argum
 from collections.abc import Callable
 
 from udpnote.errors import Notice
-from udpnote.text.messages import client, command_line, entries, server, service, settings, storage
+from udpnote.text.messages import client, command_line, diagnosis, entries, server, service, settings, storage
 
-TABLES = (entries, settings, storage, client, server, command_line, service)
+TABLES = (entries, settings, storage, client, server, command_line, service, diagnosis)
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     kind: sentence for table in TABLES for kind, sentence in table.SENTENCES.items()

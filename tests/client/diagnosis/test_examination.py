@@ -1,0 +1,61 @@
+"""An examination on a simulated LAN: what servers report, what is ignored, and what is kept."""
+
+from collections.abc import Sequence
+
+from tests.support.lan import CELLAR, KITCHEN, Lan, WaitingEndpoint
+from tests.support.network import PORT
+from udpnote.client.diagnosis.examination import (
+    ADDRESSES_MAX,
+    DIRECT_SECONDS,
+    ROUNDS_SECONDS,
+    SERVERS_MAX,
+    Examination,
+)
+from udpnote.model.address import Address, Datagram
+from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
+from udpnote.protocol.messages import Examine, Report
+
+LAPTOP = ("192.0.2.100", 50_000)
+TOKEN = b"examined"
+
+
+class NarrowEndpoint(WaitingEndpoint):
+    """A client's sockets on a network that loses long datagrams."""
+
+    def send(self, datagrams: Sequence[Datagram], /) -> None:
+        super().send([each for each in datagrams if len(each[0]) <= 750])
+
+
+def examine(endpoint: WaitingEndpoint, lan: Lan, *addresses: Address) -> Examination:
+    made = Examination(endpoint, [OPEN], token=TOKEN, ports=(PORT,), monotonic=lan.monotonic, microseconds=lan.microseconds)
+    made.run(addresses)
+    return made
+
+
+def test_servers_report_what_has_reached_them_and_an_address_without_a_server_does_not(lan: Lan) -> None:
+    kitchen, _ = lan.serve(), lan.serve("cellar", host=CELLAR)
+    examined = examine(WaitingEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT), ("192.0.2.77", PORT))
+    assert {each.addresses for each in examined.servers} == {((KITCHEN, PORT),), ((CELLAR, PORT),)}
+    for server in examined.servers:
+        assert server.longest == BODY_BYTES_MAX and server.heard == server.answered == {0, 40, 41}
+        assert abs(server.clock_ahead) < 1_000_000 and server.prospectors == ()
+    assert kitchen.notebook_id in {each.notebook_id for each in examined.servers}
+
+
+def test_if_long_datagrams_are_lost_the_longest_that_is_answered_is_found(lan: Lan) -> None:
+    lan.serve()
+    [server] = examine(NarrowEndpoint(lan, LAPTOP), lan).servers
+    assert server.longest == 700
+
+
+def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(lan: Lan) -> None:
+    endpoint = WaitingEndpoint(lan, LAPTOP)
+    for number in range(200):
+        for token, server_id in ((TOKEN, number), (bytes(8), 999)):
+            report = Report(token, 40, 1, bytes(16), server_id.to_bytes(8), 0, "192.0.2.5", 1, 0, (), 76)
+            lan.network.send(encode(report), (f"198.51.100.{number}", PORT), LAPTOP)
+    examined = examine(endpoint, lan)
+    assert len(examined.servers) == SERVERS_MAX and (999).to_bytes(8) not in {each.server_id for each in examined.servers}
+    asked = [data for data in lan.sent if isinstance(decode(data), Examine)]
+    assert 0 < len(asked) <= len(ROUNDS_SECONDS) + 2 * len(DIRECT_SECONDS) * ADDRESSES_MAX + 10 * ADDRESSES_MAX

@@ -1,0 +1,51 @@
+"""The checks of one host: what is a trouble, what is not, and with which command it is mended."""
+
+import pytest
+
+from udpnote.client.diagnosis.findings import Finding, Verdict
+from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
+from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Routes
+
+ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("fe80::5",), 1500)
+WIFI = HostInterface("wlan0", 3, InterfaceKind.WIFI, ("192.168.1.6/24",), (), 1500)
+DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), (), 1500)
+TUNNEL = HostInterface("tun0", 5, InterfaceKind.TUNNEL, ("10.8.0.2/32",), (), 1420)
+HEALTHY = HostFacts([ETHERNET, DOCKER], Routes((), "eth0", ()), [], 4 << 20, 4 << 20, "/home/lin", 0.004)
+
+
+def findings(facts: HostFacts) -> list[Finding]:
+    return [finding for check in HOST_CHECKS for finding in check(facts)]
+
+
+def detour(by: HostInterface, *, is_strict: bool = False) -> Routes:
+    return Routes((Detour("eth0", "192.168.1.0/24", by.name, by.kind, is_strict),), "eth0", ())
+
+
+def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
+    for facts in (
+        HEALTHY,
+        HEALTHY._replace(interfaces=[ETHERNET, TUNNEL], routes=Routes((), "tun0", (5210,))),
+        HEALTHY._replace(interfaces=[ETHERNET, WIFI], routes=detour(WIFI, is_strict=True)),
+        HEALTHY._replace(routes=None, fsync_seconds=None, firewalls=["ufw"], buffer_bytes=100 << 10),
+    ):
+        found = findings(facts)
+        assert Verdict.TROUBLE not in {each.verdict for each in found}
+        assert {each.command for each in found} == {None} and all(str(each.notice) for each in found)
+    assert [each.check for each in found if each.verdict is Verdict.NOT_CHECKED] == ["routes", "firewall rules", "disk"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "command"),
+    [
+        (HEALTHY._replace(interfaces=[DOCKER, TUNNEL]), "no_lan_interface", "ip -br address"),
+        (HEALTHY._replace(routes=detour(DOCKER, is_strict=True)), "bridge_takes_network", "sudo ip link set docker0 down"),
+        (HEALTHY._replace(routes=detour(TUNNEL)), "network_in_tunnel", "to 192.168.1.0/24 lookup main"),
+        (HEALTHY._replace(routes=detour(TUNNEL, is_strict=True)), "answers_filtered", "to 192.168.1.0/24 lookup main"),
+        (HEALTHY._replace(buffer_bytes=9 << 10), "buffers_small", "net.core.rmem_max=4194304"),
+        (HEALTHY._replace(fsync_seconds=0.000_000_6), "disk_pretends", "export UDPNOTE_HOME="),
+    ],
+)
+def test_a_trouble_has_a_command_with_its_own_values(facts: HostFacts, kind: str, command: str) -> None:
+    [found] = [each for each in findings(facts) if each.verdict is Verdict.TROUBLE]
+    assert found.notice.kind == kind
+    assert found.command is not None and command in found.command

@@ -1,0 +1,133 @@
+"""The checks of the network: one cause gets one name, and what cannot be known is not a trouble."""
+
+import errno
+
+import pytest
+
+from udpnote.client.diagnosis.examination import Server, Way, WayKind
+from udpnote.client.diagnosis.findings import Finding, Verdict
+from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
+from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
+from udpnote.client.notebook_finder import FoundNotebook
+from udpnote.errors import Notice
+from udpnote.lan.echo import Echo
+from udpnote.lan.host_network import HostInterface, InterfaceKind, PortUser
+from udpnote.protocol.envelope import BODY_BYTES_MAX
+from udpnote.protocol.messages import Prospector
+
+ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("fe80::5",), 1500)
+DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), (), 1500)
+SUBNET = Way(0, WayKind.BROADCAST, "eth0", "192.168.1.255", frozenset())
+EVERYBODY = Way(1, WayKind.BROADCAST, "eth0", "255.255.255.255", frozenset())
+MULTICAST = Way(2, WayKind.MULTICAST, "eth0", "ff12::756e:6f74:65", frozenset())
+LOOPBACK = Way(3, WayKind.LOOPBACK, "this machine", "127.0.0.1", frozenset())
+REFUSED = frozenset({"Operation not permitted"})
+ID = bytes(range(16))
+SERVER = Server(
+    b"kitchen!", ID, None, frozenset({0, 1, 2, 40, 41}), frozenset({0, 1, 2, 40, 41}), (("192.168.1.9", 6683),), BODY_BYTES_MAX
+)
+FOUND = FoundNotebook("kitchen", ID.hex(), "192.168.1.9", 6683, 3, 0.001, False, None, False, None, None)
+HEARD = Echo("eth0", "192.168.1.5", True, True, None)
+DEAF = HEARD._replace(hears_broadcast=False)
+HEALTHY = NetworkFacts(
+    [ETHERNET, DOCKER], "nft", [SUBNET, EVERYBODY, MULTICAST, LOOPBACK], [HEARD], [SERVER], [FOUND], [], {ID: "kitchen"}, None,
+    None, False,
+)  # fmt: skip
+HERE = SERVER._replace(
+    heard=frozenset({0, 3}),
+    answered=frozenset({0, 3}),
+    prospectors=(Prospector("192.168.1.7", 0, 3, 9), Prospector("10.1.1.1", 0, 8, 1), Prospector("fe80::7", 2, 5, 1),
+                 Prospector("192.168.1.5", 0, 1, 1), Prospector("fe80::5", 2, 1, 1)),
+)  # fmt: skip
+SILENT = HEALTHY._replace(
+    servers=[], found=[], expected=Expected("kitchen", ("192.168.1.9", 6683), False, None, None), is_chosen=True
+)
+
+
+UNKNOWN_HOST = Notice("host_not_resolved", host="pi", reason="unknown")
+
+
+def findings(facts: NetworkFacts, *before: str) -> list[Finding]:
+    troubles, found = set(before), list[Finding]()
+    for check in NETWORK_CHECKS:
+        for each in check(facts, troubles):
+            troubles |= {each.notice.kind} if each.verdict is Verdict.TROUBLE else set()
+            found.append(each)
+    return found
+
+
+def troubles(facts: NetworkFacts, *before: str) -> list[str]:
+    return [each.notice.kind for each in findings(facts, *before) if each.verdict is Verdict.TROUBLE]
+
+
+def only(facts: NetworkFacts, server: Server) -> NetworkFacts:
+    return facts._replace(servers=[server])
+
+
+def silent(address: str, error: int | None = None, neighbour: bool | None = None) -> NetworkFacts:
+    return SILENT._replace(expected=Expected("kitchen", (address, 6683), False, error, neighbour))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (HEALTHY, []),
+        (only(HEALTHY, HERE), []),
+        (HEALTHY._replace(echoes=[DEAF]), []),
+        (HEALTHY._replace(echoes=[]), []),
+        (HEALTHY._replace(users=None), []),
+        (HEALTHY._replace(users=[PortUser("0.0.0.0", 6683, "lin")]), []),
+        (HEALTHY._replace(ways=[Way(0, WayKind.BROADCAST, "docker0", "172.17.255.255", REFUSED), LOOPBACK]), []),
+        (HEALTHY._replace(ways=[SUBNET._replace(errors=frozenset({"Network is unreachable"})), LOOPBACK]), []),
+        (HEALTHY._replace(ways=[SUBNET, EVERYBODY._replace(errors=REFUSED)]), ["sending_refused"]),
+        (HEALTHY._replace(echoes=[DEAF], servers=[], found=[]), ["input_firewall"]),
+        (HEALTHY._replace(echoes=[DEAF._replace(hears_unicast=False)]), []),
+        (only(HEALTHY, SERVER._replace(answered=frozenset({40, 41}))), ["answers_lost"]),
+        (only(HEALTHY, SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}))), ["broadcasts_lost"]),
+        (only(HEALTHY, SERVER._replace(longest=0)), ["direct_lost"]),
+        (only(HEALTHY, SERVER._replace(longest=700)), ["long_datagrams_lost"]),
+        (only(HEALTHY, SERVER._replace(addresses=(("192.0.2.9", 6683),), heard=frozenset({40}))), []),
+        (only(HEALTHY, SERVER._replace(addresses=(("fe80::9%eth0", 6683, 0, 2),))), []),
+        (only(HEALTHY, SERVER._replace(clock_ahead=-10_000_000_000)), ["clock_off"]),
+        (only(HEALTHY, SERVER._replace(clock_ahead=100_000_000)), []),
+        (only(HEALTHY, HERE._replace(unsent=4)), ["answers_refused"]),
+        (only(HEALTHY, HERE._replace(heard=frozenset({3}))), ["server_input_firewall"]),
+        (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(users=[PortUser("127.0.0.1", 6683, "lin")]), []),
+        (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)]), ["same_name"]),
+        (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)], is_chosen=True), []),
+        (HEALTHY._replace(found=[FOUND, FOUND._replace(other_server="192.168.1.8:6683")]), ["served_by_two"]),
+        (HEALTHY._replace(servers=[], found=[]), ["nothing_answers"]),
+        (HEALTHY._replace(failure=UNKNOWN_HOST, servers=[], found=[]), ["host_unknown"]),
+        (silent("192.168.1.9", errno.ECONNREFUSED, True), ["no_program_there"]),
+        (silent("192.168.1.9", None, True), ["server_does_not_answer"]),
+        (silent("192.168.1.9", None, False), ["host_silent"]),
+        (silent("192.0.2.9"), ["server_far"]),
+    ],
+)  # fmt: skip
+def test_each_cause_is_named_and_no_other(facts: NetworkFacts, expected: list[str]) -> None:
+    assert troubles(facts) == expected
+    for each in findings(facts):
+        assert str(each.notice) and (each.command is not None) == (each.verdict is Verdict.TROUBLE)
+
+
+def test_a_failure_that_a_trouble_of_this_host_explains_gets_no_second_name() -> None:
+    for facts in (SILENT, HEALTHY._replace(servers=[], found=[]), only(HEALTHY, SERVER._replace(longest=0))):
+        assert troubles(facts, "network_in_tunnel") == []
+        assert troubles(facts, "disk_pretends") != []
+
+
+def test_the_server_here_says_whom_it_has_heard_and_from_which_network_but_not_this_host() -> None:
+    [heard] = [each.notice for each in findings(only(HEALTHY, HERE)) if each.check == "server here"]
+    assert heard.values["hosts"] == [
+        "192.168.1.7 (192.168.1.5/24 on eth0, 3 s ago)",
+        "10.1.1.1 (another network, 8 s ago)",
+        "fe80::7 (IPv6 on eth0, 5 s ago)",
+    ]
+
+
+def test_the_command_for_a_firewall_is_that_of_the_active_one() -> None:
+    commands = {}
+    for name in ("nft", "ufw", "firewalld"):
+        facts = HEALTHY._replace(echoes=[DEAF], servers=[], found=[], firewall=name)
+        [commands[name]] = [each.command or "" for each in findings(facts) if each.verdict is Verdict.TROUBLE]
+    assert [command.split()[1] for command in commands.values()] == ["nft", "ufw", "firewall-cmd"]

@@ -1,0 +1,22 @@
+"""What the kernel says by rtnetlink about this machine."""
+
+import pytest
+
+from udpnote.lan import netlink
+
+try:
+    LINKS = netlink.links()
+except OSError as error:
+    pytest.skip(f"this system has no rtnetlink: {error}", allow_module_level=True)
+
+
+def test_the_loopback_interface_is_listed_and_is_the_way_to_this_machine() -> None:
+    [loopback] = [each for each in LINKS.values() if each.name == "lo"]
+    assert (loopback.hardware, loopback.kind, loopback.master) == (772, "", 0) and loopback.mtu >= 1500
+    route = netlink.route_to("127.0.0.1")
+    assert route is not None and (route.interface_index, route.source) == (loopback.number, "127.0.0.1")
+
+
+def test_an_address_that_no_datagram_reaches_has_no_way_and_the_rules_of_every_system_do_not_count() -> None:
+    assert netlink.route_to("0.0.0.1") is None or LINKS
+    assert not netlink.STANDARD_RULES & set(netlink.policy_rules())

@@ -1,0 +1,259 @@
+"""The doctor: each trouble is set up for real, and the doctor names its cause and no other; what it prints mends it."""
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.processes import Process
+from tests.system.conftest import Pair
+from tests.system.lab import Host, Lab, require_tool, shell
+
+WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+HARMLESS_HERE = {"disk_pretends"}
+"""A folder of the tests may be in memory."""
+
+SECONDS_MAX = 10.0
+
+TABLE = """
+table inet filter {{
+    chain input {{
+        type filter hook input priority 0
+        {arriving}
+    }}
+    chain output {{
+        type filter hook output priority 0
+        {leaving}
+    }}
+}}
+"""
+ONLY_ANSWERS = "iifname lo accept; ct state established,related accept; meta l4proto icmpv6 accept; counter drop"
+
+
+def firewall(host: Host, *, arriving: str = "", leaving: str = "") -> None:
+    host.shell("nft", "-f", "-", text=TABLE.format(arriving=arriving, leaving=leaving))
+
+
+def start_doctor(case: "Case") -> Process:
+    return case.host.start("doctor", "--json", *case.arguments, under=WITHOUT_PRIVILEGES)
+
+
+def named(doctor: Process) -> dict[str, str]:
+    """The kinds of the troubles that a doctor names, each with the command that mends it."""
+    result = doctor.wait()
+    findings = [json.loads(line) for line in result.lines]
+    troubles = {each["kind"]: each["command"] for each in findings if each["verdict"] == "trouble"}
+    assert result.code == int(bool(troubles)), result.err
+    assert result.seconds < SECONDS_MAX
+    return {kind: command for kind, command in troubles.items() if kind not in HARMLESS_HERE}
+
+
+class Case(NamedTuple):
+    """A host to examine, with arguments, the troubles that it has, and the hosts on which the printed commands mend them."""
+
+    host: Host
+    troubles: set[str]
+    mended_on: tuple[Host, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+def pair(lab: Lab, *, ipv4: bool = True, ipv6: bool = False, is_serving: bool = True) -> Pair:
+    """Two hosts, of which the laptop knows the notebook that the kitchen serves."""
+    lan = lab.switch()
+    hosts = Pair(lan, *(lab.host(name, lan, ipv4=ipv4, ipv6=ipv6) for name in ("kitchen", "laptop")))
+    if is_serving:
+        hosts.kitchen.serve("--quiet", "--name", "kitchen")
+        hosts.laptop.succeed("send", "before the trouble")
+    return hosts
+
+
+def healthy(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True)
+    return [Case(hosts.laptop, set()), Case(hosts.kitchen, set())]
+
+
+def healthy_with_ipv6_only(lab: Lab) -> list[Case]:
+    return [Case(pair(lab, ipv4=False, ipv6=True).laptop, set())]
+
+
+def healthy_with_a_default_route_into_a_tunnel(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    tunnel(hosts.laptop)
+    hosts.laptop.ip("route", "add", "default", "dev", "tun0")
+    return [Case(hosts.laptop, set())]
+
+
+def a_host_without_a_lan(lab: Lab) -> list[Case]:
+    return [Case(lab.host("laptop"), {"no_lan_interface"})]
+
+
+def nobody_serves(lab: Lab) -> list[Case]:
+    return [Case(pair(lab, is_serving=False).laptop, {"nothing_answers"})]
+
+
+def sending_is_forbidden(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True)
+    firewall(hosts.laptop, leaving="udp dport 6683-6686 counter drop")
+    return [Case(hosts.laptop, {"sending_refused"}, (hosts.laptop,))]
+
+
+def only_answers_of_those_asked_are_let_in(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True)
+    firewall(hosts.laptop, arriving=ONLY_ANSWERS)
+    return [Case(hosts.laptop, {"input_firewall"}, (hosts.laptop,))]
+
+
+def the_servers_host_lets_nobody_in(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True)
+    firewall(hosts.kitchen, arriving=ONLY_ANSWERS)
+    return [
+        Case(hosts.laptop, {"server_does_not_answer"}),
+        Case(hosts.kitchen, {"server_input_firewall"}, (hosts.kitchen,)),
+    ]
+
+
+def the_servers_host_sends_no_answers(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True)
+    firewall(hosts.kitchen, leaving='oifname "eth0" udp sport 6683 counter drop')
+    hosts.laptop.run("find", "--timeout", "0.3")
+    return [Case(hosts.laptop, {"server_does_not_answer"}), Case(hosts.kitchen, {"answers_refused"})]
+
+
+def the_servers_host_answers_only_those_who_asked_it(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    rule = "ct state established accept; udp sport 6683 counter drop"
+    firewall(hosts.kitchen, leaving=rule, arriving="ct state new accept")
+    return [Case(hosts.laptop, {"answers_lost"})]
+
+
+def the_servers_host_drops_broadcasts(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    firewall(hosts.kitchen, arriving="ip daddr { 255.255.255.255, 10.77.1.255 } counter drop")
+    return [Case(hosts.laptop, {"broadcasts_lost"}), Case(hosts.kitchen, {"server_input_firewall"}, (hosts.kitchen,))]
+
+
+def a_vpn_takes_all_addresses(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    take_all_addresses(hosts.laptop, rp_filter=0)
+    return [Case(hosts.laptop, {"network_in_tunnel"}, (hosts.laptop,))]
+
+
+def answers_are_filtered_by_the_way_back(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    take_all_addresses(hosts.laptop, rp_filter=1)
+    return [Case(hosts.laptop, {"answers_filtered"}, (hosts.laptop,))]
+
+
+def a_bridge_has_the_addresses_of_the_lan(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    hosts.laptop.ip("link", "add", "docker0", "up", "type", "bridge")
+    hosts.laptop.ip("addr", "flush", "dev", "eth0")
+    for address, interface in (("10.77.1.77", "docker0"), (hosts.laptop.address(hosts.lan), "eth0")):
+        hosts.laptop.ip("addr", "add", f"{address}/24", "brd", "+", "dev", interface)
+    return [Case(hosts.laptop, {"bridge_takes_network"}, (hosts.laptop,))]
+
+
+def long_datagrams_are_lost(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    shell("ip", "-n", hosts.lan.namespace, "link", "set", f"port{hosts.kitchen.number}", "mtu", "900")
+    return [Case(hosts.laptop, {"long_datagrams_lost"}, hosts[1:])]
+
+
+def a_copy_is_served(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    server = hosts.kitchen.serve("--name", "kitchen")
+    server.stop()
+    copy = hosts.laptop.home / "copy.sqlite3"
+    copy.write_bytes(server.notebook.read_bytes())
+    server.start()
+    hosts.laptop.serve("--name", "kitchen", notebook=copy)
+    return [Case(lab.host("desk", hosts.lan, ipv6=False), {"served_by_two"})]
+
+
+def two_notebooks_have_one_name(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    for host in (hosts.kitchen, hosts.laptop):
+        host.serve("--name", "home")
+    return [Case(lab.host("desk", hosts.lan, ipv6=False), {"same_name"})]
+
+
+def an_impostor_answers(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    server = hosts.kitchen.serve("--sealed", "--name", "home")
+    code = hosts.kitchen.succeed("key", "show", "--notebook", str(server.notebook)).out.split()[0]
+    hosts.laptop.succeed("join", code)
+    server.stop()
+    lab.host("desk", hosts.lan, ipv6=False).serve("--name", "home")
+    return [Case(hosts.laptop, {"impostor_there"})]
+
+
+def the_key_was_changed(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    server = hosts.kitchen.serve("--sealed", "--name", "home")
+    code = hosts.kitchen.succeed("key", "show", "--notebook", str(server.notebook)).out.split()[0]
+    hosts.laptop.succeed("join", code)
+    hosts.kitchen.succeed("key", "rotate", "--notebook", str(server.notebook))
+    return [Case(hosts.laptop, {"key_is_old"})]
+
+
+def the_server_has_ended(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    server = hosts.kitchen.serve("--name", "kitchen")
+    hosts.laptop.succeed("send", "before the trouble")
+    server.stop()
+    return [Case(hosts.laptop, {"no_program_there"})]
+
+
+def the_router_keeps_clients_apart(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True)
+    for host in hosts[1:]:
+        shell("bridge", "-n", hosts.lan.namespace, "link", "set", "dev", f"port{host.number}", "isolated", "on")
+    hosts.laptop.ip("neigh", "flush", "all")
+    named = hosts.kitchen.address(hosts.lan)
+    return [Case(hosts.laptop, {"host_silent"}, arguments=("--server", named))]
+
+
+def the_named_host_is_unknown(lab: Lab) -> list[Case]:
+    return [Case(pair(lab).laptop, {"host_unknown"}, arguments=("--server", "nowhere.invalid"))]
+
+
+def tunnel(host: Host) -> None:
+    host.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
+    host.ip("link", "set", "tun0", "up")
+    host.ip("addr", "add", "10.99.0.2/32", "dev", "tun0")
+
+
+def take_all_addresses(host: Host, *, rp_filter: int) -> None:
+    """What a VPN does that routes everything into its tunnel."""
+    tunnel(host)
+    host.ip("route", "add", "default", "dev", "tun0", "table", "100")
+    host.ip("rule", "add", "table", "100", "priority", "1000")
+    for interface in ("all", "eth0"):
+        host.shell("sysctl", "-qw", f"net.ipv4.conf.{interface}.rp_filter={rp_filter}")
+
+
+CASES: list[Callable[[Lab], list[Case]]] = [
+    healthy, healthy_with_ipv6_only, healthy_with_a_default_route_into_a_tunnel, a_host_without_a_lan, nobody_serves,
+    sending_is_forbidden, only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
+    the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
+    a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, a_bridge_has_the_addresses_of_the_lan,
+    long_datagrams_are_lost, a_copy_is_served, two_notebooks_have_one_name, an_impostor_answers, the_key_was_changed,
+    the_server_has_ended, the_router_keeps_clients_apart, the_named_host_is_unknown,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("trouble", CASES, ids=lambda case: case.__name__)
+def test_the_doctor_names_the_cause_and_no_other_and_its_command_mends_it(
+    lab: Lab, trouble: Callable[[Lab], list[Case]]
+) -> None:
+    require_tool("setpriv")
+    cases = trouble(lab)
+    found = [named(doctor) for doctor in [start_doctor(each) for each in cases]]
+    assert [set(each) for each in found] == [each.troubles for each in cases]
+    commands = [(case.mended_on, list(each.values())) for case, each in zip(cases, found, strict=True)]
+    mended = [(host, command) for hosts, printed in commands for host in hosts for command in printed]
+    for host, command in mended:
+        host.shell(*command.removeprefix("sudo ").split())
+    if mended:
+        assert [named(doctor) for doctor in [start_doctor(each) for each in cases]] == [{} for _ in cases]

@@ -1,0 +1,76 @@
+"""`udpnote doctor` says why a notebook is not found, and which command mends that."""
+
+import sys
+
+from udpnote.cli import exit_codes
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import DeclaredCommands, as_command
+from udpnote.cli.options import FindingClient, Json
+from udpnote.cli.terminal.printer import Printer
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import count, in_json
+from udpnote.client.diagnosis.doctor import Doctor
+from udpnote.client.diagnosis.findings import Finding, Verdict
+from udpnote.text.harmless import harmless
+
+_STYLES = {Verdict.FINE: "green", Verdict.TROUBLE: "bold red", Verdict.NOT_CHECKED: "yellow"}
+_VERDICT_CELLS = 13
+
+app = DeclaredCommands()
+
+
+@app.command()
+@as_command
+def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
+    """Say why a notebook is not found, and which command mends that.
+
+    Examines this host, the LAN and, by what the servers report, the way to them and back. That takes about five seconds and
+    needs no privileges. What cannot be known is "not checked". Exit code 0: no trouble was found, 1: there is one.
+
+    On the notebook's host it also says which other hosts the server has heard.
+
+    Examples:
+
+        udpnote doctor
+
+        udpnote doctor --server pi.lan
+    """
+    troubles = 0
+    printer = Printer(lambda: None)
+    if not as_json and sys.stderr.isatty():
+        print("Examining this host and its LAN takes about five seconds.", file=sys.stderr)
+    with Doctor(server=options.server, port=options.port, on_notice=say) as examining:
+        for finding in examining.findings():
+            troubles += finding.verdict is Verdict.TROUBLE
+            if as_json:
+                print(in_json(_object(finding)), flush=True)
+            else:
+                _print(printer, finding)
+    if not as_json:
+        print(f"{count(troubles, 'trouble', 'troubles')} found" if troubles else "no trouble found")
+    return exit_codes.REFUSED if troubles else exit_codes.DONE
+
+
+def _print(printer: Printer, finding: Finding) -> None:
+    """Print a finding as a line, and below a trouble the command that mends it."""
+    verdict = (f"{finding.verdict.value:<{_VERDICT_CELLS}}", _STYLES[finding.verdict])
+    printer.print(verdict, harmless(f"{finding.check}: {finding.notice}"))
+    if finding.command is not None:
+        where = f", {finding.place}" if finding.place else ""
+        printer.print(" " * _VERDICT_CELLS, f"to mend it{where}: ", (harmless(finding.command), "bold"))
+    sys.stdout.flush()
+
+
+def _object(finding: Finding) -> dict[str, object]:
+    """A finding as an object for `--json`. `kind` names the trouble or the reason in one word; `command` mends a trouble.
+
+    `place` says where to run it; empty: on this host.
+    """
+    return {
+        "check": finding.check,
+        "verdict": finding.verdict.value,
+        "kind": finding.notice.kind,
+        "message": str(finding.notice),
+        "command": finding.command,
+        "place": finding.place,
+    }

@@ -1,0 +1,146 @@
+"""The doctor: gathers the facts about this host and its network, and yields what each check finds."""
+
+import os
+from collections.abc import Iterator
+
+from udpnote.client.client import Client
+from udpnote.client.diagnosis.examination import Examination
+from udpnote.client.diagnosis.findings import Finding, Verdict
+from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
+from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
+from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
+from udpnote.client.notebook_finder import FoundNotebook
+from udpnote.errors import Notice, ServerNotFound, StorageError
+from udpnote.lan.echo import Echo, listen_for_echoes
+from udpnote.lan.host_names import resolve
+from udpnote.lan.host_network import (
+    active_firewalls,
+    granted_buffer_bytes,
+    host_interfaces,
+    neighbour_answers,
+    port_users,
+    routes,
+)
+from udpnote.lan.interfaces import lan_interfaces
+from udpnote.lan.udp_socket import BUFFER_BYTES
+from udpnote.model.address import Address
+from udpnote.model.notebook import address_of
+from udpnote.protocol.discovery import DISCOVERY_SECONDS
+from udpnote.protocol.messages import TOKEN_BYTES
+from udpnote.settings import PORT
+from udpnote.storage.disk_timing import fsync_durations, temporary_folder
+
+ENVELOPES_MAX = 8
+"""The most envelopes in which hosts are examined: the open one, and those of seven keys."""
+
+FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
+"""How many fsyncs are measured, and for how long: the median of a few is enough to recognize a disk that only pretends."""
+
+_ECHO_TOKEN_BYTES = 16
+
+
+class Doctor(Client):
+    """A client that examines this host and its network instead of sending and reading. Needs no privileges."""
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield the finding of each check as soon as it is made: those of this host at once, the others after some seconds."""
+        host = self._host_facts()
+        troubles = set[str]()
+        for check_host in HOST_CHECKS:
+            for finding in check_host(host):
+                troubles |= _kinds(finding)
+                yield finding
+        network = self._network_facts(host)
+        for check in NETWORK_CHECKS:
+            for finding in check(network, troubles):
+                troubles |= _kinds(finding)
+                yield finding
+
+    def _host_facts(self) -> HostFacts:
+        interfaces = host_interfaces()
+        folder = os.path.dirname(os.path.abspath(self._outbox.path))
+        buffers = granted_buffer_bytes(), BUFFER_BYTES
+        return HostFacts(interfaces, routes(interfaces), active_firewalls(), *buffers, folder, _fsync_seconds(folder))
+
+    def _network_facts(self, host: HostFacts) -> NetworkFacts:
+        echoes = self._echoes()
+        found, failure = self._found()
+        expected = self._expected_at()
+        with self._connection.lock():
+            targets = self._keyring.targets()[:ENVELOPES_MAX]
+            examination = Examination(
+                self._connection.endpoint,
+                [each.envelope for each in targets],
+                token=self._connection.random.randbytes(TOKEN_BYTES),
+                ports=self._ports,
+                monotonic=self._connection.now,
+                microseconds=self._connection.clock.microseconds,
+            )
+            examination.run([*expected, *(resolve(each.address, each.port)[0] for each in found)])
+        known = {each.notebook_id: each.name for each in self.known()}
+        return NetworkFacts(
+            host.interfaces,
+            host.firewall,
+            examination.ways,
+            echoes,
+            examination.servers,
+            found,
+            port_users(self._ports),
+            known | {bytes.fromhex(each.notebook_id): each.name for each in found},
+            self._expected(expected, found, examination),
+            failure,
+            self.is_notebook_decided,
+        )
+
+    def _echoes(self) -> list[Echo]:
+        token = self._connection.random.randbytes(_ECHO_TOKEN_BYTES)
+        return listen_for_echoes(lan_interfaces(), token, PORT)
+
+    def _found(self) -> tuple[list[FoundNotebook], Notice | None]:
+        """The notebooks that a discovery finds; and why the named server cannot be found, None otherwise."""
+        found = []
+        with self._connection.lock():
+            try:
+                discovery = self._finder.start(self._connection.now() + DISCOVERY_SECONDS, self._finder.destination)
+            except ServerNotFound as error:
+                return [], error.notice
+            while self._connection.now() < discovery.prober.settled_at:
+                answers = self._finder.step(discovery, discovery.prober.settled_at)
+                found += [self._finder.describe(discovery, each) for each in answers]
+        return found, None
+
+    def _expected_at(self) -> list[Address]:
+        """The addresses at which the server that the user has named should be or, if none is named, the user's notebook."""
+        if self._finder.server.lookup is not None:
+            return self._finder.server.lookup.addresses
+        notebook = self.notebook
+        return [address_of(notebook)] if notebook is not None else []
+
+    def _expected(self, addresses: list[Address], found: list[FoundNotebook], examination: Examination) -> Expected | None:
+        """What the user means, at one of `addresses`, and whether it has answered; None: the user means nothing special."""
+        if not addresses:
+            return None
+        server, notebook = self._finder.destination.server, self.notebook
+        if server is not None:
+            has_answered = bool(found) or any(set(each.addresses) & set(addresses) for each in examination.servers)
+            name = server
+        else:
+            assert notebook is not None, "an address of no notebook"
+            ids = {each.notebook_id for each in examination.servers} | {bytes.fromhex(each.notebook_id) for each in found}
+            has_answered, name = notebook.notebook_id in ids, notebook.name
+        address = addresses[0]
+        errors = {key[:2]: error for key, error in examination.errors.items()}
+        return Expected(name, address, has_answered, errors.get(address[:2]), neighbour_answers(address[0]))
+
+
+def _fsync_seconds(folder: str) -> float | None:
+    """The median time of an fsync in `folder`; None: nothing can be written there."""
+    try:
+        with temporary_folder(folder) as inside:
+            return fsync_durations(inside, seconds_max=FSYNC_SECONDS_MAX, count_max=FSYNCS_MAX).median
+    except StorageError:
+        return None
+
+
+def _kinds(finding: Finding) -> set[str]:
+    return {finding.notice.kind} if finding.verdict is Verdict.TROUBLE else set()

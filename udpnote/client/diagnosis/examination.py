@@ -1,0 +1,210 @@
+"""The client's side of an examination: sends EXAMINEs in several ways, and collects what servers report of them.
+
+First all hosts are asked, by broadcast and multicast on each interface. Then each server that has answered, and each address at
+which a server should be, is asked directly: by a short datagram and by one of the greatest length. If only the short one is
+answered, datagrams of lengths between the two tell where the limit is.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum, auto
+from typing import NamedTuple
+
+from udpnote.client.connection import ClientEndpoint
+from udpnote.errors import BadDatagram
+from udpnote.lan.endpoint import THIS_MACHINE
+from udpnote.model.address import Address
+from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN
+from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
+from udpnote.protocol.messages import WAY_MAX, Examine, Prospector, Report
+
+ROUNDS_SECONDS = (0.0, 0.2, 0.5)
+"""When all hosts are asked, in seconds after the first time. The later rounds are for a lossy Wi-Fi."""
+
+DIRECT_SECONDS = (0.3, 0.6)
+"""When the known addresses are asked directly, in seconds after the first round."""
+
+EXAMINATION_SECONDS = 1.1
+"""How long an examination takes, without `SIZING_SECONDS`."""
+
+SIZING_SECONDS = 0.5
+"""How long to wait for the answers to datagrams of several lengths."""
+
+ADDRESSES_MAX = 16
+"""The most addresses that are asked directly: more servers than a LAN has, and forged REPORTs cannot add more."""
+
+SERVERS_MAX = 64
+"""The most servers of which reports are kept, so that forged ones cannot fill the memory."""
+
+_DIRECT, _LONG, _FIRST_SIZE = 40, 41, 42
+_SIZES = (1100, 1000, 900, 800, 700, 600, 500, 400, 300, 200)
+"""The lengths, in bytes of UDP payload, that are tried if the longest datagrams are lost."""
+
+
+class WayKind(Enum):
+    """How an EXAMINE was sent."""
+
+    BROADCAST = auto()
+    MULTICAST = auto()
+    LOOPBACK = auto()
+
+
+class Way(NamedTuple):
+    """A way by which all hosts were asked: on `interface`, to the IP address `destination`.
+
+    `errors` are the texts of the errors with which the system has refused to send; empty: it was sent.
+    """
+
+    number: int
+    kind: WayKind
+    interface: str
+    destination: str
+    errors: frozenset[str]
+
+
+class Server(NamedTuple):
+    """A server that has reported.
+
+    `key_id` is that of the envelope of its reports; None: the open one. `heard` has the numbers of the ways that have reached
+    it, and `answered` those whose report has come back. `addresses` are those from which its reports came. `longest` is the
+    length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly.
+    `clock_ahead` is how many microseconds its clock is ahead of the one here. `unsent` and `prospectors` are as in a `Report`.
+    """
+
+    server_id: bytes
+    notebook_id: bytes
+    key_id: bytes | None
+    heard: frozenset[int] = frozenset()
+    answered: frozenset[int] = frozenset()
+    addresses: tuple[Address, ...] = ()
+    longest: int = 0
+    clock_ahead: int = 0
+    unsent: int = 0
+    prospectors: tuple[Prospector, ...] = ()
+
+
+class Examination:
+    """One examination of the network through `endpoint`, by EXAMINEs with `token` in each of `envelopes`, at the UDP `ports`.
+
+    `monotonic` returns the seconds of a monotonic clock, `microseconds` the time in microseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self,
+        endpoint: ClientEndpoint,
+        envelopes: Sequence[Envelope],
+        *,
+        token: bytes,
+        ports: Sequence[int],
+        monotonic: Callable[[], float],
+        microseconds: Callable[[], int],
+    ) -> None:
+        self._endpoint, self._envelopes, self._token, self._ports = endpoint, envelopes, token, ports
+        self._monotonic, self._microseconds = monotonic, microseconds
+        self._ways: dict[tuple[str, str], Way] = {}
+        self._servers: dict[bytes, Server] = {}
+        self.errors: dict[Address, int] = {}
+        """Why datagrams did not reach an address, as an errno: a hint, because anybody can forge such messages."""
+
+    @property
+    def ways(self) -> list[Way]:
+        """The ways by which all hosts were asked."""
+        return list(self._ways.values())
+
+    @property
+    def servers(self) -> list[Server]:
+        """The servers that have reported."""
+        return list(self._servers.values())
+
+    def run(self, addresses: Iterable[Address]) -> None:
+        """Ask all hosts, and then directly those at `addresses` and the servers that have answered."""
+        begin = self._monotonic()
+        known = list(addresses)
+        due = sorted([(each, False) for each in ROUNDS_SECONDS] + [(each, True) for each in DIRECT_SECONDS])
+        for seconds, is_direct in due:
+            self._listen(begin + seconds)
+            if is_direct:
+                self._ask_directly(known)
+            else:
+                self._ask_everybody()
+        self._listen(begin + EXAMINATION_SECONDS)
+        cut = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX]
+        if cut:
+            self._ask_in_sizes([address for addresses in cut for address in addresses])
+            self._listen(self._monotonic() + SIZING_SECONDS)
+        self._endpoint.end_probing()
+
+    def _ask_everybody(self) -> None:
+        for envelope in self._envelopes:
+            datagrams: dict[int, bytes] = {}
+
+            def data_for(
+                interface: str, destination: str, envelope: Envelope = envelope, datagrams: dict[int, bytes] = datagrams
+            ) -> bytes:
+                number = self._way(interface, destination).number
+                if number not in datagrams:
+                    datagrams[number] = encode(Examine(self._token, number, EXAMINE_BYTES_MIN), envelope)
+                return datagrams[number]
+
+            for attempt in self._endpoint.probe_variously(data_for, self._ports):
+                if attempt.error is not None:
+                    way = self._way(attempt.interface, attempt.destination)
+                    self._ways[attempt.interface, attempt.destination] = way._replace(errors=way.errors | {attempt.error})
+
+    def _way(self, interface: str, destination: str) -> Way:
+        """The way with this interface and destination. If there are too many of them, the last ones share a number."""
+        kind = WayKind.MULTICAST if ":" in destination else WayKind.BROADCAST
+        if interface == THIS_MACHINE:
+            kind = WayKind.LOOPBACK
+        number = min(len(self._ways), _DIRECT - 1)
+        return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
+
+    def _ask_directly(self, known: list[Address]) -> None:
+        answered = [address for server in self.servers for address in server.addresses]
+        for address in list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]:
+            self._send(address, _DIRECT, EXAMINE_BYTES_MIN)
+            self._send(address, _LONG, BODY_BYTES_MAX)
+
+    def _ask_in_sizes(self, addresses: Iterable[Address]) -> None:
+        for address in list(dict.fromkeys(addresses))[:ADDRESSES_MAX]:
+            for number, size in enumerate(_SIZES, _FIRST_SIZE):
+                self._send(address, number, size)
+
+    def _send(self, address: Address, way: int, body_bytes: int) -> None:
+        assert way <= WAY_MAX, "a way without a bit"
+        datagrams = [(encode(Examine(self._token, way, body_bytes), each), address) for each in self._envelopes]
+        self._endpoint.send(datagrams)
+
+    def _listen(self, until: float) -> None:
+        """Take the reports that come until the monotonic time `until`."""
+        while True:
+            for data, source in self._endpoint.receive(max(0.0, until - self._monotonic())):
+                self._receive(data, source)
+            self.errors.update(self._endpoint.errors())
+            if self._monotonic() >= until:
+                return
+
+    def _receive(self, data: bytes, source: Address) -> None:
+        for envelope in self._envelopes:
+            try:
+                message = decode(data, envelope)
+            except BadDatagram:
+                continue
+            if isinstance(message, Report) and message.token == self._token:
+                self._note(message, source, envelope)
+
+    def _note(self, report: Report, source: Address, envelope: Envelope) -> None:
+        if report.server_id not in self._servers and len(self._servers) == SERVERS_MAX:
+            return
+        before = self._servers.get(report.server_id, Server(report.server_id, report.notebook_id, envelope.key_id))
+        is_direct = report.way >= _DIRECT
+        addresses = before.addresses if source in before.addresses else (*before.addresses, source)[:ADDRESSES_MAX]
+        self._servers[report.server_id] = before._replace(
+            heard=before.heard | {number for number in range(WAY_MAX + 1) if report.heard >> number & 1},
+            answered=before.answered | {report.way},
+            addresses=addresses,
+            longest=max(before.longest, report.body_bytes if is_direct else 0),
+            clock_ahead=report.clock - self._microseconds(),
+            unsent=max(before.unsent, report.unsent),
+            prospectors=report.prospectors or before.prospectors,
+        )

@@ -1,0 +1,98 @@
+"""The checks of this host alone: pure functions from facts to findings. No datagram leaves the host for them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from udpnote.client.diagnosis.findings import Finding, fine, not_checked, trouble
+from udpnote.errors import Notice
+from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Routes
+from udpnote.storage.disk_timing import SUSPICIOUS_FSYNC_SECONDS
+
+BUFFER_BYTES_MIN = 64 << 10
+"""With a smaller receive buffer, a client loses answers even on an idle machine: 64 KiB hold some fifty long datagrams."""
+
+
+class HostFacts(NamedTuple):
+    """What this host says about itself.
+
+    `routes` is None if the system does not say. `firewalls` are those of ufw and firewalld that are active. `buffer_bytes` is
+    the size of the granted receive buffer, `wanted_bytes` that of the one asked for. `fsync_seconds` is the median time of an
+    fsync in `folder`; None: nothing can be written there.
+    """
+
+    interfaces: Sequence[HostInterface]
+    routes: Routes | None
+    firewalls: Sequence[str]
+    buffer_bytes: int
+    wanted_bytes: int
+    folder: str
+    fsync_seconds: float | None
+
+    @property
+    def firewall(self) -> str:
+        """The firewall whose command the cures name: `ufw`, `firewalld` or, if neither is active, `nft`."""
+        return self.firewalls[0] if self.firewalls else "nft"
+
+
+def check_interfaces(facts: HostFacts) -> list[Finding]:
+    """Whether this host has an interface that leads to a LAN."""
+    described = ", ".join(map(_described, facts.interfaces))
+    if not any(each.kind.is_lan for each in facts.interfaces):
+        return [trouble("interfaces", Notice("no_lan_interface", interfaces=described))]
+    return [fine("interfaces", Notice("interfaces_listed", interfaces=described))]
+
+
+def check_routes(facts: HostFacts) -> list[Finding]:
+    """Whether datagrams to each LAN leave by its own interface, and whether the answers that come there are let in."""
+    if facts.routes is None:
+        return [not_checked("routes", Notice("routes_not_known"))]
+    kinds = {each.name: each.kind for each in facts.interfaces}
+    found = [_detour_trouble(each) for each in facts.routes.detours if not each.by_kind.is_lan]
+    if found:
+        return found
+    default = facts.routes.default
+    is_tunnel = default is not None and kinds.get(default, InterfaceKind.UNKNOWN) is InterfaceKind.TUNNEL
+    return [fine("routes", Notice("routes_direct", default=default, is_tunnel=is_tunnel, rules=len(facts.routes.rules)))]
+
+
+def check_firewalls(facts: HostFacts) -> list[Finding]:
+    """Which firewall is active: only root can read its rules, so what it drops is tested with datagrams."""
+    if facts.firewalls:
+        return [not_checked("firewall rules", Notice("firewall_rules_secret", firewalls=list(facts.firewalls)))]
+    return [fine("firewall rules", Notice("no_known_firewall"))]
+
+
+def check_buffers(facts: HostFacts) -> list[Finding]:
+    """Whether the system grants sockets a buffer in which some datagrams fit."""
+    kilobytes, wanted = facts.buffer_bytes >> 10, facts.wanted_bytes >> 10
+    if facts.buffer_bytes < BUFFER_BYTES_MIN:
+        return [trouble("buffers", Notice("buffers_small", kilobytes=kilobytes, bytes=facts.wanted_bytes))]
+    return [fine("buffers", Notice("buffers_granted", kilobytes=kilobytes, wanted=wanted))]
+
+
+def check_disk(facts: HostFacts) -> list[Finding]:
+    """Whether the disk with udpnote's files really writes what it is told to write."""
+    if facts.fsync_seconds is None:
+        return [not_checked("disk", Notice("disk_not_tried", folder=facts.folder))]
+    microseconds = round(facts.fsync_seconds * 1e6)
+    if facts.fsync_seconds < SUSPICIOUS_FSYNC_SECONDS:
+        return [trouble("disk", Notice("disk_pretends", folder=facts.folder, microseconds=microseconds))]
+    return [fine("disk", Notice("fsync_takes_time", folder=facts.folder, microseconds=microseconds))]
+
+
+HOST_CHECKS = (check_interfaces, check_routes, check_firewalls, check_buffers, check_disk)
+
+
+def _detour_trouble(detour: Detour) -> Finding:
+    interface, network, by = detour.interface, detour.network, detour.by
+    if detour.by_kind is InterfaceKind.CONTAINER:
+        return trouble("routes", Notice("bridge_takes_network", interface=interface, network=network, by=by))
+    if detour.is_strict:
+        return trouble("routes", Notice("answers_filtered", interface=interface, network=network, by=by))
+    return trouble("routes", Notice("network_in_tunnel", interface=interface, network=network, by=by))
+
+
+def _described(interface: HostInterface) -> str:
+    """An interface as people read it: `eth0 (Ethernet, 192.168.1.5/24, IPv6)`."""
+    ipv6 = ["IPv6"] if interface.ipv6 else []
+    return f"{interface.name} ({', '.join([interface.kind.value, *interface.networks, *ipv6])})"

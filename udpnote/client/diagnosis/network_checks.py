@@ -1,0 +1,262 @@
+"""The checks of the network: pure functions from the facts of an examination to findings.
+
+Each gets the kinds of the troubles that were found before it. A check that can only say that something fails says nothing if a
+trouble that explains the failure was found before: one cause gets one name.
+"""
+
+import errno
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+
+from udpnote.client.diagnosis.examination import Server, WayKind
+from udpnote.client.diagnosis.findings import Finding, fine, not_checked, trouble
+from udpnote.client.diagnosis.network_facts import (
+    REFUSALS,
+    Expected,
+    NetworkFacts,
+    ipv4_of,
+    is_in_network,
+    server_argument,
+)
+from udpnote.errors import Notice
+from udpnote.lan.udp_socket import format_address
+from udpnote.model.notebook import ID_DIGITS_SHOWN
+from udpnote.protocol.envelope import BODY_BYTES_MAX
+from udpnote.protocol.messages import Prospector
+
+CLOCK_SECONDS_MAX = 120
+"""The most by which clocks may differ: a larger difference is no delay of the network, and puts notes in a wrong order."""
+
+HEADER_BYTES = 28
+"""The bytes of the headers of IPv4 and UDP, which an MTU counts, too."""
+
+HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
+"""The troubles that do not explain why a server does not answer."""
+
+
+def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """On which interfaces all hosts could be asked, and whether a firewall or a VPN forbids it on others."""
+    findings, asked, refused = [], [], []
+    reason = ""
+    for name in facts.lan_names:
+        ways = [each for each in facts.ways if each.interface == name and each.kind is not WayKind.LOOPBACK]
+        errors = {error for each in ways for error in each.errors}
+        if errors & REFUSALS:
+            refused.append(name)
+            reason = min(errors & REFUSALS)
+        elif ways and all(each.errors for each in ways):
+            findings.append(not_checked("sending", Notice("not_asked_on", interface=name, reason=min(errors))))
+        elif ways:
+            asked.append(name)
+    if refused:
+        notice = Notice("sending_refused", interfaces=", ".join(refused), reason=reason, firewall=facts.firewall)
+        return [*findings, trouble("sending", notice)]
+    return [*findings, fine("sending", Notice("asked_on", interfaces=asked))]
+
+
+def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """Whether this host lets in what arrives at its interfaces, by its own broadcasts."""
+    echoes = [each for each in facts.echoes if each.interface in facts.lan_names and each.error is None]
+    if not echoes:
+        return [not_checked("own broadcasts", Notice("own_broadcasts_not_sent"))]
+    deaf = ", ".join(dict.fromkeys(each.interface for each in echoes if not each.hears_broadcast))
+    if not deaf:
+        heard = ", ".join(dict.fromkeys(each.interface for each in echoes))
+        return [fine("own broadcasts", Notice("own_broadcasts_heard", interfaces=heard))]
+    is_answered = any(each.answered & facts.broadcasts() for each in facts.elsewhere)
+    is_heard = any(each.hears_unicast for each in echoes)
+    if is_answered or facts.here or not is_heard:
+        return [fine("own broadcasts", Notice("own_broadcasts_not_needed", interfaces=deaf))]
+    return [trouble("own broadcasts", Notice("input_firewall", interfaces=deaf, firewall=facts.firewall))]
+
+
+def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """What the server on this host has heard, and from whom; without one, who uses its ports."""
+    if not facts.here:
+        return _port_users(facts)
+    findings = []
+    for server in facts.here:
+        deaf = [name for name in _heard_interfaces(facts, server) if not facts.broadcasts(name) & server.heard]
+        if deaf:
+            notice = Notice("server_input_firewall", interfaces=", ".join(deaf), firewall=facts.firewall)
+            findings.append(trouble("server here", notice))
+        if server.unsent:
+            notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall)
+            findings.append(trouble("server here", notice))
+    hosts = [_described(facts, each) for server in facts.here for each in server.prospectors if not facts.is_own(each)]
+    return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(hosts))))]
+
+
+def check_notebooks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """Which notebooks have answered, and whether one of them is served twice, an impostor, or has a new key."""
+    if facts.failure is not None:
+        return [trouble("notebooks", Notice("host_unknown", problem=facts.failure, host=facts.failure.values.get("host")))]
+    findings = []
+    for each in facts.found:
+        address = format_found(each.address, each.port)
+        if each.impersonates is not None:
+            findings.append(trouble("notebooks", Notice("impostor_there", address=address, name=each.impersonates.name)))
+        elif each.has_new_key:
+            findings.append(trouble("notebooks", Notice("key_is_old", name=each.name)))
+        elif each.other_server is not None:
+            notice = Notice("served_by_two", name=each.name, address=address, other=each.other_server)
+            findings.append(trouble("notebooks", notice))
+    genuine = {each.notebook_id: each for each in facts.found if each.impersonates is None}
+    for name, count in Counter(each.name for each in genuine.values()).items():
+        if count > 1 and not facts.is_chosen:
+            notebook_id = min(each.notebook_id for each in genuine.values() if each.name == name)[:ID_DIGITS_SHOWN]
+            findings.append(trouble("notebooks", Notice("same_name", name=name, count=count, notebook_id=notebook_id)))
+    if genuine:
+        listed = [f"{each.name} at {format_found(each.address, each.port)}" for each in genuine.values()]
+        findings.append(fine("notebooks", Notice("notebooks_found", notebooks=", ".join(listed))))
+    elif not facts.found:
+        findings.append(not_checked("notebooks", Notice("nothing_found")))
+    return findings
+
+
+def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
+    """For each server elsewhere: whether it hears broadcasts, whether its answers arrive, and whether it answers directly."""
+    return [
+        finding
+        for server in facts.elsewhere
+        if (address := ipv4_of(server)) is not None
+        for finding in _broadcasts_to(facts, troubles, server, server_argument(address), address[0])
+    ] + [
+        not_checked("broadcasts", Notice("only_ipv6_answers", server=facts.name_of(server)))
+        for server in facts.elsewhere
+        if ipv4_of(server) is None and facts.broadcasts()
+    ]
+
+
+def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """For each server elsewhere: whether datagrams of the greatest length reach it, and come back."""
+    findings = []
+    for server in facts.elsewhere:
+        if not server.longest:
+            continue
+        address = ipv4_of(server) or server.addresses[0]
+        where, interface = server_argument(address), facts.interface_to(address[0]) or (facts.lan_names or ["eth0"])[0]
+        if server.longest < BODY_BYTES_MAX:
+            mtu = server.longest + HEADER_BYTES
+            notice = Notice("long_datagrams_lost", server=where, bytes=server.longest, interface=interface, mtu=mtu)
+            findings.append(trouble("long datagrams", notice))
+        else:
+            findings.append(fine("long datagrams", Notice("long_datagrams_pass", server=where)))
+    return findings
+
+
+def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """For each server elsewhere: whether it answers by link-local IPv6, too. It need not: a LAN may have IPv4 alone."""
+    if not facts.multicasts():
+        return []
+    findings = []
+    for server in facts.elsewhere:
+        where = server_argument(ipv4_of(server) or server.addresses[0])
+        if server.answered & facts.multicasts():
+            findings.append(fine("IPv6", Notice("ipv6_answers", server=where)))
+        else:
+            findings.append(not_checked("IPv6", Notice("ipv6_not_checked", server=where)))
+    return findings
+
+
+def check_clocks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """For each server elsewhere: whether its clock agrees with the one here."""
+    findings = []
+    for server in facts.elsewhere:
+        where, seconds = server_argument(server.addresses[0]), abs(server.clock_ahead) // 1_000_000
+        if seconds > CLOCK_SECONDS_MAX:
+            findings.append(trouble("clock", Notice("clock_off", server=where, seconds=seconds)))
+        else:
+            findings.append(fine("clock", Notice("clocks_agree", server=where, seconds=CLOCK_SECONDS_MAX)))
+    return findings
+
+
+def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
+    """Why the notebook that the user means does not answer, unless a trouble that was found before explains it."""
+    expected = facts.expected
+    if expected is None or expected.has_answered or set(troubles) - HARMLESS:
+        return []
+    return [trouble("your notebook", _silence(facts, expected))]
+
+
+def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
+    """Whether anything answers at all; and that a sealed notebook may be there unseen."""
+    findings = []
+    if not facts.servers and not facts.found and not set(troubles) - HARMLESS:
+        findings.append(trouble("servers", Notice("nothing_answers")))
+    return [*findings, not_checked("sealed notebooks", Notice("sealed_perhaps"))]
+
+
+NETWORK_CHECKS: tuple[Callable[[NetworkFacts, Collection[str]], list[Finding]], ...] = (
+    check_sending, check_own_broadcasts, check_server_here, check_notebooks, check_broadcasts, check_lengths, check_ipv6,
+    check_clocks, check_expected, check_silence,
+)  # fmt: skip
+
+
+def format_found(host: str, port: int) -> str:
+    """The address of a server that was found, with its port."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _broadcasts_to(facts: NetworkFacts, troubles: Collection[str], server: Server, where: str, host: str) -> Iterable[Finding]:
+    broadcasts = facts.broadcasts()
+    is_explained = bool(set(troubles) - HARMLESS)
+    if not broadcasts:
+        return
+    if facts.interface_to(host) is None:
+        yield not_checked("broadcasts", Notice("server_beyond_lan", server=where))
+    elif server.answered & broadcasts and not server.longest:
+        if not is_explained:
+            yield trouble("direct answers", Notice("direct_lost", server=where, host=host))
+    elif server.answered & broadcasts:
+        yield fine("broadcasts", Notice("broadcasts_answered", server=where))
+    elif is_explained:
+        return
+    elif server.heard & broadcasts:
+        yield trouble("broadcasts", Notice("answers_lost", server=where))
+    else:
+        yield trouble("broadcasts", Notice("broadcasts_lost", server=where))
+
+
+def _silence(facts: NetworkFacts, expected: Expected) -> Notice:
+    name, where, host = expected.name, server_argument(expected.address), expected.address[0]
+    if expected.error == errno.ECONNREFUSED:
+        return Notice("no_program_there", name=name, server=where)
+    if expected.neighbour:
+        return Notice("server_does_not_answer", name=name, server=where)
+    if facts.interface_to(host) is not None or expected.neighbour is False:
+        return Notice("host_silent", name=name, server=where, host=host)
+    return Notice("server_far", server=where, host=host)
+
+
+def _port_users(facts: NetworkFacts) -> list[Finding]:
+    if facts.users is None:
+        return [not_checked("server here", Notice("ports_not_known"))]
+    users = [f"the program of {each.user} at {format_address((each.host, each.port))}" for each in facts.users]
+    if users:
+        return [not_checked("server here", Notice("port_user_silent", users=", ".join(users)))]
+    return [fine("server here", Notice("port_unused"))]
+
+
+def _heard_interfaces(facts: NetworkFacts, server: Server) -> list[str]:
+    """The interfaces whose broadcasts `server`, on this host, must hear: those of the addresses at which it listens."""
+    ports = {each[1] for each in server.addresses}
+    hosts = {each.host for each in facts.users or () if each.port in ports}
+    everywhere = not hosts or "0.0.0.0" in hosts
+    return [
+        each.name
+        for each in facts.interfaces
+        if each.name in facts.lan_names
+        and facts.broadcasts(each.name)
+        and (everywhere or any(network.partition("/")[0] in hosts for network in each.networks))
+    ]
+
+
+def _described(facts: NetworkFacts, prospector: Prospector) -> str:
+    """A host that the server here has heard: its address, the network or interface by which it came, and when."""
+    host, scope, seconds, _ = prospector
+    places = [
+        f"{network} on {each.name}" for each in facts.interfaces for network in each.networks if is_in_network(host, network)
+    ]
+    places += [f"IPv6 on {each.name}" for each in facts.interfaces if scope and each.scope == scope]
+    return f"{host} ({places[0] if places else 'another network'}, {seconds:,} s ago)"

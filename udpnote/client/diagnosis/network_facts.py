@@ -1,0 +1,120 @@
+"""What an examination of the network has given: the facts from which the network checks conclude."""
+
+import errno
+import os
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from udpnote.client.diagnosis.examination import Server, Way, WayKind
+from udpnote.client.notebook_finder import FoundNotebook
+from udpnote.errors import Notice
+from udpnote.lan.echo import Echo
+from udpnote.lan.host_network import HostInterface, PortUser
+from udpnote.lan.udp_socket import format_address, format_host
+from udpnote.model.address import Address, is_loopback
+from udpnote.protocol.messages import Prospector
+from udpnote.settings import PORT
+
+REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}
+"""The errors of the system if a firewall forbids to send."""
+
+
+class Expected(NamedTuple):
+    """The notebook or server that the user means, and which should answer.
+
+    `name` is the notebook's name or, if that is not known, the server as the user has named it. `address` is where it should
+    be. `has_answered` says whether it has. `error` is the errno with which datagrams to `address` have failed; None: none.
+    `neighbour` is as `lan.host_network.neighbour_answers` returns it.
+    """
+
+    name: str
+    address: Address
+    has_answered: bool
+    error: int | None
+    neighbour: bool | None
+
+
+class NetworkFacts(NamedTuple):
+    """The facts about the network.
+
+    `firewall` is as in `HostFacts`. `users` are the sockets at the ports of servers on this host; None: not known. `names` are
+    the names of notebooks by their ids. `failure` says why the named server was not found; None: it was, or none is named.
+    `is_chosen` says whether the user has named or chosen a notebook.
+    """
+
+    interfaces: Sequence[HostInterface]
+    firewall: str
+    ways: Sequence[Way]
+    echoes: Sequence[Echo]
+    servers: Sequence[Server]
+    found: Sequence[FoundNotebook]
+    users: Sequence[PortUser] | None
+    names: dict[bytes, str]
+    expected: Expected | None
+    failure: Notice | None
+    is_chosen: bool
+
+    @property
+    def lan_names(self) -> list[str]:
+        """The names of the interfaces that lead to a LAN, not into a tunnel or to containers."""
+        return [each.name for each in self.interfaces if each.kind.is_lan]
+
+    @property
+    def here(self) -> list[Server]:
+        """The servers on this host."""
+        return [each for each in self.servers if self._is_here(each)]
+
+    @property
+    def elsewhere(self) -> list[Server]:
+        """The servers on other hosts."""
+        return [each for each in self.servers if not self._is_here(each)]
+
+    def broadcasts(self, interface: str | None = None) -> set[int]:
+        """The numbers of the ways by which broadcasts have left by `interface` (None: by any that leads to a LAN)."""
+        wanted = self.lan_names if interface is None else [interface]
+        return {each.number for each in self.ways if _is_sent(each, WayKind.BROADCAST) and each.interface in wanted}
+
+    def multicasts(self) -> set[int]:
+        """The numbers of the ways by which IPv6 multicasts have left."""
+        return {each.number for each in self.ways if _is_sent(each, WayKind.MULTICAST) and each.interface in self.lan_names}
+
+    def interface_to(self, host: str) -> str | None:
+        """The interface with the network of the IPv4 address `host`; None: none has it, or `host` is no such address."""
+        for interface in self.interfaces:
+            if any(is_in_network(host, network) for network in interface.networks):
+                return interface.name
+        return None
+
+    def is_own(self, prospector: Prospector) -> bool:
+        """Whether a host that was heard is this one, by one of its addresses."""
+        own = {network.partition("/")[0] for each in self.interfaces for network in each.networks}
+        return prospector.host in own | {address for each in self.interfaces for address in each.ipv6}
+
+    def name_of(self, server: Server) -> str:
+        """The name of the notebook of `server`; the start of its id if the name is not known."""
+        return self.names.get(server.notebook_id, server.notebook_id.hex()[:8])
+
+    def _is_here(self, server: Server) -> bool:
+        loopbacks = {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
+        own = {network.partition("/")[0] for each in self.interfaces for network in each.networks}
+        return bool(server.answered & loopbacks) or any(each[0] in own or is_loopback(each) for each in server.addresses)
+
+
+def ipv4_of(server: Server) -> Address | None:
+    """The IPv4 address from which `server` has reported; None: it has reported by IPv6 only."""
+    return next((each for each in server.addresses if len(each) == 2), None)
+
+
+def is_in_network(host: str, network: str) -> bool:
+    """Whether the IP address `host` is in `network`, such as 192.168.1.5/24."""
+    return ip_address(host.partition("%")[0]) in ip_network(network, strict=False)
+
+
+def server_argument(address: Address) -> str:
+    """What to type after `--server` for the server at `address`."""
+    return format_host(address) if address[1] == PORT else format_address(address)
+
+
+def _is_sent(way: Way, kind: WayKind) -> bool:
+    return way.kind is kind and not way.errors

@@ -1,0 +1,92 @@
+"""Whether this host hears its own broadcasts: a datagram to itself by broadcast on each interface, and one by unicast.
+
+The system delivers a broadcast to its own sender, too, as if it had arrived at the interface. So a firewall that drops what
+arrives there drops this one as well, but not the datagram by unicast, which passes the loopback interface. The datagrams come
+from the port of udpnote's servers where that is free, so that they look like the answers of a server.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Collection, Iterable
+from contextlib import closing, suppress
+from typing import NamedTuple
+
+from udpnote.lan.interfaces import Interface
+
+ECHO_SECONDS = 0.3
+"""How long to wait for the echoes. They take less than a millisecond, on a busy machine a few."""
+
+PLACES_MAX = 64
+"""The most addresses whose echoes are awaited: more than any host has on its LANs."""
+
+_TOKEN_BYTES = 16
+
+
+class Echo(NamedTuple):
+    """What has become of the datagrams of this host to itself on `interface`, from its IPv4 `address`.
+
+    `hears_unicast` and `hears_broadcast` say whether the datagram by unicast, and that by broadcast, has arrived. `error` is
+    the error of sending the one by broadcast as text; None: it was sent.
+    """
+
+    interface: str
+    address: str
+    hears_unicast: bool
+    hears_broadcast: bool
+    error: str | None
+
+
+def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) -> list[Echo]:
+    """Send the datagrams, wait up to `ECHO_SECONDS`, and return an `Echo` for each IPv4 address of `interfaces`.
+
+    `token` (16 random bytes) marks the datagrams; they come from the UDP `port` where it is free. The list is empty if this
+    machine has no IPv4.
+    """
+    places = [(interface.name, *pair) for interface in interfaces for pair in interface.broadcasts][:PLACES_MAX]
+    errors: list[str | None] = []
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as receiver:
+        try:
+            receiver.bind(("", 0))
+        except OSError:
+            return []
+        receiver.setblocking(False)
+        for number, (_, address, broadcast) in enumerate(places):
+            marks = [token + bytes((number, by_broadcast)) for by_broadcast in (0, 1)]
+            errors.append(_send(address, broadcast, receiver.getsockname()[1], marks, port))
+        wanted = {(number, by) for number in range(len(places)) for by in (0, 1)}
+        heard = _heard(receiver, token, wanted)
+    return [
+        Echo(name, address, (number, 0) in heard, (number, 1) in heard, errors[number])
+        for number, (name, address, _) in enumerate(places)
+    ]
+
+
+def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: int) -> str | None:
+    """Send the first of `marks` to `address` and the second to `broadcast`; return the error of the second one."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        try:
+            sender.bind((address, port))
+        except OSError:
+            with suppress(OSError):
+                sender.bind((address, 0))
+        with suppress(OSError):
+            sender.sendto(marks[0], (address, to_port))
+        try:
+            sender.sendto(marks[1], (broadcast, to_port))
+        except OSError as error:
+            return error.strerror
+    return None
+
+
+def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which of the `wanted` datagrams have arrived within `ECHO_SECONDS`, each as the numbers behind its `token`."""
+    heard: set[tuple[int, int]] = set()
+    until = time.monotonic() + ECHO_SECONDS
+    while heard != wanted and (left := until - time.monotonic()) > 0:
+        if select.select([receiver], [], [], left)[0]:
+            data = receiver.recv(_TOKEN_BYTES + 3)
+            if data[:_TOKEN_BYTES] == token and len(data) == _TOKEN_BYTES + 2:
+                heard.add((data[-2], data[-1]))
+    return heard

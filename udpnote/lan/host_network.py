@@ -1,0 +1,260 @@
+"""What this host says about its network: kinds of interfaces, ways to its own networks, users of ports, firewalls, neighbours.
+
+Every user may read all of this. On systems other than Linux most functions return None: this system does not say.
+"""
+
+import os
+import pwd
+import socket
+from collections.abc import Collection, Iterator
+from contextlib import closing, suppress
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import NamedTuple
+
+from udpnote.lan.interfaces import lan_interfaces
+from udpnote.lan.netlink import Link, links, policy_rules, route_to
+from udpnote.lan.udp_socket import BUFFER_BYTES
+
+_PUBLIC_HOST = "198.51.100.1"
+"""An address of the documentation network (RFC 5737), which stands for any host beyond the LAN. Nothing is sent there."""
+
+_TUNNEL_KINDS = {"tun", "wireguard", "gre", "ipip", "sit", "vti", "xfrm", "ip6tnl", "ppp", "ipvlan"}
+_TUNNEL_HARDWARE = {512, 768, 769, 776, 778, 65534}  # ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _NONE
+_CABLE_KINDS = {"", "bond", "team", "vlan", "macvlan"}
+_CONTAINER_NAMES = ("docker", "br-", "virbr", "lxcbr", "lxdbr", "podman", "cni", "veth", "vnet")
+_COMPLETE = 0x2  # ATF_COM, <linux/if_arp.h>
+
+
+class InterfaceKind(Enum):
+    """What an interface is, as people call it."""
+
+    ETHERNET = "Ethernet"
+    WIFI = "Wi-Fi"
+    VIRTUAL = "virtual Ethernet"
+    BRIDGE = "bridge"
+    CONTAINER = "bridge of containers or virtual machines"
+    TUNNEL = "tunnel"
+    UNKNOWN = "interface"
+
+    @property
+    def is_lan(self) -> bool:
+        """Whether an interface of this kind leads to other machines without a tunnel."""
+        return self not in (InterfaceKind.CONTAINER, InterfaceKind.TUNNEL)
+
+
+class HostInterface(NamedTuple):
+    """A network interface that can carry probes: see `lan_interfaces`.
+
+    `scope` is its index. `networks` has its IPv4 networks, as 192.168.1.5/24 with the interface's own address.
+    `ipv6` are its link-local IPv6 addresses. `mtu` is in bytes; None: unknown.
+    """
+
+    name: str
+    scope: int
+    kind: InterfaceKind
+    networks: tuple[str, ...]
+    ipv6: tuple[str, ...]
+    mtu: int | None
+
+
+class Detour(NamedTuple):
+    """Datagrams to the IPv4 `network` of `interface` leave by another interface, `by`, which is a `by_kind`.
+
+    `is_strict` says whether `interface` drops what comes from that network, because its reverse-path filter is strict
+    (`rp_filter` in the kernel's ip-sysctl.rst).
+    """
+
+    interface: str
+    network: str
+    by: str
+    by_kind: InterfaceKind
+    is_strict: bool
+
+
+class Routes(NamedTuple):
+    """The ways of IPv4 datagrams.
+
+    `default` is the interface by which those to hosts beyond the LAN leave; None: they cannot. `rules` are the priorities of
+    the policy rules that not every system has.
+    """
+
+    detours: tuple[Detour, ...]
+    default: str | None
+    rules: tuple[int, ...]
+
+
+class PortUser(NamedTuple):
+    """A socket at a UDP port of this host. `host` is its address, 0.0.0.0 or :: for all; `user` is the name of its owner."""
+
+    host: str
+    port: int
+    user: str
+
+
+def host_interfaces() -> list[HostInterface]:
+    """The interfaces of this host that can carry probes."""
+    known = _links()
+    found = []
+    for interface in lan_interfaces():
+        link = known.get(interface.scope)
+        kind = _kind(link, interface.name, known)
+        found.append(
+            HostInterface(
+                interface.name,
+                interface.scope,
+                kind,
+                *_addresses(interface.name),
+                link.mtu if link is not None else None,
+            )
+        )
+    return found
+
+
+def routes(interfaces: Collection[HostInterface]) -> Routes | None:
+    """The ways to the networks of `interfaces`, and beyond them. None: this system does not say."""
+    known = _links()
+    detours = []
+    try:
+        for interface in interfaces:
+            if interface.kind.is_lan:
+                detours += [each for network in interface.networks if (each := _detour(interface, network, known)) is not None]
+        default = route_to(_PUBLIC_HOST)
+        rules = tuple(policy_rules())
+    except OSError:
+        return None
+    name = known[default.interface_index].name if default is not None and default.interface_index in known else None
+    return Routes(tuple(detours), name, rules)
+
+
+def port_users(ports: Collection[int]) -> list[PortUser] | None:
+    """The sockets at the UDP `ports` of this host. None: this system does not say."""
+    found = []
+    for name, family in (("udp", socket.AF_INET), ("udp6", socket.AF_INET6)):
+        text = _read(f"/proc/net/{name}")
+        if text is None and family == socket.AF_INET:
+            return None
+        for line in (text or "").splitlines()[1:]:
+            fields = line.split()
+            address, _, port = fields[1].partition(":")
+            if int(port, 16) in ports:
+                found.append(PortUser(_address(address, family), int(port, 16), _user_name(int(fields[7]))))
+    return found
+
+
+def active_firewalls() -> list[str]:
+    """Which of ufw and firewalld are active, as far as every user can see that."""
+    found = []
+    if "ENABLED=yes" in (_read("/etc/ufw/ufw.conf") or "").splitlines():
+        found.append("ufw")
+    if any(name == "firewalld" for name in _programs()):
+        found.append("firewalld")
+    return found
+
+
+def neighbour_answers(host: str) -> bool | None:
+    """Whether the host with the IPv4 address `host` has answered on the link (ARP).
+
+    None: not known, because it is on another network, was not asked lately, or because this system does not say.
+    """
+    for line in (_read("/proc/net/arp") or "").splitlines()[1:]:
+        fields = line.split()
+        if fields[0] == host:
+            return bool(int(fields[2], 16) & _COMPLETE)
+    return None
+
+
+def granted_buffer_bytes() -> int:
+    """How many bytes the system grants to a socket's receive buffer that asks for `BUFFER_BYTES`. Raises `OSError`."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asking:
+        with suppress(OSError):
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        granted = asking.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    return granted // 2 if os.uname().sysname == "Linux" else granted  # Linux reports twice the size: see socket(7)
+
+
+def _links() -> dict[int, Link]:
+    try:
+        return links()
+    except OSError:  # this system has no netlink
+        return {}
+
+
+def _kind(link: Link | None, name: str, known: dict[int, Link]) -> InterfaceKind:
+    """What the interface `name` is. A bridge counts as one of containers unless one of its ports leads out of this host."""
+    if link is None:
+        return InterfaceKind.UNKNOWN
+    if link.kind in _TUNNEL_KINDS or link.hardware in _TUNNEL_HARDWARE:
+        return InterfaceKind.TUNNEL
+    if name.startswith(_CONTAINER_NAMES):
+        return InterfaceKind.CONTAINER
+    if link.kind == "bridge":
+        leads_out = any(each.master == link.number and each.kind in _CABLE_KINDS for each in known.values())
+        return InterfaceKind.BRIDGE if leads_out else InterfaceKind.CONTAINER
+    if os.path.exists(f"/sys/class/net/{name}/phy80211") or os.path.exists(f"/sys/class/net/{name}/wireless"):
+        return InterfaceKind.WIFI
+    return InterfaceKind.VIRTUAL if link.kind else InterfaceKind.ETHERNET
+
+
+def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The IPv4 networks and the link-local IPv6 addresses of the interface `name`, as in `HostInterface`."""
+    import netifaces  # here, because only `udpnote doctor` asks for networks
+
+    try:
+        addresses = netifaces.ifaddresses(name)
+        networks = [
+            IPv4Interface(f"{each['addr']}/{each.get('netmask', 32)}").with_prefixlen
+            for each in addresses.get(netifaces.AF_INET, [])
+        ]
+    except (OSError, ValueError):
+        return (), ()  # the interface was removed in this moment, or the system describes it wrongly
+    ipv6 = (each["addr"].partition("%")[0] for each in addresses.get(netifaces.AF_INET6, []))
+    return tuple(networks), tuple(each for each in ipv6 if each.startswith("fe80:"))
+
+
+def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> Detour | None:
+    """The `Detour` of datagrams to `network`, a network of `interface`; None: there is none."""
+    own = IPv4Address(network.partition("/")[0])
+    whole = IPv4Network(network, strict=False)
+    if whole.prefixlen >= 31:
+        return None
+    neighbour = next(each for each in whole.hosts() if each != own)
+    route = route_to(str(neighbour))
+    if route is None or route.interface_index not in known or known[route.interface_index].name == interface.name:
+        return None
+    by = known[route.interface_index]
+    is_strict = max(_number(f"/proc/sys/net/ipv4/conf/{name}/rp_filter") for name in ("all", interface.name)) == 1
+    return Detour(interface.name, str(whole), by.name, _kind(by, by.name, known), is_strict)
+
+
+def _number(path: str) -> int:
+    return int(_read(path) or 0)
+
+
+def _read(path: str) -> str | None:
+    """The text of a file of the system; None if it cannot be read."""
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return None
+
+
+def _programs() -> Iterator[str]:
+    """The names of the running programs that this user can see."""
+    for process in Path("/proc").glob("[0-9]*/comm"):
+        yield (_read(str(process)) or "").strip()
+
+
+def _address(digits: str, family: socket.AddressFamily) -> str:
+    """An address of /proc/net/udp or udp6: words of 32 bits, each in the order of this machine's bytes."""
+    words = [bytes.fromhex(digits[start : start + 8]) for start in range(0, len(digits), 8)]
+    packed = b"".join(word[::-1] for word in words)
+    return socket.inet_ntop(family, packed)
+
+
+def _user_name(user_id: int) -> str:
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)

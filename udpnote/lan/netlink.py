@@ -1,0 +1,128 @@
+"""Asks the kernel of Linux about interfaces, routes and policy rules (rtnetlink(7)). Every user may ask; nothing is changed."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
+_ATTRIBUTE = struct.Struct("=HH")  # struct rtattr
+_INDEX = struct.Struct("=I")
+_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
+_ROUTE = struct.Struct("=BBBBBBBBI")  # struct rtmsg, and struct fib_rule_hdr
+_NEW_LINK, _GET_LINK, _NEW_ROUTE, _GET_ROUTE, _NEW_RULE, _GET_RULE = 16, 18, 24, 26, 32, 34
+_ERROR, _DONE = 2, 3
+_REQUEST, _DUMP = 0x1, 0x300
+_IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 4, 10, 18, 1
+_RTA_DST, _RTA_OIF, _RTA_PREFSRC = 1, 4, 7
+_FRA_PRIORITY = 6
+_ATTRIBUTE_TYPE = 0x3FFF  # the other bits are flags
+_REPLY_BYTES = 1 << 18
+_TIMEOUT_SECONDS = 1.0
+
+STANDARD_RULES = {0, 32766, 32767}
+"""The priorities of the rules that every system has: for the tables local, main and default (ip-rule(8))."""
+
+
+class Link(NamedTuple):
+    """A network interface as the kernel describes it.
+
+    `number` is its index. `hardware` is its ARPHRD number, such as 1 for Ethernet. `kind` is the kind of a virtual interface,
+    such as "veth", "tun" or "bridge"; empty: it is not virtual. `mtu` is in bytes. `master` is the index of the bridge whose
+    port it is; 0: it is the port of none.
+    """
+
+    number: int
+    name: str
+    hardware: int
+    kind: str
+    mtu: int
+    master: int
+
+
+class Route(NamedTuple):
+    """The way to an address: the index of the interface by which datagrams leave, and their source address (None: unknown)."""
+
+    interface_index: int
+    source: str | None
+
+
+def links() -> dict[int, Link]:
+    """All network interfaces, by their index. Raises `OSError` if this system cannot say."""
+    found = {}
+    for body in _ask(_GET_LINK, _LINK.pack(0, 0, 0, 0, 0), flags=_DUMP, reply=_NEW_LINK):
+        _, hardware, index, _, _ = _LINK.unpack_from(body)
+        attributes = _attributes(body[_LINK.size :])
+        information = _attributes(attributes.get(_IFLA_LINKINFO, b""))
+        name, kind = attributes[_IFLA_IFNAME], information.get(_IFLA_INFO_KIND, b"")
+        mtu, master = (_INDEX.unpack(attributes.get(each, bytes(4)))[0] for each in (_IFLA_MTU, _IFLA_MASTER))
+        found[index] = Link(index, _text(name), hardware, _text(kind), mtu, master)
+    return found
+
+
+def route_to(host: str) -> Route | None:
+    """The way of datagrams to the IPv4 address `host`; None: there is none. Raises `OSError` if this system cannot say."""
+    attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _RTA_DST) + socket.inet_aton(host)
+    request = _ROUTE.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0) + attribute
+    try:
+        replies = list(_ask(_GET_ROUTE, request, flags=0, reply=_NEW_ROUTE))
+    except _Refused:
+        return None
+    for body in replies:
+        attributes = _attributes(body[_ROUTE.size :])
+        if _RTA_OIF in attributes:
+            source = attributes.get(_RTA_PREFSRC)
+            return Route(_INDEX.unpack(attributes[_RTA_OIF])[0], socket.inet_ntoa(source) if source else None)
+    return None
+
+
+def policy_rules() -> list[int]:
+    """The priorities of the policy rules for IPv4, without `STANDARD_RULES`. Raises `OSError` if this system cannot say."""
+    request = _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+    replies = (_attributes(body[_ROUTE.size :]) for body in _ask(_GET_RULE, request, flags=_DUMP, reply=_NEW_RULE))
+    priorities = [_INDEX.unpack(each.get(_FRA_PRIORITY, bytes(4)))[0] for each in replies]
+    return sorted(set(priorities) - STANDARD_RULES)
+
+
+class _Refused(OSError):
+    """The kernel has answered a request with an error."""
+
+
+def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes]:
+    """The bodies of the replies of the type `reply` to a request of the type `kind`. Raises `OSError`."""
+    if not hasattr(socket, "AF_NETLINK"):
+        raise OSError("no netlink")
+    with closing(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)) as asking:
+        asking.settimeout(_TIMEOUT_SECONDS)
+        asking.bind((0, 0))
+        asking.send(_HEADER.pack(_HEADER.size + len(request), kind, _REQUEST | flags, 1, 0) + request)
+        while True:
+            data = asking.recv(_REPLY_BYTES)
+            while len(data) >= _HEADER.size:
+                size, answer, _, _, _ = _HEADER.unpack_from(data)
+                body, data = data[_HEADER.size : size], data[(size + 3) & ~3 :]
+                if answer == _DONE:
+                    return
+                if answer == _ERROR:
+                    raise _Refused(-struct.unpack_from("=i", body)[0], "the kernel refuses the request")
+                if answer == reply:
+                    yield body
+            if not flags & _DUMP:
+                return
+
+
+def _attributes(data: bytes) -> dict[int, bytes]:
+    """The attributes in `data`, by their type."""
+    found = {}
+    while len(data) >= _ATTRIBUTE.size:
+        size, kind = _ATTRIBUTE.unpack_from(data)
+        if size < _ATTRIBUTE.size:
+            break
+        found[kind & _ATTRIBUTE_TYPE] = data[_ATTRIBUTE.size : size]
+        data = data[(size + 3) & ~3 :]
+    return found
+
+
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode(errors="replace")

@@ -1,0 +1,277 @@
+"""The sentences of `udpnote doctor`, and the table of its troubles and cures, from which docs/how-to.md is made, too."""
+
+from collections.abc import Callable, Mapping, Sequence
+from string import Formatter
+from typing import NamedTuple
+
+from udpnote.errors import Notice
+
+_OPEN_SERVER = {
+    "nft": "sudo nft insert rule inet filter input udp dport 6683-6686 accept",
+    "ufw": "sudo ufw allow 6683:6686/udp",
+    "firewalld": "sudo firewall-cmd --add-port=6683-6686/udp",
+}
+_OPEN_CLIENT = {
+    "nft": "sudo nft insert rule inet filter input udp sport 6683-6686 accept",
+    "ufw": "sudo ufw allow proto udp from any port 6683:6686",
+    "firewalld": "sudo firewall-cmd --add-source-port=6683-6686/udp",
+}
+_OPEN_QUESTIONS = {
+    "nft": "sudo nft insert rule inet filter output udp dport 6683-6686 accept",
+    "ufw": "sudo ufw allow out 6683:6686/udp",
+    "firewalld": "sudo nft insert rule inet filter output udp dport 6683-6686 accept",
+}
+_OPEN_ANSWERS = {
+    "nft": "sudo nft insert rule inet filter output udp sport 6683-6686 accept",
+    "ufw": "sudo ufw allow out proto udp from any port 6683:6686",
+    "firewalld": "sudo nft insert rule inet filter output udp sport 6683-6686 accept",
+}
+"""The commands that let datagrams pass, for each firewall: to a server, from a server, and the same on the way out.
+
+firewalld has no such rules for what leaves the host.
+"""
+
+
+class Trouble(NamedTuple):
+    """A trouble that the doctor knows.
+
+    `sentence` is a template of what it has seen, and `cure` one of the command that mends it; a cure that depends on the
+    firewall is a mapping from the firewall's name. Both use the values of the `Notice`. `meaning` explains the trouble to
+    readers of docs/how-to.md. `place` says where to run the command; empty: on this host.
+    """
+
+    sentence: str
+    cure: str | Mapping[str, str]
+    meaning: str
+    place: str = ""
+
+
+TROUBLES: dict[str, Trouble] = {
+    # This host
+    "no_lan_interface": Trouble(
+        "this host has no address on a LAN",
+        "ip -br address",
+        "No cable and no Wi-Fi is connected, or the interface has no address. The command lists the interfaces.",
+    ),
+    "network_in_tunnel": Trouble(
+        "datagrams to {network}, the LAN of {interface}, leave by the tunnel {by}: no host of the LAN gets them",
+        "sudo ip rule add to {network} lookup main priority 100",
+        "A VPN has taken over all addresses, those of your LAN too. Many VPNs have a setting that permits the local network.",
+    ),
+    "answers_filtered": Trouble(
+        "{interface} drops what comes from its own LAN, {network}, because the way back leads by {by}, and its reverse-path "
+        "filter is strict (rp_filter = 1)",
+        "sudo ip rule add to {network} lookup main priority 100",
+        "Probes leave this host, but the kernel drops the answers. Mostly a VPN has taken over the addresses of your LAN.",
+    ),
+    "bridge_takes_network": Trouble(
+        "the bridge {by} has the addresses of {network}, the LAN of {interface}: datagrams to the LAN end in the bridge",
+        "sudo ip link set {by} down",
+        "Docker or a virtual machine has a network with the addresses of your LAN. Give it another network for good.",
+    ),
+    "buffers_small": Trouble(
+        "the system grants a receive buffer of {kilobytes:,} KiB only, which loses answers",
+        "sudo sysctl -w net.core.rmem_max={bytes}",
+        "Answers that arrive together do not fit, and are lost.",
+    ),
+    "disk_pretends": Trouble(
+        "the disk of {folder} says after {microseconds} µs that it has written: no disk is so fast, so a power failure can "
+        "lose entries",
+        "export UDPNOTE_HOME=/var/lib/udpnote",
+        "The folder is in memory, or the disk only pretends to write. The variable names a folder on another disk.",
+    ),
+    "sending_refused": Trouble(
+        "the system refuses to send probes by {interfaces} ({reason}): a firewall on this host, or a VPN that permits no other "
+        "way out",
+        _OPEN_QUESTIONS,
+        "A rule for outgoing datagrams forbids them, as a VPN's kill switch does.",
+    ),
+    "input_firewall": Trouble(
+        "this host does not hear its own broadcasts on {interfaces}, but hears itself otherwise: its firewall drops the "
+        "answers to discovery",
+        _OPEN_CLIENT,
+        "The firewall lets in only answers from the address that was asked. The answer to a broadcast comes from another one.",
+    ),
+    "server_input_firewall": Trouble(
+        "the server on this host does not hear broadcasts that arrive at {interfaces}, though it hears this host otherwise: "
+        "the firewall of this host drops them",
+        _OPEN_SERVER,
+        "The firewall of the notebook's host does not let the server's port in, so no other machine finds the notebook.",
+    ),
+    "answers_refused": Trouble(
+        "in the last minute this host's system has refused to send {answers:,} answers of the server: a firewall on this host",
+        _OPEN_ANSWERS,
+        "The server hears the questions of other machines, but a rule for outgoing datagrams forbids its answers.",
+    ),
+    # Between hosts
+    "host_unknown": Trouble(
+        "{problem}",
+        "getent hosts {host}",
+        "The name of the server in `--server`, `UDPNOTE_SERVER` or the settings file leads nowhere. Its IP address works, too.",
+    ),
+    "answers_lost": Trouble(
+        "{server} hears the broadcasts of this host, but its answers to them do not arrive; its other answers do: a firewall "
+        "there, here or between drops them",
+        "export UDPNOTE_SERVER={server}",
+        "Some firewalls pass an answer only if it comes from the address that was asked. A named server is asked directly.",
+    ),
+    "broadcasts_lost": Trouble(
+        "{server} hears no broadcast of this host, and answers when it is asked directly: its firewall or the Wi-Fi drops "
+        "broadcasts",
+        "export UDPNOTE_SERVER={server}",
+        "Discovery needs broadcasts. `udpnote doctor` on the server's host tells whether the firewall there drops them.",
+    ),
+    "direct_lost": Trouble(
+        "{server} answers broadcasts, but not when it is asked directly: datagrams to it take a wrong way, or a firewall drops "
+        "them",
+        "ip route get {host}",
+        "Notes are sent directly, so nothing is stored. The command shows by which interface datagrams to the server leave.",
+    ),
+    "long_datagrams_lost": Trouble(
+        "{server} answers short datagrams, but none with more than {bytes:,} bytes: the network between loses long ones",
+        "sudo ip link set dev {interface} mtu {mtu}",
+        "A switch or tunnel between passes shorter packets only (MTU). Run the command on both hosts; reading needs long ones.",
+        "on both hosts",
+    ),
+    "no_program_there": Trouble(
+        "no program receives at {server}, as that host says: the server of {name} does not run there",
+        "udpnote serve",
+        "Run the command on the notebook's host; it serves the notebook of the user who runs it.",
+        "on that host",
+    ),
+    "server_does_not_answer": Trouble(
+        "the host of {name} is there, but nothing answers at {server}: its firewall drops the datagrams, or the notebook was "
+        "sealed or got a new key",
+        "udpnote doctor",
+        "Run the command on the notebook's host: it finds out there whether the firewall lets the server's port in.",
+        "on that host",
+    ),
+    "host_silent": Trouble(
+        "nothing answers at {server}, the last address of {name}, not even the host itself: it is off or elsewhere, or the "
+        "router keeps Wi-Fi clients apart",
+        "ping -c 3 {host}",
+        "Turn the notebook's host on, or connect it to the same network; a guest Wi-Fi often keeps its clients apart.",
+    ),
+    "server_far": Trouble(
+        "nothing answers at {server}, which is beyond this LAN: the host is off, the server does not run, or a router or "
+        "firewall between drops UDP",
+        "ping -c 3 {host}",
+        "If the host answers the command, then look with `udpnote doctor` there.",
+    ),
+    "served_by_two": Trouble(
+        "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy",
+        "udpnote list --server {other}",
+        "Entries are stored in one of the two only. The command shows what the second has; end the wrong server.",
+    ),
+    "same_name": Trouble(
+        "{count} notebooks have the name {name}, and none of them is chosen",
+        "udpnote use {notebook_id}",
+        "A name means one notebook only if the LAN has one of that name. `udpnote find` shows which id is which.",
+    ),
+    "impostor_there": Trouble(
+        "the server at {address} claims to be {name}, which is sealed, but does not have its key",
+        "udpnote join",
+        "Nothing is sent there. If the owner has unsealed it, `udpnote leave` it; if the key was changed, join again.",
+    ),
+    "key_is_old": Trouble(
+        "the key of {name} has changed, and this machine has the old one",
+        "udpnote join",
+        "The notebook's owner sees the new code with `udpnote key show`, and the command asks for it.",
+    ),
+    "clock_off": Trouble(
+        "the clocks of this host and of {server} differ by {seconds:,} s, so the times of notes are wrong",
+        "sudo timedatectl set-ntp true",
+        "Run the command on the host whose clock is wrong. Notes are found in spite of it, but in a wrong order.",
+        "on the host whose clock is wrong",
+    ),
+    "nothing_answers": Trouble(
+        "nothing answers on this LAN, and this host has no trouble: no server runs, or it is in another network, or behind a "
+        "firewall of its own",
+        "udpnote serve",
+        "Run the command on the machine that shall keep the notes. If it runs already, run `udpnote doctor` there.",
+        "on the host of the notebook",
+    ),
+}
+
+
+def cure_of(notice: Notice) -> str:
+    """The command that mends the trouble of `notice`, whose kind is one of `TROUBLES`."""
+    cure = TROUBLES[notice.kind].cure
+    template = cure if isinstance(cure, str) else cure[str(notice.values["firewall"])]
+    return template.format(**notice.values)
+
+
+def place_of(notice: Notice) -> str:
+    """Where to run the command of `cure_of`, such as `on both hosts`; empty: on this host."""
+    return TROUBLES[notice.kind].place
+
+
+def trouble_table() -> str:
+    """The rows of the table of troubles in docs/how-to.md, with the names of values in place of the values."""
+    rows = []
+    for sentence, cure, meaning, place in TROUBLES.values():
+        commands = [cure] if isinstance(cure, str) else list(dict.fromkeys(cure.values()))
+        shown = "<br>".join(f"`{_with_names(command)}`" for command in commands)
+        rows.append(f"| {_with_names(sentence)} | {meaning} | {f'{place}: ' if place else ''}{shown} |\n")
+    return "".join(rows)
+
+
+def _with_names(template: str) -> str:
+    """`template` with the name of each value, in capital letters, in place of the value."""
+    pieces = Formatter().parse(template)
+    return "".join(text + ("" if name is None else name.upper().replace("_", "-")) for text, name, _, _ in pieces)
+
+
+def _routes_direct(default: str | None, is_tunnel: bool, rules: int) -> str:
+    way = "no way leads beyond the LAN" if default is None else f"the default route leaves by {default}"
+    tunnel = ", a tunnel, but not what goes to the LAN" if is_tunnel else ""
+    more = f"; {rules} policy {'rule' if rules == 1 else 'rules'}" if rules else ""
+    return f"datagrams to each LAN leave by its own interface; {way}{tunnel}{more}"
+
+
+def _server_hears(hosts: Sequence[str]) -> str:
+    return f"the server here has heard {', '.join(hosts)}" if hosts else "the server here has heard no other host yet"
+
+
+def _asked(interfaces: Sequence[str]) -> str:
+    return f"asked on {', '.join(interfaces)}" if interfaces else "only this host could be asked"
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    **{kind: each.sentence for kind, each in TROUBLES.items()},
+    # This host
+    "interfaces_listed": "{interfaces}",
+    "routes_direct": _routes_direct,
+    "routes_not_known": "this system does not say by which interface datagrams leave",
+    "no_known_firewall": "neither ufw nor firewalld is active here, as far as this user can see",
+    "firewall_rules_secret": "only root can read the rules of the firewall, so datagrams test what it drops",
+    "buffers_granted": "the system grants a receive buffer of {kilobytes:,} KiB of {wanted:,} KiB asked for",
+    "fsync_takes_time": "an fsync in {folder} takes {microseconds:,} µs",
+    "disk_not_tried": "nothing can be written in {folder}",
+    "port_unused": "no program on this host uses the ports of udpnote's servers",
+    "ports_not_known": "this system does not say which program uses a port",
+    "port_user_silent": (
+        "{users} does not answer: another program, or the server of a sealed notebook that this user has not joined"
+    ),
+    "asked_on": _asked,
+    "not_asked_on": "{interface} could not be asked: {reason}",
+    "own_broadcasts_heard": "broadcasts that arrive at {interfaces} are let in",
+    "own_broadcasts_not_needed": (
+        "this host does not hear its own broadcasts on {interfaces}, which does no harm: the answers that it needs arrive"
+    ),
+    "own_broadcasts_not_sent": "this host has no IPv4 broadcast that it could hear",
+    "server_hears": _server_hears,
+    # Between hosts
+    "notebooks_found": "{notebooks}",
+    "nothing_found": "no notebook has answered",
+    "broadcasts_answered": "{server} hears the broadcasts of this host, and its answers arrive",
+    "server_beyond_lan": "{server} is beyond this LAN, which broadcasts do not leave: name it with `--server`",
+    "only_ipv6_answers": "{server} answers by IPv6 only, so it has no IPv4 address on this LAN or cannot use it",
+    "long_datagrams_pass": "datagrams of 1,200 bytes reach {server}, and their answers arrive",
+    "ipv6_answers": "{server} answers by link-local IPv6, too",
+    "ipv6_not_checked": "{server} has not answered by link-local IPv6, which it may not have",
+    "clocks_agree": "the clocks of this host and of {server} differ by less than {seconds} s",
+    "sealed_perhaps": (
+        "a sealed notebook that this machine has not joined answers nobody here, so whether there is one cannot be known"
+    ),
+}
