@@ -15,13 +15,23 @@ from udpnote.errors import ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.notebook import KnownNotebook, address_of, display_name
 from udpnote.model.waiting_entry import WaitingCount
-from udpnote.settings import DEFAULT, Settings, Source, find_places, find_sources, load_settings, source_of_place
+from udpnote.settings import DEFAULT, PORTS, Settings, Source, find_places, find_sources, load_settings, source_of_place
 from udpnote.storage.outbox import Outbox
 from udpnote.text.harmless import harmless
 from udpnote.text.messages.client import port_numbers
 
 LABEL_CELLS = len("settings file")
 SOURCE_CELLS = len("UDPNOTE_NOTEBOOK_ID")
+
+_MEANINGS = {
+    "server": "found by discovery",
+    "port": f"{PORTS[0]} to {PORTS[-1]}",
+    "key": "the joined notebooks'",
+    "name": "the host's name",
+    "bind": "all addresses",
+    "notebook_id": "the chosen one",
+}
+"""What a setting means that is not set."""
 
 app = DeclaredCommands()
 
@@ -88,7 +98,7 @@ def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: 
             print(_row(file.label, f"{padded(_origin(file.source), SOURCE_CELLS)}  {harmless(file.path)}{there}"))
         print(f"\n{padded('SETTING', LABEL_CELLS)}  {padded('FROM', SOURCE_CELLS)}  VALUE")
         for name, value in _values(settings).items():
-            print(_row(name, f"{padded(_origin(sources[name]), SOURCE_CELLS)}  {_shown(value)}"))
+            print(_row(name, f"{padded(_origin(sources[name]), SOURCE_CELLS)}  {_shown(name, value)}"))
     return exit_codes.DONE if client.failure is None else exit_codes.exit_code_for(client.failure)
 
 
@@ -207,10 +217,10 @@ def _origin(source: Source) -> str:
     return source.kind if source.place is None or source.kind == "settings file" else source.place
 
 
-def _shown(value: object) -> str:
-    """The text for the column VALUE."""
+def _shown(name: str, value: object) -> str:
+    """The text for the column VALUE, for the setting `name`."""
     if value is None:
-        return "-"
+        return _MEANINGS[name]
     return str(value).lower() if isinstance(value, bool) else harmless(f"{value:g}" if isinstance(value, float) else str(value))
 
 
