@@ -242,12 +242,18 @@ def test_nothing_is_restored_under_a_server_nor_may_one_start_meanwhile_nor_with
     place.seal(place.backup)
     with raises(StorageError, "backup_without_key", path=f"{place.backup}.key"):
         place.restore(with_key=True)
-    place.path.unlink()
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_notebook_that_another_program_puts_there_meanwhile_is_not_replaced(place: Place, is_there: bool) -> None:
+    other = place.path.rename(place.home / "other")
+    if is_there:
+        place.write("一", "二")
     with prepared_restore(str(place.backup), str(place.path)) as restore:
-        place.write("of a server that has just been started")
-        with raises(NotebookInUse, "restore_while_served"):
+        other.replace(place.path)
+        with raises(StorageError, "restore_place_taken", path=str(place.path)):
             restore.commit()
-    assert place.read() == ["of a server that has just been started"]
+    assert (place.read(), place.aside.exists()) == (["一", "二", "三"], False)
 
 
 KILLED = """if True:

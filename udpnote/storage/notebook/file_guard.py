@@ -57,6 +57,12 @@ class FileGuard:
                 raise
         _guarded.add(self._guarded)
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that is at the path now is the locked one."""
+        found, _ = _identity_and_size(self._path)
+        return found is not None and found[:2] == self._guarded
+
     def watch(self) -> None:
         """Watch the file from now on, because SQLite has opened it. Raises `NotebookLost` as `check` does."""
         with storage_errors(self._path):
@@ -65,7 +71,7 @@ class FileGuard:
             self._reader = sqlite3.connect(uri_of(self._path, "mode=ro"), uri=True, check_same_thread=False)
             self._reader.execute("PRAGMA schema_version").fetchone()  # from now on, SQLite counts this connection
         self._file, self._log = self._found()
-        if self._file is None or self._file[:2] != self._guarded:
+        if not self.is_in_place:
             raise NotebookLost("notebook_lost", path=self._path)
 
     def check(self) -> None:

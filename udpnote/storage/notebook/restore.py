@@ -103,14 +103,17 @@ class Restore:
         """Put the copy in its place, durably, and return the paths under which the replaced files are kept.
 
         If it raises an error, nothing has changed, except that the old file has its log; but after an error about the key file,
-        the notebook is restored and has no key file. Raises `StorageError` and `NoSpace`, and `NotebookInUse` if another
-        program has just made a notebook.
+        the notebook is restored and has no key file. Raises `NoSpace`, and `StorageError`, also if another program has put a
+        file at `path` meanwhile.
         """
         with storage_errors(self.path):
             os.utime(self._draft)  # the user may have thought for so long that it counts as an old draft
+            if self._guard is not None and not self._guard.is_in_place:
+                raise StorageError("restore_place_taken", path=self.path)
             is_readable = self.old is not None and self.old.content is not None
             if self._guard is not None and is_readable and has_log(self.path):
-                _finish_log(self.path, self._guard)
+                with suppress(StorageError):  # a disk that fails: then the log is kept beside the file
+                    _finish_log(self.path, self._guard)
             kept = self._place()
             if has_log(self.path):
                 os.rename(f"{self.path}-wal", f"{self.aside}-wal")
@@ -145,7 +148,7 @@ class Restore:
                 os.replace(self._draft, self.path)
                 kept.insert(0, self.aside)
             elif not link_draft(self._draft, self.path):
-                raise NotebookInUse("restore_while_served", path=self.path)
+                raise StorageError("restore_place_taken", path=self.path)
             undo.pop_all()
         return kept
 

@@ -171,6 +171,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "copy_damaged": _copy_damaged,
     "copy_onto_itself": "{path} is the notebook itself: name another file. Nothing was changed",
     "restore_while_served": "nothing was restored, because a server or an import uses {path}: end it first",
+    "restore_place_taken": (
+        "nothing was restored, because another program has put a file at {path} meanwhile: run the command again"
+    ),
     "restore_unasked": (
         "nothing was restored, because there is a file {path} already, and there is no terminal at which to ask. See what "
         "would vanish with --dry-run, and restore with --yes"
