@@ -180,9 +180,10 @@ def test_long_entries_are_not_read_ahead_into_memory(lan: Lan) -> None:
     assert max(ahead) <= 2 * CHARACTERS_MAX / TEXT_BYTES_MAX + 1
 
 
+@pytest.mark.parametrize("bad", ["bad", " \n"])
 @pytest.mark.parametrize("is_file", [False, True], ids=["a server", "a file"])
-def test_an_entry_that_the_notebook_refuses_ends_the_import_there_and_frees_the_file(lan: Lan, is_file: bool) -> None:
-    log, told = notes("one", "two", "bad", "four"), list[ImportOutcome]()
+def test_an_entry_that_the_notebook_refuses_ends_the_import_there_and_frees_the_file(lan: Lan, is_file: bool, bad: str) -> None:
+    log, told = notes("one", "two", bad, "four"), list[ImportOutcome]()
     lan.refuse("bad")
     if is_file:
         importing = import_into_file(str(lan.notebook()), log.entries, ())

@@ -13,6 +13,7 @@ import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
+from itertools import groupby
 from random import Random
 from typing import NamedTuple
 
@@ -23,8 +24,10 @@ from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound,
 from udpnote.model.entry import (
     NO_PREDECESSOR,
     TEXT_BYTES_MAX,
+    Bundle,
     Entry,
     Kind,
+    Part,
     Restored,
     SeenEntry,
     Status,
@@ -33,9 +36,11 @@ from udpnote.model.entry import (
     split,
 )
 from udpnote.model.notebook import KnownNotebook
+from udpnote.protocol.codec_runs import RUN_NOTES_MAX
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.settings import find_places, host_name
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.notebook import Notebook
@@ -335,9 +340,7 @@ def import_into_file(
         queue = ImportQueue(entries, revised, before=notebook.last_number)
         while not queue.is_done:
             chunk = queue.take()
-            parts = [part for prepared in chunk for part in split(prepared.entry, TEXT_BYTES_MAX, prepared.restored)]
-            verdicts = notebook.store(parts, clock.microseconds()) if parts else []
-            for prepared, verdict in zip(chunk, verdicts, strict=True):
+            for prepared, verdict in zip(chunk, _store(notebook, chunk, clock.microseconds()), strict=True):
                 if verdict is None:
                     break  # an entry before it was refused: `finished` raises there
                 queue.note_verdict(prepared.entry, verdict)
@@ -345,3 +348,41 @@ def import_into_file(
             assert not queue.has_pending, "an entry without a verdict would never be imported, and the loop would not end"
     finally:
         notebook.close()
+
+
+def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verdict | None]:
+    """Store the entries of `chunk` at the time `now`, and yield the verdict on each, in order; see `Notebook.store`.
+
+    Short notes are stored as bundles, which takes half of the time.
+    """
+    groups: list[list[Prepared]] = []
+    for is_short, same in groupby(chunk, _is_short_note):
+        entries = list(same)
+        size = RUN_NOTES_MAX if is_short else 1
+        groups += [entries[start : start + size] for start in range(0, len(entries), size)]
+    arrivals = [_bundle_of(group) if len(group) > 1 else _whole(group[0]) for group in groups]
+    for group, verdict in zip(groups, notebook.store(arrivals, now) if arrivals else [], strict=True):
+        if verdict is not None and verdict.status is Status.SPLIT:
+            yield from notebook.store(list(map(_whole, group)), now)
+        elif verdict is not None and verdict.number:
+            yield from [Verdict(verdict.status, verdict.number + place) for place in range(len(group))]
+        else:
+            yield from [verdict] * len(group)
+
+
+def _is_short_note(prepared: Prepared) -> bool:
+    """Whether this is a note that may be in a bundle; a notebook does not check that texts in bundles are not blank."""
+    entry = prepared.entry
+    return entry.kind is Kind.NOTE and bool(entry.text.strip()) and len(entry.text.encode()) <= SHORT_NOTE_BYTES_MAX
+
+
+def _bundle_of(group: list[Prepared]) -> Bundle:
+    """A bundle of entries, each but the first of which names the one before it as its predecessor."""
+    entries, restored = zip(*group, strict=True)
+    return Bundle(entries, tuple([each.stored_at for each in restored]), *restored[0][1:])
+
+
+def _whole(prepared: Prepared) -> Part:
+    """An entry as one part with the whole text."""
+    [part] = split(prepared.entry, TEXT_BYTES_MAX, prepared.restored)
+    return part
