@@ -387,9 +387,9 @@ def _cut(text: str, bytes_max: int) -> str:
 
 
 def _user_of_system() -> str:
-    from getpass import getuser  # here, because the environment nearly always names the user
+    from pwd import getpwuid  # here, because the environment nearly always names the user
 
     try:
-        return getuser()
-    except (KeyError, OSError, ImportError):
+        return getpwuid(os.getuid()).pw_name
+    except KeyError:
         return "somebody"

@@ -1,11 +1,13 @@
 """The options that choose which notes a command lists, prints or exports, and how they become filters of a `NotebookReader`."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from udpnote.client.filters import Filters
 from udpnote.errors import InvalidSetting
 from udpnote.machine.clock import wall_seconds
+
+if TYPE_CHECKING:
+    from udpnote.client.filters import Filters
 
 
 class FilterOptions(NamedTuple):
@@ -22,7 +24,7 @@ class FilterOptions(NamedTuple):
         """Whether at least one of the options was given, with a value that is not empty."""
         return any(self)
 
-    def parsed(self) -> Filters:
+    def parsed(self) -> "Filters":
         """These options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are counted from the present time.
 
         Raises `InvalidSetting` if `author` is blank, if one of `tags` is not exactly one tag, or if `time_filters` does not

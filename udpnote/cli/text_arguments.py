@@ -1,13 +1,9 @@
 """Finds where the text begins among the arguments of a command that stores a text: options stand before it, as with `ssh`."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry
-
-_OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
-"""What looks like an option: `-h`, `--json` or `--wait=3`, but neither `-5 degrees` nor `- milk`."""
 
 
 class Arguments(NamedTuple):
@@ -35,10 +31,9 @@ def split_arguments(
         word = arguments[position]
         if word == "--":
             return Arguments([*arguments[:position]], [*arguments[position + 1 :]])
-        option = _OPTION.fullmatch(word)
-        if option is not None:
-            takes_next = option[2] is None and options.get(option[1], False)
-            position += 2 if takes_next else 1
+        name = _option_name(word)
+        if name:
+            position += 2 if name == word and options.get(name, False) else 1
         elif words_before_text:
             words_before_text -= 1
             position += 1
@@ -54,6 +49,17 @@ def _check(split: Arguments, options: Mapping[str, bool], command: str) -> None:
     if split.text[:1] == ["-"] and len(split.text) > 1:
         raise InvalidEntry("text_after_input_sign", command=command)
     for word in split.text:
-        option = _OPTION.fullmatch(word)
-        if option is not None and option[1] in options:
-            raise InvalidEntry("option_in_text", option=option[1], command=command)
+        name = _option_name(word)
+        if name in options:
+            raise InvalidEntry("option_in_text", option=name, command=command)
+
+
+def _option_name(word: str) -> str:
+    """The name of the option that `word` looks like: `-h`, `--json` or `--wait=3` do, `-5 degrees` and `- milk` do not.
+
+    Otherwise an empty string. A name has ASCII letters, digits, `_` and `-`, and begins with a letter after its dashes.
+    """
+    name = word.partition("=")[0]
+    bare = name[2:] if name.startswith("--") else name[1:]
+    is_name = name.startswith("-") and bare.isascii() and bare[:1].isalpha() and bare.replace("-", "_").isidentifier()
+    return name if is_name else ""

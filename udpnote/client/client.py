@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
-from random import Random, SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock
 from udpnote.client.destination import destination_of
-from udpnote.client.filters import check_number
+from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import outbox_to_read
@@ -19,10 +18,12 @@ from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, StorageError
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
+from udpnote.machine.randomness import SystemRandomness
 from udpnote.model.argument_types import check_several, check_type
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry, check_author, check_text
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import Settings, absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
@@ -78,7 +79,7 @@ class Client(NotebookReader, OutboxAccess):
         outbox: str | os.PathLike[str] | Outbox | None = None,
         endpoint: ClientEndpoint | None = None,
         clock: Clock | None = None,
-        random: Random | None = None,
+        random: Randomness | None = None,
         on_delivered: Callable[[SentEntry], None] | None = None,
         on_notice: Callable[[Notice], None] | None = None,
         on_indexing: Callable[[int, int], None] | None = None,
@@ -94,7 +95,7 @@ class Client(NotebookReader, OutboxAccess):
         self._author, self._wait = settings.author, settings.wait
         self._on_notice, self._on_indexing = on_notice, on_indexing
         self._outbox = self._open_outbox(outbox if outbox is not None else settings.outbox, settings)
-        random = random if random is not None else SystemRandom()
+        random = random if random is not None else SystemRandomness()
         self._connection = Connection(
             endpoint if endpoint is not None else Endpoint.client(), clock if clock is not None else SystemClock(), random
         )

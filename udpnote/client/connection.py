@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from random import Random
 from typing import Protocol
 
 from udpnote.errors import ClientClosed
@@ -20,6 +19,7 @@ from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.lan.host_names import HostLookup
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
+from udpnote.model.randomness import Randomness
 
 LOCK_POLL_SECONDS = 0.01
 """How often a thread that waits for the lock wakes the thread that holds it and waits for datagrams. One wake-up is not enough:
@@ -98,7 +98,7 @@ class Connection:
     be called, and `endpoint`, `clock` and `random` be used, without the lock.
     """
 
-    def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Random) -> None:
+    def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Randomness) -> None:
         self.endpoint = endpoint
         self.clock = clock
         self.random = random

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
 from itertools import groupby
-from random import Random
 from typing import NamedTuple
 
 from udpnote.client.connection import Clock, SystemClock
@@ -128,7 +127,7 @@ class ImportSession(Session[Stored | Rejected]):
     """Delivers prepared entries to `notebook`. For each entry there is one event: `Stored` or `Rejected`."""
 
     def __init__(
-        self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
+        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
     ) -> None:
         self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from udpnote.client.filters import Filters, check_number, check_selection, query_of
+from udpnote.client.entry_numbers import check_number, check_selection
 from udpnote.errors import BadAnswer
 from udpnote.model.argument_types import check_type
 from udpnote.model.entry import StoredEntry
@@ -12,6 +12,8 @@ from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, V
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from udpnote.client.filters import Filters
 
 LANDMARK_DISTANCE_MIN = 16
 """A follower's nearest landmark is this many entries before the first entry that the follower shows. Each further landmark is
@@ -79,7 +81,7 @@ class NotebookReader(ABC):
         newest_first: bool = False,
         by_number: bool = False,
         limit: int | None = None,
-        **filters: Unpack[Filters],
+        **filters: "Unpack[Filters]",
     ) -> Iterator[StoredEntry]:
         """Yield notes with their latest text, without deleted notes, the earliest first.
 
@@ -92,11 +94,11 @@ class NotebookReader(ABC):
         """
         check_selection(numbers, limit)
         check_type("by_number", by_number, bool)
-        query = query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first)
+        query = self._query(View.NOTES, filters, words=words, newest_first=newest_first)
         return self._named(query._replace(by_time=not by_number), numbers, limit)
 
     def search(
-        self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: Unpack[Filters]
+        self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: "Unpack[Filters]"
     ) -> Iterator[StoredEntry]:
         """Yield the notes whose text has all of `words`, as `entries` does. Each is a word, or a phrase if it contains spaces.
 
@@ -115,7 +117,7 @@ class NotebookReader(ABC):
         newest_first: bool = False,
         limit: int | None = None,
         start: int | None = None,
-        **filters: Unpack[Filters],
+        **filters: "Unpack[Filters]",
     ) -> Iterator[StoredEntry]:
         """Yield entries as they were stored: notes, revisions and deletions, in the order of their numbers.
 
@@ -124,7 +126,7 @@ class NotebookReader(ABC):
         from the number `start` on (None: from the first entry; with `newest_first`, from the last).
         """
         check_selection(numbers, limit, start)
-        return self._named(query_of(View.LOG, filters, self._now, newest_first=newest_first), numbers, limit, start)
+        return self._named(self._query(View.LOG, filters, newest_first=newest_first), numbers, limit, start)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
         """For each of `numbers`, the `NoteState` of its note, deleted or not.
@@ -136,14 +138,14 @@ class NotebookReader(ABC):
         states = {number: self._state(number, notes.get(number)) for number in numbers}
         return {number: state for number, state in states.items() if state is not None}
 
-    def follow(self, *, last: int = 10, **filters: Unpack[Filters]) -> Iterator[StoredEntry]:
+    def follow(self, *, last: int = 10, **filters: "Unpack[Filters]") -> Iterator[StoredEntry]:
         """Yield the `last` newest entries as they were stored, oldest first, and then each new entry as soon as it is stored.
 
         The iterator never ends. If the notebook is restored from an older copy meanwhile, the reader's `on_notice` is called,
         and the iterator goes on with the entries that are new in the restored notebook (see `protocol.shown_entries`).
         """
         check_number("last", last, least=0)
-        return self._follow_query(query_of(View.LOG, filters, self._now), last)
+        return self._follow_query(self._query(View.LOG, filters), last)
 
     def _follow_query(self, query: Query, last: int) -> Iterator[StoredEntry]:
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
@@ -206,6 +208,12 @@ class NotebookReader(ABC):
         latest = next(self.log(numbers=[number], newest_first=True, limit=1), None)
         note = note or next(self.log(numbers=[number], limit=1), None)  # not in `entries`, because the note was deleted
         return NoteState(note, latest) if note is not None and latest is not None else None
+
+    def _query(self, view: View, filters: "Filters", *, words: Sequence[str] = (), newest_first: bool = False) -> Query:
+        """The query for the notes that meet `filters` and have all of `words`: see `query_of`."""
+        from udpnote.client.filters import query_of  # here, because a one-shot send reads nothing
+
+        return query_of(view, filters, self._now, words=words, newest_first=newest_first)
 
     def _named(
         self, query: Query, numbers: Sequence[int], limit: int | None, start: int | None = None

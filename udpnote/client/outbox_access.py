@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from udpnote.client.connection import Connection
-from udpnote.client.filters import check_number, check_numbers
+from udpnote.client.entry_numbers import check_number, check_numbers
 from udpnote.client.session import Driver
 from udpnote.model.argument_types import check_type
 from udpnote.model.notebook import KnownNotebook

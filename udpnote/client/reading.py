@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from random import Random
 from typing import NamedTuple
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
@@ -12,6 +11,7 @@ from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, Stor
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec_reading import is_too_long
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import PageState
@@ -44,7 +44,7 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
         notebook: KnownNotebook,
         selection: Selection,
         *,
-        random: Random,
+        random: Randomness,
         now: float,
         envelope: Envelope = OPEN,
         round_trip_seconds: float | None = None,

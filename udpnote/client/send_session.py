@@ -5,12 +5,12 @@ It delivers only entries that are in the outbox. `SendSession.deliver_now` takes
 """
 
 from collections.abc import Collection
-from random import Random
 from typing import NamedTuple
 
 from udpnote.client.session import Session
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
@@ -49,7 +49,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         outbox: Outbox,
         notebook: KnownNotebook,
         *,
-        random: Random,
+        random: Randomness,
         envelope: Envelope = OPEN,
         round_trip_seconds: float | None = None,
     ) -> None:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
-from udpnote.client.filters import check_number
+from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.send_session import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, Renewed, SendSession

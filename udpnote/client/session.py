@@ -8,7 +8,6 @@ client's monotonic clock.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from udpnote.client.answers import impostor_notice, served_twice_notice, unreachable_notice
@@ -19,6 +18,7 @@ from udpnote.errors import Notice, OldKey
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, display_name
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.rediscovery import (
     AnotherNotebookFound,
@@ -82,7 +82,7 @@ class Session(Generic[Event]):
     """
 
     def __init__(
-        self, notebook: KnownNotebook, conversation: Conversation[Event], *, random: Random, envelope: Envelope
+        self, notebook: KnownNotebook, conversation: Conversation[Event], *, random: Randomness, envelope: Envelope
     ) -> None:
         self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
         self._conversation = conversation

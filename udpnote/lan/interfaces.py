@@ -2,7 +2,6 @@
 
 import socket
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
 
 LIMITED_BROADCAST = "255.255.255.255"
@@ -66,6 +65,8 @@ def broadcast_address(address: dict[str, str]) -> str | None:
     `addr`, the result is computed as addr | ~netmask (RFC 919 §7). For a network of one or two addresses (/32, /31), which has
     no broadcast address of its own, the result is `LIMITED_BROADCAST`. Loopback addresses have no broadcast address.
     """
+    from ipaddress import IPv4Address, IPv4Interface  # here, because a one-shot send to a known address needs no interfaces
+
     try:
         own = IPv4Address(address["addr"])
         if own.is_loopback:

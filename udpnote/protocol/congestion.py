@@ -10,7 +10,7 @@ The window follows RFC 9002 §7, counted in datagrams: slow start, additive incr
 trip.
 """
 
-from random import Random
+from udpnote.model.randomness import Randomness
 
 RTO_INITIAL_SECONDS = 1.0
 """The timeout before the first sample (RFC 6298 §2.1)."""
@@ -49,7 +49,7 @@ class RetransmissionTimer:
     Samples of the round-trip time determine the timeout; each `back_off` doubles it.
     """
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Randomness) -> None:
         self._random = random
         self._smoothed: float | None = None
         self._variation = 0.0

@@ -22,11 +22,11 @@ sends only one payload at a time, as a probe.
 from collections import deque
 from collections.abc import Iterable
 from itertools import takewhile
-from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import Entry, Kind, Restored, Status, is_whole, split
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.envelope import OPEN, Envelope
@@ -77,7 +77,7 @@ class Delivery:
         self,
         notebook_id: bytes,
         *,
-        random: Random,
+        random: Randomness,
         envelope: Envelope = OPEN,
         round_trip_seconds: float | None = None,
     ) -> None:

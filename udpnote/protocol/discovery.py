@@ -8,10 +8,10 @@ a DISCOVER for each of its targets, in that target's envelope.
 """
 
 from collections.abc import Sequence
-from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
 from udpnote.errors import BadDatagram
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, PROBE_ID_BYTES, Discover, Offer
@@ -107,10 +107,10 @@ class Prober(Generic[Source]):
     The first DISCOVERs are due at once. The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each
     call takes `datagrams_to_send` (each goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock.
     `Source` is the type of addresses, which the prober only returns. `random` makes the probe ids; it must be unpredictable
-    (`random.SystemRandom`) outside of tests.
+    (`SystemRandomness`) outside of tests.
     """
 
-    def __init__(self, now: float, *, random: Random, targets: Sequence[DiscoveryTarget] = (DiscoveryTarget(),)) -> None:
+    def __init__(self, now: float, *, random: Randomness, targets: Sequence[DiscoveryTarget] = (DiscoveryTarget(),)) -> None:
         self._started_at = now
         self._random = random
         self._targets = targets

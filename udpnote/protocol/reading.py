@@ -9,12 +9,12 @@ A reading that follows does not end at the last result: it sends a READ that wai
 there is another result. The server keeps that READ for a limited time, its lease; the reader sends the READ again before that.
 """
 
-from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.model.query import Cursor, Item, Selection
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.bursts import Burst, Bursts
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Envelope
@@ -69,7 +69,7 @@ class Reading:
         notebook_id: bytes,
         selection: Selection,
         *,
-        random: Random,
+        random: Randomness,
         now: float,
         envelope: Envelope = OPEN,
         round_trip_seconds: float | None = None,

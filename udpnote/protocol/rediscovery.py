@@ -7,11 +7,11 @@ the old one. If the notebook is sealed, each round also asks for all open notebo
 the sealed notebook is an impostor. The client reports an impostor, and does not use it.
 """
 
-from random import Random
 from typing import NamedTuple
 
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.server_contact import KeyChanged
@@ -71,7 +71,7 @@ class Rediscovery:
     of tests.
     """
 
-    def __init__(self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN) -> None:
+    def __init__(self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN) -> None:
         assert notebook.key_id == envelope.key_id, "entries for a sealed notebook would travel in the open"
         self.notebook = notebook
         self.address = address_of(notebook)

@@ -1,8 +1,7 @@
 """Measures the round trip to one server with DISCOVERs, which the server answers at once and for which it stores nothing."""
 
-from random import Random
-
 from udpnote.errors import BadDatagram
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.discovery import DiscoveryTarget
 from udpnote.protocol.messages import PROBE_ID_BYTES, Discover, Offer
@@ -26,7 +25,7 @@ class RoundTripMeter:
     `sent` is how many DISCOVERs were due so far, and `round_trips` has the time in seconds of each one that was answered.
     """
 
-    def __init__(self, now: float, *, target: DiscoveryTarget, random: Random) -> None:
+    def __init__(self, now: float, *, target: DiscoveryTarget, random: Randomness) -> None:
         self._target = target
         self._random = random
         self._next_at = now

@@ -9,9 +9,9 @@ request. The client then looks for the server by discovery. Until an answer arri
 datagram leaves per `SILENT_INTERVAL_SECONDS`; if the timeout is longer, at most one per timeout, which doubles each time.
 """
 
-from random import Random
 from typing import NamedTuple
 
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import CongestionWindow, RetransmissionTimer
 
 SILENCE_SECONDS = 0.9
@@ -61,7 +61,7 @@ class ServerContact:
     def __init__(
         self,
         *,
-        random: Random,
+        random: Randomness,
         key_id: bytes | None,
         window_max: int,
         round_trip_seconds: float | None = None,

@@ -4,7 +4,7 @@ Before and after that, Ctrl-C ends the process at once and without a message, be
 """
 
 import os
-import signal
+from _signal import SIG_DFL, SIGINT, getsignal, signal  # `signal` itself would make enums of all signals first
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -16,14 +16,14 @@ def interruptible() -> Iterator[None]:
 
     If SIGINT is ignored or has a handler before, nothing is changed. A handler that the block sets stays after the block.
     """
-    is_deadly = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    is_deadly = getsignal(SIGINT) == SIG_DFL
     if is_deadly:
-        signal.signal(signal.SIGINT, _interrupt)
+        signal(SIGINT, _interrupt)
     try:
         yield
     finally:
-        if is_deadly and signal.getsignal(signal.SIGINT) is _interrupt:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if is_deadly and getsignal(SIGINT) is _interrupt:
+            signal(SIGINT, SIG_DFL)
 
 
 @contextmanager
