@@ -2,11 +2,11 @@
 
 import pytest
 
-from udpnote.cli.text_arguments import Arguments, split_arguments
+from udpnote.cli.app import find_command
+from udpnote.cli.command_line import takes_value
+from udpnote.cli.declared_command import DeclaredCommand
+from udpnote.cli.text_arguments import SEND_OPTIONS, Arguments, split_arguments
 from udpnote.errors import InvalidEntry
-
-SEND_OPTIONS = {"--whole": False, "--json": False, "-h": False, "--author": True, "--wait": True}
-"""Some of the options of `send`, and whether each takes a value."""
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,8 @@ def test_what_may_be_an_option_or_a_text_is_refused(arguments: str) -> None:
 def test_arguments_before_the_text_are_not_the_text() -> None:
     split = split_arguments(["3", "--json", "-5", "-f"], {"--json": False}, command="edit", words_before_text=1)
     assert split == (["3", "--json"], ["-5", "-f"])
+
+
+def test_the_options_of_send_are_those_that_it_declares() -> None:
+    _, send, _ = find_command(["send"])
+    assert isinstance(send, DeclaredCommand) and takes_value(send) == SEND_OPTIONS

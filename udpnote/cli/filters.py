@@ -1,13 +1,14 @@
 """The options that choose which notes a command lists, prints or exports, and how they become filters of a `NotebookReader`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+from udpnote.cli.declared_command import Option, OptionGroup
 from udpnote.errors import InvalidSetting
 from udpnote.machine.clock import wall_seconds
 
 if TYPE_CHECKING:
-    from udpnote.client.filters import Filters
+    from udpnote.client.filters import Filters as ParsedFilters
 
 
 class FilterOptions(NamedTuple):
@@ -24,7 +25,7 @@ class FilterOptions(NamedTuple):
         """Whether at least one of the options was given, with a value that is not empty."""
         return any(self)
 
-    def parsed(self) -> "Filters":
+    def parsed(self) -> "ParsedFilters":
         """These options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are counted from the present time.
 
         Raises `InvalidSetting` if `author` is blank, if one of `tags` is not exactly one tag, or if `time_filters` does not
@@ -46,6 +47,23 @@ class FilterOptions(NamedTuple):
 
         return time_filters(self.since, self.until, self.on, wall_seconds())
 
+
+Since = Annotated[
+    str | None,
+    Option("--since", metavar="TIME", help="Written at this time or later: 2026-11-23, '3 hours ago', 昨天上午."),
+]
+Until = Annotated[
+    str | None,
+    Option("--until", metavar="TIME", help="Written by the end of this day, or before this time: yesterday, 15:00."),
+]
+On = Annotated[
+    str | None, Option("--on", metavar="DAY", help="Written in this day or span: monday, 'last week', 5月3日, 昨晚.")
+]
+By = Annotated[str | None, Option("--author", metavar="NAME", help="Written by this author; `lin` also matches lin@desk.")]
+Tag = Annotated[list[str] | None, Option("--tag", metavar="TAG", help="With this tag, with or without its #. May be repeated.")]
+
+Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, author=By, tags=Tag)]
+"""The options that choose among the notes by time, author and tag."""
 
 NO_FILTERS = FilterOptions()
 """The value if none of the options was given: all notes."""

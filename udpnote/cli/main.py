@@ -3,16 +3,12 @@
 import os
 import sys
 import time
-from typing import NoReturn
 
 from udpnote.cli import exit_codes
-from udpnote.cli.app import find_command
-from udpnote.cli.command_line import WrongCommandLine, parse
-from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
 from udpnote.cli.terminal import streams
+from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
-from udpnote.version import __version__
 
 COMPLETION_VARIABLE = "_UDPNOTE_COMPLETE"
 """The environment variable by which a shell asks for completion, as typer has named it for a command `udpnote`."""
@@ -39,7 +35,7 @@ def main() -> None:
 
 
 def _complete() -> None:
-    """Complete the command line of a shell that asks for it, and raise `SystemExit`. Return if only typer knows the shell."""
+    """Complete the command line of a shell that asks for it, here or by typer, and raise `SystemExit`."""
     from udpnote.cli.completion.shells import ANSWERS, complete
 
     instruction, code = os.environ[COMPLETION_VARIABLE], exit_codes.REFUSED
@@ -48,44 +44,32 @@ def _complete() -> None:
             code = complete(instruction, os.environ)
         finally:
             sys.exit(code)  # also after an error, which would be printed into the line that the user edits
+    from udpnote.cli.dispatch import leave_to_typer
+
+    leave_to_typer()
 
 
 def _run(words: list[str]) -> int:
-    """Run the command line `words`, and return the exit code. A command that does its work raises `SystemExit` instead."""
+    """Run the command line `words`, and return the exit code; some commands raise `SystemExit` instead.
+
+    For `send` without options, no option parser is imported.
+    """
     if COMPLETION_VARIABLE in os.environ:
         _complete()
-        _leave_to_typer()
-    names, command, rest = find_command(words)
-    if rest[:1] == ["--version"] and not names:
-        print(f"udpnote {__version__}")
-        return exit_codes.DONE
-    if not isinstance(command, DeclaredCommand):
-        if rest and rest[0] not in HELP_NAMES:
-            _leave_to_typer()
-        _print_help(names, command)
-        return exit_codes.DONE if rest else exit_codes.USAGE
-    try:
-        parsed = parse(command, rest)
-    except InvalidEntry as error:
-        streams.say(error.notice)
-        return exit_codes.USAGE
-    except WrongCommandLine:
-        _leave_to_typer()
-    if not parsed.asks_for_help:
-        command(**parsed.values)
-    _print_help(names, command)
-    return exit_codes.DONE
+    if words[:1] == ["send"]:
+        try:
+            split = split_arguments(words[1:], SEND_OPTIONS, command="send")
+        except InvalidEntry as error:
+            streams.say(error.notice)
+            return exit_codes.USAGE
+        if not split.before_text:
+            return exit_codes.exit_code_of_change(lambda: _send(split.text))
+    from udpnote.cli.dispatch import run
+
+    return run(words)
 
 
-def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | None) -> None:
-    from udpnote.cli.help_page import help_of
+def _send(words: list[str]) -> int:
+    from udpnote.cli.commands.send import send_words_or_input
 
-    print(help_of(" ".join(["udpnote", *names]), command))
-
-
-def _leave_to_typer() -> NoReturn:
-    """Let typer say what is wrong with the command line, or complete it; raises `SystemExit`."""
-    from udpnote.cli.typer_app import app
-
-    app(prog_name="udpnote")
-    raise AssertionError("typer ends the process, so that nothing is done twice")
+    return send_words_or_input(words)

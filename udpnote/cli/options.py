@@ -4,7 +4,6 @@ from typing import Annotated
 
 from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.declared_command import Argument, Option, OptionGroup
-from udpnote.cli.filters import FilterOptions
 from udpnote.errors import InvalidSetting
 
 LISTED_NOTES = 20
@@ -56,23 +55,6 @@ ServedFile = Annotated[
 ]
 Numbers = Annotated[list[str], Argument(metavar="NUMBER...", help="The numbers of the notes, such as 42.")]
 Json = Annotated[bool, Option("--json", help="Print JSON, for programs.")]
-
-Since = Annotated[
-    str | None,
-    Option("--since", metavar="TIME", help="Written at this time or later: 2026-11-23, '3 hours ago', 昨天上午."),
-]
-Until = Annotated[
-    str | None,
-    Option("--until", metavar="TIME", help="Written by the end of this day, or before this time: yesterday, 15:00."),
-]
-On = Annotated[
-    str | None, Option("--on", metavar="DAY", help="Written in this day or span: monday, 'last week', 5月3日, 昨晚.")
-]
-By = Annotated[str | None, Option("--author", metavar="NAME", help="Written by this author; `lin` also matches lin@desk.")]
-Tag = Annotated[list[str] | None, Option("--tag", metavar="TAG", help="With this tag, with or without its #. May be repeated.")]
-
-Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, author=By, tags=Tag)]
-"""The options that choose among the notes by time, author and tag."""
 
 Limit = Annotated[
     int | None,

@@ -5,6 +5,22 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry
 
+SEND_OPTIONS: Mapping[str, bool] = {
+    "--whole": False,
+    "--server": True,
+    "--port": True,
+    "--notebook-id": True,
+    "--author": True,
+    "--wait": True,
+    "--json": False,
+    "--help": False,
+    "-h": False,
+}
+"""The options of `udpnote send`, and whether each takes a value.
+
+They stand here because `send` without options runs without its declaration, which has them too; a test compares them.
+"""
+
 
 class Arguments(NamedTuple):
     """The arguments of a command in two lists: those `before_text` (options and others), and the words of the `text`."""

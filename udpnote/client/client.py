@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock
+from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock, SystemRandomness
 from udpnote.client.destination import destination_of
 from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
@@ -18,7 +18,6 @@ from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, StorageError
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
-from udpnote.machine.randomness import SystemRandomness
 from udpnote.model.argument_types import check_several, check_type
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry, check_author, check_text
 from udpnote.model.notebook import KnownNotebook

@@ -8,18 +8,21 @@ the scheduler resumes it. To crash a client, let `receive` or `send` raise an ex
 from Exception: then the client does not write to its outbox any more.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from udpnote.errors import ClientClosed
 from udpnote.lan.endpoint import ProbeAttempt
-from udpnote.lan.host_names import HostLookup
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
 from udpnote.model.randomness import Randomness
+
+if TYPE_CHECKING:
+    from udpnote.lan.host_names import HostLookup
 
 LOCK_POLL_SECONDS = 0.01
 """How often a thread that waits for the lock wakes the thread that holds it and waits for datagrams. One wake-up is not enough:
@@ -50,6 +53,16 @@ class SystemClock:
         return time.localtime().tm_gmtoff // 60
 
 
+class SystemRandomness:
+    """Random numbers from the operating system, which nobody can predict. Importing `random` for them takes a millisecond."""
+
+    randbytes = staticmethod(os.urandom)
+
+    def random(self) -> float:
+        """A number that is at least 0 and less than 1, each with the same probability: 53 random bits, as many as fit."""
+        return (int.from_bytes(os.urandom(7)) >> 3) / (1 << 53)
+
+
 class ClientEndpoint(Protocol):
     """The sockets of a client. `udpnote.lan.endpoint.Endpoint` has real ones; a simulation hands in its own."""
 
@@ -74,7 +87,7 @@ class ClientEndpoint(Protocol):
     def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int], /) -> list[ProbeAttempt]:
         """As `probe`, but send what `data_for` returns for the interface and the destination of the `ProbeAttempt`."""
 
-    def host_lookup(self, host: str, port: int, /) -> HostLookup:
+    def host_lookup(self, host: str, port: int, /) -> "HostLookup":
         """A lookup of the addresses of `host` with UDP `port`, which has not begun. Its end wakes `receive`."""
 
     def end_probing(self) -> None:

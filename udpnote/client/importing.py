@@ -35,6 +35,7 @@ from udpnote.model.entry import (
     split,
 )
 from udpnote.model.notebook import KnownNotebook
+from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec_runs import RUN_NOTES_MAX
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored

@@ -1,16 +1,19 @@
 """The server that the user names for a client: its addresses, and which notebook has answered there before."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from udpnote.client.answers import unreachable_notice
 from udpnote.client.connection import Connection
 from udpnote.client.destination import matches
 from udpnote.errors import Notice, ServerNotFound
-from udpnote.lan.host_names import HostLookup
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.settings import PORT
 from udpnote.storage.outbox import Outbox
+
+if TYPE_CHECKING:
+    from udpnote.lan.host_names import HostLookup
 
 RESOLVING_SECONDS = 1.0
 """How long discovery waits for the address of the named server, if it can look for the notebook that has answered there before:

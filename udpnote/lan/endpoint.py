@@ -9,13 +9,15 @@ import selectors
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, TooManyOpenFiles
-from udpnote.lan.host_names import HostLookup, own_address
 from udpnote.lan.interfaces import LIMITED_BROADCAST, Interface, InterfaceWatch, lan_interfaces
 from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, opening_sockets, runs
 from udpnote.model.address import Address, Datagram
+
+if TYPE_CHECKING:
+    from udpnote.lan.host_names import HostLookup
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
 """The IPv6 multicast group to which probes go, and which servers join.
@@ -180,8 +182,10 @@ class Endpoint:
             attempts.append(ProbeAttempt(interface, target[0], error))
         return attempts
 
-    def host_lookup(self, host: str, port: int) -> HostLookup:
+    def host_lookup(self, host: str, port: int) -> "HostLookup":
         """A lookup of the addresses of `host` with UDP `port`, which has not begun. Its end wakes `receive`."""
+        from udpnote.lan.host_names import HostLookup  # here, because most clients name no host
+
         return HostLookup(host, port, self.wake)
 
     def end_probing(self) -> None:
@@ -256,6 +260,8 @@ class Endpoint:
                 if bind is None:
                     self._listen_everywhere(port)
                 else:
+                    from udpnote.lan.host_names import own_address  # here, because only servers listen
+
                     self._listen_at(own_address(bind, port), self._list_interfaces(), hears_probes=len(ports) > 1)
                 return
             except AddressInUse:

@@ -1,4 +1,4 @@
-"""Where random numbers come from: `machine.randomness.SystemRandomness`, or a `random.Random` with a seed in a simulation."""
+"""Where random numbers come from: the operating system, or a `random.Random` with a seed in a simulation."""
 
 from typing import Protocol
 

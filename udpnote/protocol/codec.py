@@ -27,7 +27,6 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.codec_bundles import pack_bundle, parse_bundle
-from udpnote.protocol.codec_examination import examine_body, parse_examine, parse_report, report_body
 from udpnote.protocol.codec_reading import SEEN, page_body, page_body_of, parse_page, parse_read, parse_seen, read_body
 from udpnote.protocol.codec_runs import pack_notes, parse_run, run_body_of
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
@@ -198,8 +197,12 @@ def _body(message: Message) -> bytes:
         case Refuse(token, reason, client_id, sequence, offset, attempt):
             return _REFUSE.pack(_HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
         case Examine():
+            from udpnote.protocol.codec_examination import examine_body  # here and below, because hardly any program examines
+
             return examine_body(_HEADERS[EXAMINE], message)
         case Report():  # pragma: no branch - mypy proves that none is left
+            from udpnote.protocol.codec_examination import report_body
+
             return report_body(_HEADERS[REPORT], message)
 
 
@@ -338,12 +341,16 @@ def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, i
 
 
 def _decode_examine(body: bytes) -> Examine:
+    from udpnote.protocol.codec_examination import parse_examine
+
     examine, examine_end = parse_examine(body)
     _check_padding(body, examine_end)
     return examine
 
 
 def _decode_report(body: bytes) -> Report:
+    from udpnote.protocol.codec_examination import parse_report
+
     report, report_end = parse_report(body)
     _check_padding(body, report_end)
     return report

@@ -23,10 +23,10 @@ DRAFT_SECONDS_MAX = 3600.0
 An export over a slow network writes a megabyte at a time, every few minutes.
 """
 
-_DRAFT = re.compile(r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?")
+_DRAFT = r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?"
 """What follows a file's name in the names of its drafts, of drafts of its key file or index, and of SQLite's files for them."""
 
-_ASIDE = re.compile(r"\.[1-9][0-9]*\.old")
+_ASIDE = r"\.[1-9][0-9]*\.old"
 """What `aside_name` adds to a file's name."""
 
 
@@ -108,8 +108,9 @@ def remove_old_drafts(path: str) -> None:
     folder, name = os.path.split(path)
     with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it
         for each in os.listdir(folder or "."):
-            is_draft = each.startswith(name) and _DRAFT.fullmatch(each, len(name))
-            if is_draft or (each.startswith(name) and _ASIDE.fullmatch(each, len(name))):
+            suffix = each.removeprefix(name) if each.startswith(name) else ""
+            is_draft = ".new" in suffix and re.fullmatch(_DRAFT, suffix)  # patterns are compiled only for files that are rare
+            if is_draft or (suffix.endswith(".old") and re.fullmatch(_ASIDE, suffix)):
                 beside = os.path.join(folder, each)
                 with suppress(OSError):  # another process has just removed it, or it is another user's
                     is_old = is_draft and wall_seconds() - os.stat(beside).st_mtime > DRAFT_SECONDS_MAX

@@ -34,7 +34,7 @@ def pausing(machine: Machine, tmp_path: Path) -> Pausing:
     ("command", "module", "code"),
     [
         ("--nosuch", "typer", -signal.SIGINT), ("--help", "typing", -signal.SIGINT), ("outbox", "sqlite3", -signal.SIGINT),
-        ("send", "sqlite3", -signal.SIGINT),
+        ("send", "sqlite3", 130),  # it does its work already
     ],
 )  # fmt: skip
 def test_ctrl_c_ends_a_command_that_is_importing_silently(pausing: Pausing, command: str, module: str, code: int) -> None:

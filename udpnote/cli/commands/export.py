@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
-from udpnote.cli.filters import NO_FILTERS
+from udpnote.cli.filters import NO_FILTERS, Filters
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import Filters, NotebookFile, ReadingClient
+from udpnote.cli.options import NotebookFile, ReadingClient
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count

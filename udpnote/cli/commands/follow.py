@@ -6,10 +6,10 @@ from typing import Annotated
 
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import DeclaredCommands, Option, OptionGroup, as_command
-from udpnote.cli.filters import NO_FILTERS, FilterOptions
+from udpnote.cli.filters import NO_FILTERS, By, FilterOptions, Tag
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import ENTRIES_MAX, By, Json, NotebookFile, ReadingClient, Tag
+from udpnote.cli.options import ENTRIES_MAX, Json, NotebookFile, ReadingClient
 from udpnote.cli.terminal.text import in_json, line_for_reader
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import UdpnoteError

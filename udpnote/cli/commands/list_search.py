@@ -11,9 +11,9 @@ from typing import Annotated, NamedTuple
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
-from udpnote.cli.filters import NO_FILTERS, FilterOptions
+from udpnote.cli.filters import NO_FILTERS, FilterOptions, Filters
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import LISTED_NOTES, All, Filters, Json, Limit, NotebookFile, ReadingClient, Reverse
+from udpnote.cli.options import LISTED_NOTES, All, Json, Limit, NotebookFile, ReadingClient, Reverse
 from udpnote.cli.terminal.calendar import heading
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say

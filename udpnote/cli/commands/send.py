@@ -4,14 +4,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
 from udpnote.cli.doctor_hint import doctor_hint
-from udpnote.cli.options import Json, WritingClient
-from udpnote.cli.terminal.progress import Progress, size_of
 from udpnote.cli.terminal.streams import ask_to_type, output_error, say
 from udpnote.cli.terminal.text import count, in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
@@ -20,6 +17,9 @@ from udpnote.client.results import SentEntry, State
 from udpnote.errors import Notice
 from udpnote.model.entry import check_text
 
+if TYPE_CHECKING:
+    from udpnote.cli.declared_command import DeclaredCommands
+
 BAD_LINES_NAMED_MAX = 20
 """Of how many lines that are not sent the messages say why; the others are only counted."""
 
@@ -27,41 +27,54 @@ FLUSH_SECONDS = 0.05
 """The shortest time between two flushes of the output: to a person it looks immediate, and many entries cost few flushes."""
 
 
-app = DeclaredCommands()
+def __getattr__(name: str) -> object:
+    """Declare the command when the attribute `app` of this module is asked for: only a command line with options needs it."""
+    if name == "app":
+        return _declared()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-@app.command(takes_text=True)
-@as_changing_command
-def send(
-    text: Annotated[
-        list[str] | None, Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
-    ] = None,
-    whole: Annotated[bool, Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
-    options: WritingClient = NO_OPTIONS,
-    as_json: Json = False,
-) -> int:
-    """Send one entry, or each line of standard input.
+def _declared() -> "DeclaredCommands":
+    """The command `send` with its options."""
+    from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+    from udpnote.cli.options import Json, WritingClient
 
-    Options stand before the text: from its first word on, everything is text.
+    app = DeclaredCommands()
 
-    An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
-    notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
+    @app.command(takes_text=True)
+    @as_changing_command
+    def send(
+        text: Annotated[
+            list[str] | None, Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
+        ] = None,
+        whole: Annotated[bool, Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
+        options: WritingClient = NO_OPTIONS,
+        as_json: Json = False,
+    ) -> int:
+        """Send one entry, or each line of standard input.
 
-    Examples:
+        Options stand before the text: from its first word on, everything is text.
 
-        udpnote send "buy milk"
+        An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
+        notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
 
-        udpnote send 今天开会
+        Examples:
 
-        make 2>&1 | udpnote send
+            udpnote send "buy milk"
 
-        udpnote send --whole < letter.txt
+            udpnote send 今天开会
 
-        udpnote send --author lin "-5 degrees outside"
+            make 2>&1 | udpnote send
 
-        udpnote send -- git log --author lin
-    """
-    return send_words_or_input(text or [], options, is_whole=whole, as_json=as_json)
+            udpnote send --whole < letter.txt
+
+            udpnote send --author lin "-5 degrees outside"
+
+            udpnote send -- git log --author lin
+        """
+        return send_words_or_input(text or [], options, is_whole=whole, as_json=as_json)
+
+    return app
 
 
 def send_words_or_input(
@@ -103,6 +116,7 @@ def _whole_input() -> str:
 def _send_lines(client: Client, report: "_Report") -> None:
     """Send each line of standard input as an entry. `report` gets the outcomes, and why lines are not sent."""
     from udpnote.cli.input_lines import InputLines
+    from udpnote.cli.terminal.progress import Progress, size_of
 
     ask_to_type("entries, one per line")
     lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=report.bad_line)

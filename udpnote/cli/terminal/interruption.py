@@ -4,7 +4,7 @@ Before and after that, Ctrl-C ends the process at once and without a message, be
 """
 
 import os
-from _signal import SIG_DFL, SIGINT, getsignal, signal  # `signal` itself would make enums of all signals first
+from _signal import SIG_DFL, SIG_IGN, SIGINT, getsignal, signal  # `signal` itself would make enums of all signals first
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -29,11 +29,11 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def uninterruptible() -> Iterator[None]:
     """In the block, ignore Ctrl-C: for a few quick steps that belong together."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal(SIGINT, SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal(SIGINT, before)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
