@@ -126,18 +126,19 @@ class Pace:
         self._unheard_seconds = unheard_seconds
         self._sent_at = float("-inf")
         self._silent_since = float("inf")
-        self._found_at = self._offered_at = self._silence_ended_at = float("-inf")
+        self._found_at = self._offered_at = self._silence_ended_at = self._anew_at = float("-inf")
         self._found_in_vain = 0
 
     def begin(self, now: float) -> None:
         self._heard_at = now
 
     def begin_anew(self, now: float) -> None:
-        self._heard_at = now
+        self._heard_at = self._anew_at = now
         self._silent_since = float("inf")
 
     def begin_silence(self, now: float) -> None:
-        self._silent_since = now
+        if now > self._anew_at:  # otherwise the session with the old key tells of a silence, and ends
+            self._silent_since = now
 
     def offered(self, now: float) -> None:
         """A probe was answered: if it was the server, the client goes on at once, and then tells its user."""
