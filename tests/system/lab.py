@@ -111,6 +111,7 @@ class Host:
         self._lab, self.name, self.namespace, self.number = lab, name, namespace, number
         self.home = lab.folder / name
         self.home.mkdir(mode=0o700)
+        self.environ: dict[str, str] = {}
 
     def address(self, switch: Switch, family: int = 4) -> str:
         """Its IPv4 or IPv6 address on `switch`."""
@@ -131,6 +132,7 @@ class Host:
         """Start `udpnote` on this host, perhaps `under` another program. Its input is a file of `lines`, if not `stdin`."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
         environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
+        environ |= self.environ
         command = ["ip", "netns", "exec", self.namespace, *under, COMMAND, *arguments]
         with tempfile.TemporaryFile() as file:
             file.write("".join(f"{line}\n" for line in lines).encode())

@@ -49,6 +49,15 @@ def named(doctor: Process) -> dict[str, str]:
     return {kind: command for kind, command in troubles.items() if kind not in HARMLESS_HERE}
 
 
+def run(host: Host, command: str) -> None:
+    """Run a command that the doctor has printed."""
+    variable, _, value = command.removeprefix("export ").partition("=")
+    if command.startswith("export "):
+        host.environ[variable] = value
+    else:
+        host.shell(*command.removeprefix("sudo ").split())
+
+
 class Case(NamedTuple):
     """A host to examine, with arguments, the troubles that it has, and the hosts on which the printed commands mend them."""
 
@@ -71,6 +80,21 @@ def pair(lab: Lab, *, ipv4: bool = True, ipv6: bool = False, is_serving: bool = 
 def healthy(lab: Lab) -> list[Case]:
     hosts = pair(lab, ipv6=True)
     return [Case(hosts.laptop, set()), Case(hosts.kitchen, set())]
+
+
+def healthy_and_sealed(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True, is_serving=False)
+    server = hosts.kitchen.serve("--sealed", "--name", "home")
+    code = hosts.kitchen.succeed("key", "show", "--notebook", str(server.notebook)).out.split()[0]
+    hosts.laptop.succeed("join", code)
+    stranger = lab.host("stranger", hosts.lan)
+    return [Case(hosts.laptop, set()), Case(hosts.kitchen, set()), Case(stranger, {"nothing_answers"})]
+
+
+def a_server_listens_at_loopback_only(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    hosts.kitchen.serve("--bind", "127.0.0.1")
+    return [Case(hosts.kitchen, {"server_on_loopback"})]
 
 
 def healthy_with_ipv6_only(lab: Lab) -> list[Case]:
@@ -124,7 +148,7 @@ def the_servers_host_answers_only_those_who_asked_it(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     rule = "ct state established accept; udp sport 6683 counter drop"
     firewall(hosts.kitchen, leaving=rule, arriving="ct state new accept")
-    return [Case(hosts.laptop, {"answers_lost"})]
+    return [Case(hosts.laptop, {"answers_lost"}, (hosts.laptop,))]
 
 
 def the_servers_host_drops_broadcasts(lab: Lab) -> list[Case]:
@@ -234,12 +258,13 @@ def take_all_addresses(host: Host, *, rp_filter: int) -> None:
 
 
 CASES: list[Callable[[Lab], list[Case]]] = [
-    healthy, healthy_with_ipv6_only, healthy_with_a_default_route_into_a_tunnel, a_host_without_a_lan, nobody_serves,
-    sending_is_forbidden, only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
-    the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
-    a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, a_bridge_has_the_addresses_of_the_lan,
-    long_datagrams_are_lost, a_copy_is_served, two_notebooks_have_one_name, an_impostor_answers, the_key_was_changed,
-    the_server_has_ended, the_router_keeps_clients_apart, the_named_host_is_unknown,
+    healthy, healthy_and_sealed, a_server_listens_at_loopback_only, healthy_with_ipv6_only,
+    healthy_with_a_default_route_into_a_tunnel, a_host_without_a_lan, nobody_serves, sending_is_forbidden,
+    only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in, the_servers_host_sends_no_answers,
+    the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts, a_vpn_takes_all_addresses,
+    answers_are_filtered_by_the_way_back, a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, a_copy_is_served,
+    two_notebooks_have_one_name, an_impostor_answers, the_key_was_changed, the_server_has_ended,
+    the_router_keeps_clients_apart, the_named_host_is_unknown,
 ]  # fmt: skip
 
 
@@ -251,9 +276,9 @@ def test_the_doctor_names_the_cause_and_no_other_and_its_command_mends_it(
     cases = trouble(lab)
     found = [named(doctor) for doctor in [start_doctor(each) for each in cases]]
     assert [set(each) for each in found] == [each.troubles for each in cases]
-    commands = [(case.mended_on, list(each.values())) for case, each in zip(cases, found, strict=True)]
-    mended = [(host, command) for hosts, printed in commands for host in hosts for command in printed]
-    for host, command in mended:
-        host.shell(*command.removeprefix("sudo ").split())
-    if mended:
+    for case, commands in zip(cases, found, strict=True):
+        for host in case.mended_on:
+            for command in commands.values():
+                run(host, command)
+    if any(each.mended_on for each in cases):
         assert [named(doctor) for doctor in [start_doctor(each) for each in cases]] == [{} for _ in cases]

@@ -1,6 +1,5 @@
 """The bodies of EXAMINE and REPORT: see `codec`, which adds their headers and checks their padding."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
 
 from udpnote.errors import BadDatagram
@@ -76,12 +75,16 @@ def parse_report(body: bytes) -> tuple[Report, int]:
 
 def _packed(host: str) -> bytes:
     """The IP address `host` in 16 bytes; an IPv4 address as an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2)."""
+    from ipaddress import ip_address  # here, because it is slow to import, and only an examination needs it
+
     address = ip_address(host.partition("%")[0])
     return address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
 
 
 def _host(packed: bytes) -> str:
     """The IP address that `_packed` has packed."""
+    from ipaddress import IPv4Address, IPv6Address
+
     if packed[:12] == bytes(10) + b"\xff\xff":
         return str(IPv4Address(packed[12:]))
     return str(IPv6Address(packed))

@@ -31,8 +31,9 @@ HEARD = Echo("eth0", "192.168.1.5", True, True, None)
 DEAF = HEARD._replace(hears_broadcast=False)
 HEALTHY = NetworkFacts(
     [ETHERNET, DOCKER], "nft", [SUBNET, EVERYBODY, MULTICAST, LOOPBACK], [HEARD], [SERVER], [FOUND], [], {ID: "kitchen"}, None,
-    None, False,
+    None, False, False,
 )  # fmt: skip
+UNHEARD = SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}))
 HERE = SERVER._replace(
     heard=frozenset({0, 3}),
     answered=frozenset({0, 3}),
@@ -83,7 +84,10 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (HEALTHY._replace(echoes=[DEAF], servers=[], found=[]), ["input_firewall"]),
         (HEALTHY._replace(echoes=[DEAF._replace(hears_unicast=False)]), []),
         (only(HEALTHY, SERVER._replace(answered=frozenset({40, 41}))), ["answers_lost"]),
-        (only(HEALTHY, SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}))), ["broadcasts_lost"]),
+        (only(HEALTHY, UNHEARD), ["broadcasts_lost"]),
+        (only(HEALTHY, SERVER._replace(answered=frozenset({40, 41})))._replace(names_server=True), []),
+        (HEALTHY._replace(echoes=[DEAF], servers=[], found=[FOUND], names_server=True), []),
+        (only(HEALTHY, UNHEARD)._replace(ways=[SUBNET._replace(interface="docker0"), LOOPBACK]), []),
         (only(HEALTHY, SERVER._replace(longest=0)), ["direct_lost"]),
         (only(HEALTHY, SERVER._replace(longest=700)), ["long_datagrams_lost"]),
         (only(HEALTHY, SERVER._replace(addresses=(("192.0.2.9", 6683),), heard=frozenset({40}))), []),
@@ -92,7 +96,9 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (only(HEALTHY, SERVER._replace(clock_ahead=100_000_000)), []),
         (only(HEALTHY, HERE._replace(unsent=4)), ["answers_refused"]),
         (only(HEALTHY, HERE._replace(heard=frozenset({3}))), ["server_input_firewall"]),
-        (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(users=[PortUser("127.0.0.1", 6683, "lin")]), []),
+        (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(users=[PortUser("192.168.1.6", 6683, "lin")]), []),
+        (only(HEALTHY, HERE)._replace(users=[PortUser("127.0.0.1", 6683, "lin")]), ["server_on_loopback"]),
+        (only(HEALTHY, HERE)._replace(users=[PortUser("0.0.0.0", 6683, "lin"), PortUser("127.0.0.1", 9, "lin")]), []),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)]), ["same_name"]),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)], is_chosen=True), []),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(other_server="192.168.1.8:6683")]), ["served_by_two"]),

@@ -25,13 +25,18 @@ from udpnote.lan.interfaces import lan_interfaces
 from udpnote.lan.udp_socket import BUFFER_BYTES
 from udpnote.model.address import Address
 from udpnote.model.notebook import address_of
-from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.messages import TOKEN_BYTES
 from udpnote.settings import PORT
 from udpnote.storage.disk_timing import fsync_durations, temporary_folder
 
 ENVELOPES_MAX = 8
 """The most envelopes in which hosts are examined: the open one, and those of seven keys."""
+
+LOOKUP_SECONDS = 2.5
+"""How long to wait for the address of a named server."""
+
+DISCOVERY_SECONDS = 1.5
+"""How long to look for notebooks: less than other commands, because the examination asks all hosts again afterwards."""
 
 FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 """How many fsyncs are measured, and for how long: the median of a few is enough to recognize a disk that only pretends."""
@@ -72,7 +77,7 @@ class Doctor(Client):
                 self._connection.endpoint,
                 [each.envelope for each in targets],
                 token=self._connection.random.randbytes(TOKEN_BYTES),
-                ports=self._ports,
+                ports=sorted({*self._ports, *(address[1] for address in expected)}),
                 monotonic=self._connection.now,
                 microseconds=self._connection.clock.microseconds,
             )
@@ -90,6 +95,7 @@ class Doctor(Client):
             self._expected(expected, found, examination),
             failure,
             self.is_notebook_decided,
+            self._finder.destination.host is not None,
         )
 
     def _echoes(self) -> list[Echo]:
@@ -101,12 +107,12 @@ class Doctor(Client):
         found = []
         with self._connection.lock():
             try:
-                discovery = self._finder.start(self._connection.now() + DISCOVERY_SECONDS, self._finder.destination)
+                discovery = self._finder.start(self._connection.now() + LOOKUP_SECONDS, self._finder.destination)
             except ServerNotFound as error:
                 return [], error.notice
-            while self._connection.now() < discovery.prober.settled_at:
-                answers = self._finder.step(discovery, discovery.prober.settled_at)
-                found += [self._finder.describe(discovery, each) for each in answers]
+            latest_end = self._connection.now() + DISCOVERY_SECONDS
+            while self._connection.now() < (end := min(latest_end, discovery.prober.settled_at)):
+                found += [self._finder.describe(discovery, each) for each in self._finder.step(discovery, end)]
         return found, None
 
     def _expected_at(self) -> list[Address]:

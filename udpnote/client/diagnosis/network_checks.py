@@ -19,7 +19,7 @@ from udpnote.client.diagnosis.network_facts import (
     server_argument,
 )
 from udpnote.errors import Notice
-from udpnote.lan.udp_socket import format_address
+from udpnote.model.address import is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import Prospector
@@ -65,26 +65,41 @@ def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> lis
         return [fine("own broadcasts", Notice("own_broadcasts_heard", interfaces=heard))]
     is_answered = any(each.answered & facts.broadcasts() for each in facts.elsewhere)
     is_heard = any(each.hears_unicast for each in echoes)
-    if is_answered or facts.here or not is_heard:
+    if is_answered or facts.here or facts.names_server or not is_heard:
         return [fine("own broadcasts", Notice("own_broadcasts_not_needed", interfaces=deaf))]
     return [trouble("own broadcasts", Notice("input_firewall", interfaces=deaf, firewall=facts.firewall))]
 
 
+def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """Who uses the ports of servers on this host, and whether a server of udpnote answers there."""
+    if facts.users is None:
+        return [not_checked("port", Notice("ports_not_known"))]
+    if not facts.users:
+        return [fine("port", Notice("port_unused"))]
+    users = ", ".join(f"{format_found(each.host, each.port)} (user {each.user})" for each in facts.users)
+    if facts.here:
+        return [fine("port", Notice("port_used", users=users))]
+    return [not_checked("port", Notice("port_user_silent", users=users))]
+
+
 def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """What the server on this host has heard, and from whom; without one, who uses its ports."""
+    """What the server on this host hears, from whom, and whether its answers leave."""
     if not facts.here:
-        return _port_users(facts)
+        return []
     findings = []
     for server in facts.here:
-        deaf = [name for name in _heard_interfaces(facts, server) if not facts.broadcasts(name) & server.heard]
-        if deaf:
+        hosts = _listening_at(facts, server)
+        deaf = [name for name in _heard_interfaces(facts, hosts) if not facts.broadcasts(name) & server.heard]
+        if hosts and all(is_loopback((host, 0)) for host in hosts):
+            findings.append(trouble("server here", Notice("server_on_loopback", hosts=", ".join(sorted(hosts)))))
+        elif deaf:
             notice = Notice("server_input_firewall", interfaces=", ".join(deaf), firewall=facts.firewall)
             findings.append(trouble("server here", notice))
         if server.unsent:
             notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall)
             findings.append(trouble("server here", notice))
-    hosts = [_described(facts, each) for server in facts.here for each in server.prospectors if not facts.is_own(each)]
-    return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(hosts))))]
+    heard = [_described(facts, each) for server in facts.here for each in server.prospectors if not facts.is_own(each)]
+    return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(heard))))]
 
 
 def check_notebooks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
@@ -116,6 +131,8 @@ def check_notebooks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Fin
 
 def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
     """For each server elsewhere: whether it hears broadcasts, whether its answers arrive, and whether it answers directly."""
+    if not facts.elsewhere:
+        return [not_checked("way to servers", Notice("no_server_elsewhere"))]
     return [
         finding
         for server in facts.elsewhere
@@ -188,8 +205,8 @@ def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Findin
 
 
 NETWORK_CHECKS: tuple[Callable[[NetworkFacts, Collection[str]], list[Finding]], ...] = (
-    check_sending, check_own_broadcasts, check_server_here, check_notebooks, check_broadcasts, check_lengths, check_ipv6,
-    check_clocks, check_expected, check_silence,
+    check_sending, check_own_broadcasts, check_port, check_server_here, check_notebooks, check_broadcasts, check_lengths,
+    check_ipv6, check_clocks, check_expected, check_silence,
 )  # fmt: skip
 
 
@@ -200,18 +217,19 @@ def format_found(host: str, port: int) -> str:
 
 def _broadcasts_to(facts: NetworkFacts, troubles: Collection[str], server: Server, where: str, host: str) -> Iterable[Finding]:
     broadcasts = facts.broadcasts()
-    is_explained = bool(set(troubles) - HARMLESS)
     if not broadcasts:
         return
-    if facts.interface_to(host) is None:
-        yield not_checked("broadcasts", Notice("server_beyond_lan", server=where))
-    elif server.answered & broadcasts and not server.longest:
-        if not is_explained:
-            yield trouble("direct answers", Notice("direct_lost", server=where, host=host))
-    elif server.answered & broadcasts:
+    is_answered, is_explained = bool(server.answered & broadcasts), bool(set(troubles) - HARMLESS)
+    if is_answered and server.longest:
         yield fine("broadcasts", Notice("broadcasts_answered", server=where))
     elif is_explained:
         return
+    elif is_answered:
+        yield trouble("direct answers", Notice("direct_lost", server=where, host=host))
+    elif facts.interface_to(host) is None:
+        yield not_checked("broadcasts", Notice("server_beyond_lan", server=where))
+    elif facts.names_server:
+        yield fine("broadcasts", Notice("broadcasts_not_needed", server=where))
     elif server.heard & broadcasts:
         yield trouble("broadcasts", Notice("answers_lost", server=where))
     else:
@@ -229,19 +247,14 @@ def _silence(facts: NetworkFacts, expected: Expected) -> Notice:
     return Notice("server_far", server=where, host=host)
 
 
-def _port_users(facts: NetworkFacts) -> list[Finding]:
-    if facts.users is None:
-        return [not_checked("server here", Notice("ports_not_known"))]
-    users = [f"the program of {each.user} at {format_address((each.host, each.port))}" for each in facts.users]
-    if users:
-        return [not_checked("server here", Notice("port_user_silent", users=", ".join(users)))]
-    return [fine("server here", Notice("port_unused"))]
-
-
-def _heard_interfaces(facts: NetworkFacts, server: Server) -> list[str]:
-    """The interfaces whose broadcasts `server`, on this host, must hear: those of the addresses at which it listens."""
+def _listening_at(facts: NetworkFacts, server: Server) -> set[str]:
+    """The addresses at which `server`, on this host, listens; 0.0.0.0 and :: stand for all. Empty: not known."""
     ports = {each[1] for each in server.addresses}
-    hosts = {each.host for each in facts.users or () if each.port in ports}
+    return {each.host for each in facts.users or () if each.port in ports}
+
+
+def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
+    """The interfaces whose broadcasts a server must hear that listens at `hosts`."""
     everywhere = not hosts or "0.0.0.0" in hosts
     return [
         each.name

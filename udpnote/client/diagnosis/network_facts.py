@@ -40,7 +40,8 @@ class NetworkFacts(NamedTuple):
 
     `firewall` is as in `HostFacts`. `users` are the sockets at the ports of servers on this host; None: not known. `names` are
     the names of notebooks by their ids. `failure` says why the named server was not found; None: it was, or none is named.
-    `is_chosen` says whether the user has named or chosen a notebook.
+    `is_chosen` says whether the user has named or chosen a notebook, `names_server` whether the user has named a server: then
+    broadcasts are not needed.
     """
 
     interfaces: Sequence[HostInterface]
@@ -54,6 +55,7 @@ class NetworkFacts(NamedTuple):
     expected: Expected | None
     failure: Notice | None
     is_chosen: bool
+    names_server: bool
 
     @property
     def lan_names(self) -> list[str]:

@@ -98,6 +98,11 @@ TROUBLES: dict[str, Trouble] = {
         _OPEN_SERVER,
         "The firewall of the notebook's host does not let the server's port in, so no other machine finds the notebook.",
     ),
+    "server_on_loopback": Trouble(
+        "the server on this host listens at {hosts} only, so no other machine reaches it",
+        "udpnote serve",
+        "`--bind`, `UDPNOTE_BIND` or the settings file names an address of this host alone. Serve without it.",
+    ),
     "answers_refused": Trouble(
         "in the last minute this host's system has refused to send {answers:,} answers of the server: a firewall on this host",
         _OPEN_ANSWERS,
@@ -248,10 +253,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "buffers_granted": "the system grants a receive buffer of {kilobytes:,} KiB of {wanted:,} KiB asked for",
     "fsync_takes_time": "an fsync in {folder} takes {microseconds:,} µs",
     "disk_not_tried": "nothing can be written in {folder}",
+    "port_used": "a server answers; these addresses are in use: {users}",
     "port_unused": "no program on this host uses the ports of udpnote's servers",
     "ports_not_known": "this system does not say which program uses a port",
     "port_user_silent": (
-        "{users} does not answer: another program, or the server of a sealed notebook that this user has not joined"
+        "what uses {users} does not answer: another program, or the server of a sealed notebook that this user has not joined"
     ),
     "asked_on": _asked,
     "not_asked_on": "{interface} could not be asked: {reason}",
@@ -265,6 +271,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebooks_found": "{notebooks}",
     "nothing_found": "no notebook has answered",
     "broadcasts_answered": "{server} hears the broadcasts of this host, and its answers arrive",
+    "broadcasts_not_needed": "{server} does not answer the broadcasts of this host, but answers you, because you name it",
+    "no_server_elsewhere": "no server on another host has answered, so the way there and its clock are not known",
     "server_beyond_lan": "{server} is beyond this LAN, which broadcasts do not leave: name it with `--server`",
     "only_ipv6_answers": "{server} answers by IPv6 only, so it has no IPv4 address on this LAN or cannot use it",
     "long_datagrams_pass": "datagrams of 1,200 bytes reach {server}, and their answers arrive",
