@@ -3,6 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Self
 
@@ -193,10 +194,12 @@ class OutboxDisk(Outbox):
         self.joins += 1
         super().join(notebook, key, server=server)
 
-    def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    @contextmanager
+    def _without_fsync(self) -> Iterator[sqlite3.Connection]:
         if self._is_durable:
             self._durable = self._connection.serialize()
-        super()._write_without_fsync(statement, rows)
+        with super()._without_fsync() as connection:
+            yield connection
         self._changes_without_fsync = self._connection.total_changes
 
     @property

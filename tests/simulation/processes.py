@@ -6,7 +6,9 @@ its user has nothing more to do; then it hands control back. So a seed always ta
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from itertools import chain
+from sqlite3 import Connection
 from typing import Any, ClassVar
 
 from tests.simulation.disks import OutboxDisk, all_waiting
@@ -14,7 +16,7 @@ from tests.simulation.endpoints import ProcessEndpoint
 from tests.simulation.lan import Lan
 from udpnote.client.client import Client
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, StorageError
-from udpnote.model.entry import Entry, Status
+from udpnote.model.entry import NOTHING_SEEN, Entry, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
@@ -51,14 +53,14 @@ class OpenOutbox(Outbox):
         self._process.may_crash("after adding to the outbox")
         return entries
 
-    def remove(self, notebook_id: bytes, sequences: Iterable[range]) -> None:
+    def remove(self, notebook_id: bytes, sequences: Iterable[range], *, newest: SeenEntry = NOTHING_SEEN) -> None:
         removed = list(sequences)
         if removed:
             self._process.may_crash("between an answer and removing the entry", times=4)
         self._process.check_alive()
         for entry in self._entries(list(chain.from_iterable(removed))):
             self._lan.witness.removed(entry)
-        super().remove(notebook_id, removed)
+        super().remove(notebook_id, removed, newest=newest)
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         self._process.check_alive()
@@ -83,8 +85,8 @@ class OpenOutbox(Outbox):
         self._lan.coverage["notebook discovered"] += self.notebook(notebook.notebook_id) is None
         return super().remember(notebook, may_choose=may_choose)
 
-    def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        self._disk._write_without_fsync(statement, rows)
+    def _without_fsync(self) -> AbstractContextManager[Connection]:
+        return self._disk._without_fsync()
 
     def _entries(self, sequences: list[int]) -> list[Entry]:
         return [waiting.entry for waiting in all_waiting(self) if waiting.entry.sequence in sequences] if sequences else []

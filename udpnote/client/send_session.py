@@ -129,9 +129,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """Remove the acknowledged entries from the outbox, and note there the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
         newest, self._newest = self._newest, NOTHING_SEEN
-        self._outbox.remove(self.notebook.notebook_id, acknowledged)
-        if newest.number:
-            self._outbox.note_newest(self.notebook.notebook_id, newest)
+        self._outbox.remove(self.notebook.notebook_id, acknowledged, newest=newest)
 
     def _take_answer(self) -> None:
         self._has_old_key = False

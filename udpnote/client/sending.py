@@ -95,16 +95,14 @@ class Sender:
             for outcome in self._outcomes.pop(pending):
                 characters -= len(outcome.entry.text)
                 yield outcome
-            chunk: list[str] = []
-            if len(pending) < PENDING_ENTRIES_MAX:
-                entries_max = min(max(len(pending), CHUNK_ENTRIES_MIN), CHUNK_ENTRIES_MAX)
-                chunk = source.take(entries_max, PENDING_CHARACTERS_MAX - characters)
+            entries_max = _chunk_entries_max(len(pending))
+            chunk = source.take(entries_max, PENDING_CHARACTERS_MAX - characters)
             if chunk:
                 pending.extend(self._add_to_outbox(chunk, source, author))
                 characters += sum(map(len, chunk))
             elif source.is_exhausted and not pending:
                 break
-            self._advance(pending, started, wait_seconds, may_wait=not chunk)
+            self._advance(pending, started, wait_seconds, may_wait=len(chunk) < max(entries_max, 1))
         if self._session is not None and not self._session.has_old_key:  # with an old key the outcomes have reported it
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
@@ -168,7 +166,6 @@ class Sender:
         (`started`). Only if `may_wait` is True does the round wait for datagrams.
         """
         with self._connection.lock():
-            self._end_outdated_session()
             session = self._session
             if session is None:
                 self._advance_without_server(pending, started, wait_seconds)
@@ -246,8 +243,12 @@ class Sender:
 
     def _round(self, session: SendSession, until: float) -> None:
         """Do one round of `session` until the monotonic time `until` at the latest, and note the outcomes of its entries."""
-        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` handles that
-            self._take_events(session, self._driver.round(session, until))
+        try:
+            events = self._driver.round(session, until)
+        except JoinedOrLeftMeanwhile:
+            self._end(session)
+        else:
+            self._take_events(session, events)
 
     def _take_events(self, session: SendSession, events: list[Stored | Rejected | Renewed]) -> None:
         for event in events:
@@ -277,6 +278,11 @@ class Sender:
         )
         self._connection.add_listener(self._session)
         return self._session
+
+
+def _chunk_entries_max(pending: int) -> int:
+    """The most texts to take while so many entries are `pending`; see `CHUNK_ENTRIES_MIN`."""
+    return min(max(pending, CHUNK_ENTRIES_MIN), CHUNK_ENTRIES_MAX) if pending < PENDING_ENTRIES_MAX else 0
 
 
 def seen_entry(seen: StoredEntry | SeenEntry | None) -> SeenEntry | None:

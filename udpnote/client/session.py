@@ -335,7 +335,9 @@ class Driver:
 
     def _send_due(self, session: Session[Event]) -> None:
         """Send the datagrams and probes of `session` that are due."""
-        self.connection.endpoint.send(session.datagrams_to_send())
+        datagrams = session.datagrams_to_send()
+        if datagrams:
+            self.connection.endpoint.send(datagrams)
         for probe in session.probes_to_send():
             self.finder.probe_again(probe, session.notebook)
 

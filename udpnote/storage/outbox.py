@@ -9,13 +9,14 @@ alone identifies an entry.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from sqlite3 import Connection
 from typing import Any
 
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
-from udpnote.storage.database import atomic, open_database, roll_back, storage_errors
+from udpnote.storage.database import atomic, open_database, storage_errors
 from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
     ROWS_AT_ONCE,
@@ -25,6 +26,7 @@ from udpnote.storage.outbox_tables import (
     merged,
     open_to_read,
     waiting_entry_from,
+    without_fsync,
 )
 
 PAGE_ENTRIES = 1000
@@ -36,6 +38,7 @@ _ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revi
 _TEXT = _ENTRY.split(", ").index("text")
 _DESTINATION = "host, port, wanted, wanted_key"
 _NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
+_NOTE_NEWEST = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
 _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
 
 _new = tuple.__new__
@@ -53,9 +56,9 @@ class Outbox:
         self.path = os.fspath(path)
         self._connection = open_to_read(self.path) if is_read_only else open_database(self.path, SCHEMA)
         self.named_servers = NamedServers(self.path, self._connection)
-        self.round_trips = RoundTrips(self.path, self._connection, self._write_without_fsync)
+        self.round_trips = RoundTrips(self.path, self._connection, self._without_fsync)
         self.keys = JoinedKeys(self.path, self._connection)
-        self.revisions = WatchedRevisions(self.path, self._connection, self._write_without_fsync)
+        self.revisions = WatchedRevisions(self.path, self._connection, self._without_fsync)
 
     def close(self) -> None:
         """Close the outbox file."""
@@ -183,21 +186,27 @@ class Outbox:
             )
         return moved, sum(each.entries for each in selected) - moved
 
-    def remove(self, notebook_id: bytes, sequences: Iterable[range]) -> None:
+    def remove(self, notebook_id: bytes, sequences: Iterable[range], *, newest: SeenEntry = NOTHING_SEEN) -> None:
         """Remove the entries with these sequences, which this notebook has acknowledged, unless they were moved meanwhile.
 
-        No sequence may be in two of the ranges. No fsync: the next `add` makes this durable.
+        No sequence may be in two of the ranges. Unless `newest` is `NOTHING_SEEN`, it is the newest entry that the notebook has
+        now, and is saved too. No fsync: the next `add` makes this durable.
         """
         rows = [(each.start, each.stop - 1, notebook_id) for each in merged(sequences)]
-        self._write_without_fsync("DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?", rows)
+        if rows or newest.number:
+            with self._without_fsync() as connection:
+                connection.executemany("DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?", rows)
+                if newest.number:
+                    connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         """Mark an entry that its notebook will never store because of `status`, unless it was moved to another one meanwhile.
 
         It is kept, but not sent again. No fsync.
         """
-        statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"
-        self._write_without_fsync(statement, [(int(status), sequence, notebook_id)])
+        with self._without_fsync() as connection:
+            statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"
+            connection.execute(statement, (int(status), sequence, notebook_id))
 
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
         """Durably remove the entries with these sequences, which should not be sent any more; returns how many it removed.
@@ -337,8 +346,8 @@ class Outbox:
 
     def note_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
         """Save `newest`, the newest entry that a known notebook has now (`NOTHING_SEEN`: unknown), without an fsync."""
-        statement = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
-        self._write_without_fsync(statement, [(*newest, notebook_id, *newest)])
+        with self._without_fsync() as connection:
+            connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def _page(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         """The rows of entries that `statement` selects, until their texts have `PAGE_CHARACTERS` in total."""
@@ -380,16 +389,6 @@ class Outbox:
         (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()
         return int(next_sequence) - count
 
-    def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Execute `statement` for each row, without an fsync: if power fails, the server's next answer causes it again."""
-        if not rows:
-            return
-        with storage_errors(self.path):
-            try:
-                roll_back(self._connection)  # a transaction that Ctrl-C has ended between two steps
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                with atomic(self._connection) as connection:
-                    connection.executemany(statement, rows)
-            finally:
-                roll_back(self._connection)
-                self._connection.execute("PRAGMA synchronous = FULL")
+    def _without_fsync(self) -> AbstractContextManager[Connection]:
+        """A write transaction without an fsync; see `without_fsync`."""
+        return without_fsync(self._connection, self.path)

@@ -4,7 +4,8 @@ Each class serves one table, or one column, of the outbox at `path`, which `conn
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from udpnote.model.entry import SeenEntry
 from udpnote.protocol.congestion import RTO_MIN_SECONDS
@@ -78,32 +79,26 @@ class JoinedKeys:
             connection.execute(DELETE_UNUSED_KEYS)
 
 
-class _RecordsWithoutFsync:
-    """Records that are written without an fsync, because an answer of the server brings them again.
+class WatchedRevisions:
+    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
 
-    `write_without_fsync` executes an SQL statement in the outbox, once for each row of values.
+    `without_fsync` gives a write transaction without an fsync.
     """
 
     def __init__(
-        self,
-        path: str,
-        connection: sqlite3.Connection,
-        write_without_fsync: Callable[[str, Sequence[tuple[object, ...]]], None],
+        self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
     ) -> None:
         self._path = path
         self._connection = connection
-        self._write_without_fsync = write_without_fsync
-
-
-class WatchedRevisions(_RecordsWithoutFsync):
-    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
+        self._without_fsync = without_fsync
 
     def watch(self, notebook_id: bytes, revision: SeenEntry) -> None:
         """Watch this client's stored `revision`: udpnote tells its author if somebody replaces it without having seen it.
 
         If more than `REVISIONS_WATCHED_MAX` are watched in this notebook, the oldest are watched no longer.
         """
-        self._write_without_fsync("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", [(notebook_id, *revision)])
+        with self._without_fsync() as connection:
+            connection.execute("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", (notebook_id, *revision))
         numbers = [each.number for each in self.watched(notebook_id)]
         self.forget(notebook_id, numbers[:-REVISIONS_WATCHED_MAX])
 
@@ -116,11 +111,23 @@ class WatchedRevisions(_RecordsWithoutFsync):
     def forget(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
         """Stop watching the revisions with these numbers in this notebook."""
         rows = [(notebook_id, number) for number in numbers]
-        self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
+        if rows:
+            with self._without_fsync() as connection:
+                connection.executemany("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
 
-class RoundTrips(_RecordsWithoutFsync):
-    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
+class RoundTrips:
+    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
+
+    `without_fsync` gives a write transaction without an fsync.
+    """
+
+    def __init__(
+        self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._without_fsync = without_fsync
 
     def seconds(self, notebook_id: bytes) -> float | None:
         """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""
@@ -137,5 +144,5 @@ class RoundTrips(_RecordsWithoutFsync):
         seconds = max(seconds, ROUND_TRIP_SECONDS_MIN)
         before = self.seconds(notebook_id)
         if before is None or not before / 2 <= seconds <= 2 * before:
-            statement = "UPDATE notebooks SET round_trip = ? WHERE notebook_id = ?"
-            self._write_without_fsync(statement, [(seconds, notebook_id)])
+            with self._without_fsync() as connection:
+                connection.execute("UPDATE notebooks SET round_trip = ? WHERE notebook_id = ?", (seconds, notebook_id))

@@ -1,4 +1,4 @@
-"""The tables of an outbox file, and the functions that make entries from their rows, and merge ranges of rows.
+"""The tables of an outbox file, and what is done with their rows: made into entries, merged to ranges, written without fsync.
 
 `identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
 has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
@@ -9,7 +9,8 @@ them without having seen it.
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from udpnote.errors import NoSpace, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.waiting_entry import WaitingEntry
-from udpnote.storage.database import IN_MEMORY, Schema, open_database, open_for_reading, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, atomic, open_database, open_for_reading, roll_back, storage_errors
 
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
@@ -143,3 +144,20 @@ def merged(ranges: Iterable[range]) -> list[range]:
         else:
             found.append(each)
     return found
+
+
+@contextmanager
+def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3.Connection]:
+    """A write transaction for the block in the outbox at `path`, which `connection` has open, but without an fsync.
+
+    If power fails, it may be undone: it may only write what the server's next answer causes again. Raises `StorageError`.
+    """
+    with storage_errors(path):
+        try:
+            roll_back(connection)  # a transaction that Ctrl-C has ended between two steps
+            connection.execute("PRAGMA synchronous = NORMAL")
+            with atomic(connection):
+                yield connection
+        finally:
+            roll_back(connection)
+            connection.execute("PRAGMA synchronous = FULL")
