@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 
 from tests.benchmarks.bulk import interactive, pipe
 from tests.benchmarks.growth import growth, growth_to_ten_million, million
-from tests.benchmarks.measures import Row, one_shot
+from tests.benchmarks.measures import Row
 from tests.benchmarks.reading import export, held_up
 from tests.benchmarks.sealing import sealed_sustained, strangers
+from tests.benchmarks.start_up import start_up
 from tests.benchmarks.writing import crowd, lock_step, losses, sustained
 
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -22,7 +23,7 @@ MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
         crowd,
         lock_step,
         losses,
-        one_shot,
+        start_up,
         interactive,
         pipe,
         million,

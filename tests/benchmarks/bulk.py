@@ -111,7 +111,7 @@ def _command_rate(folder: Path, lines: Path) -> list[float]:
     with server_process(folder) as server, Popen(["cat", str(lines)], stdout=PIPE) as cat:
         assert cat.stdout is not None
         environ = {"UDPNOTE_HOME": str(home), "UDPNOTE_SERVER": f"127.0.0.1:{server.port}"}
-        seconds, _ = measured_run([COMMAND, "send"], environ, stdin=cat.stdout.fileno())
+        seconds = measured_run([COMMAND, "send"], environ, stdin=cat.stdout.fileno()).seconds
         with server.client(new_file(folder, "outbox")) as client:
             assert client.last_number() == LINES, "the command has not stored every line once"
     return [LINES / seconds]

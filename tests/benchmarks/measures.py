@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-from tests.benchmarks.references import new_file, wall_seconds
+from tests.benchmarks.references import new_file
 from tests.benchmarks.workers import process
-from tests.support.processes import COMMAND, memory_bytes_max
+from tests.support.processes import memory_bytes_max
 from udpnote.client.client import Client
 from udpnote.server.server import Server
 
@@ -120,16 +120,3 @@ def _serve(path: str, is_sealed: bool, report: Connection) -> None:
     server = Server(path, bind="127.0.0.1", port=0, sealed=is_sealed)
     report.send(ServerProcess(server.port, os.getpid(), path, server.join_code))
     server.serve_forever()
-
-
-def one_shot(folder: Path) -> Iterator[Row]:
-    """`udpnote send "text"` to a remembered notebook, against `python -c "import typer"`."""
-    home, ratios, times = folder / "home-of-one-shot", [], []
-    with server_process(folder) as server:
-        home.mkdir()
-        with server.client(home / "outbox.sqlite3") as client:
-            client.send("the first one is remembered")
-        for _ in range(4 * ROUNDS):
-            times.append(wall_seconds([COMMAND, "send", "some text"], UDPNOTE_HOME=str(home), UDPNOTE_PORT=str(server.port)))
-            ratios.append(times[-1] / wall_seconds([sys.executable, "-c", "import typer"]))
-    yield at_most("one-shot send / import typer", ratios, 1.5, f"{median(times) * 1000:.0f} ms")

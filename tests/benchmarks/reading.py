@@ -56,7 +56,7 @@ def export(folder: Path) -> Iterator[Row]:
 
         def ours() -> list[float]:
             command = [COMMAND, "export", "--server", f"127.0.0.1:{server.port}", "-o", str(target)]
-            seconds, memory = measured_run(command, {"UDPNOTE_HOME": str(folder / "home")})
+            seconds, memory, _ = measured_run(command, {"UDPNOTE_HOME": str(folder / "home")})
             mebibytes.append(memory)
             return [LARGE / seconds]
 

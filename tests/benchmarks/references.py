@@ -13,6 +13,7 @@ from pathlib import Path
 from subprocess import DEVNULL, CalledProcessError, Popen
 from tempfile import TemporaryDirectory
 from threading import Timer
+from typing import NamedTuple
 
 from tests.benchmarks.workers import process, results_together, wait_for_start
 
@@ -138,13 +139,19 @@ def new_file(folder: Path, name: str) -> Path:
 
 def wall_seconds(command: list[str], *, stdout: int = DEVNULL, **environ: str) -> float:
     """Wall time of one run of `command`, which must succeed, with `environ` added to the environment."""
-    return measured_run(command, environ, stdout=stdout)[0]
+    return measured_run(command, environ, stdout=stdout).seconds
 
 
-def measured_run(
-    command: list[str], environ: dict[str, str], *, stdin: int = DEVNULL, stdout: int = DEVNULL
-) -> tuple[float, float]:
-    """Like `wall_seconds`, and the most memory that the command has used, in MiB."""
+class Run(NamedTuple):
+    """What one run of a command took: wall time, the most memory, and the time of the processor for it and for the system."""
+
+    seconds: float
+    memory_mebibytes: float
+    processor_seconds: float
+
+
+def measured_run(command: list[str], environ: dict[str, str], *, stdin: int = DEVNULL, stdout: int = DEVNULL) -> Run:
+    """Like `wall_seconds`, with the other figures of the run."""
     started = time.perf_counter()
     with Popen(command, env={**os.environ, **environ}, stdin=stdin, stdout=stdout, stderr=DEVNULL) as running:
         killing = Timer(RUN_SECONDS_MAX, running.kill)
@@ -157,4 +164,4 @@ def measured_run(
     elapsed = time.perf_counter() - started
     if running.returncode:
         raise CalledProcessError(running.returncode, command)
-    return elapsed, usage.ru_maxrss / 1024
+    return Run(elapsed, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable
 
-from udpnote.cli.doctor_hint import doctor_hint
 from udpnote.cli.terminal import streams
 from udpnote.cli.terminal.interruption import interruptible
 from udpnote.errors import OUT_OF_FILES, InvalidEntry, InvalidQuery, InvalidSetting, Notice, ServerNotFound, UdpnoteError
@@ -72,6 +71,8 @@ def exit_code_of(work: Callable[[], int]) -> int:
             sys.stdout.flush()
             return code
     except UdpnoteError as error:
+        from udpnote.cli.doctor_hint import doctor_hint
+
         streams.say(error.notice)
         if (hint := doctor_hint(error.notice)) is not None:
             streams.say(hint)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.doctor_hint import doctor_hint
 from udpnote.cli.terminal.streams import ask_to_type, output_error, say
 from udpnote.cli.terminal.text import count, in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
@@ -208,9 +207,12 @@ class _Report:
             say(f"{self._bad_lines - BAD_LINES_NAMED_MAX:,} more lines are not sent, for such reasons")
         if self.elsewhere is not None:
             say(self.elsewhere)
-        hints = [doctor_hint(reason) for _, reason in self._reasons]
-        if (hint := next(filter(None, hints), None)) is not None:
-            say(hint)
+        if self._reasons:
+            from udpnote.cli.doctor_hint import doctor_hint
+
+            hints = [doctor_hint(reason) for _, reason in self._reasons]
+            if (hint := next(filter(None, hints), None)) is not None:
+                say(hint)
         if not self._stored and not self._reasons and not self._bad_lines:
             say("nothing to send: the input holds no text")
         if self._bad_lines or any(state is State.REFUSED for state, _ in self._reasons):
