@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -101,10 +102,24 @@ def healthy_with_ipv6_only(lab: Lab) -> list[Case]:
     return [Case(pair(lab, ipv4=False, ipv6=True).laptop, set())]
 
 
-def healthy_with_a_default_route_into_a_tunnel(lab: Lab) -> list[Case]:
+def healthy_with_two_interfaces_on_one_lan(lab: Lab) -> list[Case]:
+    lan, other = lab.switch(), lab.switch()
+    cable = ("link", "add", "cable", "up", "master", "lan", "type", "veth", "peer")
+    shell("ip", "-n", lan.namespace, *cable, "name", "cable", "netns", other.namespace)
+    shell("ip", "-n", other.namespace, "link", "set", "cable", "up", "master", "lan")
+    kitchen, laptop = lab.host("kitchen", lan, ipv6=False), lab.host("laptop", lan, other, ipv6=False)
+    laptop.ip("addr", "flush", "dev", "eth1")
+    laptop.ip("addr", "add", "10.77.1.200/24", "brd", "+", "dev", "eth1")
+    kitchen.serve("--quiet")
+    return [Case(laptop, set()), Case(kitchen, set())]
+
+
+def healthy_with_docker_and_a_default_route_into_a_tunnel(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     tunnel(hosts.laptop)
     hosts.laptop.ip("route", "add", "default", "dev", "tun0")
+    hosts.laptop.ip("link", "add", "docker0", "up", "type", "bridge")
+    hosts.laptop.ip("addr", "add", "172.17.0.1/16", "brd", "+", "dev", "docker0")
     return [Case(hosts.laptop, set())]
 
 
@@ -259,12 +274,12 @@ def take_all_addresses(host: Host, *, rp_filter: int) -> None:
 
 CASES: list[Callable[[Lab], list[Case]]] = [
     healthy, healthy_and_sealed, a_server_listens_at_loopback_only, healthy_with_ipv6_only,
-    healthy_with_a_default_route_into_a_tunnel, a_host_without_a_lan, nobody_serves, sending_is_forbidden,
-    only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in, the_servers_host_sends_no_answers,
-    the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts, a_vpn_takes_all_addresses,
-    answers_are_filtered_by_the_way_back, a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, a_copy_is_served,
-    two_notebooks_have_one_name, an_impostor_answers, the_key_was_changed, the_server_has_ended,
-    the_router_keeps_clients_apart, the_named_host_is_unknown,
+    healthy_with_two_interfaces_on_one_lan, healthy_with_docker_and_a_default_route_into_a_tunnel, a_host_without_a_lan,
+    nobody_serves, sending_is_forbidden, only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
+    the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
+    a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, a_bridge_has_the_addresses_of_the_lan,
+    long_datagrams_are_lost, a_copy_is_served, two_notebooks_have_one_name, an_impostor_answers, the_key_was_changed,
+    the_server_has_ended, the_router_keeps_clients_apart, the_named_host_is_unknown,
 ]  # fmt: skip
 
 
@@ -282,3 +297,14 @@ def test_the_doctor_names_the_cause_and_no_other_and_its_command_mends_it(
                 run(host, command)
     if any(each.mended_on for each in cases):
         assert [named(doctor) for doctor in [start_doctor(each) for each in cases]] == [{} for _ in cases]
+
+
+def test_the_command_for_a_firewall_is_that_of_ufw_where_ufw_is_active(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "ufw").mkdir()
+    (tmp_path / "ufw" / "ufw.conf").write_text("# on\nENABLED=yes\n")
+    laptop = pair(lab, is_serving=False).laptop
+    firewall(laptop, leaving="udp dport 6683-6686 counter drop")
+    mounting = ("unshare", "-m", "sh", "-c", f'mount -t overlay none -o lowerdir={tmp_path}:/etc /etc && exec "$@"', "sh")
+    found = [json.loads(line) for line in laptop.start("doctor", "--json", under=mounting).wait().lines]
+    assert "sudo ufw allow out 6683:6686/udp" in [each["command"] for each in found]
+    assert "firewall_rules_secret" in [each["kind"] for each in found]

@@ -131,6 +131,12 @@ def test_the_server_here_says_whom_it_has_heard_and_from_which_network_but_not_t
     ]
 
 
+def test_a_server_that_does_not_listen_at_loopback_does_not_seem_to_have_heard_nobody() -> None:
+    bound = HERE._replace(answered=frozenset({0}), addresses=(("192.168.1.5", 6683),), prospectors=())
+    [heard] = [each for each in findings(only(HEALTHY, bound)) if each.check == "server here"]
+    assert (heard.verdict, heard.notice.kind) == (Verdict.NOT_CHECKED, "server_asked_elsewhere")
+
+
 def test_the_command_for_a_firewall_is_that_of_the_active_one() -> None:
     commands = {}
     for name in ("nft", "ufw", "firewalld"):

@@ -24,7 +24,7 @@ app = DeclaredCommands()
 def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Say why a notebook is not found, and which command mends that.
 
-    Examines this host, the LAN and, by what the servers report, the way to them and back. That takes about five seconds and
+    Examines this host, the LAN and, by what the servers report, the way to them and back. That takes some seconds and
     needs no privileges. What cannot be known is "not checked". Exit code 0: no trouble was found, 1: there is one.
 
     On the notebook's host it also says which other hosts the server has heard.
@@ -38,7 +38,7 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
     troubles = 0
     printer = Printer(lambda: None)
     if not as_json and sys.stderr.isatty():
-        print("Examining this host and its LAN takes about five seconds.", file=sys.stderr)
+        print("Examining this host and its LAN takes some seconds.", file=sys.stderr)
     with Doctor(server=options.server, port=options.port, on_notice=say) as examining:
         for finding in examining.findings():
             troubles += finding.verdict is Verdict.TROUBLE

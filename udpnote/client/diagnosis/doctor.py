@@ -12,7 +12,6 @@ from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice, ServerNotFound, StorageError
 from udpnote.lan.echo import Echo, listen_for_echoes
-from udpnote.lan.host_names import resolve
 from udpnote.lan.host_network import (
     active_firewalls,
     granted_buffer_bytes,
@@ -69,7 +68,8 @@ class Doctor(Client):
 
     def _network_facts(self, host: HostFacts) -> NetworkFacts:
         echoes = self._echoes()
-        found, failure = self._found()
+        answers, failure = self._found()
+        found = list(answers.values())
         expected = self._expected_at()
         with self._connection.lock():
             targets = self._keyring.targets()[:ENVELOPES_MAX]
@@ -81,7 +81,7 @@ class Doctor(Client):
                 monotonic=self._connection.now,
                 microseconds=self._connection.clock.microseconds,
             )
-            examination.run([*expected, *(resolve(each.address, each.port)[0] for each in found)])
+            examination.run([*expected, *answers])
         known = {each.notebook_id: each.name for each in self.known()}
         return NetworkFacts(
             host.interfaces,
@@ -102,17 +102,18 @@ class Doctor(Client):
         token = self._connection.random.randbytes(_ECHO_TOKEN_BYTES)
         return listen_for_echoes(lan_interfaces(), token, PORT)
 
-    def _found(self) -> tuple[list[FoundNotebook], Notice | None]:
-        """The notebooks that a discovery finds; and why the named server cannot be found, None otherwise."""
-        found = []
+    def _found(self) -> tuple[dict[Address, FoundNotebook], Notice | None]:
+        """The notebooks that a discovery finds, by their addresses; and why the named server cannot be found (None: it can)."""
+        found: dict[Address, FoundNotebook] = {}
         with self._connection.lock():
             try:
                 discovery = self._finder.start(self._connection.now() + LOOKUP_SECONDS, self._finder.destination)
             except ServerNotFound as error:
-                return [], error.notice
+                return found, error.notice
             latest_end = self._connection.now() + DISCOVERY_SECONDS
             while self._connection.now() < (end := min(latest_end, discovery.prober.settled_at)):
-                found += [self._finder.describe(discovery, each) for each in self._finder.step(discovery, end)]
+                for answer in self._finder.step(discovery, end):
+                    found[answer.source] = self._finder.describe(discovery, answer)
         return found, None
 
     def _expected_at(self) -> list[Address]:
@@ -129,7 +130,8 @@ class Doctor(Client):
         server, notebook = self._finder.destination.server, self.notebook
         if server is not None:
             has_answered = bool(found) or any(set(each.addresses) & set(addresses) for each in examination.servers)
-            name = server
+            last = self._finder.server.last_notebook(self._finder.destination)
+            name = last.name if last is not None else "the server"
         else:
             assert notebook is not None, "an address of no notebook"
             ids = {each.notebook_id for each in examination.servers} | {bytes.fromhex(each.notebook_id) for each in found}

@@ -98,7 +98,10 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
         if server.unsent:
             notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall)
             findings.append(trouble("server here", notice))
-    heard = [_described(facts, each) for server in facts.here for each in server.prospectors if not facts.is_own(each)]
+    telling = [each for each in facts.here if each.answered & facts.loopbacks()]
+    if not telling:
+        return [*findings, not_checked("server here", Notice("server_asked_elsewhere"))]
+    heard = [_described(facts, each) for server in telling for each in server.prospectors if not facts.is_own(each)]
     return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(heard))))]
 
 
@@ -244,7 +247,7 @@ def _silence(facts: NetworkFacts, expected: Expected) -> Notice:
         return Notice("server_does_not_answer", name=name, server=where)
     if facts.interface_to(host) is not None or expected.neighbour is False:
         return Notice("host_silent", name=name, server=where, host=host)
-    return Notice("server_far", server=where, host=host)
+    return Notice("server_far", name=name, server=where, host=host)
 
 
 def _listening_at(facts: NetworkFacts, server: Server) -> set[str]:

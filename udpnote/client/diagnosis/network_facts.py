@@ -23,7 +23,7 @@ REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}
 class Expected(NamedTuple):
     """The notebook or server that the user means, and which should answer.
 
-    `name` is the notebook's name or, if that is not known, the server as the user has named it. `address` is where it should
+    `name` is the notebook's name, or `the server` if that is not known. `address` is where it should
     be. `has_answered` says whether it has. `error` is the errno with which datagrams to `address` have failed; None: none.
     `neighbour` is as `lan.host_network.neighbour_answers` returns it.
     """
@@ -81,6 +81,10 @@ class NetworkFacts(NamedTuple):
         """The numbers of the ways by which IPv6 multicasts have left."""
         return {each.number for each in self.ways if _is_sent(each, WayKind.MULTICAST) and each.interface in self.lan_names}
 
+    def loopbacks(self) -> set[int]:
+        """The numbers of the ways to this host itself: a server tells only by them whom it has heard."""
+        return {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
+
     def interface_to(self, host: str) -> str | None:
         """The interface with the network of the IPv4 address `host`; None: none has it, or `host` is no such address."""
         for interface in self.interfaces:
@@ -98,9 +102,8 @@ class NetworkFacts(NamedTuple):
         return self.names.get(server.notebook_id, server.notebook_id.hex()[:8])
 
     def _is_here(self, server: Server) -> bool:
-        loopbacks = {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
         own = {network.partition("/")[0] for each in self.interfaces for network in each.networks}
-        return bool(server.answered & loopbacks) or any(each[0] in own or is_loopback(each) for each in server.addresses)
+        return bool(server.answered & self.loopbacks()) or any(each[0] in own or is_loopback(each) for each in server.addresses)
 
 
 def ipv4_of(server: Server) -> Address | None:

@@ -139,27 +139,27 @@ TROUBLES: dict[str, Trouble] = {
         "on both hosts",
     ),
     "no_program_there": Trouble(
-        "no program receives at {server}, as that host says: the server of {name} does not run there",
+        "no program receives at {server}, where {name} should be, as that host says: the server does not run",
         "udpnote serve",
         "Run the command on the notebook's host; it serves the notebook of the user who runs it.",
         "on that host",
     ),
     "server_does_not_answer": Trouble(
-        "the host of {name} is there, but nothing answers at {server}: its firewall drops the datagrams, or the notebook was "
-        "sealed or got a new key",
+        "the host at {server}, where {name} should be, is there, but no server answers: its firewall drops the datagrams, or "
+        "the notebook was sealed or got a new key",
         "udpnote doctor",
         "Run the command on the notebook's host: it finds out there whether the firewall lets the server's port in.",
         "on that host",
     ),
     "host_silent": Trouble(
-        "nothing answers at {server}, the last address of {name}, not even the host itself: it is off or elsewhere, or the "
-        "router keeps Wi-Fi clients apart",
+        "nothing answers at {server}, where {name} should be, not even the host itself: it is off or elsewhere, or the router "
+        "keeps Wi-Fi clients apart",
         "ping -c 3 {host}",
         "Turn the notebook's host on, or connect it to the same network; a guest Wi-Fi often keeps its clients apart.",
     ),
     "server_far": Trouble(
-        "nothing answers at {server}, which is beyond this LAN: the host is off, the server does not run, or a router or "
-        "firewall between drops UDP",
+        "nothing answers at {server}, where {name} should be, beyond this LAN: the host is off, the server does not run, or a "
+        "router or firewall between drops UDP",
         "ping -c 3 {host}",
         "If the host answers the command, then look with `udpnote doctor` there.",
     ),
@@ -267,6 +267,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "own_broadcasts_not_sent": "this host has no IPv4 broadcast that it could hear",
     "server_hears": _server_hears,
+    "server_asked_elsewhere": (
+        "the server here listens at one address of the LAN, and says only at a loopback address which hosts it has heard"
+    ),
     # Between hosts
     "notebooks_found": "{notebooks}",
     "nothing_found": "no notebook has answered",
