@@ -121,8 +121,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._delivery.add(fresh, now)
 
     def flush_if_due(self) -> None:
-        """Call `flush` if `PAGE_ENTRIES` entries were acknowledged since it was called last, or if none is being delivered."""
-        if self._acknowledged_entries >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
+        """Call `flush` if `PAGE_ENTRIES` entries were acknowledged since it was called last."""
+        if self._acknowledged_entries >= PAGE_ENTRIES:
             self.flush()
 
     def flush(self) -> None:

@@ -171,6 +171,8 @@ class Sender:
                 self._advance_without_server(pending, started, wait_seconds)
                 return
             session.prepare(self._driver.now())
+            if not pending:
+                session.flush()  # the next text may come in an hour
             given_up_at = max(started, session.answered_at) + wait_seconds if pending else self._driver.now() + IDLE_SECONDS
             self._round(session, given_up_at if may_wait else 0.0)
             if pending and session.has_old_key:

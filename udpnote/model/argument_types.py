@@ -6,8 +6,6 @@ from reprlib import repr as shortened
 
 def check_type(name: str, value: object, *types: type) -> None:
     """Raise `TypeError` unless `value`, the argument `name`, has one of these `types`. A bool does not count as an int."""
-    if type(value) in types:  # nearly always, and it is asked for every text
-        return
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise wrong_type(name, " or ".join(map(_with_article, types)), value)
 

@@ -259,7 +259,8 @@ def check_text(text: str) -> None:
 
     Raises `TypeError` if it is no str.
     """
-    check_type("text", text, str)
+    if type(text) is not str:  # decided here, without a call, because it is asked for every text
+        check_type("text", text, str)
     if not text.strip():
         raise InvalidEntry("text_blank")
     try:
