@@ -80,11 +80,18 @@ def sustained(folder: Path) -> Iterator[Row]:
 
 
 def crowd(folder: Path) -> Iterator[Row]:
-    """Eight clients at once, against as many of Redis: all together, and the slowest one's part of its share."""
+    """Eight clients at once, against as many of Redis and against one alone; and the slowest one's part of its share."""
     what = f"entries of {CLIENTS} clients, {CLIENTS_DEPTH} in flight each"
-    ours = partial(entry_rates, folder, clients=CLIENTS, depth=CLIENTS_DEPTH)
-    rates = alternate(what, {"udpnote": ours, **_redis(folder, clients=CLIENTS, depth=CLIENTS_DEPTH)})
+    rates = alternate(
+        what,
+        {
+            "udpnote": partial(entry_rates, folder, clients=CLIENTS, depth=CLIENTS_DEPTH),
+            "one client": partial(entry_rates, folder, depth=CLIENTS_DEPTH),
+            **_redis(folder, clients=CLIENTS, depth=CLIENTS_DEPTH),
+        },
+    )
     yield _against_redis(what, rates, 1.0)
+    yield rate_ratio(f"{what} / one client", rates["udpnote"], rates["one client"], 1.0)
     shares = [CLIENTS * min(each) / sum(each) for each in rates["udpnote"]]
     yield at_least(f"slowest of {CLIENTS} clients / its share", shares, 0.5, f"{CLIENTS_DEPTH} in flight each")
 
