@@ -184,6 +184,12 @@ def answers_are_filtered_by_the_way_back(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"answers_filtered"}, (hosts.laptop,))]
 
 
+def the_servers_host_filters_by_the_way_back(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    take_all_addresses(hosts.kitchen, rp_filter=1)
+    return [Case(hosts.laptop, {"server_does_not_answer"}), Case(hosts.kitchen, {"answers_filtered"}, (hosts.kitchen,))]
+
+
 def a_bridge_has_the_addresses_of_the_lan(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     hosts.laptop.ip("link", "add", "docker0", "up", "type", "bridge")
@@ -277,9 +283,10 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     healthy_with_two_interfaces_on_one_lan, healthy_with_docker_and_a_default_route_into_a_tunnel, a_host_without_a_lan,
     nobody_serves, sending_is_forbidden, only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
     the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
-    a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, a_bridge_has_the_addresses_of_the_lan,
-    long_datagrams_are_lost, a_copy_is_served, two_notebooks_have_one_name, an_impostor_answers, the_key_was_changed,
-    the_server_has_ended, the_router_keeps_clients_apart, the_named_host_is_unknown,
+    a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, the_servers_host_filters_by_the_way_back,
+    a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, a_copy_is_served, two_notebooks_have_one_name,
+    an_impostor_answers, the_key_was_changed, the_server_has_ended, the_router_keeps_clients_apart,
+    the_named_host_is_unknown,
 ]  # fmt: skip
 
 

@@ -20,10 +20,10 @@ from udpnote.lan.udp_socket import BUFFER_BYTES
 _PUBLIC_HOST = "198.51.100.1"
 """An address of the documentation network (RFC 5737), which stands for any host beyond the LAN. Nothing is sent there."""
 
-_TUNNEL_KINDS = {"tun", "wireguard", "gre", "ipip", "sit", "vti", "xfrm", "ip6tnl", "ppp", "ipvlan"}
+_TUNNEL_KINDS = {"tun", "wireguard", "gre", "ipip", "sit", "vti", "xfrm", "ip6tnl", "ppp"}
 _TUNNEL_HARDWARE = {512, 768, 769, 776, 778, 65534}  # ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _NONE
 _CABLE_KINDS = {"", "bond", "team", "vlan", "macvlan"}
-_CONTAINER_NAMES = ("docker", "br-", "virbr", "lxcbr", "lxdbr", "podman", "cni", "veth", "vnet")
+_CONTAINER_NAMES = ("veth", "cali")
 _COMPLETE = 0x2  # ATF_COM, <linux/if_arp.h>
 
 
@@ -48,13 +48,15 @@ class HostInterface(NamedTuple):
     """A network interface that can carry probes: see `lan_interfaces`.
 
     `scope` is its index. `networks` has its IPv4 networks, as 192.168.1.5/24 with the interface's own address.
-    `ipv6` are its link-local IPv6 addresses. `mtu` is in bytes; None: unknown.
+    `broadcasts` are the broadcast addresses of these networks, `ipv6` its link-local IPv6 addresses. `mtu` is in bytes;
+    None: unknown.
     """
 
     name: str
     scope: int
     kind: InterfaceKind
     networks: tuple[str, ...]
+    broadcasts: tuple[str, ...]
     ipv6: tuple[str, ...]
     mtu: int | None
 
@@ -100,12 +102,15 @@ def host_interfaces() -> list[HostInterface]:
     for interface in lan_interfaces():
         link = known.get(interface.scope)
         kind = _kind(link, interface.name, known)
+        networks, ipv6 = _addresses(interface.name)
         found.append(
             HostInterface(
                 interface.name,
                 interface.scope,
                 kind,
-                *_addresses(interface.name),
+                networks,
+                tuple(broadcast for _, broadcast in interface.broadcasts),
+                ipv6,
                 link.mtu if link is not None else None,
             )
         )
@@ -187,11 +192,11 @@ def _kind(link: Link | None, name: str, known: dict[int, Link]) -> InterfaceKind
         return InterfaceKind.UNKNOWN
     if link.kind in _TUNNEL_KINDS or link.hardware in _TUNNEL_HARDWARE:
         return InterfaceKind.TUNNEL
-    if name.startswith(_CONTAINER_NAMES):
-        return InterfaceKind.CONTAINER
     if link.kind == "bridge":
         leads_out = any(each.master == link.number and each.kind in _CABLE_KINDS for each in known.values())
         return InterfaceKind.BRIDGE if leads_out else InterfaceKind.CONTAINER
+    if name.startswith(_CONTAINER_NAMES):
+        return InterfaceKind.CONTAINER
     if os.path.exists(f"/sys/class/net/{name}/phy80211") or os.path.exists(f"/sys/class/net/{name}/wireless"):
         return InterfaceKind.WIFI
     return InterfaceKind.VIRTUAL if link.kind else InterfaceKind.ETHERNET

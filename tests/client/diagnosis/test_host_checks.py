@@ -6,10 +6,10 @@ from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Routes
 
-ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("fe80::5",), 1500)
-WIFI = HostInterface("wlan0", 3, InterfaceKind.WIFI, ("192.168.1.6/24",), (), 1500)
-DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), (), 1500)
-TUNNEL = HostInterface("tun0", 5, InterfaceKind.TUNNEL, ("10.8.0.2/32",), (), 1420)
+ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
+WIFI = HostInterface("wlan0", 3, InterfaceKind.WIFI, ("192.168.1.6/24",), ("192.168.1.255",), (), 1500)
+DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)
+TUNNEL = HostInterface("tun0", 5, InterfaceKind.TUNNEL, ("10.8.0.2/32",), ("192.168.1.255",), (), 1420)
 HEALTHY = HostFacts([ETHERNET, DOCKER], Routes((), "eth0", ()), [], 4 << 20, 4 << 20, "/home/lin", 0.004)
 
 
@@ -31,6 +31,7 @@ def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
         found = findings(facts)
         assert Verdict.TROUBLE not in {each.verdict for each in found}
         assert {each.command for each in found} == {None} and all(str(each.notice) for each in found)
+    assert str(found[0].notice).startswith("eth0 (Ethernet, 192.168.1.5/24, broadcast 192.168.1.255, IPv6), docker0 (")
     assert [each.check for each in found if each.verdict is Verdict.NOT_CHECKED] == ["routes", "firewall rules", "disk"]
 
 

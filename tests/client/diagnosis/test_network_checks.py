@@ -15,8 +15,8 @@ from udpnote.lan.host_network import HostInterface, InterfaceKind, PortUser
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import Prospector
 
-ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("fe80::5",), 1500)
-DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), (), 1500)
+ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
+DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)
 SUBNET = Way(0, WayKind.BROADCAST, "eth0", "192.168.1.255", frozenset())
 EVERYBODY = Way(1, WayKind.BROADCAST, "eth0", "255.255.255.255", frozenset())
 MULTICAST = Way(2, WayKind.MULTICAST, "eth0", "ff12::756e:6f74:65", frozenset())

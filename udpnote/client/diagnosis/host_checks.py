@@ -93,6 +93,7 @@ def _detour_trouble(detour: Detour) -> Finding:
 
 
 def _described(interface: HostInterface) -> str:
-    """An interface as people read it: `eth0 (Ethernet, 192.168.1.5/24, IPv6)`."""
+    """An interface as people read it: `eth0 (Ethernet, 192.168.1.5/24, broadcast 192.168.1.255, IPv6)`."""
+    broadcasts = [f"broadcast {each}" for each in interface.broadcasts if interface.kind.is_lan]
     ipv6 = ["IPv6"] if interface.ipv6 else []
-    return f"{interface.name} ({', '.join([interface.kind.value, *interface.networks, *ipv6])})"
+    return f"{interface.name} ({', '.join([interface.kind.value, *interface.networks, *broadcasts, *ipv6])})"

@@ -278,7 +278,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "no_server_elsewhere": "no server on another host has answered, so the way there and its clock are not known",
     "server_beyond_lan": "{server} is beyond this LAN, which broadcasts do not leave: name it with `--server`",
     "only_ipv6_answers": "{server} answers by IPv6 only, so it has no IPv4 address on this LAN or cannot use it",
-    "long_datagrams_pass": "datagrams of 1,200 bytes reach {server}, and their answers arrive",
+    "long_datagrams_pass": "the longest datagrams that udpnote sends reach {server}, and their answers arrive",
     "ipv6_answers": "{server} answers by link-local IPv6, too",
     "ipv6_not_checked": "{server} has not answered by link-local IPv6, which it may not have",
     "clocks_agree": "the clocks of this host and of {server} differ by less than {seconds} s",
