@@ -55,7 +55,8 @@ SLOW = {
 
 ONE_SHOT_UNUSED = (
     "bisect ipaddress random signal udpnote.cli.declared_command udpnote.cli.terminal.progress udpnote.client.filters "
-    "udpnote.client.reading udpnote.protocol.codec_examination udpnote.server "
+    "udpnote.client.reading udpnote.model.query udpnote.protocol.codec_examination udpnote.protocol.codec_reading "
+    "udpnote.server "
 )
 
 

@@ -13,7 +13,8 @@ import pytest
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote.client.file_reader import FileReader
-from udpnote.client.notebook_reader import NUMBERS_PER_QUERY, NotebookReader, is_overtaken
+from udpnote.client.notebook_reader import NotebookReader, is_overtaken
+from udpnote.client.queries import NUMBERS_PER_QUERY
 from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Notice, Queued, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.notebook import SilentServer

@@ -13,7 +13,8 @@ from udpnote.errors import BadDatagram
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol.codec import encode, parse
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.messages import Append, Page, Run
+from udpnote.protocol.messages import Append, Run
+from udpnote.protocol.reading_messages import Page
 from udpnote.protocol.sealed_envelope import SALT_BYTES, client_envelope, server_envelope
 
 INPUT_BYTES_MAX = DATAGRAM_BYTES_MAX

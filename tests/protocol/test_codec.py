@@ -22,9 +22,11 @@ from udpnote.model.entry import (
     SeenEntry,
     Status,
 )
+from udpnote.protocol.any_message import Message
 from udpnote.protocol.codec import APPEND_BYTES_MIN, DISCOVER_BYTES, PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.messages import Ack, Append, Examine, Message, Offer, PartAck, Report, Run
+from udpnote.protocol.examination_messages import Examine, Report
+from udpnote.protocol.messages import Ack, Append, Offer, PartAck, Run
 
 PADDING_BYTES = {"APPEND padded to 136 bytes": 36}
 X_AND_Y = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y")

@@ -9,7 +9,7 @@ from udpnote.model.query import FIRST, Query, Tally
 from udpnote.protocol.codec import READ_BYTES, decode, encode
 from udpnote.protocol.codec_reading import LABEL_BYTES_MAX, QUERY_BYTES_MAX, entry_overhead_bytes, is_too_long, query_bytes
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import Page, PageItem, PageState, Read, StoredPart
+from udpnote.protocol.reading_messages import Page, PageItem, PageState, Read, StoredPart
 
 SEARCH, LONG, TALLIES = "READ a search", "PAGE with the end of a long entry and a revised one", "PAGE with tallies"
 

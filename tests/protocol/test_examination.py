@@ -9,7 +9,7 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, PROSPECTORS_MAX
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Requester
 from udpnote.protocol.examination import EXAMINATIONS_MAX, Reporter
-from udpnote.protocol.messages import WAY_MAX, Examine, Prospector, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, Prospector, Report
 
 LAPTOP: Address = ("192.168.1.7", 40_000)
 PHONE: Address = ("fe80::9%eth0", 40_001, 0, 2)

@@ -5,8 +5,8 @@ import pytest
 from tests.support.readings import NEWEST_FIRST, NOTES, note, page, read
 from tests.support.wire import decoded
 from udpnote.model.query import FIRST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.messages import Page, PageItem, StoredPart
 from udpnote.protocol.page_assembly import EARLY_PAGES_MAX, RESTARTS_MAX, PageAssembly
+from udpnote.protocol.reading_messages import Page, PageItem, StoredPart
 
 
 class Assembled:

@@ -14,7 +14,7 @@ from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
 from udpnote.protocol import paging as limits
 from udpnote.protocol.codec import READ_BYTES
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import Page, PageState
+from udpnote.protocol.reading_messages import Page, PageState
 
 OTHER_ID = bytes(range(16))
 END, MORE = PageState.END, PageState.MORE

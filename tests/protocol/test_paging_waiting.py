@@ -12,7 +12,6 @@ from udpnote.model.entry import NOTHING_SEEN
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester
-from udpnote.protocol.messages import Page, PageState
 from udpnote.protocol.paging import (
     PENDING_BURSTS_MAX,
     REPEAT_SECONDS,
@@ -21,6 +20,7 @@ from udpnote.protocol.paging import (
     WAITING_READS_MAX,
     Pager,
 )
+from udpnote.protocol.reading_messages import Page, PageState
 
 OTHER_ID = bytes(range(16))
 THIRD = Query(words=("third",))

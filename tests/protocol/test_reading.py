@@ -11,8 +11,8 @@ from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.bursts import BURSTS_TIMED_MAX
 from udpnote.protocol.congestion import WINDOW_INITIAL
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import PageItem, PageState, Read, StoredPart
 from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX
+from udpnote.protocol.reading_messages import PageItem, PageState, Read, StoredPart
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent
 
 

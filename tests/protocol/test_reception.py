@@ -38,26 +38,15 @@ from udpnote.model.entry import (
 )
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
+from udpnote.protocol.any_message import Message
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Envelope
 from udpnote.protocol.examination import Reporter
-from udpnote.protocol.messages import (
-    Ack,
-    Append,
-    Discover,
-    Examine,
-    Message,
-    Offer,
-    Page,
-    PageState,
-    PartAck,
-    Reason,
-    Refuse,
-    Report,
-    Run,
-)
+from udpnote.protocol.examination_messages import Examine, Report
+from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run
 from udpnote.protocol.paging import Pager
+from udpnote.protocol.reading_messages import Page, PageState
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 
 OTHER_ID = bytes(range(16))

@@ -16,7 +16,8 @@ from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Kind, Part, Status, StoredEntry
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.messages import Ack, Append, Discover, Offer, Page, PageState, Read
+from udpnote.protocol.messages import Ack, Append, Discover, Offer
+from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.request_handler import RequestHandler
 from udpnote.storage.notebook.notebook import Notebook
 

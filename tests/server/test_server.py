@@ -35,7 +35,7 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.join_code import join_code
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.sealing import KeyUse, wait_for_use
 from udpnote.server.server import KEYS_SECONDS
 from udpnote.settings import host_name

@@ -14,23 +14,11 @@ from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
 from udpnote.model.entry import NOTHING_SEEN, Bundle, NoteRun, Status
 from udpnote.model.query import FIRST
+from udpnote.protocol.any_message import Message
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.messages import (
-    TOKEN_BYTES,
-    Ack,
-    Append,
-    Discover,
-    Message,
-    Offer,
-    Page,
-    PageState,
-    PartAck,
-    Read,
-    Reason,
-    Refuse,
-    Run,
-)
+from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run
 from udpnote.protocol.messages import content_check as check_of
+from udpnote.protocol.reading_messages import Page, PageState, Read
 
 DEEDS_MAX = 120  # per seed: a few dozen of each kind reach every state
 

@@ -12,7 +12,8 @@ from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
 from udpnote.protocol import codec
-from udpnote.protocol.messages import Append, Page, PageState, Read, Run
+from udpnote.protocol.messages import Append, Run
+from udpnote.protocol.reading_messages import Page, PageState, Read
 
 if TYPE_CHECKING:
     from tests.simulation.processes import Process

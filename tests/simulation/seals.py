@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from tests.simulation.history import Violation
 from udpnote.errors import BadDatagram
+from udpnote.protocol.any_message import Message
 from udpnote.protocol.codec import decode, parse
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
-from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Message, Offer, Page, PageState, Reason, Refuse
+from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer, Reason, Refuse
+from udpnote.protocol.reading_messages import Page, PageState
 from udpnote.protocol.reception import Envelopes
 from udpnote.protocol.sealed_envelope import SALT_BYTES, SealedEnvelope, client_envelope, server_envelope
 from udpnote.server.sealing import SealingKeys

@@ -9,9 +9,10 @@ from tests.simulation.seals import Seals
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
+from udpnote.protocol.any_message import Message
 from udpnote.protocol.codec import PAGE, READ, decode
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
-from udpnote.protocol.messages import Message, Page, PageState, Read
+from udpnote.protocol.reading_messages import Page, PageState, Read
 
 UNHEARD_SECONDS = 20.0
 """Longer than any timeout that the simulated round trips lead to: by then a client knows that its server is silent."""

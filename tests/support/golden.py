@@ -14,23 +14,10 @@ from hypothesis import strategies as st
 from udpnote.model.entry import NOTHING_SEEN, Bundle, Entry, Kind, NoteRun, Part, Restored, SeenEntry, Status, StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol import messages
-from udpnote.protocol.messages import (
-    Ack,
-    Append,
-    Discover,
-    Examine,
-    Offer,
-    Page,
-    PageState,
-    PartAck,
-    Prospector,
-    Read,
-    Reason,
-    Refuse,
-    Report,
-    Run,
-    StoredPart,
-)
+from udpnote.protocol.any_message import Message
+from udpnote.protocol.examination_messages import Examine, Prospector, Report
+from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run
+from udpnote.protocol.reading_messages import Page, PageState, Read, StoredPart
 
 NOTEBOOK_ID = bytes.fromhex("101112131415161718191a1b1c1d1e1f")
 CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")
@@ -92,7 +79,7 @@ def _part(
     return Part(CLIENT_ID, sequence, kind, WRITTEN_AT + sequence - 7, utc_offset, author, size, offset, data, revises, seen)
 
 
-GOLDEN: dict[str, messages.Message] = {
+GOLDEN: dict[str, Message] = {
     "DISCOVER any notebook": Discover(PROBE_ID, messages.ANY_NOTEBOOK),
     "DISCOVER one notebook": Discover(PROBE_ID, NOTEBOOK_ID),
     "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0, server_id=SERVER_ID),

@@ -9,9 +9,9 @@ from tests.support.wire import decoded
 from udpnote.model.query import Item
 from udpnote.protocol.codec import READ_BYTES
 from udpnote.protocol.envelope import OPEN, Requester
-from udpnote.protocol.messages import Page, PageState, Read, StoredPart
 from udpnote.protocol.page_assembly import EntryAssembly
 from udpnote.protocol.paging import Pager
+from udpnote.protocol.reading_messages import Page, PageState, Read, StoredPart
 
 
 class PagedBook:

@@ -9,7 +9,8 @@ from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, Restored, spl
 from udpnote.model.query import FIRST, Query, View
 from udpnote.protocol.codec import append_body, encode, part_bytes_max
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import Append, Read
+from udpnote.protocol.messages import Append
+from udpnote.protocol.reading_messages import Read
 
 STORED_LONG_ENTRIES = 6
 AUTHOR = "mallory@host"

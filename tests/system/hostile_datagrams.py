@@ -11,9 +11,11 @@ from tests.support.golden import GOLDEN
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.join_code import new_key
 from udpnote.model.query import FIRST, LAST, Cursor, Query, View
+from udpnote.protocol.any_message import Message
 from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
-from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append, Discover, Message, Offer, Read, Reason, Refuse
+from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append, Discover, Offer, Reason, Refuse
+from udpnote.protocol.reading_messages import Read
 from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
 from udpnote.storage.notebook.notebook import Notebook
 

@@ -21,7 +21,6 @@ from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.argument_types import check_several, check_type
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry, check_author, check_text
 from udpnote.model.notebook import KnownNotebook
-from udpnote.model.query import Item, Selection
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import Settings, absolute_path, find_places, load_settings
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from udpnote.client.reading import Overtaken
     from udpnote.client.round_trips import RoundTrips
     from udpnote.client.status import NotebookStatus
+    from udpnote.model.query import Item, Selection
 
 
 class Client(NotebookReader, OutboxAccess):
@@ -381,7 +381,7 @@ class Client(NotebookReader, OutboxAccess):
     def _now(self) -> int:
         return self._connection.clock.microseconds()
 
-    def _read(self, selection: Selection) -> Iterator[Item]:
+    def _read(self, selection: "Selection") -> "Iterator[Item]":
         from udpnote.client.reading import read  # here, because a one-shot send reads nothing
 
         return read(self._driver, selection, wait_seconds=self._wait, on_indexing=self._on_indexing)

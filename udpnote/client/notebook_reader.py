@@ -5,22 +5,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from udpnote.client.entry_numbers import check_number, check_selection
-from udpnote.errors import BadAnswer
 from udpnote.model.argument_types import check_type
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View
 
 if TYPE_CHECKING:
     from datetime import date
 
     from udpnote.client.filters import Filters
-
-LANDMARK_DISTANCE_MIN = 16
-"""A follower's nearest landmark is this many entries before the first entry that the follower shows. Each further landmark is
-twice as far, so a notebook with a million entries has 16 of them."""
-
-NUMBERS_PER_QUERY = 100
-"""How many numbers of entries one query may name. For more numbers, the reader sends several queries."""
+    from udpnote.client.queries import Queries
+    from udpnote.model.query import Item, Selection, Tally
 
 
 class Stats(NamedTuple):
@@ -66,7 +59,7 @@ class NotebookReader(ABC):
         """The notebook's name."""
 
     @abstractmethod
-    def _read(self, selection: Selection) -> Iterator[Item]:
+    def _read(self, selection: "Selection") -> "Iterator[Item]":
         """Yield the results of `selection`, in order. The iterator never ends if the selection follows the notebook."""
 
     @abstractmethod
@@ -94,8 +87,9 @@ class NotebookReader(ABC):
         """
         check_selection(numbers, limit)
         check_type("by_number", by_number, bool)
-        query = self._query(View.NOTES, filters, words=words, newest_first=newest_first)
-        return self._named(query._replace(by_time=not by_number), numbers, limit)
+        return self._queries.notes(
+            filters, words=words, numbers=numbers, newest_first=newest_first, by_number=by_number, limit=limit
+        )
 
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: "Unpack[Filters]"
@@ -126,7 +120,7 @@ class NotebookReader(ABC):
         from the number `start` on (None: from the first entry; with `newest_first`, from the last).
         """
         check_selection(numbers, limit, start)
-        return self._named(self._query(View.LOG, filters, newest_first=newest_first), numbers, limit, start)
+        return self._queries.log(filters, numbers=numbers, newest_first=newest_first, limit=limit, start=start)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
         """For each of `numbers`, the `NoteState` of its note, deleted or not.
@@ -145,34 +139,15 @@ class NotebookReader(ABC):
         and the iterator goes on with the entries that are new in the restored notebook (see `protocol.shown_entries`).
         """
         check_number("last", last, least=0)
-        return self._follow_query(self._query(View.LOG, filters), last)
+        return self._queries.follow(filters, last)
 
-    def _follow_query(self, query: Query, last: int) -> Iterator[StoredEntry]:
-        latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
-        start = latest[0].number + 1 if latest else 1
-        yield from reversed(latest[:last])
-        known = [*latest, *self._landmarks(start)]
-        seen, seen_until = tuple(each.as_seen for each in known), max((each.stored_at for each in known), default=0)
-        yield from self._stored(Selection(query, start=start, follows=True, seen=seen, seen_until=seen_until))
-
-    def _landmarks(self, before: int) -> Iterator[StoredEntry]:
-        """Yield the entries whose numbers are 16, 32, 64 and so on less than the number `before`.
-
-        With these a follower of a restored notebook finds the place from which the notebook differs, without reading from the
-        start.
-        """
-        distance = LANDMARK_DISTANCE_MIN
-        while distance < before:
-            yield from self._stored(Selection(Query(View.LOG), 1, before - distance))
-            distance *= 2
-
-    def tags(self) -> list[Tally]:
+    def tags(self) -> "list[Tally]":
         """For each tag, the number of notes that have it (`amount`). The most frequent tags come first."""
-        return _most_frequent_first(self._tallies(View.TAGS))
+        return self._queries.tags()
 
-    def authors(self) -> list[Tally]:
+    def authors(self) -> "list[Tally]":
         """For each author, the number of notes that they wrote (`amount`). Those who wrote the most come first."""
-        return _most_frequent_first(self._tallies(View.AUTHORS))
+        return self._queries.authors()
 
     def days(self) -> "list[tuple[date, int]]":
         """For each day on which notes were written, a pair: the day, and the number of these notes. The earliest day is first.
@@ -181,17 +156,14 @@ class NotebookReader(ABC):
         """
         from datetime import date  # here, because it is slow to import, and a one-shot send needs none
 
-        return [(date.fromordinal(tally.key), tally.amount) for tally in self._tallies(View.DAYS)]
+        return [(date.fromordinal(tally.key), tally.amount) for tally in self._queries.days()]
 
     def stats(self) -> Stats:
         """How many notes, authors and so on the notebook has.
 
         Raises `BadAnswer` if the server leaves some of the numbers out.
         """
-        amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
-        if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
-            raise BadAnswer("answer_invalid")
-        return Stats(**{"first": None, "last": None, **amounts})  # type: ignore[arg-type]
+        return Stats(**{"first": None, "last": None, **self._queries.summary()})  # type: ignore[arg-type]
 
     def last_number(self) -> int:
         """The highest number of an entry in the notebook; 0 if it is empty."""
@@ -209,54 +181,13 @@ class NotebookReader(ABC):
         note = note or next(self.log(numbers=[number], limit=1), None)  # not in `entries`, because the note was deleted
         return NoteState(note, latest) if note is not None and latest is not None else None
 
-    def _query(self, view: View, filters: "Filters", *, words: Sequence[str] = (), newest_first: bool = False) -> Query:
-        """The query for the notes that meet `filters` and have all of `words`: see `query_of`."""
-        from udpnote.client.filters import query_of  # here, because a one-shot send reads nothing
+    @property
+    def _queries(self) -> "Queries":
+        from udpnote.client.queries import Queries  # here, because a one-shot send reads nothing
 
-        return query_of(view, filters, self._now, words=words, newest_first=newest_first)
-
-    def _named(
-        self, query: Query, numbers: Sequence[int], limit: int | None, start: int | None = None
-    ) -> Iterator[StoredEntry]:
-        """Yield at most `limit` results of `query` that belong to the notes with one of these `numbers` (empty: to any note).
-
-        The number of a revision or deletion stands for its note. `start` is the number to read from (None: from the first
-        result in the query's order).
-        """
-        if len(numbers) <= NUMBERS_PER_QUERY:
-            yield from self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)
-            return
-        found: dict[int, StoredEntry] = {}  # by number, because a note is found several times if several numbers name it
-        for first in range(0, len(numbers), NUMBERS_PER_QUERY):
-            some = query._replace(numbers=tuple(numbers[first : first + NUMBERS_PER_QUERY]))
-            found.update((stored.number, stored) for stored in self._entries(some, limit, start=start))
-        yield from sorted(found.values(), key=lambda stored: _order(stored, query), reverse=query.newest_first)[:limit]
-
-    def _entries(self, query: Query, limit: int | None, *, start: int | None = None) -> Iterator[StoredEntry]:
-        if limit is None or limit > 0:
-            yield from self._stored(Selection(query, limit or 0, start))
-
-    def _stored(self, selection: Selection) -> Iterator[StoredEntry]:
-        for item in self._read(selection):
-            if not isinstance(item, StoredEntry):
-                raise BadAnswer("answer_invalid")
-            yield item
-
-    def _tallies(self, view: View) -> Iterator[Tally]:
-        for item in self._read(Selection(Query(view))):
-            if isinstance(item, Tally):
-                yield item
+        return Queries(self._read, self._now)
 
 
 def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
     """Whether another client made `following`, the next version of the same note, without having seen `version`."""
     return following.entry.revises < version.number and following.entry.client_id != version.entry.client_id
-
-
-def _order(stored: StoredEntry, query: Query) -> tuple[int, int]:
-    """The sort key of an entry among the results of `query`, if `newest_first` is not set."""
-    return stored.noted_at if query.by_time else 0, stored.number
-
-
-def _most_frequent_first(tallies: Iterator[Tally]) -> list[Tally]:
-    return sorted(tallies, key=lambda tally: (-tally.amount, tally.label))

@@ -14,8 +14,8 @@ from udpnote.model.query import Item, Selection
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec_reading import is_too_long
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import PageState
 from udpnote.protocol.reading import Indexing, Reading
+from udpnote.protocol.reading_messages import PageState
 from udpnote.protocol.server_contact import NotebookUnreadable
 from udpnote.protocol.shown_entries import NotebookRestored
 from udpnote.text.query_check import check_query

@@ -9,6 +9,7 @@ message may be padded. It raises `BadDatagram` for bytes that break a rule of th
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct, error
+from typing import TYPE_CHECKING
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import (
@@ -27,8 +28,8 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.codec_bundles import pack_bundle, parse_bundle
-from udpnote.protocol.codec_reading import SEEN, page_body, page_body_of, parse_page, parse_read, parse_seen, read_body
 from udpnote.protocol.codec_runs import pack_notes, parse_run, run_body_of
+from udpnote.protocol.codec_seen import SEEN, parse_seen
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
@@ -40,17 +41,17 @@ from udpnote.protocol.messages import (
     Ack,
     Append,
     Discover,
-    Examine,
-    Message,
     Offer,
-    Page,
     PartAck,
-    Read,
     Reason,
     Refuse,
-    Report,
     Run,
 )
+
+if TYPE_CHECKING:
+    from udpnote.protocol.any_message import Message
+    from udpnote.protocol.examination_messages import Examine, Report
+    from udpnote.protocol.reading_messages import Page, Read
 
 DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT, BUNDLE = range(1, 13)
 """The types of messages, as numbers in the headers of their bodies."""
@@ -109,7 +110,7 @@ def _part_bytes_max(author_bytes: int) -> int:
     return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - SEEN.size - author_bytes
 
 
-def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
+def encode(message: "Message", envelope: Envelope = OPEN) -> bytes:
     """The datagram that carries `message` in `envelope`.
 
     The caller makes sure that all fields are within their limits. Otherwise this may raise `AssertionError` or `struct.error`.
@@ -117,12 +118,12 @@ def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
     return envelope.wrap(_body(message))
 
 
-def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
+def decode(data: bytes, envelope: Envelope = OPEN) -> "Message":
     """The message in the datagram `data`. Raises `BadDatagram` if `data` is not in `envelope` or holds no valid message."""
     return parse(envelope.unwrap(data))
 
 
-def parse(body: bytes) -> Message:
+def parse(body: bytes) -> "Message":
     """The message with this body, as `Envelope.unwrap` returns it. Raises `BadDatagram` if `body` is no valid message."""
     decoder = _DECODERS.get(body[3])
     if decoder is None:
@@ -164,17 +165,19 @@ def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) 
     return run_body_of(_HEADERS[BUNDLE], notebook_id, token, attempt, content)
 
 
-def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
+def encode_page(page: "Page", packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
     """The datagram in `envelope` with the fields of `page`, but with the items in `packed` instead of `page.items`.
 
     Each element of `packed` is one item as bytes: a tally if `are_tallies`, else a stored entry or a part of one (see
     `codec_reading`). Zeros pad the body to `padded_bytes` if it is shorter.
     """
+    from udpnote.protocol.codec_reading import page_body_of  # here and below, because a one-shot send reads nothing
+
     body = _HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies)
     return envelope.wrap(body.ljust(padded_bytes, b"\0"))
 
 
-def _body(message: Message) -> bytes:
+def _body(message: "Message") -> bytes:
     match message:
         case Append():
             return append_body(message)
@@ -190,19 +193,29 @@ def _body(message: Message) -> bytes:
         case Offer(probe_id, notebook_id, name, entries, version, flags, server_id):
             body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, server_id, entries, flags)
             return body + _short_text(name, NAME_BYTES_MAX) + _short_text(version, VERSION_BYTES_MAX)
+        case Refuse(token, reason, client_id, sequence, offset, attempt):
+            return _REFUSE.pack(_HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
+        case _:
+            return _body_of_other(message)
+
+
+def _body_of_other(message: "Read | Page | Examine | Report") -> bytes:
+    """The body of a message that is neither of discovery nor of sending: a one-shot send does not import what these need."""
+    from udpnote.protocol.codec_reading import page_body, read_body
+    from udpnote.protocol.reading_messages import Page, Read
+
+    match message:
         case Read():
             return (_HEADERS[READ] + read_body(message)).ljust(READ_BYTES, b"\0")
         case Page():
             return _HEADERS[PAGE] + page_body(message)
-        case Refuse(token, reason, client_id, sequence, offset, attempt):
-            return _REFUSE.pack(_HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
-        case Examine():
-            from udpnote.protocol.codec_examination import examine_body  # here and below, because hardly any program examines
+    from udpnote.protocol.codec_examination import examine_body, report_body
+    from udpnote.protocol.examination_messages import Examine, Report
 
+    match message:
+        case Examine():
             return examine_body(_HEADERS[EXAMINE], message)
         case Report():  # pragma: no branch - mypy proves that none is left
-            from udpnote.protocol.codec_examination import report_body
-
             return report_body(_HEADERS[REPORT], message)
 
 
@@ -282,7 +295,9 @@ def _decode_restore(body: bytes) -> Append:
     return _decode_append(body, restored)
 
 
-def _decode_read(body: bytes) -> Read:
+def _decode_read(body: bytes) -> "Read":
+    from udpnote.protocol.codec_reading import parse_read
+
     if len(body) != READ_BYTES:
         raise BadDatagram("malformed")
     read, read_end = parse_read(body, HEADER_BYTES)
@@ -290,7 +305,9 @@ def _decode_read(body: bytes) -> Read:
     return read
 
 
-def _decode_page(body: bytes) -> Page:
+def _decode_page(body: bytes) -> "Page":
+    from udpnote.protocol.codec_reading import parse_page
+
     page, page_end = parse_page(body, HEADER_BYTES)
     _check_padding(body, page_end)
     return page
@@ -340,7 +357,7 @@ def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, i
     return body[start + 1 : start + 1 + size].decode(), start + 1 + size
 
 
-def _decode_examine(body: bytes) -> Examine:
+def _decode_examine(body: bytes) -> "Examine":
     from udpnote.protocol.codec_examination import parse_examine
 
     examine, examine_end = parse_examine(body)
@@ -348,7 +365,7 @@ def _decode_examine(body: bytes) -> Examine:
     return examine
 
 
-def _decode_report(body: bytes) -> Report:
+def _decode_report(body: bytes) -> "Report":
     from udpnote.protocol.codec_examination import parse_report
 
     report, report_end = parse_report(body)
@@ -365,7 +382,7 @@ def _check_padding(body: bytes, start: int) -> None:
         raise BadDatagram("malformed")
 
 
-_DECODERS: dict[int, Callable[[bytes], Message]] = {
+_DECODERS: dict[int, Callable[[bytes], "Message"]] = {
     DISCOVER: _decode_discover,
     OFFER: _decode_offer,
     APPEND: _decode_append,

@@ -4,15 +4,8 @@ from struct import Struct
 
 from udpnote.errors import BadDatagram
 from udpnote.protocol.envelope import BODY_BYTES_MAX
-from udpnote.protocol.messages import (
-    NOTEBOOK_ID_BYTES,
-    SERVER_ID_BYTES,
-    TOKEN_BYTES,
-    WAY_MAX,
-    Examine,
-    Prospector,
-    Report,
-)
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, Prospector, Report
+from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, SERVER_ID_BYTES, TOKEN_BYTES
 
 _EXAMINE = Struct(f">4s{TOKEN_BYTES}sB")
 _REPORT = Struct(f">4s{TOKEN_BYTES}sBQ{NOTEBOOK_ID_BYTES}s{SERVER_ID_BYTES}sq16sHIB")

@@ -20,11 +20,12 @@ from udpnote.model.entry import (
     WRITTEN_AT_MIN,
     Entry,
     Kind,
-    SeenEntry,
     StoredEntry,
 )
 from udpnote.model.query import Cursor, Query, Tally, View
-from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
+from udpnote.protocol.codec_seen import checked_seen
+from udpnote.protocol.messages import NOTEBOOK_ID_BYTES
+from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 
 _READ = Struct(f">{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIqIHQ{CLIENT_ID_BYTES}sQ")
 _QUERY = Struct(">BBqq")
@@ -33,9 +34,6 @@ _NUMBER = Struct(">Q")
 _PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIqQIqQIqQ{CLIENT_ID_BYTES}sQQBH")
 _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
-
-SEEN = Struct(f">Q{CLIENT_ID_BYTES}sQ")
-"""The layout of a `SeenEntry` as bytes."""
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
 """How many bytes follow the header of a PAGE without items."""
@@ -138,12 +136,7 @@ def parse_read(data: bytes, start: int) -> tuple[Read, int]:
     if end - start - _READ.size > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
     cursor = _cursor(number, offset, time)
-    return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, _seen(*seen)), end
-
-
-def parse_seen(data: bytes, start: int) -> SeenEntry:
-    """The `SeenEntry` whose fields begin at the index `start` in `data`."""
-    return _seen(*SEEN.unpack_from(data, start))
+    return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, checked_seen(*seen)), end
 
 
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
@@ -158,7 +151,7 @@ def parse_page(data: bytes, start: int) -> tuple[Page, int]:
         raise BadDatagram("malformed")
     parse = _parse_parts if content == _PARTS else _parse_tallies
     items, end = parse(data, start + _PAGE.size, count)
-    newest = _seen(last, client_id, sequence)
+    newest = checked_seen(last, client_id, sequence)
     fields = (stream_id, burst, _STATES[state], first, following, burst_end, newest, indexed, tuple(items))
     return _new(Page, fields), end
 
@@ -187,13 +180,6 @@ def _cursor(number: int, offset: int, time: int) -> Cursor:
     if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX or not WRITTEN_AT_MIN <= time <= WRITTEN_AT_MAX:
         raise BadDatagram("malformed")
     return _new(Cursor, (number, offset, time))
-
-
-def _seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
-    seen = SeenEntry(number, client_id, sequence)
-    if not (0 < number <= SEQUENCE_MAX and 0 < sequence <= SEQUENCE_MAX) and seen != NOTHING_SEEN:
-        raise BadDatagram("malformed")
-    return seen
 
 
 def _parse_query(data: bytes, start: int) -> tuple[Query, int]:

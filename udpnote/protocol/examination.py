@@ -9,7 +9,7 @@ from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec import encode
 from udpnote.protocol.codec_examination import PROSPECTORS_MAX, prospectors_max
 from udpnote.protocol.envelope import Requester
-from udpnote.protocol.messages import Examine, Prospector, Report
+from udpnote.protocol.examination_messages import Examine, Prospector, Report
 
 UNSENT_MICROSECONDS = 60_000_000
 """A report counts the unsent answers if the latest is not older than this: who mends a firewall sees that it is mended."""

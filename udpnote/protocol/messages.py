@@ -1,11 +1,13 @@
-"""The messages of the protocol as immutable values; `codec` converts them to bytes and back."""
+"""The messages of discovery and of sending, as immutable values; `codec` converts them to bytes and back.
+
+The other messages are in `reading_messages` and `examination_messages`, because a one-shot send needs none of them.
+"""
 
 from enum import IntEnum
 from typing import NamedTuple
 from zlib import crc32
 
-from udpnote.model.entry import NOTHING_SEEN, Bundle, NoteRun, Part, SeenEntry, Status, StoredEntry
-from udpnote.model.query import Cursor, Query, Tally
+from udpnote.model.entry import Bundle, NoteRun, Part, Status
 
 NOTEBOOK_ID_BYTES = 16
 """128 random bits, as in a client id: two notebooks do not get the same id by chance."""
@@ -26,15 +28,8 @@ NAME_BYTES_MAX = 128
 VERSION_BYTES_MAX = 32
 """The most bytes of the version of udpnote in an OFFER: room for any version of PEP 440 that a person would choose."""
 
-STREAM_ID_BYTES = 8
-"""64 random bits: a reader recognizes the PAGEs that answer its READs by them."""
-
 TOKEN_BYTES = 8
 """64 random bits: a sender recognizes the ACKs and REFUSEs that answer its APPENDs by them (the token of RFC 7252 §5.3.1)."""
-
-
-WAY_MAX = 63
-"""The highest number of a way: the ways that have arrived are bits of a number with 64 bits."""
 
 
 class Reason(IntEnum):
@@ -159,154 +154,3 @@ class Refuse(NamedTuple):
     sequence: int
     offset: int
     attempt: int
-
-
-class PageState(IntEnum):
-    """Whether more results follow a page, or why the server has sent a page without items."""
-
-    MORE = 1
-    """There may be more results after this page: the reader shall ask again from the page's `next` on."""
-
-    END = 2
-    """The notebook has no more results at present."""
-
-    WAITING = 3
-    """The notebook has no more results at present. The server keeps the READ, and sends another page when there is a result."""
-
-    INDEXING = 4
-    """The search index has only the entries up to the number in the page's `indexed`: the reader shall ask again later.
-
-    The server also sends this state to end the wait of a READ that needs a search; the reader then asks again without waiting.
-    """
-
-    WRONG_NOTEBOOK = 5
-    """The server has another notebook than the one that the READ names."""
-
-    BAD_QUERY = 6
-    """The server cannot answer the query, because it is invalid."""
-
-    OLDER_COPY = 8
-    """The notebook does not have the entry that the READ names in `seen`, so it was restored from an older copy."""
-
-    KEY_CHANGED = 7
-    """The READ is sealed with an earlier key, which the server no longer accepts. The PAGE is sealed with the same key."""
-
-    NOT_READABLE = 9
-    """The server cannot read the notebook now, because its disk fails."""
-
-
-class Read(NamedTuple):
-    """Asks for one page of what `query` finds in the notebook, from `cursor` on.
-
-    `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a number of
-    identical READs, which ask for as many consecutive pages; `burst` numbers the bursts of a reading from 1. The server sends
-    at most `limit` entries in answer to one burst (0: no limit). If there is no result yet, the server may keep the READ for up
-    to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor that a follower has read; if the
-    notebook does not have that entry, the server answers `OLDER_COPY`. `NOTHING_SEEN`: the server need not check that.
-    """
-
-    notebook_id: bytes
-    stream_id: bytes
-    burst: int
-    cursor: Cursor
-    limit: int
-    wait_milliseconds: int
-    query: Query
-    seen: SeenEntry = NOTHING_SEEN
-
-
-class StoredPart(NamedTuple):
-    """A part of an entry that is too long for one page.
-
-    `data` is the piece of the text's UTF-8 that starts at the byte `offset`. The whole text has `total_bytes` bytes of UTF-8.
-    `stored` has the other fields of the entry, and an empty text.
-    """
-
-    stored: StoredEntry
-    total_bytes: int
-    offset: int
-    data: bytes
-
-    def rest(self, offset: int) -> "StoredPart":
-        """The same part without the bytes of the text before `offset`. The part must not begin after `offset`."""
-        return self._replace(offset=offset, data=self.data[offset - self.offset :])
-
-
-PageItem = StoredEntry | StoredPart | Tally
-
-
-class Page(NamedTuple):
-    """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
-
-    `stream_id` and `burst` are those of the READ. `burst_end` is the cursor where the last page of the same burst ends.
-    `newest` is the entry with the highest number in the notebook (`NOTHING_SEEN`: unknown, or there are no entries). `indexed`
-    is the highest number of an entry that the server's search index has; it is 0 unless the state is `INDEXING`.
-    """
-
-    stream_id: bytes
-    burst: int
-    state: PageState
-    start: Cursor
-    next: Cursor
-    burst_end: Cursor
-    newest: SeenEntry
-    indexed: int
-    items: tuple[PageItem, ...]
-
-    @property
-    def last(self) -> int:
-        """The highest number of an entry in the notebook; 0 if the page does not say it, or there are no entries."""
-        return self.newest.number
-
-
-class Examine(NamedTuple):
-    """Asks a server which datagrams of one examination of the network have reached it. `udpnote doctor` sends it.
-
-    All EXAMINEs of an examination have the same random `token`. `way` is a number from 0 to `WAY_MAX`, by which the examiner
-    remembers how it has sent this one: from which interface, to which address, how long. `body_bytes` is the length of the
-    body, which is padded with zeros to that length: the REPORT is as long.
-    """
-
-    token: bytes
-    way: int
-    body_bytes: int
-
-
-class Prospector(NamedTuple):
-    """A host from which a server has received DISCOVERs or EXAMINEs lately.
-
-    `host` is its IP address. `scope` is the scope id of a link-local IPv6 address at the server, 0 for other addresses. The
-    latest of its `datagrams` came `seconds_ago`.
-    """
-
-    host: str
-    scope: int
-    seconds_ago: int
-    datagrams: int
-
-
-class Report(NamedTuple):
-    """A server's answer to an EXAMINE. It repeats the `token`, the `way` and the length of the EXAMINE.
-
-    `heard` is the bit mask of the ways by which EXAMINEs with this token have arrived: bit 0 for way 0, and so on. `source`
-    and `source_port` are the address from which the server received the EXAMINE that it answers. `notebook_id` and `server_id`
-    are as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many of its answers the
-    server's system has refused to send, as a firewall can make it do; 0 if it has refused none in the last
-    minute. `prospectors` are the hosts that the server has heard lately, the latest first; only an examiner on the server's own
-    host gets them, others get none.
-    """
-
-    token: bytes
-    way: int
-    heard: int
-    notebook_id: bytes
-    server_id: bytes
-    clock: int
-    source: str
-    source_port: int
-    unsent: int
-    prospectors: tuple[Prospector, ...]
-    body_bytes: int
-
-
-Message = Discover | Offer | Append | Run | Ack | Read | Page | Refuse | Examine | Report

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Cursor, Item, Query, beginning_of, cursor_after
-from udpnote.protocol.messages import Page, PageItem, PageState, StoredPart
+from udpnote.protocol.reading_messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
 """The most pages that are kept because earlier pages are missing: more pages than two bursts ask for."""

@@ -12,7 +12,7 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally, cursor_after
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_part, pack_tally, pack_whole
-from udpnote.protocol.messages import PageState, Read
+from udpnote.protocol.reading_messages import PageState, Read
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""

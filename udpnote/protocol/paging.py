@@ -25,8 +25,8 @@ from udpnote.model.query import Cursor, Lookup
 from udpnote.protocol.codec import READ_BYTES, encode_page
 from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
 from udpnote.protocol.fair_queue import FairQueue
-from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
+from udpnote.protocol.reading_messages import Page, PageState, Read
 
 PENDING_BURSTS_MAX = 512
 """The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts, and the

@@ -18,8 +18,8 @@ from udpnote.model.randomness import Randomness
 from udpnote.protocol.bursts import Burst, Bursts
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read
 from udpnote.protocol.page_assembly import PageAssembly
+from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageState, Read
 from udpnote.protocol.server_contact import KeyChanged, NotebookUnreadable, ServerContact, ServerSilent, WrongServer
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 

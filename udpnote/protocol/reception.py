@@ -29,26 +29,15 @@ from udpnote.model.entry import (
     is_text,
     is_whole,
 )
+from udpnote.protocol.any_message import Message
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
 from udpnote.protocol.examination import Reporter
-from udpnote.protocol.messages import (
-    KEY_CHANGED,
-    Ack,
-    Append,
-    Discover,
-    Examine,
-    Message,
-    PageState,
-    PartAck,
-    Read,
-    Reason,
-    Refuse,
-    Run,
-    content_check,
-)
+from udpnote.protocol.examination_messages import Examine
+from udpnote.protocol.messages import KEY_CHANGED, Ack, Append, Discover, PartAck, Reason, Refuse, Run, content_check
 from udpnote.protocol.paging import Pager, refusing_page
+from udpnote.protocol.reading_messages import PageState, Read
 
 
 class Envelopes(NamedTuple):

@@ -14,7 +14,7 @@ from udpnote.client.diagnosis.examination import (
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.messages import Examine, Report
+from udpnote.protocol.examination_messages import Examine, Report
 
 LAPTOP = ("192.0.2.100", 50_000)
 TOKEN = b"examined"

@@ -13,7 +13,7 @@ from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, InterfaceKind, PortUser
 from udpnote.protocol.envelope import BODY_BYTES_MAX
-from udpnote.protocol.messages import Prospector
+from udpnote.protocol.examination_messages import Prospector
 
 ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
 DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)

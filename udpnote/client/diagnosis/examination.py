@@ -16,7 +16,7 @@ from udpnote.model.address import Address
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
-from udpnote.protocol.messages import WAY_MAX, Examine, Prospector, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, Prospector, Report
 
 ROUNDS_SECONDS = (0.0, 0.2, 0.5)
 """When all hosts are asked, in seconds after the first time. The later rounds are for a lossy Wi-Fi."""

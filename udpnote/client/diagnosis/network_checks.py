@@ -22,7 +22,7 @@ from udpnote.errors import Notice
 from udpnote.model.address import is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX
-from udpnote.protocol.messages import Prospector
+from udpnote.protocol.examination_messages import Prospector
 
 CLOCK_SECONDS_MAX = 120
 """The most by which clocks may differ: a larger difference is no delay of the network, and puts notes in a wrong order."""

@@ -13,7 +13,7 @@ from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, PortUser
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address, is_loopback
-from udpnote.protocol.messages import Prospector
+from udpnote.protocol.examination_messages import Prospector
 from udpnote.settings import PORT
 
 REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}

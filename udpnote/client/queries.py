@@ -1,0 +1,133 @@
+"""The queries of the reading methods, and their results, which are checked."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from udpnote.client.filters import Filters, query_of
+from udpnote.errors import BadAnswer
+from udpnote.model.entry import StoredEntry
+from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View
+
+LANDMARK_DISTANCE_MIN = 16
+"""A follower's nearest landmark is this many entries before the first entry that the follower shows. Each further landmark is
+twice as far, so a notebook with a million entries has 16 of them."""
+
+NUMBERS_PER_QUERY = 100
+"""How many numbers of entries one query may name. For more numbers, the reader sends several queries."""
+
+
+class Queries:
+    """Asks for the results of a selection with `read`: see `NotebookReader._read`, which also has `now` as `_now`.
+
+    The arguments of the methods are those of the methods of `NotebookReader`, which have checked them. All methods raise
+    `InvalidQuery` for filters or words that no query can have.
+    """
+
+    def __init__(self, read: Callable[[Selection], Iterator[Item]], now: Callable[[], int]) -> None:
+        self._read, self._now = read, now
+
+    def notes(
+        self,
+        filters: Filters,
+        *,
+        words: str | Sequence[str],
+        numbers: Sequence[int],
+        newest_first: bool,
+        by_number: bool,
+        limit: int | None,
+    ) -> Iterator[StoredEntry]:
+        """The results of `NotebookReader.entries`."""
+        query = query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first)
+        return self._named(query._replace(by_time=not by_number), numbers, limit)
+
+    def log(
+        self, filters: Filters, *, numbers: Sequence[int], newest_first: bool, limit: int | None, start: int | None
+    ) -> Iterator[StoredEntry]:
+        """The results of `NotebookReader.log`."""
+        query = query_of(View.LOG, filters, self._now, newest_first=newest_first)
+        return self._named(query, numbers, limit, start)
+
+    def follow(self, filters: Filters, last: int) -> Iterator[StoredEntry]:
+        """The results of `NotebookReader.follow`."""
+        return self._follow_query(query_of(View.LOG, filters, self._now), last)
+
+    def tags(self) -> list[Tally]:
+        """The results of `NotebookReader.tags`."""
+        return _most_frequent_first(self._tallies(View.TAGS))
+
+    def authors(self) -> list[Tally]:
+        """The results of `NotebookReader.authors`."""
+        return _most_frequent_first(self._tallies(View.AUTHORS))
+
+    def days(self) -> Iterator[Tally]:
+        """The number of notes of each day, by the day's ordinal number (`key`)."""
+        return self._tallies(View.DAYS)
+
+    def summary(self) -> dict[str, int]:
+        """The fields of `Stats` by their names; `first` and `last` are missing if no note was ever stored.
+
+        Raises `BadAnswer` if the server leaves others out.
+        """
+        amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
+        if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
+            raise BadAnswer("answer_invalid")
+        return amounts
+
+    def _follow_query(self, query: Query, last: int) -> Iterator[StoredEntry]:
+        latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
+        start = latest[0].number + 1 if latest else 1
+        yield from reversed(latest[:last])
+        known = [*latest, *self._landmarks(start)]
+        seen, seen_until = tuple(each.as_seen for each in known), max((each.stored_at for each in known), default=0)
+        yield from self._stored(Selection(query, start=start, follows=True, seen=seen, seen_until=seen_until))
+
+    def _landmarks(self, before: int) -> Iterator[StoredEntry]:
+        """Yield the entries whose numbers are 16, 32, 64 and so on less than the number `before`.
+
+        With these a follower of a restored notebook finds the place from which the notebook differs, without reading from the
+        start.
+        """
+        distance = LANDMARK_DISTANCE_MIN
+        while distance < before:
+            yield from self._stored(Selection(Query(View.LOG), 1, before - distance))
+            distance *= 2
+
+    def _named(
+        self, query: Query, numbers: Sequence[int], limit: int | None, start: int | None = None
+    ) -> Iterator[StoredEntry]:
+        """Yield at most `limit` results of `query` that belong to the notes with one of these `numbers` (empty: to any note).
+
+        The number of a revision or deletion stands for its note. `start` is the number to read from (None: from the first
+        result in the query's order).
+        """
+        if len(numbers) <= NUMBERS_PER_QUERY:
+            yield from self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)
+            return
+        found: dict[int, StoredEntry] = {}  # by number, because a note is found several times if several numbers name it
+        for first in range(0, len(numbers), NUMBERS_PER_QUERY):
+            some = query._replace(numbers=tuple(numbers[first : first + NUMBERS_PER_QUERY]))
+            found.update((stored.number, stored) for stored in self._entries(some, limit, start=start))
+        yield from sorted(found.values(), key=lambda stored: _order(stored, query), reverse=query.newest_first)[:limit]
+
+    def _entries(self, query: Query, limit: int | None, *, start: int | None = None) -> Iterator[StoredEntry]:
+        if limit is None or limit > 0:
+            yield from self._stored(Selection(query, limit or 0, start))
+
+    def _stored(self, selection: Selection) -> Iterator[StoredEntry]:
+        for item in self._read(selection):
+            if not isinstance(item, StoredEntry):
+                raise BadAnswer("answer_invalid")
+            yield item
+
+    def _tallies(self, view: View) -> Iterator[Tally]:
+        for item in self._read(Selection(Query(view))):
+            if isinstance(item, Tally):
+                yield item
+
+
+def _order(stored: StoredEntry, query: Query) -> tuple[int, int]:
+    """The sort key of an entry among the results of `query`, if `newest_first` is not set."""
+    return stored.noted_at if query.by_time else 0, stored.number
+
+
+def _most_frequent_first(tallies: Iterator[Tally]) -> list[Tally]:
+    return sorted(tallies, key=lambda tally: (-tally.amount, tally.label))

@@ -1,0 +1,22 @@
+"""The codec's part for a `SeenEntry`, which stands in APPENDs, READs and PAGEs."""
+
+from struct import Struct
+
+from udpnote.errors import BadDatagram
+from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, SeenEntry
+
+SEEN = Struct(f">Q{CLIENT_ID_BYTES}sQ")
+"""The layout of a `SeenEntry` as bytes."""
+
+
+def parse_seen(data: bytes, start: int) -> SeenEntry:
+    """The `SeenEntry` whose fields begin at the index `start` in `data`. Raises `BadDatagram` as `checked_seen` does."""
+    return checked_seen(*SEEN.unpack_from(data, start))
+
+
+def checked_seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
+    """The `SeenEntry` with these fields. Raises `BadDatagram` if it is neither an entry's nor `NOTHING_SEEN`."""
+    seen = SeenEntry(number, client_id, sequence)
+    if not (0 < number <= SEQUENCE_MAX and 0 < sequence <= SEQUENCE_MAX) and seen != NOTHING_SEEN:
+        raise BadDatagram("malformed")
+    return seen

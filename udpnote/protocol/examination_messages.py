@@ -1,0 +1,56 @@
+"""EXAMINE and REPORT, the messages of `udpnote doctor`, as immutable values; `codec` converts them to bytes and back."""
+
+from typing import NamedTuple
+
+WAY_MAX = 63
+"""The highest number of a way: the ways that have arrived are bits of a number with 64 bits."""
+
+
+class Examine(NamedTuple):
+    """Asks a server which datagrams of one examination of the network have reached it. `udpnote doctor` sends it.
+
+    All EXAMINEs of an examination have the same random `token`. `way` is a number from 0 to `WAY_MAX`, by which the examiner
+    remembers how it has sent this one: from which interface, to which address, how long. `body_bytes` is the length of the
+    body, which is padded with zeros to that length: the REPORT is as long.
+    """
+
+    token: bytes
+    way: int
+    body_bytes: int
+
+
+class Prospector(NamedTuple):
+    """A host from which a server has received DISCOVERs or EXAMINEs lately.
+
+    `host` is its IP address. `scope` is the scope id of a link-local IPv6 address at the server, 0 for other addresses. The
+    latest of its `datagrams` came `seconds_ago`.
+    """
+
+    host: str
+    scope: int
+    seconds_ago: int
+    datagrams: int
+
+
+class Report(NamedTuple):
+    """A server's answer to an EXAMINE. It repeats the `token`, the `way` and the length of the EXAMINE.
+
+    `heard` is the bit mask of the ways by which EXAMINEs with this token have arrived: bit 0 for way 0, and so on. `source`
+    and `source_port` are the address from which the server received the EXAMINE that it answers. `notebook_id` and `server_id`
+    are as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many of its answers the
+    server's system has refused to send, as a firewall can make it do; 0 if it has refused none in the last
+    minute. `prospectors` are the hosts that the server has heard lately, the latest first; only an examiner on the server's own
+    host gets them, others get none.
+    """
+
+    token: bytes
+    way: int
+    heard: int
+    notebook_id: bytes
+    server_id: bytes
+    clock: int
+    source: str
+    source_port: int
+    unsent: int
+    prospectors: tuple[Prospector, ...]
+    body_bytes: int

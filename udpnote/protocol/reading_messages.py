@@ -1,0 +1,108 @@
+"""READ and PAGE, the messages of reading, as immutable values; `codec` converts them to bytes and back."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
+from udpnote.model.query import Cursor, Query, Tally
+
+STREAM_ID_BYTES = 8
+"""64 random bits: a reader recognizes the PAGEs that answer its READs by them."""
+
+
+class PageState(IntEnum):
+    """Whether more results follow a page, or why the server has sent a page without items."""
+
+    MORE = 1
+    """There may be more results after this page: the reader shall ask again from the page's `next` on."""
+
+    END = 2
+    """The notebook has no more results at present."""
+
+    WAITING = 3
+    """The notebook has no more results at present. The server keeps the READ, and sends another page when there is a result."""
+
+    INDEXING = 4
+    """The search index has only the entries up to the number in the page's `indexed`: the reader shall ask again later.
+
+    The server also sends this state to end the wait of a READ that needs a search; the reader then asks again without waiting.
+    """
+
+    WRONG_NOTEBOOK = 5
+    """The server has another notebook than the one that the READ names."""
+
+    BAD_QUERY = 6
+    """The server cannot answer the query, because it is invalid."""
+
+    OLDER_COPY = 8
+    """The notebook does not have the entry that the READ names in `seen`, so it was restored from an older copy."""
+
+    KEY_CHANGED = 7
+    """The READ is sealed with an earlier key, which the server no longer accepts. The PAGE is sealed with the same key."""
+
+    NOT_READABLE = 9
+    """The server cannot read the notebook now, because its disk fails."""
+
+
+class Read(NamedTuple):
+    """Asks for one page of what `query` finds in the notebook, from `cursor` on.
+
+    `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a number of
+    identical READs, which ask for as many consecutive pages; `burst` numbers the bursts of a reading from 1. The server sends
+    at most `limit` entries in answer to one burst (0: no limit). If there is no result yet, the server may keep the READ for up
+    to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor that a follower has read; if the
+    notebook does not have that entry, the server answers `OLDER_COPY`. `NOTHING_SEEN`: the server need not check that.
+    """
+
+    notebook_id: bytes
+    stream_id: bytes
+    burst: int
+    cursor: Cursor
+    limit: int
+    wait_milliseconds: int
+    query: Query
+    seen: SeenEntry = NOTHING_SEEN
+
+
+class StoredPart(NamedTuple):
+    """A part of an entry that is too long for one page.
+
+    `data` is the piece of the text's UTF-8 that starts at the byte `offset`. The whole text has `total_bytes` bytes of UTF-8.
+    `stored` has the other fields of the entry, and an empty text.
+    """
+
+    stored: StoredEntry
+    total_bytes: int
+    offset: int
+    data: bytes
+
+    def rest(self, offset: int) -> "StoredPart":
+        """The same part without the bytes of the text before `offset`. The part must not begin after `offset`."""
+        return self._replace(offset=offset, data=self.data[offset - self.offset :])
+
+
+PageItem = StoredEntry | StoredPart | Tally
+
+
+class Page(NamedTuple):
+    """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
+
+    `stream_id` and `burst` are those of the READ. `burst_end` is the cursor where the last page of the same burst ends.
+    `newest` is the entry with the highest number in the notebook (`NOTHING_SEEN`: unknown, or there are no entries). `indexed`
+    is the highest number of an entry that the server's search index has; it is 0 unless the state is `INDEXING`.
+    """
+
+    stream_id: bytes
+    burst: int
+    state: PageState
+    start: Cursor
+    next: Cursor
+    burst_end: Cursor
+    newest: SeenEntry
+    indexed: int
+    items: tuple[PageItem, ...]
+
+    @property
+    def last(self) -> int:
+        """The highest number of an entry in the notebook; 0 if the page does not say it, or there are no entries."""
+        return self.newest.number
