@@ -2,11 +2,13 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from tests.support.errors import raises
 from udpnote.errors import InvalidKey, InvalidSetting
@@ -158,6 +160,19 @@ def test_a_path_is_absolute_and_all_files_are_in_one_home(home: Environ, monkeyp
         places = find_places(environ)
         assert os.path.basename(places.settings_file) == "config.toml"
         assert all("udpnote" in place and os.path.isabs(place) for place in places)
+
+
+@pytest.mark.parametrize("platform", ["linux", "freebsd14"])
+@pytest.mark.parametrize("xdg", [{}, {"XDG_CONFIG_HOME": "/srv/config", "XDG_STATE_HOME": "state"}, {"XDG_DATA_HOME": ""}])
+def test_the_folders_are_those_of_platformdirs(monkeypatch: pytest.MonkeyPatch, platform: str, xdg: Environ) -> None:
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in (xdg | {"HOME": "/home/amy"}).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    places = find_places(xdg)
+    expected = [find("udpnote", appauthor=False) for find in (user_config_dir, user_data_dir, user_state_dir)]
+    assert [places.settings_file, places.data, places.state] == [f"{expected[0]}/config.toml", *expected[1:]]
 
 
 def test_a_settings_file_may_begin_with_a_byte_order_mark(home: Environ) -> None:

@@ -6,6 +6,7 @@ variable, the settings file, the default.
 
 import os
 import stat
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -107,8 +108,9 @@ class Source(NamedTuple):
 
 DEFAULT = Source("default", None)
 
-_FOLDER_VARIABLES = ("UDPNOTE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
-"""The environment variables that move the folders of `Places`. The first moves all, so the others do not count beside it."""
+_XDG_FOLDERS = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state"}
+_FOLDER_VARIABLES = ("UDPNOTE_HOME", *_XDG_FOLDERS)
+"""The variables that move the folders of `Places`: the first one moves all, each of the others one of them."""
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -189,24 +191,27 @@ def find_places(environ: Mapping[str, str]) -> Places:
     If `UDPNOTE_HOME` is set, all files are in the folder that it names; otherwise they are in the user's folders for
     configuration, data and state. Raises `InvalidSetting` if the system does not say which folder is the user's home.
     """
-    home = environ.get("UDPNOTE_HOME")
-    if home:
+    if home := environ.get("UDPNOTE_HOME"):
         home = absolute_path(home, "UDPNOTE_HOME")
         return Places(os.path.join(home, "config.toml"), home, home)
-    from platformdirs import (
-        user_config_dir,
-        user_data_dir,
-        user_state_dir,
-    )  # here, because it is not needed where UDPNOTE_HOME is set
-
-    try:
-        folders = [find("udpnote", appauthor=False) for find in (user_config_dir, user_data_dir, user_state_dir)]
-    except RuntimeError:
-        folders = ["~"]  # so do the paths begin that earlier versions of platformdirs return
-    if not all(map(os.path.isabs, folders)):  # neither HOME nor the system's list of users names an absolute path
+    if not all(map(os.path.isabs, folders := _user_folders(environ))):  # nothing names the home folder's absolute path
         raise InvalidSetting("no_home_folder", user=os.getuid())
     config, data, state = (_text(folder, "the path of the user's home folder") for folder in folders)
     return Places(os.path.join(config, "config.toml"), data, state)
+
+
+def _user_folders(environ: Mapping[str, str]) -> list[str]:
+    """udpnote's folders for configuration, data and state, as the system has them for each user; `~` begins unknown ones."""
+    if sys.platform == "linux" and "ANDROID_ROOT" not in environ:  # the same as platformdirs, which is slow to import
+        home = os.path.expanduser("~") if os.path.isabs(os.environ.get("HOME", "/")) else "~"
+        given = [(environ.get(variable, ""), usual) for variable, usual in _XDG_FOLDERS.items()]
+        return [os.path.join(path if os.path.isabs(path) else f"{home}/{usual}", "udpnote") for path, usual in given]
+    from platformdirs import user_config_dir, user_data_dir, user_state_dir
+
+    try:
+        return [find("udpnote", appauthor=False) for find in (user_config_dir, user_data_dir, user_state_dir)]
+    except RuntimeError:
+        return ["~"]  # so do the paths begin that earlier versions of platformdirs return
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, Source]]:

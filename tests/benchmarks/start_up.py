@@ -30,12 +30,14 @@ def start_up(folder: Path) -> Iterator[Row]:
     Processor time, user and system, does not count what the commands wait for. The send is measured by the clock as well.
     """
     home, script = folder / "home-of-short-commands", folder / "naive_client.py"
-    home.mkdir(mode=0o700)
+    data = home / ".local" / "share" / "udpnote"
+    data.mkdir(mode=0o700, parents=True)
     script.write_text(NAIVE_CLIENT)
     with server_process(folder) as server, process(_answer_lines) as line_port:
-        with server.client(home / "outbox.sqlite3") as client:
+        with server.client(data / "outbox.sqlite3") as client:
             client.send("the first one is remembered")
-        environ = {"UDPNOTE_HOME": str(home), "UDPNOTE_PORT": str(server.port), "PYTHONDONTWRITEBYTECODE": ""}
+        unset = dict.fromkeys(("UDPNOTE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), "")
+        environ = unset | {"HOME": str(home), "UDPNOTE_PORT": str(server.port), "PYTHONDONTWRITEBYTECODE": ""}
         commands = {
             "naive client": [sys.executable, str(script), str(line_port), "some text"],
             "import typer": [sys.executable, "-c", "import typer"],

@@ -182,7 +182,7 @@ def test_a_command_imports_only_what_it_uses_and_nothing_of_sealing_where_nothin
     if command != "send more":
         machine.keep(note(1, "one"))
         machine.serve()
-    environ = {"UDPNOTE_WAIT": "0.3"} if code else {}
+    environ = {"UDPNOTE_HOME": "", "HOME": str(machine.home.parent)} | ({"UDPNOTE_WAIT": "0.3"} if code else {})
     result = machine.start(*command.split(), environ=environ, command=REPORTING_COMMAND).end()
     imported = set(result.err.splitlines()[-1].split())
     banned = (SLOW - {*used.split()}) | {*unused.split()}
