@@ -9,7 +9,7 @@ from typer import Exit
 from typer._click.exceptions import UsageError
 
 from udpnote.cli.app import COMMANDS, find_command, load
-from udpnote.cli.command_line import WrongCommandLine, parse, takes_value
+from udpnote.cli.command_line import WrongCommandLine, option_names, parse
 from udpnote.cli.declared_command import DeclaredCommand
 from udpnote.cli.typer_app import typer_command
 from udpnote.errors import InvalidEntry
@@ -22,7 +22,7 @@ WORDS = ["milk", "2", "1.5", "-1", "-", "--", "", "jsonl", "-n5", "-qh", "-q", "
 def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
     """The name of a command, and words with and without a meaning for it."""
     name = draw(st.sampled_from(NAMES))
-    options = st.sampled_from([*takes_value(command(name))])
+    options = st.sampled_from([*option_names(command(name))])
     words = st.sampled_from(WORDS)
     pieces = st.one_of(options, words, st.builds("{}={}".format, options, words), st.tuples(options, words))
     drawn = draw(st.lists(pieces, max_size=5))

@@ -3,7 +3,7 @@
 import pytest
 
 from udpnote.cli.app import find_command
-from udpnote.cli.command_line import takes_value
+from udpnote.cli.command_line import option_names
 from udpnote.cli.declared_command import DeclaredCommand
 from udpnote.cli.text_arguments import SEND_OPTIONS, Arguments, split_arguments
 from udpnote.errors import InvalidEntry
@@ -45,4 +45,4 @@ def test_arguments_before_the_text_are_not_the_text() -> None:
 
 def test_the_options_of_send_are_those_that_it_declares() -> None:
     _, send, _ = find_command(["send"])
-    assert isinstance(send, DeclaredCommand) and takes_value(send) == SEND_OPTIONS
+    assert isinstance(send, DeclaredCommand) and option_names(send) == SEND_OPTIONS

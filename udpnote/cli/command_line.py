@@ -1,7 +1,7 @@
 """Makes the words of a command line into values for the command, without typer.
 
-A command line that is wrong gives no values: then `typer_app` says what is wrong with it. Both read a command line in the same
-way, as click does; a test compares them.
+If the command line is wrong, `typer_app` says what is wrong with it. Both modules read a command line as click does; a test
+compares them.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, DeclaredCommand, Option, Parameter
 from udpnote.cli.text_arguments import Arguments, split_arguments
 
-_HELP = Parameter("help", Option(" ".join(HELP_NAMES)), bool, False, bool, False)
+_HELP = Parameter("help", Option(" ".join(HELP_NAMES)), kind=bool, is_list=False, annotation=bool, default=False)
+"""The option `--help`, which no command declares."""
 
 
 class WrongCommandLine(Exception):
@@ -42,19 +43,19 @@ def parse(command: DeclaredCommand, words: Sequence[str]) -> Parsed:
 
 
 def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
-    """Split `words` in those before the text that `command` takes, and those of the text: all are before it if it takes none.
+    """Split the `words` after the name of `command` into those before its text, and those of the text.
 
-    Raises `InvalidEntry` as `split_arguments` does.
+    If the command takes no text, all words are before it. Raises `InvalidEntry` as `split_arguments` does.
     """
     if not command.takes_text:
         return Arguments([*words], [])
     before = [declaration.metavar for parameter, declaration in command.arguments if not parameter.is_list]
     name = " ".join([command.name, *before])
-    return split_arguments(words, takes_value(command), command=name, words_before_text=len(before))
+    return split_arguments(words, option_names(command), command=name, words_before_text=len(before))
 
 
-def takes_value(command: DeclaredCommand) -> dict[str, bool]:
-    """The names of all options of `command`, and whether a value follows each."""
+def option_names(command: DeclaredCommand) -> dict[str, bool]:
+    """The names of all options of `command`, each with whether a value follows the name."""
     found = {name: parameter.kind is not bool for parameter, option in command.options for name in option.names.split()}
     return (
         found
@@ -64,7 +65,7 @@ def takes_value(command: DeclaredCommand) -> dict[str, bool]:
 
 
 def _options_and_others(command: DeclaredCommand, words: Sequence[str]) -> tuple[dict[str, list[Any]], list[str]]:
-    """What is given for each option, by the name of its parameter, and the `words` that belong to no option."""
+    """The values that are given for each option, by the name of its parameter, and the `words` that belong to no option."""
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)
     opposites = {option.opposite: each for each, option in command.options if option.opposite}
@@ -95,7 +96,7 @@ def _options_and_others(command: DeclaredCommand, words: Sequence[str]) -> tuple
 
 
 def _value(parameter: Parameter, given: Sequence[Any]) -> Any:
-    """The value of `parameter` for what is `given` for it."""
+    """The value of `parameter`: made from the words or flags that are `given` for it, or its default if that is empty."""
     if not given:
         if parameter.default is REQUIRED:
             raise WrongCommandLine
@@ -105,6 +106,7 @@ def _value(parameter: Parameter, given: Sequence[Any]) -> Any:
 
 
 def _converted(parameter: Parameter, given: Any) -> Any:
+    """One `given` word or flag as a value of the parameter's kind. Raises `WrongCommandLine` if it is none."""
     if parameter.choices:
         if given not in parameter.choices:
             raise WrongCommandLine
@@ -113,8 +115,9 @@ def _converted(parameter: Parameter, given: Any) -> Any:
         value = parameter.kind(given)
     except ValueError:
         raise WrongCommandLine from None
-    if isinstance(parameter.declaration, Option):
-        _, _, _, smallest, largest, _ = parameter.declaration
-        if (smallest is not None and value < smallest) or (largest is not None and value > largest):
-            raise WrongCommandLine
+    option = parameter.declaration
+    if isinstance(option, Option) and (
+        (option.smallest is not None and value < option.smallest) or (option.largest is not None and value > option.largest)
+    ):
+        raise WrongCommandLine
     return value

@@ -1,8 +1,8 @@
 """Commands as values: the options and arguments that a command takes, and the work that it does.
 
-A command is declared without typer, because importing typer takes longer than most commands work. Its help is made from the
-declaration (`help_page`), and so are the values for its work (`command_line`). Only a wrong command line and shell completion
-need typer (`typer_app`).
+A command is declared without typer, because importing typer takes longer than most commands take. `help_page` makes the
+command's help from the declaration, and `command_line` the values for its work. Only messages about a wrong command line, and
+the scripts for completion in shells, need typer (`typer_app`).
 """
 
 import sys
@@ -46,7 +46,8 @@ class OptionGroup:
     """Marks a parameter of a command whose value is made from several options.
 
     The type of the parameter is a NamedTuple, such as `ClientOptions`. The names in `fields` are fields of that NamedTuple, and
-    each value is the annotation of the option that gives the field its value. Fields without an option keep their defaults.
+    each value is the annotation of the option that gives the field its value. A field is None if its option is not given, and
+    keeps its default if it has no option.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -57,7 +58,8 @@ class Parameter(NamedTuple):
     """An option or argument of a command, with the name of the value that it gives.
 
     `kind` is the type of the value as a person types it: str, int, float, bool, or a `Literal`. If `is_list`, the value is a
-    list of these. `annotation` is the whole type. `default` is the value if it is not given; `REQUIRED`: it must be given.
+    list of these. `annotation` is the type of the value in the work, such as `str | None`. `default` is the value if nothing is
+    given; `REQUIRED`: it must be given.
     """
 
     name: str
@@ -69,7 +71,7 @@ class Parameter(NamedTuple):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words of which the value is one; empty if any word may be."""
+        """The words of which the value must be one; empty if it may be another word, too."""
         return get_args(self.kind) if get_origin(self.kind) is Literal else ()
 
 
@@ -142,6 +144,7 @@ def _annotated(work: FunctionType) -> Iterator[tuple[str, Any, Any, Any]]:
 
 
 def _parameter(name: str, annotation: Any, declaration: Option | Argument, default: Any) -> Parameter:
+    """The parameter whose value has the type `annotation`: a type, a list of a type, or one of the two or None."""
     arguments = get_args(annotation)
     kind = next(each for each in arguments if each is not NoneType) if NoneType in arguments else annotation
     is_list: bool = get_origin(kind) is list
@@ -164,7 +167,7 @@ class DeclaredCommands:
     ) -> Callable[[DeclaredCommand], DeclaredCommand]:
         """A decorator that adds a command with this `name`, `help` and `takes_text`: see `DeclaredCommand`.
 
-        The same command may be added under several names.
+        A command may be added several times, under different names.
         """
 
         def add(command: DeclaredCommand) -> DeclaredCommand:
@@ -175,7 +178,7 @@ class DeclaredCommands:
         return add
 
     def group(self, name: str, help: str) -> "DeclaredCommands":  # noqa: A002 - as above
-        """Add a group of commands under `name`, and return it without any command."""
+        """Add a group under `name`, and return it. It has no commands yet."""
         group = self.commands[name] = DeclaredCommands(help)
         return group
 

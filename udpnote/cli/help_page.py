@@ -1,7 +1,7 @@
 """The help texts: what `--help` prints, in boxes, and on a terminal in colours.
 
-They are drawn here because typer imports rich and a Markdown parser for that, which takes longer than every other part of a
-short command.
+udpnote draws them itself, because typer imports rich and a Markdown parser for that. These imports take longer than all other
+work of a short command.
 """
 
 import os
@@ -18,13 +18,13 @@ BOXED_CELLS_MIN = 80
 """On a narrower terminal the help comes without boxes: their borders and wide first columns leave too little for sentences."""
 
 BOXED_CELLS_MAX = 120
-"""On a wider terminal the help is only so wide: the eye loses the line in longer ones."""
+"""On a wider terminal the help is still only so wide, because longer lines are hard to read."""
 
 LABEL_CELLS_MAX = 32
-"""A longer first cell of a row has a line of its own, so that its row leaves room for the sentences of all the others."""
+"""A longer label gets a line of its own. Beside it, too little room would be left for the sentences of the box."""
 
 NARROW_LABEL_CELLS_MAX = 22
-"""The same without boxes."""
+"""The same for help without boxes."""
 
 EXAMPLE_INDENT = "    "
 """Paragraphs of a docstring that begin with these spaces are examples: they are printed as they are, without empty lines."""
@@ -35,21 +35,21 @@ OPTION_ROWS = [
     ("--install-completion", "Install completion for the current shell."),
     ("--show-completion", "Show completion for the current shell, to copy it or customize the installation."),
 ]
-"""The other options of `udpnote` itself; `typer_app` has them."""
+"""The options of `udpnote` itself, which `typer_app` declares."""
 
 _BOLD, _NAME, _WORD, _DIM = "1", "1;36", "33", "2"
 """Styles, by their numbers in SGR (ECMA-48 §8.3.117): of headings, of names as they are typed, of other words, of borders."""
 
 
 class Box(NamedTuple):
-    """A part of a help text: a `title`, and rows of two cells: what is typed, and a sentence about it."""
+    """A part of a help text: a `title`, and rows. A row is a label, which says what to type, and a sentence about that."""
 
     title: str
     rows: Sequence[tuple[str, str]]
 
 
 def help_of(name: str, command: DeclaredCommand | DeclaredCommands | None) -> str:
-    """The help of a command or group of commands, which is typed as `name`, such as `udpnote key`; None: of `udpnote`."""
+    """The help of `command`, which is typed as `name`, such as `udpnote key`. None stands for `udpnote` itself."""
     if command is None:
         return _whole_help()
     return _command_help(name, command) if isinstance(command, DeclaredCommand) else _group_help(name, command)
@@ -65,17 +65,17 @@ def _command_help(name: str, command: DeclaredCommand) -> str:
 
 def _group_help(name: str, group: DeclaredCommands) -> str:
     commands = [(each, command.help.split("\n\n")[0]) for each, command in group.commands.items()]
-    return _commands_help(name, group.help, [Box("Options", [HELP_ROW]), Box("Commands", commands)])
+    return _help_with_commands(name, group.help, [Box("Options", [HELP_ROW]), Box("Commands", commands)])
 
 
 def _whole_help() -> str:
     boxes = {"Options": [*OPTION_ROWS, HELP_ROW]}
     for name, (_, group, sentence) in COMMANDS.items():
         boxes.setdefault(group, []).append((name, sentence))
-    return _commands_help("udpnote", HELP, [Box(*each) for each in boxes.items()])
+    return _help_with_commands("udpnote", HELP, [Box(*each) for each in boxes.items()])
 
 
-def _commands_help(name: str, text: str, boxes: Sequence[Box]) -> str:
+def _help_with_commands(name: str, text: str, boxes: Sequence[Box]) -> str:
     return _Page().text(f"{name} [OPTIONS] COMMAND [ARGS]...", text, boxes)
 
 
@@ -129,7 +129,7 @@ class _Page:
         yield ""
 
     def _rows(self, box: Box, columns: int, label_cells_max: int) -> Iterator[tuple[str, int]]:
-        """The lines of the rows of `box`, each with its width in cells: at most `columns`, if the words are not longer."""
+        """Yield each line of the rows of `box`, and its width in terminal cells: at most `columns`, except for longer words."""
         indent = 2 + max((len(label) for label, _ in box.rows if len(label) <= label_cells_max), default=2)
         for label, sentence in box.rows:
             lines = wrapped(sentence, columns - indent)

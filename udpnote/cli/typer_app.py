@@ -1,6 +1,6 @@
-"""What udpnote leaves to typer: to say what is wrong with a command line, and shell completion.
+"""What udpnote leaves to typer: it says what is wrong with a command line, and installs completion in shells.
 
-The typer app has the same commands and options as `app.COMMANDS`; it makes them from the declarations.
+`app` has the commands and options of the declarations in `app.COMMANDS`.
 """
 
 import inspect
@@ -41,7 +41,7 @@ class _Subcommands(TyperGroup):
 
 
 def typer_command(name: str, declared: DeclaredCommand | DeclaredCommands) -> Any:
-    """The command or the group of commands `declared` as a typer command, with all options."""
+    """The command or group `declared` as a typer command named `name`, with all options and subcommands."""
     app = typer.Typer(rich_markup_mode="markdown")
     _add(app, name, declared)
     return typer.main.get_group(app).commands[name]
@@ -58,7 +58,7 @@ def _add(app: typer.Typer, name: str, declared: DeclaredCommand | DeclaredComman
 
 
 def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
-    """The class of the typer command: it finds the text among the words, if the command takes one."""
+    """The class of the typer command for `declared`. If the command takes a text, the class finds where the text begins."""
 
     class TextCommand(TyperCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -69,7 +69,7 @@ def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
 
 
 def _function(declared: DeclaredCommand) -> Callable[..., None]:
-    """A function with a parameter for each option and argument of `declared`, as typer wants it. It does the work."""
+    """A function that does the work of `declared`. It has a parameter for each option and argument, as typer requires."""
 
     def run(**values: Any) -> None:
         declared(**values)
@@ -84,7 +84,7 @@ def _function(declared: DeclaredCommand) -> Callable[..., None]:
 
 
 def _typer_parameter(parameter: Parameter) -> Any:
-    """The option or argument as typer declares it."""
+    """The option or argument as typer declares it. For typer, the default `...` means that it must be given."""
     declared, default = parameter.declaration, ... if parameter.default is REQUIRED else parameter.default
     if not isinstance(declared, Option):
         return typer.Argument(default, metavar=declared.metavar, help=declared.help)
