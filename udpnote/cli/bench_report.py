@@ -56,10 +56,10 @@ class Lan(NamedTuple):
     round_trips: RoundTrips
 
     def entry_seconds_min(self, disk: Disk) -> float | None:
-        """How long an entry takes at least that is sent there by this machine, whose outbox is on `disk`.
+        """The shortest time in seconds in which this machine can have an entry stored in the notebook; None: no answer came.
 
-        That is the median of an fsync there and of a round trip together. The fsync of the server, which is not known, comes on
-        top. None: no datagram was answered.
+        It is the median time of an fsync on `disk`, which has this machine's outbox, plus that of a round trip. The server's
+        fsync takes more time, which is not known here.
         """
         durations = self.round_trips.durations
         return None if durations is None else disk.fsyncs.median + durations.median
@@ -86,7 +86,7 @@ def host_lines(host: Host, width: int) -> Iterator[Line]:
 
 
 def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
-    """Yield the lines about `lan`, and how long an entry takes at least that is sent there; `disk` has the outbox."""
+    """Yield the lines about `lan`, and the shortest time of an entry that is sent there; `disk` has the outbox."""
     name, place = shortened(lan.notebook.name, NAME_CELLS_MAX), format_address(address_of(lan.notebook))
     yield from _row(width, "notebook", name, f"at {place}")
     durations, losses = lan.round_trips.durations, f"{lan.round_trips.lost} of {lan.round_trips.sent} lost"
@@ -106,8 +106,8 @@ def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
 def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[str, object]:
     """All results as an object for the JSON of `bench`. The first of `disks` is that of the outbox.
 
-    `may_lose_acknowledged` says that an fsync does not seem to wait for the disk. `notebook` is None if no server was found. If
-    none of its datagrams was answered, its times are None.
+    `may_lose_acknowledged` says that an fsync does not seem to wait for the disk. `notebook` is None if no server was found.
+    Its times are None if no datagram was answered.
     """
     return {
         "disks": [_disk_object(disk) for disk in disks],
@@ -129,13 +129,13 @@ def _row(width: int, label: str, *cells: str) -> Iterator[Line]:
 
 
 def _durations_row(width: int, label: str, durations: Durations, count: str) -> Iterator[Line]:
-    """Yield the row with this `label` for `durations`; `count` says how often they were measured."""
+    """Yield the row with this `label` for `durations`; `count` says how many they are."""
     median, most = _milliseconds(durations.median), _milliseconds(durations.percentile_99)
     yield from _row(width, f"{GAP}{label}", f"median {median}", f"99% within {most}", count)
 
 
 def _milliseconds(seconds: float) -> str:
-    """`seconds` in milliseconds, with about three digits that count: `0.0123 ms`, `0.412 ms`, `3.10 ms`, `120 ms`."""
+    """`seconds` in milliseconds, with about three significant digits: `0.0123 ms`, `0.412 ms`, `3.10 ms`, `120 ms`."""
     milliseconds = seconds * 1000
     decimals = next((places for limit, places in ((0.1, 4), (1, 3), (10, 2), (100, 1)) if milliseconds < limit), 0)
     return f"{milliseconds:,.{decimals}f} ms"

@@ -22,7 +22,7 @@ from udpnote.server.server import Server
 def temporary_server(folders: Sequence[str]) -> Iterator[int]:
     """In the block, have a server on loopback, with a new notebook in the first of `folders`. The block gets its UDP port.
 
-    It is in no discovery, because its port is not one of the default ports. After the block, or when this process ends in
+    No discovery finds this server, because its port is none of the default ports. After the block, or when this process ends in
     whatever way, the server ends, and all `folders` are removed. Raises `UdpnoteError` if it does not start.
     """
     from subprocess import PIPE, Popen  # here, so that the server's process does not import it

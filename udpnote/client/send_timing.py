@@ -13,9 +13,10 @@ ENTRY_BYTES = 100
 """The length of each text that is sent: that of a short note."""
 
 PROGRESS_ENTRIES = 100
-"""`throughput` calls its `on_progress` once for so many entries, so that this costs hardly any time."""
+"""`throughput` calls its `on_progress` once for so many entries, so that the calls take hardly any time."""
 
 _text = f"{{:0{ENTRY_BYTES}}}".format
+"""`_text(7)` is a text of `ENTRY_BYTES` bytes: the number 7 after many zeros."""
 
 
 class Throughput(NamedTuple):
@@ -26,7 +27,7 @@ class Throughput(NamedTuple):
 
     @property
     def per_second(self) -> float:
-        """How many entries a second these are."""
+        """How many entries were stored in a second."""
         return self.entries / self.seconds
 
 
@@ -62,10 +63,10 @@ def throughput(
     on_progress: Callable[[int], None] = lambda _: None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Throughput:
-    """How many entries `client` stores if it always has more to send: the result of sending texts for about `seconds`.
+    """How many entries `client` stores if it always has more to send. It sends new texts for `seconds`.
 
-    The time ends when the last of these entries is stored. `on_progress` is called with the number of stored entries so far,
-    and `now` returns the time in seconds. Raises `UdpnoteError` if an entry is not stored.
+    The measured time ends when the last of these entries is stored. `on_progress` is called with the number of stored entries
+    so far, and `now` returns the time in seconds. Raises `UdpnoteError` if an entry is not stored.
     """
     started = now()
 

@@ -52,9 +52,9 @@ class RoundTripMeter:
                 self.round_trips.append(now - sent_at)
 
     def handle_timeout(self, now: float) -> None:
-        """If the next DISCOVER is due by `now`, prepare it: one, even if several are due, because the machine was asleep.
+        """If the next DISCOVER is due by `now`, prepare it. If several are due, because the machine was asleep, prepare one.
 
-        When all were sent, and the last one long enough ago, those without an answer count as lost.
+        When all DISCOVERs were sent, the last one `ANSWER_SECONDS` ago, those without an answer count as lost.
         """
         if now < self._next_at:
             return

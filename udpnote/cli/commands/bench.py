@@ -27,8 +27,9 @@ FSYNC_SECONDS, FSYNCS_MAX = 0.8, 500
 SEND_SECONDS, SENDS_MAX = 1.5, 500
 THROUGHPUT_SECONDS = 2.0
 FIND_SECONDS = 2.0
-"""How many seconds each measurement takes at most, and how many fsyncs or calls it times. The round trips take two more
-seconds, so all together take less than ten seconds."""
+"""How many seconds each measurement and the search for the server take at most, and how many fsyncs or calls are timed.
+
+The round trips take two more seconds. So everything takes less than ten seconds, also with two disks."""
 
 app = DeclaredCommands()
 
@@ -72,7 +73,7 @@ def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[Disk], None]) -> tuple[list[Disk], Host]:
-    """Measure the disks of the outbox and of the notebook, then a client and a server there; returns both results.
+    """Measure the disks of the outbox and of the notebook, then a client and a server there; returns the results.
 
     The notebook is the one that `udpnote serve` would serve here. If it is on another disk than the outbox, there are two
     disks, that of the outbox first. `on_disk` is called with each of them as soon as it is measured. All files are in temporary
@@ -103,8 +104,8 @@ def _measure_disk(files: str, folder: str, temporary: str, status: StatusLine) -
 
     `files` says which of the user's files are in `folder`.
     """
-    show = _shower(status, "measuring fsyncs")
-    fsyncs = fsync_durations(temporary, seconds_max=FSYNC_SECONDS, count_max=FSYNCS_MAX, on_progress=show)
+    on_progress = _progress(status, "measuring fsyncs")
+    fsyncs = fsync_durations(temporary, seconds_max=FSYNC_SECONDS, count_max=FSYNCS_MAX, on_progress=on_progress)
     disk = Disk(files, folder, mount_at(folder), fsyncs)
     if disk.warning is not None:
         status.say(disk.warning)
@@ -113,17 +114,17 @@ def _measure_disk(files: str, folder: str, temporary: str, status: StatusLine) -
 
 def _measure_host(client: Client, status: StatusLine) -> Host:
     """Measure single sends of `client`, and many at once."""
-    show = _shower(status, "sending one by one")
-    sends = send_durations(client, seconds_max=SEND_SECONDS, count_max=SENDS_MAX, on_progress=show)
-    show = _shower(status, "sending many at once")
-    return Host(sends, throughput(client, seconds=THROUGHPUT_SECONDS, on_progress=show))
+    on_progress = _progress(status, "sending one by one")
+    sends = send_durations(client, seconds_max=SEND_SECONDS, count_max=SENDS_MAX, on_progress=on_progress)
+    on_progress = _progress(status, "sending many at once")
+    return Host(sends, throughput(client, seconds=THROUGHPUT_SECONDS, on_progress=on_progress))
 
 
 def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine) -> tuple[Lan | None, int]:
-    """Measure the round trip to the server of the user's notebook. The result is that and the exit code.
+    """Measure the round trip to the server of the user's notebook; returns the result and the exit code.
 
-    If there is no server, this prints why, and the result has None instead. The exit code is then DONE if the user has neither
-    named nor chosen a notebook, else that of the error. The outbox is only read.
+    If the server does not answer, this prints why, and returns None instead of the result. The exit code is then DONE if the
+    user has neither named nor chosen a notebook, else that of the error. The outbox is only read.
     """
     status.show("looking for the notebook")
     is_decided = True
@@ -133,16 +134,16 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
             is_decided = client.is_notebook_decided
             found = client.status(FIND_SECONDS)
             if found.failure is None and found.notebook is not None:
-                round_trips = client.round_trips(found.notebook, _shower(status, "measuring round trips"))
+                round_trips = client.round_trips(found.notebook, _progress(status, "measuring round trips"))
                 return Lan(found.notebook, round_trips), exit_codes.DONE
             failure = found.failure
     except UdpnoteError as error:
         failure = error
-    assert failure is not None, "a notebook that is not known has not answered"
+    assert failure is not None, "without a notebook, the status says why"
     status.say(Notice("round_trip_not_measured", reason=failure.notice))
     return None, exit_codes.exit_code_for(failure) if is_decided else exit_codes.DONE
 
 
-def _shower(status: StatusLine, work: str) -> Callable[[int], None]:
-    """A function that shows in `status` what `work` is being done, and its argument: how much of it is done."""
+def _progress(status: StatusLine, work: str) -> Callable[[int], None]:
+    """A function that shows in `status` which `work` is being done, and its argument, the number of what is done so far."""
     return lambda number: status.update(f"{work}: {number:,}")

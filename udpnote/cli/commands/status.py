@@ -31,7 +31,10 @@ _MEANINGS = {
     "bind": "all addresses",
     "notebook_id": "the chosen one",
 }
-"""What a setting means that is not set."""
+"""What udpnote does where a setting is not set."""
+
+_PATHS = ("outbox", "history", "notebook", "text_file", "key_file")
+"""The settings that are paths of files, in the order of the report."""
 
 app = DeclaredCommands()
 
@@ -39,8 +42,8 @@ app = DeclaredCommands()
 class _Client(NamedTuple):
     """What a client says: the `status` of its notebook, what is `waiting` and which notebooks are `known` in the outbox.
 
-    `named` are the settings that say which notebook is meant. `failure` is why there is no client, or no answer; None: the
-    notebook answers.
+    `named` are the settings that say which notebook is meant. `failure` is why the client could not be made, or why its
+    notebook does not answer; None: the notebook answers.
     """
 
     status: NotebookStatus | None = None
@@ -105,7 +108,7 @@ def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: 
 def _ask(options: ClientOptions, settings: Settings, timeout: float) -> _Client:
     """Ask the notebook that `options` and `settings` name for an answer within `timeout` seconds.
 
-    No outbox is made. If there is one that cannot be read, or if the settings name a wrong key, nobody is asked.
+    If there is no outbox, none is made. Nothing is sent if the outbox cannot be read, or if the settings name a wrong key.
     """
     empty = None if os.path.lexists(settings.outbox) else Outbox(settings.outbox, is_read_only=True)
     try:
@@ -129,18 +132,16 @@ def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
     """Yield the files of this user: those that are always used, and those that the settings name."""
     settings_file = find_places(os.environ).settings_file
     yield _File("settings file", settings_file, source_of_place(settings_file, os.environ))
-    for name in ("outbox", "history", "notebook", "text_file", "key_file"):
+    for name in _PATHS:
         path, source = getattr(settings, name), sources[name]
         if path is not None:
             yield _File(name, path, source_of_place(path, os.environ) if source == DEFAULT else source)
 
 
 def _values(settings: Settings) -> dict[str, object]:
-    """The values of all settings that are not files, by their names. None: not set. The key is not shown."""
+    """The values of all settings that are not paths, by their names. None: not set. The key is replaced by `(not shown)`."""
     values = settings._asdict() | {"key": None if settings.key is None else "(not shown)"}
-    for name in ("outbox", "history", "notebook", "text_file", "key_file"):
-        del values[name]
-    return values
+    return {name: value for name, value in values.items() if name not in _PATHS}
 
 
 def _lines(client: _Client, sources: dict[str, Source], timeout: float) -> Iterator[str]:
@@ -182,7 +183,10 @@ def _seal(status: NotebookStatus) -> str:
 
 
 def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[str]) -> str:
-    """Why it is this notebook, in words. `named` are the settings that name it, and `sources` where they come from."""
+    """Why the client uses the notebook of `status`, in words.
+
+    `named` are the settings that name the notebook, and `sources` say where each of them comes from.
+    """
     if named:
         places = [
             f"`{name}` in the settings file" if source.kind == "settings file" else str(source.place)
@@ -213,7 +217,7 @@ def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError
 
 
 def _origin(source: Source) -> str:
-    """The text for the column FROM."""
+    """The text for the column FROM: the option, variable or kind of place that `source` names."""
     return source.kind if source.place is None or source.kind == "settings file" else source.place
 
 
@@ -225,10 +229,10 @@ def _shown(name: str, value: object) -> str:
 
 
 def _object(client: _Client, sources: dict[str, Source], timeout: float) -> dict[str, object]:
-    """The facts about the client's notebook, its server and the outbox, for JSON; `notebook` is the id.
+    """The facts about the client's notebook, its server and the outbox, for JSON.
 
-    `chosen_by` is `setting`, `choice`, `only_one` or None, and `named_by` has the settings that name the notebook. `problem` is
-    None if the notebook answers.
+    `notebook` is the id. `chosen_by` is `setting`, `choice`, `only_one` or None, and `named_by` has the settings that name the
+    notebook. `problem` is None if the notebook answers.
     """
     status = client.status
     notebook = status.notebook if status is not None else None
