@@ -17,8 +17,8 @@ from udpnote.cli.systemd.service_unit import (
     Unit,
     check_instance,
     installed_services,
-    look_at,
     put_aside,
+    read_unit,
     unit_text,
     write_unit,
 )
@@ -50,7 +50,7 @@ def test_systemd_finds_no_fault_in_a_unit_file_whatever_the_names(service: Servi
     environ = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "udpnote" in line]) == (0, []), done
-    assert look_at(str(path))[0] is Found.OURS
+    assert read_unit(str(path))[0] is Found.OURS
     assert path.stat().st_mode & 0o777 == 0o644
 
 
@@ -77,16 +77,16 @@ def test_a_service_of_the_system_can_do_little_beyond_its_work(tmp_path: Path) -
 def test_a_file_is_recognized_with_what_it_says_and_so_is_a_change_of_it_and_a_file_of_somebody_else(tmp_path: Path) -> None:
     path = written(Service(False, ""), tmp_path, 'a "b" 厨房\\')
     unit = Unit(f'{tmp_path}/a "b" 厨房\\/notebook.sqlite3', 'a "b" 厨房\\')
-    assert look_at(str(path)) == (Found.OURS, unit)
+    assert read_unit(str(path)) == (Found.OURS, unit)
     text = path.read_text()
     path.write_text(text.replace("RestartSec=10s", "RestartSec=1s"))
-    assert look_at(str(path)) == (Found.CHANGED, unit)
+    assert read_unit(str(path)) == (Found.CHANGED, unit)
     path.write_text(text.replace("Name=", "Name=x").replace("Notebook=", "Notebook=[]"))
-    assert look_at(str(path)) == (Found.CHANGED, Unit(None, None))
+    assert read_unit(str(path)) == (Found.CHANGED, Unit(None, None))
     aside = put_aside(str(path))
-    assert look_at(str(path)) == (Found.NOTHING, None)
+    assert read_unit(str(path)) == (Found.NOTHING, None)
     path.write_bytes(b"[Service]\nExecStart=/bin/true \xff\n")
-    assert look_at(str(path)) == (Found.FOREIGN, None)
+    assert read_unit(str(path)) == (Found.FOREIGN, None)
     assert put_aside(str(path)) != aside, "an earlier file stays"
 
 

@@ -18,8 +18,8 @@ from udpnote.cli.systemd.service_unit import (
     Unit,
     check_instance,
     installed_services,
-    look_at,
     put_aside,
+    read_unit,
     remove_unit,
     unit_text,
     write_unit,
@@ -88,7 +88,7 @@ def install(
     program = server_program()
     if is_system:
         check_trusted(loaded_places(program[0]))
-    found, _ = _look_at_own(service)
+    found, _ = _own_unit(service)
     if not dry_run:
         _check_user_and_manager(service, program)
     plan = plan_service(service, {"name": name, "port": port, "notebook": notebook, "sealed": sealed or None})
@@ -118,7 +118,7 @@ def uninstall(is_system: System = False, instance: Instance = None, dry_run: Dry
         udpnote service uninstall --system --instance lab
     """
     service = _service(is_system=is_system, instance=instance)
-    found, unit = _look_at_own(service)
+    found, unit = _own_unit(service)
     if unit is None:
         raise ServiceRefused("service_not_installed", path=service.path)
     if not dry_run:
@@ -165,16 +165,16 @@ def _service(*, is_system: bool, instance: str | None) -> Service:
     return Service(is_system, instance or "")
 
 
-def _look_at_own(service: Service) -> tuple[Found, Unit | None]:
-    """As `look_at`, for the service's unit file; raises `ServiceRefused` if another file is there."""
-    found, unit = look_at(service.path)
+def _own_unit(service: Service) -> tuple[Found, Unit | None]:
+    """As `read_unit`, for the unit file of `service`. Raises `ServiceRefused` if another file is in its place."""
+    found, unit = read_unit(service.path)
     if found is Found.FOREIGN:
         raise ServiceRefused("unit_not_ours", path=service.path, command=join(["mv", service.path, f"{service.path}.old"]))
     return found, unit
 
 
 def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
-    """Raise `ServiceRefused` if there is no systemd for the service, or if this is the wrong user to change the service."""
+    """Raise `ServiceRefused` if no manager of systemd can have the service, or if this is the wrong user to change it."""
     check_manager(is_system=True)
     if service.is_system and os.geteuid():
         raise ServiceRefused("service_needs_root", command=join(["sudo", *program, *sys.argv[1:]]))
@@ -184,7 +184,7 @@ def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
 
 
 def _say_steps(verb: str, service: Service, steps: Sequence[str]) -> None:
-    """Print what a command does with the service, before it does it."""
+    """Print, before a command changes the service, what it does: `verb`, such as `installs`, and its `steps`."""
     whose = "the whole system" if service.is_system else "this user"
     say(f"{verb} {service.unit}, a service of {whose}:")
     for step in steps:
@@ -196,20 +196,20 @@ def _runs(commands: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _keeping(found: Found, service: Service) -> Iterator[str]:
-    """The step that keeps a unit file that somebody has changed; none if it is as it was made."""
+    """Yield the step that keeps the unit file, if somebody has changed it."""
     if found is Found.CHANGED:
         yield f"keeps {service.path}, which was changed by hand, under another name"
 
 
 def _put_aside_if_changed(found: Found, service: Service) -> bool:
-    """Keep a unit file that somebody has changed, and print where; returns whether that was so."""
+    """Rename the unit file and print its new name, if somebody has changed it. Returns whether it was changed."""
     if found is Found.CHANGED:
         say(Notice("unit_put_aside", path=service.path, aside=put_aside(service.path)))
     return found is Found.CHANGED
 
 
 def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]], program: Sequence[str]) -> int:
-    """Have systemd start the server of a unit file that was just written, and print the outcome; returns the exit code."""
+    """Run `commands`, of which the last one starts the server, and print the outcome; returns the exit code."""
     *first, restart = commands
     for command in first:
         run(command)
@@ -226,7 +226,7 @@ def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]
 
 
 def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What is left for the user to do after an installation: labels and texts."""
+    """Yield what the user can do after an installation: labels and texts."""
     sudo = ["sudo"] if service.is_system else []
     if plan.is_sealed:
         yield "join code", join([*sudo, *program, "key", "show", "--notebook", plan.notebook])
@@ -235,7 +235,10 @@ def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> 
 
 
 def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
-    """How ufw and firewalld let the server's datagrams in. udpnote has a profile for each, for the default ports."""
+    """Yield how to let the server's datagrams through ufw and firewalld: labels and texts.
+
+    For the default ports, udpnote has a profile for each of the two firewalls.
+    """
     if port is not None and port not in PORTS:
         yield "firewall", f"with ufw:  sudo ufw allow {port}/udp"
         yield "", f"with firewalld:  sudo firewall-cmd --permanent --add-port={port}/udp && sudo firewall-cmd --reload"
@@ -250,8 +253,8 @@ def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _state(service: Service) -> dict[str, object]:
-    """A service and what systemd says of it, as the object that `udpnote service status --json` prints."""
-    found, unit = look_at(service.path)
+    """The service, and what systemd says about it, as the object that `udpnote service status --json` prints."""
+    found, unit = read_unit(service.path)
     values = properties(service)
     return {
         "unit": service.unit,
@@ -274,7 +277,7 @@ def _state(service: Service) -> dict[str, object]:
 
 
 def _state_lines(state: dict[str, object]) -> str:
-    """What `_state` says, for people."""
+    """The lines for people about `state`, which `_state` has made."""
     changed = ", changed by hand" if state["is_changed"] else ""
     lines = [
         ("unit", f"{state['unit_file']}{changed}"),
@@ -287,7 +290,7 @@ def _state_lines(state: dict[str, object]) -> str:
 
 
 def _running(state: dict[str, object]) -> str:
-    """Whether the server of the service runs, and what it serves where or, if it has failed, how it ended."""
+    """Whether the server runs, in words: what it serves and where or, if it has failed, how it ended."""
     if state["is_running"]:
         return f"runs: {state['serves']}" if state["serves"] else "runs"
     if state["state"] is None:
@@ -298,7 +301,7 @@ def _running(state: dict[str, object]) -> str:
 
 
 def _at_boot(state: dict[str, object]) -> str:
-    """When systemd starts and ends the server."""
+    """Whether systemd starts the server when the machine starts, in words."""
     if state["enabled"] != "enabled":
         return "it is not started: the unit is not enabled"
     if state["system"] or state["lingers"]:
@@ -318,4 +321,4 @@ def _say_what_stays(service: Service, unit: Unit) -> None:
     if os.path.isdir(changes):
         say(f"{changes} stays, with the changes of `systemctl edit`")
     if not service.is_system and lingers():
-        say("your services still run from boot on: if no other needs that, `loginctl disable-linger` ends it")
+        say("your services still run from boot on: if no other service needs that, `loginctl disable-linger` ends it")

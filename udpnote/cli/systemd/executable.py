@@ -50,7 +50,8 @@ def loaded_places(program: str) -> list[str]:
 def check_trusted(places: Iterable[str]) -> None:
     """Raise `ServiceRefused` if one of these places is in a home folder, or if others than root can change it.
 
-    The folders above a place, and those of the links on the way to it, count as well: who can rename them can replace it.
+    The folders above a place, and those of the links on the way to it, count as well: a user who can rename them can replace
+    the place.
     """
     for place in places:
         real = os.path.realpath(place)
@@ -67,7 +68,7 @@ def check_trusted(places: Iterable[str]) -> None:
 
 
 def _way_to(place: str) -> Iterator[str]:
-    """The existing files, folders and links that lead to `place`, from the root on, links followed."""
+    """Yield the folders and links that lead to `place`, from the root on, and the place, as far as they exist."""
     links_left = 40  # as many as Linux follows
     way, rest = "/", [part for part in place.split("/") if part]
     yield way

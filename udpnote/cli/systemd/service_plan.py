@@ -15,14 +15,14 @@ from udpnote.settings import find_places, load_settings
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
 _SERVE_SETTINGS = ("name", "bind", "port", "text_file")
-"""The settings of a server that `udpnote serve` has an option with a value for, besides the notebook's file."""
+"""The settings that are options with a value of `udpnote serve`, except `notebook`."""
 
 
 class ServicePlan(NamedTuple):
-    """What a service serves: the options for `udpnote serve`, the notebook's file and name, and UDPNOTE_HOME, if it is set.
+    """What a service serves. `options` is the command `serve` with its options, and `notebook` the path of the notebook's file.
 
-    `name` is None where the server chooses it, `port` where the server takes the first free one. `is_sealed` says whether the
-    notebook is served sealed.
+    `name` is None if the server chooses it, `home` if UDPNOTE_HOME is not set, `port` if the server takes the first free one.
+    `is_sealed` says whether the notebook is served sealed.
     """
 
     options: list[str]
@@ -37,7 +37,7 @@ def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     """The plan for a service by `flags`: the options `name`, `port`, `notebook` and `sealed` (None: not given).
 
     Raises `InvalidSetting` if one of them or a setting cannot be used, and `NotebookSealed` or `NotebookOpen` if the notebook's
-    file is there and is not what `is_sealed` says.
+    file is there, and is open or sealed otherwise than the options and settings say.
     """
     if service.instance and flags["name"] is None:
         flags = {**flags, "name": service.instance}
@@ -64,17 +64,17 @@ def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     """The plan for a service of this user.
 
-    The service reads the user's settings file, but has none of the variables of this command's environment. So it gets as
-    options what is set by them.
+    The service reads the user's settings file, but has none of this command's environment variables except UDPNOTE_HOME. What
+    the other variables set becomes options.
     """
     if service.instance and flags["notebook"] is None:
         flags = {**flags, "notebook": os.path.join(find_places(os.environ).data, f"notebook-{service.instance}.sqlite3")}
     settings = load_settings(flags)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("UDPNOTE_") or name == "UDPNOTE_HOME"}
-    later = load_settings({}, kept)
-    values = {name: getattr(settings, name) for name in _SERVE_SETTINGS if getattr(settings, name) != getattr(later, name)} | {
-        "notebook": settings.notebook
-    }
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("UDPNOTE_") or name == "UDPNOTE_HOME"}
+    in_service = load_settings({}, environ)
+    values = {
+        name: getattr(settings, name) for name in _SERVE_SETTINGS if getattr(settings, name) != getattr(in_service, name)
+    } | {"notebook": settings.notebook}
     home = os.environ.get("UDPNOTE_HOME")
     return ServicePlan(
         _options(values, is_sealed=settings.sealed),
@@ -87,9 +87,9 @@ def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
-    """The options for `udpnote serve` that give the settings these values; None: no option.
+    """The command `serve` with the options that give the settings these values; None: no option.
 
-    Each is one word, so that a value may begin with a hyphen.
+    An option and its value are one word, so that the value may begin with a hyphen.
     """
     given = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
     return ["serve", "--quiet", *given, *(["--sealed"] if is_sealed else [])]
@@ -97,7 +97,7 @@ def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
 
 def _check_seal(plan: ServicePlan) -> None:
     """Raise `NotebookSealed` or `NotebookOpen` if the server would refuse the notebook's file, because of its seal."""
-    if not os.path.exists(plan.notebook):  # it is new, or this user cannot look into the folder
+    if not os.path.exists(plan.notebook):  # it will be new, or this user cannot look into the folder
         return
     with closing(ReadOnlyNotebook(plan.notebook)) as notebook:
         is_sealed = notebook.is_sealed

@@ -1,8 +1,8 @@
 """The unit file of a service: its name, its text, and whether it is the one that udpnote has written.
 
 The first line of the file has the SHA-256 of the lines after it. So `udpnote service` recognizes its own file, and sees whether
-somebody has changed it. A section whose name begins with `X-` is for other programs (systemd.unit(5)); the last one of the file
-says which notebook the service has.
+somebody has changed it. systemd ignores sections whose names begin with `X-` (systemd.unit(5)). The last section,
+`X-udpnote`, says which notebook the service has.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ STATE_FOLDER = "/var/lib"
 """Where systemd makes the folder of a system service (`StateDirectory=`)."""
 
 INSTANCE_BYTES_MAX = 48
-"""The most bytes of UTF-8 of an instance's name. Each may become four in the unit's name, which has at most 255 (NAME_MAX)."""
+"""The most bytes of UTF-8 in an instance's name. Escaped, each byte takes four in the unit's name: at most 255 (NAME_MAX)."""
 
 UNIT_BYTES_MAX = 1 << 16
 """The most bytes of a unit file that are read, many times the length of ours."""
@@ -76,7 +76,7 @@ class Unit(NamedTuple):
 
 
 class Found(Enum):
-    """What is at the path of a unit file: nothing, our file, our file as somebody has changed it, or another file."""
+    """What is at the path of a unit file: nothing, udpnote's own file, that file with somebody's changes, or another file."""
 
     NOTHING = "nothing"
     OURS = "ours"
@@ -112,10 +112,10 @@ def unit_text(service: Service, command: Sequence[str], *, notebook: str, name: 
     template = (files(__package__) / ("system.service" if service.is_system else "user.service")).read_text(encoding="utf-8")
     body = template.format(
         description="udpnote, a notebook for the LAN" + (f": {service.instance}" if service.instance else ""),
-        exec_start=" ".join([_quoted(command[0], is_program=True), *map(_quoted, command[1:])]),
+        exec_start=" ".join([_quoted(command[0], is_argument=False), *map(_quoted, command[1:])]),
         state_directory=service.folder_name,
         home=home,
-        environment="" if home is None else f"Environment={_quoted(f'UDPNOTE_HOME={home}', is_program=True)}\n",
+        environment="" if home is None else f"Environment={_quoted(f'UDPNOTE_HOME={home}', is_argument=False)}\n",
     )
     values = "".join(
         f"{key}={json.dumps(value, ensure_ascii=False)}\n" for key, value in (("Notebook", notebook), ("Name", name))
@@ -123,13 +123,13 @@ def unit_text(service: Service, command: Sequence[str], *, notebook: str, name: 
     return _signed(f"{body}\n{_SECTION}{values}")
 
 
-def _quoted(word: str, *, is_program: bool = False) -> str:
-    """`word` as one word of `ExecStart=` (systemd.service(5), "Command lines").
+def _quoted(word: str, *, is_argument: bool = True) -> str:
+    """`word` as one word of `ExecStart=` (systemd.service(5), "Command lines") or `Environment=`.
 
-    systemd expands `%` in all words, and `$` in all but the program, which `is_program` marks.
+    systemd expands `%` in every word. It expands `$` only in arguments of a program: not in its path, nor in `Environment=`.
     """
     escaped = word.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").replace("\t", r"\t").replace("%", "%%")
-    if not is_program:
+    if is_argument:
         escaped = escaped.replace("$", "$$")
     return escaped if re.fullmatch(r"[\w./:=@+,-]+", escaped) else f'"{escaped}"'
 
@@ -139,8 +139,8 @@ def _signed(body: str) -> str:
     return f"{_FIRST_LINE}{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 
 
-def look_at(path: str) -> tuple[Found, Unit | None]:
-    """What is at the path of a unit file and, if it is ours or ours as changed, what it says.
+def read_unit(path: str) -> tuple[Found, Unit | None]:
+    """What is at the path of a unit file and, if that is `OURS` or `CHANGED`, what it says.
 
     Raises `StorageError` if the file cannot be read.
     """
@@ -159,7 +159,7 @@ def look_at(path: str) -> tuple[Found, Unit | None]:
 
 
 def _text_of(value: str) -> str | None:
-    """The text that `value` is as JSON; None if it is none, as where somebody has changed the file."""
+    """The text that the JSON `value` stands for; None if it is no JSON string, because somebody has changed the file."""
     try:
         text = json.loads(value)
     except ValueError:
@@ -196,7 +196,7 @@ def remove_unit(path: str) -> None:
 
 
 def installed_services() -> list[Service]:
-    """The services of this user and of the system that `udpnote service install` has made, in the order of their names."""
+    """The services that `udpnote service install` has made: those of this user, then those of the system, by names of units."""
     found = []
     for is_system in (False, True):
         folder = unit_folder(is_system=is_system)
@@ -206,7 +206,7 @@ def installed_services() -> list[Service]:
             continue
         for name in names:
             service = Service(is_system, _instance_of(name) or "")
-            if service.unit == name and look_at(service.path)[1] is not None:
+            if service.unit == name and read_unit(service.path)[1] is not None:
                 found.append(service)
     return found
 

@@ -11,8 +11,8 @@ from udpnote.errors import UdpnoteError
 PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "SubState", "Result", "ExecMainStatus", "StatusText")
 """What `udpnote service status` asks systemd about a unit; see org.freedesktop.systemd1(5)."""
 
-_AT_WORK = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"}
-"""What `systemctl is-system-running` prints where systemd runs the system."""
+_RUNNING_STATES = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"}
+"""What `systemctl is-system-running` prints if the manager that it asks is there."""
 
 
 class ServiceRefused(UdpnoteError):
@@ -48,9 +48,9 @@ def run(command: Sequence[str]) -> str:
 
 def check_manager(*, is_system: bool) -> None:
     """Raise `ServiceRefused` unless systemd runs this system and, if not `is_system`, has a manager for this user."""
-    if not _is_at_work("systemctl", "is-system-running"):
+    if not _is_manager_there("systemctl", "is-system-running"):
         raise ServiceRefused("no_systemd")
-    if not is_system and not _is_at_work("systemctl", "--user", "is-system-running"):
+    if not is_system and not _is_manager_there("systemctl", "--user", "is-system-running"):
         raise ServiceRefused("no_user_manager")
 
 
@@ -66,19 +66,19 @@ def lingers() -> bool:
 
 
 def last_message(service: Service) -> str | None:
-    """The last message of the service's server in the journal, without `udpnote: `; None if there is none to be seen."""
+    """The last message of the service's server in the journal, without `udpnote: `; None: none is found."""
     _, output, _ = _result(journal(service, "-n", "20", "-o", "cat", "--no-pager"))
     messages = [line.removeprefix("udpnote: ") for line in output.splitlines() if line.startswith("udpnote: ")]
     return messages[-1] if messages else None
 
 
-def _is_at_work(*command: str) -> bool:
-    """Whether the manager that this command asks is there. The command's exit code is not 0 either where a service failed."""
-    return _result(command)[1].strip() in _AT_WORK
+def _is_manager_there(*command: str) -> bool:
+    """Whether the manager that this command asks is there. The exit code does not tell: it is not 0 if any service failed."""
+    return _result(command)[1].strip() in _RUNNING_STATES
 
 
 def _result(command: Sequence[str]) -> tuple[int, str, str]:
-    """Run a command; its exit code, standard output and standard error. The code of a command that is missing is 127."""
+    """Run a command. Returns its exit code (127: there is no such command), standard output and standard error."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False
