@@ -12,7 +12,7 @@ from tests.support import manual
 from tests.support.commands import completion_table
 from tests.support.golden import GOLDEN, KEY, SALT, SEALED, datagrams
 from udpnote.cli.app import COMMANDS as COMMAND_TABLE
-from udpnote.cli.completion.command_line import TABLE_PATH
+from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.join_code import join_code
 from udpnote.protocol.codec import encode
 from udpnote.text.messages.diagnosis import trouble_table

@@ -15,7 +15,7 @@ import pytest
 from tests.reference import COMMANDS, DOCS, command_reference, how_to_with_troubles, protocol_with_golden
 from tests.support import manual
 from tests.support.commands import completion_table
-from udpnote.cli.completion.command_line import TABLE_PATH
+from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
 from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, PROSPECTORS_MAX

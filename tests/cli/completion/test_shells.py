@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from tests.support.machine import Machine
-from udpnote.cli.completion.command_line import Suggestion
 from udpnote.cli.completion.shells import CommandLine, read_line
+from udpnote.cli.completion.word_at_cursor import Suggestion
 
 REPORTING = """
 import gc, sys

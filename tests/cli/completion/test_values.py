@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.machine import Machine
-from udpnote.cli.completion.command_line import Suggestion
 from udpnote.cli.completion.values import fitting
+from udpnote.cli.completion.word_at_cursor import Suggestion
 
 
 def complete(machine: Machine, line: str, **environ: str) -> list[str]:

@@ -9,12 +9,12 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from udpnote.cli.completion.command_line import Suggestion, read_table, wanted
+from udpnote.cli.completion.word_at_cursor import Suggestion, read_table, word_at_cursor
 
 SECONDS_MAX = 1.0
-"""The longest time that completion takes, whatever answers slowly. Then it suggests nothing, and no shell prints a message."""
+"""The longest time that completion may take. If anything is slower, nothing is suggested, and no shell prints a message."""
 
-_EXPLAINED = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#=;()")
+_EXPLANATION_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#=;()")
 """The ASCII characters that an explanation keeps: zsh and fish would read others as signs of their own."""
 
 
@@ -47,13 +47,13 @@ def complete(instruction: str, environ: Mapping[str, str]) -> int:
 
 def suggestions(line: CommandLine) -> list[Suggestion]:
     """The words that may stand at the cursor of `line`."""
-    place = wanted(read_table(), line.words, line.typed)
-    found = list(place.suggestions)
-    if place.kind is not None:
+    word = word_at_cursor(read_table(), line.words, line.typed)
+    found = list(word.suggestions)
+    if word.kind is not None:
         from udpnote.cli.completion.values import values  # here, because commands and options need no outbox
 
-        found += values(place)
-    return [each._replace(word=place.prefix + each.word) for each in found]
+        found += values(word)
+    return [each._replace(word=word.prefix + each.word) for each in found]
 
 
 def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
@@ -70,7 +70,7 @@ def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
 
 
 def _split(text: str) -> tuple[list[str], bool]:
-    """The words of a command line, without quotation marks, and whether the last one has one that is not closed yet."""
+    """The words of a command line, without quotation marks, and whether the last word has an unclosed quotation mark."""
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
@@ -82,7 +82,7 @@ def _split(text: str) -> tuple[list[str], bool]:
 
 
 def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
-    """The suggestions, each on a line as it is inserted; outside of quotation marks with a backslash where one is needed."""
+    """The suggestions, each on a line as bash inserts it. Outside of quotation marks, spaces and `#` get a backslash."""
     words = [each.word for each in found]
     return "\n".join(words if line.is_quoted else (word.replace(" ", "\\ ").replace("#", "\\#") for word in words))
 
@@ -102,7 +102,7 @@ def _for_fish(found: Sequence[Suggestion], _line: CommandLine) -> str:
 
 def _explained(text: str) -> str:
     """`text` without characters that a shell could read as its own signs."""
-    return "".join(each for each in text if each in _EXPLAINED or (each > "\x7f" and each.isprintable()))
+    return "".join(each for each in text if each in _EXPLANATION_CHARACTERS or (each > "\x7f" and each.isprintable()))
 
 
 ANSWERS: dict[str, Callable[[Sequence[Suggestion], CommandLine], str]] = {

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from udpnote.cli.client_options import ClientOptions
-from udpnote.cli.completion.command_line import Kind, Suggestion, Wanted
+from udpnote.cli.completion.word_at_cursor import Kind, Suggestion, WordAtCursor
 from udpnote.cli.terminal.text import count
 from udpnote.errors import UdpnoteError
 from udpnote.settings import load_settings
@@ -25,39 +25,40 @@ NOTES_MAX = 50
 """How many of the latest notes are suggested by their numbers: more would not fit on a screen."""
 
 HELP_CHARACTERS_MAX = 60
-"""How much of a note stands beside its number."""
+"""How many characters of a note stand beside its number."""
 
 _PLAIN = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#")
 
 
 def is_plain(text: str) -> bool:
-    """Whether `text` is harmless in each shell: names and tags come from the network, and shells evaluate some suggestions.
+    """Whether `text` is harmless in each shell: shells evaluate some suggestions, and names and tags come from the network.
 
-    Of ASCII, only letters, digits, the space and a few signs count as plain, and elsewhere what is visible.
+    Plain are letters, digits, the space and a few signs of ASCII, and all visible characters beyond ASCII. A plain text does
+    not begin with a hyphen.
     """
     return bool(text) and text[0] != "-" and all(each in _PLAIN or (each > "\x7f" and each.isprintable()) for each in text)
 
 
-def values(wanted: Wanted) -> list[Suggestion]:
-    """The values that may stand at the cursor, as `wanted` describes them; empty if they cannot be read, for any reason."""
+def values(word: WordAtCursor) -> list[Suggestion]:
+    """The values of `word.kind` that begin with what the user has typed; empty if they cannot be read, for any reason."""
     try:
-        match wanted.kind:
+        match word.kind:
             case Kind.NOTEBOOK | Kind.JOINED_NOTEBOOK:
-                found = _notebooks(only_joined=wanted.kind is Kind.JOINED_NOTEBOOK)
+                found = _notebooks(only_joined=word.kind is Kind.JOINED_NOTEBOOK)
             case Kind.SEQUENCE:
                 found = _sequences()
             case Kind.TAG:
-                sign = "#" if wanted.typed.startswith("#") else ""
-                tallies = _read(_tags, wanted.given)
+                sign = "#" if word.typed.startswith("#") else ""
+                tallies = _read(_tags, word.given)
                 found = [Suggestion(sign + each.label, count(each.amount, "note", "notes")) for each in tallies]
             case Kind.NUMBER:
-                latest = _read(_latest_notes, wanted.given)
+                latest = _read(_latest_notes, word.given)
                 found = [Suggestion(str(each.number), _start_of(each.entry.text)) for each in latest]
             case None:
                 return []
     except UdpnoteError:
         return []
-    return fitting(found, wanted.typed)
+    return fitting(found, word.typed)
 
 
 def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
@@ -66,7 +67,7 @@ def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
 
 
 def _notebooks(*, only_joined: bool) -> list[Suggestion]:
-    """The known notebooks, by name or, where the name is not clear or not plain, by the start of their ids."""
+    """The known notebooks, by name or, where the name is not unique or not plain, by the start of their ids."""
     from udpnote.model.notebook import name_or_id, short_id
 
     with _outbox() as outbox:
@@ -84,7 +85,7 @@ def _sequences() -> list[Suggestion]:
 
 @contextmanager
 def _outbox() -> "Iterator[Outbox]":
-    """The outbox of the settings, to read in the block. None is made where there is none."""
+    """The outbox of the settings, to read in the block. If there is no outbox, none is made."""
     from udpnote.storage.outbox import Outbox
 
     with closing(Outbox(load_settings().outbox, is_read_only=True)) as outbox:
@@ -119,7 +120,7 @@ def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str])
 
 
 def _ignore(_notice: object) -> None:
-    """Do nothing with a notice: nobody would see it."""
+    """Do nothing with a notice, because nobody would see it."""
 
 
 def _start_of(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What the word at the cursor of a command line may be: commands and options by a table, or values of a kind.
+"""What the word at the cursor of a command line may be: a command or option from a table, or a value of some kind.
 
-The table has the commands as `udpnote --help` lists them. `python -m tests.reference` writes it from their declarations. So
-completion needs neither typer nor the modules of the commands: importing these takes longer than all the rest.
+The table has the commands as `udpnote --help` lists them. `python -m tests.reference` writes the table from their declarations.
+So completion imports neither typer nor the modules of the commands, which takes longer than all other work of completion.
 """
 
 import os
@@ -13,15 +13,16 @@ TABLE_PATH = os.path.join(os.path.dirname(__file__), "commands.tsv")
 """The file with the table. Each line has the name of a command, the names of an option, its metavar and its help.
 
 A line without names is an argument of the command or, if it has no metavar either, the command itself. A flag has no metavar.
-A metavar ends with `...` if the option or argument may be repeated. After a `=` at its start, it lists the only values, with |
-between them.
+A metavar ends with `REPEATED` if the option or argument may be repeated. If it begins with `=`, the values that are allowed
+follow, with | between them.
 """
 
 REPEATED = "..."
+"""The end of the metavar of an option or argument that may be repeated."""
 
 
 class Kind(Enum):
-    """What a value is, if it is none of a fixed list."""
+    """What a value stands for, if the command line has no fixed list of values for it."""
 
     NOTEBOOK = "a known notebook"
     JOINED_NOTEBOOK = "a sealed notebook that was joined"
@@ -32,7 +33,7 @@ class Kind(Enum):
 
 _ARGUMENT_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NUMBER": Kind.NUMBER}
 _OPTION_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NAME|ID|HOST": Kind.NOTEBOOK, "TAG": Kind.TAG, "SEQUENCE": Kind.SEQUENCE}
-"""The kinds of values by their metavars. The NUMBER of an option is an amount."""
+"""The kinds of values by their metavars. The NUMBER of an option is an amount, so it is of no kind."""
 
 
 class Suggestion(NamedTuple):
@@ -59,8 +60,8 @@ class Command(NamedTuple):
     arguments: list[str]
 
 
-class Wanted(NamedTuple):
-    """What may stand at the cursor: one of the `suggestions`, or `prefix` and a value of `kind` that begins with `typed`.
+class WordAtCursor(NamedTuple):
+    """What may stand at the cursor: one of the `suggestions`, or `prefix` and then a value of `kind` that begins with `typed`.
 
     `given` are the options on the command line and their values, by the options' first names; a flag has an empty value.
     """
@@ -87,17 +88,17 @@ def read_table() -> dict[str, Command]:
     return table
 
 
-def wanted(table: dict[str, Command], words: Sequence[str], typed: str) -> Wanted:
-    """What may stand at the cursor after `words`, those after `udpnote`, where the user has typed `typed` so far.
+def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) -> WordAtCursor:
+    """What may stand at the cursor after `words`, which follow `udpnote`. The word at the cursor begins with `typed`.
 
-    bash makes a word of each `=`, zsh and fish do not.
+    A word may be a single `=`, because bash makes a word of each `=`; zsh and fish do not.
     """
     if typed == "=":
         typed = ""
     name, rest = _command_of(table, [word for word in words if word != "="])
     command = table.get(name)
     if command is None:
-        return Wanted(typed, {})
+        return WordAtCursor(typed, {})
     subcommands = _subcommands(table, name)
     if subcommands and not typed.startswith("-"):
         return _among(subcommands, typed)
@@ -126,7 +127,7 @@ def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
     return [Suggestion(rest, text) for rest, text in rests if " " not in rest]
 
 
-def _in_command(command: Command, words: Sequence[str], typed: str) -> Wanted:
+def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCursor:
     """What may stand at the cursor after `words`, which follow the name of `command`."""
     given: dict[str, str] = {}
     arguments, pending, may_be_option = 0, None, True
@@ -145,33 +146,33 @@ def _in_command(command: Command, words: Sequence[str], typed: str) -> Wanted:
             may_be_option = may_be_option and "[TEXT]" not in _argument(command, arguments)
             arguments += 1
     if pending is not None:
-        return _value(command, pending.metavar, _OPTION_KINDS, Wanted(typed, given))
+        return _value(command, pending.metavar, _OPTION_KINDS, WordAtCursor(typed, given))
     if may_be_option and typed.startswith("-"):
         return _options(command, typed, given)
     if arguments == 0 and not command.arguments and may_be_option and not typed:
         return _among(_unused(command, given), typed)
-    return _value(command, _argument(command, arguments), _ARGUMENT_KINDS, Wanted(typed, given))
+    return _value(command, _argument(command, arguments), _ARGUMENT_KINDS, WordAtCursor(typed, given))
 
 
-def _options(command: Command, typed: str, given: dict[str, str]) -> Wanted:
+def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCursor:
     """The options that begin with `typed` or, after the `=` of a long option, its values."""
     option_name, equals, value = typed.partition("=")
     option = _option(command, option_name)
     if not equals:
         return _among(_unused(command, given), typed)
     if option is None:
-        return Wanted(typed, {})
-    return _value(command, option.metavar, _OPTION_KINDS, Wanted(value, given, prefix=f"{option_name}="))
+        return WordAtCursor(typed, {})
+    return _value(command, option.metavar, _OPTION_KINDS, WordAtCursor(value, given, prefix=f"{option_name}="))
 
 
-def _value(command: Command, metavar: str, kinds: dict[str, Kind], at_cursor: Wanted) -> Wanted:
-    """`at_cursor` with the values that `metavar` of `command` stands for: fixed ones, or their kind by `kinds`."""
+def _value(command: Command, metavar: str, kinds: dict[str, Kind], word: WordAtCursor) -> WordAtCursor:
+    """`word` with the values that `metavar` of `command` stands for: suggestions, or a kind of `kinds`."""
     bare = metavar.removesuffix(REPEATED).strip("[]")
     if bare.startswith("="):
         values = [Suggestion(each, "") for each in bare[1:].split("|")]
-        return at_cursor._replace(suggestions=_among(values, at_cursor.typed).suggestions)
+        return word._replace(suggestions=_among(values, word.typed).suggestions)
     kind = kinds.get(bare)
-    return at_cursor._replace(kind=Kind.JOINED_NOTEBOOK if kind is Kind.NOTEBOOK and command.name == "leave" else kind)
+    return word._replace(kind=Kind.JOINED_NOTEBOOK if kind is Kind.NOTEBOOK and command.name == "leave" else kind)
 
 
 def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
@@ -184,9 +185,9 @@ def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
     ]
 
 
-def _among(suggestions: Sequence[Suggestion], typed: str) -> Wanted:
-    """Those of the `suggestions` that begin with `typed`."""
-    return Wanted(typed, {}, [each for each in suggestions if each.word.startswith(typed)])
+def _among(suggestions: Sequence[Suggestion], typed: str) -> WordAtCursor:
+    """The word at the cursor that is one of the `suggestions` and begins with `typed`."""
+    return WordAtCursor(typed, {}, [each for each in suggestions if each.word.startswith(typed)])
 
 
 def _argument(command: Command, position: int) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from udpnote.cli.completion.command_line import Kind, read_table, wanted
+from udpnote.cli.completion.word_at_cursor import Kind, read_table, word_at_cursor
 
 TABLE = read_table()
 
@@ -20,7 +20,7 @@ TABLE = read_table()
 )  # fmt: skip
 def test_commands_options_and_fixed_values_are_suggested_where_they_may_stand(line: str, words: list[str]) -> None:
     before, _, typed = line.partition("|")[0].rpartition(" ")
-    found = wanted(TABLE, before.split(), typed)
+    found = word_at_cursor(TABLE, before.split(), typed)
     assert ([each.word for each in found.suggestions], found.kind) == (words, None)
 
 
@@ -38,10 +38,10 @@ def test_values_are_of_the_kind_that_the_option_or_argument_takes(
     line: str, kind: Kind | None, typed: str, prefix: str
 ) -> None:
     before, _, last = line.rpartition(" ")
-    found = wanted(TABLE, before.split(), last)
+    found = word_at_cursor(TABLE, before.split(), last)
     assert (found.kind, found.typed, found.prefix, list(found.suggestions)) == (kind, typed, prefix, [])
 
 
 def test_the_options_that_are_given_say_which_notebook_is_read() -> None:
     words = ["list", "--server", "pi", "--all", "--notebook-id=lab", "--tag"]
-    assert wanted(TABLE, words, "").given == {"--server": "pi", "--all": "", "--notebook-id": "lab"}
+    assert word_at_cursor(TABLE, words, "").given == {"--server": "pi", "--all": "", "--notebook-id": "lab"}
