@@ -172,7 +172,7 @@ def test_a_restore_does_not_undo_the_rotation_of_a_key_unless_that_is_said(
         if keys is not None:
             write_key_file(f"{path}.key", keys, notebook_name="厨房")
     with prepared_restore(str(place.backup), str(place.path), with_key=with_key) as restore:
-        assert (restore.key_use, restore.differs_from_backup) == (use, use is KeyUse.KEPT and with_key is None)
+        assert (restore.key_use, restore.backup_has_other_keys) == (use, use is KeyUse.KEPT and with_key is None)
         restore.commit()
     assert (read_key_file(f"{place.path}.key"), read_key_file(f"{place.aside}.key")) == (left, aside)
 

@@ -191,7 +191,7 @@ def _say_which_key(prepared: Restore) -> None:
     match prepared.key_use:
         case KeyUse.FROM_BACKUP:
             say("the notebook gets the key of the backup: who joined with a later key must join again")
-        case KeyUse.KEPT if prepared.differs_from_backup:
+        case KeyUse.KEPT if prepared.backup_has_other_keys:
             say("the notebook keeps the key that it has now; that of the backup is another one, which --with-key takes instead")
         case KeyUse.KEPT:
             say("the notebook keeps the key that it has now")

@@ -1,12 +1,12 @@
 """Copies a notebook's file into a backup, also while its server stores entries, and checks the copy before it is used.
 
-The whole copy shows one moment, because it is made in one read transaction. SQLite's backup interface copies it in steps. It
-would begin anew after each change by a server, and never end, if the steps were transactions of their own. Until the copy is
-finished, the server's log can only grow (see `log`).
+The whole copy shows one moment, because one read transaction lasts for all steps of SQLite's backup interface. If each step
+were a transaction of its own, the interface would begin anew after each change by a server, and might never end. Until the copy
+is finished, the server's log can only grow (see `log`).
 
-A copy is a draft (see `new_files`) until it was fsynced, read back from the disk and found whole. It gets a mark of its own, so
-no log of the notebook is ever taken for the log of the copy (see `log`). The search index and the text file are not copied:
-the server makes both again.
+A copy is a draft (see `new_files`) until it was fsynced, read back from the disk and found whole. It has a mark of its own, so
+that no log of the notebook is taken for the log of the copy (see `log`). The search index and the text file are not copied,
+because the server makes both again.
 """
 
 import os
@@ -33,20 +33,20 @@ from udpnote.storage.notebook.log import CHECKPOINT_ID_BYTES, Mark, check_log
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at, stored_at
 
 STEP_BYTES = 4 << 20
-"""How much is copied in one step. Between two steps, which take some milliseconds, Ctrl-C ends the copy."""
+"""How much is copied in one step, which takes some milliseconds. Ctrl-C ends the copy between two steps."""
 
-INSTRUCTIONS = 100_000
-"""After so many instructions of SQLite's virtual machine, about a millisecond, Python looks whether Ctrl-C was pressed."""
+INSTRUCTIONS_BETWEEN_CHECKS = 100_000
+"""After so many instructions of SQLite's virtual machine, about a millisecond, Python checks whether Ctrl-C was pressed."""
 
 MODE_MAX = 0o600
-"""The permissions of a backup: its owner may read and write it. A reader of it has all notes, and perhaps the key."""
+"""The permissions of a backup and its key file: only the owner may read and write them, because they hold all notes."""
 
 OnProgress = Callable[[int, int], None]
 """Called after each step of a copy with two numbers of bytes: copied so far, and all."""
 
 
 class Content(NamedTuple):
-    """What a notebook's file holds: equal for a notebook and for its copy.
+    """What a notebook's file holds. A notebook and its copy have equal contents.
 
     `entries` is how many entries it has, `newest` the latest of them, and `newest_at` when that was stored, in microseconds
     since 1970 UTC; in an empty notebook these are 0, `NOTHING_SEEN` and 0. `notebook_id` has 16 bytes.
@@ -141,19 +141,19 @@ def verified_copy(
 ) -> Iterator[tuple[str, Content]]:
     """A copy of the notebook in the file `notebook`, as a draft of `path`: the draft's path, and its content.
 
-    The draft was read back from the disk and is whole. The block gives it its place; otherwise it is removed. Its owner and
-    permissions are those of `like`, up to `mode_max` (see `own_like`). Raises `StorageError`, also for any `OSError` of the
-    block, and `NoSpace`.
+    The draft was read back from the disk and is whole. The block moves it to its place; if it does not, the draft is removed.
+    The draft has the owner and permissions of `like`, up to `mode_max` (see `own_like`). Raises `StorageError`, also for any
+    `OSError` of the block, and `NoSpace`.
     """
     with storage_errors(path), draft_of(path) as (descriptor, draft):
         own_like(descriptor, like, mode_max=mode_max)
         mark = Mark(os.urandom(CHECKPOINT_ID_BYTES), bytes(CHECKPOINT_ID_BYTES), is_open=False)
         with opened_to_copy(notebook) as source:
             content = Content.read(source)
-            with storage_errors(path):  # not of the notebook, such as a full disk
+            with storage_errors(path):  # an error is mostly one of the copy, such as a full disk
                 _copy(source, notebook, draft, mark, on_progress)
         os.fsync(descriptor)
-        _read_from_disk(descriptor)
+        _drop_cache_of(descriptor)
         problem = _problem_of(draft, content, mark)
         if problem is not None:
             raise StorageError("copy_damaged", source=notebook, path=path, problem=problem)
@@ -184,8 +184,8 @@ def _copy(source: sqlite3.Connection, notebook: str, draft: str, mark: Mark, on_
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _read_from_disk(descriptor: int) -> None:
-    """Have the system forget what it keeps in memory of an fsynced file, as far as it can: it is then read from the disk."""
+def _drop_cache_of(descriptor: int) -> None:
+    """Ask the system to drop the fsynced file from its memory, so that the file is next read from the disk."""
     if hasattr(os, "posix_fadvise"):  # not on macOS
         with suppress(OSError):
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -209,10 +209,10 @@ def _problem_of(draft: str, content: Content, mark: Mark) -> str | None:
 def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
     """In the block, let Ctrl-C end a long statement of `connection`; raises `KeyboardInterrupt` then.
 
-    Python calls the handler of a signal only where it runs code of its own, and SQLite reports an error of that code as its
-    own: it was interrupted.
+    Python handles a signal only while Python code runs, so SQLite calls some from time to time. If Ctrl-C raises an error in
+    that code, SQLite reports in its place that the statement was interrupted.
     """
-    connection.set_progress_handler(lambda: 0, INSTRUCTIONS)
+    connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_CHECKS)
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -229,7 +229,7 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _keys_to_copy(notebook: str, *, is_sealed: bool, with_key: bool | None) -> NotebookKeys | None:
-    """The keys to put into a backup of the notebook in the file `notebook`; None: none. Raises the errors of `back_up`."""
+    """The keys for the key file of a backup; None: the backup gets no key file. Raises what `back_up` raises about keys."""
     if is_sealed and with_key is None:
         raise InvalidSetting("backup_key_undecided", path=notebook)
     if not is_sealed and with_key:
@@ -268,8 +268,8 @@ def _check_place(path: str, notebook: str) -> None:
 def _check_free(path: str, keys: NotebookKeys | None, notebook_id: object, *, replaces: bool) -> None:
     """Raise `StorageError` or `NotebookInUse` if a backup with `keys` at `path` would replace a file that it may not replace.
 
-    With `replaces` it may replace an empty file, and an earlier backup of the notebook with `notebook_id` together with its key
-    file. Another key file may hold the only copy of a key, so it is never replaced.
+    With `replaces` it may replace an empty file, or an earlier backup of the notebook with `notebook_id` together with its key
+    file. A key file without a backup beside it may hold the only copy of a key, so one with other keys is never replaced.
     """
     if os.path.exists(path) and not replaces:
         raise StorageError("backup_exists", path=path)

@@ -1,7 +1,7 @@
 """Puts a backup in the place of a notebook's file. The replaced file is kept under another name.
 
-The order of the steps decides what a program that is killed leaves. At every moment there is a whole notebook at the path, the
-old or the new one, except for a moment where the file system has no hard links:
+A restore may be killed between any two of its steps. There is a whole notebook at the path at every moment, the old or the new
+one; only on a file system without hard links there is none for a moment. The steps are:
 
 1. The server's log, if a crash has left one, is copied into the old file, as a server does at its start. A log that does not
    belong to the old file, or that of a damaged file, stays until step 4.
@@ -31,7 +31,7 @@ from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA
 
 _UNREADABLE = {"database_damaged", "database_failed", "log_of_another_file", "log_without_notebook"}
-"""Errors of a notebook that mostly are the reason why it is restored. With another error nothing is restored."""
+"""The kinds of errors of a notebook that a restore mends. After any other error nothing is restored."""
 
 _VANISHING = """
     SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0) FROM main.entries AS old
@@ -40,6 +40,7 @@ _VANISHING = """
         WHERE client.client_id = clients.client_id AND new.sequence = old.sequence
     )
 """
+"""Makes a `Vanishing`. The database `main` is the old notebook, `restored` is the copy of the backup."""
 
 
 class Vanishing(NamedTuple):
@@ -53,7 +54,7 @@ class Vanishing(NamedTuple):
     last: int
 
 
-class Old(NamedTuple):
+class OldNotebook(NamedTuple):
     """The notebook that a restore replaces: its content, and which of its entries vanish.
 
     If it cannot be read, `content` is None, `problem` is the error, and `vanishing` is all zeros, because it is not known.
@@ -81,19 +82,19 @@ class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
     `content` is that of the copy. `old` is the notebook that the copy replaces; None: there is none. `key_use` says what
-    happens to the key file, and `differs_from_backup` whether the backup has a key file with other keys than the one that is
-    `KEPT`. `aside` is the new name of the replaced file; that of its log or key file, if they are moved, has the suffix `-wal`
-    or `.key` in addition.
+    happens to the key file. `backup_has_other_keys` says whether a key file is `KEPT` although that of the backup has other
+    keys. `aside` is the new path of the replaced file; the log and the key file, if they are moved, get this path with the
+    suffix `-wal` or `.key`.
     """
 
     def __init__(
-        self, draft: str, path: str, content: Content, old: Old | None, guard: FileGuard | None, keys: "_Keys"
+        self, draft: str, path: str, content: Content, old: OldNotebook | None, guard: FileGuard | None, keys: "_KeyPlan"
     ) -> None:
         self.path = path
         self.content = content
         self.old = old
         self.key_use = keys.use
-        self.differs_from_backup = keys.use is KeyUse.KEPT and keys.backup not in (None, keys.present)
+        self.backup_has_other_keys = keys.use is KeyUse.KEPT and keys.backup not in (None, keys.present)
         self.aside = aside_name(path, ("", "-wal", ".key"))
         self._draft = draft
         self._guard = guard
@@ -102,9 +103,9 @@ class Restore:
     def commit(self) -> list[str]:
         """Put the copy in its place, durably, and return the paths under which the replaced files are kept.
 
-        If it raises an error, nothing has changed, except that the old file has its log; but after an error about the key file,
-        the notebook is restored and has no key file. Raises `NoSpace`, and `StorageError`, also if another program has put a
-        file at `path` meanwhile.
+        After an error before the copy is in its place, nothing has changed, except that the log may be in the old file. After a
+        later error, about the log, the search index or the key file, the notebook is restored, and its key file may be missing
+        unless it is `KEPT`. Raises `NoSpace`, and `StorageError`, also if another program has put a file at `path` meanwhile.
         """
         with storage_errors(self.path):
             os.utime(self._draft)  # the user may have thought for so long that it counts as an old draft
@@ -112,7 +113,7 @@ class Restore:
                 raise StorageError("restore_place_taken", path=self.path)
             is_readable = self.old is not None and self.old.content is not None
             if self._guard is not None and is_readable and has_log(self.path):
-                with suppress(StorageError):  # a disk that fails: then the log is kept beside the file
+                with suppress(StorageError):  # the disk fails: then the log is kept beside the replaced file
                     _finish_log(self.path, self._guard)
             kept = self._place()
             if has_log(self.path):
@@ -174,14 +175,15 @@ def prepared_restore(
         like = path if guard is not None else os.path.dirname(path)
         with verified_copy(backup, path, like=like, mode_max=0o666, on_progress=on_progress) as (draft, content):
             old = _old_notebook(path, draft)
-            keys = _keys(backup, path, content, old, with_key=with_key)
+            keys = _key_plan(backup, path, content, old, with_key=with_key)
             yield Restore(draft, path, content, old, guard, keys)
 
 
-class _Keys(NamedTuple):
-    """What happens to the key file: how it is used, the keys of the backup and those that are there (None: no usable file).
+class _KeyPlan(NamedTuple):
+    """What happens to the key file: its `use`, the keys of the `backup`, and those `present` beside the old notebook.
 
-    `must_move` says that the key file that is there is moved away.
+    Keys are None if they are not read, or if there is no usable key file. `must_move` says that the present key file is moved
+    away.
     """
 
     use: KeyUse
@@ -190,10 +192,13 @@ class _Keys(NamedTuple):
     must_move: bool
 
 
-def _keys(backup: str, path: str, content: Content, old: Old | None, *, with_key: bool | None) -> _Keys:
-    """What to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`."""
+def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None, *, with_key: bool | None) -> _KeyPlan:
+    """What to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`.
+
+    Raises `StorageError` if `with_key` is True, and the sealed backup has no key file.
+    """
     there = key_path(path)
-    of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
+    is_of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
     try:
         present = read_key_file(there)
     except StorageError:  # a damaged key file; the server refuses it
@@ -203,11 +208,11 @@ def _keys(backup: str, path: str, content: Content, old: Old | None, *, with_key
         use = KeyUse.OPEN
     elif with_key and stored is None:
         raise StorageError("backup_without_key", path=key_path(backup))
-    elif present is not None and not of_other and (not with_key or present == stored):
+    elif present is not None and not is_of_other and (not with_key or present == stored):
         use = KeyUse.KEPT
     else:
         use = KeyUse.FROM_BACKUP if stored is not None else KeyUse.MISSING
-    return _Keys(use, stored, present, must_move=use is not KeyUse.KEPT and os.path.lexists(there))
+    return _KeyPlan(use, stored, present, must_move=use is not KeyUse.KEPT and os.path.lexists(there))
 
 
 def _check_places(backup: str, path: str) -> None:
@@ -238,7 +243,7 @@ def _locked(path: str) -> Iterator[FileGuard | None]:
             guard.release()
 
 
-def _old_notebook(path: str, draft: str) -> Old | None:
+def _old_notebook(path: str, draft: str) -> OldNotebook | None:
     """The notebook in the file `path`, compared with the one in the file `draft`; None if there is none, or an empty file.
 
     Raises `StorageError` if the file is not a notebook of this version, or cannot be read for a reason that a restore does not
@@ -250,11 +255,11 @@ def _old_notebook(path: str, draft: str) -> Old | None:
         with opened_to_copy(path) as old:
             old.execute("COMMIT")  # no database can be attached in a transaction; nobody else writes here
             old.execute("ATTACH ? AS restored", (uri_of(draft, "immutable=1"),))
-            return Old(Content.read(old), None, Vanishing(*old.execute(_VANISHING).fetchone()))
+            return OldNotebook(Content.read(old), None, Vanishing(*old.execute(_VANISHING).fetchone()))
     except StorageError as error:
         if error.notice.kind not in _UNREADABLE:
             raise
-        return Old(None, error, Vanishing(0, 0, 0))
+        return OldNotebook(None, error, Vanishing(0, 0, 0))
 
 
 def _finish_log(path: str, guard: FileGuard) -> None:
