@@ -1,5 +1,6 @@
 """The outbox: nothing lost, no sequence twice, and each entry for the notebook it was meant for."""
 
+import gc
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -71,11 +72,13 @@ def interrupted_after(steps: int) -> Iterator[None]:
         return trace
 
     before = sys.gettrace()
+    gc.disable()  # an exception in a finalizer of other tests' objects would be ignored
     sys.settrace(trace)
     try:
         yield
     finally:
         sys.settrace(before)
+        gc.enable()
 
 
 # Entries
