@@ -18,7 +18,7 @@ from tests.support.commands import completion_table
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
-from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, PROSPECTORS_MAX
+from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.protocol.examination import EXAMINATIONS_MAX
 from udpnote.settings import PORTS, Settings
 from udpnote.text.times import read_time
@@ -60,7 +60,7 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     assert f"how many verdicts follow: 1 … {codec.PART_ACKS_MAX}" in text
     assert f"at most {DATAGRAM_BYTES_MAX:,} bytes" in text
     assert f"each offset is a multiple of {codec.part_bytes_max('x') + 1:,} minus the author length" in text
-    assert f"the last {EXAMINATIONS_MAX} examinations, and the last {PROSPECTORS_MAX} hosts" in text
+    assert f"the last {EXAMINATIONS_MAX} examinations, and the last {HEARD_HOSTS_MAX} hosts" in text
     assert f"so that the body has {EXAMINE_BYTES_MIN} to {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"a **body** of at most {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text

@@ -6,10 +6,10 @@ from tests.support.golden import NOTEBOOK_ID, SERVER_ID, STORED_AT, TOKEN
 from tests.support.wire import changed, refusal
 from udpnote.model.address import Address
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, PROSPECTORS_MAX
+from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Requester
 from udpnote.protocol.examination import EXAMINATIONS_MAX, Reporter
-from udpnote.protocol.examination_messages import WAY_MAX, Examine, Prospector, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, HeardHost, Report
 
 LAPTOP: Address = ("192.168.1.7", 40_000)
 PHONE: Address = ("fe80::9%eth0", 40_001, 0, 2)
@@ -55,15 +55,15 @@ def test_only_an_examiner_on_the_same_host_learns_who_was_heard_and_as_many_as_f
         server.note_heard(source)
     server.begin_batch(STORED_AT + 61_999_999, 0)
     server.note_heard(PHONE)
-    assert report(server, LAPTOP, 0).prospectors == ()
-    heard = (Prospector(LAPTOP[0], 0, 0, 3), Prospector("fe80::9", 2, 0, 2))
-    assert report(server, LOOPBACK, 1).prospectors == heard
-    assert report(server, LOOPBACK, 2, size=EXAMINE_BYTES_MIN + 28).prospectors == heard[:1]
-    assert report(server, LOOPBACK, 3, size=EXAMINE_BYTES_MIN + 27).prospectors == ()
+    assert report(server, LAPTOP, 0).heard_hosts == ()
+    heard = (HeardHost(LAPTOP[0], 0, 0, 3), HeardHost("fe80::9", 2, 0, 2))
+    assert report(server, LOOPBACK, 1).heard_hosts == heard
+    assert report(server, LOOPBACK, 2, size=EXAMINE_BYTES_MIN + 28).heard_hosts == heard[:1]
+    assert report(server, LOOPBACK, 3, size=EXAMINE_BYTES_MIN + 27).heard_hosts == ()
     server.begin_batch(STORED_AT + 60_000_000, 0)
-    assert [each.seconds_ago for each in report(server, ("::1", 9, 0, 0), 4).prospectors] == [0, 0], "the clock was set back"
+    assert [each.seconds_ago for each in report(server, ("::1", 9, 0, 0), 4).heard_hosts] == [0, 0], "the clock was set back"
     server.begin_batch(STORED_AT + 3_600_000_000, 0)
-    assert [each.seconds_ago for each in report(server, LOOPBACK, 5).prospectors] == [3538, 3538]
+    assert [each.seconds_ago for each in report(server, LOOPBACK, 5).heard_hosts] == [3538, 3538]
 
 
 def test_a_server_remembers_a_bounded_number_of_examinations_and_hosts_the_latest_ones() -> None:
@@ -72,8 +72,8 @@ def test_a_server_remembers_a_bounded_number_of_examinations_and_hosts_the_lates
         report(server, (f"10.0.{number}.1", 1), 0, token=number.to_bytes(8))
     assert report(server, LAPTOP, 1, token=(1).to_bytes(8)).heard == 0b11
     assert report(server, LAPTOP, 1, token=(0).to_bytes(8)).heard == 0b10
-    hosts = [each.host for each in report(server, LOOPBACK, 2).prospectors]
-    assert len(hosts) == PROSPECTORS_MAX - 1, "and the examiner itself, which is not told"
+    hosts = [each.host for each in report(server, LOOPBACK, 2).heard_hosts]
+    assert len(hosts) == HEARD_HOSTS_MAX - 1, "and the examiner itself, which is not told"
     assert hosts[:2] == [LAPTOP[0], f"10.0.{EXAMINATIONS_MAX}.1"]
 
 

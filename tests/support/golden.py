@@ -15,7 +15,7 @@ from udpnote.model.entry import NOTHING_SEEN, Bundle, Entry, Kind, NoteRun, Part
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol import messages
 from udpnote.protocol.any_message import Message
-from udpnote.protocol.examination_messages import Examine, Prospector, Report
+from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run
 from udpnote.protocol.reading_messages import Page, PageState, Read, StoredPart
 
@@ -61,7 +61,7 @@ VERDICTS = (
 )
 
 
-EXAMINER = Prospector("192.168.1.7", 0, 3, 14), Prospector("fe80::7", 2, 61, 1)
+EXAMINER = HeardHost("192.168.1.7", 0, 3, 14), HeardHost("fe80::7", 2, 61, 1)
 REPORT = Report(TOKEN, 5, 0b100101, NOTEBOOK_ID, SERVER_ID, STORED_AT, "127.0.0.1", 40_000, 2, EXAMINER, body_bytes=132)
 
 

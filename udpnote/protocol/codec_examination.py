@@ -4,24 +4,24 @@ from struct import Struct
 
 from udpnote.errors import BadDatagram
 from udpnote.protocol.envelope import BODY_BYTES_MAX
-from udpnote.protocol.examination_messages import WAY_MAX, Examine, Prospector, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, HeardHost, Report
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, SERVER_ID_BYTES, TOKEN_BYTES
 
 _EXAMINE = Struct(f">4s{TOKEN_BYTES}sB")
 _REPORT = Struct(f">4s{TOKEN_BYTES}sBQ{NOTEBOOK_ID_BYTES}s{SERVER_ID_BYTES}sq16sHIB")
-_PROSPECTOR = Struct(">16sIII")
+_HEARD_HOST = Struct(">16sIII")
 
 EXAMINE_BYTES_MIN = _REPORT.size
-"""The length of the shortest EXAMINE's body. It is that of a REPORT without prospectors, which answers it: the answer is never
+"""The length of the shortest EXAMINE's body. It is that of a REPORT without hosts, which answers it: the answer is never
 longer than the question."""
 
-PROSPECTORS_MAX = (BODY_BYTES_MAX - _REPORT.size) // _PROSPECTOR.size
+HEARD_HOSTS_MAX = (BODY_BYTES_MAX - _REPORT.size) // _HEARD_HOST.size
 """The most hosts in one REPORT."""
 
 
-def prospectors_max(body_bytes: int) -> int:
+def heard_hosts_max(body_bytes: int) -> int:
     """How many hosts fit into a REPORT whose body has `body_bytes` bytes."""
-    return (body_bytes - _REPORT.size) // _PROSPECTOR.size
+    return (body_bytes - _REPORT.size) // _HEARD_HOST.size
 
 
 def examine_body(header: bytes, examine: Examine) -> bytes:
@@ -42,10 +42,10 @@ def report_body(header: bytes, report: Report) -> bytes:
     """The body of `report`, which begins with `header`."""
     body = _REPORT.pack(
         header, report.token, report.way, report.heard, report.notebook_id, report.server_id, report.clock,
-        _packed(report.source), report.source_port, report.unsent, len(report.prospectors),
+        _packed(report.source), report.source_port, report.unsent, len(report.heard_hosts),
     )  # fmt: skip
-    for host, scope, seconds_ago, datagrams in report.prospectors:
-        body += _PROSPECTOR.pack(_packed(host), scope, seconds_ago, datagrams)
+    for host, scope, seconds_ago, datagrams in report.heard_hosts:
+        body += _HEARD_HOST.pack(_packed(host), scope, seconds_ago, datagrams)
     assert len(body) <= report.body_bytes, "a REPORT longer than its EXAMINE would amplify"
     return body.ljust(report.body_bytes, b"\0")
 
@@ -55,13 +55,13 @@ def parse_report(body: bytes) -> tuple[Report, int]:
     _, token, way, heard, notebook_id, server_id, clock, source, source_port, unsent, count = _REPORT.unpack_from(body)
     if way > WAY_MAX:
         raise BadDatagram("malformed")
-    end = _REPORT.size + count * _PROSPECTOR.size
-    prospectors = tuple(
-        Prospector(_host(host), scope, seconds_ago, datagrams)
-        for host, scope, seconds_ago, datagrams in _PROSPECTOR.iter_unpack(body[_REPORT.size : end])
+    end = _REPORT.size + count * _HEARD_HOST.size
+    heard_hosts = tuple(
+        HeardHost(_host(host), scope, seconds_ago, datagrams)
+        for host, scope, seconds_ago, datagrams in _HEARD_HOST.iter_unpack(body[_REPORT.size : end])
     )
     report = Report(
-        token, way, heard, notebook_id, server_id, clock, _host(source), source_port, unsent, prospectors, len(body)
+        token, way, heard, notebook_id, server_id, clock, _host(source), source_port, unsent, heard_hosts, len(body)
     )
     return report, end
 

@@ -7,9 +7,9 @@ envelope, and is as long as the EXAMINE. So it amplifies nothing, and the server
 
 from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec import encode
-from udpnote.protocol.codec_examination import PROSPECTORS_MAX, prospectors_max
+from udpnote.protocol.codec_examination import HEARD_HOSTS_MAX, heard_hosts_max
 from udpnote.protocol.envelope import Requester
-from udpnote.protocol.examination_messages import Examine, Prospector, Report
+from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 UNSENT_MICROSECONDS = 60_000_000
 """A report counts the unsent answers if the latest is not older than this: who mends a firewall sees that it is mended."""
@@ -24,7 +24,7 @@ _INT64_MAX = (1 << 63) - 1
 class Reporter:
     """Answers the EXAMINEs for a server that has the notebook `notebook_id`. `server_id` is as in `Offerer`.
 
-    Its memory is bounded by `EXAMINATIONS_MAX` and `PROSPECTORS_MAX`.
+    Its memory is bounded by `EXAMINATIONS_MAX` and `HEARD_HOSTS_MAX`.
     """
 
     def __init__(self, *, notebook_id: bytes, server_id: bytes) -> None:
@@ -46,7 +46,7 @@ class Reporter:
         host = source[0], source[3] if len(source) == 4 else 0
         _, count = self._hosts.pop(host, (0, 0))
         self._hosts[host] = self._now, min(count + 1, _UINT32_MAX)
-        _forget_oldest(self._hosts, PROSPECTORS_MAX)
+        _forget_oldest(self._hosts, HEARD_HOSTS_MAX)
 
     def answer(self, examine: Examine, requester: Requester) -> bytes:
         """The datagram with the REPORT that answers `examine`, which came from `requester`."""
@@ -55,18 +55,18 @@ class Reporter:
         heard = self._heard.pop(examine.token, 0) | 1 << examine.way
         self._heard[examine.token] = heard
         _forget_oldest(self._heard, EXAMINATIONS_MAX)
-        prospectors = self._prospectors()[: prospectors_max(examine.body_bytes)] if is_loopback(source) else ()
+        heard_hosts = self._heard_hosts()[: heard_hosts_max(examine.body_bytes)] if is_loopback(source) else ()
         unsent = min(self._unsent, _UINT32_MAX) if self._now - self._unsent_at <= UNSENT_MICROSECONDS else 0
         report = Report(
             examine.token, examine.way, heard, self._notebook_id, self._server_id, min(max(self._now, 0), _INT64_MAX),
-            source[0], source[1], unsent, prospectors, examine.body_bytes,
+            source[0], source[1], unsent, heard_hosts, examine.body_bytes,
         )  # fmt: skip
         return encode(report, requester.envelope)
 
-    def _prospectors(self) -> tuple[Prospector, ...]:
+    def _heard_hosts(self) -> tuple[HeardHost, ...]:
         """The hosts that were heard lately, except this machine by its loopback addresses, the latest first."""
         return tuple(
-            Prospector(host, scope, min(max(0, self._now - heard_at) // 1_000_000, _UINT32_MAX), count)
+            HeardHost(host, scope, min(max(0, self._now - heard_at) // 1_000_000, _UINT32_MAX), count)
             for (host, scope), (heard_at, count) in reversed(self._hosts.items())
             if not is_loopback((host, 0))
         )

@@ -19,7 +19,7 @@ class Examine(NamedTuple):
     body_bytes: int
 
 
-class Prospector(NamedTuple):
+class HeardHost(NamedTuple):
     """A host from which a server has received DISCOVERs or EXAMINEs lately.
 
     `host` is its IP address. `scope` is the scope id of a link-local IPv6 address at the server, 0 for other addresses. The
@@ -39,7 +39,7 @@ class Report(NamedTuple):
     and `source_port` are the address from which the server received the EXAMINE that it answers. `notebook_id` and `server_id`
     are as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many of its answers the
     server's system has refused to send, as a firewall can make it do; 0 if it has refused none in the last
-    minute. `prospectors` are the hosts that the server has heard lately, the latest first; only an examiner on the server's own
+    minute. `heard_hosts` are the hosts that the server has heard lately, the latest first; only an examiner on the server's own
     host gets them, others get none.
     """
 
@@ -52,5 +52,5 @@ class Report(NamedTuple):
     source: str
     source_port: int
     unsent: int
-    prospectors: tuple[Prospector, ...]
+    heard_hosts: tuple[HeardHost, ...]
     body_bytes: int

@@ -39,7 +39,7 @@ def test_servers_report_what_has_reached_them_and_an_address_without_a_server_do
     assert {each.addresses for each in examined.servers} == {((KITCHEN, PORT),), ((CELLAR, PORT),)}
     for server in examined.servers:
         assert server.longest == BODY_BYTES_MAX and server.heard == server.answered == {0, 40, 41}
-        assert abs(server.clock_ahead) < 1_000_000 and server.prospectors == ()
+        assert abs(server.clock_ahead) < 1_000_000 and server.heard_hosts == ()
     assert kitchen.notebook_id in {each.notebook_id for each in examined.servers}
 
 

@@ -13,7 +13,7 @@ from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, InterfaceKind, PortUser
 from udpnote.protocol.envelope import BODY_BYTES_MAX
-from udpnote.protocol.examination_messages import Prospector
+from udpnote.protocol.examination_messages import HeardHost
 
 ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
 DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)
@@ -37,8 +37,8 @@ UNHEARD = SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}
 HERE = SERVER._replace(
     heard=frozenset({0, 3}),
     answered=frozenset({0, 3}),
-    prospectors=(Prospector("192.168.1.7", 0, 3, 9), Prospector("10.1.1.1", 0, 8, 1), Prospector("fe80::7", 2, 5, 1),
-                 Prospector("192.168.1.5", 0, 1, 1), Prospector("fe80::5", 2, 1, 1)),
+    heard_hosts=(HeardHost("192.168.1.7", 0, 3, 9), HeardHost("10.1.1.1", 0, 8, 1), HeardHost("fe80::7", 2, 5, 1),
+                 HeardHost("192.168.1.5", 0, 1, 1), HeardHost("fe80::5", 2, 1, 1)),
 )  # fmt: skip
 SILENT = HEALTHY._replace(
     servers=[], found=[], expected=Expected("kitchen", ("192.168.1.9", 6683), False, None, None), is_chosen=True
@@ -132,7 +132,7 @@ def test_the_server_here_says_whom_it_has_heard_and_from_which_network_but_not_t
 
 
 def test_a_server_that_does_not_listen_at_loopback_does_not_seem_to_have_heard_nobody() -> None:
-    bound = HERE._replace(answered=frozenset({0}), addresses=(("192.168.1.5", 6683),), prospectors=())
+    bound = HERE._replace(answered=frozenset({0}), addresses=(("192.168.1.5", 6683),), heard_hosts=())
     [heard] = [each for each in findings(only(HEALTHY, bound)) if each.check == "server here"]
     assert (heard.verdict, heard.notice.kind) == (Verdict.NOT_CHECKED, "server_asked_elsewhere")
 

@@ -16,7 +16,7 @@ from udpnote.model.address import Address
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
-from udpnote.protocol.examination_messages import WAY_MAX, Examine, Prospector, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, HeardHost, Report
 
 ROUNDS_SECONDS = (0.0, 0.2, 0.5)
 """When all hosts are asked, in seconds after the first time. The later rounds are for a lossy Wi-Fi."""
@@ -68,7 +68,7 @@ class Server(NamedTuple):
     `key_id` is that of the envelope of its reports; None: the open one. `heard` has the numbers of the ways that have reached
     it, and `answered` those whose report has come back. `addresses` are those from which its reports came. `longest` is the
     length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly.
-    `clock_ahead` is how many microseconds its clock is ahead of the one here. `unsent` and `prospectors` are as in a `Report`.
+    `clock_ahead` is how many microseconds its clock is ahead of the one here. `unsent` and `heard_hosts` are as in a `Report`.
     """
 
     server_id: bytes
@@ -80,7 +80,7 @@ class Server(NamedTuple):
     longest: int = 0
     clock_ahead: int = 0
     unsent: int = 0
-    prospectors: tuple[Prospector, ...] = ()
+    heard_hosts: tuple[HeardHost, ...] = ()
 
 
 class Examination:
@@ -206,5 +206,5 @@ class Examination:
             longest=max(before.longest, report.body_bytes if is_direct else 0),
             clock_ahead=report.clock - self._microseconds(),
             unsent=max(before.unsent, report.unsent),
-            prospectors=report.prospectors or before.prospectors,
+            heard_hosts=report.heard_hosts or before.heard_hosts,
         )

@@ -22,7 +22,7 @@ from udpnote.errors import Notice
 from udpnote.model.address import is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX
-from udpnote.protocol.examination_messages import Prospector
+from udpnote.protocol.examination_messages import HeardHost
 
 CLOCK_SECONDS_MAX = 120
 """The most by which clocks may differ: a larger difference is no delay of the network, and puts notes in a wrong order."""
@@ -101,7 +101,7 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
     telling = [each for each in facts.here if each.answered & facts.loopbacks()]
     if not telling:
         return [*findings, not_checked("server here", Notice("server_asked_elsewhere"))]
-    heard = [_described(facts, each) for server in telling for each in server.prospectors if not facts.is_own(each)]
+    heard = [_described(facts, each) for server in telling for each in server.heard_hosts if not facts.is_own(each)]
     return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(heard))))]
 
 
@@ -268,9 +268,9 @@ def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
     ]
 
 
-def _described(facts: NetworkFacts, prospector: Prospector) -> str:
+def _described(facts: NetworkFacts, heard: HeardHost) -> str:
     """A host that the server here has heard: its address, the network or interface by which it came, and when."""
-    host, scope, seconds, _ = prospector
+    host, scope, seconds, _ = heard
     places = [
         f"{network} on {each.name}" for each in facts.interfaces for network in each.networks if is_in_network(host, network)
     ]

@@ -13,7 +13,7 @@ from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, PortUser
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address, is_loopback
-from udpnote.protocol.examination_messages import Prospector
+from udpnote.protocol.examination_messages import HeardHost
 from udpnote.settings import PORT
 
 REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}
@@ -92,10 +92,10 @@ class NetworkFacts(NamedTuple):
                 return interface.name
         return None
 
-    def is_own(self, prospector: Prospector) -> bool:
+    def is_own(self, heard: HeardHost) -> bool:
         """Whether a host that was heard is this one, by one of its addresses."""
         own = {network.partition("/")[0] for each in self.interfaces for network in each.networks}
-        return prospector.host in own | {address for each in self.interfaces for address in each.ipv6}
+        return heard.host in own | {address for each in self.interfaces for address in each.ipv6}
 
     def name_of(self, server: Server) -> str:
         """The name of the notebook of `server`; the start of its id if the name is not known."""
