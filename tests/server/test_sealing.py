@@ -176,7 +176,7 @@ def test_a_full_disk_leaves_a_notebook_sealed_with_its_key_or_open_without_one(s
                 shorten(filler, 4096)
             assert (notebook.is_sealed, key_file.exists()) == (not before, not before)
             fill(small_disk)
-    assert not list(small_disk.glob("*.new"))
+    assert not list(small_disk.glob("*.udpnote"))
 
 
 def opened(key_file: Path, keys: NotebookKeys) -> SealingKeys:

@@ -91,7 +91,7 @@ def test_a_file_that_another_process_makes_meanwhile_is_used(path: str, tmp_path
 
 def test_a_draft_that_a_killed_program_has_left_is_removed_when_the_file_is_opened(path: str, tmp_path: Path) -> None:
     write_lines(path, ["one"])
-    os.link(path, f"{path}.0123456789abcdef.new")
+    os.link(path, f"{path}.0123456789abcdef.udpnote")
     assert read_lines(path) == ["one"]
     assert os.listdir(tmp_path) == ["diary.sqlite3"]
 

@@ -14,7 +14,14 @@ from typing import Any
 
 import pytest
 
-from udpnote.storage.new_files import DRAFT_SECONDS_MAX, draft_of, make_folders, own_like, remove_old_drafts
+from udpnote.storage.new_files import (
+    DRAFT_SECONDS_MAX,
+    OTHER_DRAFT_SECONDS_MAX,
+    draft_of,
+    make_folders,
+    own_like,
+    remove_old_drafts,
+)
 
 AMY, STAFF, LIN = 1234, 1235, 1236
 
@@ -59,21 +66,26 @@ def test_a_signal_at_any_moment_leaves_no_draft(tmp_path: Path, line: int) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_killed_programs_have_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_what_killed_programs_have_left_in_a_folder_is_removed_and_nothing_else(tmp_path: Path) -> None:
     path, digits = tmp_path / "notes", "0123456789abcdef"
-    young = [f"notes.{digits}.new", f"notes.key.{digits}.new"]
-    others = [f"notes.{digits[1:]}.new", f"notes.{digits}.new.old", f"note.{digits}.new", f"notes2.{digits}.new", "notes"]
-    others.append(f"notes.backup-{digits}.new")
-    old = [f"notes.f{digits[1:]}.new", f"notes.key.f{digits[1:]}.new"]
-    old += [f"notes.f{digits[1:]}.new-{suffix}" for suffix in ("wal", "shm", "journal")]
-    for name in (*young, *others, *old):
-        (tmp_path / name).touch()
-        if name not in young:
-            os.utime(tmp_path / name, (time.time() - DRAFT_SECONDS_MAX - 1,) * 2)
-    os.link(path, tmp_path / f"notes.e{digits[1:]}.new")
+    hour, day = DRAFT_SECONDS_MAX + 1, OTHER_DRAFT_SECONDS_MAX + 1
+    young = [f"notes.{digits}.udpnote", f"notes.key.{digits}.udpnote"]
+    others = [f"{name}.a{digits[1:]}.udpnote" for name in ("note", "notes2", "notes.backup", "备份-2026-11-27.key")]
+    foreign = ["notes", f"notes.{digits[1:]}.udpnote", f"notes.{digits}.udpnote.old", f"notes.{digits}.new", "a.udpnote"]
+    old = [f"notes.f{digits[1:]}.udpnote", f"notes.key.f{digits[1:]}.udpnote"]
+    old += [f"notes.f{digits[1:]}.udpnote-{suffix}" for suffix in ("wal", "shm", "journal")]
+    for names, seconds in ((young, 0), (others, hour), (foreign, day), (old, hour)):
+        for name in names:
+            (tmp_path / name).touch()
+            os.utime(tmp_path / name, (time.time() - seconds,) * 2)
+    os.link(path, tmp_path / f"notes.e{digits[1:]}.udpnote")
     remove_old_drafts(str(path))
-    assert {each.name for each in tmp_path.iterdir()} == {*young, *others}
+    assert {each.name for each in tmp_path.iterdir()} == {*young, *others, *foreign}
     assert path.stat().st_nlink == 1
+    for name in others:
+        os.utime(tmp_path / name, (time.time() - day,) * 2)
+    remove_old_drafts(str(path))
+    assert {each.name for each in tmp_path.iterdir()} == {*young, *foreign}, "drafts of other files, such as dated backups"
 
 
 @needs_root

@@ -139,7 +139,7 @@ def test_what_another_program_writes_while_the_file_is_written_again_is_put_asid
     writer.mirror_once()
     mirror = writer.mirror()
     writer.store([log.revise(1, "eins")], mirror)
-    eventually(lambda: bool(list(writer.path.parent.glob("*.new"))))
+    eventually(lambda: bool(list(writer.path.parent.glob("*.udpnote"))))
     with writer.path.open("a") as file:
         file.write("somebody's work\n")
     eventually(lambda: "eins" in writer.text)

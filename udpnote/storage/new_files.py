@@ -1,7 +1,8 @@
 """Makes files and folders: for their owner only, in the hands of the right user, and still there after a power failure.
 
-A file that must appear whole or not at all is written as a *draft* beside its place, `NAME.<16 hexadecimal digits>.new`, and
-then renamed. A program that is killed leaves its draft; a later program removes it.
+A file that must appear whole or not at all is written as a *draft* beside its place, `NAME.<16 hexadecimal digits>.udpnote`,
+and then renamed. A program that is killed leaves its draft. The next program that makes a file in that folder removes it, even
+if that file has another name, as a backup has whose name is the date.
 
 If root makes a file, it must not belong to root where the server of another user has to read it. So what root makes gets the
 owner of the file beside which it is made or, if there is none, of its folder. SQLite does the same for the files that it makes.
@@ -23,7 +24,13 @@ DRAFT_SECONDS_MAX = 3600.0
 An export over a slow network writes a megabyte at a time, every few minutes.
 """
 
-_DRAFT = r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?"
+OTHER_DRAFT_SECONDS_MAX = 86_400.0
+"""The same for a draft of another file: a slow disk may still read it back, or a user may think about a question."""
+
+_ENDING = ".udpnote"
+"""The ending of a draft's name. No other program's files have it, because old ones are removed in any folder."""
+
+_DRAFT = rf"(\.key|\.index)?\.[0-9a-f]{{16}}\{_ENDING}(-wal|-shm|-journal)?"
 """What follows a file's name in the names of its drafts, of drafts of its key file or index, and of SQLite's files for them."""
 
 _ASIDE = r"\.[1-9][0-9]*\.old"
@@ -65,11 +72,10 @@ def draft_of(path: str) -> Iterator[tuple[int, str]]:
     """A draft of the file `path`, new and empty: its descriptor, open for reading and writing, and its path.
 
     Only this user can read it. At the end of the block the descriptor is closed, so the block must not close it; and the draft
-    is removed, unless it was renamed. First of all, this removes old drafts of `path` (see `remove_old_drafts`). Raises
-    `OSError`.
+    is removed, unless it was renamed. First of all, this removes old drafts (see `remove_old_drafts`). Raises `OSError`.
     """
     remove_old_drafts(path)
-    draft = f"{path}.{os.urandom(8).hex()}.new"
+    draft = f"{path}.{os.urandom(8).hex()}{_ENDING}"
     descriptor = -1
     try:  # before the draft is made: a signal may end this program at any moment
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
@@ -99,22 +105,26 @@ def link_draft(draft: str, path: str) -> bool:
 
 
 def remove_old_drafts(path: str) -> None:
-    """Remove the drafts of `path`, of its key file, of its search index, and of SQLite's files beside them, if they are old.
+    """Remove old drafts from the folder of `path`, and SQLite's files beside them: programs that were killed have left them.
 
-    They are old if nobody has written to them for `DRAFT_SECONDS_MAX`: a program that was killed has left them. A second name
-    of the file `path` itself (a hard link) that is the name of a draft or an `aside_name` is removed at any age: a program was
-    killed just before it gave the draft, or another file, its place.
+    A draft of `path`, of its key file or of its search index is old if nobody has written to it for `DRAFT_SECONDS_MAX`, a
+    draft of another file after `OTHER_DRAFT_SECONDS_MAX`. A second name of the file `path` itself (a hard link) that is the
+    name of a draft or an `aside_name` is removed at any age: a program was killed just before it gave the draft, or another
+    file, its place.
     """
     folder, name = os.path.split(path)
     with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it
         for each in os.listdir(folder or "."):
             suffix = each.removeprefix(name) if each.startswith(name) else ""
-            is_draft = ".new" in suffix and re.fullmatch(_DRAFT, suffix)  # patterns are compiled only for files that are rare
-            if is_draft or (suffix.endswith(".old") and re.fullmatch(_ASIDE, suffix)):
+            # patterns are compiled only for names that are rare
+            is_draft = _ENDING in each and re.search(rf"{_DRAFT}\Z", each) is not None
+            is_own = re.fullmatch(_DRAFT if is_draft else _ASIDE, suffix) if is_draft or suffix.endswith(".old") else None
+            if is_draft or is_own:
                 beside = os.path.join(folder, each)
                 with suppress(OSError):  # another process has just removed it, or it is another user's
-                    is_old = is_draft and wall_seconds() - os.stat(beside).st_mtime > DRAFT_SECONDS_MAX
-                    if is_old or (os.path.exists(path) and os.path.samefile(beside, path)):
+                    seconds_max = DRAFT_SECONDS_MAX if is_own else OTHER_DRAFT_SECONDS_MAX
+                    is_old = is_draft and wall_seconds() - os.lstat(beside).st_mtime > seconds_max
+                    if is_old or (is_own and os.path.exists(path) and os.path.samefile(beside, path)):
                         os.unlink(beside)
 
 

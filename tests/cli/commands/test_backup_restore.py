@@ -83,7 +83,7 @@ def test_at_a_terminal_a_restore_asks_and_only_a_yes_restores(kept: Machine, key
     before = len(kept.texts())
     restoring.interrupt() if key == "\x03" else terminal.type(key)
     assert (restoring.wait().code, before, len(kept.texts())) == (code, 2, texts)
-    assert [each for each in os.listdir(kept.home) if each.endswith(".new")] == []
+    assert [each for each in os.listdir(kept.home) if each.endswith(".udpnote")] == []
 
 
 def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_sealed_one_gets(kept: Machine) -> None:

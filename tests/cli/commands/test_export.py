@@ -30,7 +30,7 @@ def diary(machine: Machine) -> Machine:
 
 
 def drafts(folder: Path) -> list[Path]:
-    return list(folder.glob("*.new"))
+    return list(folder.glob("*.udpnote"))
 
 
 def content(file: Path) -> str | None:

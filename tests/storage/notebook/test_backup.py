@@ -2,7 +2,11 @@
 
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +18,13 @@ from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from udpnote.errors import InvalidSetting, NoSpace, NotebookInUse, NotebookOpen, StorageError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
+from udpnote.storage.new_files import OTHER_DRAFT_SECONDS_MAX
 from udpnote.storage.notebook.backup import STEP_BYTES, back_up
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 
 MEGABYTE = "长" * 349_525
+STEPS_MAX = 30
 KEYS, OTHER_KEYS = NotebookKeys(b"k" * 16), NotebookKeys(b"o" * 16)
 
 
@@ -52,6 +58,14 @@ def add(notebook: Notebook, *kept: str) -> None:
 def read(path: Path) -> list[str]:
     with closing(Notebook(path)) as notebook:
         return texts(notebook)
+
+
+def texts_of(path: Path) -> list[str]:
+    """The texts in a notebook's file, without a change to the file or its folder; none if it is missing."""
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
+        return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -182,6 +196,54 @@ def test_of_a_damaged_notebook_no_backup_is_made_even_if_every_page_can_be_read(
         back_up(str(path), str(tmp_path / "b"), with_key=None)
     assert raised.value.notice.kind == ("database_damaged" if fault == "pages are lost" else "copy_damaged")
     assert os.listdir(tmp_path) == ["home"]
+
+
+KILLED = """if True:
+    import os, signal, sys
+    from udpnote.storage.notebook.backup import back_up
+    def look(event, arguments):
+        global left
+        if event in ("os.link", "os.rename", "os.remove", "sqlite3.connect") or (event == "open" and arguments[2] & os.O_CREAT):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    left = int(sys.argv[3])
+    sys.addaudithook(look)
+    back_up(sys.argv[1], sys.argv[2], with_key=sys.argv[4] == "True", replaces=True)
+"""
+
+
+@pytest.mark.parametrize(("with_key", "is_earlier"), [(True, False), (False, True)])
+def test_a_backup_that_is_killed_before_any_step_leaves_a_whole_one_or_none_and_the_next_leaves_nothing_of_it(
+    sealed: Path, tmp_path: Path, with_key: bool, is_earlier: bool
+) -> None:
+    folder, outcomes = tmp_path / "backups", list[list[str]]()
+    for steps in range(STEPS_MAX):
+        folder.mkdir()
+        backup = folder / "厨房-11-27"
+        if is_earlier:
+            back_up(str(sealed), str(backup), with_key=not with_key)
+            write(sealed, "later")
+        before, after = texts_of(backup), texts_of(sealed)
+        command = [sys.executable, "-c", KILLED, str(sealed), str(backup), str(steps), str(with_key)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        outcomes.append(texts_of(backup))
+        assert outcomes[-1] in (before, after)
+        assert read_key_file(f"{backup}.key") in (None, KEYS)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        for each in folder.iterdir():
+            assert each.stat().st_mode & 0o777 == 0o600
+            os.utime(each, (time.time() - OTHER_DRAFT_SECONDS_MAX - 1,) * 2)
+        back_up(str(sealed), str(folder / "厨房-11-28"), with_key=False)
+        left = {each.name for each in folder.iterdir()}
+        assert left <= {"厨房-11-27", "厨房-11-27.key", "厨房-11-28"}, "no draft stays where backups are named by their dates"
+        back_up(str(sealed), str(backup), with_key=with_key, replaces=True)
+        assert (texts_of(backup), read_key_file(f"{backup}.key")) == (after, KEYS if with_key else None)
+        shutil.rmtree(folder)
+    assert STEPS_MAX > len(outcomes) > 6
+    assert outcomes[0] != outcomes[-1]
 
 
 @pytest.mark.parametrize("room", [0, 8 << 10, 1 << 20])

@@ -53,7 +53,7 @@ def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Pat
         assert texts_in(path) == ["of the other one"], "and the log of the other notebook is not removed"
 
 
-@pytest.mark.parametrize("left", [".0123456789abcdef.new", ".1.old"])
+@pytest.mark.parametrize("left", [".0123456789abcdef.udpnote", ".1.old"])
 def test_a_file_with_two_names_is_served_under_neither_unless_a_killed_program_left_one(tmp_path: Path, left: str) -> None:
     path, second = tmp_path / "notebook", tmp_path / "second"
     Notebook(path).close()
