@@ -204,7 +204,7 @@ class Lab:
         host.shell("sysctl", "-qw", *sysctls)
         host.ip("link", "set", "lo", "up")
         for number, switch in enumerate(switches):
-            self._plug_in(host, f"eth{number}", switch, ipv4=ipv4, ipv6=ipv6)
+            self.plug_in(host, f"eth{number}", switch, ipv4=ipv4, ipv6=ipv6)
         if not ipv4:
             host.ip("-4", "addr", "flush", "dev", "lo")
         return host
@@ -213,7 +213,8 @@ class Lab:
         """Take the carrier from the host's interface to `switch`."""
         shell("ip", "-n", switch.namespace, "link", "set", f"port{host.number}", "down")
 
-    def _plug_in(self, host: Host, interface: str, switch: Switch, *, ipv4: bool, ipv6: bool) -> None:
+    def plug_in(self, host: Host, interface: str, switch: Switch, *, ipv4: bool = True, ipv6: bool = True) -> None:
+        """Give a host its interface to `switch`."""
         port = f"port{host.number}"
         end, peer = ("name", interface, "netns", host.namespace), ("name", port, "netns", switch.namespace)
         shell("ip", "link", "add", *end, "type", "veth", "peer", *peer)

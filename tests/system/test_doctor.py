@@ -123,6 +123,19 @@ def healthy_with_docker_and_a_default_route_into_a_tunnel(lab: Lab) -> list[Case
     return [Case(hosts.laptop, set())]
 
 
+def healthy_with_forty_more_interfaces(lab: Lab) -> list[Case]:
+    lan = lab.switch()
+    kitchen, laptop = lab.host("kitchen", lan), lab.host("laptop")
+    commands = []
+    for number in range(40):
+        commands += [f"link add p{number} up type veth peer name q{number}", f"link set q{number} up"]
+        commands += [f"addr add 10.{number}.1.1/24 brd + dev p{number}"]
+    laptop.shell("ip", "-batch", "-", text="\n".join(commands))
+    lab.plug_in(laptop, "eth0", lan)  # it comes last
+    kitchen.serve("--name", "kitchen")
+    return [Case(laptop, set()), Case(kitchen, set())]
+
+
 def a_host_without_a_lan(lab: Lab) -> list[Case]:
     return [Case(lab.host("laptop"), {"no_lan_interface"})]
 
@@ -280,8 +293,9 @@ def take_all_addresses(host: Host, *, rp_filter: int) -> None:
 
 CASES: list[Callable[[Lab], list[Case]]] = [
     healthy, healthy_and_sealed, a_server_listens_at_loopback_only, healthy_with_ipv6_only,
-    healthy_with_two_interfaces_on_one_lan, healthy_with_docker_and_a_default_route_into_a_tunnel, a_host_without_a_lan,
-    nobody_serves, sending_is_forbidden, only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
+    healthy_with_two_interfaces_on_one_lan, healthy_with_docker_and_a_default_route_into_a_tunnel,
+    healthy_with_forty_more_interfaces, a_host_without_a_lan, nobody_serves, sending_is_forbidden,
+    only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
     the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
     a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, the_servers_host_filters_by_the_way_back,
     a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, a_copy_is_served, two_notebooks_have_one_name,

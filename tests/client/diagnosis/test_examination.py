@@ -1,6 +1,6 @@
 """An examination on a simulated LAN: what servers report, what is ignored, and what is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tests.support.lan import CELLAR, KITCHEN, Lan, WaitingEndpoint
 from tests.support.network import PORT
@@ -9,8 +9,11 @@ from udpnote.client.diagnosis.examination import (
     DIRECT_SECONDS,
     ROUNDS_SECONDS,
     SERVERS_MAX,
+    UNMEASURED,
     Examination,
+    WayKind,
 )
+from udpnote.lan.endpoint import DISCOVERY_GROUP, THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
@@ -27,6 +30,18 @@ class NarrowEndpoint(WaitingEndpoint):
         super().send([each for each in datagrams if len(each[0]) <= 750])
 
 
+class CrowdedEndpoint(WaitingEndpoint):
+    """The sockets of a client with sixty interfaces, of which the last one leads to the servers."""
+
+    def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int], /) -> list[ProbeAttempt]:
+        targets = [(f"eth{number}", f"10.0.{number}.255") for number in range(60)]
+        for interface, target in (*targets, ("eth0", DISCOVERY_GROUP), (THIS_MACHINE, "127.0.0.1")):
+            data = data_for(interface, target)
+            if interface == "eth59":
+                self.probe(data, ports)
+        return []
+
+
 def examine(endpoint: WaitingEndpoint, lan: Lan, *addresses: Address) -> Examination:
     made = Examination(endpoint, [OPEN], token=TOKEN, ports=(PORT,), monotonic=lan.monotonic, microseconds=lan.microseconds)
     made.run(addresses)
@@ -38,9 +53,19 @@ def test_servers_report_what_has_reached_them_and_an_address_without_a_server_do
     examined = examine(WaitingEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT), ("192.0.2.77", PORT))
     assert {each.addresses for each in examined.servers} == {((KITCHEN, PORT),), ((CELLAR, PORT),)}
     for server in examined.servers:
-        assert server.longest == BODY_BYTES_MAX and server.heard == server.answered == {0, 40, 41}
+        assert server.longest == BODY_BYTES_MAX and server.heard == server.answered == {2, 40, 41}
         assert abs(server.clock_ahead) < 1_000_000 and server.heard_hosts == ()
     assert kitchen.notebook_id in {each.notebook_id for each in examined.servers}
+
+
+def test_with_many_interfaces_a_broadcast_is_never_taken_for_one_of_another_kind(lan: Lan) -> None:
+    lan.serve()
+    examined = examine(CrowdedEndpoint(lan, LAPTOP), lan)
+    numbers = {kind: [each.number for each in examined.ways if each.kind is kind] for kind in WayKind}
+    broadcasts = numbers[WayKind.BROADCAST]
+    assert len(set(broadcasts)) == 38 and broadcasts.count(UNMEASURED) == 23
+    assert not set(broadcasts) & {*numbers[WayKind.MULTICAST], *numbers[WayKind.LOOPBACK]}
+    assert [each.heard for each in examined.servers] == [{UNMEASURED, 40, 41}]
 
 
 def test_if_long_datagrams_are_lost_the_longest_that_is_answered_is_found(lan: Lan) -> None:

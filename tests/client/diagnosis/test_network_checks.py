@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from udpnote.client.diagnosis.examination import Server, Way, WayKind
+from udpnote.client.diagnosis.examination import UNMEASURED, Server, Way, WayKind
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
@@ -85,6 +85,8 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (HEALTHY._replace(echoes=[DEAF._replace(hears_unicast=False)]), []),
         (only(HEALTHY, SERVER._replace(answered=frozenset({40, 41}))), ["answers_lost"]),
         (only(HEALTHY, UNHEARD), ["broadcasts_lost"]),
+        (only(HEALTHY, UNHEARD)._replace(ways=[SUBNET, EVERYBODY._replace(number=UNMEASURED)]), []),
+        (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(ways=[SUBNET._replace(number=UNMEASURED), LOOPBACK]), []),
         (only(HEALTHY, SERVER._replace(answered=frozenset({40, 41})))._replace(names_server=True), []),
         (HEALTHY._replace(echoes=[DEAF], servers=[], found=[FOUND], names_server=True), []),
         (only(HEALTHY, UNHEARD)._replace(ways=[SUBNET._replace(interface="docker0"), LOOPBACK]), []),

@@ -36,7 +36,10 @@ ADDRESSES_MAX = 16
 SERVERS_MAX = 64
 """The most servers of which reports are kept, so that forged ones cannot fill the memory."""
 
-_DIRECT, _LONG, _FIRST_SIZE = 40, 41, 42
+UNMEASURED = 39
+"""The number that the broadcasts of all interfaces share that are too many to get a number each."""
+
+_LOOPBACK, _MULTICAST, _FIRST_BROADCAST, _DIRECT, _LONG, _FIRST_SIZE = 0, 1, 2, 40, 41, 42
 _SIZES = (1100, 1000, 900, 800, 700, 600, 500, 400, 300, 200)
 """The lengths, in bytes of UDP payload, that are tried if the longest datagrams are lost."""
 
@@ -52,7 +55,8 @@ class WayKind(Enum):
 class Way(NamedTuple):
     """A way by which all hosts were asked: on `interface`, to the IP address `destination`.
 
-    `errors` are the texts of the errors with which the system has refused to send; empty: it was sent.
+    All ways to this machine have one `number`, all multicasts another one, and the broadcasts of each interface one of their
+    own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty: it was sent.
     """
 
     number: int
@@ -102,6 +106,7 @@ class Examination:
         self._endpoint, self._envelopes, self._token, self._ports = endpoint, envelopes, token, ports
         self._monotonic, self._microseconds = monotonic, microseconds
         self._ways: dict[tuple[str, str], Way] = {}
+        self._broadcast_numbers: dict[str, int] = {}
         self._servers: dict[bytes, Server] = {}
         self.errors: dict[Address, int] = {}
         """Why datagrams did not reach an address, as an errno: a hint, because anybody can forge such messages."""
@@ -152,11 +157,14 @@ class Examination:
                     self._ways[attempt.interface, attempt.destination] = way._replace(errors=way.errors | {attempt.error})
 
     def _way(self, interface: str, destination: str) -> Way:
-        """The way with this interface and destination. If there are too many of them, the last ones share a number."""
-        kind = WayKind.MULTICAST if ":" in destination else WayKind.BROADCAST
+        """The way with this interface and destination."""
         if interface == THIS_MACHINE:
-            kind = WayKind.LOOPBACK
-        number = min(len(self._ways), _DIRECT - 1)
+            kind, number = WayKind.LOOPBACK, _LOOPBACK
+        elif ":" in destination:
+            kind, number = WayKind.MULTICAST, _MULTICAST
+        else:
+            next_number = min(_FIRST_BROADCAST + len(self._broadcast_numbers), UNMEASURED)
+            kind, number = WayKind.BROADCAST, self._broadcast_numbers.setdefault(interface, next_number)
         return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
 
     def _ask_directly(self, known: list[Address]) -> None:

@@ -233,6 +233,8 @@ def _broadcasts_to(facts: NetworkFacts, troubles: Collection[str], server: Serve
         yield not_checked("broadcasts", Notice("server_beyond_lan", server=where))
     elif facts.names_server:
         yield fine("broadcasts", Notice("broadcasts_not_needed", server=where))
+    elif facts.is_crowded:
+        yield not_checked("broadcasts", Notice("too_many_interfaces", server=where))
     elif server.heard & broadcasts:
         yield trouble("broadcasts", Notice("answers_lost", server=where))
     else:

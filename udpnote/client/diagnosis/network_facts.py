@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from udpnote.client.diagnosis.examination import Server, Way, WayKind
+from udpnote.client.diagnosis.examination import UNMEASURED, Server, Way, WayKind
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
@@ -73,9 +73,18 @@ class NetworkFacts(NamedTuple):
         return [each for each in self.servers if not self._is_here(each)]
 
     def broadcasts(self, interface: str | None = None) -> set[int]:
-        """The numbers of the ways by which broadcasts have left by `interface` (None: by any that leads to a LAN)."""
+        """The numbers of the ways by which broadcasts have left by `interface` (None: by any that leads to a LAN).
+
+        Those of interfaces that are too many to be told apart are not among them: see `is_crowded`.
+        """
         wanted = self.lan_names if interface is None else [interface]
-        return {each.number for each in self.ways if _is_sent(each, WayKind.BROADCAST) and each.interface in wanted}
+        numbers = {each.number for each in self.ways if _is_sent(each, WayKind.BROADCAST) and each.interface in wanted}
+        return numbers - {UNMEASURED}
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether this host has so many interfaces that nobody can say by which of them a broadcast has arrived."""
+        return any(each.number == UNMEASURED and each.interface in self.lan_names for each in self.ways)
 
     def multicasts(self) -> set[int]:
         """The numbers of the ways by which IPv6 multicasts have left."""

@@ -277,6 +277,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "broadcasts_not_needed": "{server} does not answer the broadcasts of this host, but answers you, because you name it",
     "no_server_elsewhere": "no server on another host has answered, so the way there and its clock are not known",
     "server_beyond_lan": "{server} is beyond this LAN, which broadcasts do not leave: name it with `--server`",
+    "too_many_interfaces": (
+        "this host has too many interfaces for this check, so whether {server} hears its broadcasts is not known"
+    ),
     "only_ipv6_answers": "{server} answers by IPv6 only, so it has no IPv4 address on this LAN or cannot use it",
     "long_datagrams_pass": "the longest datagrams that udpnote sends reach {server}, and their answers arrive",
     "ipv6_answers": "{server} answers by link-local IPv6, too",
