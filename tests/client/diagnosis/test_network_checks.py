@@ -41,7 +41,7 @@ HERE = SERVER._replace(
                  HeardHost("192.168.1.5", 0, 1, 1), HeardHost("fe80::5", 2, 1, 1)),
 )  # fmt: skip
 SILENT = HEALTHY._replace(
-    servers=[], found=[], expected=Expected("kitchen", ("192.168.1.9", 6683), False, None, None), is_chosen=True
+    servers=[], found=[], expected=Expected("kitchen", ("192.168.1.9", 6683), False, None, None), is_notebook_decided=True
 )
 
 
@@ -76,8 +76,8 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (only(HEALTHY, HERE), []),
         (HEALTHY._replace(echoes=[DEAF]), []),
         (HEALTHY._replace(echoes=[]), []),
-        (HEALTHY._replace(users=None), []),
-        (HEALTHY._replace(users=[PortUser("0.0.0.0", 6683, "lin")]), []),
+        (HEALTHY._replace(port_users=None), []),
+        (HEALTHY._replace(port_users=[PortUser("0.0.0.0", 6683, "lin")]), []),
         (HEALTHY._replace(ways=[Way(0, WayKind.BROADCAST, "docker0", "172.17.255.255", REFUSED), LOOPBACK]), []),
         (HEALTHY._replace(ways=[SUBNET._replace(errors=frozenset({"Network is unreachable"})), LOOPBACK]), []),
         (HEALTHY._replace(ways=[SUBNET, EVERYBODY._replace(errors=REFUSED)]), ["sending_refused"]),
@@ -98,11 +98,11 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (only(HEALTHY, SERVER._replace(clock_ahead=100_000_000)), []),
         (only(HEALTHY, HERE._replace(unsent=4)), ["answers_refused"]),
         (only(HEALTHY, HERE._replace(heard=frozenset({3}))), ["server_input_firewall"]),
-        (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(users=[PortUser("192.168.1.6", 6683, "lin")]), []),
-        (only(HEALTHY, HERE)._replace(users=[PortUser("127.0.0.1", 6683, "lin")]), ["server_on_loopback"]),
-        (only(HEALTHY, HERE)._replace(users=[PortUser("0.0.0.0", 6683, "lin"), PortUser("127.0.0.1", 9, "lin")]), []),
+        (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(port_users=[PortUser("192.168.1.6", 6683, "lin")]), []),
+        (only(HEALTHY, HERE)._replace(port_users=[PortUser("127.0.0.1", 6683, "lin")]), ["server_on_loopback"]),
+        (only(HEALTHY, HERE)._replace(port_users=[PortUser("0.0.0.0", 6683, "lin"), PortUser("127.0.0.1", 9, "lin")]), []),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)]), ["same_name"]),
-        (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)], is_chosen=True), []),
+        (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)], is_notebook_decided=True), []),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(other_server="192.168.1.8:6683")]), ["served_by_two"]),
         (HEALTHY._replace(servers=[], found=[]), ["nothing_answers"]),
         (HEALTHY._replace(failure=UNKNOWN_HOST, servers=[], found=[]), ["host_unknown"]),

@@ -41,6 +41,7 @@ FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 """How many fsyncs are measured, and for how long: the median of a few is enough to recognize a disk that only pretends."""
 
 _ECHO_TOKEN_BYTES = 16
+"""The length of the random token by which this host recognizes its own broadcasts."""
 
 
 class Doctor(Client):
@@ -52,57 +53,64 @@ class Doctor(Client):
         troubles = set[str]()
         for check_host in HOST_CHECKS:
             for finding in check_host(host):
-                troubles |= _kinds(finding)
+                troubles |= _trouble_kinds(finding)
                 yield finding
         network = self._network_facts(host)
         for check in NETWORK_CHECKS:
             for finding in check(network, troubles):
-                troubles |= _kinds(finding)
+                troubles |= _trouble_kinds(finding)
                 yield finding
 
     def _host_facts(self) -> HostFacts:
         interfaces = host_interfaces()
         folder = os.path.dirname(os.path.abspath(self._outbox.path))
-        buffers = granted_buffer_bytes(), BUFFER_BYTES
-        return HostFacts(interfaces, routes(interfaces), active_firewalls(), *buffers, folder, _fsync_seconds(folder))
+        return HostFacts(
+            interfaces=interfaces,
+            routes=routes(interfaces),
+            firewalls=active_firewalls(),
+            buffer_bytes=granted_buffer_bytes(),
+            wanted_bytes=BUFFER_BYTES,
+            folder=folder,
+            fsync_seconds=_fsync_seconds(folder),
+        )
 
     def _network_facts(self, host: HostFacts) -> NetworkFacts:
         echoes = self._echoes()
-        answers, failure = self._found()
+        answers, failure = self._discovered()
         found = list(answers.values())
-        expected = self._expected_at()
+        addresses = self._expected_addresses()
         with self._connection.lock():
             targets = self._keyring.targets()[:ENVELOPES_MAX]
             examination = Examination(
                 self._connection.endpoint,
                 [each.envelope for each in targets],
                 token=self._connection.random.randbytes(TOKEN_BYTES),
-                ports=sorted({*self._ports, *(address[1] for address in expected)}),
+                ports=sorted({*self._ports, *(address[1] for address in addresses)}),
                 monotonic=self._connection.now,
                 microseconds=self._connection.clock.microseconds,
             )
-            examination.run([*expected, *answers])
+            examination.run([*addresses, *answers])
         known = {each.notebook_id: each.name for each in self.known()}
         return NetworkFacts(
-            host.interfaces,
-            host.firewall,
-            examination.ways,
-            echoes,
-            examination.servers,
-            found,
-            port_users(self._ports),
-            known | {bytes.fromhex(each.notebook_id): each.name for each in found},
-            self._expected(expected, found, examination),
-            failure,
-            self.is_notebook_decided,
-            self._finder.destination.host is not None,
+            interfaces=host.interfaces,
+            firewall=host.firewall,
+            ways=examination.ways,
+            echoes=echoes,
+            servers=examination.servers,
+            found=found,
+            port_users=port_users(self._ports),
+            names=known | {bytes.fromhex(each.notebook_id): each.name for each in found},
+            expected=self._expected(addresses, found, examination),
+            failure=failure,
+            is_notebook_decided=self.is_notebook_decided,
+            names_server=self._finder.destination.host is not None,
         )
 
     def _echoes(self) -> list[Echo]:
         token = self._connection.random.randbytes(_ECHO_TOKEN_BYTES)
         return listen_for_echoes(lan_interfaces(), token, PORT)
 
-    def _found(self) -> tuple[dict[Address, FoundNotebook], Notice | None]:
+    def _discovered(self) -> tuple[dict[Address, FoundNotebook], Notice | None]:
         """The notebooks that a discovery finds, by their addresses; and why the named server cannot be found (None: it can)."""
         found: dict[Address, FoundNotebook] = {}
         with self._connection.lock():
@@ -116,7 +124,7 @@ class Doctor(Client):
                     found[answer.source] = self._finder.describe(discovery, answer)
         return found, None
 
-    def _expected_at(self) -> list[Address]:
+    def _expected_addresses(self) -> list[Address]:
         """The addresses at which the server that the user has named should be or, if none is named, the user's notebook."""
         if self._finder.server.lookup is not None:
             return self._finder.server.lookup.addresses
@@ -124,7 +132,7 @@ class Doctor(Client):
         return [address_of(notebook)] if notebook is not None else []
 
     def _expected(self, addresses: list[Address], found: list[FoundNotebook], examination: Examination) -> Expected | None:
-        """What the user means, at one of `addresses`, and whether it has answered; None: the user means nothing special."""
+        """The server or notebook that should be at `addresses`, and whether it has answered; None: there are no addresses."""
         if not addresses:
             return None
         server, notebook = self._finder.destination.server, self.notebook
@@ -133,7 +141,7 @@ class Doctor(Client):
             last = self._finder.server.last_notebook(self._finder.destination)
             name = last.name if last is not None else "the server"
         else:
-            assert notebook is not None, "an address of no notebook"
+            assert notebook is not None, "the addresses are those of a notebook"
             ids = {each.notebook_id for each in examination.servers} | {bytes.fromhex(each.notebook_id) for each in found}
             has_answered, name = notebook.notebook_id in ids, notebook.name
         address = addresses[0]
@@ -150,5 +158,6 @@ def _fsync_seconds(folder: str) -> float | None:
         return None
 
 
-def _kinds(finding: Finding) -> set[str]:
+def _trouble_kinds(finding: Finding) -> set[str]:
+    """The kind of the trouble that `finding` is; empty if it is none."""
     return {finding.notice.kind} if finding.verdict is Verdict.TROUBLE else set()

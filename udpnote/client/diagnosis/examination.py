@@ -37,9 +37,14 @@ SERVERS_MAX = 64
 """The most servers of which reports are kept, so that forged ones cannot fill the memory."""
 
 UNMEASURED = 39
-"""The number that the broadcasts of all interfaces share that are too many to get a number each."""
+"""The number that the broadcasts of the last interfaces share, if there are too many for a number each."""
 
-_LOOPBACK, _MULTICAST, _FIRST_BROADCAST, _DIRECT, _LONG, _FIRST_SIZE = 0, 1, 2, 40, 41, 42
+_LOOPBACK_WAY, _MULTICAST_WAY, _FIRST_BROADCAST_WAY = 0, 1, 2
+"""The numbers of the ways by which all hosts are asked; see `Way`."""
+
+_DIRECT_WAY, _LONG_WAY, _FIRST_SIZE_WAY = 40, 41, 42
+"""The numbers of the ways by which servers are asked directly: by a short datagram, by the longest, by the first of `_SIZES`."""
+
 _SIZES = (1100, 1000, 900, 800, 700, 600, 500, 400, 300, 200)
 """The lengths, in bytes of UDP payload, that are tried if the longest datagrams are lost."""
 
@@ -56,7 +61,7 @@ class Way(NamedTuple):
     """A way by which all hosts were asked: on `interface`, to the IP address `destination`.
 
     All ways to this machine have one `number`, all multicasts another one, and the broadcasts of each interface one of their
-    own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty: it was sent.
+    own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty: it has sent all.
     """
 
     number: int
@@ -133,13 +138,14 @@ class Examination:
             else:
                 self._ask_everybody()
         self._listen(begin + EXAMINATION_SECONDS)
-        cut = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX]
-        if cut:
-            self._ask_in_sizes([address for addresses in cut for address in addresses])
+        short_only = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX]
+        if short_only:
+            self._ask_in_sizes([address for addresses in short_only for address in addresses])
             self._listen(self._monotonic() + SIZING_SECONDS)
         self._endpoint.end_probing()
 
     def _ask_everybody(self) -> None:
+        """Send an EXAMINE in each envelope by each way, and note the ways and the errors."""
         for envelope in self._envelopes:
             datagrams: dict[int, bytes] = {}
 
@@ -157,25 +163,25 @@ class Examination:
                     self._ways[attempt.interface, attempt.destination] = way._replace(errors=way.errors | {attempt.error})
 
     def _way(self, interface: str, destination: str) -> Way:
-        """The way with this interface and destination."""
+        """The way with this interface and destination; notes a new one."""
         if interface == THIS_MACHINE:
-            kind, number = WayKind.LOOPBACK, _LOOPBACK
+            kind, number = WayKind.LOOPBACK, _LOOPBACK_WAY
         elif ":" in destination:
-            kind, number = WayKind.MULTICAST, _MULTICAST
+            kind, number = WayKind.MULTICAST, _MULTICAST_WAY
         else:
-            next_number = min(_FIRST_BROADCAST + len(self._broadcast_numbers), UNMEASURED)
+            next_number = min(_FIRST_BROADCAST_WAY + len(self._broadcast_numbers), UNMEASURED)
             kind, number = WayKind.BROADCAST, self._broadcast_numbers.setdefault(interface, next_number)
         return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
 
     def _ask_directly(self, known: list[Address]) -> None:
         answered = [address for server in self.servers for address in server.addresses]
         for address in list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]:
-            self._send(address, _DIRECT, EXAMINE_BYTES_MIN)
-            self._send(address, _LONG, BODY_BYTES_MAX)
+            self._send(address, _DIRECT_WAY, EXAMINE_BYTES_MIN)
+            self._send(address, _LONG_WAY, BODY_BYTES_MAX)
 
     def _ask_in_sizes(self, addresses: Iterable[Address]) -> None:
         for address in list(dict.fromkeys(addresses))[:ADDRESSES_MAX]:
-            for number, size in enumerate(_SIZES, _FIRST_SIZE):
+            for number, size in enumerate(_SIZES, _FIRST_SIZE_WAY):
                 self._send(address, number, size)
 
     def _send(self, address: Address, way: int, body_bytes: int) -> None:
@@ -202,10 +208,11 @@ class Examination:
                 self._note(message, source, envelope)
 
     def _note(self, report: Report, source: Address, envelope: Envelope) -> None:
+        """Add what `report`, which came from `source`, says to what is known of its server."""
         if report.server_id not in self._servers and len(self._servers) == SERVERS_MAX:
             return
         before = self._servers.get(report.server_id, Server(report.server_id, report.notebook_id, envelope.key_id))
-        is_direct = report.way >= _DIRECT
+        is_direct = report.way >= _DIRECT_WAY
         addresses = before.addresses if source in before.addresses else (*before.addresses, source)[:ADDRESSES_MAX]
         self._servers[report.server_id] = before._replace(
             heard=before.heard | {number for number in range(WAY_MAX + 1) if report.heard >> number & 1},

@@ -1,4 +1,4 @@
-"""What a check of the doctor gives: a verdict, what it has seen, and the command that mends a trouble."""
+"""What a check of the doctor finds: a verdict, what was seen, and the command that mends a trouble."""
 
 from enum import Enum
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class Verdict(Enum):
 
 
 class Finding(NamedTuple):
-    """The result of the check `check`, whose name is a few words. `notice` says what was seen, or why nothing was checked."""
+    """What one check has found. `check` is its name, a few words. `notice` says what was seen, or why nothing was checked."""
 
     check: str
     verdict: Verdict
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where to run `command`, such as `on that host`; empty: here, or there is none."""
+        """Where to run `command`, such as `on that host`; empty: on this host, or there is no command."""
         return place_of(self.notice) if self.verdict is Verdict.TROUBLE else ""
 
 

@@ -16,8 +16,8 @@ class HostFacts(NamedTuple):
     """What this host says about itself.
 
     `routes` is None if the system does not say. `firewalls` are those of ufw and firewalld that are active. `buffer_bytes` is
-    the size of the granted receive buffer, `wanted_bytes` that of the one asked for. `fsync_seconds` is the median time of an
-    fsync in `folder`; None: nothing can be written there.
+    the size of the receive buffer that the system grants, `wanted_bytes` that of the one that udpnote asks for. `fsync_seconds`
+    is the median time of an fsync in `folder`; None: nothing can be written there.
     """
 
     interfaces: Sequence[HostInterface]
@@ -56,7 +56,7 @@ def check_routes(facts: HostFacts) -> list[Finding]:
 
 
 def check_firewalls(facts: HostFacts) -> list[Finding]:
-    """Which firewall is active: only root can read its rules, so what it drops is tested with datagrams."""
+    """Which firewalls are active. Only root can read their rules, so the network checks test what they drop."""
     if facts.firewalls:
         return [not_checked("firewall rules", Notice("firewall_rules_secret", firewalls=list(facts.firewalls)))]
     return [fine("firewall rules", Notice("no_known_firewall"))]
@@ -84,6 +84,7 @@ HOST_CHECKS = (check_interfaces, check_routes, check_firewalls, check_buffers, c
 
 
 def _detour_trouble(detour: Detour) -> Finding:
+    """The trouble that datagrams to a LAN take this `detour`."""
     interface, network, by = detour.interface, detour.network, detour.by
     if detour.by_kind is InterfaceKind.CONTAINER:
         return trouble("routes", Notice("bridge_takes_network", interface=interface, network=network, by=by))

@@ -1,7 +1,7 @@
 """The checks of the network: pure functions from the facts of an examination to findings.
 
-Each gets the kinds of the troubles that were found before it. A check that can only say that something fails says nothing if a
-trouble that explains the failure was found before: one cause gets one name.
+Each check gets the kinds of the troubles that earlier checks have found. Some checks see only that something fails, not why.
+These report no trouble if an earlier trouble explains the failure, so that one cause is not reported twice.
 """
 
 import errno
@@ -19,7 +19,7 @@ from udpnote.client.diagnosis.network_facts import (
     server_argument,
 )
 from udpnote.errors import Notice
-from udpnote.model.address import is_loopback
+from udpnote.model.address import Address, is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.examination_messages import HeardHost
@@ -31,11 +31,11 @@ HEADER_BYTES = 28
 """The bytes of the headers of IPv4 and UDP, which an MTU counts, too."""
 
 HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
-"""The troubles that do not explain why a server does not answer."""
+"""The kinds of troubles that do not explain why a server does not answer."""
 
 
 def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """On which interfaces all hosts could be asked, and whether a firewall or a VPN forbids it on others."""
+    """On which interfaces all hosts could be asked, and whether a firewall or a VPN forbids to ask them on others."""
     findings, asked, refused = [], [], []
     reason = ""
     for name in facts.lan_names:
@@ -55,7 +55,7 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 
 
 def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """Whether this host lets in what arrives at its interfaces, by its own broadcasts."""
+    """Whether this host lets in the broadcasts that it sends itself, and so what else arrives at its interfaces."""
     echoes = [each for each in facts.echoes if each.interface in facts.lan_names and each.error is None]
     if not echoes:
         return [not_checked("own broadcasts", Notice("own_broadcasts_not_sent"))]
@@ -72,11 +72,11 @@ def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> lis
 
 def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
     """Who uses the ports of servers on this host, and whether a server of udpnote answers there."""
-    if facts.users is None:
+    if facts.port_users is None:
         return [not_checked("port", Notice("ports_not_known"))]
-    if not facts.users:
+    if not facts.port_users:
         return [fine("port", Notice("port_unused"))]
-    users = ", ".join(f"{format_found(each.host, each.port)} (user {each.user})" for each in facts.users)
+    users = ", ".join(f"{_host_and_port(each.host, each.port)} (user {each.user})" for each in facts.port_users)
     if facts.here:
         return [fine("port", Notice("port_used", users=users))]
     return [not_checked("port", Notice("port_user_silent", users=users))]
@@ -111,7 +111,7 @@ def check_notebooks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Fin
         return [trouble("notebooks", Notice("host_unknown", problem=facts.failure, host=facts.failure.values.get("host")))]
     findings = []
     for each in facts.found:
-        address = format_found(each.address, each.port)
+        address = _host_and_port(each.address, each.port)
         if each.impersonates is not None:
             findings.append(trouble("notebooks", Notice("impostor_there", address=address, name=each.impersonates.name)))
         elif each.has_new_key:
@@ -121,11 +121,11 @@ def check_notebooks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Fin
             findings.append(trouble("notebooks", notice))
     genuine = {each.notebook_id: each for each in facts.found if each.impersonates is None}
     for name, count in Counter(each.name for each in genuine.values()).items():
-        if count > 1 and not facts.is_chosen:
+        if count > 1 and not facts.is_notebook_decided:
             notebook_id = min(each.notebook_id for each in genuine.values() if each.name == name)[:ID_DIGITS_SHOWN]
             findings.append(trouble("notebooks", Notice("same_name", name=name, count=count, notebook_id=notebook_id)))
     if genuine:
-        listed = [f"{each.name} at {format_found(each.address, each.port)}" for each in genuine.values()]
+        listed = [f"{each.name} at {_host_and_port(each.address, each.port)}" for each in genuine.values()]
         findings.append(fine("notebooks", Notice("notebooks_found", notebooks=", ".join(listed))))
     elif not facts.found:
         findings.append(not_checked("notebooks", Notice("nothing_found")))
@@ -136,16 +136,14 @@ def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Fin
     """For each server elsewhere: whether it hears broadcasts, whether its answers arrive, and whether it answers directly."""
     if not facts.elsewhere:
         return [not_checked("way to servers", Notice("no_server_elsewhere"))]
-    return [
-        finding
-        for server in facts.elsewhere
-        if (address := ipv4_of(server)) is not None
-        for finding in _broadcasts_to(facts, troubles, server, server_argument(address), address[0])
-    ] + [
-        not_checked("broadcasts", Notice("only_ipv6_answers", server=facts.name_of(server)))
-        for server in facts.elsewhere
-        if ipv4_of(server) is None and facts.broadcasts()
-    ]
+    findings: list[Finding] = []
+    for server in facts.elsewhere if facts.broadcasts() else []:
+        address = ipv4_of(server)
+        if address is None:
+            findings.append(not_checked("broadcasts", Notice("only_ipv6_answers", server=facts.name_of(server))))
+        else:
+            findings += _broadcasts_to(facts, troubles, server, address)
+    return findings
 
 
 def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
@@ -194,15 +192,15 @@ def check_clocks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findin
 def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
     """Why the notebook that the user means does not answer, unless a trouble that was found before explains it."""
     expected = facts.expected
-    if expected is None or expected.has_answered or set(troubles) - HARMLESS:
+    if expected is None or expected.has_answered or _is_explained(troubles):
         return []
-    return [trouble("your notebook", _silence(facts, expected))]
+    return [trouble("your notebook", _why_silent(facts, expected))]
 
 
 def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """Whether anything answers at all; and that a sealed notebook may be there unseen."""
+    """Whether anything answers at all. Sealed notebooks cannot be checked, because they answer only clients with their keys."""
     findings = []
-    if not facts.servers and not facts.found and not set(troubles) - HARMLESS:
+    if not facts.servers and not facts.found and not _is_explained(troubles):
         findings.append(trouble("servers", Notice("nothing_answers")))
     return [*findings, not_checked("sealed notebooks", Notice("sealed_perhaps"))]
 
@@ -213,19 +211,18 @@ NETWORK_CHECKS: tuple[Callable[[NetworkFacts, Collection[str]], list[Finding]], 
 )  # fmt: skip
 
 
-def format_found(host: str, port: int) -> str:
-    """The address of a server that was found, with its port."""
+def _host_and_port(host: str, port: int) -> str:
+    """The address `host`, as text, with a UDP port, as people write it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _broadcasts_to(facts: NetworkFacts, troubles: Collection[str], server: Server, where: str, host: str) -> Iterable[Finding]:
-    broadcasts = facts.broadcasts()
-    if not broadcasts:
-        return
-    is_answered, is_explained = bool(server.answered & broadcasts), bool(set(troubles) - HARMLESS)
+def _broadcasts_to(facts: NetworkFacts, troubles: Collection[str], server: Server, address: Address) -> Iterable[Finding]:
+    """Yield what is found about broadcasts to `server` and its direct answers. `address` is its IPv4 address."""
+    broadcasts, where, host = facts.broadcasts(), server_argument(address), address[0]
+    is_answered = bool(server.answered & broadcasts)
     if is_answered and server.longest:
         yield fine("broadcasts", Notice("broadcasts_answered", server=where))
-    elif is_explained:
+    elif _is_explained(troubles):
         return
     elif is_answered:
         yield trouble("direct answers", Notice("direct_lost", server=where, host=host))
@@ -241,7 +238,13 @@ def _broadcasts_to(facts: NetworkFacts, troubles: Collection[str], server: Serve
         yield trouble("broadcasts", Notice("broadcasts_lost", server=where))
 
 
-def _silence(facts: NetworkFacts, expected: Expected) -> Notice:
+def _is_explained(troubles: Collection[str]) -> bool:
+    """Whether one of the kinds `troubles` explains why a server does not answer."""
+    return not HARMLESS.issuperset(troubles)
+
+
+def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
+    """The most likely reason why the expected server or notebook has not answered."""
     name, where, host = expected.name, server_argument(expected.address), expected.address[0]
     if expected.error == errno.ECONNREFUSED:
         return Notice("no_program_there", name=name, server=where)
@@ -255,11 +258,11 @@ def _silence(facts: NetworkFacts, expected: Expected) -> Notice:
 def _listening_at(facts: NetworkFacts, server: Server) -> set[str]:
     """The addresses at which `server`, on this host, listens; 0.0.0.0 and :: stand for all. Empty: not known."""
     ports = {each[1] for each in server.addresses}
-    return {each.host for each in facts.users or () if each.port in ports}
+    return {each.host for each in facts.port_users or () if each.port in ports}
 
 
 def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
-    """The interfaces whose broadcasts a server must hear that listens at `hosts`."""
+    """The interfaces whose broadcasts a server that listens at `hosts` must hear."""
     everywhere = not hosts or "0.0.0.0" in hosts
     return [
         each.name
@@ -271,7 +274,7 @@ def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
 
 
 def _described(facts: NetworkFacts, heard: HeardHost) -> str:
-    """A host that the server here has heard: its address, the network or interface by which it came, and when."""
+    """A host that the server here has heard, in words: its address, its network and interface, and when it was heard."""
     host, scope, seconds, _ = heard
     places = [
         f"{network} on {each.name}" for each in facts.interfaces for network in each.networks if is_in_network(host, network)

@@ -17,15 +17,15 @@ from udpnote.protocol.examination_messages import HeardHost
 from udpnote.settings import PORT
 
 REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}
-"""The errors of the system if a firewall forbids to send."""
+"""The texts of the errors of the system if a firewall forbids to send."""
 
 
 class Expected(NamedTuple):
     """The notebook or server that the user means, and which should answer.
 
-    `name` is the notebook's name, or `the server` if that is not known. `address` is where it should
-    be. `has_answered` says whether it has. `error` is the errno with which datagrams to `address` have failed; None: none.
-    `neighbour` is as `lan.host_network.neighbour_answers` returns it.
+    `name` is the notebook's name, or `the server` if that is not known. `address` is where it should be. `error` is the errno
+    with which datagrams to `address` have failed; None: none has failed. `neighbour` is as `lan.host_network.neighbour_answers`
+    returns it.
     """
 
     name: str
@@ -38,10 +38,10 @@ class Expected(NamedTuple):
 class NetworkFacts(NamedTuple):
     """The facts about the network.
 
-    `firewall` is as in `HostFacts`. `users` are the sockets at the ports of servers on this host; None: not known. `names` are
-    the names of notebooks by their ids. `failure` says why the named server was not found; None: it was, or none is named.
-    `is_chosen` says whether the user has named or chosen a notebook, `names_server` whether the user has named a server: then
-    broadcasts are not needed.
+    `firewall` is as in `HostFacts`. `port_users` are the sockets at the ports of servers on this host; None: not known. `names`
+    are the names of notebooks by their ids. `failure` says why the named server was not found; None: it was, or none is named.
+    `is_notebook_decided` says whether the user has named or chosen a notebook. `names_server` says whether the user has named a
+    server: then broadcasts are not needed.
     """
 
     interfaces: Sequence[HostInterface]
@@ -50,11 +50,11 @@ class NetworkFacts(NamedTuple):
     echoes: Sequence[Echo]
     servers: Sequence[Server]
     found: Sequence[FoundNotebook]
-    users: Sequence[PortUser] | None
+    port_users: Sequence[PortUser] | None
     names: dict[bytes, str]
     expected: Expected | None
     failure: Notice | None
-    is_chosen: bool
+    is_notebook_decided: bool
     names_server: bool
 
     @property
@@ -91,7 +91,7 @@ class NetworkFacts(NamedTuple):
         return {each.number for each in self.ways if _is_sent(each, WayKind.MULTICAST) and each.interface in self.lan_names}
 
     def loopbacks(self) -> set[int]:
-        """The numbers of the ways to this host itself: a server tells only by them whom it has heard."""
+        """The numbers of the ways to this host itself. Only by these ways does a server tell which hosts it has heard."""
         return {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
 
     def interface_to(self, host: str) -> str | None:
@@ -102,17 +102,22 @@ class NetworkFacts(NamedTuple):
         return None
 
     def is_own(self, heard: HeardHost) -> bool:
-        """Whether a host that was heard is this one, by one of its addresses."""
-        own = {network.partition("/")[0] for each in self.interfaces for network in each.networks}
-        return heard.host in own | {address for each in self.interfaces for address in each.ipv6}
+        """Whether the host that a server has heard is this one, by one of its addresses."""
+        return heard.host in self._own_ipv4 | {address for each in self.interfaces for address in each.ipv6}
 
     def name_of(self, server: Server) -> str:
         """The name of the notebook of `server`; the start of its id if the name is not known."""
         return self.names.get(server.notebook_id, server.notebook_id.hex()[:8])
 
     def _is_here(self, server: Server) -> bool:
-        own = {network.partition("/")[0] for each in self.interfaces for network in each.networks}
-        return bool(server.answered & self.loopbacks()) or any(each[0] in own or is_loopback(each) for each in server.addresses)
+        return bool(server.answered & self.loopbacks()) or any(
+            each[0] in self._own_ipv4 or is_loopback(each) for each in server.addresses
+        )
+
+    @property
+    def _own_ipv4(self) -> set[str]:
+        """The IPv4 addresses of this host."""
+        return {network.partition("/")[0] for each in self.interfaces for network in each.networks}
 
 
 def ipv4_of(server: Server) -> Address | None:
