@@ -107,7 +107,7 @@ def test_the_notes_of_a_bundle_that_are_put_back_travel_alone_and_first_unless_t
     bundle = queue.take(lambda _: True)
     assert isinstance(bundle, BundlePayload)
     queue.add([note(9)])
-    queue.put_back(bundle.alone())
+    queue.put_back(bundle.as_parts())
     alone = [queue.take(lambda identity: identity[1] != 2) for _ in range(4)]
     parts = [payload.part for payload in alone if isinstance(payload, PartPayload)]
     assert [(part.sequence, part.restored) for part in parts] == [(1, RESTORED[0]), (3, RESTORED[2]), (9, None)]

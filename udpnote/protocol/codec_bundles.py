@@ -1,7 +1,7 @@
 """The codec's part for BUNDLEs: packs short notes that are not alike enough for a RUN into one datagram, and unpacks them.
 
-The notes may have several clients, authors and offsets from UTC. Each combination of these that occurs is called a writer. It
-stands in the datagram once, and each note has the number of its writer.
+A writer is a combination of a client, an author and an offset from UTC. Each writer stands in the datagram once, and each note
+has the number of its writer, from 0 on.
 """
 
 from functools import lru_cache
@@ -48,13 +48,13 @@ def bundled_note_bytes(text: bytes) -> int:
 
 
 def writer_bytes(author: str) -> int:
-    """How many bytes a writer takes, of whom this is the author."""
+    """How many bytes a writer with this author takes in a bundle."""
     return _WRITER.size + len(author.encode())
 
 
 def writer_of(note: Entry) -> Writer:
     """The writer of a note."""
-    return note[0], note[4], note[5]
+    return note[0], note[4], note[5]  # client_id, utc_offset, author: by index, because names take longer
 
 
 def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
@@ -69,21 +69,22 @@ def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
     for client_id, utc_offset, author_text in writers:
         author = author_text.encode()
         packed += [_WRITER.pack(client_id, utc_offset, len(author)), author]
-    numbers = [note[3] for note in notes], stored_at, [note[1] for note in notes], map(len, texts), indices
-    packed.append(_numbers(len(notes)).pack(*(value for column in numbers for value in column)))
+    written_at, sequences = [note[3] for note in notes], [note[1] for note in notes]
+    columns = written_at, stored_at, sequences, map(len, texts), indices
+    packed.append(_columns(len(notes)).pack(*(value for column in columns for value in column)))
     return b"".join(packed + texts)
 
 
 def parse_bundle(body: bytes) -> tuple[Run, int]:
-    """The message with the BUNDLE's `body`, and where its padding starts; see `codec_runs.parse_run`.
+    """The message that a BUNDLE with this `body` carries, and the position in `body` at which the padding starts.
 
     Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     after_client, after_sequence, count, writers_count = _HEAD.unpack_from(body, RUN_START.size)
-    writers, numbers_at = _parse_writers(body, writers_count)
-    numbers = _numbers(count)
-    values = numbers.unpack_from(body, numbers_at)
+    writers, columns_at = _parse_writers(body, writers_count)
+    columns = _columns(count)
+    values = columns.unpack_from(body, columns_at)
     written_at, stored_at, sequences, sizes, indices = (values[at * count : (at + 1) * count] for at in range(5))
     has_predecessor = 0 < after_sequence <= SEQUENCE_MAX
     if not (
@@ -97,7 +98,7 @@ def parse_bundle(body: bytes) -> tuple[Run, int]:
         and list(dict.fromkeys(indices)) == list(range(writers_count))
     ):
         raise BadDatagram("malformed")
-    starts = list(accumulate(sizes, initial=numbers_at + numbers.size))
+    starts = list(accumulate(sizes, initial=columns_at + columns.size))
     notes = []
     for index, sequence, time, (begin, end) in zip(indices, sequences, written_at, pairwise(starts), strict=True):
         client_id, utc_offset, author = writers[index]
@@ -108,7 +109,7 @@ def parse_bundle(body: bytes) -> tuple[Run, int]:
 
 
 def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
-    """The writers in a BUNDLE's `body`, and where they end. Raises what `parse_bundle` raises."""
+    """The `count` writers in a BUNDLE's `body`, and the position at which they end. Raises what `parse_bundle` raises."""
     writers: list[Writer] = []
     at = RUN_START.size + _HEAD.size
     for _ in range(count):
@@ -123,10 +124,10 @@ def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
 
 
 @lru_cache(maxsize=RUN_NOTES_MAX + 1)
-def _numbers(count: int) -> Struct:
-    """The numbers of `count` notes.
+def _columns(count: int) -> Struct:
+    """The layout of the numbers of `count` notes, column by column.
 
-    These are the times at which the notes were written, the times at which they were stored, their sequences, the lengths of
-    their texts, and the numbers of their writers, of which the first is 0.
+    The columns are the times at which the notes were written, the times at which they were stored, their sequences, the lengths
+    of their texts, and the numbers of their writers.
     """
     return Struct(f">{count}q{count}q{count}Q{count}H{count}B")

@@ -274,7 +274,7 @@ class Delivery:
     def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
         """Stop delivering a run or bundle, and add its events; or, if it was split, deliver each of its notes by itself."""
         if status is Status.SPLIT:
-            self._unsent.put_back(run.alone())
+            self._unsent.put_back(run.as_parts())
             return
         for entry in run.entries:
             del self._entries[entry[:2]]

@@ -2,7 +2,8 @@
 
 `udpnote doctor` sends EXAMINEs in several ways (by broadcast from each interface, by unicast, short and long), and compares the
 ways that it has sent with those that the server reports. A REPORT goes to the address from which its EXAMINE came, in the same
-envelope, and is as long as the EXAMINE. So it amplifies nothing, and the server of a sealed notebook answers members only.
+envelope, and is as long as the EXAMINE. So a REPORT amplifies nothing, and the server of a sealed notebook answers only clients
+that have its key.
 """
 
 from udpnote.model.address import Address, is_loopback
@@ -12,10 +13,10 @@ from udpnote.protocol.envelope import Requester
 from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 UNSENT_MICROSECONDS = 60_000_000
-"""A report counts the unsent answers if the latest is not older than this: who mends a firewall sees that it is mended."""
+"""A report counts unsent answers only if the latest is not older than this. So it has none soon after a firewall was mended."""
 
 EXAMINATIONS_MAX = 64
-"""The most examinations of which a server remembers the ways that have arrived, the latest ones: those that may still run."""
+"""The most examinations of which a server remembers the ways that have arrived: those of the latest, which may still run."""
 
 _UINT32_MAX = 0xFFFFFFFF
 _INT64_MAX = (1 << 63) - 1
@@ -31,12 +32,17 @@ class Reporter:
         self._notebook_id = notebook_id
         self._server_id = server_id
         self._heard: dict[bytes, int] = {}
+        """The ways that have arrived, as in a `Report`, by the token of the examination."""
         self._hosts: dict[tuple[str, int], tuple[int, int]] = {}
+        """When a host and scope was heard last, and how many datagrams have come from there."""
         self._now = 0
         self._unsent = self._unsent_at = 0
 
     def begin_batch(self, now: int, unsent: int) -> None:
-        """Take `now` as the server's time, in microseconds since 1970 UTC, and `unsent` as its count of unsent answers."""
+        """Take `now` as the server's time, in microseconds since 1970 UTC, until the next call.
+
+        `unsent` is how many answers the system has refused to send since the server started.
+        """
         self._now = now
         if unsent != self._unsent:
             self._unsent, self._unsent_at = unsent, now

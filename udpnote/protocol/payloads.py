@@ -1,7 +1,7 @@
 """What one datagram of a sender carries, and the queue of what was not sent yet, which packs short notes together.
 
-Short notes that are alike (see `NoteRun`) are packed into runs, which take the fewest bytes. Imported notes, and notes of which
-more fit into a datagram if they need not be alike, are packed into bundles.
+Short notes that are alike (see `NoteRun`) are packed into runs, which take the fewest bytes. Short notes that are not alike are
+packed into bundles if a bundle then carries more notes than a run would. Imported notes are always packed into bundles.
 """
 
 from collections import deque
@@ -37,19 +37,21 @@ ATTEMPT_MAX = 2**16 - 1
 days with a minute between attempts."""
 
 PayloadKey = tuple[bytes, int, int]
+"""The client id, the sequence and the offset of a payload. The offset is 0 if the payload has several notes."""
+
 ShortNote = tuple[Entry, bytes, Restored | None]
 """A short note, its text in UTF-8, and its `Restored` if it is imported."""
 
 _new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; every datagram needs some."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
 class PartPayload:
     """One part to deliver.
 
     `sent_at` has the monotonic times at which it was sent: of its first attempt, its second and so on, up to `ATTEMPT_MAX`.
-    `timed_from` is the monotonic time from which its timer runs: that of the latest attempt, unless the server has answered
-    that it keeps the part. `key` is its client id, sequence and offset.
+    `timed_from` is the monotonic time from which its timer runs: that of the latest attempt or, if the server says of every
+    part of the entry that it keeps it, that of its latest answer.
     """
 
     __slots__ = ("key", "part", "sent_at", "timed_from")
@@ -71,7 +73,7 @@ class PartPayload:
 
 
 class RunPayload:
-    """Several short notes to deliver, in the order of their sequences; see `PartPayload`. The offset in `key` is 0."""
+    """Several short notes that are alike, in the order of their sequences. The attributes are as in `PartPayload`."""
 
     __slots__ = ("_content", "entries", "key", "sent_at", "timed_from")
 
@@ -94,13 +96,13 @@ class RunPayload:
         """The body of the RUN that carries the notes, for its latest attempt."""
         return run_body(notebook_id, token, len(self.sent_at), self._content)
 
-    def alone(self) -> list[PartPayload]:
-        """The same notes, each of which travels alone."""
+    def as_parts(self) -> list[PartPayload]:
+        """The same notes, each as a payload of its own."""
         return [_whole(entry) for entry in self.entries]
 
 
 class BundlePayload:
-    """Several short notes to deliver, no two of which need be alike; see `RunPayload`."""
+    """Several short notes to deliver, which need not be alike. Its attributes are as in `PartPayload`."""
 
     __slots__ = ("_content", "_restored", "entries", "key", "sent_at", "timed_from")
 
@@ -124,8 +126,8 @@ class BundlePayload:
         """The body of the BUNDLE that carries the notes, for its latest attempt."""
         return bundle_body(notebook_id, token, len(self.sent_at), self._content)
 
-    def alone(self) -> list[PartPayload]:
-        """The same notes, each of which travels alone."""
+    def as_parts(self) -> list[PartPayload]:
+        """The same notes, each as a payload of its own."""
         return list(map(_whole, self.entries, self._restored))
 
 
@@ -133,7 +135,7 @@ Payload = PartPayload | RunPayload | BundlePayload
 
 
 class UnsentPayloads:
-    """The queue of what was not sent yet. Short notes are packed when they are taken out, so that many leave together."""
+    """The queue of what was not sent yet. Short notes are packed when they are taken out, so that many share a datagram."""
 
     def __init__(self) -> None:
         self._queue: deque[PartPayload | _ShortNotes] = deque()
@@ -144,7 +146,7 @@ class UnsentPayloads:
         return self._length
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Add entries that are not imported at the end of the queue, in their order: short notes, and the parts of others."""
+        """Add entries that are not imported at the end of the queue, in their order: short notes whole, others in parts."""
         texts = [entry.text.encode() for entry in entries]
         if max(map(len, texts), default=0) <= SHORT_NOTE_BYTES_MAX and _may_travel_together(entries):
             self._add_short_notes(entries, texts)
@@ -155,7 +157,7 @@ class UnsentPayloads:
                 self.add([entry])
 
     def add_parts(self, entry: Entry, restored: Restored | None = None) -> None:
-        """Add the parts of an entry at the end of the queue; `restored` is what is known of an imported entry."""
+        """Add the parts of an entry at the end of the queue; `restored` says how to store it if it is imported."""
         parts = split(entry, part_bytes_max(entry.author), restored)
         self._queue.extend(map(PartPayload, parts))
         self._length += len(parts)
@@ -176,14 +178,15 @@ class UnsentPayloads:
         self._length += 1
 
     def put_back(self, payloads: Sequence[PartPayload]) -> None:
-        """Add payloads at the beginning of the queue: notes on which the server had no common verdict, each by itself."""
+        """Add payloads at the beginning of the queue: the notes of a run or bundle that has got no common verdict."""
         self._queue.extendleft(reversed(payloads))
         self._length += len(payloads)
 
     def take(self, is_outstanding: Callable[[tuple[bytes, int]], bool]) -> Payload | None:
         """Remove and return the next payload; None: nothing is left. Parts of entries that are not outstanding are dropped.
 
-        `is_outstanding` tells it of a client id and a sequence. A short note that was not sent is always outstanding.
+        `is_outstanding` says whether the entry with a client id and sequence has no verdict yet. It is not asked about short
+        notes, which have none before they are sent.
         """
         while self._queue:
             first = self._queue[0]
@@ -206,7 +209,7 @@ class UnsentPayloads:
         self._length += len(entries)
 
     def _take_notes(self, first: "_ShortNotes") -> Payload:
-        """Remove and return a run of the notes `first`, or a bundle if that carries more notes."""
+        """Remove notes from the beginning of `first` on, and return them as a run, a bundle if that has more, or a part."""
         count = first.run_count() if first.restored is None else 1
         if first.restored is not None or (count == len(first.entries) and len(self._queue) > 1):
             notes = _fitting(self._bundle_candidates(first))
@@ -219,14 +222,14 @@ class UnsentPayloads:
         return RunPayload(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
 
     def _bundle_candidates(self, first: "_ShortNotes") -> Iterator[ShortNote]:
-        """Yields the notes that may be in a bundle of which `first`, at the beginning of the queue, has the first note."""
+        """Yield the notes that may be in a bundle together with `first`, which is at the beginning of the queue."""
         for item in self._queue:
             if not isinstance(item, _ShortNotes) or (item is not first and (item.restored or first.restored)):
                 return
             yield from zip(item.entries, item.texts, item.restored or repeat(None), strict=False)
 
     def _remove(self, count: int) -> None:
-        """Remove `count` short notes, which are at the beginning of the queue."""
+        """Remove the first `count` notes of the queue, all of which are short."""
         self._length -= count
         while count:
             first = self._queue[0]
@@ -252,7 +255,7 @@ class _ShortNotes:
         self.restored = restored
 
     def run_count(self) -> int:
-        """How many of the notes fit into a run."""
+        """How many of the first notes fit into a run."""
         room = run_bytes_max(self.entries[0].author)
         count = 0
         for text in self.texts[:RUN_NOTES_MAX]:
@@ -272,7 +275,7 @@ class _ShortNotes:
 
 
 def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
-    """As many of the first of `notes` as fit into a bundle."""
+    """The first of `notes`, as many as fit into a bundle."""
     fitting: list[ShortNote] = []
     writers: set[Writer] = set()
     room = BUNDLE_BYTES_MAX
