@@ -268,7 +268,7 @@ def test_imported_entries_carry_in_every_part_how_to_store_them_and_do_not_wait_
     assert keys(sent(delivery)) == attempts(1, 2, 3)
 
 
-@pytest.mark.parametrize("status", [status for status in VERDICTS if not status.may_pass])
+@pytest.mark.parametrize("status", [status for status in VERDICTS if not status.is_temporary])
 def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status: Status) -> None:
     revisions = [revision(1, "x" * (2 * PART_BYTES)), deletion(3), revision(4)]
     delivery = new_delivery(revisions[0], *entries(1, 2), *revisions[1:], *entries(1, 5))

@@ -18,10 +18,10 @@ CHUNK_BYTES = 1 << 16
 """How many bytes are read at a time: as many as a pipe holds."""
 
 START_BYTES = 8000
-"""How many bytes show whether the input is text. With as many, git decides whether a file is text."""
+"""The first bytes of the input, by which its encoding is recognized. git looks at as many to tell whether a file is text."""
 
 CHUNKS_AHEAD_MAX = 16
-"""How many chunks the thread reads ahead of sending: 16, which is 1 MiB."""
+"""How many chunks the thread reads ahead of sending: 1 MiB."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -36,8 +36,8 @@ class InputLines:
     and counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`, and `on_bad` is called
     with a notice about each.
 
-    `bytes_read` is how many bytes the iterator has used so far. If the file could not be read to its end, or if its beginning
-    is not text in UTF-8, so that no line was yielded, the notice `error` says so; otherwise it is None.
+    `bytes_read` is how many bytes the iterator has used so far. The notice `error` says that the file could not be read to its
+    end, or that its beginning is not UTF-8, so that no line was yielded; None: neither has happened.
     """
 
     def __init__(
@@ -100,12 +100,15 @@ class InputLines:
             yield from self._texts_at_once(lines)
 
     def _texts_at_once(self, lines: bytes) -> Iterable[str]:
-        """The texts of `lines`, joined by LF, of which none is the first of the input. To check all at once is faster."""
+        """The texts of `lines`: several lines with LF between them, without the first line of the input.
+
+        They are checked all at once, which is faster. Only if one of them is not text, each is checked by itself.
+        """
         try:
             decoded_lines = lines.decode()
         except UnicodeDecodeError:
-            decoded_lines = "\0"
-        if "\0" in decoded_lines:  # a line among them is not text: check each by itself
+            decoded_lines = "\0"  # as if a line had this character, which no text has
+        if "\0" in decoded_lines:
             return chain.from_iterable(map(self._checked, lines.split(b"\n")))
         texts = [line.removesuffix("\r") for line in decoded_lines.split("\n")]
         filled = list(filter(str.strip, texts))
@@ -114,7 +117,7 @@ class InputLines:
         return filled
 
     def _finish(self, line: bytes) -> bytes:
-        """Return a whole line: the beginning that was kept, and `line`, its end. Nothing is kept afterwards."""
+        """Return the whole line of which the beginning was kept, and `line` is the end. Nothing is kept afterwards."""
         self._keep(line)
         whole = b"".join(self._unfinished)
         self._unfinished, self._unfinished_bytes = [], 0
@@ -151,7 +154,7 @@ def next_line(file: TextIO) -> str:
 
     A line of more than `TEXT_BYTES_MAX` characters is too long for an entry. Of such a line only the first `TEXT_BYTES_MAX` + 1
     characters are returned, so that the check of the entry refuses it. The rest is read and dropped, because it could take all
-    memory. Raises `InvalidEntry` if the line is not text in UTF-8, but perhaps in UTF-16.
+    memory. Raises `InvalidEntry` if the line looks like text in another encoding, such as UTF-16.
     """
     line = file.readline(TEXT_BYTES_MAX + 1)
     if not line:
@@ -175,7 +178,7 @@ def whole_input(file: BinaryIO) -> str:
 
 
 def whole_file(file: BinaryIO) -> bytes:
-    """Read all bytes of `file`. Raises `InvalidEntry` if they are more than the longest text of an entry and a newline."""
+    """Read all bytes of `file`. Raises `InvalidEntry` if it is longer than the longest text of an entry and a newline."""
     data = file.read(TEXT_BYTES_MAX + 2)
     if len(data) == TEXT_BYTES_MAX + 2:
         raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)

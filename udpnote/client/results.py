@@ -1,4 +1,4 @@
-"""The texts that one call of a client's method sends, and the outcomes of the entries that are made of these texts."""
+"""The texts that one call of a client sends, and the outcomes of the entries that are made of these texts."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -9,9 +9,10 @@ from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import Entry, Kind, SeenEntry, Status, check_text
 
 _Identity = tuple[bytes, int]
+"""The client id and the sequence of an entry."""
+
 _new = tuple.__new__
-"""Makes a NamedTuple from its fields in half the time that calling its class takes. The client makes one for every stored
-entry."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. Every stored entry needs one."""
 
 
 class State(Enum):
@@ -27,7 +28,7 @@ class State(Enum):
 
 
 class SentEntry(NamedTuple):
-    """An entry that a client was to send, and its outcome, `state`.
+    """An entry that a client should send, and its outcome, the `state`.
 
     `number` is the entry's number in the notebook if the state is STORED; it is None in the other states, and if another
     command has delivered the entry. `reason` says why the entry is not stored; None: it is stored. `entry` has the client id
@@ -100,10 +101,11 @@ class Outcomes:
         self._on_notice = on_notice
         self._awaited: dict[_Identity, SentEntry | None] = {}
         self._origins: dict[_Identity, _Identity] = {}
+        """The first identity of each entry that is sent under a new one, by the new one: a call waits for the first."""
 
     @property
     def are_awaited(self) -> bool:
-        """Whether any call has entries whose outcomes it has not taken with `pop` yet, be they known or not."""
+        """Whether any call has entries whose outcomes it has not taken with `pop` yet."""
         return bool(self._awaited)
 
     def expect(self, entries: Iterable[Entry]) -> None:
@@ -116,7 +118,7 @@ class Outcomes:
             self._awaited.pop(entry[:2], None)
 
     def pop(self, entries: deque[Entry]) -> list[SentEntry]:
-        """Remove the first of `entries` as far as their outcomes are known, and return and remove these outcomes, in order.
+        """Remove those of the first `entries` whose outcomes are known, and return and remove these outcomes, in order.
 
         A call must wait for each of `entries`.
         """
@@ -158,7 +160,7 @@ class Outcomes:
                 self._resolve(outcome)
 
     def reject(self, entry: Entry, status: Status) -> None:
-        """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.may_pass`, otherwise REFUSED.
+        """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.is_temporary`, otherwise REFUSED.
 
         If no call waits for the entry, a refusal goes to `on_notice`, and QUEUED is not reported at all.
         """

@@ -1,7 +1,7 @@
 """The session that delivers entries from the outbox to one notebook, and removes from the outbox what the notebook has stored.
 
-It delivers only entries that are in the outbox. `SendSession.deliver_now` takes those that a call has just added,
-`SendSession.prepare` those that earlier commands left. If both take the same entry, `Delivery` delivers it once.
+The session delivers only entries that are in the outbox. `SendSession.deliver_now` takes entries that a call has just added,
+`SendSession.prepare` entries that were left there earlier. If both take the same entry, `Delivery` delivers it once.
 """
 
 from collections.abc import Collection
@@ -24,13 +24,13 @@ PENDING_CHARACTERS_MAX = 4 << 20
 This is enough to fill the congestion window twice, and little enough to keep in memory."""
 
 UNSENT_PARTS_MAX = 2 * PENDING_ENTRIES_MAX
-"""While this many parts of entries wait to be sent, further entries stay in the outbox. Short entries never get so far."""
+"""While this many parts of entries wait to be sent, other entries stay in the outbox. Short entries never get so far."""
 
 
 class Renewed(NamedTuple):
-    """Event: `entry` is sent again as `renewed`, because the notebook has another entry with its client id and sequence.
+    """Event: `entry` is sent again as `renewed`, because the notebook has another entry with the same client id and sequence.
 
-    `renewed` has another client id and sequence. It is None if another process has already renewed the entry, and sends it.
+    `renewed` has a new client id and sequence. It is None if another process has already renewed the entry, and sends it.
     """
 
     entry: Entry
@@ -76,7 +76,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no entry is being delivered, and the outbox had no further one for the notebook when it was last read."""
+        """Whether no entry is being delivered, and the outbox had no other entry for the notebook when it was last read."""
         return not self._may_find_more and not self._delivery.outstanding
 
     @property
@@ -108,8 +108,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def prepare(self, now: float) -> None:
         """Read the next entries for the notebook from the outbox, and begin to deliver them.
 
-        Does nothing while entries are being delivered, or once the outbox had no further ones, until `look_into_outbox` is
-        called.
+        Does nothing while entries are being delivered. If the outbox had no other entries at the last call, does nothing until
+        `look_into_outbox` is called.
         """
         if not self._may_find_more or self._delivery.outstanding:
             return
@@ -126,7 +126,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self.flush()
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox, and note there the newest of them as seen in the notebook."""
+        """Remove the acknowledged entries from the outbox, which then remembers the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
         newest, self._newest = self._newest, NOTHING_SEEN
         self._outbox.remove(self.notebook.notebook_id, acknowledged, newest=newest)
@@ -149,7 +149,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 event = Renewed(entry, renewed)
                 if renewed is not None:
                     self._renewed.append(renewed)
-            case Rejected(entry, status) if status.may_pass:
+            case Rejected(entry, status) if status.is_temporary:
                 self._postponed.add(entry.sequence)
                 self._may_find_more = False  # the notebook would not store the other entries either
             case Rejected(entry, status):
@@ -162,7 +162,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._events.append(event)
 
     def _take_stored(self, entries: tuple[Entry, ...], number: int) -> None:
-        """Note that `entries` are stored under the numbers from `number` on, and watch a revision or deletion."""
+        """Note that `entries` are stored under the numbers from `number` on. A revision or deletion is watched from now on."""
         first, last = entries[0], entries[-1]
         sequences = [entry.sequence for entry in entries]
         consecutive = range(first.sequence, first.sequence + len(entries))

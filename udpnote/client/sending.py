@@ -16,12 +16,12 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
 
 CHUNK_ENTRIES_MIN, CHUNK_ENTRIES_MAX = 128, 1024
-"""How many texts are at most taken at a time and added to the outbox in one transaction: as many as have no outcome yet, within
-these limits. So the client adds the next entries while the server stores the ones before. With 128 entries, an fsync takes less
-of the time than the rest of the work; above 1,024, more at once save no time."""
+"""The most texts that are taken at a time and added to the outbox in one transaction: as many as have no outcome yet, within
+these limits. So the client adds the next entries while the server stores the earlier ones. From 128 entries on, the fsync takes
+less time than the rest of the work. More than 1,024 at once save no time."""
 
 IDLE_SECONDS = 1.0
-"""How long a call waits for datagrams, when its iterator has no text, before it asks for the next text again."""
+"""If the iterator of a call has no text, the call waits so long for datagrams before it asks for the next text again."""
 
 
 class Sender:
@@ -37,7 +37,7 @@ class Sender:
         self._outbox = driver.outbox
         self._outcomes = outcomes
         self._session: SendSession | None = None
-        self._notebooks_left = 0
+        self._notebook_changes = 0
 
     @property
     def retransmissions(self) -> int:
@@ -52,12 +52,12 @@ class Sender:
     def leave_other_notebook(self) -> None:
         """End the session if its notebook is not the client's any more. The caller must hold the lock of the connection.
 
-        Entries that are under way stay in the outbox, for the notebook for which they were written, and get QUEUED.
+        Entries that were not acknowledged stay in the outbox, for the notebook for which they were written, and get QUEUED.
         """
         session, notebook = self._session, self._driver.finder.known()
         if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
             self._end(session)
-            self._notebooks_left += 1
+            self._notebook_changes += 1
 
     def deliver(self, wait_seconds: float) -> None:
         """Deliver the entries that wait in the outbox for the client's notebook, until none waits; see `Client.deliver`.
@@ -77,7 +77,7 @@ class Sender:
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
         """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
 
-        At the end it also delivers what earlier commands have left in the outbox for this notebook.
+        After that, delivers what earlier commands have left in the outbox for this notebook.
         """
         pending: deque[Entry] = deque()
         try:
@@ -86,10 +86,10 @@ class Sender:
             self._outcomes.forget(pending)
 
     def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        started, characters, notebooks_left = self._driver.now(), 0, self._notebooks_left
+        started, characters, notebook_changes = self._driver.now(), 0, self._notebook_changes
         while True:
-            if notebooks_left != self._notebooks_left:
-                notebooks_left = self._notebooks_left
+            if notebook_changes != self._notebook_changes:
+                notebook_changes = self._notebook_changes
                 with self._connection.lock():
                     self._leave_to_others(pending)
             for outcome in self._outcomes.pop(pending):
@@ -115,9 +115,9 @@ class Sender:
         with self._connection.lock():
             self._end_outdated_session()
             notebook = self._session.notebook if self._session is not None else self._driver.finder.known()
-            last = notebook
-            if notebook is None and source.kind is not Kind.NOTE:  # its number belongs to the notebook that the user has seen
-                last = self._driver.finder.server.last_notebook(self._driver.finder.destination)
+            seen_in = notebook
+            if notebook is None and source.kind is not Kind.NOTE:  # the number that it revises is one of that notebook
+                seen_in = self._driver.finder.server.last_notebook(self._driver.finder.destination)
             entries = self._outbox.add(
                 texts,
                 author=author,
@@ -126,7 +126,7 @@ class Sender:
                 kind=source.kind,
                 revises=source.revises,
                 seen=source.seen,
-                notebook_id=last.notebook_id if last is not None else None,
+                notebook_id=seen_in.notebook_id if seen_in is not None else None,
                 destination=self._driver.finder.destination,
             )
             self._outcomes.expect(entries)
@@ -183,6 +183,7 @@ class Sender:
                 self._outcomes.queue(pending, silence if wait_seconds else Notice("not_waited"))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
+        """As `_advance`, while there is no session: if entries are pending, look for the notebook and begin to deliver them."""
         if not pending:
             self._connection.receive(self._driver.now() + IDLE_SECONDS)
             return
@@ -202,9 +203,9 @@ class Sender:
     def _leave_to_others(self, entries: Collection[Entry]) -> None:
         """Give outcomes to those of `entries` that have none and do not wait for the notebook that the client uses now.
 
-        Entries that wait for another notebook get QUEUED: another command has assigned them to it, or the client has chosen
-        another one since. Entries that are not in the outbox were delivered by another command: they get STORED without a
-        number.
+        Entries that wait for another notebook get QUEUED: another command has moved them, or the client has chosen another
+        notebook since they were written. Entries that are not in the outbox were delivered by another command: they get STORED
+        without a number.
         """
         notebook = self._driver.finder.known()
         for_notebook: set[int] = set()
@@ -224,7 +225,7 @@ class Sender:
         waits for outcomes, goes on with the session.
         """
 
-        def is_done() -> bool:  # if another thread waits for outcomes, that thread goes on with the session
+        def is_done() -> bool:
             return session is not self._session or session.is_idle or self._outcomes.are_awaited
 
         rounds = self._driver.drive(
@@ -234,7 +235,7 @@ class Sender:
             on_events=lambda events: self._take_events(session, events),
             is_done=is_done,
         )
-        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` handles that
+        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` then ends the session, below
             for _ in rounds:
                 if session.has_old_key:
                     break
@@ -244,7 +245,7 @@ class Sender:
             self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float) -> None:
-        """Do one round of `session` until the monotonic time `until` at the latest, and note the outcomes of its entries."""
+        """Do one round of `session`, at the longest until the monotonic time `until`, and note the outcomes of its entries."""
         try:
             events = self._driver.round(session, until)
         except JoinedOrLeftMeanwhile:

@@ -75,8 +75,8 @@ class Status(IntEnum):
     each."""
 
     @property
-    def may_pass(self) -> bool:
-        """Whether the same part may be stored if the client sends it again later."""
+    def is_temporary(self) -> bool:
+        """Whether this is a verdict of the moment: the same part may be stored if the client sends it again later."""
         return self in (Status.NO_SPACE, Status.NOT_WRITABLE)
 
 

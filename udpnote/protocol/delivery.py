@@ -297,7 +297,7 @@ class Delivery:
             self._events.append(Rejected(entry, status))
         if entry[:2] == self._revision_under_way:
             self._revision_under_way = None
-            if status.may_pass:
+            if status.is_temporary:
                 self._reject_held_revisions(status)
             self._start_next_revision()
 
