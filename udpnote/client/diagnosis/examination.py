@@ -43,7 +43,7 @@ _LOOPBACK_WAY, _MULTICAST_WAY, _FIRST_BROADCAST_WAY = 0, 1, 2
 """The numbers of the ways by which all hosts are asked; see `Way`."""
 
 _DIRECT_WAY, _LONG_WAY, _FIRST_SIZE_WAY = 40, 41, 42
-"""The numbers of the ways by which servers are asked directly: by a short datagram, by the longest, by the first of `_SIZES`."""
+"""The numbers of the ways by which servers are asked directly: a short datagram, the longest, the first of `_SIZES`."""
 
 _SIZES = (1100, 1000, 900, 800, 700, 600, 500, 400, 300, 200)
 """The lengths, in bytes of UDP payload, that are tried if the longest datagrams are lost."""
@@ -61,7 +61,7 @@ class Way(NamedTuple):
     """A way by which all hosts were asked: on `interface`, to the IP address `destination`.
 
     All ways to this machine have one `number`, all multicasts another one, and the broadcasts of each interface one of their
-    own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty: it has sent all.
+    own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty: none.
     """
 
     number: int
