@@ -91,6 +91,13 @@ def test_the_help_has_every_option_whole_whatever_the_width(machine: Machine, co
     assert max(map(wcswidth, (helped + everything).splitlines())) <= max(int(columns) or 80, 52)
 
 
+def test_a_size_of_the_terminal_that_cannot_be_one_is_ignored(machine: Machine) -> None:
+    for size in ("9" * 5000, "99999999", "²", "-5"):
+        assert machine.run("list -h", COLUMNS=size).out == machine.run("list -h", COLUMNS="80").out
+        result = machine.shell(f"COLUMNS={size} LINES={size} TERMINAL_WIDTH={size} udpnote list --nosuch")
+        assert (result.code, "--nosuch" in result.err, max(map(wcswidth, result.err.splitlines()))) == (2, True, 80)
+
+
 def test_the_help_is_coloured_where_a_terminal_shows_colours(machine: Machine) -> None:
     assert "\x1b[1;36m--since\x1b[0m" in machine.show("list", "-h").raw
     assert "\x1b" not in machine.show("list", "-h", NO_COLOR="1").raw + machine.run("list -h").out

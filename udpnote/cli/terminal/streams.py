@@ -13,14 +13,20 @@ from udpnote.text.harmless import harmless
 COLUMNS_WITHOUT_TERMINAL = 80
 """How wide lines are if nothing says how wide the terminal is: the width of the terminals of old, which all others have."""
 
+SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
+"""The environment variables in which udpnote, typer or rich looks for the size of the terminal, in cells."""
+
+SIZE_MAX = 9999
+"""A larger size in the environment cannot be meant. Messages of typer as wide as it says would take all memory."""
+
 
 def prepare() -> None:
     """Make standard input, output and error usable.
 
     A stream that was closed when the process started becomes /dev/null. A character that an output's encoding does not have is
     printed as an escape. A byte of the input that is not UTF-8 becomes a lone surrogate; no entry may contain these, so the
-    check of the entry reports them. A width of 0 in the environment variable COLUMNS, with which nothing could be printed, is
-    removed from the environment.
+    check of the entry reports them. `SIZE_VARIABLES` that have no number from 1 to `SIZE_MAX` are removed from the environment,
+    because typer and rich would fail.
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - as long as the process
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
@@ -28,8 +34,9 @@ def prepare() -> None:
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
-    if not os.environ.get("COLUMNS", "80").strip("0"):
-        del os.environ["COLUMNS"]
+    for name in SIZE_VARIABLES:
+        if _size_in(name) is None:
+            os.environ.pop(name, None)
 
 
 def said(message: str | Notice) -> str:
@@ -51,17 +58,23 @@ def say(message: str | Notice) -> None:
 
 
 def terminal_columns() -> int:
-    """How many cells wide the terminal of standard output is: $COLUMNS if that is a positive number, 80 without a terminal.
+    """How many cells wide the terminal of standard output is: $COLUMNS if that can be a width, 80 without a terminal.
 
-    This is the width of `shutil.get_terminal_size`. Importing shutil, which is for archives as well, would take longer.
+    This does the work of `shutil.get_terminal_size`. Importing shutil, which is for archives as well, would take longer.
     """
-    given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
+    if (given := _size_in("COLUMNS")) is not None:
+        return given
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS_WITHOUT_TERMINAL
     except OSError:  # standard output is no terminal
         return COLUMNS_WITHOUT_TERMINAL
+
+
+def _size_in(variable: str) -> int | None:
+    """The number of cells in this environment variable; None: it is not set, or has no number from 1 to `SIZE_MAX`."""
+    given = os.environ.get(variable, "").lstrip("0")
+    is_size = given.isascii() and given.isdecimal() and len(given) <= len(str(SIZE_MAX))
+    return int(given) if is_size else None
 
 
 def ask_to_type(what: str) -> None:
