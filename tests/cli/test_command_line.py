@@ -15,7 +15,7 @@ from udpnote.cli.typer_app import typer_command
 from udpnote.errors import InvalidEntry
 
 NAMES = [*(COMMANDS.keys() - {"key", "service"}), "key show", "key rotate", "service install", "service status"]
-WORDS = ["milk", "2", "1.5", "-1", "-", "--", "", "jsonl", "-n5", "-qh", "-q", "-o=a", "-x", "--nosuch", "---", "今天"]
+WORDS = ["milk", "2", "1.5", "-1", "-", "--", "", "jsonl", "-n5", "-qh", "-q-open", "-o=a", "-x", "--nosuch", "---", "今天"]
 
 
 @st.composite
@@ -84,4 +84,6 @@ def test_values_have_the_types_of_their_parameters(line: str, values: dict[str, 
 def test_the_group_and_each_of_its_commands_are_found() -> None:
     assert find_command(["key", "rotate", "--json"])[::2] == (["key", "rotate"], ["--json"])
     assert find_command(["key", "x"]) == (["key"], load("key"), ["x"])
+    assert find_command(["--", "key", "--", "show", "--"])[::2] == (["key", "show"], ["--"])
     assert find_command(["nosuch"]) == ([], None, ["nosuch"])
+    assert find_command(["--", "--", "key"]) == ([], None, ["--", "--", "key"])

@@ -18,7 +18,7 @@ from udpnote.cli.app import COMMANDS, load
 from udpnote.version import __version__
 
 USAGE_ERRORS = {
-    "sned a": "sned", "send add --author to docs": "--author", "edit 1 a --json": "--json",
+    "sned a": "sned", "send add --author to docs": "--author", "edit 1 a --json": "--json", "-- send a --json": "--json",
     "send ' \t'": "", "send --whole": "", "send --server": "--server", "send --author ' ' a": "--author",
     f"send --author {'x' * 129} a": "128", "send --wait -1 a": "--wait",
     "send --server [::1 a": "[::1", "send --nonsense a": "--nonsense", f"serve --name {'x' * 500}": "name",

@@ -58,17 +58,20 @@ COMMANDS = {
 def find_command(words: Sequence[str]) -> tuple[list[str], DeclaredCommand | DeclaredCommands | None, list[str]]:
     """Which command or group of commands the first of `words` name: their list, the command or group, and the other words.
 
-    Only the module of that command is imported. If the first word names no command, the list is empty, and there is none.
+    Only the module of that command is imported. If the first word names no command, the list is empty, and there is none. A
+    `--` before the name of a command is ignored, as by click.
     """
     names: list[str] = []
     found: DeclaredCommand | DeclaredCommands | None = None
     rest = list(words)
-    if rest and rest[0] in COMMANDS:
-        names.append(rest.pop(0))
-        found = load(names[0])
-    while isinstance(found, DeclaredCommands) and rest and rest[0] in found.commands:
-        names.append(rest.pop(0))
-        found = found.commands[names[-1]]
+    while not isinstance(found, DeclaredCommand):
+        known = COMMANDS if found is None else found.commands
+        named = rest[1:] if rest[:1] == ["--"] else rest
+        if not named or named[0] not in known:
+            break
+        name, *rest = named
+        names.append(name)
+        found = load(name) if found is None else found.commands[name]
     return names, found, rest
 
 

@@ -83,7 +83,7 @@ def _options_and_others(command: DeclaredCommand, words: Sequence[str]) -> tuple
         if word[:2] != "--" and word not in named:  # a short option, with its value or with more short options in the same word
             name, sign, value = word[:2], "", word[2:]
         parameter = named.get(name) or opposites.get(name)
-        if parameter is None or (sign and parameter.kind is bool):
+        if parameter is None or (parameter.kind is bool and (sign or value[:1] == "-")):
             raise WrongCommandLine
         if parameter.kind is bool:
             given[parameter.name] = [name not in opposites]
