@@ -1,6 +1,7 @@
 """`udpnote backup` and `restore`: what they say, ask and print, and with which codes they end."""
 
 import os
+import signal
 
 import pytest
 
@@ -74,14 +75,22 @@ def test_on_a_new_host_a_restore_makes_the_folder_and_asks_nothing(kept: Machine
     assert (restored["restored"], restored["vanished"], restored["kept"], new.texts()) == (True, 0, [], ["今天开会"])
 
 
-@pytest.mark.parametrize(("key", "code", "texts"), [("y\n", 0, 1), ("\n", 1, 2), ("\x04", 1, 2), ("\x03", 130, 2)])
-def test_at_a_terminal_a_restore_asks_and_only_a_yes_restores(kept: Machine, key: str, code: int, texts: int) -> None:
+@pytest.mark.parametrize(
+    ("answer", "code", "texts"),
+    [
+        ("y\n", 0, 1), ("\n", 1, 2), ("\x04", 1, 2), (signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2),
+        (signal.SIGHUP, 129, 2),  # the terminal is closed
+    ],
+)  # fmt: skip
+def test_at_a_terminal_a_restore_asks_and_only_a_yes_restores(
+    kept: Machine, answer: str | signal.Signals, code: int, texts: int
+) -> None:
     terminal = kept.terminal()
     side = terminal.descriptor
     restoring = kept.start("restore", str(kept.home / "b"), stdin=side, stderr=side)
     terminal.expect(r"\[y/N\] ")
     before = len(kept.texts())
-    restoring.interrupt() if key == "\x03" else terminal.type(key)
+    terminal.type(answer) if isinstance(answer, str) else restoring.signal(answer)
     assert (restoring.wait().code, before, len(kept.texts())) == (code, 2, texts)
     assert [each for each in os.listdir(kept.home) if each.endswith(".udpnote")] == []
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.machine import Machine, note
 from tests.support.processes import Process, eventually
-from udpnote.cli.terminal.interruption import uninterruptible
+from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible
 
 Pausing = Callable[..., Process]
 PAUSE = "import sys; print('paused', flush=True); sys.stdin.readline()"
@@ -74,7 +74,33 @@ def test_a_starting_command_goes_on_where_ctrl_c_is_ignored_as_in_the_background
 
 
 def test_steps_that_belong_together_are_not_interrupted() -> None:
-    before = signal.getsignal(signal.SIGINT)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(each) for each in signals]
     with uninterruptible():
-        os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+        for each in signals:
+            os.kill(os.getpid(), each)
+    assert [signal.getsignal(each) for each in signals] == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("seen", [SystemExit, KeyboardInterrupt])
+def test_a_signal_that_ends_a_command_lets_it_tidy_up_and_does_not_disturb_that(
+    number: signal.Signals, code: int, seen: type[BaseException]
+) -> None:
+    tidied = []
+
+    def work() -> None:
+        with ending_in_order():
+            try:
+                os.kill(os.getpid(), number)
+            except SystemExit:
+                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGHUP)
+                tidied.append(number)
+                raise seen(code) from None  # SQLite's callers see only that a statement was interrupted
+
+    with pytest.raises(SystemExit) as raised:
+        work()
+    assert (tidied, raised.value.code, signal.getsignal(number)) == ([number], code, signal.SIG_DFL)
+    with pytest.raises(KeyboardInterrupt), ending_in_order():
+        raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
-from udpnote.cli.terminal.interruption import uninterruptible
+from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible
 from udpnote.cli.terminal.progress import CopyingProgress
 from udpnote.cli.terminal.streams import is_confirmed, say
 from udpnote.cli.terminal.text import count, in_json, local_time
@@ -50,7 +50,7 @@ def backup(
         udpnote backup --with-key --force /backup/kitchen.sqlite3
     """
     path = served_path(notebook)
-    with CopyingProgress() as progress:
+    with ending_in_order(), CopyingProgress() as progress:
         made = back_up(path, _path(file), with_key=with_key, replaces=force, on_progress=progress.show)
     content = made.content
     if as_json:
@@ -101,6 +101,7 @@ def restore(
     if os.path.exists(path) and not (yes or dry_run or sys.stdin.isatty()):
         raise StorageError("restore_unasked", path=path)
     with (
+        ending_in_order(),
         CopyingProgress() as progress,
         prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show) as prepared,
     ):

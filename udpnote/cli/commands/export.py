@@ -1,12 +1,10 @@
 """`udpnote export`: writes notes as JSON lines or in a format for people, to a file or to standard output."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from types import FrameType
 from typing import Annotated, Literal
 
 from udpnote.cli import exit_codes
@@ -15,6 +13,7 @@ from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.filters import NO_FILTERS, Filters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import NotebookFile, ReadingClient
+from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
@@ -91,7 +90,7 @@ def export(
         if output is None:
             return _print(_Export(notebook, form, parsed, prints=True))
         export = _Export(notebook, form, parsed, prints=False)
-        with _reporting_failure(output), whole_file(output) as out:
+        with ending_in_order(), _reporting_failure(output), whole_file(output) as out:
             export.write(lambda piece: out.write(piece.encode()))
         say(f"{count(export.entries, 'entry', 'entries')} written to {output}")
     return exit_codes.DONE
@@ -193,22 +192,10 @@ def _text_block(stored: StoredEntry) -> str:
 
 @contextmanager
 def _reporting_failure(output: str) -> Iterator[None]:
-    """If an error or a signal ends the block, which writes the file `output`, print what became of that file.
-
-    From the block on, SIGTERM and SIGHUP raise `SystemExit`, unless they were ignored. This lets `whole_file` remove its
-    temporary file.
-    """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
-            signal.signal(number, _end)
+    """If an error or a signal ends the block, which writes the file `output`, print what became of that file."""
     try:
         yield
     except BaseException:
         state = "is unchanged" if os.path.lexists(output) else "was not made"
         say(f"the export was cut short and is discarded; {output} {state}")
         raise
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    """End this process with the exit code that a shell gives to a process that was ended by the signal `number`."""
-    raise SystemExit(128 + number)
