@@ -96,8 +96,8 @@ def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
         return
     yield from _durations_row(width, "round trip", durations, losses)
     sentence = (
-        f"An entry there takes at least {_milliseconds(least)}: the fsync here and the round trip. The fsync there comes on "
-        "top, which cannot be measured from here: run `udpnote bench` on that host."
+        f"An entry there takes at least {_milliseconds(least)}: the fsync here and the round trip. The time of the fsync "
+        "there is added, and cannot be measured from here: run `udpnote bench` on that host."
     )
     for line in wrap(sentence, width, initial_indent=GAP, subsequent_indent=GAP):
         yield [line]

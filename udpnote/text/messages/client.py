@@ -177,8 +177,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "does"
     ),
     "other_notebook_at_server": (
-        "{server} has the notebook {name} now, and had {last} before. If you mean {last}, name its server: it was last seen at "
-        "{address}, which `--server {address}` asks"
+        "{server} has the notebook {name} now, and had {last} before. If you mean {last}, name the server at which it was last "
+        "seen, with `--server {address}`"
     ),
     "number_of_last_notebook": (
         "#{number} is another note in {name} than in {last}, so nothing was changed. To change it in {name}, look at it with "

@@ -36,8 +36,9 @@ def _time_unclear(text: str, forms: Sequence[str]) -> str:
 
 def _disk_is_memory(files: str, folder: str, file_system: str) -> str:
     return (
-        f"{folder}, for the {files}, is on {file_system}, which keeps files in memory: when this machine stops, they are lost, "
-        "also entries that were acknowledged. Keep them on a disk: UDPNOTE_HOME or, for the notebook, UDPNOTE_NOTEBOOK names it"
+        f"{folder}, which has the {files}, is on {file_system}, which keeps files in memory: when this machine stops, also "
+        "entries that were acknowledged are lost. Name a folder on a disk with UDPNOTE_HOME or, for the notebook, a file with "
+        "UDPNOTE_NOTEBOOK"
     )
 
 

@@ -59,8 +59,8 @@ TROUBLES: dict[str, Trouble] = {
         "A VPN has taken over all addresses, those of your LAN too. Many VPNs have a setting that permits the local network.",
     ),
     "answers_filtered": Trouble(
-        "{interface} drops what comes from its own LAN, {network}, because the way back leads by {by}, and its reverse-path "
-        "filter is strict (rp_filter = 1)",
+        "{interface} drops what comes from its own LAN, {network}, because datagrams to that LAN leave by {by}, and the "
+        "reverse-path filter of {interface} is strict (rp_filter = 1)",
         "sudo ip rule add to {network} lookup main priority 100",
         "Probes leave this host, but the kernel drops the answers. Mostly a VPN has taken over the addresses of your LAN.",
     ),
@@ -75,8 +75,7 @@ TROUBLES: dict[str, Trouble] = {
         "Answers that arrive together do not fit, and are lost.",
     ),
     "disk_pretends": Trouble(
-        "the disk of {folder} says after {microseconds} µs that it has written: no disk is so fast, so a power failure can "
-        "lose entries",
+        "an fsync in {folder} takes {microseconds} µs: hardly any disk writes so fast, so a power failure can lose entries",
         "export UDPNOTE_HOME=/var/lib/udpnote",
         "The folder is in memory, or the disk only pretends to write. The variable names a folder on another disk.",
     ),
@@ -87,13 +86,13 @@ TROUBLES: dict[str, Trouble] = {
         "A rule for outgoing datagrams forbids them, as a VPN's kill switch does.",
     ),
     "input_firewall": Trouble(
-        "this host does not hear its own broadcasts on {interfaces}, but hears itself otherwise: its firewall drops the "
-        "answers to discovery",
+        "this host does not hear its own broadcasts on {interfaces}, but hears what it sends to its own addresses: its "
+        "firewall drops the answers to discovery",
         _OPEN_CLIENT,
         "The firewall lets in only answers from the address that was asked. The answer to a broadcast comes from another one.",
     ),
     "server_input_firewall": Trouble(
-        "the server on this host does not hear broadcasts that arrive at {interfaces}, though it hears this host otherwise: "
+        "the server on this host does not hear broadcasts that arrive at {interfaces}, but hears this host in other ways: "
         "the firewall of this host drops them",
         _OPEN_SERVER,
         "The firewall of the notebook's host does not let the server's port in, so no other machine finds the notebook.",
@@ -115,8 +114,8 @@ TROUBLES: dict[str, Trouble] = {
         "The name of the server in `--server`, `UDPNOTE_SERVER` or the settings file leads nowhere. Its IP address works, too.",
     ),
     "answers_lost": Trouble(
-        "{server} hears the broadcasts of this host, but its answers to them do not arrive; its other answers do: a firewall "
-        "there, here or between drops them",
+        "{server} hears the broadcasts of this host, but only its answers to other datagrams arrive: a firewall there, here or "
+        "between drops the answers to broadcasts",
         "export UDPNOTE_SERVER={server}",
         "Some firewalls pass an answer only if it comes from the address that was asked. A named server is asked directly.",
     ),
@@ -139,29 +138,29 @@ TROUBLES: dict[str, Trouble] = {
         "on both hosts",
     ),
     "no_program_there": Trouble(
-        "no program receives at {server}, where {name} should be, as that host says: the server does not run",
+        "{name} should be at {server}, but that host says that no program receives there: the server does not run",
         "udpnote serve",
         "Run the command on the notebook's host; it serves the notebook of the user who runs it.",
         "on that host",
     ),
     "server_does_not_answer": Trouble(
-        "the host at {server}, where {name} should be, is there, but no server answers: its firewall drops the datagrams, or "
-        "the notebook was sealed or got a new key",
+        "{name} should be at {server}: that host is on, but no server answers there. Its firewall drops the datagrams, or the "
+        "notebook was sealed or got a new key",
         "udpnote doctor",
-        "Run the command on the notebook's host: it finds out there whether the firewall lets the server's port in.",
+        "Run the command on the notebook's host: there it finds out whether the firewall drops datagrams to the server.",
         "on that host",
     ),
     "host_silent": Trouble(
-        "nothing answers at {server}, where {name} should be, not even the host itself: it is off or elsewhere, or the router "
-        "keeps Wi-Fi clients apart",
+        "{name} should be at {server}, but nothing answers there, not even the host itself: it is off or elsewhere, or the "
+        "router keeps Wi-Fi clients apart",
         "ping -c 3 {host}",
         "Turn the notebook's host on, or connect it to the same network; a guest Wi-Fi often keeps its clients apart.",
     ),
     "server_far": Trouble(
-        "nothing answers at {server}, where {name} should be, beyond this LAN: the host is off, the server does not run, or a "
-        "router or firewall between drops UDP",
+        "{name} should be at {server}, beyond this LAN, but nothing answers there: the host is off, the server does not run, "
+        "or a router or firewall between drops UDP",
         "ping -c 3 {host}",
-        "If the host answers the command, then look with `udpnote doctor` there.",
+        "If the host answers, run `udpnote doctor` there.",
     ),
     "served_by_two": Trouble(
         "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy",
@@ -190,10 +189,10 @@ TROUBLES: dict[str, Trouble] = {
         "on the host whose clock is wrong",
     ),
     "nothing_answers": Trouble(
-        "nothing answers on this LAN, and this host has no trouble: no server runs, or it is in another network, or behind a "
-        "firewall of its own",
+        "nothing answers on this LAN, and this host has no trouble: no server runs, or the server is in another network or "
+        "behind a firewall",
         "udpnote serve",
-        "Run the command on the machine that shall keep the notes. If it runs already, run `udpnote doctor` there.",
+        "Run the command on the machine that should keep the notes. If it runs already, run `udpnote doctor` there.",
         "on the host of the notebook",
     ),
 }
@@ -257,7 +256,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "port_unused": "no program on this host uses the ports of udpnote's servers",
     "ports_not_known": "this system does not say which program uses a port",
     "port_user_silent": (
-        "what uses {users} does not answer: another program, or the server of a sealed notebook that this user has not joined"
+        "what uses {users} does not answer: it is another program, or serves a sealed notebook that this user has not joined"
     ),
     "asked_on": _asked,
     "not_asked_on": "{interface} could not be asked: {reason}",
@@ -268,7 +267,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "own_broadcasts_not_sent": "this host has no IPv4 broadcast that it could hear",
     "server_hears": _server_hears,
     "server_asked_elsewhere": (
-        "the server here listens at one address of the LAN, and says only at a loopback address which hosts it has heard"
+        "the server here listens at one address of the LAN only, and tells only at a loopback address which hosts it has heard"
     ),
     # Between hosts
     "notebooks_found": "{notebooks}",
@@ -286,6 +285,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "ipv6_not_checked": "{server} has not answered by link-local IPv6, which it may not have",
     "clocks_agree": "the clocks of this host and of {server} differ by less than {seconds} s",
     "sealed_perhaps": (
-        "a sealed notebook that this machine has not joined answers nobody here, so whether there is one cannot be known"
+        "a sealed notebook does not answer a machine that has not joined it, so there may be one that is not seen here"
     ),
 }

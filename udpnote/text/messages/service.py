@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 _TRUSTED_PLACE = (
-    "Install udpnote where only root can write, in its checkout with `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo "
-    "/opt/udpnote/bin/pip install .`, or leave out --system"
+    "Install udpnote where only root can write (in its checkout: `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo "
+    "/opt/udpnote/bin/pip install .`), or leave out --system"
 )
 """What mends an executable that a service of the whole system cannot trust."""
 
@@ -23,8 +23,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the foreground and ends cleanly at SIGTERM"
     ),
     "no_user_manager": (
-        "nothing was done: systemd has no service manager for this user here, as after `su` or `sudo`. Log in as this user, at "
-        "the console or by ssh, and run the command again; or give --system"
+        "nothing was done: systemd runs no service manager for this user, for example after `su` or `sudo`. Log in as this "
+        "user, at the console or by ssh, and run the command again; or give --system"
     ),
     "systemd_command_failed": "`{command}` has failed: {problem}",
     # who may install what
@@ -34,15 +34,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "own, or with --system for one of the whole system"
     ),
     "service_in_home": (
-        f"nothing was done: a service of the whole system does not see {{path}}, which is in a home folder. {_TRUSTED_PLACE}"
+        "nothing was done: systemd hides {path}, as all of /home, /root and /run/user, from a service of the whole system. "
+        f"{_TRUSTED_PLACE}"
     ),
     "service_not_of_root": (
-        "nothing was done: a service of the whole system must not run what a user can change, and {path} belongs to {owner}. "
+        "nothing was done: {path} belongs to {owner}, who could change what a service of the whole system runs. "
         f"{_TRUSTED_PLACE}"
     ),
     "service_writable_by_others": (
-        "nothing was done: a service of the whole system must not run what a user can change, and others than root may write "
-        f"to {{path}}. {_TRUSTED_PLACE}"
+        "nothing was done: users other than root may write to {path}, and so change what a service of the whole system runs. "
+        f"{_TRUSTED_PLACE}"
     ),
     "service_program_unsafe": (
         "nothing was done: systemd does not start {path!r}, because of a quotation mark or backslash in it. Install udpnote in "

@@ -157,12 +157,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "backup_in_use": "{path} is a notebook that a server uses, so no backup replaces it: name another file",
     "backup_key_exists": (
-        "{path} is there already, perhaps the only copy of a key, and no earlier backup is beside it: move it away, or name "
-        "another file. Nothing was changed"
+        "nothing was changed: the key file {path} exists already without a backup beside it, and may be the only copy of a "
+        "key. Move it away, or name another file"
     ),
     "backup_key_undecided": (
-        "{path} is sealed: say --with-key, and who gets the backup can also use the notebook over the network, or "
-        "--without-key, and after a restore elsewhere everybody joins again with a new key"
+        "{path} is sealed: give --with-key or --without-key. With the key, everybody who gets the backup can use the notebook "
+        "over the network, too. Without it, every client must join again after a restore on another host"
     ),
     "backup_needs_a_file": "{path} is a pipe, a device or a socket, from which no backup can be read back: name a file",
     "backup_not_there": "there is no backup at {path}, so nothing was restored: name the file that `udpnote backup` has made",
@@ -175,8 +175,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was restored, because another program has put a file at {path} meanwhile: run the command again"
     ),
     "restore_unasked": (
-        "nothing was restored, because there is a file {path} already, and there is no terminal at which to ask. See what "
-        "would vanish with --dry-run, and restore with --yes"
+        "nothing was restored: there is a file {path} already, and without a terminal udpnote cannot ask whether to replace "
+        "it. --dry-run shows which entries would vanish, and --yes restores without a question"
     ),
     # The text file beside the notebook
     "text_file_unsuitable": (
