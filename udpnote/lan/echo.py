@@ -20,14 +20,15 @@ ECHO_SECONDS = 0.3
 PLACES_MAX = 64
 """The most addresses whose echoes are awaited: more than any host has on its LANs."""
 
-_TOKEN_BYTES = 16
+ECHO_TOKEN_BYTES = 16
+"""The length of the random token by which this host recognizes its own datagrams."""
 
 
 class Echo(NamedTuple):
-    """What has become of the datagrams of this host to itself on `interface`, from its IPv4 `address`.
+    """Which datagrams of this host to itself have arrived that it sent on `interface`, from its IPv4 `address`.
 
-    `hears_unicast` and `hears_broadcast` say whether the datagram by unicast, and that by broadcast, has arrived. `error` is
-    the error of sending the one by broadcast as text; None: it was sent.
+    `hears_unicast` and `hears_broadcast` say whether the datagram by unicast and the one by broadcast have arrived. `error` is
+    the text of the error with which the system has refused to send the broadcast; None: it was sent.
     """
 
     interface: str
@@ -40,8 +41,8 @@ class Echo(NamedTuple):
 def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) -> list[Echo]:
     """Send the datagrams, wait up to `ECHO_SECONDS`, and return an `Echo` for each IPv4 address of `interfaces`.
 
-    `token` (16 random bytes) marks the datagrams; they come from the UDP `port` where it is free. The list is empty if this
-    machine has no IPv4.
+    `token` (`ECHO_TOKEN_BYTES` random bytes) marks the datagrams; they come from the UDP `port` where it is free. The list is
+    empty if this machine has no IPv4.
     """
     places = [(interface.name, *pair) for interface in interfaces for pair in interface.broadcasts][:PLACES_MAX]
     errors: list[str | None] = []
@@ -86,7 +87,7 @@ def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, 
     until = time.monotonic() + ECHO_SECONDS
     while heard != wanted and (left := until - time.monotonic()) > 0:
         if select.select([receiver], [], [], left)[0]:
-            data = receiver.recv(_TOKEN_BYTES + 3)
-            if data[:_TOKEN_BYTES] == token and len(data) == _TOKEN_BYTES + 2:
+            data = receiver.recv(ECHO_TOKEN_BYTES + 3)
+            if data[:ECHO_TOKEN_BYTES] == token and len(data) == ECHO_TOKEN_BYTES + 2:
                 heard.add((data[-2], data[-1]))
     return heard

@@ -11,7 +11,7 @@ from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice, ServerNotFound, StorageError
-from udpnote.lan.echo import Echo, listen_for_echoes
+from udpnote.lan.echo import ECHO_TOKEN_BYTES, Echo, listen_for_echoes
 from udpnote.lan.host_network import (
     active_firewalls,
     granted_buffer_bytes,
@@ -39,9 +39,6 @@ DISCOVERY_SECONDS = 1.5
 
 FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 """How many fsyncs are measured, and for how long: the median of a few is enough to recognize a disk that only pretends."""
-
-_ECHO_TOKEN_BYTES = 16
-"""The length of the random token by which this host recognizes its own broadcasts."""
 
 
 class Doctor(Client):
@@ -107,7 +104,7 @@ class Doctor(Client):
         )
 
     def _echoes(self) -> list[Echo]:
-        token = self._connection.random.randbytes(_ECHO_TOKEN_BYTES)
+        token = self._connection.random.randbytes(ECHO_TOKEN_BYTES)
         return listen_for_echoes(lan_interfaces(), token, PORT)
 
     def _discovered(self) -> tuple[dict[Address, FoundNotebook], Notice | None]:
