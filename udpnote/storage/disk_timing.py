@@ -14,10 +14,10 @@ from udpnote.storage.database import storage_errors
 
 SUSPICIOUS_FSYNC_SECONDS = 20e-6
 """An fsync that takes less time than this has most likely not waited for a disk. The fastest drives that keep what they have
-acknowledged need about 10 µs for a write, and the file system's own part of an fsync comes on top."""
+acknowledged need about 10 µs for a write, and the file system needs some more for an fsync."""
 
 MEMORY_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "devtmpfs"})
-"""These keep files in memory only."""
+"""The file systems that keep files in memory only."""
 
 OPTIONS_WITHOUT_SYNC = frozenset({"nobarrier", "barrier=0", "volatile", "fsync=volatile"})
 """Mount options with which an fsync does not wait until the drive has written its cache, or (overlayfs) does nothing."""
@@ -42,7 +42,7 @@ class Mount(NamedTuple):
 
     @property
     def option_without_sync(self) -> str | None:
-        """The mount option because of which an fsync may return too early; None if there is none."""
+        """A mount option because of which an fsync may return too early; None if there is none."""
         return next(iter(sorted(self.options & OPTIONS_WITHOUT_SYNC)), None)
 
 
@@ -75,7 +75,7 @@ def find_mount(table: str, path: str) -> Mount | None:
 
 
 def _without_escapes(field: str) -> str:
-    """A field of the table as it is meant: `\\040` is a space there."""
+    """`field` of the table with its escapes replaced, such as `\\040` by a space."""
     for character in " \t\n\\":
         field = field.replace(f"\\{ord(character):03o}", character)
     return field

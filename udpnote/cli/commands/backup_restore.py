@@ -63,7 +63,8 @@ def backup(
     say("the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text")
     if content.is_sealed:
         say(
-            "its key is not in the backup: after a restore elsewhere, `udpnote key rotate` makes a new one, with which all join"
+            "its key is not in the backup: after a restore on another host, make a new one with `udpnote key rotate`, and let "
+            "every client join again"
         )
     return exit_codes.DONE
 
@@ -191,14 +192,15 @@ def _say_which_key(prepared: Restore) -> None:
     """Print which key a sealed notebook has after the restore."""
     match prepared.key_use:
         case KeyUse.FROM_BACKUP:
-            say("the notebook gets the key of the backup: who joined with a later key must join again")
+            say("the notebook gets the key of the backup: clients that have joined with a later key must join again")
         case KeyUse.KEPT if prepared.backup_has_other_keys:
-            say("the notebook keeps the key that it has now; that of the backup is another one, which --with-key takes instead")
+            say("the notebook keeps the key that it has now. The backup has another key, which --with-key takes instead")
         case KeyUse.KEPT:
             say("the notebook keeps the key that it has now")
         case KeyUse.MISSING:
             say(
-                "the notebook gets no key: after the restore, `udpnote key rotate` makes a new one, and everybody joins with it"
+                "the notebook gets no key: after the restore, make a new one with `udpnote key rotate`, and let every client "
+                "join again"
             )
         case KeyUse.OPEN:
             pass

@@ -52,7 +52,7 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command by its whole name, such as `key show`; `arguments` are the metavars of its arguments. The root has no name."""
+    """A command by its whole name, such as `key show`; `arguments` are the metavars of its arguments."""
 
     name: str
     help: str
@@ -74,7 +74,7 @@ class WordAtCursor(NamedTuple):
 
 
 def read_table() -> dict[str, Command]:
-    """The commands of the table, by their names."""
+    """The commands of the table, by their names; the name of `udpnote` itself is empty."""
     table: dict[str, Command] = {}
     with open(TABLE_PATH, encoding="utf-8") as file:
         for line in file:
