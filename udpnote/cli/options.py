@@ -49,6 +49,10 @@ NotebookFile = Annotated[
     Option("--notebook", metavar="FILE", help="Read this notebook's file, even while a server uses it."),
 ]
 Name = Annotated[str | None, Option("--name", metavar="NAME", help="The notebook's name.  [default: this host's name]")]
+ListeningPort = Annotated[
+    int | None,
+    Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
+]
 ServedFile = Annotated[
     str | None,
     Option("--notebook", metavar="FILE", help="The notebook's file.  [default: in the user's data directory]"),

@@ -86,6 +86,7 @@ class Sender:
             self._outcomes.forget(pending)
 
     def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
+        """Do the work of `send`. `pending` holds the entries without an outcome, also when this ends with an error."""
         started, characters, notebook_changes = self._driver.now(), 0, self._notebook_changes
         while True:
             if notebook_changes != self._notebook_changes:

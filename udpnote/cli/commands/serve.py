@@ -11,7 +11,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
-from udpnote.cli.options import Name, ServedFile
+from udpnote.cli.options import ListeningPort, Name, ServedFile
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, line_for_reader
@@ -33,10 +33,7 @@ def serve(
     bind: Annotated[
         str | None, Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
     ] = None,
-    port: Annotated[
-        int | None,
-        Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
-    ] = None,
+    port: ListeningPort = None,
     notebook: ServedFile = None,
     sealed: Annotated[
         bool | None,

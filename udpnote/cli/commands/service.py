@@ -9,7 +9,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command, as_command
-from udpnote.cli.options import Json
+from udpnote.cli.options import Json, ListeningPort, Name
 from udpnote.cli.systemd.executable import check_trusted, loaded_places, server_program
 from udpnote.cli.systemd.service_plan import ServicePlan, plan_service
 from udpnote.cli.systemd.service_unit import (
@@ -55,17 +55,12 @@ DryRun = Annotated[bool, Option("--dry-run", help="Only print what would be done
 @as_changing_command
 def install(
     is_system: System = False,
-    name: Annotated[
-        str | None, Option("--name", metavar="NAME", help="The notebook's name.  [default: this host's name]")
-    ] = None,
+    name: Name = None,
     sealed: Annotated[
         bool, Option("--sealed", help="Answer only clients with the notebook's key (made for a new notebook).")
     ] = False,
     instance: Instance = None,
-    port: Annotated[
-        int | None,
-        Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
-    ] = None,
+    port: ListeningPort = None,
     notebook: Annotated[
         str | None, Option("--notebook", metavar="FILE", help="The notebook's file.  [default: that of `udpnote serve`]")
     ] = None,
@@ -152,8 +147,8 @@ def status(as_json: Json = False) -> int:
     states = [_state(service) for service in installed_services()]
     if as_json:
         print(in_json(states, indent=2))
-    for number, state in enumerate(states if not as_json else []):
-        print("\n" * bool(number) + _state_lines(state))
+    elif states:
+        print("\n\n".join(map(_state_lines, states)))
     if not states:
         say("there is no service of udpnote: `udpnote service install` makes one")
     return exit_codes.DONE if states and all(each["is_running"] for each in states) else exit_codes.REFUSED
