@@ -17,7 +17,7 @@ from udpnote.lan.endpoint import DISCOVERY_GROUP, THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.examination_messages import Examine, Report
+from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 LAPTOP = ("192.0.2.100", 50_000)
 TOKEN = b"examined"
@@ -43,7 +43,10 @@ class CrowdedEndpoint(WaitingEndpoint):
 
 
 def examine(endpoint: WaitingEndpoint, lan: Lan, *addresses: Address) -> Examination:
-    made = Examination(endpoint, [OPEN], token=TOKEN, ports=(PORT,), monotonic=lan.monotonic, microseconds=lan.microseconds)
+    made = Examination(
+        endpoint, [OPEN], token=TOKEN, ports=(PORT,), own_hosts={LAPTOP[0]}, monotonic=lan.monotonic,
+        microseconds=lan.microseconds,
+    )  # fmt: skip
     made.run(addresses)
     return made
 
@@ -84,3 +87,22 @@ def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(l
     assert len(examined.servers) == SERVERS_MAX and (999).to_bytes(8) not in {each.server_id for each in examined.servers}
     asked = [data for data in lan.sent if isinstance(decode(data), Examine)]
     assert 0 < len(asked) <= len(ROUNDS_SECONDS) + 2 * len(DIRECT_SECONDS) * ADDRESSES_MAX + 10 * ADDRESSES_MAX
+
+
+def test_no_other_host_speaks_for_a_server_here_nor_for_more_than_one_server_at_each_port(lan: Lan) -> None:
+    endpoint = WaitingEndpoint(lan, LAPTOP)
+    heard = (HeardHost("192.0.2.66", 0, 0, 1),)
+
+    def forge(server_id: bytes, source: Address, *, way: int = 40, unsent: int = 0) -> None:
+        report = Report(TOKEN, way, 0, bytes(16), server_id, 0, "192.0.2.5", 1, unsent, heard, 200)
+        lan.network.send(encode(report), source, LAPTOP)
+
+    forge(b"of-here!", (LAPTOP[0], PORT), unsent=2)
+    forge(b"of-here!", ("127.0.0.1", PORT), way=0)
+    for number in range(9):
+        forge(number.to_bytes(8), ("192.0.2.66", PORT), unsent=3)
+    forge(b"of-here!", ("192.0.2.67", PORT), unsent=9)
+    forge(b"loopback", ("192.0.2.68", PORT), way=0)
+    forge(b"no port!", ("192.0.2.69", PORT + 9))
+    servers = {each.server_id: (each.is_here, each.unsent, each.heard_hosts) for each in examine(endpoint, lan).servers}
+    assert servers == {b"of-here!": (True, 2, heard), bytes(8): (False, 0, ())}

@@ -37,6 +37,7 @@ UNHEARD = SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}
 HERE = SERVER._replace(
     heard=frozenset({0, 3}),
     answered=frozenset({0, 3}),
+    is_here=True,
     heard_hosts=(HeardHost("192.168.1.7", 0, 3, 9), HeardHost("10.1.1.1", 0, 8, 1), HeardHost("fe80::7", 2, 5, 1),
                  HeardHost("192.168.1.5", 0, 1, 1), HeardHost("fe80::5", 2, 1, 1)),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from udpnote.client.diagnosis.examination import Examination
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
-from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
+from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts, own_hosts
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice, ServerNotFound, StorageError
 from udpnote.lan.echo import ECHO_TOKEN_BYTES, Echo, listen_for_echoes
@@ -83,6 +83,7 @@ class Doctor(Client):
                 [each.envelope for each in targets],
                 token=self._connection.random.randbytes(TOKEN_BYTES),
                 ports=sorted({*self._ports, *(address[1] for address in addresses)}),
+                own_hosts=own_hosts(host.interfaces),
                 monotonic=self._connection.now,
                 microseconds=self._connection.clock.microseconds,
             )

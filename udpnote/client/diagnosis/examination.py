@@ -5,14 +5,14 @@ which a server should be, is asked directly: by a short datagram and by one of t
 answered, datagrams of lengths between the two tell where the limit is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
 from udpnote.client.connection import ClientEndpoint
 from udpnote.errors import BadDatagram
 from udpnote.lan.endpoint import THIS_MACHINE
-from udpnote.model.address import Address
+from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
@@ -77,7 +77,8 @@ class Server(NamedTuple):
     `key_id` is that of the envelope of its reports; None: the open one. `heard` has the numbers of the ways that have reached
     it, and `answered` those whose report has come back. `addresses` are those from which its reports came. `longest` is the
     length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly.
-    `clock_ahead` is how many microseconds its clock is ahead of the one here. `unsent` and `heard_hosts` are as in a `Report`.
+    `clock_ahead` is how many microseconds its clock is ahead of the one here. `is_here` says whether it is on this host: then
+    `unsent` and `heard_hosts` are as in a `Report`.
     """
 
     server_id: bytes
@@ -88,6 +89,7 @@ class Server(NamedTuple):
     addresses: tuple[Address, ...] = ()
     longest: int = 0
     clock_ahead: int = 0
+    is_here: bool = False
     unsent: int = 0
     heard_hosts: tuple[HeardHost, ...] = ()
 
@@ -95,6 +97,8 @@ class Server(NamedTuple):
 class Examination:
     """One examination of the network through `endpoint`, by EXAMINEs with `token` in each of `envelopes`, at the UDP `ports`.
 
+    `own_hosts` are the IPv4 addresses of this host. What comes from them, or from a loopback address, is from this host: the
+    kernel lets no such datagram in from a LAN ("martian source" in its ip-sysctl.rst).
     `monotonic` returns the seconds of a monotonic clock, `microseconds` the time in microseconds since 1970 UTC.
     """
 
@@ -104,15 +108,19 @@ class Examination:
         envelopes: Sequence[Envelope],
         *,
         token: bytes,
-        ports: Sequence[int],
+        ports: Collection[int],
+        own_hosts: Collection[str],
         monotonic: Callable[[], float],
         microseconds: Callable[[], int],
     ) -> None:
         self._endpoint, self._envelopes, self._token, self._ports = endpoint, envelopes, token, ports
+        self._own_hosts = own_hosts
         self._monotonic, self._microseconds = monotonic, microseconds
         self._ways: dict[tuple[str, str], Way] = {}
         self._broadcast_numbers: dict[str, int] = {}
-        self._servers: dict[bytes, Server] = {}
+        self._servers: dict[tuple[bool, bytes], Server] = {}
+        """By whether the envelope of their reports is open, and by their ids: who has no key cannot speak for a sealed one."""
+        self._server_at: dict[tuple[bool, Address], bytes] = {}
         self.errors: dict[Address, int] = {}
         """Why datagrams did not reach an address, as an errno: a hint, because anybody can forge such messages."""
 
@@ -204,22 +212,33 @@ class Examination:
                 message = decode(data, envelope)
             except BadDatagram:
                 continue
-            if isinstance(message, Report) and message.token == self._token:
+            if isinstance(message, Report) and message.token == self._token and self._is_credible(message, source, envelope):
                 self._note(message, source, envelope)
+
+    def _is_credible(self, report: Report, source: Address, envelope: Envelope) -> bool:
+        """Whether `report` can be the one of a server: from a port that was asked, and from the only server at that port.
+
+        A way to this machine leads to servers on this host only.
+        """
+        if source[1] not in self._ports or (report.way == _LOOPBACK_WAY and not is_loopback(source)):
+            return False
+        return self._server_at.setdefault((envelope.key_id is None, source), report.server_id) == report.server_id
 
     def _note(self, report: Report, source: Address, envelope: Envelope) -> None:
         """Add what `report`, which came from `source`, says to what is known of its server."""
-        if report.server_id not in self._servers and len(self._servers) == SERVERS_MAX:
+        key = envelope.key_id is None, report.server_id
+        if key not in self._servers and len(self._servers) == SERVERS_MAX:
             return
-        before = self._servers.get(report.server_id, Server(report.server_id, report.notebook_id, envelope.key_id))
-        is_direct = report.way >= _DIRECT_WAY
+        before = self._servers.get(key, Server(report.server_id, report.notebook_id, envelope.key_id))
+        is_direct, is_from_here = report.way >= _DIRECT_WAY, is_loopback(source) or source[0] in self._own_hosts
         addresses = before.addresses if source in before.addresses else (*before.addresses, source)[:ADDRESSES_MAX]
-        self._servers[report.server_id] = before._replace(
+        self._servers[key] = before._replace(
             heard=before.heard | {number for number in range(WAY_MAX + 1) if report.heard >> number & 1},
             answered=before.answered | {report.way},
             addresses=addresses,
             longest=max(before.longest, report.body_bytes if is_direct else 0),
             clock_ahead=report.clock - self._microseconds(),
-            unsent=max(before.unsent, report.unsent),
-            heard_hosts=report.heard_hosts or before.heard_hosts,
+            is_here=before.is_here or is_from_here,
+            unsent=max(before.unsent, report.unsent if is_from_here else 0),
+            heard_hosts=(report.heard_hosts if is_from_here else ()) or before.heard_hosts,
         )

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, PortUser
 from udpnote.lan.udp_socket import format_address, format_host
-from udpnote.model.address import Address, is_loopback
+from udpnote.model.address import Address
 from udpnote.protocol.examination_messages import HeardHost
 from udpnote.settings import PORT
 
@@ -65,12 +65,12 @@ class NetworkFacts(NamedTuple):
     @property
     def here(self) -> list[Server]:
         """The servers on this host."""
-        return [each for each in self.servers if self._is_here(each)]
+        return [each for each in self.servers if each.is_here]
 
     @property
     def elsewhere(self) -> list[Server]:
         """The servers on other hosts."""
-        return [each for each in self.servers if not self._is_here(each)]
+        return [each for each in self.servers if not each.is_here]
 
     def broadcasts(self, interface: str | None = None) -> set[int]:
         """The numbers of the ways by which broadcasts have left by `interface` (None: by any that leads to a LAN).
@@ -103,21 +103,16 @@ class NetworkFacts(NamedTuple):
 
     def is_own(self, heard: HeardHost) -> bool:
         """Whether the host that a server has heard is this one, by one of its addresses."""
-        return heard.host in self._own_ipv4 | {address for each in self.interfaces for address in each.ipv6}
+        return heard.host in own_hosts(self.interfaces) | {address for each in self.interfaces for address in each.ipv6}
 
     def name_of(self, server: Server) -> str:
         """The name of the notebook of `server`; the start of its id if the name is not known."""
         return self.names.get(server.notebook_id, server.notebook_id.hex()[:8])
 
-    def _is_here(self, server: Server) -> bool:
-        return bool(server.answered & self.loopbacks()) or any(
-            each[0] in self._own_ipv4 or is_loopback(each) for each in server.addresses
-        )
 
-    @property
-    def _own_ipv4(self) -> set[str]:
-        """The IPv4 addresses of this host."""
-        return {network.partition("/")[0] for each in self.interfaces for network in each.networks}
+def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
+    """The IPv4 addresses of a host with these interfaces."""
+    return {network.partition("/")[0] for each in interfaces for network in each.networks}
 
 
 def ipv4_of(server: Server) -> Address | None:
