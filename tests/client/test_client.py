@@ -72,6 +72,17 @@ def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: 
     assert lan.texts() == ["one", "two"]
 
 
+def test_the_texts_before_an_error_of_the_iterator_are_queued(lan: Lan) -> None:
+    def texts() -> Iterator[str]:
+        yield from ("one", "两")
+        raise EOFError
+
+    client = lan.client()
+    with pytest.raises(EOFError):
+        next(client.send_many(texts()))
+    assert [each.entry.text for each in client.waiting()] == ["one", "两"]
+
+
 def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: Lan) -> None:
     client = lan.client()
     for text in ("", " \n", "\ud800", "x" * (TEXT_BYTES_MAX + 1)):

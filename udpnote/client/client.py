@@ -201,7 +201,7 @@ class Client(NotebookReader, OutboxAccess):
         ones are only queued until the server answers again.
 
         Raises `InvalidEntry` at the first text that no notebook would take, and `TypeError` at the first one that is no str,
-        after the outcomes of all texts before it.
+        after the outcomes of all texts before it. An error of the iterable is raised at once; the texts before it are queued.
         """
         author = self._author if author is None else author
         check_several("texts", texts, "an iterable of strs")

@@ -42,7 +42,7 @@ class SentEntry(NamedTuple):
 
 
 class TextSource:
-    """Takes texts from an iterator, checks them, and returns them in lists.
+    """Takes texts from an iterator, and checks them.
 
     A None from the iterator means that it has no text for the moment. Each text becomes an entry of the given `kind`, with the
     given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen.
@@ -61,19 +61,19 @@ class TextSource:
         self.is_exhausted = False
         self.error: InvalidEntry | TypeError | None = None
 
-    def take(self, texts_max: int, characters_max: int) -> list[str]:
-        """Take the next texts from the iterator and return them: at most `texts_max`, and perhaps none.
+    def take(self, taken: list[str], texts_max: int, characters_max: int) -> None:
+        """Take the next texts from the iterator and add them to `taken`, an empty list: at most `texts_max`, and perhaps none.
 
         Stops earlier at a None, which is taken as well, at an invalid text, at the end of the iterator, and as soon as the
-        taken texts together have at least `characters_max` characters. Raises nothing for an invalid text: see `error`.
+        taken texts together have at least `characters_max` characters. Raises nothing for an invalid text: see `error`. Raises
+        the errors of the iterator; then `taken` has the texts before the error.
         """
-        taken: list[str] = []
         if self.is_exhausted or texts_max <= 0 or characters_max <= 0:
-            return taken
+            return
         characters = 0
         for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
-                return taken
+                return
             try:
                 if self.kind is not Kind.DELETION:
                     check_text(text)
@@ -83,9 +83,8 @@ class TextSource:
             taken.append(text)
             characters += len(text)
             if len(taken) >= texts_max or characters >= characters_max:
-                return taken
+                return
         self.is_exhausted = True
-        return taken
 
 
 class Outcomes:

@@ -97,11 +97,14 @@ class Sender:
                 characters -= len(outcome.entry.text)
                 yield outcome
             entries_max = _chunk_entries_max(len(pending))
-            chunk = source.take(entries_max, PENDING_CHARACTERS_MAX - characters)
-            if chunk:
-                pending.extend(self._add_to_outbox(chunk, source, author))
-                characters += sum(map(len, chunk))
-            elif source.is_exhausted and not pending:
+            chunk: list[str] = []
+            try:
+                source.take(chunk, entries_max, PENDING_CHARACTERS_MAX - characters)
+            finally:  # also if the iterator raises an error, or Ctrl-C interrupts it: it does not give these texts again
+                if chunk:
+                    pending.extend(self._add_to_outbox(chunk, source, author))
+                    characters += sum(map(len, chunk))
+            if source.is_exhausted and not pending:
                 break
             self._advance(pending, started, wait_seconds, may_wait=len(chunk) < max(entries_max, 1))
         if self._session is not None and not self._session.has_old_key:  # with an old key the outcomes have reported it
