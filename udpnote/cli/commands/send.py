@@ -186,9 +186,12 @@ class _Report:
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
-        """Print how many entries were stored before Ctrl-C, and that the other entries that were read are queued."""
+        """Print how many entries were stored before Ctrl-C, and which command shows the others.
+
+        Not all of the input that was read is queued: a thread reads ahead of the outbox (see `InputLines`).
+        """
         sys.stdout.flush()
-        say(f"interrupted: {self._stored:,} stored; the other entries that were read are queued")
+        say(f"interrupted: {self._stored:,} stored; `udpnote outbox` shows which of the others are queued")
 
     def conclude(self) -> int:
         """Print how many entries were not stored, and why, and how many queued entries of earlier commands were delivered.
