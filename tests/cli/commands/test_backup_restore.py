@@ -99,6 +99,9 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
     backup, other = kept.home / "b", kept.home / "other.sqlite3"
     kept.run(f"import --notebook {other} -", typed=kept.run(f"export --notebook {kept.notebook} --format jsonl").out)
     kept.refused(f"restore --dry-run --notebook {other} {backup}", code=0, facts=["ANOTHER", "2 entries", "1 of them"])
+    replaced = kept.run(f"restore --yes --notebook {other} {backup}").err
+    assert (f"udpnote restore --notebook FILE {other}.1.old" in replaced, "import" in replaced) == (True, False)
+    assert kept.run(f"restore --yes --notebook {other} {other}.1.old").code == 0
     kept.run(f"seal --notebook {backup}")
     assert "gets the key of the backup" in kept.run(f"restore --yes {backup}").err
     assert "keeps the key that it has now" in kept.run(f"restore --yes {backup}").err

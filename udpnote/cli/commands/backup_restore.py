@@ -134,7 +134,9 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
     print(f"restored {_described(prepared.content)}, in {harmless(prepared.path)}")
     if kept:
         say(f"what was there before is kept: {', '.join(kept)}")
-    if prepared.old is not None and prepared.old.vanishing.entries:
+    if prepared.replaces_another:
+        say(f"to give the other notebook a place of its own, run `udpnote restore --notebook FILE {quote(kept[0])}`")
+    elif prepared.old is not None and prepared.old.vanishing.entries:
         say(
             "to bring back what has vanished, start the server and run "
             f"`udpnote export --notebook {quote(kept[0])} -o FILE.jsonl`, then `udpnote import FILE.jsonl`"
@@ -181,7 +183,7 @@ def _say_what_vanishes(prepared: Restore) -> None:
     if entries < 2:
         lost = f"1 of them is not in the backup and vanishes, #{first}" if entries else "the backup has all of them"
     has = f"has {count(old.content.entries, 'entry', 'entries')}"
-    if old.content.notebook_id != prepared.content.notebook_id:
+    if prepared.replaces_another:
         has = f"is ANOTHER notebook, {_described(old.content)}"
     say(f"{path} {has}{_date_of(old.content)}; {lost}")
     if old.content.is_sealed and not prepared.content.is_sealed:

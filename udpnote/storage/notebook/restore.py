@@ -100,6 +100,12 @@ class Restore:
         self._guard = guard
         self._keys = keys
 
+    @property
+    def replaces_another(self) -> bool:
+        """Whether the notebook that the copy replaces is known to be another one, with another id."""
+        old = self.old.content if self.old is not None else None
+        return old is not None and old.notebook_id != self.content.notebook_id
+
     def commit(self) -> list[str]:
         """Put the copy in its place, durably, and return the paths under which the replaced files are kept.
 
@@ -167,7 +173,7 @@ def prepared_restore(
     that is there is never kept.
 
     Raises `NotebookInUse` if a server uses the notebook, `NoSpace`, and `StorageError`: if one of the files is not a notebook,
-    if the backup cannot be read or is damaged, or if it has no key file although `with_key` is True.
+    if the backup cannot be read or is damaged, or if it is open or has no key file although `with_key` is True.
     """
     backup, path = os.path.realpath(backup), os.path.realpath(path)
     _check_places(backup, path)
@@ -204,10 +210,10 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
     except StorageError:  # a damaged key file; the server refuses it
         present = None
     stored = read_key_file(key_path(backup)) if content.is_sealed and with_key is not False else None
+    if with_key and stored is None:
+        raise StorageError("backup_without_key", path=key_path(backup))
     if not content.is_sealed:
         use = KeyUse.OPEN
-    elif with_key and stored is None:
-        raise StorageError("backup_without_key", path=key_path(backup))
     elif present is not None and not is_of_other and (not with_key or present == stored):
         use = KeyUse.KEPT
     else:
