@@ -71,7 +71,7 @@ def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> lis
 
 
 def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """Who uses the ports of servers on this host, and whether a server of udpnote answers there."""
+    """Who uses the ports of udpnote's servers on this host, and whether a server on this host answers."""
     if facts.port_users is None:
         return [not_checked("port", Notice("ports_not_known"))]
     if not facts.port_users:
@@ -98,10 +98,10 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
         if server.unsent:
             notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall)
             findings.append(trouble("server here", notice))
-    telling = [each for each in facts.here if each.answered & facts.loopbacks()]
-    if not telling:
+    at_loopback = [each for each in facts.here if each.answered & facts.loopbacks()]
+    if not at_loopback:
         return [*findings, not_checked("server here", Notice("server_asked_elsewhere"))]
-    heard = [_described(facts, each) for server in telling for each in server.heard_hosts if not facts.is_own(each)]
+    heard = [_described(facts, each) for server in at_loopback for each in server.heard_hosts if not facts.is_own(each)]
     return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(heard))))]
 
 
@@ -190,7 +190,7 @@ def check_clocks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findin
 
 
 def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """Why the notebook that the user means does not answer, unless a trouble that was found before explains it."""
+    """Why the notebook or server that the user means does not answer, unless an earlier trouble explains that."""
     expected = facts.expected
     if expected is None or expected.has_answered or _is_explained(troubles):
         return []

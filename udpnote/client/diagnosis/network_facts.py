@@ -13,6 +13,7 @@ from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, PortUser
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address
+from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.examination_messages import HeardHost
 from udpnote.settings import PORT
 
@@ -75,7 +76,7 @@ class NetworkFacts(NamedTuple):
     def broadcasts(self, interface: str | None = None) -> set[int]:
         """The numbers of the ways by which broadcasts have left by `interface` (None: by any that leads to a LAN).
 
-        Those of interfaces that are too many to be told apart are not among them: see `is_crowded`.
+        The number that the last of too many interfaces share is left out: see `is_crowded`.
         """
         wanted = self.lan_names if interface is None else [interface]
         numbers = {each.number for each in self.ways if _is_sent(each, WayKind.BROADCAST) and each.interface in wanted}
@@ -83,7 +84,7 @@ class NetworkFacts(NamedTuple):
 
     @property
     def is_crowded(self) -> bool:
-        """Whether this host has so many interfaces that nobody can say by which of them a broadcast has arrived."""
+        """Whether so many interfaces lead to LANs that the last ones share a number, as `UNMEASURED` says."""
         return any(each.number == UNMEASURED and each.interface in self.lan_names for each in self.ways)
 
     def multicasts(self) -> set[int]:
@@ -107,7 +108,7 @@ class NetworkFacts(NamedTuple):
 
     def name_of(self, server: Server) -> str:
         """The name of the notebook of `server`; the start of its id if the name is not known."""
-        return self.names.get(server.notebook_id, server.notebook_id.hex()[:8])
+        return self.names.get(server.notebook_id, server.notebook_id.hex()[:ID_DIGITS_SHOWN])
 
 
 def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
@@ -131,4 +132,5 @@ def server_argument(address: Address) -> str:
 
 
 def _is_sent(way: Way, kind: WayKind) -> bool:
+    """Whether `way` is of this `kind`, and the system has sent by it."""
     return way.kind is kind and not way.errors
