@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from udpnote.client.diagnosis.examination import UNMEASURED, Server, Way, WayKind
+from udpnote.client.diagnosis.examination import UNMEASURED, ReportingServer, Way, WayKind
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
@@ -23,7 +23,7 @@ MULTICAST = Way(2, WayKind.MULTICAST, "eth0", "ff12::756e:6f74:65", frozenset())
 LOOPBACK = Way(3, WayKind.LOOPBACK, "this machine", "127.0.0.1", frozenset())
 REFUSED = frozenset({"Operation not permitted"})
 ID = bytes(range(16))
-SERVER = Server(
+SERVER = ReportingServer(
     b"kitchen!", ID, None, frozenset({0, 1, 2, 40, 41}), frozenset({0, 1, 2, 40, 41}), (("192.168.1.9", 6683),), BODY_BYTES_MAX
 )
 FOUND = FoundNotebook("kitchen", ID.hex(), "192.168.1.9", 6683, 3, 0.001, False, None, False, None, None)
@@ -62,7 +62,7 @@ def troubles(facts: NetworkFacts, *before: str) -> list[str]:
     return [each.notice.kind for each in findings(facts, *before) if each.verdict is Verdict.TROUBLE]
 
 
-def only(facts: NetworkFacts, server: Server) -> NetworkFacts:
+def only(facts: NetworkFacts, server: ReportingServer) -> NetworkFacts:
     return facts._replace(servers=[server])
 
 

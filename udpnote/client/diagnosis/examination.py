@@ -71,7 +71,7 @@ class Way(NamedTuple):
     errors: frozenset[str]
 
 
-class Server(NamedTuple):
+class ReportingServer(NamedTuple):
     """A server that has reported.
 
     `key_id` is that of the envelope of its reports; None: the open one. `heard` has the numbers of the ways that have reached
@@ -118,7 +118,7 @@ class Examination:
         self._monotonic, self._microseconds = monotonic, microseconds
         self._ways: dict[tuple[str, str], Way] = {}
         self._broadcast_numbers: dict[str, int] = {}
-        self._servers: dict[tuple[bool, bytes], Server] = {}
+        self._servers: dict[tuple[bool, bytes], ReportingServer] = {}
         """By whether the envelope of their reports is open, and by their ids: who has no key cannot speak for a sealed one."""
         self._server_at: dict[tuple[bool, Address], bytes] = {}
         self.errors: dict[Address, int] = {}
@@ -130,7 +130,7 @@ class Examination:
         return list(self._ways.values())
 
     @property
-    def servers(self) -> list[Server]:
+    def servers(self) -> list[ReportingServer]:
         """The servers that have reported."""
         return list(self._servers.values())
 
@@ -229,7 +229,7 @@ class Examination:
         key = envelope.key_id is None, report.server_id
         if key not in self._servers and len(self._servers) == SERVERS_MAX:
             return
-        before = self._servers.get(key, Server(report.server_id, report.notebook_id, envelope.key_id))
+        before = self._servers.get(key, ReportingServer(report.server_id, report.notebook_id, envelope.key_id))
         is_direct, is_from_here = report.way >= _DIRECT_WAY, is_loopback(source) or source[0] in self._own_hosts
         addresses = before.addresses if source in before.addresses else (*before.addresses, source)[:ADDRESSES_MAX]
         self._servers[key] = before._replace(

@@ -8,7 +8,7 @@ import errno
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
-from udpnote.client.diagnosis.examination import Server, WayKind
+from udpnote.client.diagnosis.examination import ReportingServer, WayKind
 from udpnote.client.diagnosis.findings import Finding, fine, not_checked, trouble
 from udpnote.client.diagnosis.network_facts import (
     REFUSALS,
@@ -216,7 +216,9 @@ def _host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _broadcasts_to(facts: NetworkFacts, troubles: Collection[str], server: Server, address: Address) -> Iterable[Finding]:
+def _broadcasts_to(
+    facts: NetworkFacts, troubles: Collection[str], server: ReportingServer, address: Address
+) -> Iterable[Finding]:
     """Yield what is found about broadcasts to `server` and its direct answers. `address` is its IPv4 address."""
     broadcasts, where, host = facts.broadcasts(), server_argument(address), address[0]
     is_answered = bool(server.answered & broadcasts)
@@ -255,7 +257,7 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     return Notice("server_far", name=name, server=where, host=host)
 
 
-def _listening_at(facts: NetworkFacts, server: Server) -> set[str]:
+def _listening_at(facts: NetworkFacts, server: ReportingServer) -> set[str]:
     """The addresses at which `server`, on this host, listens; 0.0.0.0 and :: stand for all. Empty: not known."""
     ports = {each[1] for each in server.addresses}
     return {each.host for each in facts.port_users or () if each.port in ports}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from udpnote.client.diagnosis.examination import UNMEASURED, Server, Way, WayKind
+from udpnote.client.diagnosis.examination import UNMEASURED, ReportingServer, Way, WayKind
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
@@ -49,7 +49,7 @@ class NetworkFacts(NamedTuple):
     firewall: str
     ways: Sequence[Way]
     echoes: Sequence[Echo]
-    servers: Sequence[Server]
+    servers: Sequence[ReportingServer]
     found: Sequence[FoundNotebook]
     port_users: Sequence[PortUser] | None
     names: dict[bytes, str]
@@ -64,12 +64,12 @@ class NetworkFacts(NamedTuple):
         return [each.name for each in self.interfaces if each.kind.is_lan]
 
     @property
-    def here(self) -> list[Server]:
+    def here(self) -> list[ReportingServer]:
         """The servers on this host."""
         return [each for each in self.servers if each.is_here]
 
     @property
-    def elsewhere(self) -> list[Server]:
+    def elsewhere(self) -> list[ReportingServer]:
         """The servers on other hosts."""
         return [each for each in self.servers if not each.is_here]
 
@@ -106,7 +106,7 @@ class NetworkFacts(NamedTuple):
         """Whether the host that a server has heard is this one, by one of its addresses."""
         return heard.host in own_hosts(self.interfaces) | {address for each in self.interfaces for address in each.ipv6}
 
-    def name_of(self, server: Server) -> str:
+    def name_of(self, server: ReportingServer) -> str:
         """The name of the notebook of `server`; the start of its id if the name is not known."""
         return self.names.get(server.notebook_id, server.notebook_id.hex()[:ID_DIGITS_SHOWN])
 
@@ -116,7 +116,7 @@ def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
     return {network.partition("/")[0] for each in interfaces for network in each.networks}
 
 
-def ipv4_of(server: Server) -> Address | None:
+def ipv4_of(server: ReportingServer) -> Address | None:
     """The IPv4 address from which `server` has reported; None: it has reported by IPv6 only."""
     return next((each for each in server.addresses if len(each) == 2), None)
 
