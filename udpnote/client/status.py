@@ -33,8 +33,8 @@ class NotebookStatus(NamedTuple):
 class HostedNotebook(NamedTuple):
     """The notebook in a file of this host. `notebook_id` has hexadecimal digits; `name` is empty if it was never served.
 
-    `entries` is how many entries it has. `has_key_file` says that its key file is beside it, `is_in_use` that a server or
-    another command that may change it has it open, or that this user cannot know it.
+    `entries` is how many entries it has. `has_key_file` says whether its key file is beside it. `is_in_use` says whether a
+    server, or another command that may change the notebook, has it open; it is also True if this user may not know that.
     """
 
     name: str
@@ -78,7 +78,7 @@ def hosted_notebook(path: str) -> HostedNotebook | None:
     """The `HostedNotebook` in the file `path`; None if there is no such file. Raises `StorageError` if it cannot be read."""
     if not os.path.lexists(path):
         return None
-    is_in_use = is_guarded(path)  # before it is opened, because asking takes away the locks on an open file
+    is_in_use = is_guarded(path)  # must be asked before this process opens the file: see `is_guarded`
     with closing(ReadOnlyNotebook(path)) as notebook:
         notebook_id = notebook.notebook_id
         return HostedNotebook(

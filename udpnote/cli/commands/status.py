@@ -211,7 +211,7 @@ def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError
     if hosted is None:
         return f"no notebook at {path}"
     seal = "open" if not hosted.is_sealed else "sealed" if hosted.has_key_file else "sealed, and its key file is not there"
-    use = "a server uses its file" if hosted.is_in_use else "no server uses its file"
+    use = "a server or another command uses its file" if hosted.is_in_use else "no server uses its file"
     name = hosted.name or "a notebook without a name"
     return f"{name}, {seal}, {count(hosted.entries, 'entry', 'entries')}; {use}  (id {hosted.notebook_id})"
 

@@ -11,7 +11,7 @@ from udpnote.errors import Notice
 from udpnote.text.harmless import harmless
 
 COLUMNS_WITHOUT_TERMINAL = 80
-"""How wide lines are if nothing says how wide the terminal is: the width of the terminals of old, which all others have."""
+"""How wide lines are if nothing says how wide the terminal is: that of early terminals, which every terminal has at least."""
 
 SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 """The environment variables in which udpnote, typer or rich looks for the size of the terminal, in cells."""
