@@ -145,13 +145,15 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
 
 
 def reading_mode(path: str) -> str:
-    """The parameters for `uri_of` with which SQLite can read the file `path`, whether its disk can be written or not.
+    """The parameters for `uri_of` with which SQLite can read the file `path`, whether its disk and folder can be written.
 
     Raises `StorageError` if the file has a log that SQLite cannot read there, and `OSError`.
     """
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
-        return "immutable=1" if is_disk_read_only or _is_disk_full(path) else "mode=rw"
+        # While a server uses the file, there are the log and its shared memory. Otherwise SQLite would have to make both.
+        is_closed = not os.path.exists(f"{path}-wal") and not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK)
+        return "immutable=1" if is_closed or is_disk_read_only or _is_disk_full(path) else "mode=rw"
     if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
         raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
     return "mode=ro"

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def test_a_notebook_on_a_read_only_disk_is_read_and_searched(
             ]
             assert found == [1, 2]
     assert sorted(os.listdir(small_disk)) == before
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="there is no setpriv here")
+def test_a_notebook_is_read_in_a_folder_that_this_user_cannot_write_as_a_backup_of_another_user(tmp_path: Path) -> None:
+    path = tmp_path / "backups" / "厨房"
+    path.parent.mkdir()
+    with closing(Notebook(path)) as notebook:
+        notebook.store([part(1), part(2)], NOW)
+    for each, mode in ((path, 0o400), (path.parent, 0o500)):
+        each.chmod(mode)
+    program = f"""if True:
+        from udpnote.model.query import FIRST, Query
+        from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+        found = ReadOnlyNotebook({str(path)!r}).lookup.answer(Query(words=("中", "文")), FIRST, lambda: False)
+        print([each.number for each in found])
+    """
+    as_user = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []  # permissions count for root, too
+    done = subprocess.run([*as_user, sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[1, 2]\n", "")
 
 
 def test_a_log_that_sqlite_cannot_read_on_a_read_only_disk_is_an_error_with_the_way_out(
