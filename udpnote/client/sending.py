@@ -100,14 +100,14 @@ class Sender:
             chunk: list[str] = []
             try:
                 source.take(chunk, entries_max, PENDING_CHARACTERS_MAX - characters)
-            finally:  # also if the iterator raises an error, or Ctrl-C interrupts it: it does not give these texts again
+            finally:  # also after an error of the iterator or Ctrl-C, because the iterator does not give these texts again
                 if chunk:
                     pending.extend(self._add_to_outbox(chunk, source, author))
                     characters += sum(map(len, chunk))
             if source.is_exhausted and not pending:
                 break
             self._advance(pending, started, wait_seconds, may_wait=len(chunk) < max(entries_max, 1))
-        if self._session is not None and not self._session.has_old_key:  # with an old key the outcomes have reported it
+        if self._session is not None and not self._session.has_old_key:  # with an old key, the outcomes are QUEUED
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
             raise source.error

@@ -97,9 +97,9 @@ class ReportingServer(NamedTuple):
 class Examination:
     """One examination of the network through `endpoint`, by EXAMINEs with `token` in each of `envelopes`, at the UDP `ports`.
 
-    `own_hosts` are the IPv4 addresses of this host. What comes from them, or from a loopback address, is from this host: the
-    kernel lets no such datagram in from a LAN ("martian source" in its ip-sysctl.rst).
-    `monotonic` returns the seconds of a monotonic clock, `microseconds` the time in microseconds since 1970 UTC.
+    `own_hosts` are the IPv4 addresses of this host. A datagram from one of them, or from a loopback address, is from this host:
+    the kernel lets no such datagram in from a LAN ("martian source" in its ip-sysctl.rst). `monotonic` returns the seconds of a
+    monotonic clock, `microseconds` the time in microseconds since 1970 UTC.
     """
 
     def __init__(
@@ -119,8 +119,10 @@ class Examination:
         self._ways: dict[tuple[str, str], Way] = {}
         self._broadcast_numbers: dict[str, int] = {}
         self._servers: dict[tuple[bool, bytes], ReportingServer] = {}
-        """By whether the envelope of their reports is open, and by their ids: who has no key cannot speak for a sealed one."""
+        """By whether the envelope of the reports is open, and by the id of the server. So a host without the key of a sealed
+        notebook cannot change what is known of its server."""
         self._server_at: dict[tuple[bool, Address], bytes] = {}
+        """The id of the first server that has reported, by whether its envelope is open, and by the address of the report."""
         self.errors: dict[Address, int] = {}
         """Why datagrams did not reach an address, as an errno: a hint, because anybody can forge such messages."""
 
@@ -216,9 +218,9 @@ class Examination:
                 self._note(message, source, envelope)
 
     def _is_credible(self, report: Report, source: Address, envelope: Envelope) -> bool:
-        """Whether `report` can be the one of a server: from a port that was asked, and from the only server at that port.
+        """Whether `report` may be from a server: it came from a port that was asked, at which no other server has reported.
 
-        A way to this machine leads to servers on this host only.
+        If it answers an EXAMINE to a loopback address, it must also have come from one.
         """
         if source[1] not in self._ports or (report.way == _LOOPBACK_WAY and not is_loopback(source)):
             return False

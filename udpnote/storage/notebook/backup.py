@@ -207,10 +207,11 @@ def _problem_of(draft: str, content: Content, mark: Mark) -> str | None:
 
 @contextmanager
 def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
-    """In the block, let Ctrl-C end a long statement of `connection`; raises `KeyboardInterrupt` then.
+    """In the block, let Ctrl-C, and other signals whose handlers raise an error, end a long statement of `connection`.
 
-    Python handles a signal only while Python code runs, so SQLite calls some from time to time. If Ctrl-C raises an error in
-    that code, SQLite reports in its place that the statement was interrupted.
+    Python handles a signal only while Python code runs, so SQLite calls some from time to time. If a handler raises an error in
+    that code, SQLite reports only that the statement was interrupted. Then this raises `KeyboardInterrupt`, whatever the
+    error was.
     """
     connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_CHECKS)
     try:
