@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,25 @@ def test_each_line_is_a_text_and_blank_and_bad_ones_are_counted(
         assert [text for text in lines if text is not None] == texts
     assert (lines.blank_lines, [each.values["line"] for each in bad_lines]) == (blank, bad)
     assert (lines.bytes_read, lines.bad_lines, lines.error) == (len(typed), len(bad), None)
+
+
+def test_a_line_of_which_only_the_beginning_is_kept_is_called_too_long_and_is_no_entry() -> None:
+    reading, writing = os.pipe2(os.O_DIRECT)  # a read gives what one write has written, which is at most 4,096 bytes
+    pieces = [b"\xef\xbb\xbf" + b"x" * 4091, *[b"x" * 4096] * 255, b"x" * 4, b"yy\n", *["中".encode() * 1365] * 300]
+
+    def write() -> None:
+        for piece in pieces:
+            os.write(writing, piece)
+        os.close(writing)
+
+    threading.Thread(target=write, daemon=True).start()
+    bad: list[Notice] = []
+    lines = InputLines(reading, on_ready=lambda: None, on_idle=lambda: None, on_bad=bad.append)
+    assert [text for text in lines if text is not None] == []
+    assert [getattr(each.values["problem"], "notice", None) for each in bad] == [
+        Notice("text_longer_than", bytes_max=1 << 20)
+    ] * 2
+    os.close(reading)
 
 
 @pytest.mark.parametrize("command", ["write", "send"])

@@ -25,6 +25,9 @@ CHUNKS_AHEAD_MAX = 16
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_LINE_BYTES_MAX = len(_BYTE_ORDER_MARK) + TEXT_BYTES_MAX + len(b"\r")
+"""The most bytes of a line, without its LF, that can be an entry."""
+
 
 class InputLines:
     """Iterates over the lines of an open file, as the texts for `Client.send_many`.
@@ -124,7 +127,7 @@ class InputLines:
         return whole
 
     def _keep(self, data: bytes) -> None:
-        if self._unfinished_bytes <= TEXT_BYTES_MAX + 1:  # a longer line is too long for an entry, so its rest is not kept
+        if self._unfinished_bytes <= _LINE_BYTES_MAX:  # a longer line is too long for an entry, so its rest is not kept
             self._unfinished.append(data)
         self._unfinished_bytes += len(data)
 
@@ -135,6 +138,8 @@ class InputLines:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         line = line.removesuffix(b"\r")
         try:
+            if len(line) > TEXT_BYTES_MAX:  # perhaps its rest was not kept: so how long it is, or how it ends, is not known
+                raise InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX)
             if b"\0" in line:
                 raise InvalidEntry("nul_in_line", position=line.index(0) + 1)
             text = decoded(line)
