@@ -138,8 +138,15 @@ def test_uninstall_removes_its_own_file_only_keeps_a_changed_one_and_names_what_
 
 def test_a_server_that_does_not_start_is_reported_with_its_own_message(systemd: Systemd) -> None:
     message = "udpnote: port 6683 is taken"
-    systemd.answer(["restart", 1, "", "Job failed"], ["journalctl", 0, f"{message}\nFailed to start", ""])
-    systemd.machine.refused("service install", facts=["port 6683 is taken", "journalctl --user -u udpnote.service"])
+    failed = ["restart", 1, "", "Job failed"]
+    for since, state_of_unit, said, not_said in (
+        ("--since @", FAILED, "port 6683 is taken. systemd tries again", "install it again"),
+        ("--since @", FAILED.replace("auto-restart", "failed"), "install it again", "tries again every"),
+        ("no time", FAILED, "did not start. systemd", "port 6683 is taken"),  # of an earlier server
+    ):
+        systemd.answer(failed, [since, 0, f"{message}\nFailed to start", ""], ["show udpnote", 0, state_of_unit, ""])
+        facts = [said, "journalctl --user -u udpnote.service"]
+        assert not_said not in systemd.machine.refused("service install", facts=facts)
     assert (systemd.units / "udpnote.service").exists()
     systemd.answer(["show udpnote", 0, FAILED, ""], ["show-user", 0, "yes", ""])
     found = state(systemd)

@@ -25,6 +25,7 @@ from udpnote.cli.systemd.service_unit import (
     write_unit,
 )
 from udpnote.cli.systemd.systemctl import (
+    TRIED_AGAIN,
     FailedCommand,
     ServiceRefused,
     check_manager,
@@ -38,6 +39,7 @@ from udpnote.cli.systemd.systemctl import (
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json
 from udpnote.errors import Notice
+from udpnote.machine.clock import wall_seconds
 from udpnote.settings import PORTS
 from udpnote.text.harmless import harmless, harmless_lines
 
@@ -208,11 +210,13 @@ def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]
     *first, restart = commands
     for command in first:
         run(command)
+    began = wall_seconds()
     try:
         run(restart)
     except FailedCommand:
-        why = last_message(service)
-        say(Notice("service_not_started", unit=service.unit, message=why, journal=join(journal(service, "-n", "20"))))
+        why, again = last_message(service, since=began), properties(service).get("SubState") == TRIED_AGAIN
+        more = join(journal(service, "-n", "20"))
+        say(Notice("service_not_started", unit=service.unit, message=why, is_tried_again=again, journal=more))
         return exit_codes.REFUSED
     print(_state_lines(_state(service)))
     for label, text in _next_steps(service, plan, program):
@@ -291,7 +295,7 @@ def _running(state: dict[str, object]) -> str:
     if state["state"] is None:
         return "unknown: the service manager of this user does not answer"
     failure = f" (exit code {state['exit_code']})" if state["result"] not in (None, "success") else ""
-    again = "; systemd will start it again" if state["substate"] == "auto-restart" else ""
+    again = "; systemd will start it again" if state["substate"] == TRIED_AGAIN else ""
     return f"does not run{failure}{again}"
 
 

@@ -11,6 +11,9 @@ from udpnote.errors import UdpnoteError
 PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "SubState", "Result", "ExecMainStatus", "StatusText")
 """What `udpnote service status` asks systemd about a unit; see org.freedesktop.systemd1(5)."""
 
+TRIED_AGAIN = "auto-restart"
+"""The `SubState` of a service that has failed and that systemd will start again: not after exit code 2, see the unit files."""
+
 _RUNNING_STATES = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"}
 """What `systemctl is-system-running` prints if the manager that it asks is there."""
 
@@ -65,9 +68,12 @@ def lingers() -> bool:
     return _result(["loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"])[1].strip() == "yes"
 
 
-def last_message(service: Service) -> str | None:
-    """The last message of the service's server in the journal, without `udpnote: `; None: none is found."""
-    _, output, _ = _result(journal(service, "-n", "20", "-o", "cat", "--no-pager"))
+def last_message(service: Service, *, since: float) -> str | None:
+    """The last message of the service's server in the journal, without `udpnote: `; None: none is found.
+
+    A server that systemd ended before `since`, in seconds since 1970 UTC, may have left messages, too. They do not count.
+    """
+    _, output, _ = _result(journal(service, "--since", f"@{int(since)}", "-n", "20", "-o", "cat", "--no-pager"))
     messages = [line.removeprefix("udpnote: ") for line in output.splitlines() if line.startswith("udpnote: ")]
     return messages[-1] if messages else None
 

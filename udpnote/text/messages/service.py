@@ -9,11 +9,14 @@ _TRUSTED_PLACE = (
 """What mends an executable that a service of the whole system cannot trust."""
 
 
-def _service_not_started(unit: str, message: str | None, journal: str) -> str:
+def _service_not_started(unit: str, message: str | None, is_tried_again: bool, journal: str) -> str:
     why = "" if message is None else f": {message.rstrip('.')}"
-    return (
-        f"{unit} is installed, but its server did not start{why}. systemd tries again every 10 seconds; `{journal}` says more"
+    then = (
+        "systemd tries again every 10 seconds"
+        if is_tried_again
+        else "systemd does not try again: mend that, and install it again"
     )
+    return f"{unit} is installed, but its server did not start{why}. {then}; `{journal}` says more"
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
