@@ -218,6 +218,13 @@ def long_datagrams_are_lost(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"long_datagrams_lost"}, hosts[1:])]
 
 
+def datagrams_are_lost_now_and_then(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    lost = "udp dport 6683 numgen inc mod 3 < 1 counter drop; udp dport 6683 udp length > 1000 counter drop"
+    firewall(hosts.kitchen, arriving=f'iifname "eth0" {lost.replace("; ", chr(10) + " " * 8)}')
+    return [Case(hosts.laptop, {"datagrams_lost"})]
+
+
 def a_copy_is_served(lab: Lab) -> list[Case]:
     hosts = pair(lab, is_serving=False)
     server = hosts.kitchen.serve("--name", "kitchen")
@@ -298,7 +305,8 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
     the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
     a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, the_servers_host_filters_by_the_way_back,
-    a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, a_copy_is_served, two_notebooks_have_one_name,
+    a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, datagrams_are_lost_now_and_then,
+    a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_router_keeps_clients_apart,
     the_named_host_is_unknown,
 ]  # fmt: skip

@@ -7,8 +7,11 @@ from tests.support.network import PORT
 from udpnote.client.diagnosis.examination import (
     ADDRESSES_MAX,
     DIRECT_SECONDS,
+    LATE_SECONDS,
     ROUNDS_SECONDS,
     SERVERS_MAX,
+    SHORT_SECONDS,
+    SIZING_SECONDS,
     UNMEASURED,
     Examination,
     WayKind,
@@ -16,11 +19,13 @@ from udpnote.client.diagnosis.examination import (
 from udpnote.lan.endpoint import DISCOVERY_GROUP, THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 LAPTOP = ("192.0.2.100", 50_000)
 TOKEN = b"examined"
+DIRECT_WAYS = {40, 41, *range(52, 60)}
 
 
 class NarrowEndpoint(WaitingEndpoint):
@@ -28,6 +33,14 @@ class NarrowEndpoint(WaitingEndpoint):
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         super().send([each for each in datagrams if len(each[0]) <= 750])
+
+
+class LossyEndpoint(WaitingEndpoint):
+    """A client's sockets on a network that loses all long datagrams, and the short ones of two ways."""
+
+    def send(self, datagrams: Sequence[Datagram], /) -> None:
+        passing = [each for each in datagrams if len(each[0]) <= 100]
+        super().send([each for each in passing if isinstance(asked := decode(each[0]), Examine) and asked.way not in (53, 58)])
 
 
 class CrowdedEndpoint(WaitingEndpoint):
@@ -56,7 +69,7 @@ def test_servers_report_what_has_reached_them_and_an_address_without_a_server_do
     examined = examine(WaitingEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT), ("192.0.2.77", PORT))
     assert {each.addresses for each in examined.servers} == {((KITCHEN, PORT),), ((CELLAR, PORT),)}
     for server in examined.servers:
-        assert server.longest == BODY_BYTES_MAX and server.heard == server.answered == {2, 40, 41}
+        assert server.longest == BODY_BYTES_MAX and server.heard == server.answered == {2, *DIRECT_WAYS}
         assert abs(server.clock_ahead) < 1_000_000 and server.heard_hosts == ()
     assert kitchen.notebook_id in {each.notebook_id for each in examined.servers}
 
@@ -68,13 +81,30 @@ def test_with_many_interfaces_a_broadcast_is_never_taken_for_one_of_another_kind
     broadcasts = numbers[WayKind.BROADCAST]
     assert len(set(broadcasts)) == 38 and broadcasts.count(UNMEASURED) == 23
     assert not set(broadcasts) & {*numbers[WayKind.MULTICAST], *numbers[WayKind.LOOPBACK]}
-    assert [each.heard for each in examined.servers] == [{UNMEASURED, 40, 41}]
+    assert [each.heard for each in examined.servers] == [{UNMEASURED, *DIRECT_WAYS}]
 
 
 def test_if_long_datagrams_are_lost_the_longest_that_is_answered_is_found(lan: Lan) -> None:
     lan.serve()
     [server] = examine(NarrowEndpoint(lan, LAPTOP), lan).servers
-    assert server.longest == 700
+    assert (server.longest, server.short_sent, server.short_lost) == (700, 8, 0)
+
+
+def test_if_short_datagrams_are_lost_they_are_counted_and_the_length_is_not_blamed(lan: Lan) -> None:
+    lan.serve()
+    began = lan.now
+    [server] = examine(LossyEndpoint(lan, LAPTOP), lan).servers
+    assert (server.longest, server.short_sent, server.short_lost) == (EXAMINE_BYTES_MIN, 8, 2)
+    assert lan.now >= began + LATE_SECONDS
+
+
+def test_the_late_answer_of_a_slow_server_counts_and_nobody_waits_any_longer(lan: Lan) -> None:
+    report = Report(TOKEN, 40, 1 << 40, bytes(16), b"slow one", 0, LAPTOP[0], 1, 0, (), EXAMINE_BYTES_MIN)
+    began = lan.now
+    lan.after(2.0, lambda: lan.network.send(encode(report), (KITCHEN, PORT), LAPTOP))
+    [server] = examine(WaitingEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT)).servers
+    assert server.answered == {40} and server.short_lost == 0
+    assert 2.0 < lan.now - began < LATE_SECONDS
 
 
 def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(lan: Lan) -> None:
@@ -86,7 +116,8 @@ def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(l
     examined = examine(endpoint, lan)
     assert len(examined.servers) == SERVERS_MAX and (999).to_bytes(8) not in {each.server_id for each in examined.servers}
     asked = [data for data in lan.sent if isinstance(decode(data), Examine)]
-    assert 0 < len(asked) <= len(ROUNDS_SECONDS) + 2 * len(DIRECT_SECONDS) * ADDRESSES_MAX + 10 * ADDRESSES_MAX
+    asked_directly = 2 * len(DIRECT_SECONDS) + len(SHORT_SECONDS) + 11 * len(SIZING_SECONDS)
+    assert 0 < len(asked) <= len(ROUNDS_SECONDS) + asked_directly * ADDRESSES_MAX
 
 
 def test_no_other_host_speaks_for_a_server_here_nor_for_more_than_one_server_at_each_port(lan: Lan) -> None:

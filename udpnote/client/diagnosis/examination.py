@@ -1,12 +1,15 @@
 """The client's side of an examination: sends EXAMINEs in several ways, and collects what servers report of them.
 
 First all hosts are asked, by broadcast and multicast on each interface. Then each server that has answered, and each address at
-which a server should be, is asked directly: by a short datagram and by one of the greatest length. If only the short one is
-answered, datagrams of lengths between the two tell where the limit is.
+which a server should be, is asked directly: by some short datagrams and by some of the greatest length. If all short ones are
+answered, but no long one, datagrams of lengths between the two tell where the limit is. If some short ones are lost, chance
+may have taken the others, too.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum, auto
+from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from udpnote.client.connection import ClientEndpoint
@@ -24,11 +27,20 @@ ROUNDS_SECONDS = (0.0, 0.2, 0.5)
 DIRECT_SECONDS = (0.3, 0.6)
 """When the known addresses are asked directly, in seconds after the first round."""
 
-EXAMINATION_SECONDS = 1.1
-"""How long an examination takes, without `SIZING_SECONDS`."""
+SHORT_SECONDS = tuple(0.3 + 0.05 * number for number in range(8))
+"""When the known addresses are also asked by a short datagram with a way of its own, so that lost ones can be counted."""
 
-SIZING_SECONDS = 0.5
-"""How long to wait for the answers to datagrams of several lengths."""
+EXAMINATION_SECONDS = 1.1
+"""How long an examination takes if every server answers at once, without `SIZING_SECONDS` and the wait for the last answers."""
+
+LATE_SECONDS = 3.0
+"""How long it takes, without `SIZING_SECONDS`, if answers are missing: those of a slow server may still come."""
+
+SIZING_SECONDS = (0.0, 0.15, 0.3)
+"""When datagrams of several lengths are sent, in seconds after the first ones."""
+
+SIZING_WAIT_SECONDS = 0.5
+"""How long to wait for the answers to the last of them."""
 
 ADDRESSES_MAX = 16
 """The most addresses that are asked directly: more servers than a LAN has, and forged REPORTs cannot add more."""
@@ -42,8 +54,9 @@ UNMEASURED = 39
 _LOOPBACK_WAY, _MULTICAST_WAY, _FIRST_BROADCAST_WAY = 0, 1, 2
 """The numbers of the ways by which all hosts are asked; see `Way`."""
 
-_DIRECT_WAY, _LONG_WAY, _FIRST_SIZE_WAY = 40, 41, 42
-"""The numbers of the ways by which servers are asked directly: a short datagram, the longest, the first of `_SIZES`."""
+_DIRECT_WAY, _LONG_WAY, _FIRST_SIZE_WAY, _FIRST_SHORT_WAY = 40, 41, 42, 52
+"""The numbers of the ways by which servers are asked directly: a short datagram, the longest, the first of `_SIZES`, and the
+first short one of `SHORT_SECONDS`."""
 
 _SIZES = (1100, 1000, 900, 800, 700, 600, 500, 400, 300, 200)
 """The lengths, in bytes of UDP payload, that are tried if the longest datagrams are lost."""
@@ -76,7 +89,8 @@ class ReportingServer(NamedTuple):
 
     `key_id` is that of the envelope of its reports; None: the open one. `heard` has the numbers of the ways that have reached
     it, and `answered` those whose report has come back. `addresses` are those from which its reports came. `longest` is the
-    length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly.
+    length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly. Of
+    `short_sent` short datagrams that were sent directly, it has not answered `short_lost`, but others.
     `clock_ahead` is how many microseconds its clock is ahead of the one here. `is_here` says whether it is on this host: then
     `unsent` and `heard_hosts` are as in a `Report`.
     """
@@ -88,6 +102,8 @@ class ReportingServer(NamedTuple):
     answered: frozenset[int] = frozenset()
     addresses: tuple[Address, ...] = ()
     longest: int = 0
+    short_sent: int = 0
+    short_lost: int = 0
     clock_ahead: int = 0
     is_here: bool = False
     unsent: int = 0
@@ -123,6 +139,8 @@ class Examination:
         notebook cannot change what is known of its server."""
         self._server_at: dict[tuple[bool, Address], bytes] = {}
         """The id of the first server that has reported, by whether its envelope is open, and by the address of the report."""
+        self._short_ways: dict[Address, set[int]] = {}
+        """The numbers of the short ways by which each address was asked."""
         self.errors: dict[Address, int] = {}
         """Why datagrams did not reach an address, as an errno: a hint, because anybody can forge such messages."""
 
@@ -134,25 +152,40 @@ class Examination:
     @property
     def servers(self) -> list[ReportingServer]:
         """The servers that have reported."""
-        return list(self._servers.values())
+        return [self._with_losses(each) for each in self._servers.values()]
 
     def run(self, addresses: Iterable[Address]) -> None:
         """Ask all hosts, and then directly those at `addresses` and the servers that have answered."""
         begin = self._monotonic()
         known = list(addresses)
-        due = sorted([(each, False) for each in ROUNDS_SECONDS] + [(each, True) for each in DIRECT_SECONDS])
-        for seconds, is_direct in due:
+        due: list[tuple[float, Callable[[], None]]] = [(each, self._ask_everybody) for each in ROUNDS_SECONDS]
+        due += [(each, partial(self._ask_directly, known)) for each in DIRECT_SECONDS]
+        due += [(each, partial(self._ask_shortly, known, way)) for way, each in enumerate(SHORT_SECONDS, _FIRST_SHORT_WAY)]
+        for seconds, ask in sorted(due, key=itemgetter(0)):
             self._listen(begin + seconds)
-            if is_direct:
-                self._ask_directly(known)
-            else:
-                self._ask_everybody()
+            ask()
         self._listen(begin + EXAMINATION_SECONDS)
-        short_only = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX]
+        self._listen(begin + LATE_SECONDS, lambda: not self._is_answer_missing(known))
+        short_only = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX and not each.short_lost]
         if short_only:
-            self._ask_in_sizes([address for addresses in short_only for address in addresses])
-            self._listen(self._monotonic() + SIZING_SECONDS)
+            sizing = self._monotonic()
+            for seconds in SIZING_SECONDS:
+                self._listen(sizing + seconds)
+                self._ask_in_sizes([address for addresses in short_only for address in addresses])
+            self._listen(self._monotonic() + SIZING_WAIT_SECONDS)
         self._endpoint.end_probing()
+
+    def _is_answer_missing(self, known: list[Address]) -> bool:
+        """Whether nothing has come from one of the `known` addresses, or not all short answers of a server."""
+        servers = self.servers
+        reached = {address for each in servers for address in each.addresses}
+        return not reached.issuperset(known) or any(each.short_lost or not each.longest for each in servers)
+
+    def _with_losses(self, server: ReportingServer) -> ReportingServer:
+        """`server` with its `short_sent` and `short_lost`. If none was answered, they were not lost by chance."""
+        sent = {way for address in server.addresses for way in self._short_ways.get(address, ())}
+        lost = sent - server.answered
+        return server._replace(short_sent=len(sent), short_lost=0 if lost == sent else len(lost))
 
     def _ask_everybody(self) -> None:
         """Send an EXAMINE in each envelope by each way, and note the ways and the errors."""
@@ -183,14 +216,24 @@ class Examination:
             kind, number = WayKind.BROADCAST, self._broadcast_numbers.setdefault(interface, next_number)
         return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
 
+    def _addresses(self, known: list[Address]) -> list[Address]:
+        """The addresses that are asked directly: the `known` ones, and those of the servers that have answered."""
+        answered = [address for server in self._servers.values() for address in server.addresses]
+        return list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]
+
     def _ask_directly(self, known: list[Address]) -> None:
-        answered = [address for server in self.servers for address in server.addresses]
-        for address in list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]:
+        for address in self._addresses(known):
             self._send(address, _DIRECT_WAY, EXAMINE_BYTES_MIN)
             self._send(address, _LONG_WAY, BODY_BYTES_MAX)
 
+    def _ask_shortly(self, known: list[Address], way: int) -> None:
+        for address in self._addresses(known):
+            self._short_ways.setdefault(address, set()).add(way)
+            self._send(address, way, EXAMINE_BYTES_MIN)
+
     def _ask_in_sizes(self, addresses: Iterable[Address]) -> None:
         for address in list(dict.fromkeys(addresses))[:ADDRESSES_MAX]:
+            self._send(address, _LONG_WAY, BODY_BYTES_MAX)
             for number, size in enumerate(_SIZES, _FIRST_SIZE_WAY):
                 self._send(address, number, size)
 
@@ -199,9 +242,9 @@ class Examination:
         datagrams = [(encode(Examine(self._token, way, body_bytes), each), address) for each in self._envelopes]
         self._endpoint.send(datagrams)
 
-    def _listen(self, until: float) -> None:
-        """Take the reports that come until the monotonic time `until`."""
-        while True:
+    def _listen(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Take the reports that come until the monotonic time `until`, or until it `is_over` before."""
+        while not is_over():
             for data, source in self._endpoint.receive(max(0.0, until - self._monotonic())):
                 self._receive(data, source)
             self.errors.update(self._endpoint.errors())

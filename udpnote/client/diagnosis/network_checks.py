@@ -19,6 +19,7 @@ from udpnote.client.diagnosis.network_facts import (
     server_argument,
 )
 from udpnote.errors import Notice
+from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import Address, is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX
@@ -29,6 +30,9 @@ CLOCK_SECONDS_MAX = 120
 
 HEADER_BYTES = 28
 """The bytes of the headers of IPv4 and UDP, which an MTU counts, too."""
+
+LOSSES_MIN = 2
+"""So many short datagrams that are lost, of eight, are a trouble. A single one may be an accident."""
 
 HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
 """The kinds of troubles that do not explain why a server does not answer."""
@@ -132,6 +136,22 @@ def check_notebooks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Fin
     return findings
 
 
+def check_losses(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+    """For each server elsewhere: whether short datagrams to it, or its answers, are lost by chance."""
+    findings = []
+    for server in facts.elsewhere:
+        address = ipv4_of(server) or server.addresses[0]
+        where, sent, lost = server_argument(address), server.short_sent, server.short_lost
+        if lost >= LOSSES_MIN:
+            notice = Notice("datagrams_lost", server=where, host=format_host(address), sent=sent, lost=lost)
+            findings.append(trouble("losses", notice))
+        elif lost:
+            findings.append(not_checked("losses", Notice("one_datagram_lost", server=where, sent=sent)))
+        elif server.longest:
+            findings.append(fine("losses", Notice("no_datagram_lost", server=where)))
+    return findings
+
+
 def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
     """For each server elsewhere: whether it hears broadcasts, whether its answers arrive, and whether it answers directly."""
     if not facts.elsewhere:
@@ -154,7 +174,9 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
             continue
         address = ipv4_of(server) or server.addresses[0]
         where, interface = server_argument(address), facts.interface_to(address[0]) or (facts.lan_names or ["eth0"])[0]
-        if server.longest < BODY_BYTES_MAX:
+        if server.longest < BODY_BYTES_MAX and server.short_lost:
+            findings.append(not_checked("long datagrams", Notice("long_datagrams_uncertain", server=where)))
+        elif server.longest < BODY_BYTES_MAX:
             mtu = server.longest + HEADER_BYTES
             notice = Notice("long_datagrams_lost", server=where, bytes=server.longest, interface=interface, mtu=mtu)
             findings.append(trouble("long datagrams", notice))
@@ -206,8 +228,8 @@ def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Findin
 
 
 NETWORK_CHECKS: tuple[Callable[[NetworkFacts, Collection[str]], list[Finding]], ...] = (
-    check_sending, check_own_broadcasts, check_port, check_server_here, check_notebooks, check_broadcasts, check_lengths,
-    check_ipv6, check_clocks, check_expected, check_silence,
+    check_sending, check_own_broadcasts, check_port, check_server_here, check_notebooks, check_losses, check_broadcasts,
+    check_lengths, check_ipv6, check_clocks, check_expected, check_silence,
 )  # fmt: skip
 
 
@@ -224,7 +246,7 @@ def _broadcasts_to(
     is_answered = bool(server.answered & broadcasts)
     if is_answered and server.longest:
         yield fine("broadcasts", Notice("broadcasts_answered", server=where))
-    elif _is_explained(troubles):
+    elif _is_explained(troubles) or server.short_lost:
         return
     elif is_answered:
         yield trouble("direct answers", Notice("direct_lost", server=where, host=host))

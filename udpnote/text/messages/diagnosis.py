@@ -113,6 +113,12 @@ TROUBLES: dict[str, Trouble] = {
         "getent hosts {host}",
         "The name of the server in `--server`, `UDPNOTE_SERVER` or the settings file leads nowhere. Its IP address works, too.",
     ),
+    "datagrams_lost": Trouble(
+        "{lost} of {sent} short datagrams to {server}, or their answers, were lost: the Wi-Fi or a cable is bad, or the "
+        "network or a host is overloaded",
+        "ping -c 20 {host}",
+        "Notes arrive all the same, but late. The command counts the packets that are lost: try another place or cable.",
+    ),
     "answers_lost": Trouble(
         "{server} hears the broadcasts of this host, but only its answers to other datagrams arrive: a firewall there, here or "
         "between drops the answers to broadcasts",
@@ -272,6 +278,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # Between hosts
     "notebooks_found": "{notebooks}",
     "nothing_found": "no notebook has answered",
+    "no_datagram_lost": "{server} has answered all short datagrams that were sent to it",
+    "one_datagram_lost": (
+        "one of {sent} short datagrams to {server}, or its answer, was lost, perhaps by accident: run `udpnote doctor` again"
+    ),
+    "long_datagrams_uncertain": "{server} has answered no long datagram, but datagrams are lost at times anyway",
     "broadcasts_answered": "{server} hears the broadcasts of this host, and its answers arrive",
     "broadcasts_not_needed": "{server} does not answer the broadcasts of this host, but answers you, because you name it",
     "no_server_elsewhere": "no server on another host has answered, so the way there and its clock are not known",
