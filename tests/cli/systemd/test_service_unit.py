@@ -88,6 +88,15 @@ def test_a_file_is_recognized_with_what_it_says_and_so_is_a_change_of_it_and_a_f
     path.write_bytes(b"[Service]\nExecStart=/bin/true \xff\n")
     assert read_unit(str(path)) == (Found.FOREIGN, None)
     assert put_aside(str(path)) != aside, "an earlier file stays"
+    for make in (
+        os.mkfifo,
+        os.mkdir,
+        lambda place: os.symlink("/nowhere/unit", place),
+        lambda place: os.symlink("/dev/null", place),
+    ):
+        make(path)
+        assert read_unit(str(path)) == (Found.FOREIGN, None)
+        put_aside(str(path))
 
 
 def test_instances_have_names_that_units_and_folders_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,11 +145,12 @@ def read_unit(path: str) -> tuple[Found, Unit | None]:
     Raises `StorageError` if the file cannot be read.
     """
     with storage_errors(path):
-        try:
-            with open(path, "rb") as file:
-                text = file.read(UNIT_BYTES_MAX).decode(errors="replace")
-        except FileNotFoundError:
+        if not os.path.lexists(path):
             return Found.NOTHING, None
+        if not os.path.isfile(path):  # a folder, a pipe, or the link of a masked unit
+            return Found.FOREIGN, None
+        with open(path, "rb") as file:
+            text = file.read(UNIT_BYTES_MAX).decode(errors="replace")
     first, _, body = text.partition("\n")
     if not first.startswith(_FIRST_LINE):
         return Found.FOREIGN, None
