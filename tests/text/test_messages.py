@@ -41,6 +41,7 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     assert "`udpnote use ID`" in told("several_notebooks", found=[FOUND[0], FOUND[1]._replace(name="book 0")])
     assert "at 192.0.2.1 port 6684)" in told("several_notebooks", found=[FOUND[0], FOUND[1]._replace(port=6684)])
     assert "`udpnote leave '家里 2'`" in told("impostor", address="192.0.2.9:6683", name="家里 2", argument="家里 2")
+    assert "`sqlite3 '家里 2' .recover`" in told("database_damaged", path="家里 2", problem="malformed")
     for kind in ("no_answer_yet", "no_answer_to_reading"):
         assert told(kind, server=SilentServer("kitchen", "192.0.2.7", False)).endswith("`udpnote join` it")
         assert "key may have been changed" in told(kind, server=SilentServer("kitchen", "192.0.2.7", True))

@@ -77,6 +77,15 @@ def _log_of_another_file(path: str, log: str) -> str:
     )
 
 
+def _database_damaged(path: str, problem: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    return (
+        f"{path} is damaged ({problem}): nothing was changed. Restore a whole backup of the notebook with `udpnote restore`, "
+        f"or move the file away to start a new one; `sqlite3 {quote(path)} .recover` may save what it holds"
+    )
+
+
 def _copy_damaged(source: str, path: str, problem: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
@@ -104,10 +113,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "closed_to_others": _closed_to_others,
     # Databases
     "database_busy": "{path} is busy: another program keeps it locked. End that program and try again",
-    "database_damaged": (
-        "{path} is damaged ({problem}): nothing was changed. Move it away to start a new one; "
-        "`sqlite3 {path} .recover` may save what it holds"
-    ),
+    "database_damaged": _database_damaged,
     "database_failed": "cannot use {path}: {problem}",
     "database_not_writable": "cannot write {path} ({problem}): check its permissions and its folder's, or choose another file",
     "database_is_no_file": _database_is_no_file,
