@@ -140,6 +140,25 @@ def a_host_without_a_lan(lab: Lab) -> list[Case]:
     return [Case(lab.host("laptop"), {"no_lan_interface"})]
 
 
+def a_cable_is_unplugged(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    lab.cut_cable(hosts.laptop, hosts.lan)
+    return [Case(hosts.laptop, {"no_carrier"})]
+
+
+def an_interface_is_switched_off(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    hosts.laptop.ip("link", "set", "eth0", "down")
+    return [Case(hosts.laptop, {"interface_off"}, (hosts.laptop,))]
+
+
+def a_rule_forbids_the_lan(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    hosts.laptop.ip("route", "add", "prohibit", "default", "table", "100")
+    hosts.laptop.ip("rule", "add", "table", "100", "priority", "1000")
+    return [Case(hosts.laptop, {"network_forbidden"}, (hosts.laptop,))]
+
+
 def nobody_serves(lab: Lab) -> list[Case]:
     return [Case(pair(lab, is_serving=False).laptop, {"nothing_answers"})]
 
@@ -301,7 +320,8 @@ def take_all_addresses(host: Host, *, rp_filter: int) -> None:
 CASES: list[Callable[[Lab], list[Case]]] = [
     healthy, healthy_and_sealed, a_server_listens_at_loopback_only, healthy_with_ipv6_only,
     healthy_with_two_interfaces_on_one_lan, healthy_with_docker_and_a_default_route_into_a_tunnel,
-    healthy_with_forty_more_interfaces, a_host_without_a_lan, nobody_serves, sending_is_forbidden,
+    healthy_with_forty_more_interfaces, a_host_without_a_lan, a_cable_is_unplugged, an_interface_is_switched_off,
+    a_rule_forbids_the_lan, nobody_serves, sending_is_forbidden,
     only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
     the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
     a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, the_servers_host_filters_by_the_way_back,

@@ -3,6 +3,7 @@
 Every user may read all of this. On systems other than Linux most functions return None: this system does not say.
 """
 
+import errno
 import os
 import pwd
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from udpnote.lan.interfaces import lan_interfaces
-from udpnote.lan.netlink import Link, links, policy_rules, route_to
+from udpnote.lan.netlink import Link, Refused, links, policy_rules, route_to
 from udpnote.lan.udp_socket import BUFFER_BYTES
 
 _PUBLIC_HOST = "198.51.100.1"
@@ -24,6 +25,7 @@ _TUNNEL_KINDS = {"tun", "wireguard", "gre", "ipip", "sit", "vti", "xfrm", "ip6tn
 _TUNNEL_HARDWARE = {512, 768, 769, 776, 778, 65534}  # ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _NONE
 _CABLE_KINDS = {"", "bond", "team", "vlan", "macvlan"}
 _CONTAINER_NAMES = ("veth", "cali")
+_FORBIDDEN = (errno.EACCES, errno.EHOSTUNREACH, errno.EINVAL)  # prohibit, unreachable, blackhole: ip-route(8)
 _COMPLETE = 0x2  # ATF_COM, <linux/if_arp.h>
 
 
@@ -49,7 +51,7 @@ class HostInterface(NamedTuple):
 
     `scope` is its index. `networks` has its IPv4 networks, as 192.168.1.5/24 with the interface's own address.
     `broadcasts` are the broadcast addresses of these networks, `ipv6` its link-local IPv6 addresses. `mtu` is in bytes;
-    None: unknown.
+    None: unknown. `is_up` and `is_connected` are as in a `netlink.Link`, and True if the system does not say.
     """
 
     name: str
@@ -59,6 +61,8 @@ class HostInterface(NamedTuple):
     broadcasts: tuple[str, ...]
     ipv6: tuple[str, ...]
     mtu: int | None
+    is_up: bool = True
+    is_connected: bool = True
 
 
 class Detour(NamedTuple):
@@ -79,12 +83,14 @@ class Routes(NamedTuple):
     """The ways of IPv4 datagrams.
 
     `default` is the interface by which those to hosts beyond the LAN leave; None: they cannot. `rules` are the priorities of
-    the policy rules that not every system has.
+    the policy rules that not every system has. `forbidden` are the networks of connected interfaces, each with its interface,
+    to which a route or rule forbids all datagrams.
     """
 
     detours: tuple[Detour, ...]
     default: str | None
     rules: tuple[int, ...]
+    forbidden: tuple[tuple[str, str], ...] = ()
 
 
 class PortUser(NamedTuple):
@@ -112,6 +118,8 @@ def host_interfaces() -> list[HostInterface]:
                 tuple(broadcast for _, broadcast in interface.broadcasts),
                 ipv6,
                 link.mtu if link is not None else None,
+                link is None or link.is_up,
+                link is None or link.is_connected,
             )
         )
     return found
@@ -120,17 +128,20 @@ def host_interfaces() -> list[HostInterface]:
 def routes(interfaces: Collection[HostInterface]) -> Routes | None:
     """The ways to the networks of `interfaces`, and beyond them. None: this system does not say."""
     known = _links()
-    detours = []
+    detours, forbidden = [], []
     try:
         for interface in interfaces:
-            if interface.kind.is_lan:
-                detours += [each for network in interface.networks if (each := _detour(interface, network, known)) is not None]
-        default = route_to(_PUBLIC_HOST)
+            for network in interface.networks if interface.kind.is_lan and interface.is_connected else ():
+                try:
+                    detours.append(_detour(interface, network, known))
+                except Refused as refusal:
+                    if refusal.errno in _FORBIDDEN:
+                        forbidden.append((interface.name, str(IPv4Network(network, strict=False))))
+        default = _default_route(known)
         rules = tuple(policy_rules())
     except OSError:
         return None
-    name = known[default.interface_index].name if default is not None and default.interface_index in known else None
-    return Routes(tuple(detours), name, rules)
+    return Routes(tuple(each for each in detours if each is not None), default, rules, tuple(forbidden))
 
 
 def port_users(ports: Collection[int]) -> list[PortUser] | None:
@@ -219,7 +230,7 @@ def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> Detour | None:
-    """The `Detour` of datagrams to `network`, a network of `interface`; None: there is none."""
+    """The `Detour` of datagrams to `network`, a network of `interface`; None: there is none. Raises `Refused`."""
     own = IPv4Address(network.partition("/")[0])
     whole = IPv4Network(network, strict=False)
     if whole.prefixlen >= 31:
@@ -231,6 +242,15 @@ def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> D
     by = known[route.interface_index]
     is_strict = max(_number(f"/proc/sys/net/ipv4/conf/{name}/rp_filter") for name in ("all", interface.name)) == 1
     return Detour(interface.name, str(whole), by.name, _kind(by, by.name, known), is_strict)
+
+
+def _default_route(known: dict[int, Link]) -> str | None:
+    """The interface by which datagrams to hosts beyond the LAN leave; None: they cannot."""
+    try:
+        route = route_to(_PUBLIC_HOST)
+    except Refused:
+        return None
+    return known[route.interface_index].name if route is not None and route.interface_index in known else None
 
 
 def _number(path: str) -> int:

@@ -13,6 +13,7 @@ _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
 _ROUTE = struct.Struct("=BBBBBBBBI")  # struct rtmsg, and struct fib_rule_hdr
 _NEW_LINK, _GET_LINK, _NEW_ROUTE, _GET_ROUTE, _NEW_RULE, _GET_RULE = 16, 18, 24, 26, 32, 34
 _ERROR, _DONE = 2, 3
+_IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _REQUEST, _DUMP = 0x1, 0x300
 _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 4, 10, 18, 1
 _RTA_DST, _RTA_OIF, _RTA_PREFSRC = 1, 4, 7
@@ -30,7 +31,8 @@ class Link(NamedTuple):
 
     `number` is its index. `hardware` is its ARPHRD number, such as 1 for Ethernet. `kind` is the kind of a virtual interface,
     such as "veth", "tun" or "bridge"; empty: it is not virtual. `mtu` is in bytes. `master` is the index of the bridge whose
-    port it is; 0: it is the port of none.
+    port it is; 0: it is the port of none. `is_up` says whether it is switched on, `is_connected` whether it is on and has a
+    carrier, which a cable without a machine at its other end has not.
     """
 
     number: int
@@ -39,6 +41,8 @@ class Link(NamedTuple):
     kind: str
     mtu: int
     master: int
+    is_up: bool
+    is_connected: bool
 
 
 class Route(NamedTuple):
@@ -52,24 +56,24 @@ def links() -> dict[int, Link]:
     """All network interfaces, by their index. Raises `OSError` if this system cannot say."""
     found = {}
     for body in _ask(_GET_LINK, _LINK.pack(0, 0, 0, 0, 0), flags=_DUMP, reply=_NEW_LINK):
-        _, hardware, index, _, _ = _LINK.unpack_from(body)
+        _, hardware, index, state, _ = _LINK.unpack_from(body)
         attributes = _attributes(body[_LINK.size :])
         information = _attributes(attributes.get(_IFLA_LINKINFO, b""))
         name, kind = attributes[_IFLA_IFNAME], information.get(_IFLA_INFO_KIND, b"")
         mtu, master = (_INDEX.unpack(attributes.get(each, bytes(4)))[0] for each in (_IFLA_MTU, _IFLA_MASTER))
-        found[index] = Link(index, _text(name), hardware, _text(kind), mtu, master)
+        is_up, is_connected = bool(state & _IFF_UP), bool(state & _IFF_UP and state & _IFF_LOWER_UP)
+        found[index] = Link(index, _text(name), hardware, _text(kind), mtu, master, is_up, is_connected)
     return found
 
 
 def route_to(host: str) -> Route | None:
-    """The way of datagrams to the IPv4 address `host`; None: there is none. Raises `OSError` if this system cannot say."""
+    """The way of datagrams to the IPv4 address `host`; None: not known.
+
+    Raises `Refused` if there is none, with the errno that says why, and other kinds of `OSError` if this system cannot say.
+    """
     attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _RTA_DST) + socket.inet_aton(host)
     request = _ROUTE.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0) + attribute
-    try:
-        replies = list(_ask(_GET_ROUTE, request, flags=0, reply=_NEW_ROUTE))
-    except _Refused:
-        return None
-    for body in replies:
+    for body in _ask(_GET_ROUTE, request, flags=0, reply=_NEW_ROUTE):
         attributes = _attributes(body[_ROUTE.size :])
         if _RTA_OIF in attributes:
             source = attributes.get(_RTA_PREFSRC)
@@ -85,7 +89,7 @@ def policy_rules() -> list[int]:
     return sorted(set(priorities) - STANDARD_RULES)
 
 
-class _Refused(OSError):
+class Refused(OSError):
     """The kernel has answered a request with an error."""
 
 
@@ -105,7 +109,7 @@ def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes
                 if answer == _DONE:
                     return
                 if answer == _ERROR:
-                    raise _Refused(-struct.unpack_from("=i", body)[0], "the kernel refuses the request")
+                    raise Refused(-struct.unpack_from("=i", body)[0], "the kernel refuses the request")
                 if answer == reply:
                     yield body
             if not flags & _DUMP:

@@ -7,6 +7,7 @@ from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Routes
 
 ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
+UNPLUGGED = ETHERNET._replace(is_connected=False)
 WIFI = HostInterface("wlan0", 3, InterfaceKind.WIFI, ("192.168.1.6/24",), ("192.168.1.255",), (), 1500)
 DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)
 TUNNEL = HostInterface("tun0", 5, InterfaceKind.TUNNEL, ("10.8.0.2/32",), ("192.168.1.255",), (), 1420)
@@ -24,6 +25,7 @@ def detour(by: HostInterface, *, is_strict: bool = False) -> Routes:
 def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
     for facts in (
         HEALTHY,
+        HEALTHY._replace(interfaces=[UNPLUGGED, WIFI]),
         HEALTHY._replace(interfaces=[ETHERNET, TUNNEL], routes=Routes((), "tun0", (5210,))),
         HEALTHY._replace(interfaces=[ETHERNET, WIFI], routes=detour(WIFI, is_strict=True)),
         HEALTHY._replace(routes=None, fsync_seconds=None, firewalls=["ufw"], buffer_bytes=100 << 10),
@@ -39,6 +41,13 @@ def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
     ("facts", "kind", "command"),
     [
         (HEALTHY._replace(interfaces=[DOCKER, TUNNEL]), "no_lan_interface", "ip -br address"),
+        (HEALTHY._replace(interfaces=[UNPLUGGED, DOCKER]), "no_carrier", "ip -br link"),
+        (HEALTHY._replace(interfaces=[UNPLUGGED._replace(is_up=False)]), "interface_off", "link set dev eth0 up"),
+        (
+            HEALTHY._replace(routes=Routes((), None, (), (("eth0", "192.168.1.0/24"),))),
+            "network_forbidden",
+            "to 192.168.1.0/24",
+        ),
         (HEALTHY._replace(routes=detour(DOCKER, is_strict=True)), "bridge_takes_network", "sudo ip link set docker0 down"),
         (HEALTHY._replace(routes=detour(TUNNEL)), "network_in_tunnel", "to 192.168.1.0/24 lookup main"),
         (HEALTHY._replace(routes=detour(TUNNEL, is_strict=True)), "answers_filtered", "to 192.168.1.0/24 lookup main"),

@@ -37,8 +37,14 @@ class HostFacts(NamedTuple):
 def check_interfaces(facts: HostFacts) -> list[Finding]:
     """Whether this host has an interface that leads to a LAN."""
     described = ", ".join(map(_described, facts.interfaces))
-    if not any(each.kind.is_lan for each in facts.interfaces):
+    to_lan = [each for each in facts.interfaces if each.kind.is_lan]
+    if not to_lan:
         return [trouble("interfaces", Notice("no_lan_interface", interfaces=described))]
+    if not any(each.is_connected for each in to_lan):
+        off = [each.name for each in to_lan if not each.is_up]
+        if off:
+            return [trouble("interfaces", Notice("interface_off", interface=off[0]))]
+        return [trouble("interfaces", Notice("no_carrier", interfaces=", ".join(each.name for each in to_lan)))]
     return [fine("interfaces", Notice("interfaces_listed", interfaces=described))]
 
 
@@ -48,6 +54,8 @@ def check_routes(facts: HostFacts) -> list[Finding]:
         return [not_checked("routes", Notice("routes_not_known"))]
     kinds = {each.name: each.kind for each in facts.interfaces}
     found = [_detour_trouble(each) for each in facts.routes.detours if not each.by_kind.is_lan]
+    for interface, network in facts.routes.forbidden:
+        found.append(trouble("routes", Notice("network_forbidden", interface=interface, network=network)))
     if found:
         return found
     default = facts.routes.default
@@ -97,4 +105,5 @@ def _described(interface: HostInterface) -> str:
     """An interface as people read it: `eth0 (Ethernet, 192.168.1.5/24, broadcast 192.168.1.255, IPv6)`."""
     broadcasts = [f"broadcast {each}" for each in interface.broadcasts if interface.kind.is_lan]
     ipv6 = ["IPv6"] if interface.ipv6 else []
-    return f"{interface.name} ({', '.join([interface.kind.value, *interface.networks, *broadcasts, *ipv6])})"
+    link = [] if interface.is_connected else ["not connected"]
+    return f"{interface.name} ({', '.join([interface.kind.value, *interface.networks, *broadcasts, *ipv6, *link])})"

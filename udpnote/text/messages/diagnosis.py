@@ -53,6 +53,21 @@ TROUBLES: dict[str, Trouble] = {
         "ip -br address",
         "No cable and no Wi-Fi is connected, or the interface has no address. The command lists the interfaces.",
     ),
+    "interface_off": Trouble(
+        "the interface {interface} has an address, but is switched off",
+        "sudo ip link set dev {interface} up",
+        "Nothing leaves by it, and nothing arrives.",
+    ),
+    "no_carrier": Trouble(
+        "{interfaces} has an address, but no connection: a cable is unplugged, the switch is off, or the Wi-Fi is not joined",
+        "ip -br link",
+        "Plug the cable in, or join the Wi-Fi. The command then shows LOWER_UP behind the interface.",
+    ),
+    "network_forbidden": Trouble(
+        "a rule or route of this host forbids datagrams to {network}, the LAN of {interface}",
+        "sudo ip rule add to {network} lookup main priority 100",
+        "A VPN's kill switch forbids all that does not go into its tunnel. Many VPNs can be set to permit the local network.",
+    ),
     "network_in_tunnel": Trouble(
         "datagrams to {network}, the LAN of {interface}, leave by the tunnel {by}: no host of the LAN gets them",
         "sudo ip rule add to {network} lookup main priority 100",
