@@ -25,8 +25,8 @@ CHUNKS_AHEAD_MAX = 16
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_LINE_BYTES_MAX = len(_BYTE_ORDER_MARK) + TEXT_BYTES_MAX + len(b"\r")
-"""The most bytes of a line, without its LF, that can be an entry."""
+_INPUT_BYTES_MAX = len(_BYTE_ORDER_MARK) + TEXT_BYTES_MAX + len(b"\r\n")
+"""The most bytes of a line or a file that can be an entry: a byte order mark and a line end are not part of the text."""
 
 
 class InputLines:
@@ -127,7 +127,7 @@ class InputLines:
         return whole
 
     def _keep(self, data: bytes) -> None:
-        if self._unfinished_bytes <= _LINE_BYTES_MAX:  # a longer line is too long for an entry, so its rest is not kept
+        if self._unfinished_bytes <= _INPUT_BYTES_MAX:  # a longer line is too long for an entry, so its rest is not kept
             self._unfinished.append(data)
         self._unfinished_bytes += len(data)
 
@@ -183,9 +183,9 @@ def whole_input(file: BinaryIO) -> str:
 
 
 def whole_file(file: BinaryIO) -> bytes:
-    """Read all bytes of `file`. Raises `InvalidEntry` if it is longer than the longest text of an entry and a newline."""
-    data = file.read(TEXT_BYTES_MAX + 2)
-    if len(data) == TEXT_BYTES_MAX + 2:
+    """Read all bytes of `file`. Raises `InvalidEntry` if they are more than `_INPUT_BYTES_MAX`."""
+    data = file.read(_INPUT_BYTES_MAX + 1)
+    if len(data) > _INPUT_BYTES_MAX:
         raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)
     return data
 

@@ -45,7 +45,7 @@ def test_standard_input_is_an_entry_for_each_line_or_one_as_a_whole(served: Mach
     for options, typed, texts in (
         ("-", "one\ntwo", ["one", "two"]), ("--whole", "\ufeffDear Bob,\n\nhello\n", ["Dear Bob,\n\nhello"]),
         ("", "\ufeff今天\r\n  indented\ttext \r\na\x01b\n", ["今天", "  indented\ttext ", "a\x01b"]),
-        ("--whole", longest, [longest]),
+        ("--whole", f"\ufeff{longest}\r\n", [longest]),
     ):  # fmt: skip
         result = served.run(f"send {options}", typed=typed)
         assert (result.code, result.err, served.texts()[-len(texts) :], len(result.lines)) == (0, "", texts, len(texts))
