@@ -10,7 +10,8 @@ from tests.support.disks import fill, mounted, shorten
 from tests.support.processes import memory_bytes_max
 from tests.system.lab import Lab, lost_and_doubled, wait_at_random
 
-LINES = 8000
+LINES = 16_000
+"""So many that the disk is full before they are all stored, and so few that all of a round fit on an empty one."""
 ROOM_BYTES = 5000
 """What is left of some full disks: a few entries fit."""
 
