@@ -1,6 +1,7 @@
 """The doctor: each trouble is set up for real, and the doctor names its cause and no other; what it prints mends it."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -289,6 +290,15 @@ def the_server_has_ended(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"no_program_there"})]
 
 
+def the_server_here_hangs(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    server = hosts.kitchen.serve("--name", "kitchen")
+    hosts.kitchen.succeed("send", "before the trouble")
+    hosts.laptop.succeed("send", "before the trouble")
+    server.process.signal(signal.SIGSTOP)
+    return [Case(hosts.kitchen, {"program_here_silent"}), Case(hosts.laptop, {"server_does_not_answer"})]
+
+
 def the_router_keeps_clients_apart(lab: Lab) -> list[Case]:
     hosts = pair(lab, ipv6=True)
     for host in hosts[1:]:
@@ -327,7 +337,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, the_servers_host_filters_by_the_way_back,
     a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, datagrams_are_lost_now_and_then,
     a_copy_is_served, two_notebooks_have_one_name,
-    an_impostor_answers, the_key_was_changed, the_server_has_ended, the_router_keeps_clients_apart,
+    an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
     the_named_host_is_unknown,
 ]  # fmt: skip
 

@@ -46,6 +46,7 @@ SILENT = HEALTHY._replace(
 )
 
 
+USED = [PortUser("0.0.0.0", 6683, "lin")]
 UNKNOWN_HOST = Notice("host_not_resolved", host="pi", reason="unknown")
 
 
@@ -112,6 +113,9 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (HEALTHY._replace(failure=UNKNOWN_HOST, servers=[], found=[]), ["host_unknown"]),
         (silent("192.168.1.9", errno.ECONNREFUSED, True), ["no_program_there"]),
         (silent("192.168.1.9", None, True), ["server_does_not_answer"]),
+        (silent("192.168.1.5"), ["no_program_there"]),
+        (silent("127.0.0.1")._replace(port_users=USED), ["program_here_silent"]),
+        (HEALTHY._replace(servers=[], found=[], port_users=USED), ["program_here_silent"]),
         (silent("192.168.1.9", None, False), ["host_silent"]),
         (silent("192.0.2.9"), ["server_far"]),
     ],
@@ -126,6 +130,7 @@ def test_a_failure_that_a_trouble_of_this_host_explains_gets_no_second_name() ->
     for facts in (SILENT, HEALTHY._replace(servers=[], found=[]), only(HEALTHY, SERVER._replace(longest=0))):
         assert troubles(facts, "network_in_tunnel") == []
         assert troubles(facts, "disk_pretends") != []
+    assert troubles(HEALTHY._replace(failure=UNKNOWN_HOST, servers=[], found=[]), "no_lan_interface") == []
 
 
 def test_the_server_here_says_whom_it_has_heard_and_from_which_network_but_not_this_host() -> None:

@@ -16,6 +16,7 @@ from udpnote.client.diagnosis.network_facts import (
     NetworkFacts,
     ipv4_of,
     is_in_network,
+    own_hosts,
     server_argument,
 )
 from udpnote.errors import Notice
@@ -80,7 +81,7 @@ def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]
         return [not_checked("port", Notice("ports_not_known"))]
     if not facts.port_users:
         return [fine("port", Notice("port_unused"))]
-    users = ", ".join(f"{_host_and_port(each.host, each.port)} (user {each.user})" for each in facts.port_users)
+    users = _port_users(facts)
     if facts.here:
         return [fine("port", Notice("port_used", users=users))]
     return [not_checked("port", Notice("port_user_silent", users=users))]
@@ -109,8 +110,10 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
     return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(heard))))]
 
 
-def check_notebooks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
+def check_notebooks(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
     """Which notebooks have answered, and whether one of them is served twice, an impostor, or has a new key."""
+    if facts.failure is not None and "no_lan_interface" in troubles:
+        return [not_checked("notebooks", Notice("name_not_known"))]
     if facts.failure is not None:
         return [trouble("notebooks", Notice("host_unknown", problem=facts.failure, host=facts.failure.values.get("host")))]
     findings = []
@@ -223,7 +226,8 @@ def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Findin
     """Whether anything answers at all. Sealed notebooks cannot be checked, because they answer only clients with their keys."""
     findings = []
     if not facts.servers and not facts.found and not _is_explained(troubles):
-        findings.append(trouble("servers", Notice("nothing_answers")))
+        silent = Notice("program_here_silent", users=_port_users(facts))
+        findings.append(trouble("servers", silent if facts.port_users else Notice("nothing_answers")))
     return [*findings, not_checked("sealed notebooks", Notice("sealed_perhaps"))]
 
 
@@ -270,13 +274,21 @@ def _is_explained(troubles: Collection[str]) -> bool:
 def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     """The most likely reason why the expected server or notebook has not answered."""
     name, where, host = expected.name, server_argument(expected.address), expected.address[0]
-    if expected.error == errno.ECONNREFUSED:
+    is_here = is_loopback(expected.address) or host in own_hosts(facts.interfaces)
+    if is_here and facts.port_users:
+        return Notice("program_here_silent", users=_port_users(facts))
+    if is_here or expected.error == errno.ECONNREFUSED:
         return Notice("no_program_there", name=name, server=where)
     if expected.neighbour:
         return Notice("server_does_not_answer", name=name, server=where)
     if facts.interface_to(host) is not None or expected.neighbour is False:
         return Notice("host_silent", name=name, server=where, host=host)
     return Notice("server_far", name=name, server=where, host=host)
+
+
+def _port_users(facts: NetworkFacts) -> str:
+    """The sockets at the ports of servers on this host, and their owners, in words."""
+    return ", ".join(f"{_host_and_port(each.host, each.port)} (user {each.user})" for each in facts.port_users or ())
 
 
 def _listening_at(facts: NetworkFacts, server: ReportingServer) -> set[str]:

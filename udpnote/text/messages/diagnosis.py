@@ -159,17 +159,24 @@ TROUBLES: dict[str, Trouble] = {
         "on both hosts",
     ),
     "no_program_there": Trouble(
-        "{name} should be at {server}, but that host says that no program receives there: the server does not run",
+        "{name} should be at {server}, but that host says that nothing receives there: the server does not run, or the "
+        "firewall there rejects datagrams",
         "udpnote serve",
-        "Run the command on the notebook's host; it serves the notebook of the user who runs it.",
+        "Run the command on the notebook's host. If the server runs there already, `udpnote doctor` there tests the firewall.",
         "on that host",
     ),
     "server_does_not_answer": Trouble(
-        "{name} should be at {server}: that host is on, but no server answers there. Its firewall drops the datagrams, or the "
-        "notebook was sealed or got a new key",
+        "{name} should be at {server}: that host is on, but no server answers there. Its firewall drops the datagrams, the "
+        "server hangs, or the notebook was sealed or got a new key",
         "udpnote doctor",
         "Run the command on the notebook's host: there it finds out whether the firewall drops datagrams to the server.",
         "on that host",
+    ),
+    "program_here_silent": Trouble(
+        "a program on this host uses {users}, but does not answer: a server that hangs, that of a sealed notebook that this "
+        "user has not joined, or another program",
+        "sudo ss -ulpn",
+        "The command lists programs and their ports. If it is a server of udpnote, start it again, or join its notebook.",
     ),
     "host_silent": Trouble(
         "{name} should be at {server}, but nothing answers there, not even the host itself: it is off or elsewhere, or the "
@@ -276,6 +283,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "port_used": "a server answers; these addresses are in use: {users}",
     "port_unused": "no program on this host uses the ports of udpnote's servers",
     "ports_not_known": "this system does not say which program uses a port",
+    "name_not_known": "the name of the server cannot be looked up while this host has no LAN",
     "port_user_silent": (
         "what uses {users} does not answer: it is another program, or serves a sealed notebook that this user has not joined"
     ),
