@@ -46,7 +46,10 @@ def _complete() -> None:
             sys.exit(code)  # also after an error, which would be printed into the line that the user edits
     from udpnote.cli.dispatch import leave_to_typer
 
-    leave_to_typer()
+    try:
+        leave_to_typer()
+    except InvalidEntry:  # the line would be refused: there is nothing to complete
+        sys.exit(code)
 
 
 def _run(words: list[str]) -> int:

@@ -68,3 +68,10 @@ def test_completion_imports_no_option_parser_and_is_silent_if_it_fails(machine: 
     assert not {"typer", "rich", "prompt_toolkit", "cryptography", "udpnote.text.search_terms"} & set(imported)
     broken = machine.start(environ=environ | {"COMP_CWORD": "x"}).end()
     assert (broken.out, broken.err) == ("", "")
+
+
+@pytest.mark.parametrize("line", ["udpnote send milk --json ", "udpnote edit 1 - milk "])
+def test_a_line_that_would_be_refused_has_no_completion_in_any_shell(machine: Machine, line: str) -> None:
+    asked = {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_WORD_TO_COMPLETE": ""}
+    result = machine.run("", _UDPNOTE_COMPLETE="complete_powershell", **asked)
+    assert (result.code, result.out, result.err) == (1, "", "")
