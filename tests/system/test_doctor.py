@@ -160,6 +160,18 @@ def a_rule_forbids_the_lan(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"network_forbidden"}, (hosts.laptop,))]
 
 
+def datagrams_to_the_server_are_forbidden(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    firewall(hosts.laptop, leaving=f"ip daddr {hosts.kitchen.address(hosts.lan)} counter drop")
+    return [Case(hosts.laptop, {"direct_refused"}, (hosts.laptop,))]
+
+
+def no_route_leads_to_the_server(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    hosts.laptop.set_address("10.88.1.2")
+    return [Case(hosts.laptop, {"no_route"})]
+
+
 def nobody_serves(lab: Lab) -> list[Case]:
     return [Case(pair(lab, is_serving=False).laptop, {"nothing_answers"})]
 
@@ -332,6 +344,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     healthy_with_two_interfaces_on_one_lan, healthy_with_docker_and_a_default_route_into_a_tunnel,
     healthy_with_forty_more_interfaces, a_host_without_a_lan, a_cable_is_unplugged, an_interface_is_switched_off,
     a_rule_forbids_the_lan, nobody_serves, sending_is_forbidden,
+    datagrams_to_the_server_are_forbidden, no_route_leads_to_the_server,
     only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
     the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
     a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, the_servers_host_filters_by_the_way_back,

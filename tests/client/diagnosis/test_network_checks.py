@@ -31,7 +31,7 @@ HEARD = Echo("eth0", "192.168.1.5", True, True, None)
 DEAF = HEARD._replace(hears_broadcast=False)
 HEALTHY = NetworkFacts(
     [ETHERNET, DOCKER], "nft", [SUBNET, EVERYBODY, MULTICAST, LOOPBACK], [HEARD], [SERVER], [FOUND], [], {ID: "kitchen"}, None,
-    None, False, False,
+    None, False, False, {},
 )  # fmt: skip
 UNHEARD = SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}))
 HERE = SERVER._replace(
@@ -113,6 +113,9 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (HEALTHY._replace(failure=UNKNOWN_HOST, servers=[], found=[]), ["host_unknown"]),
         (silent("192.168.1.9", errno.ECONNREFUSED, True), ["no_program_there"]),
         (silent("192.168.1.9", None, True), ["server_does_not_answer"]),
+        (silent("192.168.1.9")._replace(errors={("192.168.1.9", 6683): errno.EPERM}), ["direct_refused"]),
+        (only(HEALTHY, SERVER._replace(longest=0))._replace(errors={("192.168.1.9", 6683): errno.EPERM}), ["direct_refused"]),
+        (silent("192.0.2.9", errno.ENETUNREACH), ["no_route"]),
         (silent("192.168.1.5"), ["no_program_there"]),
         (silent("127.0.0.1")._replace(port_users=USED), ["program_here_silent"]),
         (HEALTHY._replace(servers=[], found=[], port_users=USED), ["program_here_silent"]),

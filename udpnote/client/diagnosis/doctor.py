@@ -102,6 +102,7 @@ class Doctor(Client):
             failure=failure,
             is_notebook_decided=self.is_notebook_decided,
             names_server=self._finder.destination.host is not None,
+            errors=examination.errors,
         )
 
     def _echoes(self) -> list[Echo]:

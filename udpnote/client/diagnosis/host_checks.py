@@ -52,6 +52,8 @@ def check_routes(facts: HostFacts) -> list[Finding]:
     """Whether datagrams to each LAN leave by its own interface, and whether the answers that come there are let in."""
     if facts.routes is None:
         return [not_checked("routes", Notice("routes_not_known"))]
+    if not any(each.kind.is_lan and each.is_connected for each in facts.interfaces):
+        return [not_checked("routes", Notice("routes_lead_nowhere"))]
     kinds = {each.name: each.kind for each in facts.interfaces}
     found = [_detour_trouble(each) for each in facts.routes.detours if not each.by_kind.is_lan]
     for interface, network in facts.routes.forbidden:

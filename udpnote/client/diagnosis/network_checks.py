@@ -56,7 +56,9 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
     if refused:
         notice = Notice("sending_refused", interfaces=", ".join(refused), reason=reason, firewall=facts.firewall)
         return [*findings, trouble("sending", notice)]
-    return [*findings, fine("sending", Notice("asked_on", interfaces=asked))]
+    if not asked:
+        return [*findings, not_checked("sending", Notice("asked_nowhere"))]
+    return [*findings, fine("sending", Notice("asked_on", interfaces=", ".join(asked)))]
 
 
 def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
@@ -252,6 +254,8 @@ def _broadcasts_to(
         yield fine("broadcasts", Notice("broadcasts_answered", server=where))
     elif _is_explained(troubles) or server.short_lost:
         return
+    elif is_answered and facts.is_refused(address):
+        yield trouble("direct answers", Notice("direct_refused", server=where, firewall=facts.firewall))
     elif is_answered:
         yield trouble("direct answers", Notice("direct_lost", server=where, host=host))
     elif facts.interface_to(host) is None:
@@ -279,6 +283,10 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
         return Notice("program_here_silent", users=_port_users(facts))
     if is_here or expected.error == errno.ECONNREFUSED:
         return Notice("no_program_there", name=name, server=where)
+    if facts.is_refused(expected.address):
+        return Notice("direct_refused", server=where, firewall=facts.firewall)
+    if expected.error == errno.ENETUNREACH:
+        return Notice("no_route", name=name, server=where, host=host)
     if expected.neighbour:
         return Notice("server_does_not_answer", name=name, server=where)
     if facts.interface_to(host) is not None or expected.neighbour is False:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class NetworkFacts(NamedTuple):
     `firewall` is as in `HostFacts`. `port_users` are the sockets at the ports of servers on this host; None: not known. `names`
     are the names of notebooks by their ids. `failure` says why the named server was not found; None: it was, or none is named.
     `is_notebook_decided` says whether the user has named or chosen a notebook. `names_server` says whether the user has named a
-    server: then broadcasts are not needed.
+    server: then broadcasts are not needed. `errors` are the errnos with which datagrams to addresses have failed.
     """
 
     interfaces: Sequence[HostInterface]
@@ -57,6 +57,7 @@ class NetworkFacts(NamedTuple):
     failure: Notice | None
     is_notebook_decided: bool
     names_server: bool
+    errors: Mapping[Address, int]
 
     @property
     def lan_names(self) -> list[str]:
@@ -94,6 +95,10 @@ class NetworkFacts(NamedTuple):
     def loopbacks(self) -> set[int]:
         """The numbers of the ways to this host itself. Only by these ways does a server tell which hosts it has heard."""
         return {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
+
+    def is_refused(self, address: Address) -> bool:
+        """Whether this host's system forbids to send to `address`, as a firewall can make it do."""
+        return self.errors.get(address) in (errno.EPERM, errno.EACCES)
 
     def interface_to(self, host: str) -> str | None:
         """The interface with the network of the IPv4 address `host`; None: none has it, or `host` is no such address."""

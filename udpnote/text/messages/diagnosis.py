@@ -146,6 +146,11 @@ TROUBLES: dict[str, Trouble] = {
         "export UDPNOTE_SERVER={server}",
         "Discovery needs broadcasts. `udpnote doctor` on the server's host tells whether the firewall there drops them.",
     ),
+    "direct_refused": Trouble(
+        "the system refuses to send datagrams to {server}: a firewall on this host, or a VPN that permits no other way out",
+        _OPEN_QUESTIONS,
+        "A rule for outgoing datagrams forbids them, as a VPN's kill switch does.",
+    ),
     "direct_lost": Trouble(
         "{server} answers broadcasts, but not when it is asked directly: datagrams to it take a wrong way, or a firewall drops "
         "them",
@@ -166,8 +171,8 @@ TROUBLES: dict[str, Trouble] = {
         "on that host",
     ),
     "server_does_not_answer": Trouble(
-        "{name} should be at {server}: that host is on, but no server answers there. Its firewall drops the datagrams, the "
-        "server hangs, or the notebook was sealed or got a new key",
+        "{name} should be at {server}: that host is on, but no server answers there. A firewall there or here drops the "
+        "datagrams, the server hangs, or the notebook was sealed or got a new key",
         "udpnote doctor",
         "Run the command on the notebook's host: there it finds out whether the firewall drops datagrams to the server.",
         "on that host",
@@ -183,6 +188,11 @@ TROUBLES: dict[str, Trouble] = {
         "router keeps Wi-Fi clients apart",
         "ping -c 3 {host}",
         "Turn the notebook's host on, or connect it to the same network; a guest Wi-Fi often keeps its clients apart.",
+    ),
+    "no_route": Trouble(
+        "{name} should be at {server}, but this host knows no way there: it is in another network, without a route to that one",
+        "ip route get {host}",
+        "Connect both hosts to one network, or give this one a router. The command shows the way, as soon as there is one.",
     ),
     "server_far": Trouble(
         "{name} should be at {server}, beyond this LAN, but nothing answers there: the host is off, the server does not run, "
@@ -265,15 +275,12 @@ def _server_hears(hosts: Sequence[str]) -> str:
     return f"the server here has heard {', '.join(hosts)}" if hosts else "the server here has heard no other host yet"
 
 
-def _asked(interfaces: Sequence[str]) -> str:
-    return f"asked on {', '.join(interfaces)}" if interfaces else "only this host could be asked"
-
-
 SENTENCES: dict[str, str | Callable[..., str]] = {
     **{kind: each.sentence for kind, each in TROUBLES.items()},
     # This host
     "interfaces_listed": "{interfaces}",
     "routes_direct": _routes_direct,
+    "routes_lead_nowhere": "no interface leads to a LAN",
     "routes_not_known": "this system does not say by which interface datagrams leave",
     "no_known_firewall": "neither ufw nor firewalld is active here, as far as this user can see",
     "firewall_rules_secret": "only root can read the rules of the firewall, so datagrams test what it drops",
@@ -287,7 +294,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "port_user_silent": (
         "what uses {users} does not answer: it is another program, or serves a sealed notebook that this user has not joined"
     ),
-    "asked_on": _asked,
+    "asked_on": "asked on {interfaces}",
+    "asked_nowhere": "only this host itself could be asked",
     "not_asked_on": "{interface} could not be asked: {reason}",
     "own_broadcasts_heard": "broadcasts that arrive at {interfaces} are let in",
     "own_broadcasts_not_needed": (
