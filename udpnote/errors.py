@@ -192,7 +192,10 @@ class NotebookOpen(UdpnoteError):
 
 
 class NoSpace(StorageError):
-    """The disk that holds the file is full."""
+    """A file of udpnote, such as a notebook or an outbox, cannot be created or grow, because its disk is full.
+
+    An import through a server raises this also if the disk of the notebook's host is full.
+    """
 
 
 class AddressInUse(UdpnoteError):

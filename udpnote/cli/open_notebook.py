@@ -76,9 +76,10 @@ class QueuedDelivery:
     def run(self, client: "Client") -> None:
         """Deliver the entries that wait in the outbox for the notebook of `client`.
 
-        `client` must come from this object's method `client`, which counts its deliveries. This waits at most
-        `DELIVERY_WAIT_SECONDS` without an answer. It prints how many entries `client` has delivered since it was opened, and
-        then a message for each overtaken revision. An `UdpnoteError` is ignored: a later command tries again.
+        The method `client` of this object must have opened `client`: this object counts only the deliveries of such a client.
+        The delivery ends after `DELIVERY_WAIT_SECONDS` without an answer. Then this method prints how many queued entries
+        `client` has delivered since it was opened, and a message for each overtaken revision. An `UdpnoteError` is ignored: a
+        later command tries again.
         """
         with suppress(UdpnoteError):
             if any(each.refused is None for each in client.waiting_counts()):

@@ -25,11 +25,13 @@ def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
 def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
 
-    If the outbox knows one notebook with this id or start of an id, it is the result. With a name, discovery asks who answers.
-    If the outbox knows one notebook with this name, it is the result if it answers, or if no notebook with this name does. If
-    only another one answers, because the notebook was made anew, that other one is the result, and a notice says so.
+    If `name_or_id` is the id, or the start of the id, of one notebook in the outbox, that is the result, without a discovery.
+    Otherwise a discovery looks for notebooks with this name or id. If one notebook in the outbox has this name, it is the
+    result if it answers, or if no notebook with this name does. If only another one answers, because the notebook was made
+    anew, that other one is the result, and a notice says so.
 
-    An impostor of the known notebook, or a changed key of it, raises `NotSealed` or `OldKey`: then somebody has answered.
+    If only an impostor of the notebook in the outbox answers, this raises `NotSealed`; if that notebook answers that its key
+    has changed, `OldKey`.
     """
     check_type("name_or_id", name_or_id, str)
     outbox, named = driver.outbox, Destination(name_or_id=name_or_id)

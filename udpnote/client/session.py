@@ -65,10 +65,10 @@ class Conversation(Protocol[Event_co]):
         """Send again what is unanswered, because discovery has found the server, with the given round-trip time."""
 
     def datagrams_to_send(self) -> list[bytes]:
-        """Drain the datagrams that are due."""
+        """Return and forget the datagrams that are due."""
 
     def events(self) -> Sequence[Event_co | ServerSilent | WrongServer | KeyChanged]:
-        """Drain the events."""
+        """Return and forget the events that have collected."""
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` must be called next; None if no timer runs."""
@@ -169,16 +169,16 @@ class Session(Generic[Event]):
         self._rediscovery.handle_timeout(now)
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """Drain the datagrams that are due, each with the address of the notebook's server."""
+        """Return and forget the datagrams that are due, each with the address of the notebook's server."""
         address = self.address
         return [(data, address) for data in self._conversation.datagrams_to_send()]
 
     def probes_to_send(self) -> list[bytes]:
-        """Drain the probes that are due. Each is for the named server or, if none is named, for all hosts of the LAN."""
+        """Return and forget the due probes, each for the named server or, if none is named, for all hosts of the LAN."""
         return self._rediscovery.probes_to_send()
 
     def events(self) -> list[Event | RediscoveryEvent]:
-        """Drain the events of the conversation and of the rediscovery."""
+        """Return and forget the events of the conversation and of the rediscovery."""
         events, self._events = self._events, []
         return events
 

@@ -214,9 +214,10 @@ class Endpoint:
             self._watch.close()
 
     def _open(self, family: socket.AddressFamily, address: Address, *, is_sender: bool = True) -> UdpSocket:
-        """Open a socket bound to `address`, at which `receive` receives. Raises OSError if `address` cannot be bound.
+        """Open a socket bound to `address`, at which `receive` receives, and return it.
 
-        If `is_sender`, `send` uses the socket for all datagrams to addresses of `family`.
+        If `is_sender`, `send` uses the socket for all datagrams to addresses of `family`. Raises `TooManyOpenFiles`, and
+        OSError if this machine does not have `family`, or `address` cannot be bound.
         """
         opened = UdpSocket(family)
         try:

@@ -211,7 +211,7 @@ class UdpSocket:
     def receive(self, datagrams_max: int) -> list[Datagram]:
         """The datagrams that have arrived, without waiting, each with its sender's address.
 
-        They are at most `datagrams_max`, and the rest of the last run, which is not cut.
+        They are at most `datagrams_max`, or a few more, because a run (what one system call returns) is not cut.
         """
         datagrams: list[Datagram] = []
         receive = self._receive_merged if self._is_merging else self._receive_one

@@ -30,9 +30,10 @@ class Arrivals:
     """The datagrams that arrive at `endpoint`, in batches for the server to handle.
 
     Usually a batch has all datagrams that have arrived. If a `receive` returns `BATCH_DATAGRAMS_MAX` of them, more are probably
-    waiting in the kernel. Then the received datagrams wait here. Until none waits here, up to `RECEIVES_MAX` calls of `receive`
-    come before each batch, and a batch has at most `OVERLOADED_BATCH_DATAGRAMS` datagrams, taken from the senders in turn.
-    Without that the kernel's buffer would overflow sooner, and the kernel drops the datagrams of all senders alike.
+    waiting in the kernel. Then this object keeps the received datagrams in a queue, and until the queue is empty again, up to
+    `RECEIVES_MAX` calls of `receive` come before each batch, and a batch has at most `OVERLOADED_BATCH_DATAGRAMS` datagrams,
+    taken from the senders in turn. With fewer calls of `receive`, the kernel's buffer would overflow sooner, and the kernel
+    drops the datagrams of all senders alike. The queue has a share for each sender, and drops what exceeds it (see `drops`).
     """
 
     def __init__(self, endpoint: Incoming) -> None:

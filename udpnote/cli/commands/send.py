@@ -79,10 +79,11 @@ def _declared() -> "DeclaredCommands":
 def send_words_or_input(
     words: list[str], options: ClientOptions = NO_OPTIONS, *, is_whole: bool = False, as_json: bool = False
 ) -> int:
-    """Send `words`, joined by spaces, as one entry; print the outcome, and return the exit code.
+    """Send `words`, joined by spaces, as one entry; print the outcome, as JSON if `as_json`, and return the exit code.
 
-    If there are no words, or only `-`, this sends standard input: as one entry if `is_whole`, else each line as an entry.
-    Raises `InvalidEntry` if the words, or the whole input, cannot be an entry, and the errors of opening the client.
+    If there are no words, or only `-`, this sends standard input: as one entry if `is_whole`, else each line as an entry; a
+    line that cannot be an entry is reported and not sent. Raises `InvalidEntry` if the words, or the whole input, cannot be an
+    entry, and the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
     if not reads_input:

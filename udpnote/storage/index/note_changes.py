@@ -113,7 +113,10 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """A change of the note `root`. Both texts are the text that the note had when `number` was the notebook's last entry."""
+    """A `Change` of the note `root` that changes nothing yet: the caller replaces `after`.
+
+    `before` and `after` are the text that the note had when `number` was the notebook's last entry; None if it was deleted.
+    """
     author, written_at, utc_offset, stored_at = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()
     kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()

@@ -202,8 +202,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{failure}. Looking for {name}, which was there before, at its last address and on this LAN"
     ),
     "number_of_unknown_notebook": (
-        "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Name "
-        "it with `--notebook-id NAME-OR-ID`, or its server with `--server HOST`"
+        "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Run "
+        "the command again with `--notebook-id` and the notebook's name or id, or with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
