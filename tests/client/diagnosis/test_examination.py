@@ -1,11 +1,13 @@
 """An examination on a simulated LAN: what servers report, what is ignored, and what is kept."""
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from tests.support.lan import CELLAR, KITCHEN, Lan, WaitingEndpoint
 from tests.support.network import PORT
 from udpnote.client.diagnosis.examination import (
     ADDRESSES_MAX,
+    AGAIN_SECONDS,
     DIRECT_SECONDS,
     LATE_SECONDS,
     ROUNDS_SECONDS,
@@ -41,6 +43,16 @@ class LossyEndpoint(WaitingEndpoint):
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         passing = [each for each in datagrams if len(each[0]) <= 100]
         super().send([each for each in passing if isinstance(asked := decode(each[0]), Examine) and asked.way not in (53, 58)])
+
+
+class InterruptedEndpoint(WaitingEndpoint):
+    """A client's sockets on a network that loses the first broadcasts."""
+
+    rounds = 0
+
+    def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int], /) -> list[ProbeAttempt]:
+        self.rounds += 1
+        return super().probe_variously(data_for, ports if self.rounds > len(ROUNDS_SECONDS) else ())
 
 
 class CrowdedEndpoint(WaitingEndpoint):
@@ -90,6 +102,12 @@ def test_if_long_datagrams_are_lost_the_longest_that_is_answered_is_found(lan: L
     assert (server.longest, server.short_sent, server.short_lost) == (700, 8, 0)
 
 
+def test_broadcasts_that_are_lost_for_a_moment_are_sent_again(lan: Lan) -> None:
+    lan.serve()
+    [server] = examine(InterruptedEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT)).servers
+    assert server.answered == {2, *DIRECT_WAYS}
+
+
 def test_if_short_datagrams_are_lost_they_are_counted_and_the_length_is_not_blamed(lan: Lan) -> None:
     lan.serve()
     began = lan.now
@@ -99,11 +117,12 @@ def test_if_short_datagrams_are_lost_they_are_counted_and_the_length_is_not_blam
 
 
 def test_the_late_answer_of_a_slow_server_counts_and_nobody_waits_any_longer(lan: Lan) -> None:
-    report = Report(TOKEN, 40, 1 << 40, bytes(16), b"slow one", 0, LAPTOP[0], 1, 0, (), EXAMINE_BYTES_MIN)
     began = lan.now
-    lan.after(2.0, lambda: lan.network.send(encode(report), (KITCHEN, PORT), LAPTOP))
+    for way in (2, 41):
+        report = encode(Report(TOKEN, way, 0, bytes(16), b"slow one", 0, LAPTOP[0], 1, 0, (), BODY_BYTES_MAX))
+        lan.after(2.0, partial(lan.network.send, report, (KITCHEN, PORT), LAPTOP))
     [server] = examine(WaitingEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT)).servers
-    assert server.answered == {40} and server.short_lost == 0
+    assert server.answered == {2, 41} and server.short_lost == 0
     assert 2.0 < lan.now - began < LATE_SECONDS
 
 
@@ -116,8 +135,8 @@ def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(l
     examined = examine(endpoint, lan)
     assert len(examined.servers) == SERVERS_MAX and (999).to_bytes(8) not in {each.server_id for each in examined.servers}
     asked = [data for data in lan.sent if isinstance(decode(data), Examine)]
-    asked_directly = 2 * len(DIRECT_SECONDS) + len(SHORT_SECONDS) + 11 * len(SIZING_SECONDS)
-    assert 0 < len(asked) <= len(ROUNDS_SECONDS) + asked_directly * ADDRESSES_MAX
+    asked_directly = 2 * len(DIRECT_SECONDS + AGAIN_SECONDS) + len(SHORT_SECONDS) + 11 * len(SIZING_SECONDS)
+    assert 0 < len(asked) <= len(ROUNDS_SECONDS + AGAIN_SECONDS) + asked_directly * ADDRESSES_MAX
 
 
 def test_no_other_host_speaks_for_a_server_here_nor_for_more_than_one_server_at_each_port(lan: Lan) -> None:

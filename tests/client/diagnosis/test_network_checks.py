@@ -12,6 +12,7 @@ from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, InterfaceKind, PortUser
+from udpnote.model.address import Address
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.examination_messages import HeardHost
 
@@ -31,7 +32,7 @@ HEARD = Echo("eth0", "192.168.1.5", True, True, None)
 DEAF = HEARD._replace(hears_broadcast=False)
 HEALTHY = NetworkFacts(
     [ETHERNET, DOCKER], "nft", [SUBNET, EVERYBODY, MULTICAST, LOOPBACK], [HEARD], [SERVER], [FOUND], [], {ID: "kitchen"}, None,
-    None, False, False, {},
+    None, False, False, {}, "tun0",
 )  # fmt: skip
 UNHEARD = SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}))
 HERE = SERVER._replace(
@@ -127,6 +128,16 @@ def test_each_cause_is_named_and_no_other(facts: NetworkFacts, expected: list[st
     assert troubles(facts) == expected
     for each in findings(facts):
         assert str(each.notice) and (each.command is not None) == (each.verdict is Verdict.TROUBLE)
+
+
+@pytest.mark.parametrize(
+    ("address", "interface"),
+    [(("192.168.1.9", 6683), "eth0"), (("10.9.9.9", 6683), "tun0"), (("fe80::9%docker0", 6683, 0, 4), "docker0")],
+)
+def test_long_datagrams_are_shortened_at_the_interface_by_which_they_leave(address: Address, interface: str) -> None:
+    facts = only(HEALTHY, SERVER._replace(addresses=(address,), longest=700))
+    [command] = [each.command for each in findings(facts) if each.notice.kind == "long_datagrams_lost"]
+    assert command == f"sudo ip link set dev {interface} mtu 728"
 
 
 def test_a_failure_that_a_trouble_of_this_host_explains_gets_no_second_name() -> None:

@@ -103,6 +103,7 @@ class Doctor(Client):
             is_notebook_decided=self.is_notebook_decided,
             names_server=self._finder.destination.host is not None,
             errors=examination.errors,
+            default_interface=host.routes.default if host.routes is not None else None,
         )
 
     def _echoes(self) -> list[Echo]:

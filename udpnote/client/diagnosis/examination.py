@@ -33,6 +33,10 @@ SHORT_SECONDS = tuple(0.3 + 0.05 * number for number in range(8))
 EXAMINATION_SECONDS = 1.1
 """How long an examination takes if every server answers at once, without `SIZING_SECONDS` and the wait for the last answers."""
 
+AGAIN_SECONDS = (1.1, 1.6, 2.1)
+"""When all are asked again, in seconds after the first time, if a server has answered only broadcasts, or only what was sent to
+it directly: perhaps the network was interrupted for a moment."""
+
 LATE_SECONDS = 3.0
 """How long it takes, without `SIZING_SECONDS`, if answers are missing: those of a slow server may still come."""
 
@@ -165,7 +169,12 @@ class Examination:
             self._listen(begin + seconds)
             ask()
         self._listen(begin + EXAMINATION_SECONDS)
-        self._listen(begin + LATE_SECONDS, lambda: not self._is_answer_missing(known))
+        for seconds in AGAIN_SECONDS if self._is_one_sided() else ():
+            self._listen(begin + seconds)
+            if self._is_one_sided():
+                self._ask_everybody()
+                self._ask_directly(known)
+        self._listen(begin + LATE_SECONDS, lambda: not self._is_answer_missing(known) and not self._is_one_sided())
         short_only = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX and not each.short_lost]
         if short_only:
             sizing = self._monotonic()
@@ -174,6 +183,11 @@ class Examination:
                 self._ask_in_sizes([address for addresses in short_only for address in addresses])
             self._listen(self._monotonic() + SIZING_WAIT_SECONDS)
         self._endpoint.end_probing()
+
+    def _is_one_sided(self) -> bool:
+        """Whether a server on another host has answered only broadcasts, or only what was sent to it directly."""
+        broadcasts = range(_FIRST_BROADCAST_WAY, _DIRECT_WAY)
+        return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
     def _is_answer_missing(self, known: list[Address]) -> bool:
         """Whether nothing has come from one of the `known` addresses, or not all short answers of a server."""

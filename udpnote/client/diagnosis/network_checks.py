@@ -178,7 +178,7 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
         if not server.longest:
             continue
         address = ipv4_of(server) or server.addresses[0]
-        where, interface = server_argument(address), facts.interface_to(address[0]) or (facts.lan_names or ["eth0"])[0]
+        where, interface = server_argument(address), facts.leaving_by(address) or "eth0"
         if server.longest < BODY_BYTES_MAX and server.short_lost:
             findings.append(not_checked("long datagrams", Notice("long_datagrams_uncertain", server=where)))
         elif server.longest < BODY_BYTES_MAX:

@@ -43,6 +43,7 @@ class NetworkFacts(NamedTuple):
     are the names of notebooks by their ids. `failure` says why the named server was not found; None: it was, or none is named.
     `is_notebook_decided` says whether the user has named or chosen a notebook. `names_server` says whether the user has named a
     server: then broadcasts are not needed. `errors` are the errnos with which datagrams to addresses have failed.
+    `default_interface` is the one by which datagrams to hosts beyond the LAN leave; None: not known.
     """
 
     interfaces: Sequence[HostInterface]
@@ -58,6 +59,7 @@ class NetworkFacts(NamedTuple):
     is_notebook_decided: bool
     names_server: bool
     errors: Mapping[Address, int]
+    default_interface: str | None
 
     @property
     def lan_names(self) -> list[str]:
@@ -99,6 +101,12 @@ class NetworkFacts(NamedTuple):
     def is_refused(self, address: Address) -> bool:
         """Whether this host's system forbids to send to `address`, as a firewall can make it do."""
         return self.errors.get(address) in (errno.EPERM, errno.EACCES)
+
+    def leaving_by(self, address: Address) -> str | None:
+        """The interface by which datagrams to `address` leave; None: not known."""
+        if len(address) == 4 and address[3]:
+            return next((each.name for each in self.interfaces if each.scope == address[3]), None)
+        return self.interface_to(address[0]) or self.default_interface
 
     def interface_to(self, host: str) -> str | None:
         """The interface with the network of the IPv4 address `host`; None: none has it, or `host` is no such address."""

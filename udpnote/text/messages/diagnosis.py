@@ -59,7 +59,7 @@ TROUBLES: dict[str, Trouble] = {
         "Nothing leaves by it, and nothing arrives.",
     ),
     "no_carrier": Trouble(
-        "{interfaces} has an address, but no connection: a cable is unplugged, the switch is off, or the Wi-Fi is not joined",
+        "no interface to a LAN is connected ({interfaces}): a cable is unplugged, a switch is off, or no Wi-Fi is joined",
         "ip -br link",
         "Plug the cable in, or join the Wi-Fi. The command then shows LOWER_UP behind the interface.",
     ),
