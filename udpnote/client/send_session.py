@@ -18,12 +18,12 @@ from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
-PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
+PENDING_ENTRIES_MAX = 512
 PENDING_CHARACTERS_MAX = 4 << 20
 """While a call has so many entries without an outcome, or entries of so many characters together, it takes no further texts.
-This is enough to fill the congestion window twice, and little enough to keep in memory."""
+More would hardly be faster. But a server stores all that has arrived at once, and other clients wait meanwhile."""
 
-UNSENT_PARTS_MAX = 2 * PENDING_ENTRIES_MAX
+UNSENT_PARTS_MAX = 4 * WINDOW_MAX
 """While this many parts of entries wait to be sent, other entries stay in the outbox. Short entries never get so far."""
 
 

@@ -15,10 +15,10 @@ from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
 
-CHUNK_ENTRIES_MIN, CHUNK_ENTRIES_MAX = 128, 1024
-"""The most texts that are taken at a time and added to the outbox in one transaction: as many as have no outcome yet, within
-these limits. So the client adds the next entries while the server stores the earlier ones. From 128 entries on, the fsync takes
-less time than the rest of the work. More than 1,024 at once save no time."""
+CHUNK_ENTRIES_MIN = 128
+"""The most texts that are taken at a time and added to the outbox in one transaction, unless more have no outcome yet: then as
+many as have none. So the client adds the next entries while the server stores the earlier ones. From 128 entries on, the fsync
+takes less time than the rest of the work."""
 
 IDLE_SECONDS = 1.0
 """If the iterator of a call has no text, the call waits so long for datagrams before it asks for the next text again."""
@@ -289,7 +289,7 @@ class Sender:
 
 def _chunk_entries_max(pending: int) -> int:
     """The most texts to take while so many entries are `pending`; see `CHUNK_ENTRIES_MIN`."""
-    return min(max(pending, CHUNK_ENTRIES_MIN), CHUNK_ENTRIES_MAX) if pending < PENDING_ENTRIES_MAX else 0
+    return max(pending, CHUNK_ENTRIES_MIN) if pending < PENDING_ENTRIES_MAX else 0
 
 
 def seen_entry(seen: StoredEntry | SeenEntry | None) -> SeenEntry | None:
