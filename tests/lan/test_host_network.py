@@ -1,4 +1,4 @@
-"""What this host says about its network: only what is the same on every machine; the rest is in tests/system/test_doctor.py."""
+"""Facts about this host's network that are the same on every machine; tests/system/test_doctor.py tests the others."""
 
 import os
 import pwd

@@ -79,11 +79,8 @@ class JoinedKeys:
             connection.execute(DELETE_UNUSED_KEYS)
 
 
-class WatchedRevisions:
-    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
-
-    `without_fsync` gives a write transaction without an fsync.
-    """
+class _RecordsWithoutFsync:
+    """Records in the outbox at `path`, which `connection` has open. They are written without an fsync: in `without_fsync`."""
 
     def __init__(
         self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
@@ -91,6 +88,10 @@ class WatchedRevisions:
         self._path = path
         self._connection = connection
         self._without_fsync = without_fsync
+
+
+class WatchedRevisions(_RecordsWithoutFsync):
+    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
 
     def watch(self, notebook_id: bytes, revision: SeenEntry) -> None:
         """Watch this client's stored `revision`: udpnote tells its author if somebody replaces it without having seen it.
@@ -116,18 +117,8 @@ class WatchedRevisions:
                 connection.executemany("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
 
-class RoundTrips:
-    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
-
-    `without_fsync` gives a write transaction without an fsync.
-    """
-
-    def __init__(
-        self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
-    ) -> None:
-        self._path = path
-        self._connection = connection
-        self._without_fsync = without_fsync
+class RoundTrips(_RecordsWithoutFsync):
+    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
 
     def seconds(self, notebook_id: bytes) -> float | None:
         """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""

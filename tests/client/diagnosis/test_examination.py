@@ -1,4 +1,4 @@
-"""An examination on a simulated LAN: what servers report, what is ignored, and what is kept."""
+"""An examination on a simulated LAN: the servers' reports, and which datagrams the doctor ignores."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""The checks of one host: what is a trouble, what is not, and with which command it is mended."""
+"""The checks of one host: which facts are a trouble, and the command that mends each trouble."""
 
 import pytest
 

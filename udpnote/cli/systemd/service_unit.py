@@ -140,7 +140,7 @@ def _signed(body: str) -> str:
 
 
 def read_unit(path: str) -> tuple[Found, Unit | None]:
-    """What is at the path of a unit file and, if that is `OURS` or `CHANGED`, what it says.
+    """The kind of file at the path of a unit file and, if the kind is `OURS` or `CHANGED`, the unit that the file describes.
 
     Raises `StorageError` if the file cannot be read.
     """

@@ -247,7 +247,7 @@ def _host_and_port(host: str, port: int) -> str:
 def _broadcasts_to(
     facts: NetworkFacts, troubles: Collection[str], server: ReportingServer, address: Address
 ) -> Iterable[Finding]:
-    """Yield what is found about broadcasts to `server` and its direct answers. `address` is its IPv4 address."""
+    """Yield the findings about broadcasts to `server` and about its direct answers. `address` is its IPv4 address."""
     broadcasts, where, host = facts.broadcasts(), server_argument(address), address[0]
     is_answered = bool(server.answered & broadcasts)
     if is_answered and server.longest:
