@@ -57,7 +57,8 @@ class Desk:
         self._lab, self._host = lab, host
         self._home = lab.folder / f"{host.name}-home"
         self._home.mkdir()
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("UDPNOTE_", "XDG_"))}
+        others = ("UDPNOTE_", "XDG_", "COLUMNS")  # the width is that of the terminal
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         self._environ = environ | {
             "HOME": str(self._home),
             "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}",
