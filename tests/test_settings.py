@@ -53,7 +53,7 @@ def test_without_any_setting_the_defaults_are_in_force(home: Environ) -> None:
     folder = home["UDPNOTE_HOME"]
     assert load_settings({}, home | {"LOGNAME": "amy"}) == Settings(
         server=None, port=None, key=None, key_file=None, author=f"amy@{os.uname().nodename}", name=None, bind=None,
-        sealed=False, notebook=f"{folder}/notebook.sqlite3", notebook_id=None, text_file=None, wait=WAIT_SECONDS,
+        sealed=False, file=f"{folder}/notebook.sqlite3", notebook=None, text_file=None, wait=WAIT_SECONDS,
         outbox=f"{folder}/outbox.sqlite3", history=f"{folder}/history",
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ def test_without_any_setting_the_defaults_are_in_force(home: Environ) -> None:
     [
         ("server", "pi.local", "other.local", "third.local"), ("port", 7001, 7002, 7003),
         ("author", "amy@pi", "eve@pi", "bob@pi"), ("name", "家里", "客厅", "work"), ("bind", "127.0.0.1", "127.0.0.2", "::1"),
-        ("sealed", True, False, True), ("notebook", "/srv/a", "/srv/b", "/srv/c"), ("notebook_id", "aaaa", "bbbb", "cccc"),
+        ("sealed", True, False, True), ("file", "/srv/a", "/srv/b", "/srv/c"), ("notebook", "aaaa", "bbbb", "cccc"),
         ("text_file", "/srv/a.txt", "/srv/b.txt", "/srv/c.txt"), ("wait", 0.5, 2.5, 86400.0),
     ],
 )  # fmt: skip
@@ -101,7 +101,7 @@ def test_the_ports_are_the_default_ones_or_the_one_that_is_set(home: Environ) ->
 
 def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:
     for name, value in (
-        *((name, " ") for name in ("server", "author", "name", "bind", "notebook", "notebook_id", "text_file")),
+        *((name, " ") for name in ("server", "author", "name", "bind", "file", "notebook", "text_file")),
         *(("port", value) for value in ("0", "65536", "-1", "notes")), *(("wait", value) for value in ("-0.1", "86401", "nan")),
         ("wait", "soon"), ("sealed", "perhaps"), ("author", "x" * (AUTHOR_BYTES_MAX + 1)), ("key", "answer_invalid"),
     ):  # fmt: skip
@@ -116,7 +116,7 @@ def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:
 def test_a_value_of_another_type_and_an_unknown_setting_in_the_file_are_refused(home: Environ) -> None:
     for name, value in (
         *(("port", value) for value in ("true", "6683.0", "[6683]")), *(("wait", value) for value in ("true", '"5 s"')),
-        ("name", "5"), ("server", "''"), ("author", "false"), ("key", "5"), ("notebook", r'"a\u0000b"'),
+        ("name", "5"), ("server", "''"), ("author", "false"), ("key", "5"), ("file", r'"a\u0000b"'),
     ):  # fmt: skip
         settings_file(home).write_text(f"{name} = {value}\n")
         assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
@@ -149,7 +149,7 @@ def test_a_settings_file_that_cannot_be_used_is_an_error(home: Environ, make: Ca
 def test_a_path_is_absolute_and_all_files_are_in_one_home(home: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/amy")
     for path, absolute in (("~/notes", "/home/amy/notes"), ("notes", os.path.abspath("notes"))):
-        assert load_settings({"notebook": path}, home).notebook == absolute
+        assert load_settings({"file": path}, home).file == absolute
     for value, folder in (
         ("/srv/udpnote", "/srv/udpnote"),
         ("~/notes", "/home/amy/notes"),
@@ -185,7 +185,7 @@ def test_a_user_without_a_home_folder_is_told_to_name_one(home: Environ, monkeyp
         monkeypatch.delenv(variable, raising=False)
     with mock.patch("pwd.getpwuid", side_effect=KeyError):
         assert refused({}).notice.kind == "no_home_folder"
-        for environ in ({"UDPNOTE_HOME": "~/notes"}, home | {"UDPNOTE_NOTEBOOK": "~/notes"}):
+        for environ in ({"UDPNOTE_HOME": "~/notes"}, home | {"UDPNOTE_FILE": "~/notes"}):
             assert refused(environ).notice.kind == "setting_home_unknown"
         assert load_settings({}, home).outbox == f"{home['UDPNOTE_HOME']}/outbox.sqlite3"
 
@@ -201,16 +201,16 @@ def test_a_relative_path_from_a_folder_that_was_deleted_is_refused(
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert refused(home, {"notebook": "notes"}).notice.kind == "current_folder_gone"
-    assert absolute_path(Path("/notes"), "notebook") == "/notes"
+    assert refused(home, {"file": "notes"}).notice.kind == "current_folder_gone"
+    assert absolute_path(Path("/notes"), "file") == "/notes"
     for wrong, kind in (
         (Path("notes"), "current_folder_gone"),
         (b"/notes", "setting_not_text"),
         ("a\0b", "setting_not_a_path"),
     ):
-        with raises(InvalidSetting, kind, where="notebook"):
-            absolute_path(wrong, "notebook")
-    assert load_settings({"notebook": "/notes"}, home).notebook == "/notes"
+        with raises(InvalidSetting, kind, where="file"):
+            absolute_path(wrong, "file")
+    assert load_settings({"file": "/notes"}, home).file == "/notes"
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ class Settings(NamedTuple):
     name: str | None
     bind: str | None
     sealed: bool
-    notebook: str
-    notebook_id: str | None
+    file: str
+    notebook: str | None
     text_file: str | None
     wait: float
     outbox: str
@@ -176,8 +176,8 @@ def _defaults(places: Places) -> Settings:
         name=None,
         bind=None,
         sealed=False,
-        notebook=os.path.join(places.data, "notebook.sqlite3"),
-        notebook_id=None,
+        file=os.path.join(places.data, "notebook.sqlite3"),
+        notebook=None,
         text_file=None,
         wait=WAIT_SECONDS,
         outbox=os.path.join(places.data, "outbox.sqlite3"),
@@ -361,8 +361,8 @@ _PARSERS: dict[str, Callable[[object, str], Any]] = {
     "name": _text,
     "bind": _text,
     "sealed": _boolean,
-    "notebook": absolute_path,
-    "notebook_id": _text,
+    "file": absolute_path,
+    "notebook": _text,
     "text_file": absolute_path,
     "wait": _seconds,
 }

@@ -72,7 +72,7 @@ def read_by_typer(name: str, words: list[str]) -> Any:
         ("search -n5 oat milk", {"limit": 5, "words": ["oat", "milk"]}),
         ("serve --open -q", {"sealed": False, "quiet": True, "bind": None}), ("find", {"timeout": 2.5}),
         ("edit 3 --json -5 -f", {"number": "3", "as_json": True, "text": ["-5", "-f"]}),
-        ("key rotate --accept-old 3d", {"accept_old": "3d"}), ("import -", {"file": "-"}),
+        ("key rotate --accept-old 3d", {"accept_old": "3d"}), ("import -", {"source_path": "-", "file": None}),
     ],
 )  # fmt: skip
 def test_values_have_the_types_of_their_parameters(line: str, values: dict[str, object]) -> None:

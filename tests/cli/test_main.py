@@ -26,7 +26,7 @@ USAGE_ERRORS = {
     "find --timeout 0": "0", "find --timeout nan": "", "list -n 0": "100000", "list -n 5 --all": "--all",
     "list --on yesterday --since today": "--on", "list --tag #!?": "#!?", "list --author ' '": "--author",
     "list --tag 工作,没有": "工作,没有", "tail --tag 'work nosuch'": "work nosuch",
-    "list --notebook a --server 127.0.0.1": "--server", "export --since someday -o never": "--since",
+    "list --file a --server 127.0.0.1": "--server", "export --since someday -o never": "--since",
     "search": "WORDS", "search ?!": "", "show": "NUMBER", "show 0": "0",
     "show 9223372036854775808": "9223372036854775808", f"show {'9' * 5000}": "", "follow -n -1": "100000",
     "edit milk text": "milk", "delete -0": "-0", "key rotate --accept-old=soon": "soon",
@@ -84,7 +84,7 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
 @pytest.mark.parametrize("columns", ["0", "20", "45", "79", "80", "200"])
 def test_the_help_has_every_option_whole_whatever_the_width(machine: Machine, columns: str) -> None:
     helped = machine.run("list --help", COLUMNS=columns).out
-    assert {"--notebook", "--notebook-id", "--reverse", "--since"} <= {*re.findall(r"--[a-z-]+", helped)}
+    assert {"--file", "--notebook", "--reverse", "--since"} <= {*re.findall(r"--[a-z-]+", helped)}
     assert "…" not in helped
     everything = machine.run("--help", COLUMNS=columns).out
     assert "…" not in everything and "..." not in everything.replace("[ARGS]...", "")
@@ -159,7 +159,7 @@ def test_a_file_of_another_kind_is_named_and_left_alone(
     path = machine.home / name
     make(path)
     for command in commands.split(", "):
-        said = machine.refused(f"{command} --notebook {path}" if name == "odd" else command, code=code)
+        said = machine.refused(f"{command} --file {path}" if name == "odd" else command, code=code)
         assert (said.count("\n"), str(path) in said or str(path.resolve()) in said) == (1, True), (command, said)
     if make is make_diary:
         assert path.read_text() == "Dear diary\n" * 100

@@ -35,7 +35,7 @@ def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine:
     terminal.expect("quit ends")
     terminal.type("milk\r")
     terminal.expect("#1")
-    search = f"search milk --notebook {machine.notebook}"
+    search = f"search milk --file {machine.notebook}"
     for command in ("send milk", "list", "use", "outbox --send", "find --timeout 0.1", search):
         assert "chmod" not in machine.run(command).err
     os.umask(before)
@@ -56,9 +56,9 @@ def test_what_root_makes_beside_another_users_notebook_belongs_to_that_user(mach
     machine.notebook.chmod(0o664)
     assert machine.run("seal").code == 0
     machine.serve(sealed=True, text_file=machine.home / "deep" / "notes.txt")
-    for command in ("key rotate", f"search milk --notebook {machine.notebook}"):
+    for command in ("key rotate", f"search milk --file {machine.notebook}"):
         assert machine.run(command).code == 0
-    imported = f"import - --notebook {machine.home}/new.sqlite3"
+    imported = f"import - --file {machine.home}/new.sqlite3"
     assert machine.run(imported, typed="2019/05/09 16:37:08\nmilk\n").code == 0
     for path in machine.home.rglob("[!.]*"):
         status = path.stat()
@@ -93,14 +93,14 @@ def test_a_settings_file_and_a_backup_that_others_can_read_are_named_once(machin
         path.chmod(0o644)
     for count in (1, 0):
         assert machine.run("list").err.count(str(machine.home / "config.toml")) == count
-        said = machine.run(f"list --notebook {backup}").err
+        said = machine.run(f"list --file {backup}").err
         assert said == (f"udpnote: {backup} can be read by others on this machine: {advice(backup)}" if count else "")
 
 
-@pytest.mark.parametrize("command", ["key show", "key rotate", "unseal", "seal", "list --notebook {}"])
+@pytest.mark.parametrize("command", ["key show", "key rotate", "unseal", "seal", "list --file {}"])
 def test_a_key_or_notebook_that_others_can_read_is_named_on_its_host(machine: Machine, command: str) -> None:
     machine.keep(note(1, "milk"))
-    is_open = command in ("seal", "list --notebook {}")
+    is_open = command in ("seal", "list --file {}")
     assert is_open or machine.run("seal").code == 0
     readable = machine.notebook if is_open else machine.key_file
     readable.chmod(0o644)

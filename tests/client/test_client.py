@@ -314,14 +314,14 @@ def test_a_follower_that_nobody_answers_is_told_of_the_notebook_that_answers_in_
 def test_a_note_that_its_old_notebook_has_stored_is_the_same_note_after_it_was_moved(lan: Lan) -> None:
     lan.serve("old")
     lan.serve("new", CELLAR)
-    client = lan.client(notebook_id="old")
+    client = lan.client(notebook="old")
     assert client.name == "old"
     with pytest.raises(Queued):
         client.send("the answer comes too late", wait=0.0)
     assert client.move("new").notes == 1
-    new_client = lan.client(notebook_id="new")
+    new_client = lan.client(notebook="new")
     new_client.deliver()
-    [here], [there] = new_client.entries(), lan.client(notebook_id="old").entries()
+    [here], [there] = new_client.entries(), lan.client(notebook="old").entries()
     assert (here.entry, client.waiting_counts()) == (there.entry, [])
 
 
@@ -333,7 +333,7 @@ def test_what_is_moved_is_said_to_be_meant_where_it_waits_in_several_places_or_w
     lan.serve("cellar", CELLAR)
     client.join(sealed.code)
     sealed.stop()
-    for options in ({}, {"server": "192.0.2.99", "notebook_id": "kitchen"}, {"notebook_id": "attic"}):
+    for options in ({}, {"server": "192.0.2.99", "notebook": "kitchen"}, {"notebook": "attic"}):
         with pytest.raises(Queued):
             lan.client(wait=0.1, **options).send("waits")
     with raises(InvalidSetting, "several_origins", places=["kitchen", f"kitchen at 192.0.2.99:{PORT}", "attic at any port"]):

@@ -49,8 +49,8 @@ def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: D
         ({"port": 7000}, False, None, ANY),  # a port from the environment names no notebook
         ({"port": 7000}, True, None, Destination(None, 7000)),
         ({"server": "pi.local"}, False, None, Destination("pi.local", 6683)),
-        ({"server": "[fe80::1]:7000", "notebook_id": "work"}, False, None, Destination("fe80::1", 7000, "work")),
-        ({"notebook_id": "work"}, False, None, Destination(None, None, "work")),
+        ({"server": "[fe80::1]:7000", "notebook": "work"}, False, None, Destination("fe80::1", 7000, "work")),
+        ({"notebook": "work"}, False, None, Destination(None, None, "work")),
         ({}, False, KEY_ID, Destination(None, None, None, KEY_ID)),
     ],
 )
@@ -112,9 +112,9 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
     assert [lacks_key(each, None) for each in counts].count(True) == 1
     assert not any(lacks_key(each, KEY_ID) for each in counts)
     assert options_for(by_name) == {
-        "notebook_id": "work", "server": "[fe80::1]:6683", "port": 6683, "key": UNSET, "key_file": UNSET,
+        "notebook": "work", "server": "[fe80::1]:6683", "port": 6683, "key": UNSET, "key_file": UNSET,
     }  # fmt: skip
-    assert options_for(by_key) == {"notebook_id": UNSET, "server": UNSET, "port": 6683}
+    assert options_for(by_key) == {"notebook": UNSET, "server": UNSET, "port": 6683}
 
 
 def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_particular(outbox: Outbox) -> None:

@@ -57,7 +57,7 @@ def test_a_change_for_a_server_with_another_notebook_than_before_is_refused_by_t
 
 def test_whoever_names_the_other_notebook_as_well_gets_no_notice(replaced: Lan) -> None:
     notices: list[Notice] = []
-    client = replaced.client(server=KITCHEN, notebook_id="cellar", on_notice=notices.append)
+    client = replaced.client(server=KITCHEN, notebook="cellar", on_notice=notices.append)
     assert (client.delete(1).number, notices) == (2, [])
 
 
@@ -76,5 +76,5 @@ def test_a_change_that_waits_for_a_silent_server_waits_for_the_notebook_that_was
     lan.client(server=KITCHEN).deliver()
     assert lan.texts("cellar") == ["note"]
     lan.serve("kitchen", CELLAR)
-    lan.client(notebook_id="kitchen").deliver()
+    lan.client(notebook="kitchen").deliver()
     assert lan.texts("kitchen") == ["milk", "oat milk"]

@@ -54,9 +54,9 @@ def test_a_search_asks_at_the_default_ports_or_only_at_the_one_that_is_set(lan: 
     assert asked(port=6687) == {found[6687]}
     monkeypatch.setenv("UDPNOTE_PORT", "6684")
     assert asked() == {found[6684]}
-    assert lan.client(notebook_id="book 6684").send("here").number == 1
+    assert lan.client(notebook="book 6684").send("here").number == 1
     with raises(Queued, "name_or_id_not_found", name_or_id="attic"):
-        lan.client(notebook_id="attic").send("not there")
+        lan.client(notebook="attic").send("not there")
 
 
 def test_a_notebook_at_a_named_server_is_taken_as_soon_as_it_answers(lan: Lan) -> None:
@@ -88,7 +88,7 @@ def test_if_the_name_of_a_server_is_lost_the_notebook_that_was_there_is_looked_f
     assert sorted(lan.texts()) == ["found on the LAN", "to no other one", "to nobody"]
     assert [each.kind for each in notices] == ["notebook_of_lost_host_sought"]
     with raises(Queued, "not_a_host_name", host=LOST):
-        lan.client(server=LOST, notebook_id="cellar").send("another name")
+        lan.client(server=LOST, notebook="cellar").send("another name")
     assert lan.texts("cellar") == []
 
 

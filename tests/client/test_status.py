@@ -27,9 +27,9 @@ def test_the_status_names_the_notebook_that_commands_use_and_chooses_none(lan: L
     lan.client().use("kitchen")
     lan.client().send("milk")
     assert facts(lan.client()) == ("kitchen", True, 1, None)
-    assert facts(lan.client(notebook_id="cellar")) == ("cellar", False, 0, None)
+    assert facts(lan.client(notebook="cellar")) == ("cellar", False, 0, None)
     assert facts(lan.client(server=CELLAR)) == ("cellar", False, 0, None)
-    assert facts(lan.client(server=CELLAR, notebook_id="kitchen")) == (None, False, None, "wrong_notebook")
+    assert facts(lan.client(server=CELLAR, notebook="kitchen")) == (None, False, None, "wrong_notebook")
     list(lan.client(server=CELLAR).entries())
     for server in (kitchen, cellar):
         server.stop()
@@ -41,8 +41,8 @@ def test_the_status_of_a_sealed_notebook_says_whether_its_key_is_here_and_still_
     serving = lan.serve(sealed=True)
     assert (lan.client().status(1.0).notebook, lan.client(key=serving.code).status(1.0).has_key) == (None, True)
     lan.client(key=serving.code).send("milk")
-    assert facts(lan.client(notebook_id="kitchen")) == ("kitchen", False, None, "key_missing")
-    assert not lan.client(notebook_id="kitchen").status(1.0).has_key
+    assert facts(lan.client(notebook="kitchen")) == ("kitchen", False, None, "key_missing")
+    assert not lan.client(notebook="kitchen").status(1.0).has_key
     lan.client().join(serving.code)
     assert lan.client().status(1.0).has_key
     serving.rotate()

@@ -86,7 +86,7 @@ def test_a_client_that_knew_a_notebook_as_open_goes_on_sealed_when_another_comma
 def test_the_owner_on_the_notebooks_host_need_not_join_whether_it_was_open_before_or_its_key_has_changed(
     lan: Lan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UDPNOTE_NOTEBOOK", str(lan.notebook()))
+    monkeypatch.setenv("UDPNOTE_FILE", str(lan.notebook()))
     serving = lan.serve()
     lan.client().send("in the open")
     seal_notebook(serving.notebook, name="kitchen")
@@ -106,7 +106,7 @@ def test_the_owner_on_the_notebooks_host_need_not_join_whether_it_was_open_befor
 
 
 def test_a_key_file_beside_an_open_notebook_seals_nothing(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UDPNOTE_NOTEBOOK", str(lan.notebook()))
+    monkeypatch.setenv("UDPNOTE_FILE", str(lan.notebook()))
     lan.serve()
     write_key_file(key_path(str(lan.notebook())), NotebookKeys(b"k" * 16), notebook_name="kitchen")
     for number in (1, 2):
@@ -234,7 +234,7 @@ def test_an_open_notebook_at_the_named_server_of_a_sealed_one_gets_nothing_unles
     [found] = client.find(1.0)
     assert (found.name, found.is_impostor, lan.texts("another")) == ("another", True, [])
     for outbox in ("outbox.sqlite3", "other.sqlite3"):
-        assert lan.client(outbox, server=KITCHEN, notebook_id=another.notebook_id.hex()).send("not secret").number
+        assert lan.client(outbox, server=KITCHEN, notebook=another.notebook_id.hex()).send("not secret").number
 
 
 # A new key
@@ -307,7 +307,7 @@ def test_a_named_key_is_used_whatever_was_joined_and_its_notebook_is_known_then_
     for number in (1, 2):
         named = lan.client(key=code)
         assert (named.send("secret").number, named.chosen()) == (number, cellar)
-    plain = lan.client(notebook_id="kitchen")
+    plain = lan.client(notebook="kitchen")
     with raises(Queued, "key_missing", name="kitchen"):
         plain.send("waits")
     with pytest.raises(KeyMissing):

@@ -211,7 +211,7 @@ class Process:
             endpoint=self.endpoint,
             clock=self,
             random=self._lan.random,
-            notebook_id=self._wanted,
+            notebook=self._wanted,
             author=f"王芳@{self.endpoint.address[0]}",
             wait=self.wait_seconds,
             on_notice=self._take_notice,

@@ -68,7 +68,7 @@ class Server:
 
     def start(self) -> Process:
         """Start it (again) and wait until it serves."""
-        self.process = self._host.start("serve", "--notebook", str(self.notebook), *self._arguments, under=self._under)
+        self.process = self._host.start("serve", "--file", str(self.notebook), *self._arguments, under=self._under)
         self.process.expect_error(SERVING, SECONDS_MAX)
         return self.process
 

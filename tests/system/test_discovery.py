@@ -36,7 +36,7 @@ def test_servers_of_one_host_share_it_without_naming_ports_and_all_are_found(pai
     assert [each["name"] for each in found_by(pair.laptop, "--port", "6684")] == ["lab"]
     pair.laptop.succeed("use", "工作")
     pair.laptop.succeed("send", "to the chosen one")
-    pair.laptop.succeed("send", "--notebook-id", "lab", "to the named one")
+    pair.laptop.succeed("send", "--notebook", "lab", "to the named one")
     assert [server.texts() for server in servers] == [[], ["to the named one"], ["to the chosen one"]]
 
 

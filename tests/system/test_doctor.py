@@ -87,7 +87,7 @@ def healthy(lab: Lab) -> list[Case]:
 def healthy_and_sealed(lab: Lab) -> list[Case]:
     hosts = pair(lab, ipv6=True, is_serving=False)
     server = hosts.kitchen.serve("--sealed", "--name", "home")
-    code = hosts.kitchen.succeed("key", "show", "--notebook", str(server.notebook)).out.split()[0]
+    code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
     hosts.laptop.succeed("join", code)
     stranger = lab.host("stranger", hosts.lan)
     return [Case(hosts.laptop, set()), Case(hosts.kitchen, set()), Case(stranger, {"nothing_answers"})]
@@ -278,7 +278,7 @@ def two_notebooks_have_one_name(lab: Lab) -> list[Case]:
 def an_impostor_answers(lab: Lab) -> list[Case]:
     hosts = pair(lab, is_serving=False)
     server = hosts.kitchen.serve("--sealed", "--name", "home")
-    code = hosts.kitchen.succeed("key", "show", "--notebook", str(server.notebook)).out.split()[0]
+    code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
     hosts.laptop.succeed("join", code)
     server.stop()
     lab.host("desk", hosts.lan, ipv6=False).serve("--name", "home")
@@ -288,9 +288,9 @@ def an_impostor_answers(lab: Lab) -> list[Case]:
 def the_key_was_changed(lab: Lab) -> list[Case]:
     hosts = pair(lab, is_serving=False)
     server = hosts.kitchen.serve("--sealed", "--name", "home")
-    code = hosts.kitchen.succeed("key", "show", "--notebook", str(server.notebook)).out.split()[0]
+    code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
     hosts.laptop.succeed("join", code)
-    hosts.kitchen.succeed("key", "rotate", "--notebook", str(server.notebook))
+    hosts.kitchen.succeed("key", "rotate", "--file", str(server.notebook))
     return [Case(hosts.laptop, {"key_is_old"})]
 
 

@@ -39,7 +39,7 @@ def test_all_is_read_as_it_is_in_the_file_and_stored_once_though_datagrams_are_l
     for command, process in [(command, pair.laptop.start(*command, "--wait", "30")) for command in COMMANDS]:
         result = process.wait(SECONDS_MAX)
         assert result.code == 0, f"{command}: {result.err}"
-        in_file = pair.kitchen.succeed(*command, "--notebook", str(server.notebook)).out
+        in_file = pair.kitchen.succeed(*command, "--file", str(server.notebook)).out
         assert result.out == in_file != "", command
         outputs.append(result.out)
     listed = map(json.loads, outputs[0].splitlines())

@@ -19,7 +19,7 @@ def numbered_texts(output: str) -> list[tuple[int, str]]:
 
 def test_readers_of_the_file_beside_its_server_see_a_beginning_and_leave_no_lock_when_killed(lab: Lab, pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet")
-    beside = ("--json", "--notebook", str(server.notebook))
+    beside = ("--json", "--file", str(server.notebook))
     following = pair.kitchen.start("follow", "-n", "100000", *beside)
     writers = (pair.laptop, lab.host("desk", pair.lan))
     writing = [host.start("send", "--wait", "60", lines=lines_of(host.name, LINES)) for host in writers]
@@ -52,7 +52,7 @@ def test_a_backup_that_is_restored_beside_the_log_of_before_is_not_undone(pair: 
     pair.kitchen.shell("cp", str(backup), str(server.notebook))
     log = f"{server.notebook}-wal"
     for command in ("serve", "list"):
-        refused = pair.kitchen.run(command, "--notebook", str(server.notebook))
+        refused = pair.kitchen.run(command, "--file", str(server.notebook))
         assert (refused.code, f"mv {log} {log}.old" in refused.err) == (1, True)
     pair.kitchen.shell("mv", log, f"{log}.old")
     server.start()

@@ -48,7 +48,7 @@ def test_impostors_get_and_tell_nothing_and_the_real_server_gets_each_entry_once
     }
     sent_elsewhere = [
         laptop.start("send", *WAIT, "without an address"),
-        laptop.start("send", *WAIT, "--notebook-id", "home", "by name"),
+        laptop.start("send", *WAIT, "--notebook", "home", "by name"),
         start_with_key(laptop, code, "send", *WAIT, "by key"),
     ]
     reading = [

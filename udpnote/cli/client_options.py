@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(NamedTuple):
-    """The values of `--server`, `--port`, `--notebook-id`, `--author` and `--wait`; a command may lack some of these options.
+    """The values of `--server`, `--port`, `--notebook`, `--author` and `--wait`; a command may lack some of these options.
 
     A field is None if its option was not given: then `Client` takes the value from the environment, the settings file or the
     defaults. `wait` is how many seconds the client waits for an answer.
@@ -21,13 +21,13 @@ class ClientOptions(NamedTuple):
 
     server: str | None = None
     port: int | None = None
-    notebook_id: str | None = None
+    notebook: str | None = None
     author: str | None = None
     wait: float | None = None
 
     @property
     def names_given(self) -> list[str]:
-        """The names of the options that were given, as a user types them, such as `--notebook-id`."""
+        """The names of the options that were given, as a user types them, such as `--notebook`."""
         return [f"--{name.replace('_', '-')}" for name, value in self._asdict().items() if value is not None]
 
     def client(
@@ -48,7 +48,7 @@ class ClientOptions(NamedTuple):
         return Client(
             server=self.server,
             port=self.port,
-            notebook_id=self.notebook_id,
+            notebook=self.notebook,
             author=self.author,
             wait=self.wait,
             outbox=outbox,

@@ -104,14 +104,14 @@ class QueuedDelivery:
 
 
 def notebook_path(file: str, options: ClientOptions) -> str:
-    """The absolute path of the notebook's file, from the value `file` of `--notebook`; `~` in it is the user's home.
+    """The absolute path of the notebook's file, from the value `file` of `--file`; `~` in it is the user's home.
 
     Raises `InvalidSetting` if one of the `options` was given, because these are for a server.
     """
     given = options.names_given
     if given:
         raise InvalidSetting("file_and_server", option=given[0])
-    return load_settings({"notebook": file}).notebook
+    return load_settings({"file": file}).file
 
 
 def parse_number(text: str) -> int:

@@ -20,7 +20,7 @@ Server = Annotated[
     str | None, Option("--server", metavar="HOST[:PORT]", help="Use this server instead of discovery on the LAN.")
 ]
 Port = Annotated[int | None, Option("--port", metavar="PORT", help="The server's UDP port.  [default: 6683 to 6686]")]
-NotebookId = Annotated[str | None, Option("--notebook-id", metavar="NAME|ID", help="Which notebook, where there are several.")]
+NotebookName = Annotated[str | None, Option("--notebook", metavar="NAME|ID", help="Which notebook, where there are several.")]
 Author = Annotated[str | None, Option("--author", metavar="NAME", help="Who writes.  [default: user@host]")]
 AnswerWait = Annotated[float | None, Option("--wait", metavar="SECONDS", help="How long to wait for an answer.  [default: 5]")]
 Wait = Annotated[
@@ -28,15 +28,13 @@ Wait = Annotated[
     Option("--wait", metavar="SECONDS", help="How long to wait for an answer before the entry is queued.  [default: 5]"),
 ]
 
-ReadingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook_id=NotebookId, wait=AnswerWait)]
+ReadingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook=NotebookName, wait=AnswerWait)]
 """The options of a command that reads a notebook through its server."""
 
-WritingClient = Annotated[
-    ClientOptions, OptionGroup(server=Server, port=Port, notebook_id=NotebookId, author=Author, wait=Wait)
-]
+WritingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook=NotebookName, author=Author, wait=Wait)]
 """The options of a command that sends entries."""
 
-NamingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook_id=NotebookId)]
+NamingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook=NotebookName)]
 """The options of a command that asks only which notebook is meant, or whether and how fast it answers."""
 
 FindingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port)]
@@ -46,7 +44,7 @@ Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="How long
 
 NotebookFile = Annotated[
     str | None,
-    Option("--notebook", metavar="FILE", help="Read this notebook's file, even while a server uses it."),
+    Option("--file", metavar="FILE", help="Read this notebook's file, even while a server uses it."),
 ]
 Name = Annotated[str | None, Option("--name", metavar="NAME", help="The notebook's name.  [default: this host's name]")]
 ListeningPort = Annotated[
@@ -55,7 +53,7 @@ ListeningPort = Annotated[
 ]
 ServedFile = Annotated[
     str | None,
-    Option("--notebook", metavar="FILE", help="The notebook's file.  [default: in the user's data directory]"),
+    Option("--file", metavar="FILE", help="The notebook's file.  [default: in the user's data directory]"),
 ]
 Numbers = Annotated[list[str], Argument(metavar="NUMBER...", help="The numbers of the notes, such as 42.")]
 Json = Annotated[bool, Option("--json", help="Print JSON, for programs.")]

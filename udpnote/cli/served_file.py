@@ -12,7 +12,7 @@ def served_path(file: str | None) -> str:
 
     If other users of this machine can read one of the notebook's files, a notice is printed, but only the first time.
     """
-    path = load_settings({"notebook": file}).notebook
+    path = load_settings({"file": file}).file
     places = find_places(os.environ)
     for notice in untold(too_open([path], places.folders), places.told):
         say(notice)

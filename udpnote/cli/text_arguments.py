@@ -9,7 +9,7 @@ SEND_OPTIONS: Mapping[str, bool] = {
     "--whole": False,
     "--server": True,
     "--port": True,
-    "--notebook-id": True,
+    "--notebook": True,
     "--author": True,
     "--wait": True,
     "--json": False,

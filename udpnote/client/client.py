@@ -46,7 +46,7 @@ class Client(NotebookReader, OutboxAccess):
     command:
 
     - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the only UDP port at which discovery asks
-    - `notebook_id`: a notebook's name, its id or the start of its id
+    - `notebook`: a notebook's name, its id or the start of its id
     - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined. The key of the default
       notebook on this machine is used without that, if this user can read its key file
     - `author`: who writes; `wait`: after how many seconds without an answer an entry counts as queued
@@ -70,7 +70,7 @@ class Client(NotebookReader, OutboxAccess):
         *,
         server: str | None = None,
         port: int | None = None,
-        notebook_id: str | None = None,
+        notebook: str | None = None,
         key: str | None = None,
         key_file: str | None = None,
         author: str | None = None,
@@ -86,7 +86,7 @@ class Client(NotebookReader, OutboxAccess):
         check_type("port", 0 if port is None else port, int)
         check_type("wait", 0 if wait is None else wait, int, float)
         flags = {
-            "server": server, "port": port, "notebook_id": notebook_id, "key": key, "key_file": key_file, "author": author,
+            "server": server, "port": port, "notebook": notebook, "key": key, "key_file": key_file, "author": author,
             "wait": wait,
         }  # fmt: skip
         settings = load_settings(flags)

@@ -32,9 +32,9 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
     only port at which discovery asks; None: discovery asks at the default ports.
     """
     host, port = (None, settings.port) if settings.server is None else parse_server(settings.server, settings.port or PORT)
-    if host is None and settings.notebook_id is None and key_id is None and not names_port:
+    if host is None and settings.notebook is None and key_id is None and not names_port:
         return Destination()
-    return Destination(host, port, settings.notebook_id, key_id)
+    return Destination(host, port, settings.notebook, key_id)
 
 
 def named_by(settings: Settings, destination: Destination) -> dict[str, Destination]:
@@ -47,7 +47,7 @@ def named_by(settings: Settings, destination: Destination) -> dict[str, Destinat
     if destination.host is not None:
         parts["server"] = Destination(destination.host, destination.port)
     if destination.name_or_id is not None:
-        parts["notebook_id"] = Destination(name_or_id=destination.name_or_id)
+        parts["notebook"] = Destination(name_or_id=destination.name_or_id)
     if destination.key_id is not None:
         parts["key" if settings.key is not None else "key_file"] = Destination(key_id=destination.key_id)
     return parts
@@ -162,7 +162,7 @@ def options_for(destination: Destination) -> dict[str, Any]:
     If `destination` has a key, that must be the key that the settings name: the arguments then leave the settings' key as it
     is.
     """
-    options: dict[str, Any] = {"notebook_id": destination.name_or_id or UNSET, "server": destination.server or UNSET}
+    options: dict[str, Any] = {"notebook": destination.name_or_id or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:
         options["port"] = destination.port
     if destination.key_id is None:

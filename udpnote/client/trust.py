@@ -153,18 +153,18 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
     knows that notebook as open or with another key, because the owner has sealed it or changed its key since, the notebook has
     this key there afterwards, if the outbox can be written. Raises `StorageError` if it cannot be used.
     """
-    if not os.path.exists(f"{settings.notebook}.key") and not os.path.islink(settings.notebook):
+    if not os.path.exists(f"{settings.file}.key") and not os.path.islink(settings.file):
         return None  # most machines have no key file: this is all that a one-shot send does there
     from udpnote.storage.key_file import key_path, read_key_file
 
     try:
-        keys = read_key_file(key_path(settings.notebook))
+        keys = read_key_file(key_path(settings.file))
     except StorageError:
         return None  # `udpnote serve` and `udpnote key` say what is wrong with it
     if keys is None or keys.current in outbox.keys.by_id().values():
         return None
     try:
-        _renew_own_key(settings.notebook, outbox, keys.current)
+        _renew_own_key(settings.file, outbox, keys.current)
     except StorageError as error:
         if not is_unwritable(error):
             raise

@@ -75,7 +75,7 @@ class Server:
     `with Server("notes.sqlite3") as server:` starts the server, and stops it at the end of the block. A server that has
     stopped cannot serve again.
 
-    - `notebook`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
+    - `file`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
     - `bind`: the address to listen on. Default: all. `port`: the UDP port; 0: any free one. Default: the first free of `PORTS`.
     - `sealed`: whether the server answers only clients that have the notebook's key. If so, a new notebook gets a new key.
@@ -94,7 +94,7 @@ class Server:
     # Notices go to a callback, by default of `logging`: programs see them, and `udpnote serve` needs to configure no logger.
     def __init__(
         self,
-        notebook: str | os.PathLike[str] | None = None,
+        file: str | os.PathLike[str] | None = None,
         *,
         name: str | None = None,
         bind: str | None = None,
@@ -114,24 +114,24 @@ class Server:
             check_notebook_name(settings.name, bytes_max=NAME_BYTES_MAX)
         self._on_stored = on_stored
         self._on_notice = on_notice
-        notebook = absolute_path(notebook, "notebook") if notebook is not None else settings.notebook
+        file = absolute_path(file, "file") if file is not None else settings.file
         text_file = absolute_path(text_file, "text_file") if text_file is not None else settings.text_file
         notices: list[Notice] = []
         own_folders = find_places(os.environ).folders
         with ExitStack() as opened:  # first what may fail: a server that cannot start leaves no new notebook behind
             self._endpoint = listen(settings.bind, settings.ports if port is None else (port,), notices.append)
             opened.callback(self._endpoint.close)
-            make_own_folder(notebook, own_folders)
+            make_own_folder(file, own_folders)
             if text_file is not None:
                 make_own_folder(text_file, own_folders)
-                check_text_file(text_file, notebook)
-            self._notebook = Notebook(notebook)
+                check_text_file(text_file, file)
+            self._notebook = Notebook(file)
             opened.callback(self._notebook.close)
             self._sealing_keys = name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
             self._text_file = TextMirror(text_file, self._notebook.path, on_notice) if text_file is not None else None
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
-            for notice in (*notices, *too_open(filter(None, (notebook, text_file)), own_folders)):
+            for notice in (*notices, *too_open(filter(None, (file, text_file)), own_folders)):
                 on_notice(notice)
             self._prepare_loop()
             opened.pop_all()

@@ -40,7 +40,7 @@ def test_the_backup_of_a_sealed_notebook_needs_a_word_on_its_key(kept: Machine) 
     backup = kept.home / "c"
     kept.refused(f"backup {backup}", code=2, facts=["--with-key", "--without-key"])
     assert f"{backup}.key" in kept.run(f"backup --with-key {backup}").err
-    assert (backup.with_name("c.key").stat().st_mode & 0o777, kept.run(f"key show --notebook {backup}").out) == (
+    assert (backup.with_name("c.key").stat().st_mode & 0o777, kept.run(f"key show --file {backup}").out) == (
         0o600,
         f"{kept.code}\n",
     )
@@ -60,11 +60,11 @@ def test_a_restore_says_what_vanishes_and_where_the_replaced_file_is_and_how_to_
     assert kept.texts() == ["今天开会", "明天"]
     restored = kept.run(f"restore --yes {backup}")
     assert (restored.code, "1 entry" in restored.out, kept.texts()) == (0, True, ["今天开会"])
-    assert f"udpnote export --notebook {aside} -o FILE.jsonl" in restored.err
+    assert f"udpnote export --file {aside} -o FILE.jsonl" in restored.err
     kept.serve()
     kept.send("übermorgen")
     kept.refused(f"restore --yes {backup}", facts=[kept.notebook, "server"])
-    assert kept.run(f"export --notebook {aside} -o {kept.home}/e.jsonl").code == 0
+    assert kept.run(f"export --file {aside} -o {kept.home}/e.jsonl").code == 0
     assert "1 entry imported, 1 there already" in kept.run(f"import {kept.home}/e.jsonl").err
     assert kept.texts() == ["今天开会", "übermorgen", "明天"]
 
@@ -97,17 +97,17 @@ def test_at_a_terminal_a_restore_asks_and_only_a_yes_restores(
 
 def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_sealed_one_gets(kept: Machine) -> None:
     backup, other = kept.home / "b", kept.home / "other.sqlite3"
-    kept.run(f"import --notebook {other} -", typed=kept.run(f"export --notebook {kept.notebook} --format jsonl").out)
-    kept.refused(f"restore --dry-run --notebook {other} {backup}", code=0, facts=["ANOTHER", "2 entries", "1 of them"])
-    replaced = kept.run(f"restore --yes --notebook {other} {backup}").err
-    assert (f"udpnote restore --notebook FILE {other}.1.old" in replaced, "import" in replaced) == (True, False)
-    assert kept.run(f"restore --yes --notebook {other} {other}.1.old").code == 0
-    kept.run(f"seal --notebook {backup}")
+    kept.run(f"import --file {other} -", typed=kept.run(f"export --file {kept.notebook} --format jsonl").out)
+    kept.refused(f"restore --dry-run --file {other} {backup}", code=0, facts=["ANOTHER", "2 entries", "1 of them"])
+    replaced = kept.run(f"restore --yes --file {other} {backup}").err
+    assert (f"udpnote restore --file FILE {other}.1.old" in replaced, "import" in replaced) == (True, False)
+    assert kept.run(f"restore --yes --file {other} {other}.1.old").code == 0
+    kept.run(f"seal --file {backup}")
     assert "gets the key of the backup" in kept.run(f"restore --yes {backup}").err
     assert "keeps the key that it has now" in kept.run(f"restore --yes {backup}").err
     assert kept.run("key rotate").code == 0
     assert "--with-key" in kept.run(f"restore --yes {backup}").err
-    kept.refused(f"restore --dry-run --without-key --notebook {other} {backup}", code=0, facts=["udpnote key rotate"])
+    kept.refused(f"restore --dry-run --without-key --file {other} {backup}", code=0, facts=["udpnote key rotate"])
     kept.notebook.write_bytes(kept.notebook.read_bytes()[:4096])
     damaged = kept.refused(f"restore --dry-run {backup}", code=0, facts=["cannot be read"])
     assert str(kept.notebook) in damaged

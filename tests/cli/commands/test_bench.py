@@ -32,7 +32,7 @@ def test_it_measures_this_host_and_the_chosen_notebook_and_writes_nothing_there(
 
 def test_without_the_named_server_it_measures_this_host_and_exits_69(machine: Machine) -> None:
     other = free_port()
-    result = machine.run("bench", "--server", f"127.0.0.1:{other}", COLUMNS="40", UDPNOTE_NOTEBOOK_ID="")
+    result = machine.run("bench", "--server", f"127.0.0.1:{other}", COLUMNS="40", UDPNOTE_NOTEBOOK="")
     assert (result.code, str(other) in result.err, max(map(len, result.lines)) <= 40) == (69, True, True)
     assert ["fsync" in result.out, "a second" in result.out, "█" in result.out, "round trip" in result.out] == [True] * 3 + [
         False

@@ -9,7 +9,7 @@ from tests.support.machine import Machine
 def test_the_demonstration_finds_loses_resends_keeps_and_cleans_up(machine: Machine, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
-    result = machine.run("demo", TMPDIR=str(folder), UDPNOTE_NOTEBOOK_ID="cellar")  # the user's settings do not matter
+    result = machine.run("demo", TMPDIR=str(folder), UDPNOTE_NOTEBOOK="cellar")  # the user's settings do not matter
     assert (result.code, result.err) == (0, "")
     assert re.search(r"127\.0\.0\.1:\d+", result.out)
     assert sum(map(int, re.findall(r"(\d+) datagrams? lost", result.out))) > 0

@@ -24,7 +24,7 @@ def noted(machine: Machine) -> Machine:
 
 def history(machine: Machine, number: int = 1) -> list[tuple[int, str, str]]:
     """Number, kind and text of each version."""
-    versions = machine.json(f"show {number} --history --json --notebook {machine.notebook}")
+    versions = machine.json(f"show {number} --history --json --file {machine.notebook}")
     return [(each["number"], each["kind"], each["text"]) for each in versions]
 
 

@@ -97,7 +97,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, P
     machine = Machine(tmp_path_factory.mktemp("large"))
     source = machine.home / "source"
     source.write_text(notes(*(f"{number} {'x' * 1000}" for number in range(10_000))).jsonl)
-    assert machine.run(f"import --notebook {machine.notebook} {source}").code == 0
+    assert machine.run(f"import --file {machine.notebook} {source}").code == 0
     yield machine, machine.serve_process()
     machine.close()
 
@@ -124,7 +124,7 @@ def test_an_export_that_fails_names_the_file_and_leaves_it_as_it_was(machine: Ma
     file.write_text("before")
     machine.refused(f"export -o {file} --wait 0.2", code=69)
     for path in (tmp_path / "nowhere" / "notes.jsonl", tmp_path, "/proc/notes.jsonl", "/dev/full"):
-        machine.refused(f"export --notebook {machine.notebook} -o {path}", facts=[path])
+        machine.refused(f"export --file {machine.notebook} -o {path}", facts=[path])
     assert (file.read_text(), drafts(tmp_path), os.path.exists("/dev/full")) == ("before", [], True)
 
 

@@ -31,7 +31,7 @@ def test_a_file_is_followed_while_its_server_writes_until_the_reader_of_the_outp
     machine.serve()
     reading, writing = os.pipe()
     elsewhere = {"UDPNOTE_SERVER": f"127.0.0.1:{free_port()}"}
-    process = machine.start("tail", "--notebook", str(machine.notebook), environ=elsewhere, stdout=writing)
+    process = machine.start("tail", "--file", str(machine.notebook), environ=elsewhere, stdout=writing)
     os.close(writing)
     for number, text in enumerate(["before", "今天开会"], 1):
         assert os.read(reading, 1000).decode().endswith(f"#{number}  amy@pi  {text}\n")

@@ -32,7 +32,7 @@ def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: M
     file.write_text("")
     assert imported(served, file) == {}
     file.write_text(log.jsonl)
-    new = ("--notebook", str(tmp_path / "new.sqlite3"))
+    new = ("--file", str(tmp_path / "new.sqlite3"))
     assert imported(served, file) == imported(served, file, *new) == {"imported": 150}
     assert exported(served) == exported(served, *new) == log.jsonl
     served.refused("import -", code=0, facts=["150 there already"], typed=log.jsonl)
@@ -84,7 +84,7 @@ def test_a_text_file_that_was_exported_adds_nothing_to_its_notebook_even_after_c
     for change in (None, "edit 1 changed", "delete 2"):
         assert change is None or served.run(change).code == 0
         assert imported(served, file, "--author", "bob") == {"there_already": 3}
-    new = ("--notebook", str(file.parent / "new.sqlite3"))
+    new = ("--file", str(file.parent / "new.sqlite3"))
     assert imported(served, file, *new, "--author", "bob") == {"imported": 3}
     assert imported(served, file, *new) == {"there_already": 3}
     assert exported(served, "--format", "text", *new) == file.read_text()
@@ -137,6 +137,6 @@ def test_a_file_that_cannot_be_read_or_written_is_named_and_without_a_server_not
     machine.serve()
     for path in (file.parent / "nowhere.jsonl", file.parent):
         machine.refused(f"import {path}", facts=[path])
-    machine.refused(f"import {file} --notebook {machine.notebook}", facts=["--notebook"])  # its server has it
+    machine.refused(f"import {file} --file {machine.notebook}", facts=["--file"])  # its server has it
     assert imported(machine, file) == {"imported": 1}
     assert sorted(machine.texts()) == ["one", "queued"], "the queue is delivered too"

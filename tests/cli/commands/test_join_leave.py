@@ -16,7 +16,7 @@ TYPING_ERROR = f"{STRANGE_CODE[:-1]}\n"
 def sealed(machine: Machine) -> Machine:
     """A server of a sealed notebook, which the commands do not take for this user's own."""
     machine.serve("厨房", sealed=True)
-    machine.environ["UDPNOTE_NOTEBOOK"] = str(machine.home / "own.sqlite3")
+    machine.environ["UDPNOTE_FILE"] = str(machine.home / "own.sqlite3")
     return machine
 
 
@@ -95,7 +95,7 @@ def test_what_is_no_code_is_refused_and_nothing_is_joined(machine: Machine) -> N
 
 def test_a_change_of_key_is_told_of_and_entries_wait_until_the_notebook_is_joined_again(joined: Machine) -> None:
     assert STRANGE_CODE not in joined.refused(f"join {STRANGE_CODE}", code=69)
-    rotated = joined.run(f"key rotate --notebook {joined.notebook}").out.strip()
+    rotated = joined.run(f"key rotate --file {joined.notebook}").out.strip()
     eventually(lambda: "old key" in joined.run("find --timeout 0.1").out)
     [notebook] = joined.json("find --timeout 0.4 --json")
     assert (notebook["sealed"], notebook["impostor"], notebook["key_changed"]) == (True, False, True)
@@ -112,7 +112,7 @@ def test_leave_forgets_the_key_and_while_entries_wait_only_if_they_may_go_out_op
     joined.run("send --wait 0 waits")
     joined.refused("leave 厨房", facts=["1 entry", "--send-open"])
     assert joined.run("use").code == 0
-    joined.run(f"unseal --notebook {joined.notebook}")
+    joined.run(f"unseal --file {joined.notebook}")
     joined.refused("leave --send-open 厨房", code=0, facts=["厨房"])
     assert (joined.run("use").code, joined.waiting()) == (1, ["waits"])
 

@@ -76,11 +76,11 @@ def test_more_than_one_page_is_sorted_as_a_whole_with_a_heading_whenever_the_day
 def test_nothing_found_is_a_notice_and_no_failure(machine: Machine) -> None:
     machine.keep()
     for command in ("list", "list --all --json", "search '' 开会", "search milk ''", "list --tag milk", "tags", "tags --json"):
-        said = machine.refused(f"{command} --notebook {machine.notebook}", code=0)
+        said = machine.refused(f"{command} --file {machine.notebook}", code=0)
         assert ("udpnote send" in said) == (command in ("list", "list --all --json"))
         assert ("*" in said) == ("'milk*'" in said) == (command == "search milk ''")
-    assert "first" not in machine.run(f"stats --notebook {machine.notebook}").out
-    [stats] = machine.json(f"stats --json --notebook {machine.notebook}")
+    assert "first" not in machine.run(f"stats --file {machine.notebook}").out
+    [stats] = machine.json(f"stats --json --file {machine.notebook}")
     assert (stats["notes"], stats["first"], stats["days"]) == (0, None, {})
 
 
@@ -101,7 +101,7 @@ def test_wide_characters_are_aligned_and_long_notes_are_shortened_to_the_termina
     authors = ["小明", "lin@desk", "一个名字很长很长的人在桌子旁边", "ann", "a@b", "王", "x\x07"]
     entries = [note(n, text, author=author) for n, (text, author) in enumerate(zip(texts, authors, strict=True), 1)]
     machine.keep(*entries, *[note(n, "x") for n in range(8, 12)])
-    heading, *lines, end = machine.show(f"list --notebook {machine.notebook}", columns=columns).text.split("\r\n")
+    heading, *lines, end = machine.show(f"list --file {machine.notebook}", columns=columns).text.split("\r\n")
     assert (heading, end, len(lines)) == ("2026-11-23 Monday", "", 11)
     assert max(map(wcswidth, lines)) <= columns
     assert [line.endswith("…") for line in lines] == [True, True, False, True, True, True, True] + [False] * 4
@@ -116,12 +116,12 @@ def test_the_width_and_the_colours_are_those_of_the_terminal(machine: Machine) -
     machine.keep(note(1, "milk " * 60))
     terminal = machine.terminal(columns=60)
     side, colour = terminal.descriptor, r"\x1b\[(?:\d+;)*3\dm"
-    listing = machine.start("list", "--notebook", str(machine.notebook), environ={"COLUMNS": ""}, stdin=side, stdout=side)
+    listing = machine.start("list", "--file", str(machine.notebook), environ={"COLUMNS": ""}, stdin=side, stdout=side)
     assert listing.end().code == 0
     terminal.finish()
     assert wcswidth(terminal.text.split("\r\n")[1]) in (59, 60)
     assert re.search(colour, terminal.raw)
-    assert not re.search(colour, machine.show(f"list --notebook {machine.notebook}", NO_COLOR="1").raw)
+    assert not re.search(colour, machine.show(f"list --file {machine.notebook}", NO_COLOR="1").raw)
 
 
 def test_matches_are_marked_on_a_terminal_also_without_colour_and_not_in_a_pipe(diary: Machine) -> None:
@@ -137,13 +137,13 @@ def test_matches_are_marked_on_a_terminal_also_without_colour_and_not_in_a_pipe(
 def test_a_server_or_a_file_that_is_not_there_is_named(machine: Machine) -> None:
     for command in ("list", "search milk", "show 1", "tags", "stats", "export", "follow"):
         machine.refused(f"{command} --wait 0.1", code=69, facts=[f"127.0.0.1 port {machine.port}"])
-        assert machine.refused(f"{command} --notebook /nowhere/a.sqlite3", facts=["/nowhere/a.sqlite3"]).count("\n") == 1
+        assert machine.refused(f"{command} --file /nowhere/a.sqlite3", facts=["/nowhere/a.sqlite3"]).count("\n") == 1
 
 
 def test_a_file_is_read_beside_its_server_and_without_touching_the_outbox(diary: Machine) -> None:
     elsewhere = {"UDPNOTE_SERVER": "127.0.0.1:1", "UDPNOTE_HOME": str(diary.home / "elsewhere")}
     for command in ("list", "list --all --json", "search milk", "show 2", "tags", "stats", "export"):
-        from_file = diary.run(f"{command} --notebook {diary.notebook}", **elsewhere)
+        from_file = diary.run(f"{command} --file {diary.notebook}", **elsewhere)
         assert (from_file.out, (diary.home / "elsewhere").exists()) == (diary.run(command).out, False)
 
 

@@ -16,7 +16,7 @@ from udpnote.storage.outbox import Outbox
 def test_it_shows_since_when_for_which_notebook_and_what_waits(machine: Machine) -> None:
     assert machine.refused("outbox", code=0), "an empty outbox is said to be empty"
     assert machine.json("outbox --json") == []
-    machine.run("send --wait 0 --notebook-id cellar 今天")
+    machine.run("send --wait 0 --notebook cellar 今天")
     [entry] = machine.json("outbox --json")
     assert re.fullmatch("[0-9a-f]{32}", entry.pop("client"))
     assert entry.pop("written_at").endswith("+08:00")
@@ -35,7 +35,7 @@ def test_each_row_fits_a_terminal_with_its_sequence_and_state_first_and_a_pipe_g
     machine: Machine, columns: int
 ) -> None:
     text = "今天开会 🎉 " + "long " * 100
-    machine.send("--wait", "0", "--notebook-id", "厨房" * 20, text)
+    machine.send("--wait", "0", "--notebook", "厨房" * 20, text)
     with closing(Outbox(machine.outbox)) as outbox:
         outbox.mark_refused(None, 1, Status.TOO_LARGE)
     lines = machine.show("outbox", columns=columns).text.splitlines()
@@ -108,7 +108,7 @@ def test_only_what_is_named_is_discarded(machine: Machine) -> None:
 
 
 def test_notes_are_moved_to_another_notebook_and_sent_and_send_says_what_waits_elsewhere(served: Machine) -> None:
-    served.send("--wait", "0", "--notebook-id", "cellar", typed="one\n笔记\n")
+    served.send("--wait", "0", "--notebook", "cellar", typed="one\n笔记\n")
     assert "2 entries wait" in served.run("send", "three").err
     served.refused("outbox --from cellar", code=2, facts=["--to"])
     moved = served.run("outbox --to kitchen --from cellar")

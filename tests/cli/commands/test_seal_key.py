@@ -44,13 +44,13 @@ def serve(machine: Machine) -> str:
 
 def test_seal_keeps_every_entry_prints_the_code_alone_and_says_what_to_do_now(opened: Machine) -> None:
     cellar = opened.notebook.rename(opened.home / "cellar.sqlite3")
-    result = opened.run(f"seal --notebook {cellar}")
+    result = opened.run(f"seal --file {cellar}")
     assert re.fullmatch(f"{CODE}\n", result.out)
     assert (result.code, read(cellar, "text FROM entries")) == (0, [("今天开会",)])
     facts = ("厨房", "1 entry", "udpnote serve --sealed", f"{cellar}.key", "udpnote join CODE")
     assert [fact for fact in facts if fact not in result.err] == []
-    opened.refused(f"seal --notebook {cellar}", facts=[cellar])
-    assert opened.run(f"key show --notebook {cellar}").out == result.out
+    opened.refused(f"seal --file {cellar}", facts=[cellar])
+    assert opened.run(f"key show --file {cellar}").out == result.out
 
 
 def test_unseal_keeps_every_entry_removes_the_key_and_says_what_to_do_now(sealed: Machine) -> None:
@@ -74,7 +74,7 @@ def test_a_notebook_that_is_being_served_is_neither_sealed_nor_opened(machine: M
 
 def test_where_there_is_no_notebook_none_is_made_and_an_open_one_has_no_key_even_if_a_file_was_left(opened: Machine) -> None:
     for command in ("seal", "unseal", "key show", "key rotate"):
-        opened.refused(f"{command} --notebook {opened.home}/cellar.sqlite3", facts=[f"{opened.home}/cellar.sqlite3"])
+        opened.refused(f"{command} --file {opened.home}/cellar.sqlite3", facts=[f"{opened.home}/cellar.sqlite3"])
     assert not list(opened.home.glob("cellar*"))
     for command in ("key show", "key rotate") * 2:
         opened.refused(command, facts=[opened.notebook, "`udpnote seal`"])

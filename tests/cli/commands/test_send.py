@@ -62,7 +62,7 @@ def test_a_bad_line_is_named_by_its_number_blank_ones_are_counted_and_the_others
 
 def test_an_entry_for_another_server_or_notebook_is_queued_and_not_stored(served: Machine) -> None:
     for options, facts in (
-        ("--server a..b", ["a..b"]), ("--server 127.0.0.1:1", ["port 1"]), ("--notebook-id cellar", ["kitchen", "cellar"]),
+        ("--server a..b", ["a..b"]), ("--server 127.0.0.1:1", ["port 1"]), ("--notebook cellar", ["kitchen", "cellar"]),
     ):  # fmt: skip
         served.refused(f"send --wait 0.5 {options} a", code=75, facts=facts)
     assert (served.waiting(), served.texts()) == (["a"] * 3, [])

@@ -43,7 +43,7 @@ def test_a_sealed_server_says_who_can_write_and_its_owner_can_without_joining(ma
     assert (sent.code, machine.run("list").lines[0].split()[-1]) == (0, "今天开会")
     machine.refused("send --wait 0.3 stranger", code=75, UDPNOTE_HOME=str(tmp_path / "another user"))
     assert "on this machine, as this user\n" in server.end(signal.SIGINT).err
-    other = machine.serve_process("--sealed", "--notebook", str(tmp_path / "other.sqlite3"))
+    other = machine.serve_process("--sealed", "--file", str(tmp_path / "other.sqlite3"))
     assert "on machines that have joined\n" in other.end(signal.SIGINT).err
 
 
@@ -53,7 +53,7 @@ def test_a_terminal_that_has_stopped_holds_up_neither_the_entries_nor_the_end(ma
     server = machine.start("serve", *options, stdout=terminal.descriptor, stderr=terminal.descriptor)
     terminal.expect("Ctrl-C")
     terminal.type(CTRL_S)
-    machine.run("key", "rotate", "--notebook", str(machine.notebook))
+    machine.run("key", "rotate", "--file", str(machine.notebook))
     eventually(lambda: machine.run("join", machine.code).code == 0, "the server accepts the new key")
     assert [machine.send(text).code for text in ("one", "two", "three")] == [0, 0, 0]
     assert server.end(signal.SIGTERM).code == 0
@@ -93,9 +93,9 @@ def test_the_text_file_is_named_and_kept_and_what_was_there_before_is_moved_away
 def test_a_taken_port_a_served_notebook_and_a_strange_address_are_named(machine: Machine) -> None:
     machine.serve()
     serve = f"serve --bind 127.0.0.1 --port {machine.port}"
-    machine.refused(f"{serve} --notebook {machine.home}/other.sqlite3", facts=[machine.port, "--port"])
+    machine.refused(f"{serve} --file {machine.home}/other.sqlite3", facts=[machine.port, "--port"])
     machine.refused(f"serve --bind 127.0.0.1 --port {free_port()}", facts=[machine.notebook])
     machine.stop()
     machine.refused("serve --bind 198.51.100.1", facts=["198.51.100.1"])
     machine.refused(f"{serve} --text-file {machine.home}", facts=["--text-file"])
-    machine.refused(f"{serve} --notebook {machine.notebook}/below", facts=[f"{machine.notebook}/below"])
+    machine.refused(f"{serve} --file {machine.notebook}/below", facts=[f"{machine.notebook}/below"])

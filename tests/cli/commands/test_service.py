@@ -77,7 +77,7 @@ def test_install_says_what_it_does_writes_the_unit_starts_the_server_and_says_wh
     steps = [f"systemctl --user {words}" for words in ("daemon-reload", "enable udpnote.service", "restart udpnote.service")]
     assert (result.code, systemd.changes()) == (0, steps)
     assert systemd.unit() == dry.out
-    assert f'ExecStart={COMMAND} serve --quiet "--name=厨房 2" --notebook={machine.notebook}\n' in dry.out
+    assert f'ExecStart={COMMAND} serve --quiet "--name=厨房 2" --file={machine.notebook}\n' in dry.out
     assert f"Environment=UDPNOTE_HOME={machine.home}\n" in dry.out
     said = [*steps, f"{systemd.units}/udpnote.service"]
     assert [fact for fact in said if fact not in result.err or fact not in dry.err] == []
@@ -85,7 +85,7 @@ def test_install_says_what_it_does_writes_the_unit_starts_the_server_and_says_wh
     facts += ["firewall/udpnote ", "firewall/udpnote.xml ", "service uninstall"]
     assert [fact for fact in facts if str(fact) not in result.out] == []
     found = state(systemd)
-    assert (found["notebook"], found["name"], found["is_running"], found["enabled"], found["lingers"], found["is_changed"]) == (
+    assert (found["file"], found["name"], found["is_running"], found["enabled"], found["lingers"], found["is_changed"]) == (
         str(machine.notebook), "厨房 2", True, "enabled", False, False,
     )  # fmt: skip
 
@@ -93,9 +93,9 @@ def test_install_says_what_it_does_writes_the_unit_starts_the_server_and_says_wh
 def test_what_the_environment_sets_goes_into_the_unit_and_what_the_settings_file_sets_stays_there(systemd: Systemd) -> None:
     machine = systemd.machine
     (machine.home / "config.toml").write_text('bind = "127.0.0.1"\nsealed = true\n')
-    unit = machine.run("service install --dry-run", UDPNOTE_PORT="7001", UDPNOTE_NAME="-x", UDPNOTE_NOTEBOOK="k.sqlite3").out
-    assert "serve --quiet --name=-x --port=7001 --notebook=" in unit
-    assert f"--notebook={Path('k.sqlite3').absolute()} --sealed\n" in unit
+    unit = machine.run("service install --dry-run", UDPNOTE_PORT="7001", UDPNOTE_NAME="-x", UDPNOTE_FILE="k.sqlite3").out
+    assert "serve --quiet --name=-x --port=7001 --file=" in unit
+    assert f"--file={Path('k.sqlite3').absolute()} --sealed\n" in unit
     assert "127.0.0.1" not in unit
     installed = machine.run("service install --port 7001 --sealed")
     assert "7001/udp" in installed.out and "key show" in installed.out and "firewall/udpnote" not in installed.out
@@ -106,7 +106,7 @@ def test_a_further_notebook_has_a_unit_and_a_file_of_its_own(systemd: Systemd) -
     assert machine.run("service install").code == machine.run("service install --instance 厨房 --port 6684").code == 0
     unit = "udpnote-\\xe5\\x8e\\xa8\\xe6\\x88\\xbf.service"
     assert sorted(each.name for each in systemd.units.iterdir()) == [unit, "udpnote.service"]
-    assert f"--name=厨房 --port=6684 --notebook={machine.home}/notebook-厨房.sqlite3" in systemd.unit(unit)
+    assert f"--name=厨房 --port=6684 --file={machine.home}/notebook-厨房.sqlite3" in systemd.unit(unit)
     assert machine.run("service uninstall --instance 厨房").code == 0
     assert systemd.changes()[-2:] == [f"systemctl --user disable --now '{unit}'", "systemctl --user daemon-reload"]
     assert [each.name for each in systemd.units.iterdir()] == ["udpnote.service"]
@@ -172,7 +172,7 @@ def test_what_cannot_become_a_service_is_refused_before_anything_is_written(syst
         assert machine.run(f"service install {arguments}").code == 2
     machine.serve("厨房")
     machine.stop()
-    machine.refused("service install --sealed", facts=[f"udpnote seal --notebook {machine.notebook}"])
+    machine.refused("service install --sealed", facts=[f"udpnote seal --file {machine.notebook}"])
     machine.run("seal")
     machine.refused("service install", facts=[machine.notebook, "--sealed"])
     machine.refused("service install --system --name x", facts=[str(Path(COMMAND).parents[0])[:1], "/opt/udpnote"])

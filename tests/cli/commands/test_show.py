@@ -32,7 +32,7 @@ def test_any_number_of_a_note_shows_it_once_with_its_writers_time_and_its_latest
 def test_a_note_that_was_stored_late_says_when(machine: Machine) -> None:
     for number, seconds, remark in ((1, 60, ""), (2, 61, "  stored 2026-11-23 07:54:00 +08:00")):
         machine.keep(note(number, "from the outbox"), stored_after=seconds)
-        shown = machine.run(f"show {number} --notebook {machine.notebook}").lines[0]
+        shown = machine.run(f"show {number} --file {machine.notebook}").lines[0]
         assert shown == f"#{number}  2026-11-23 07:52:59 +08:00  lin@desk{remark}"
 
 

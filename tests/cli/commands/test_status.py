@@ -34,8 +34,8 @@ def test_status_tells_by_which_setting_or_choice_the_notebook_is_meant_and_where
     assert report(machine)["chosen_by"] == "only_one"
     machine.send("milk")
     machine.send("--server", f"127.0.0.1:{free_port()}", "--wait", "0", "lost")
-    (machine.home / "config.toml").write_text('notebook_id = "厨房"\n')
-    facts = [report(machine, options) for options in ("", f"--notebook-id {server.notebook_id[:8]}")]
+    (machine.home / "config.toml").write_text('notebook = "厨房"\n')
+    facts = [report(machine, options) for options in ("", f"--notebook {server.notebook_id[:8]}")]
     (machine.home / "config.toml").unlink()
     facts.append(report(machine))
     assert [(each["chosen_by"], [named["source"] for named in each["named_by"]]) for each in facts] == [

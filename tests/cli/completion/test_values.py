@@ -32,16 +32,16 @@ def test_notebooks_tags_numbers_and_sequences_are_those_of_the_outbox_and_the_no
     server = machine.serve("家里 notes")
     for text in ("buy milk #home", "今天开会 #工作/周会 #home"):
         machine.send(text)
-    assert complete(machine, "use ") == complete(machine, "list --notebook-id 家") == ["家里 notes"]
+    assert complete(machine, "use ") == complete(machine, "list --notebook 家") == ["家里 notes"]
     assert complete(machine, "leave ") == []
     assert complete(machine, "list --tag ") == ["home", "工作", "工作/周会"]
     assert complete(machine, "list --tag '#工") == ["#工作", "#工作/周会"]
     assert complete(machine, "show ") == ["2", "1"]
-    assert complete(machine, f"edit --notebook-id {server.notebook_id} 2") == ["2"]
+    assert complete(machine, f"edit --notebook {server.notebook_id} 2") == ["2"]
     machine.stop()
     machine.send("--wait", "0", "eggs")
     assert complete(machine, "show ") == []
-    assert complete(machine, f"show --notebook {machine.notebook} ") == ["2", "1"]
+    assert complete(machine, f"show --file {machine.notebook} ") == ["2", "1"]
     assert complete(machine, "outbox --discard ") == ["3"]
     machine.outbox.write_text("garbage")
     assert complete(machine, "use ") == []

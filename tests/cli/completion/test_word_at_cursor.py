@@ -11,7 +11,8 @@ TABLE = read_table()
     ("line", "words"),
     [
         ("ex|", ["export"]), ("--v|", ["--version"]), ("key |", ["show", "rotate"]), ("key s|", ["show"]), ("nosuch |", []),
-        ("list --no|", ["--notebook-id", "--notebook"]), ("list --all --al|", []), ("list --tag a --ta|", ["--tag"]),
+        ("list --no|", ["--notebook"]), ("list --a|", ["--author", "--all"]), ("list --all --al|", []),
+        ("list --tag a --ta|", ["--tag"]),
         ("export --format |", ["jsonl", "markdown", "text", "csv", "html"]), ("export --format=c|", ["csv"]),
         ("export --format = c|", ["csv"]), ("export --format =|", ["jsonl", "markdown", "text", "csv", "html"]),
         ("list -- --a|", []), ("send milk --j|", []), ("send --j|", ["--json"]), ("edit 1 --j|", ["--json"]),
@@ -31,7 +32,7 @@ def test_commands_options_and_fixed_values_are_suggested_where_they_may_stand(li
         ("list --tag = 工", Kind.TAG, "工", ""), ("list --tag=工", Kind.TAG, "工", "--tag="), ("show ", Kind.NUMBER, "", ""),
         ("show 1 2", Kind.NUMBER, "2", ""), ("edit 1", Kind.NUMBER, "1", ""), ("edit 1 2", None, "2", ""),
         ("list -n 2", None, "2", ""), ("outbox --discard 1", Kind.SEQUENCE, "1", ""), ("outbox --to ", Kind.NOTEBOOK, "", ""),
-        ("send --notebook-id ", Kind.NOTEBOOK, "", ""), ("show -- ", Kind.NUMBER, "", ""), ("search milk", None, "milk", ""),
+        ("send --notebook ", Kind.NOTEBOOK, "", ""), ("show -- ", Kind.NUMBER, "", ""), ("search milk", None, "milk", ""),
     ],
 )  # fmt: skip
 def test_values_are_of_the_kind_that_the_option_or_argument_takes(
@@ -43,5 +44,5 @@ def test_values_are_of_the_kind_that_the_option_or_argument_takes(
 
 
 def test_the_options_that_are_given_say_which_notebook_is_read() -> None:
-    words = ["list", "--server", "pi", "--all", "--notebook-id=lab", "--tag"]
-    assert word_at_cursor(TABLE, words, "").given == {"--server": "pi", "--all": "", "--notebook-id": "lab"}
+    words = ["list", "--server", "pi", "--all", "--notebook=lab", "--tag"]
+    assert word_at_cursor(TABLE, words, "").given == {"--server": "pi", "--all": "", "--notebook": "lab"}

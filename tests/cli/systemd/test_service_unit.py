@@ -37,7 +37,7 @@ def written(service: Service, folder: Path, name: str) -> Path:
     path = folder / service.unit
     home = "/var/lib/udpnote" if service.is_system else str(folder / name)
     command = [str(program), "serve", f"--name={name}"]
-    write_unit(str(path), unit_text(service, command, notebook=f"{home}/notebook.sqlite3", name=name, home=home))
+    write_unit(str(path), unit_text(service, command, file=f"{home}/notebook.sqlite3", name=name, home=home))
     return path
 
 
@@ -56,7 +56,7 @@ def test_systemd_finds_no_fault_in_a_unit_file_whatever_the_names(service: Servi
 
 def test_every_word_of_the_command_reaches_the_server_as_it_is() -> None:
     words = ["/opt/50% $x/udpnote", "--port=6683", 'a "b"', "it's", "50% $HOME", "back\\", "a;b", "厨房", "two\nlines", ""]
-    text = unit_text(Service(False, ""), words, notebook="/n", name=None, home="/50% $x")
+    text = unit_text(Service(False, ""), words, file="/n", name=None, home="/50% $x")
     [command, home] = re.findall("^(?:ExecStart|Environment)=(.*)$", text, re.MULTILINE)
     assert home == '"UDPNOTE_HOME=/50%% $x"', "systemd does not expand $ in a variable, nor in the program's own path"
     quoted = r"""
@@ -81,7 +81,7 @@ def test_a_file_is_recognized_with_what_it_says_and_so_is_a_change_of_it_and_a_f
     text = path.read_text()
     path.write_text(text.replace("RestartSec=10s", "RestartSec=1s"))
     assert read_unit(str(path)) == (Found.CHANGED, unit)
-    path.write_text(text.replace("Name=", "Name=x").replace("Notebook=", "Notebook=[]"))
+    path.write_text(text.replace("Name=", "Name=x").replace("File=", "File=[]"))
     assert read_unit(str(path)) == (Found.CHANGED, Unit(None, None))
     aside = put_aside(str(path))
     assert read_unit(str(path)) == (Found.NOTHING, None)

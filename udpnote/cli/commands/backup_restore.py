@@ -26,7 +26,7 @@ app = DeclaredCommands()
 @app.command()
 @as_changing_command
 def backup(
-    file: Annotated[str, Argument(metavar="FILE", help="The backup to make.")],
+    backup_file: Annotated[str, Argument(metavar="FILE", help="The backup to make.")],
     with_key: Annotated[
         bool | None,
         Option(
@@ -34,7 +34,7 @@ def backup(
         ),
     ] = None,
     force: Annotated[bool, Option("--force", help="Replace an earlier backup of this notebook, and its key file.")] = False,
-    notebook: ServedFile = None,
+    file: ServedFile = None,
     as_json: Json = False,
 ) -> int:
     """Make a backup of a notebook, also while its server runs.
@@ -49,9 +49,9 @@ def backup(
 
         udpnote backup --with-key --force /backup/kitchen.sqlite3
     """
-    path = served_path(notebook)
+    path = served_path(file)
     with ending_in_order(), CopyingProgress() as progress:
-        made = back_up(path, _path(file), with_key=with_key, replaces=force, on_progress=progress.show)
+        made = back_up(path, _path(backup_file), with_key=with_key, replaces=force, on_progress=progress.show)
     content = made.content
     if as_json:
         print(in_json(_object(content) | {"file": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
@@ -72,7 +72,7 @@ def backup(
 @app.command()
 @as_changing_command
 def restore(
-    file: Annotated[str, Argument(metavar="FILE", help="The backup.")],
+    backup_file: Annotated[str, Argument(metavar="FILE", help="The backup.")],
     with_key: Annotated[
         bool | None,
         Option(
@@ -83,7 +83,7 @@ def restore(
     ] = None,
     yes: Annotated[bool, Option("--yes", help="Do not ask before a notebook is replaced.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would happen; change nothing.")] = False,
-    notebook: ServedFile = None,
+    file: ServedFile = None,
     as_json: Json = False,
 ) -> int:
     """Put a backup in the place of a notebook.
@@ -97,7 +97,7 @@ def restore(
 
         udpnote restore --dry-run /backup/notebook.sqlite3
     """
-    path, backup_path = os.path.realpath(served_path(notebook)), _path(file)
+    path, backup_path = os.path.realpath(served_path(file)), _path(backup_file)
     make_own_folder(path, find_places(os.environ).folders)
     if os.path.exists(path) and not (yes or dry_run or sys.stdin.isatty()):
         raise StorageError("restore_unasked", path=path)
@@ -135,11 +135,11 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
     if kept:
         say(f"what was there before is kept: {', '.join(kept)}")
     if prepared.replaces_another:
-        say(f"to give the other notebook a place of its own, run `udpnote restore --notebook FILE {quote(kept[0])}`")
+        say(f"to give the other notebook a place of its own, run `udpnote restore --file FILE {quote(kept[0])}`")
     elif prepared.old is not None and prepared.old.vanishing.entries:
         say(
             "to bring back what has vanished, start the server and run "
-            f"`udpnote export --notebook {quote(kept[0])} -o FILE.jsonl`, then `udpnote import FILE.jsonl`"
+            f"`udpnote export --file {quote(kept[0])} -o FILE.jsonl`, then `udpnote import FILE.jsonl`"
         )
 
 

@@ -47,9 +47,9 @@ def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
         udpnote bench
 
-        udpnote bench --notebook-id kitchen --json
+        udpnote bench --notebook kitchen --json
     """
-    settings = load_settings({"server": options.server, "port": options.port, "notebook_id": options.notebook_id})
+    settings = load_settings({"server": options.server, "port": options.port, "notebook": options.notebook})
     status = StatusLine()
     printer = Printer(on_print=status.clear)
 
@@ -79,7 +79,7 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
     disks, that of the outbox first. `on_disk` is called with each of them as soon as it is measured. All files are in temporary
     folders beside the user's own files, so that they are on the same disks.
     """
-    beside_outbox, beside_notebook = existing_folder(settings.outbox), existing_folder(settings.notebook)
+    beside_outbox, beside_notebook = existing_folder(settings.outbox), existing_folder(settings.file)
     is_same = os.stat(beside_outbox).st_dev == os.stat(beside_notebook).st_dev
     with ExitStack() as stack:
         for_outbox = stack.enter_context(temporary_folder(beside_outbox))

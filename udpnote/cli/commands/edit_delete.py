@@ -51,7 +51,7 @@ def edit(
     texts stay in the history of the note. Revising a deleted note brings it back. The number of a revision stands for its note.
 
     If the server does not answer, TEXT is queued, as by `udpnote send` (exit code 75), but no editor opens. If udpnote cannot
-    know which notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook-id`.
+    know which notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook`.
 
     Examples:
 
@@ -83,7 +83,7 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
     is refused.
 
     If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75). If udpnote cannot know which
-    notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook-id`.
+    notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook`.
 
     Examples:
 

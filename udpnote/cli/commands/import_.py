@@ -32,15 +32,15 @@ app = DeclaredCommands()
 @app.command("import")
 @as_changing_command
 def import_file(
-    file: Annotated[str, Argument(metavar="FILE", help="The file; -: standard input.")],
+    source_path: Annotated[str, Argument(metavar="FILE", help="The file; -: standard input.")],
     author: Annotated[
         str | None, Option("--author", metavar="NAME", help="Who wrote the notes of a text file.  [default: user@host]")
     ] = None,
     options: ReadingClient = NO_OPTIONS,
-    notebook: Annotated[
+    file: Annotated[
         str | None,
         Option(
-            "--notebook",
+            "--file",
             metavar="FILE",
             help="Import into this notebook's file, which no server may be using. It is made if missing.",
         ),
@@ -60,14 +60,14 @@ def import_file(
         udpnote import --author lin old-notebook.txt
     """
     author = load_settings({"author": author}).author
-    check_start("/" if file == "-" else file, "FILE")
-    with closing(ImportFile(file)) as source:
+    check_start("/" if source_path == "-" else source_path, "FILE")
+    with closing(ImportFile(source_path)) as source:
         is_text = source.form() is Format.TEXT
         report = _Report(is_text=is_text)
         entries = TextEntries(source, author, report.bad, report.there) if is_text else JsonLines(source, report.bad)
         try:
             with (
-                _importing(entries, report, options, notebook) as outcomes,
+                _importing(entries, report, options, file) as outcomes,
                 Progress(source.position, source.size, prints=False) as progress,
             ):
                 for imported in outcomes:
@@ -84,15 +84,15 @@ def import_file(
 
 @contextmanager
 def _importing(
-    entries: JsonLines | TextEntries, report: "_Report", options: ClientOptions, notebook: str | None
+    entries: JsonLines | TextEntries, report: "_Report", options: ClientOptions, file: str | None
 ) -> Iterator[Iterator[Imported]]:
     """Give the block an iterator that imports `entries`, which `report` watches, and yields the outcome of each, in order.
 
-    It imports into the notebook's file `notebook` or, if that is None, through the server of a client with `options`. After the
+    It imports into the notebook's file `file` or, if that is None, through the server of a client with `options`. After the
     block, that client also delivers queued entries (see `QueuedDelivery`).
     """
-    if notebook is not None:
-        path = notebook_path(notebook, options)
+    if file is not None:
+        path = notebook_path(file, options)
         if os.path.exists(path):
             with FileReader(path) as reader:
                 entries.compare_with(reader)

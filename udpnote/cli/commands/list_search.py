@@ -58,7 +58,7 @@ def list_notes(
     is_all: All = False,
     reverse: Reverse = False,
     options: ReadingClient = NO_OPTIONS,
-    notebook: NotebookFile = None,
+    file: NotebookFile = None,
     as_json: Json = False,
 ) -> int:
     """List the latest notes.
@@ -81,7 +81,7 @@ def list_notes(
         if filters.are_given
         else 'there are no notes yet: `udpnote send "some text"` writes the first'
     )
-    return _list(selection, options, notebook, as_json=as_json, advice=advice)
+    return _list(selection, options, file, as_json=as_json, advice=advice)
 
 
 @app.command()
@@ -93,7 +93,7 @@ def search(
     is_all: All = False,
     reverse: Reverse = False,
     options: ReadingClient = NO_OPTIONS,
-    notebook: NotebookFile = None,
+    file: NotebookFile = None,
     as_json: Json = False,
 ) -> int:
     """Search for the notes that contain all of the words.
@@ -114,7 +114,7 @@ def search(
     from udpnote.text.search_terms import parse_words  # here, because `list` searches for no words
 
     selection = Selection(filters, parse_words(words), limit, is_all, reverse)
-    return _list(selection, options, notebook, as_json=as_json, advice=_advice_on(selection.words[-1]))
+    return _list(selection, options, file, as_json=as_json, advice=_advice_on(selection.words[-1]))
 
 
 def _advice_on(word: str) -> str:

@@ -53,7 +53,7 @@ def seal(file: ServedFile = None) -> int:
 
         udpnote seal
 
-        udpnote seal --notebook ~/kitchen.sqlite3
+        udpnote seal --file ~/kitchen.sqlite3
     """
     from udpnote.server.sealing import seal_notebook
 

@@ -34,7 +34,7 @@ def serve(
         str | None, Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
     ] = None,
     port: ListeningPort = None,
-    notebook: ServedFile = None,
+    file: ServedFile = None,
     sealed: Annotated[
         bool | None,
         Option(
@@ -56,13 +56,11 @@ def serve(
 
         udpnote serve
 
-        udpnote serve --name kitchen --notebook ~/kitchen.sqlite3
+        udpnote serve --name kitchen --file ~/kitchen.sqlite3
 
         udpnote serve --sealed
     """
-    settings = load_settings(
-        {"name": name, "bind": bind, "port": port, "notebook": notebook, "sealed": sealed, "text_file": text_file}
-    )
+    settings = load_settings({"name": name, "bind": bind, "port": port, "file": file, "sealed": sealed, "text_file": text_file})
     if text_file == "-":
         raise InvalidSetting("text_file_is_output")
     with closing(Screen()) as screen:
@@ -85,7 +83,7 @@ def _run(settings: Settings, screen: "Screen", *, shows_entries: bool) -> None:
         screen.show(stored, 0 if stored.entry.kind is Kind.NOTE else server.note_number(stored.number))
 
     server = Server(
-        settings.notebook,
+        settings.file,
         name=settings.name,
         bind=settings.bind,
         port=settings.port,
@@ -168,7 +166,7 @@ class Screen:
 def _introduction(server: Server, settings: Settings) -> str:
     """The lines that a server prints first: the notebook, its file, and how people join it and write to it."""
     place = "this machine" if _is_local(server) else "this LAN"
-    lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.notebook))]
+    lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.file))]
     if settings.text_file is not None:
         lines.append(("text file", harmless(settings.text_file)))
     if server.join_code is None:
@@ -189,7 +187,7 @@ def _example(server: Server, bind: str | None) -> str:
     `bind` is the address in the settings on which the server listens; None: all addresses.
     """
     if bind is None and server.port in PORTS:
-        option = "" if server.port == PORT else f"--notebook-id {quote(harmless(server.name))} "
+        option = "" if server.port == PORT else f"--notebook {quote(harmless(server.name))} "
     else:
         address = server.addresses[0]
         is_everywhere = parse_server(address, PORT)[0] in ("0.0.0.0", "::")
@@ -205,7 +203,7 @@ def _writers(server: Server, settings: Settings) -> str:
     """
     if server.join_code is None:
         return "this machine" if _is_local(server) else "any machine of this LAN"
-    is_own = os.path.realpath(load_settings({}).notebook) == os.path.realpath(settings.notebook)
+    is_own = os.path.realpath(load_settings({}).file) == os.path.realpath(settings.file)
     places = ["this machine, as this user"] * is_own + ["machines that have joined"] * (not (is_own and _is_local(server)))
     return ", and on ".join(places)
 

@@ -63,8 +63,8 @@ def install(
     ] = False,
     instance: Instance = None,
     port: ListeningPort = None,
-    notebook: Annotated[
-        str | None, Option("--notebook", metavar="FILE", help="The notebook's file.  [default: that of `udpnote serve`]")
+    file: Annotated[
+        str | None, Option("--file", metavar="FILE", help="The notebook's file.  [default: that of `udpnote serve`]")
     ] = None,
     dry_run: DryRun = False,
 ) -> int:
@@ -88,8 +88,8 @@ def install(
     found, _ = _own_unit(service)
     if not dry_run:
         _check_user_and_manager(service, program)
-    plan = plan_service(service, {"name": name, "port": port, "notebook": notebook, "sealed": sealed or None})
-    text = unit_text(service, [*program, *plan.options], notebook=plan.notebook, name=plan.name, home=plan.home)
+    plan = plan_service(service, {"name": name, "port": port, "file": file, "sealed": sealed or None})
+    text = unit_text(service, [*program, *plan.options], file=plan.file, name=plan.name, home=plan.home)
     verbs = ["daemon-reload"], ["enable", service.unit], ["restart", service.unit]
     commands = [systemctl(service, *words) for words in verbs]
     _say_steps("installs", service, [*_keeping(found, service), f"writes {service.path}", *_runs(commands)])
@@ -228,7 +228,7 @@ def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> 
     """Yield what the user can do after an installation: labels and texts."""
     sudo = ["sudo"] if service.is_system else []
     if plan.is_sealed:
-        yield "join code", join([*sudo, *program, "key", "show", "--notebook", plan.notebook])
+        yield "join code", join([*sudo, *program, "key", "show", "--file", plan.file])
     yield from _firewall(plan.port)
     yield "to remove", join([*sudo, *program, "service", "uninstall", *service.options])
 
@@ -261,7 +261,7 @@ def _state(service: Service) -> dict[str, object]:
         "instance": service.instance or None,
         "unit_file": service.path,
         "is_changed": found is Found.CHANGED,
-        "notebook": unit.notebook if unit is not None else None,
+        "file": unit.file if unit is not None else None,
         "name": unit.name if unit is not None else None,
         "enabled": values.get("UnitFileState") or None,
         "state": values.get("ActiveState") or None,
@@ -280,7 +280,7 @@ def _state_lines(state: dict[str, object]) -> str:
     changed = ", changed by hand" if state["is_changed"] else ""
     lines = [
         ("unit", f"{state['unit_file']}{changed}"),
-        ("file", str(state["notebook"] or "unknown")),
+        ("file", str(state["file"] or "unknown")),
         ("server", _running(state)),
         ("at boot", _at_boot(state)),
         ("messages", str(state["journal"])),
@@ -315,7 +315,7 @@ def _line(label: str, text: str) -> str:
 def _say_what_stays(service: Service, unit: Unit) -> None:
     """Print which files and settings a removed service leaves."""
     again = join(["udpnote", "service", "install", *service.options])
-    say(f"{unit.notebook or 'the notebook'} stays, with the files beside it: `{again}` serves it again")
+    say(f"{unit.file or 'the notebook'} stays, with the files beside it: `{again}` serves it again")
     changes = f"{service.path}.d"
     if os.path.isdir(changes):
         say(f"{changes} stays, with the changes of `systemctl edit`")

@@ -21,7 +21,7 @@ from udpnote.text.harmless import harmless
 from udpnote.text.messages.client import port_numbers
 
 LABEL_CELLS = len("settings file")
-SOURCE_CELLS = len("UDPNOTE_NOTEBOOK_ID")
+SOURCE_CELLS = len("UDPNOTE_TEXT_FILE")
 
 _MEANINGS = {
     "server": "found by discovery",
@@ -29,11 +29,11 @@ _MEANINGS = {
     "key": "the joined notebooks'",
     "name": "the host's name",
     "bind": "all addresses",
-    "notebook_id": "the chosen one",
+    "notebook": "the chosen one",
 }
 """What udpnote does where a setting is not set."""
 
-_PATHS = ("outbox", "history", "notebook", "text_file", "key_file")
+_PATHS = ("outbox", "history", "file", "text_file", "key_file")
 """The settings that are paths of files, in the order of the report."""
 
 app = DeclaredCommands()
@@ -76,17 +76,17 @@ def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: 
 
         udpnote status
 
-        udpnote status --notebook-id kitchen --json
+        udpnote status --notebook kitchen --json
     """
     check_timeout(timeout)
-    flags = {"server": options.server, "port": options.port, "notebook_id": options.notebook_id}
+    flags = {"server": options.server, "port": options.port, "notebook": options.notebook}
     settings, sources = load_settings(flags), find_sources(flags, os.environ)
     files = list(_files(settings, sources))
-    hosted, hosted_failure = _hosted(settings.notebook)
+    hosted, hosted_failure = _hosted(settings.file)
     client = _ask(options, settings, timeout)
     if as_json:
         facts = _object(client, sources, timeout) | {
-            "this_host": _hosted_object(settings.notebook, hosted, hosted_failure),
+            "this_host": _hosted_object(settings.file, hosted, hosted_failure),
             "files": {each.label: _file_object(each) for each in files},
             "settings": {name: {"value": value, **_source_object(sources[name])} for name, value in _values(settings).items()},
         }
@@ -94,7 +94,7 @@ def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: 
     else:
         for line in _lines(client, sources, timeout):
             print(line)
-        print(_row("this host", _hosted_text(settings.notebook, hosted, hosted_failure)))
+        print(_row("this host", _hosted_text(settings.file, hosted, hosted_failure)))
         print(f"\n{padded('FILE', LABEL_CELLS)}  {padded('FROM', SOURCE_CELLS)}  PATH")
         for file in files:
             there = "" if os.path.lexists(file.path) else "  (not there)"

@@ -72,7 +72,7 @@ def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_jso
 
         udpnote stats
 
-        udpnote stats --notebook backup.sqlite3
+        udpnote stats --file backup.sqlite3
     """
     with opened(options, file) as (notebook, printer):
         figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()

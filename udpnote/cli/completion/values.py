@@ -106,14 +106,14 @@ def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str])
     The result is empty if only a discovery that asks all hosts could tell which notebook is meant. Raises `UdpnoteError` if the
     notebook cannot be read.
     """
-    file, port = given.get("--notebook"), given.get("--port")
+    file, port = given.get("--file"), given.get("--port")
     if file is not None:
         from udpnote.client.file_reader import FileReader
 
-        with FileReader(load_settings({"notebook": file}).notebook) as reader:
+        with FileReader(load_settings({"file": file}).file) as reader:
             return work(reader)
     options = ClientOptions(
-        given.get("--server"), int(port) if port and port.isdecimal() else None, given.get("--notebook-id"), wait=ANSWER_SECONDS
+        given.get("--server"), int(port) if port and port.isdecimal() else None, given.get("--notebook"), wait=ANSWER_SECONDS
     )
     with _outbox() as outbox, options.client(outbox=outbox, on_notice=_ignore) as client:
         return work(client) if client.is_notebook_decided else []

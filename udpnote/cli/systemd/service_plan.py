@@ -15,18 +15,18 @@ from udpnote.settings import find_places, load_settings
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
 _SERVE_SETTINGS = ("name", "bind", "port", "text_file")
-"""The settings that are options with a value of `udpnote serve`, except `notebook`."""
+"""The settings that are options with a value of `udpnote serve`, except `file`."""
 
 
 class ServicePlan(NamedTuple):
-    """What a service serves. `options` is the command `serve` with its options, and `notebook` the path of the notebook's file.
+    """What a service serves. `options` is the command `serve` with its options, and `file` the path of the notebook's file.
 
     `name` is None if the server chooses it, `home` if UDPNOTE_HOME is not set, `port` if the server takes the first free one.
     `is_sealed` says whether the notebook is served sealed.
     """
 
     options: list[str]
-    notebook: str
+    file: str
     name: str | None
     home: str | None
     port: int | None
@@ -34,7 +34,7 @@ class ServicePlan(NamedTuple):
 
 
 def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
-    """The plan for a service by `flags`: the options `name`, `port`, `notebook` and `sealed` (None: not given).
+    """The plan for a service by `flags`: the options `name`, `port`, `file` and `sealed` (None: not given).
 
     Raises `InvalidSetting` if one of them or a setting cannot be used, and `NotebookSealed` or `NotebookOpen` if the notebook's
     file is there, and is open or sealed otherwise than the options and settings say.
@@ -51,7 +51,7 @@ def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     """The plan for a service of the system: its files are in the folder that systemd makes for it, a settings file as well."""
     home = os.path.join(STATE_FOLDER, service.folder_name)
-    if flags["notebook"] is not None:
+    if flags["file"] is not None:
         raise InvalidSetting("service_notebook_is_fixed", folder=home)
     port = None if flags["port"] is None else parse_port(flags["port"], "--port")
     values = {"name": flags["name"], "port": port}
@@ -67,18 +67,18 @@ def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     The service reads the user's settings file, but has none of this command's environment variables except UDPNOTE_HOME. What
     the other variables set becomes options.
     """
-    if service.instance and flags["notebook"] is None:
-        flags = {**flags, "notebook": os.path.join(find_places(os.environ).data, f"notebook-{service.instance}.sqlite3")}
+    if service.instance and flags["file"] is None:
+        flags = {**flags, "file": os.path.join(find_places(os.environ).data, f"notebook-{service.instance}.sqlite3")}
     settings = load_settings(flags)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("UDPNOTE_") or name == "UDPNOTE_HOME"}
     in_service = load_settings({}, environ)
     values = {
         name: getattr(settings, name) for name in _SERVE_SETTINGS if getattr(settings, name) != getattr(in_service, name)
-    } | {"notebook": settings.notebook}
+    } | {"file": settings.file}
     home = os.environ.get("UDPNOTE_HOME")
     return ServicePlan(
         _options(values, is_sealed=settings.sealed),
-        settings.notebook,
+        settings.file,
         settings.name,
         None if not home else os.path.abspath(os.path.expanduser(home)),
         settings.port,
@@ -97,11 +97,11 @@ def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
 
 def _check_seal(plan: ServicePlan) -> None:
     """Raise `NotebookSealed` or `NotebookOpen` if the server would refuse the notebook's file, because of its seal."""
-    if not os.path.exists(plan.notebook):  # it will be new, or this user cannot look into the folder
+    if not os.path.exists(plan.file):  # it will be new, or this user cannot look into the folder
         return
-    with closing(ReadOnlyNotebook(plan.notebook)) as notebook:
+    with closing(ReadOnlyNotebook(plan.file)) as notebook:
         is_sealed = notebook.is_sealed
     if is_sealed and not plan.is_sealed:
-        raise NotebookSealed("service_needs_sealed", path=plan.notebook)
+        raise NotebookSealed("service_needs_sealed", path=plan.file)
     if plan.is_sealed and not is_sealed:
-        raise NotebookOpen("service_of_open", path=plan.notebook, quoted=quote(plan.notebook))
+        raise NotebookOpen("service_of_open", path=plan.file, quoted=quote(plan.file))

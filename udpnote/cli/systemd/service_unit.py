@@ -2,7 +2,7 @@
 
 The first line of the file has the SHA-256 of the lines after it. So `udpnote service` recognizes its own file, and sees whether
 somebody has changed it. systemd ignores sections whose names begin with `X-` (systemd.unit(5)). The last section,
-`X-udpnote`, says which notebook the service has.
+`X-udpnote`, names the file and the name of the notebook.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ class Service(NamedTuple):
 class Unit(NamedTuple):
     """What a unit file says of the service's notebook: the path of its file, and its name (None: the server chooses it)."""
 
-    notebook: str | None
+    file: str | None
     name: str | None
 
 
@@ -103,10 +103,10 @@ def unit_folder(*, is_system: bool) -> str:
     return os.path.join(folder, "systemd", "user")
 
 
-def unit_text(service: Service, command: Sequence[str], *, notebook: str, name: str | None, home: str | None) -> str:
+def unit_text(service: Service, command: Sequence[str], *, file: str, name: str | None, home: str | None) -> str:
     """The text of the unit file that starts the server with `command`: the program and its arguments.
 
-    `notebook` is the path of the notebook's file and `name` its name (None: the server chooses it), for `udpnote service
+    `file` is the path of the notebook's file and `name` its name (None: the server chooses it), for `udpnote service
     status`. `home` is the value of UDPNOTE_HOME for the server; None: it is not set.
     """
     template = (files(__package__) / ("system.service" if service.is_system else "user.service")).read_text(encoding="utf-8")
@@ -117,9 +117,7 @@ def unit_text(service: Service, command: Sequence[str], *, notebook: str, name: 
         home=home,
         environment="" if home is None else f"Environment={_quoted(f'UDPNOTE_HOME={home}', is_argument=False)}\n",
     )
-    values = "".join(
-        f"{key}={json.dumps(value, ensure_ascii=False)}\n" for key, value in (("Notebook", notebook), ("Name", name))
-    )
+    values = "".join(f"{key}={json.dumps(value, ensure_ascii=False)}\n" for key, value in (("File", file), ("Name", name)))
     return _signed(f"{body}\n{_SECTION}{values}")
 
 
@@ -154,8 +152,8 @@ def read_unit(path: str) -> tuple[Found, Unit | None]:
     first, _, body = text.partition("\n")
     if not first.startswith(_FIRST_LINE):
         return Found.FOREIGN, None
-    values = dict(re.findall(r"^(Notebook|Name)=(.*)$", body.rpartition(_SECTION)[2], re.MULTILINE))
-    unit = Unit(_text_of(values.get("Notebook", "")), _text_of(values.get("Name", "")))
+    values = dict(re.findall(r"^(File|Name)=(.*)$", body.rpartition(_SECTION)[2], re.MULTILINE))
+    unit = Unit(_text_of(values.get("File", "")), _text_of(values.get("Name", "")))
     return (Found.OURS if text == _signed(body) else Found.CHANGED), unit
 
 

@@ -19,7 +19,7 @@ def _several_notebooks(found: Sequence[KnownNotebook]) -> str:
     argument = "NAME" if len({notebook.name for notebook in found}) == len(found) else "ID"
     return (
         f"{len(found)} notebooks answered, and you have chosen none: {_list(found)}. Choose one with "
-        f"`udpnote use {argument}`, or with `--notebook-id ID` for one command"
+        f"`udpnote use {argument}`, or with `--notebook ID` for one command"
     )
 
 
@@ -109,7 +109,7 @@ def _no_answer_to_reading(server: SilentServer) -> str:
     if server.another is not None:
         return f"{start}{_another(server.another)}"
     return (
-        f"{start}: check that `udpnote serve` runs there. On that host, `--notebook FILE` reads the notebook's file"
+        f"{start}: check that `udpnote serve` runs there. On that host, `--file FILE` reads the notebook's file"
         f"{_sealed_hint(server)}"
     )
 
@@ -203,7 +203,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "number_of_unknown_notebook": (
         "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Run "
-        "the command again with `--notebook-id` and the notebook's name or id, or with `--server HOST`"
+        "the command again with `--notebook` and the notebook's name or id, or with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
@@ -303,9 +303,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "time_filter_invalid": "{name}: {problem}",
     # Importing
     "no_answer_to_import": _no_answer_to_import,
-    "import_into_served_file": (
-        "a server uses {path}: import through the server, without --notebook, or stop the server first"
-    ),
+    "import_into_served_file": ("a server uses {path}: import through the server, without --file, or stop the server first"),
     "import_refused": _import_refused,
     "notebook_not_writable_to_import": (
         "the notebook's host cannot write the notebook, and its server says why. To go on, import the same file again"

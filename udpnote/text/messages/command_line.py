@@ -38,7 +38,7 @@ def _disk_is_memory(files: str, folder: str, file_system: str) -> str:
     return (
         f"{folder}, which has the {files}, is on {file_system}, which keeps files in memory: when this machine stops, also "
         "entries that were acknowledged are lost. Name a folder on a disk with UDPNOTE_HOME or, for the notebook, a file with "
-        "UDPNOTE_NOTEBOOK"
+        "UDPNOTE_FILE"
     )
 
 
@@ -70,7 +70,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "author_filter_empty": "--author is empty: name an author, or leave the option out",
     "export_ending_unknown": "nothing is exported: no format has the ending {ending} of {path}. Use .jsonl, .md, .txt, .csv or "
     ".html, or say with --format what the file holds",
-    "file_and_server": "--notebook opens a file, and {option} is for a server: use only one of them",
+    "file_and_server": "--file opens a file, and {option} is for a server: use only one of them",
     "option_without_to": "{option} says what `--to` moves, and there is no --to",
     "changes_not_moved": _changes_not_moved,
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",

@@ -57,13 +57,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "--instance must have at most 48 bytes of letters, digits, - _ and . and begin with a letter or digit, not {instance!r}"
     ),
     "service_notebook_is_fixed": (
-        "--notebook is for a service of your own: one of the whole system keeps its notebook in {folder}, which systemd makes "
+        "--file is for a service of your own: one of the whole system keeps its notebook in {folder}, which systemd makes "
         "for it"
     ),
     "service_needs_sealed": "nothing was done: {path} is sealed. Give --sealed to serve it to the machines that have its key",
     "service_of_open": (
         "nothing was done: {path} is open, and its clients have no key. Leave out --sealed or, while no server runs, seal it "
-        "with `udpnote seal --notebook {quoted}`"
+        "with `udpnote seal --file {quoted}`"
     ),
     "unit_not_ours": (
         "nothing was done: {path} is not from `udpnote service install`. If you do not need it, move it away: {command}"

@@ -121,7 +121,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file_of_newer_version": _file_of_newer_version,
     "file_of_older_version": _file_of_older_version,
     # The notebook
-    "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --notebook"),
+    "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --file"),
     "notebook_has_several_names": (
         "{path} is a file with {count} names (hard links), and SQLite keeps a log for each: remove the other names, or use a "
         "copy that `cp` makes"
