@@ -12,6 +12,7 @@ from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from tests.support.errors import raises
 from udpnote.errors import InvalidKey, InvalidSetting
+from udpnote.machine.names import host_name
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
 from udpnote.settings import (
@@ -23,9 +24,9 @@ from udpnote.settings import (
     Settings,
     Source,
     absolute_path,
+    chosen_language,
     find_places,
     find_sources,
-    host_name,
     load_settings,
     source_of_place,
 )
@@ -54,7 +55,7 @@ def test_without_any_setting_the_defaults_are_in_force(home: Environ) -> None:
     assert load_settings({}, home | {"LOGNAME": "amy"}) == Settings(
         server=None, port=None, key=None, key_file=None, author=f"amy@{os.uname().nodename}", name=None, bind=None,
         sealed=False, file=f"{folder}/notebook.sqlite3", notebook=None, text_file=None, wait=WAIT_SECONDS,
-        outbox=f"{folder}/outbox.sqlite3", history=f"{folder}/history",
+        language=None, outbox=f"{folder}/outbox.sqlite3", history=f"{folder}/history",
     )  # fmt: skip
 
 
@@ -65,6 +66,7 @@ def test_without_any_setting_the_defaults_are_in_force(home: Environ) -> None:
         ("author", "amy@pi", "eve@pi", "bob@pi"), ("name", "家里", "客厅", "work"), ("bind", "127.0.0.1", "127.0.0.2", "::1"),
         ("sealed", True, False, True), ("file", "/srv/a", "/srv/b", "/srv/c"), ("notebook", "aaaa", "bbbb", "cccc"),
         ("text_file", "/srv/a.txt", "/srv/b.txt", "/srv/c.txt"), ("wait", 0.5, 2.5, 86400.0),
+        ("language", "zh_CN", "zh_TW", "en"),
     ],
 )  # fmt: skip
 def test_a_flag_comes_before_the_environment_the_file_and_the_default(
@@ -247,3 +249,25 @@ def test_an_empty_key_variable_is_an_error_so_that_nothing_leaves_unsealed_and_n
     error = refused(home, {"key": code})
     assert isinstance(error, InvalidKey) and code not in str(error)
     assert refused(home, {"name": "\udce6my"}).notice.kind == "setting_not_utf8"
+
+
+@pytest.mark.parametrize(
+    ("in_file", "environ", "language"),
+    [
+        ("", {}, "en"),
+        ("", {"LANG": "zh_CN.UTF-8"}, "zh_CN"),
+        ('language = "zh-Hant"', {"LANG": "zh_CN.UTF-8"}, "zh_TW"),
+        ('language = "zh-Hant"', {"UDPNOTE_LANGUAGE": "en", "LANG": "zh_CN.UTF-8"}, "en"),
+        ('language = "klingon"', {"UDPNOTE_LANGUAGE": "romulan", "LANG": "zh_CN.UTF-8"}, "zh_CN"),
+        ("port = ", {"UDPNOTE_LANGUAGE": "zh_TW", "LANG": "zh_CN.UTF-8"}, "zh_TW"),
+    ],
+)
+def test_the_setting_of_the_language_precedes_the_locale_and_a_wrong_setting_does_not_count(
+    home: Environ, in_file: str, environ: Environ, language: str
+) -> None:
+    settings_file(home).write_text(in_file)
+    assert chosen_language(home | environ) == language
+
+
+def test_an_unknown_language_is_refused(home: Environ) -> None:
+    assert refused(home | {"UDPNOTE_LANGUAGE": "klingon"}).notice.kind == "setting_not_a_language"

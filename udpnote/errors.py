@@ -15,7 +15,8 @@ OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 class Notice:
     """A message to a person. `kind` names a sentence of `text.messages`, and `values` are the values in that sentence.
 
-    `str()` of a notice is the sentence in English. Two notices are equal if they have the same kind and values.
+    `str()` of a notice is the sentence, in the language that `text.language.language` returns. Two notices are equal if they
+    have the same kind and values.
     """
 
     __slots__ = ("kind", "values")
@@ -39,7 +40,7 @@ class Notice:
 
 
 def _sentence_of(notice: Notice) -> str:
-    """The English sentence for `notice`.
+    """The sentence for `notice`.
 
     This module must not import `text.messages`, because `text.messages` imports this module. Therefore this function takes
     `sentence_of` from the package `udpnote`, which imports it on the first use.

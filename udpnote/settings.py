@@ -8,11 +8,14 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting
+from udpnote.machine.names import cut, host_name, user_of_system
 from udpnote.model.address import parse_port, parse_server
 from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
+from udpnote.model.language import language_named, language_of_locale
 
 PORT = 6683
 """The server's UDP port. IANA has not assigned it to anything that is used on LANs. `NOTE` on telephone keys is 6683."""
@@ -32,9 +35,6 @@ WAIT_SECONDS_MAX = 86_400.0
 SETTINGS_FILE_BYTES_MAX = 1 << 16
 """The longest settings file: a hundred times as long as one with all settings."""
 
-HOST_NAME_BYTES_MAX = 64
-"""The most bytes of a host's name that `host_name` returns. Linux allows no more (HOST_NAME_MAX), other systems do."""
-
 UNSET: Any = object()
 """A flag with this value sets the default, even if the environment or the settings file has another value."""
 
@@ -51,6 +51,7 @@ class Settings(NamedTuple):
     Paths are absolute, and the files need not exist yet. `server` is as `model.address.parse_server` reads it, `key` the bytes
     of a notebook's key, `wait` in seconds. Without a `port`, `ports` are the default ports. `notebook_id` is the name of a
     notebook, its id or the start of the id. `name` is the name of the notebook to serve, `bind` the address to listen on.
+    `language` is one of `model.language.LANGUAGES`.
     """
 
     server: str | None
@@ -65,6 +66,7 @@ class Settings(NamedTuple):
     notebook: str | None
     text_file: str | None
     wait: float
+    language: str | None
     outbox: str
     history: str
 
@@ -137,6 +139,18 @@ def find_sources(flags: Mapping[str, object], environ: Mapping[str, str]) -> dic
     return {name: given[name][1] if name in given else DEFAULT for name in Settings._fields}
 
 
+def chosen_language(environ: Mapping[str, str]) -> str:
+    """The language of messages, one of `model.language.LANGUAGES`: the setting `language`, or else that of the locale.
+
+    It raises nothing, because a message about a wrong setting needs a language, too: wrong settings do not count.
+    """
+    if (named := language_named(environ.get(_variable("language"), ""))) is not None:
+        return named
+    with suppress(InvalidSetting, KeyError):  # a file that cannot be used, or without this setting
+        return str(_from_file(find_places(environ).settings_file)["language"][0])
+    return language_of_locale(environ)
+
+
 def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
     """Which variable in `environ` has moved the file `path` from its default place; `DEFAULT` if none has.
 
@@ -180,6 +194,7 @@ def _defaults(places: Places) -> Settings:
         notebook=None,
         text_file=None,
         wait=WAIT_SECONDS,
+        language=None,
         outbox=os.path.join(places.data, "outbox.sqlite3"),
         history=os.path.join(places.state, "history"),
     )
@@ -343,6 +358,12 @@ def _boolean(value: object, where: str) -> bool:
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
+def _language(value: object, where: str) -> str:
+    if (language := language_named(_text(value, where))) is None:
+        raise InvalidSetting("setting_not_a_language", where=where, value=value)
+    return language
+
+
 def _author(value: object, where: str) -> str:
     author = _text(value, where)
     try:
@@ -365,6 +386,7 @@ _PARSERS: dict[str, Callable[[object, str], Any]] = {
     "notebook": _text,
     "text_file": absolute_path,
     "wait": _seconds,
+    "language": _language,
 }
 """For each setting, the function that checks a value and returns it converted to the type of the field in `Settings`.
 
@@ -374,27 +396,5 @@ The second argument of the function names the place of the value, for the `Inval
 
 def _default_author(environ: Mapping[str, str]) -> str:
     """`user@host`, cut to `AUTHOR_BYTES_MAX` bytes of UTF-8. `environ` is the environment, which may name the user."""
-    user = environ.get("LOGNAME") or environ.get("USER") or _user_of_system()
-    return _cut(f"{user}@{host_name()}", AUTHOR_BYTES_MAX)
-
-
-def host_name() -> str:
-    """This machine's name, at most `HOST_NAME_BYTES_MAX` bytes of UTF-8; `localhost` if it has none.
-
-    A byte of the name that is not UTF-8 becomes a question mark.
-    """
-    return _cut(os.uname().nodename.strip(), HOST_NAME_BYTES_MAX) or "localhost"
-
-
-def _cut(text: str, bytes_max: int) -> str:
-    """The start of `text` that has at most `bytes_max` bytes of UTF-8. What is not Unicode becomes a question mark."""
-    return text.encode(errors="replace")[:bytes_max].decode(errors="ignore")
-
-
-def _user_of_system() -> str:
-    from pwd import getpwuid  # here, because the environment nearly always names the user
-
-    try:
-        return getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return "somebody"
+    user = environ.get("LOGNAME") or environ.get("USER") or user_of_system()
+    return cut(f"{user}@{host_name()}", AUTHOR_BYTES_MAX)

@@ -32,6 +32,7 @@ from udpnote.errors import (
 )
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.machine.names import host_name
 from udpnote.model.entry import StoredEntry
 from udpnote.model.join_code import join_code
 from udpnote.model.query import FIRST, Query
@@ -39,7 +40,6 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.sealing import KeyUse, wait_for_use
 from udpnote.server.server import KEYS_SECONDS
-from udpnote.settings import host_name
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))

@@ -5,6 +5,7 @@ work of a short command.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from udpnote.cli.app import COMMANDS, HELP
 from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
 from udpnote.cli.terminal.streams import terminal_columns
 from udpnote.cli.terminal.text import cell_count
+from udpnote.text.language import gettext as _
 
 BOXED_CELLS_MIN = 80
 """On a narrower terminal the help comes without boxes: their borders and wide first columns leave too little for sentences."""
@@ -40,6 +42,10 @@ OPTION_ROWS = [
 _BOLD, _NAME, _WORD, _DIM = "1", "1;36", "33", "2"
 """Styles, by their numbers in SGR (ECMA-48 §8.3.117): of headings, of names as they are typed, of other words, of borders."""
 
+_WIDE = "\u2e80-\u9fff\uff00-\uffef"
+_WORDS = re.compile(rf"[“‘《（「]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[，。、；：！？”’》）」…]*\s*")
+"""What stays together at the end of a line: a word or a Chinese character, with the signs beside it and the spaces after."""
+
 
 class Box(NamedTuple):
     """A part of a help text: a `title`, and rows. A row is a label, which says what to type, and a sentence about that."""
@@ -57,21 +63,21 @@ def help_of(name: str, command: DeclaredCommand | DeclaredCommands | None) -> st
 
 def _command_help(name: str, command: DeclaredCommand) -> str:
     metavars = [declaration.metavar for _, declaration in command.arguments]
-    arguments = Box("Arguments", [_argument_row(*each) for each in command.arguments])
-    options = Box("Options", [*(_option_row(*each) for each in command.options), HELP_ROW])
+    arguments = Box(_("Arguments"), [_argument_row(*each) for each in command.arguments])
+    options = Box(_("Options"), [*(_option_row(*each) for each in command.options), _help_row()])
     usage = " ".join([name, "[OPTIONS]", *metavars])
     return _Page().text(usage, command.help, [arguments, options] if metavars else [options])
 
 
 def _group_help(name: str, group: DeclaredCommands) -> str:
-    commands = [(each, command.help.split("\n\n")[0]) for each, command in group.commands.items()]
-    return _help_with_commands(name, group.help, [Box("Options", [HELP_ROW]), Box("Commands", commands)])
+    commands = [(each, _(command.help.split("\n\n")[0])) for each, command in group.commands.items()]
+    return _help_with_commands(name, group.help, [Box(_("Options"), [_help_row()]), Box(_("Commands"), commands)])
 
 
 def _whole_help() -> str:
-    boxes = {"Options": [*OPTION_ROWS, HELP_ROW]}
-    for name, (_, group, sentence) in COMMANDS.items():
-        boxes.setdefault(group, []).append((name, sentence))
+    boxes = {_("Options"): [*((label, _(sentence)) for label, sentence in OPTION_ROWS), _help_row()]}
+    for name, command in COMMANDS.items():
+        boxes.setdefault(_(command.group), []).append((name, _(command.help)))
     return _help_with_commands("udpnote", HELP, [Box(*each) for each in boxes.items()])
 
 
@@ -79,15 +85,19 @@ def _help_with_commands(name: str, text: str, boxes: Sequence[Box]) -> str:
     return _Page().text(f"{name} [OPTIONS] COMMAND [ARGS]...", text, boxes)
 
 
+def _help_row() -> tuple[str, str]:
+    return HELP_ROW[0], _(HELP_ROW[1])
+
+
 def _argument_row(parameter: Parameter, argument: Argument) -> tuple[str, str]:
-    return argument.metavar, argument.help + ("  [required]" if parameter.default is REQUIRED else "")
+    return argument.metavar, _(argument.help) + ("  " + _("[required]") if parameter.default is REQUIRED else "")
 
 
 def _option_row(parameter: Parameter, option: Option) -> tuple[str, str]:
     names = f"{', '.join(option.names.split())}{option.opposite and f' / {option.opposite}'}"
     metavar = f"[{'|'.join(parameter.choices)}]" if parameter.choices else option.metavar
-    default = "" if parameter.default in (None, False) else f"  [default: {parameter.default}]"
-    return f"{names} {metavar}".rstrip(), option.help + default
+    default = "" if parameter.default in (None, False) else "  " + _("[default: {value}]").format(value=parameter.default)
+    return f"{names} {metavar}".rstrip(), _(option.help) + default
 
 
 class _Page:
@@ -101,12 +111,13 @@ class _Page:
     def text(self, usage: str, text: str, boxes: Sequence[Box]) -> str:
         """The whole help text: the `usage` line, the paragraphs of `text`, and `boxes`."""
         margin = " " * self._is_boxed
-        lines = [f"{margin}{self._styled('Usage:', _BOLD)} {usage}", ""]
+        lines = [f"{margin}{self._styled(_('Usage:'), _BOLD)} {usage}", ""]
         for paragraph in cleaned(text).split("\n\n"):
             if paragraph.startswith(EXAMPLE_INDENT):
                 lines += [margin + self._styled(f"{EXAMPLE_INDENT}{paragraph.strip()}", _NAME)]
             else:
-                lines += [margin + line for line in wrapped(paragraph, self._columns - 2)] + [""]
+                sentences = _(" ".join(paragraph.split()))
+                lines += [margin + line for line in wrapped(sentences, self._columns - 2)] + [""]
         if lines[-1]:
             lines.append("")
         for box in boxes:
@@ -116,7 +127,7 @@ class _Page:
     def _boxed(self, box: Box) -> Iterator[str]:
         inner = self._columns - 4
         title = f"─ {box.title} "
-        yield self._styled(f"╭{title}{'─' * (inner + 2 - len(title))}╮", _DIM)
+        yield self._styled(f"╭{title}{'─' * (inner - 1 - cell_count(box.title))}╮", _DIM)
         side = self._styled("│", _DIM)
         for line, line_cells in self._rows(box, inner, LABEL_CELLS_MAX):
             yield f"{side} {line}{' ' * (inner - line_cells)} {side}"
@@ -124,7 +135,7 @@ class _Page:
 
     def _listed(self, box: Box) -> Iterator[str]:
         yield self._styled(f"{box.title}:", _BOLD)
-        for line, _ in self._rows(box, self._columns - 2, NARROW_LABEL_CELLS_MAX):
+        for line, _cells in self._rows(box, self._columns - 2, NARROW_LABEL_CELLS_MAX):
             yield f"  {line}"
         yield ""
 
@@ -156,10 +167,13 @@ def cleaned(docstring: str) -> str:
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """`text`, which is one line or several, as lines of at most `columns` cells; only a longer word makes a longer line."""
+    """`text`, which is one line or several, as lines of at most `columns` cells; only a longer word makes a longer line.
+
+    A line may end at a space, and beside a Chinese character, but no line begins with a closing sign such as `，`.
+    """
     lines = [""]
-    for word in text.split():
-        if lines[-1] and cell_count(lines[-1]) + 1 + cell_count(word) > columns:
+    for word in _WORDS.findall(" ".join(text.split())):
+        if lines[-1] and cell_count(lines[-1]) + cell_count(word.rstrip()) > columns:
             lines.append("")
-        lines[-1] += f" {word}" if lines[-1] else word
-    return lines
+        lines[-1] += word
+    return [line.rstrip() for line in lines]

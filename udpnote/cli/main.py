@@ -9,6 +9,8 @@ from udpnote.cli.terminal import streams
 from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
+from udpnote.settings import chosen_language
+from udpnote.text.language import speak_by
 
 COMPLETION_VARIABLE = "_UDPNOTE_COMPLETE"
 """The environment variable by which a shell asks for completion, as typer has named it for a command `udpnote`."""
@@ -21,6 +23,7 @@ def main() -> None:
     is REFUSED.
     """
     streams.prepare()
+    speak_by(lambda: chosen_language(os.environ))
     if wall_microseconds() > PYTHON_TIME_MAX:
         streams.say(Notice("clock_too_late", year=time.gmtime(wall_microseconds() // 1_000_000).tm_year))
         sys.exit(exit_codes.REFUSED)

@@ -20,6 +20,7 @@ from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.session import Driver, Session
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
+from udpnote.machine.names import host_name
 from udpnote.model.entry import (
     NO_PREDECESSOR,
     TEXT_BYTES_MAX,
@@ -41,7 +42,7 @@ from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
-from udpnote.settings import find_places, host_name
+from udpnote.settings import find_places
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.notebook import Notebook
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from udpnote.errors import Notice
 from udpnote.lan.endpoint import Endpoint
+from udpnote.machine.names import host_name
 from udpnote.model.address import is_loopback
-from udpnote.settings import host_name
 from udpnote.storage.notebook.notebook import Notebook
 
 if TYPE_CHECKING:

@@ -34,6 +34,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting_not_a_path": "{where} must be the path of a file, not {value!r}",
     "setting_not_seconds": "{where} must be a number of seconds from 0 to {seconds_max:.0f}, not {value!r}",
     "setting_not_boolean": "{where} must be true or false, not {value!r}",
+    "setting_not_a_language": "{where}: udpnote does not speak {value!r}; write en, zh_CN or zh_TW",
     "setting_not_a_join_code": "{where}: {error}",
     "setting_not_an_author": "{where}: {error}",
     # The server's address and port

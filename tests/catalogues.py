@@ -1,0 +1,134 @@
+"""The catalogues of translations in `udpnote/locale/`, made from the messages in the source.
+
+`python -m tests.catalogues` brings the PO files up to date, compiles them, and prints which messages have no translation. What
+is new in simplified Chinese is converted to traditional Chinese by OpenCC; its result must be read over.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from tests.support.marked_messages import MarkedMessage, marked_messages
+from udpnote.model.language import ENGLISH, LANGUAGES, SIMPLIFIED, TRADITIONAL
+
+FOLDER = Path(__file__).parent.parent / "udpnote" / "locale"
+TRANSLATIONS = tuple(language for language in LANGUAGES if language != ENGLISH)
+OPENCC_TABLE = "s2twp"
+"""OpenCC's conversion of simplified characters to those of Taiwan, with the words that are used there."""
+
+UNKEPT_HEADERS = (
+    b"POT-Creation",
+    b"PO-Revision",
+    b"Generated-By",
+    b"Project-Id",
+    b"Report-Msgid",
+    b"Last-Trans",
+    b"Language-Team",
+)
+"""Fields in the header of a PO file that would change without a change of a translation, or that Babel invents."""
+
+
+def po_path(language: str) -> Path:
+    """The text file with the translations into `language`."""
+    return FOLDER / language / "LC_MESSAGES" / "udpnote.po"
+
+
+def read(language: str) -> Catalog:
+    """The translations into `language`, as they stand; none if there are none yet."""
+    path = po_path(language)
+    if not path.exists():
+        return Catalog(locale=language, domain="udpnote", header_comment=f"# udpnote: {language}", fuzzy=False)
+    with path.open("rb") as file:
+        return read_po(file, locale=language, domain="udpnote")
+
+
+def updated(old: Catalog, messages: list[MarkedMessage]) -> Catalog:
+    """A catalogue with each of `messages`, in their order, and the translations of `old`; others are dropped."""
+    new = Catalog(locale=old.locale, domain="udpnote", header_comment=old.header_comment, fuzzy=False)
+    new.mime_headers = [
+        (name, value) for name, value in old.mime_headers if name in ("Language", "Plural-Forms", "Content-Type")
+    ]
+    for message in messages:
+        key = (message.text, message.plural) if message.plural else message.text
+        known = old.get(message.text)
+        string = known.string if known is not None and known.pluralizable == bool(message.plural) else None
+        empty: str | tuple[str, ...] = ("",) if message.plural else ""
+        new.add(key, string or empty, locations=[(place, 0) for place in message.places])
+    return new
+
+
+def po_bytes(catalogue: Catalog) -> bytes:
+    """The PO file of `catalogue`."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalogue, width=0, ignore_obsolete=True, include_lineno=False, sort_output=False)
+    return b"\n".join(line for line in buffer.getvalue().split(b"\n") if not _changes_each_time(line))
+
+
+def _changes_each_time(line: bytes) -> bool:
+    """Whether this line of a PO file's header has one of `UNKEPT_HEADERS`."""
+    return line.startswith(tuple(b'"' + name for name in UNKEPT_HEADERS))
+
+
+def mo_bytes(catalogue: Catalog) -> bytes:
+    """The MO file of `catalogue`, which Python reads."""
+    buffer = io.BytesIO()
+    write_mo(buffer, catalogue)
+    return buffer.getvalue()
+
+
+def untranslated(catalogue: Catalog) -> list[str]:
+    """The messages of `catalogue` without a translation."""
+    return [_text(message.id) for message in catalogue if message.id and not all(_strings(message.string))]
+
+
+def _text(identifier: object) -> str:
+    return str(identifier[0]) if isinstance(identifier, (tuple, list)) else str(identifier)
+
+
+def _strings(string: object) -> Iterator[str]:
+    if isinstance(string, (tuple, list)):
+        yield from map(str, string)
+    else:
+        yield str(string or "")
+
+
+def _convert_missing(simplified: Catalog, traditional: Catalog) -> int:
+    """Fill each gap of `traditional` with the converted translation of `simplified`, and return how many were filled."""
+    from opencc import OpenCC  # here, because tests only read the catalogues
+
+    convert, filled = OpenCC(OPENCC_TABLE).convert, 0
+    for message in traditional:
+        source = simplified.get(_text(message.id)) if message.id else None
+        if source is None or all(_strings(message.string)) or not all(_strings(source.string)):
+            continue
+        converted = [convert(each) for each in _strings(source.string)]
+        message.string = tuple(converted) if message.pluralizable else converted[0]
+        filled += 1
+    return filled
+
+
+def main() -> int:
+    """Write all catalogues; return 1 if a message has no translation."""
+    messages = marked_messages()
+    catalogues = {language: updated(read(language), messages) for language in TRANSLATIONS}
+    filled = _convert_missing(catalogues[SIMPLIFIED], catalogues[TRADITIONAL])
+    print(f"{len(messages)} messages; {filled} converted to traditional characters: read these over")
+    missing = 0
+    for language, catalogue in catalogues.items():
+        path = po_path(language)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(po_bytes(catalogue))
+        path.with_suffix(".mo").write_bytes(mo_bytes(catalogue))
+        for text in untranslated(catalogue):
+            missing += 1
+            print(f"{language}: not translated: {text!r}")
+    return min(missing, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

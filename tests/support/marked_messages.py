@@ -1,0 +1,128 @@
+"""Which texts of the source are marked for translation, and which texts for people are not."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from tests.support.source import Module, modules
+from udpnote.cli.app import COMMANDS, HELP, load
+from udpnote.cli.declared_command import DeclaredCommand
+from udpnote.cli.help_page import EXAMPLE_INDENT, HELP_ROW, OPTION_ROWS, cleaned
+from udpnote.text.messages.diagnosis import TROUBLES
+from udpnote.text.messages.sentences import SENTENCES
+
+MARKS = {"_", "gettext", "ngettext"}
+"""The functions whose literal arguments are messages."""
+
+SENTENCE_TABLES = {"SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "Option", "Argument"}
+"""Assignments and calls whose literals are messages; `marked_messages` finds these when it imports them."""
+
+PROSE = re.compile(r"[a-z]{2,},? [a-z]{2,}|[a-z]{4,}: ")
+"""Two words of English beside each other, or one before a colon: a text for people."""
+
+WRITTEN_FOR_PROGRAMS = re.compile(r"^(SELECT|INSERT|PRAGMA|#!|\[Unit\])|`|%\(|\\\\")
+
+
+class MarkedMessage(NamedTuple):
+    """A message as it stands in the source: its text, its plural ("" without one), and the files that have it."""
+
+    text: str
+    plural: str
+    places: tuple[str, ...]
+
+
+@cache
+def marked_messages() -> list[MarkedMessage]:
+    """All messages to translate, each once, in the order of files."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for text, plural, place in (*_calls(), *_sentences(), *_help()):
+        if text:
+            found.setdefault((text, plural), []).append(place)
+    return [MarkedMessage(*key, tuple(dict.fromkeys(places))) for key, places in found.items()]
+
+
+def _calls() -> Iterator[tuple[str, str, str]]:
+    for name, module in modules().items():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
+                literals = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+                if literals:
+                    yield literals[0], literals[1] if len(literals) > 1 else "", _file(name)
+
+
+def _sentences() -> Iterator[tuple[str, str, str]]:
+    for kind, sentence in SENTENCES.items():
+        if isinstance(sentence, str) and re.search(r"[A-Za-z]", re.sub(r"{[^}]*}", "", sentence)):
+            yield sentence, "", "udpnote/text/messages" if kind not in TROUBLES else "udpnote/text/messages/diagnosis.py"
+    for trouble in TROUBLES.values():
+        yield trouble.place, "", "udpnote/text/messages/diagnosis.py"
+
+
+def _help() -> Iterator[tuple[str, str, str]]:
+    for text in (HELP, HELP_ROW[1], *(sentence for _, sentence in OPTION_ROWS)):
+        yield text, "", "udpnote/cli/help_page.py"
+    for name, (module, group, sentence) in COMMANDS.items():
+        yield group, "", "udpnote/cli/app.py"
+        yield sentence, "", "udpnote/cli/app.py"
+        command = load(name)
+        place = f"udpnote/cli/commands/{module}.py"
+        for each in [command] if isinstance(command, DeclaredCommand) else command.commands.values():
+            assert isinstance(each, DeclaredCommand), "no group is inside a group"
+            for parameter in each.parameters:
+                yield parameter.declaration.help, "", place
+            yield from ((paragraph, "", place) for paragraph in help_paragraphs(each.help))
+        if not isinstance(command, DeclaredCommand):
+            yield from ((paragraph, "", place) for paragraph in help_paragraphs(command.help))
+
+
+def help_paragraphs(docstring: str) -> list[str]:
+    """The paragraphs of a command's help that are translated: not its examples."""
+    paragraphs = cleaned(docstring).split("\n\n")
+    return [" ".join(each.split()) for each in paragraphs if not each.startswith(EXAMPLE_INDENT)]
+
+
+def _file(module: str) -> str:
+    return module.replace(".", "/") + ".py"
+
+
+def unmarked() -> Iterator[str]:
+    """Each place in `cli` and `text/messages` that has a text for people without a mark."""
+    for name, module in modules().items():
+        if name.startswith(("udpnote.cli.", "udpnote.text.messages.")):
+            yield from (f"{module.place(node)}: {ast.unparse(node)[:90]}" for node in _unmarked_in(module))
+
+
+def _unmarked_in(module: Module) -> Iterator[ast.expr]:
+    pending: list[ast.AST] = [module.tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Constant, ast.JoinedStr)):
+            if _is_prose(node):
+                yield node
+        elif not _is_marked(node):
+            pending += _children(node)
+
+
+def _is_prose(node: ast.Constant | ast.JoinedStr) -> bool:
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    text = "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in parts)
+    is_text = isinstance(node, ast.JoinedStr) or isinstance(node.value, str)
+    return is_text and bool(PROSE.search(text)) and not WRITTEN_FOR_PROGRAMS.search(text)
+
+
+def _is_marked(node: ast.AST) -> bool:
+    """Whether the texts in this part of the source are messages, documentation, or for developers alone."""
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        return name in MARKS | SENTENCE_TABLES | {"AssertionError", "Notice"}
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return any(ast.unparse(target) in SENTENCE_TABLES for target in targets)
+    is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_docstring or isinstance(node, (ast.Assert, ast.Raise))
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    return list(ast.iter_child_nodes(node))
