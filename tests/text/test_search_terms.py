@@ -1,5 +1,6 @@
 """Search terms: any text is cut so that people find it again, in whatever script it is."""
 
+import sys
 import unicodedata
 
 import pytest
@@ -50,6 +51,11 @@ def test_a_word_that_is_none_is_cut_but_no_word_by_a_portion() -> None:
     assert terms(text) == [term for portion in terms_in_portions(text, 8192) for term in portion] == ["before", "after"]
     [tag] = tags("#a" + "\u0300\u0316" * 260_000)
     assert unicodedata.normalize("NFD", tag)[0] == "a"
+
+
+def test_a_long_run_of_any_mark_is_cut() -> None:
+    for mark in filter(lambda each: unicodedata.category(each)[0] == "M", map(chr, range(sys.maxunicode + 1))):
+        assert len(unicodedata.normalize("NFD", fold("x" + mark * 99))) <= 4 * limits.MARKS_MAX + 1, f"{ord(mark):x}"
 
 
 @given(mixed)

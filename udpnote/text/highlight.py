@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
+from udpnote.text.han_variants import one_form
 from udpnote.text.search_terms import JOINING, fold
 from udpnote.text.word_match import FoldedTerms, parse_word
 
@@ -83,5 +84,5 @@ def _fold_in_pieces(text: str) -> _FoldedText:
     pieces: list[str] = _PIECES.findall(text)
     folded = [fold(piece) for piece in pieces]
     starts, folded_starts = ([0, *accumulate(map(len, each))] for each in (pieces, folded))
-    are_one_to_one = [piece.isascii() or piece == new for piece, new in zip(pieces, folded, strict=True)]
+    are_one_to_one = [piece.isascii() or one_form(piece) == new for piece, new in zip(pieces, folded, strict=True)]
     return _FoldedText("".join(folded), folded_starts, starts, are_one_to_one)

@@ -1,10 +1,10 @@
 """Prepares texts for search: folds them (removes differences such as case and accents) and splits them into terms.
 
 A search compares terms. In scripts that put spaces between words, a term is a word. In scripts that do not, such as Chinese,
-each character is a term, so a search finds a text by any piece of it, even by a single character. Each emoji and each symbol
-such as → is a term, too. The words and phrases of a query are split in the same way. If a word or phrase has several terms,
-these must follow each other in the text. Punctuation between them is ignored, unless the query has punctuation there, too: then
-`word_match` compares it.
+each character is a term, so a search finds a text by any piece of it, even by a single character. Simplified and traditional
+characters count as the same (see `han_variants`). Each emoji and each symbol such as → is a term, too. The words and phrases of
+a query are split in the same way. If a word or phrase has several terms, these must follow each other in the text. Punctuation
+between them is ignored, unless the query has punctuation there, too: then `word_match` compares it.
 """
 
 import re
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice, takewhile
 
 from udpnote.errors import InvalidQuery
+from udpnote.text.han_variants import HAN_VERSION, one_form
 
 TERM_CHARACTERS_MAX = 64
 """A longer run of letters and digits is split into terms of this length: no language has such words, and base64 must not fill
@@ -41,8 +42,11 @@ TERMS_MAX = 24
 """The most terms in one query: as many as a Chinese sentence has. The limit is low, because for each term a search reads a list
 of notes in every shard of the index."""
 
-RULES_VERSION = f"4 {unicodedata.unidata_version}"
-"""The version of the rules in this module, and of Unicode. An index that was made with another version is built again."""
+RULES_VERSION = f"5 {unicodedata.unidata_version} {HAN_VERSION}"
+"""The version of the rules in this module, of Unicode, and of the table of Chinese characters.
+
+An index that was made with another version is built again.
+"""
 
 _SPACELESS = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e50-\u0e59"  # Thai
@@ -73,13 +77,19 @@ _REMOVED = (
 scripts are not among them, because they distinguish words."""
 
 
+_MARK_BLOCKS = (
+    (0x300, 0x2FFF), (0x302A, 0x30FF), (0xA66F, 0xABFF), (0xFB1E, 0xFB1E), (0xFE00, 0xFE2F), (0x101FD, 0x11FFF),
+    (0x16AF0, 0x16FFF), (0x1BC9D, 0x1E94F),
+)  # fmt: skip
+"""Ranges of Unicode (first, last) that together have all combining marks, and few Chinese characters and punctuation marks."""
+
+
 def _marks() -> str:
     """All combining marks, as the inside of a character class.
 
-    This examines only the ranges of Unicode that have combining marks, which takes 2 ms; all of Unicode would take longer.
+    This examines only the `_MARK_BLOCKS`, which takes 2 ms; all of Unicode would take longer.
     """
-    blocks = ((0x300, 0x3100), (0xA66F, 0xAC00), (0xFB1E, 0xFB1F), (0xFE00, 0xFE30), (0x101FD, 0x12000), (0x16AF0, 0x17000))
-    places = [place for first, end in (*blocks, (0x1BC9D, 0x1E950)) for place in range(first, end)]
+    places = [place for first, last in _MARK_BLOCKS for place in range(first, last + 1)]
     marks = [place for place in places if unicodedata.category(chr(place))[0] == "M"]
     starts = [place for previous, place in zip([0, *marks], marks, strict=False) if place != previous + 1]
     ends = [place for place, following in zip(marks, [*marks[1:], 0], strict=True) if following != place + 1]
@@ -95,6 +105,7 @@ JOINING = (
 """The characters that folding may combine with the character before them, as the inside of a character class: combining marks,
 and the vowels and final consonants of Hangul."""
 
+_MAY_BE_MARK = re.compile(f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in _MARK_BLOCKS)}]")
 _LONG_RUNS_OF_MARKS = re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
 _REMOVED_RUNS = re.compile(f"[{_REMOVED}]+")
 _ASCII_TERMS = re.compile(f"[a-z0-9]{{1,{TERM_CHARACTERS_MAX}}}")
@@ -123,12 +134,15 @@ JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
 def fold(text: str) -> str:
     """`text` without the differences that a search ignores: case, accents, and variants such as full-width characters.
 
-    That is: compatibility decomposition (NFKD), without accents, case-folded, and composed again (NFC).
+    That is: compatibility decomposition (NFKD), without accents, case-folded, and composed again (NFC). Of Chinese characters
+    that are forms of each other, one stands for all (see `han_variants.one_form`).
     """
     if text.isascii():
         return text.lower()
-    bare = _REMOVED_RUNS.sub("", unicodedata.normalize("NFKD", _LONG_RUNS_OF_MARKS.sub(r"\1", text)))
-    return unicodedata.normalize("NFC", bare.casefold())
+    if _MAY_BE_MARK.search(text) is not None:  # nearly all Chinese texts fail here, in a tenth of the time
+        text = _LONG_RUNS_OF_MARKS.sub(r"\1", text)
+    bare = _REMOVED_RUNS.sub("", unicodedata.normalize("NFKD", text))
+    return one_form(unicodedata.normalize("NFC", bare.casefold()))
 
 
 def terms(text: str) -> list[str]:
@@ -195,6 +209,16 @@ def parse_tag(tag: str) -> str:
     """
     body = tag[1:] if tag.startswith(("#", "＃")) else tag
     return _fold_tag(body) if _TAG.fullmatch(body) else ""
+
+
+def tag_terms(text: str) -> list[str]:
+    """The tags in `text`, as `tags` finds them, in the form in which a search compares them: each once, in order."""
+    return list(dict.fromkeys(map(one_form, tags(text))))
+
+
+def tag_term(tag: str) -> str:
+    """`tag`, which somebody searches for, in the form that `tag_terms` gives; the empty string if it is not exactly one tag."""
+    return one_form(parse_tag(tag))
 
 
 def _fold_tag(tag: str) -> str:

@@ -213,6 +213,16 @@ def test_a_search_finds_signs_emoji_and_beginnings_of_words_and_nested_tags(shel
             assert shelf.numbers(query) == numbers
 
 
+def test_simplified_and_traditional_words_tags_and_authors_find_each_other(shelf: Shelf) -> None:
+    long = "x " * PASSED_OVER_CHARACTERS_MAX
+    for text in ("乾淨的頭髮 #會議", "干净的头发 #会议", f"{long} 頭髮，發 #會議", "头 发"):
+        shelf.note(text, author="陳@desk")
+    for query in (Query(words=("头发",), tags=("会议",)), Query(words=("頭髮", "發"), tags=("會議",)), Query(tags=("会議",))):
+        assert shelf.numbers(query._replace(author="陈")) == [1, 2, 3]
+    assert shelf.numbers(Query(View.LOG, tags=("会議",), author="陈")) == [1, 2, 3]
+    assert shelf.numbers(Query(words=("髮，发",))) == [3]
+
+
 def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf) -> None:
     shelf.fill(200)
     for query in (Query(words=("x",), since=NOW + DAY), Query(View.LOG, author="bob")):

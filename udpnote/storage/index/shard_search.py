@@ -14,7 +14,7 @@ from typing import NamedTuple
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.query import Query
 from udpnote.storage.index.shards import PORTIONS_MAX, SHARD_COLUMNS, Shard, whole_term
-from udpnote.text.search_terms import check_words, fold, parse_tag
+from udpnote.text.search_terms import check_words, fold, tag_term
 from udpnote.text.word_match import parse_word
 
 
@@ -54,7 +54,7 @@ def conditions_of(query: Query) -> tuple[str, ...]:
     check_words(query.words)
     words = [word for word in map(parse_word, query.words) if word.terms]
     conditions = [f'words : "{" ".join(word.terms)}"{" *" if word.is_prefix else ""}' for word in words]
-    conditions += [f'tags : "{whole_term(parse_tag(tag))}"' for tag in query.tags]
+    conditions += [f'tags : "{whole_term(tag_term(tag))}"' for tag in query.tags]
     conditions += [f'author : "{whole_term(fold(query.author))}"'] * bool(query.author)
     assert conditions, "a search without a condition would find nothing, and the reader asked for everything"
     return tuple(conditions)

@@ -27,7 +27,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from udpnote.storage.index.note_changes import Change, is_long
-from udpnote.text.search_terms import TERMS_MAX, fold, tags, terms, terms_in_portions
+from udpnote.text.search_terms import TERMS_MAX, fold, tag_terms, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
 """The bytes of text with which a shard is full. Each shard adds 0.01 ms to the search for a rare word, so few are better."""
@@ -282,8 +282,8 @@ def _rows_of(change: Change) -> Iterator[_Row]:
         if is_long(text):
             yield from _portions_of(command, change, text or "")
         elif text is not None:
-            author_terms, tag_terms = _names_of(change.author), " ".join(map(whole_term, tags(text)))
-            yield _Row(command, change.root, " ".join(terms(text)), author_terms, tag_terms, len(text.encode()))
+            author, tags = _names_of(change.author), " ".join(map(whole_term, tag_terms(text)))
+            yield _Row(command, change.root, " ".join(terms(text)), author, tags, len(text.encode()))
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
@@ -291,14 +291,14 @@ def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Ro
 
     Only the first row has the author and the tags.
     """
-    author_terms, tag_terms = _names_of(change.author), " ".join(map(whole_term, tags(text)))
+    author, tags = _names_of(change.author), " ".join(map(whole_term, tag_terms(text)))
     before: list[str] = []
     for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):
         found = before + following
         words = " ".join(found)
         rowid = -(change.root * PORTIONS_MAX + portion)
-        yield _Row(command, rowid, words, author_terms, tag_terms, len(words.encode()))
-        author_terms, tag_terms, before = "", "", found[1 - TERMS_MAX :]
+        yield _Row(command, rowid, words, author, tags, len(words.encode()))
+        author, tags, before = "", "", found[1 - TERMS_MAX :]
 
 
 @lru_cache(maxsize=1024)

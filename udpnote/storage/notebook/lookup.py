@@ -18,7 +18,7 @@ from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_by_time, notes_from, root_of, times_of
 from udpnote.text.query_check import check_query
-from udpnote.text.search_terms import fold, parse_tag, tags
+from udpnote.text.search_terms import fold, tag_term, tag_terms
 from udpnote.text.word_match import contains, parse_word
 
 SCANNED_NUMBERS = 2048
@@ -280,7 +280,7 @@ class Lookup:
         return (
             _is_in_time(note, query)
             and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
-            and (not query.tags or not set(map(parse_tag, query.tags)) - set(tags(entry.text)))
+            and (not query.tags or not set(map(tag_term, query.tags)) - set(tag_terms(entry.text)))
         )
 
     def _roots(self, query: Query) -> set[int]:
