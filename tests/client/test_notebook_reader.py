@@ -72,6 +72,9 @@ def test_the_state_of_a_note_has_its_latest_version_deleted_or_not(notebook: Not
         7: (4, 7), 1: (1, 6), 6: (1, 6), 3: (3, 3),
     }  # fmt: skip
     assert (states[7].note.entry.text, states[1].latest.entry.text) == ("gone", "买豆浆 #家")
+    between = [(note.number, latest.number) for note, latest in notebook.states_between(1, 4)]
+    assert between == [(1, 6), (2, 2), (3, 3)]
+    assert [note.number for note, _ in notebook.states_between(2, 2**63 - 1)] == [2, 3, 5]
 
 
 def test_more_numbers_than_a_query_names_have_one_order_and_one_limit(notebook: NotebookReader) -> None:

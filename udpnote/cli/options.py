@@ -55,7 +55,9 @@ ServedFile = Annotated[
     str | None,
     Option("--file", metavar="FILE", help="The notebook's file.  [default: in the user's data directory]"),
 ]
-Numbers = Annotated[list[str], Argument(metavar="NUMBER...", help="The numbers of the notes, such as 42.")]
+Numbers = Annotated[
+    list[str], Argument(metavar="NUMBER...", help="The numbers of the notes: 42, 1-3, or 10- for all from #10 on.")
+]
 Json = Annotated[bool, Option("--json", help="Print JSON, for programs.")]
 
 Limit = Annotated[

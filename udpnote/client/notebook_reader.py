@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from udpnote.client.queries import Queries
     from udpnote.model.query import Item, Selection, Tally
 
+SMALL_RANGE_NOTES_MAX = 1000
+"""Of a range of at most so many numbers, the server is asked for no more notes than that. It sends more of a longer one, up to
+a few pages beyond the range, while the client reads."""
+
 
 class Stats(NamedTuple):
     """Numbers about a whole notebook. `entries` counts notes, revisions and deletions; `notes` does not count deleted notes.
@@ -131,6 +135,21 @@ class NotebookReader(ABC):
         notes = {note.number: note for note in self.entries(numbers=numbers)}
         states = {number: self._state(number, notes.get(number)) for number in numbers}
         return {number: state for number, state in states.items() if state is not None}
+
+    def states_between(self, first: int, last: int) -> Iterator[NoteState]:
+        """Yield the `NoteState` of each note with a number from `first` to `last`, in the order of the numbers.
+
+        Deleted notes are left out, and so are the numbers of revisions and deletions.
+        """
+        check_number("first", first)
+        check_number("last", last, least=first)
+        limit = last - first + 1 if last - first < SMALL_RANGE_NOTES_MAX else None
+        for note in self._queries.notes_from(first, limit):
+            if note.number > last:
+                break
+            state = self._state(note.number, note)
+            if state is not None:
+                yield state
 
     def follow(self, *, last: int = 10, **filters: "Unpack[Filters]") -> Iterator[StoredEntry]:
         """Yield the `last` newest entries as they were stored, oldest first, and then each new entry as soon as it is stored.

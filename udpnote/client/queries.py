@@ -39,6 +39,10 @@ class Queries:
         query = query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first)
         return self._named(query._replace(by_time=not by_number), numbers, limit)
 
+    def notes_from(self, first: int, limit: int | None) -> Iterator[StoredEntry]:
+        """The notes with their latest text, without deleted notes, in the order of their numbers, from `first` on."""
+        return self._entries(Query(View.NOTES), limit, start=first)
+
     def log(
         self, filters: Filters, *, numbers: Sequence[int], newest_first: bool, limit: int | None, start: int | None
     ) -> Iterator[StoredEntry]:

@@ -191,6 +191,26 @@ def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(noted
     assert history(noted)[-1] == (6, "revision", "revised")
 
 
+def test_a_range_is_deleted_after_a_question_on_a_terminal_and_at_once_elsewhere(machine: Machine) -> None:
+    machine.keep(*(note(number, f"note {number}") for number in range(1, 13)))
+    machine.serve()
+    for answer, left in (("n\r", 12), ("y\r", 8)):
+        terminal = machine.terminal()
+        side = terminal.descriptor
+        process = machine.start("delete", "2-4", "#3-#5", stdin=side, stdout=side, stderr=side)
+        terminal.expect("Delete 4 notes, from #2 to #5?")
+        terminal.type(answer)
+        assert process.end().code == (answer == "n\r")
+        assert len(machine.json("list --json")) == left
+    result = machine.run("delete 4- 7")
+    assert (result.code, len(result.lines), len(machine.json("list --json"))) == (0, 7, 1)
+    assert [fact for fact in ("6 numbers in 4-", "7 notes are deleted") if fact not in result.err] == []
+    machine.refused("delete 4-99", facts=["4-99"])
+    machine.stop()
+    machine.refused("delete 1- --wait 0.2", code=69)
+    assert machine.waiting() == []
+
+
 def test_changes_without_a_server_are_queued_and_delivered_once(machine: Machine) -> None:
     machine.keep(note(1, "one"), note(2, "two"), note(3, "three"))
     machine.refused("edit 2 --wait 0.2 later", code=75, facts=["1 entry queued"])

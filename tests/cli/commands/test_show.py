@@ -1,5 +1,7 @@
 """`udpnote show`: whole notes, and their history."""
 
+import json
+
 from tests.support.machine import Machine, change, note
 from udpnote.model.entry import Kind
 
@@ -62,3 +64,20 @@ def test_the_history_has_every_version_and_what_its_writer_had_not_seen(machine:
     assert [fact for fact in facts if fact not in result.err] == []
     assert machine.run("show 6 --history").lines[1] == "other"
     assert machine.run("show 8 --history").lines[-2].endswith("did not see #9, #10, #11, #12, #13 and 1,003 more")
+
+
+def test_a_range_shows_its_notes_in_order_once_and_counts_the_other_numbers(machine: Machine) -> None:
+    machine.keep(
+        note(1, "one"), note(2, "two"), change(Kind.REVISION, 3, "more", 1), note(4, "四"), change(Kind.DELETION, 5, "", 2),
+        note(6, "six"),
+    )  # fmt: skip
+    machine.serve()
+    for typed, shown, skipped in (
+        ("1-3", [1], "2 numbers in 1-3"), ("#4-", [4, 6], "1 number in 4-"), ("6 4-9 1-6", [6, 4, 1], "1 number in 4-9"),
+        ("4-4", [4], ""), ("1-3 --history", [1, 3, 2, 5], "1 number in 1-3"),
+    ):  # fmt: skip
+        result = machine.run(f"show {typed} --json")
+        assert (result.code, [json.loads(line)["number"] for line in result.lines]) == (0, shown), typed
+        assert result.err.startswith(f"udpnote: {skipped}") if skipped else not result.err
+    machine.refused("show 7-", facts=["7-", "`udpnote list`"])
+    machine.refused("show 6-4", code=2, facts=["4-6"])

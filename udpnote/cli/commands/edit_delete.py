@@ -1,36 +1,22 @@
 """`udpnote edit` and `udpnote delete`: send revisions and deletions as new entries; the notebook keeps all versions."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import chain, islice
+from itertools import chain
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, as_changing_command
-from udpnote.cli.json_output import sent_object
-from udpnote.cli.open_notebook import QueuedDelivery, parse_number
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name, without_overlaps
+from udpnote.cli.open_notebook import parse_number
 from udpnote.cli.options import Json, Numbers, WritingClient
-from udpnote.cli.terminal.progress import IndexingProgress
-from udpnote.cli.terminal.streams import ask_to_type, say
-from udpnote.cli.terminal.text import change_label, in_json, local_time, shortened, zoned_time
-from udpnote.client.client import Client
+from udpnote.cli.revision_sender import RevisionSender, sending
+from udpnote.cli.terminal.streams import ask_to_type, is_confirmed, say
 from udpnote.client.notebook_reader import NoteState
-from udpnote.client.results import SentEntry, State
-from udpnote.errors import EntryRefused, InvalidEntry, Notice, Queued, UdpnoteError, Unreachable
-from udpnote.model.entry import Kind, StoredEntry
-from udpnote.settings import load_settings
-from udpnote.text.harmless import harmless
+from udpnote.errors import InvalidEntry, Notice, Unreachable
 
-READING_WAIT_SECONDS_MIN = 1.0
-"""How long the command at least waits for an answer when it reads the note that it changes, even if `--wait` is shorter."""
-
-OFFLINE_WAIT_SECONDS = 0.5
-"""How long the command waits at most for an acknowledgement if it could not read the note, because no server answers."""
-
-DELETED_TEXT_CELLS = 60
-"""How much of the text of a deleted note is printed, in terminal cells: enough to recognize it."""
+DELETED_WITHOUT_QUESTION_MAX = 3
+"""How many notes are deleted without a question: more may be a slip of the finger in a range."""
 
 app = DeclaredCommands()
 
@@ -62,7 +48,7 @@ def edit(
     parsed, new_text = parse_number(number), _given_text(text or [])
     if new_text is not None and not new_text.strip():
         raise InvalidEntry("revision_empty", number=parsed)
-    with _sending(options, as_json=as_json) as sender:
+    with sending(options, as_json=as_json) as sender:
         try:
             state = sender.read([parsed]).get(parsed)
         except Unreachable as error:
@@ -76,47 +62,81 @@ def edit(
 
 @app.command()
 @as_changing_command
-def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
+def delete(
+    numbers: Numbers,
+    yes: Annotated[bool, Option("--yes", help="Do not ask before many notes are deleted.")] = False,
+    options: WritingClient = NO_OPTIONS,
+    as_json: Json = False,
+) -> int:
     """Delete notes.
 
     Their history keeps the texts, and `udpnote edit NUMBER` brings a note back. A single revision cannot be deleted: its number
-    is refused.
+    is refused. In a range, numbers that no note has are skipped and counted. On a terminal, more than 3 notes are deleted only
+    after a question, unless `--yes` is given.
 
-    If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75). If udpnote cannot know which
-    notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook`.
+    If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75), but nothing is queued for a
+    range. If udpnote cannot know which notebook has this NUMBER, nothing is queued: name the notebook, for example with
+    `--notebook`.
 
     Examples:
 
         udpnote delete 42
 
         udpnote delete 42 43
+
+        udpnote delete 10-20
     """
-    parsed = list(dict.fromkeys(map(parse_number, numbers)))
-    with _sending(options, as_json=as_json) as sender:
+    parsed = parse_ranges(numbers)
+    with sending(options, as_json=as_json) as sender:
+        ranges = without_overlaps(each for each in parsed if not is_one_number(each))
+        typed = dict.fromkeys(each.start for each in parsed if is_one_number(each))
+        singles = [number for number in typed if not any(number in each for each in ranges)]
         try:
-            found = sender.read(parsed)
+            found = sender.read(singles) if singles else {}
         except Unreachable:
-            codes = [sender.delete_unseen(number, is_first=number == parsed[0]) for number in parsed]
+            if ranges:
+                raise
+            codes = [sender.delete_unseen(number, is_first=number == singles[0]) for number in singles]
         else:
-            codes = [sender.delete(number, found.get(number)) for number in parsed]
+            codes = _delete(sender, {number: found.get(number) for number in singles}, ranges, yes=yes)
     return next((code for code in (exit_codes.REFUSED, exit_codes.QUEUED) if code in codes), exit_codes.DONE)
 
 
-@contextmanager
-def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSender"]:
-    """Open a client with `options` for the block, and give the block a `_RevisionSender` that uses the client.
+def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges: list[range], *, yes: bool) -> list[int]:
+    """Delete the notes with these `states` and those in `ranges`, perhaps after a question; return an exit code for each.
 
-    To read notes, the client waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, it also delivers queued
-    entries (see `QueuedDelivery`), unless the sender has just queued an entry, because then no server answers.
+    `states` has the state of the note that each typed number stands for; None: there is no such entry.
     """
-    wait = load_settings({"wait": options.wait}).wait
-    delivery = QueuedDelivery()
-    options = options._replace(wait=max(wait, READING_WAIT_SECONDS_MIN))
-    with delivery.client(options, IndexingProgress()) as client:
-        sender = _RevisionSender(client, wait=wait, as_json=as_json)
-        yield sender
-        if not sender.has_queued:
-            delivery.run(client)
+    counted = [(each, *sender.count(each)) for each in ranges]
+    numbers = [number for number, state in states.items() if state is not None]
+    numbers += chain.from_iterable((within.start, within.stop - 1) for _, notes, within in counted if notes)
+    notes = sum(state is not None for state in states.values()) + sum(notes for _, notes, _ in counted)
+    if notes > DELETED_WITHOUT_QUESTION_MAX and not yes and sys.stdin.isatty():
+        question = Notice("delete_question", notes=notes, first=min(numbers), last=max(numbers))
+        if not is_confirmed(str(question)):
+            say(Notice("nothing_deleted"))
+            return [exit_codes.REFUSED]
+    codes = [sender.delete(number, state, says_how_back=True) for number, state in states.items()]
+    for each, notes, within in counted:
+        codes += _delete_range(sender, each, notes, within)
+    return codes
+
+
+def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: range) -> list[int]:
+    """Delete the notes that have one of `numbers`, and return an exit code for each; REFUSED if there is none.
+
+    `notes` is how many they are, and `within` the range from the first to the last of them.
+    """
+    if not notes:
+        say(Notice("range_empty", numbers=range_name(numbers)))
+        return [exit_codes.REFUSED]
+    skipped = min(numbers.stop, sender.end_of_numbers) - numbers.start - notes
+    codes = list(sender.delete_range(within))
+    if skipped > 0:
+        say(Notice("range_numbers_skipped", numbers=range_name(numbers), skipped=skipped))
+    if deleted := codes.count(exit_codes.DONE):
+        say(Notice("notes_deleted", notes=deleted))
+    return codes
 
 
 def _given_text(words: list[str]) -> str | None:
@@ -131,180 +151,3 @@ def _given_text(words: list[str]) -> str | None:
 
     ask_to_type("the text")
     return whole_input(sys.stdin.buffer)
-
-
-class _RevisionSender:
-    """Sends revisions and deletions, and prints the outcome of each.
-
-    `wait` is how many seconds it waits for an acknowledgement. `has_queued` says whether any entry was queued so far. A method
-    that returns an integer returns the exit code for the outcome.
-    """
-
-    def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
-        self._client = client
-        self._wait, self._offline_wait = wait, min(wait, OFFLINE_WAIT_SECONDS)
-        self._as_json = as_json
-        self.has_queued = False
-
-    @property
-    def is_notebook_decided(self) -> bool:
-        """Whether it is decided which notebook has the numbers, as `Client.is_notebook_decided` says."""
-        return self._client.is_notebook_decided
-
-    def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """The state of the note that each of `numbers` stands for; a number that is not in the notebook is left out.
-
-        Raises `WrongNotebook` if the named server has another notebook than before, because the user knows the numbers of that
-        one.
-        """
-        states = self._client.note_states(numbers)
-        self._client.check_notebook_is_same(numbers[0])
-        return states
-
-    def edit(self, named: int, state: NoteState | None, text: str | None) -> int:
-        """Revise the note that the number `named` stands for, and return the exit code.
-
-        `state` is that of the note; None: there is no such entry (REFUSED). The new text is `text` or, if that is None, what
-        the user writes in the editor, which opens with the last text of the note. If the editor's exit code is not 0, nothing
-        is sent (REFUSED).
-        """
-        if state is None:
-            return _refused(Notice("no_such_entry", number=named))
-        number, latest = state.note.number, state.latest
-        if named != number:
-            say(Notice("version_edited", number=named, note=number))
-        if latest.entry.kind is Kind.DELETION:
-            say(f"#{number} was deleted by {_signature(latest)}: the revision brings it back")
-        if text is not None:
-            return self._revise(state, text)
-        from udpnote.cli.terminal.editor import edited
-
-        with edited(self._last_text(latest), f"udpnote-{number}.txt") as new:
-            if new is None:
-                say(f"the editor ended with an error: #{number} stays as it is")
-                return exit_codes.REFUSED
-            return self._revise(state, new)
-
-    def revise_unseen(self, number: int, text: str) -> int:
-        """Send a revision of the note `number`, which could not be read because no server answers; return the exit code."""
-        return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
-
-    def delete(self, named: int, state: NoteState | None) -> int:
-        """Delete the note with the number `named`, and return the exit code.
-
-        `state` is that of the note; None: there is no such entry. Then, and if `named` is the number of a revision or deletion,
-        nothing is deleted (REFUSED). If the note is deleted already, this only prints a message, and the exit code is DONE.
-        """
-        if state is None:
-            return _refused(Notice("no_such_entry", number=named))
-        number, latest = state.note.number, state.latest
-        if named != number:
-            return _refused(Notice("version_not_deleted", number=named, note=number))
-        if latest.entry.kind is Kind.DELETION:
-            say(f"#{number} is deleted already, by {_signature(latest)}")
-            return exit_codes.DONE
-        shown = shortened(latest.entry.text, DELETED_TEXT_CELLS)
-        code = self._send(number, lambda: self._client.delete(number, seen=latest, wait=self._wait), shown, latest)
-        if code == exit_codes.DONE:
-            say(f"`udpnote edit {number}` brings it back: the notebook keeps its text")
-        return code
-
-    def delete_unseen(self, number: int, *, is_first: bool) -> int:
-        """Send a deletion of the note `number`, which could not be read because no server answers; return the exit code.
-
-        Only the first of several deletions (`is_first`) waits for an acknowledgement.
-        """
-        wait = self._offline_wait if is_first else 0.0
-        code = self._send(number, lambda: self._client.delete(number, wait=wait))
-        if code == exit_codes.QUEUED:
-            say(Notice("unseen_deletion", number=number))
-        return code
-
-    def _last_text(self, latest: StoredEntry) -> str:
-        """The text of the `latest` version of a note; if that is a deletion, the text of the last version that is not one."""
-        versions = chain([latest], self._client.log(numbers=[latest.number], newest_first=True))
-        return next((version.entry.text for version in versions if version.entry.kind is not Kind.DELETION), "")
-
-    def _revise(self, state: NoteState, text: str) -> int:
-        """Send `text` as a revision of the note with this `state`, and return the exit code.
-
-        A blank text is not sent (REFUSED), nor is the text that the note has already (DONE). A message says so.
-        """
-        number, latest = state.note.number, state.latest
-        if not text.strip():
-            say(Notice("revision_empty", number=number))
-            return exit_codes.REFUSED
-        if text == latest.entry.text:
-            say(f"the text is the same: #{number} stays as it is")
-            return exit_codes.DONE
-        return self._send(number, lambda: self._client.revise(number, text, seen=latest, wait=self._wait), text, latest)
-
-    def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", seen: StoredEntry | None = None) -> int:
-        """Call `send`, which sends a change of the note `number`. Print the outcome, and return DONE, QUEUED or REFUSED.
-
-        `text` is printed with the number if the change is stored. `seen` is the latest version of the note that the user has
-        seen; None if the note could not be read. Versions that others stored after `seen` are reported.
-        """
-        try:
-            sent = send()
-        except EntryRefused as error:
-            say(error.notice)
-            return exit_codes.REFUSED
-        except Queued as queued:
-            say(f"1 entry queued: {queued}")
-            self.has_queued = True
-            self._print_queued(queued)
-            return exit_codes.QUEUED
-        self._print(sent, number, text)
-        if seen is not None and sent.number is not None:
-            self._report_overtaken(number, seen.number, sent.number, is_deleted_now=sent.entry.kind is Kind.DELETION)
-        return exit_codes.DONE
-
-    def _print_queued(self, queued: Queued) -> None:
-        """With `--json`, print the entry that was queued, if it is still in the outbox."""
-        for each in islice(self._client.waiting(first=queued.sequence), 1) if self._as_json else ():
-            if each.entry.sequence == queued.sequence:
-                self._print(SentEntry(each.entry, State.QUEUED, None, queued.notice), each.entry.revises, each.entry.text)
-
-    def _print(self, sent: SentEntry, number: int, text: str) -> None:
-        """Print an entry that was sent: as JSON, or as a line with the `number` of its note, the time and the `text`."""
-        entry = sent.entry
-        if self._as_json:
-            more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
-            print(in_json(sent_object(sent) | more), flush=True)
-        else:
-            own = f"#{sent.number} " if sent.number is not None else ""
-            print(f"{own}{change_label(entry, number)}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
-
-    def _report_overtaken(self, note: int, seen: int, sent: int, *, is_deleted_now: bool) -> None:
-        """Print a message for each version of a note that others have stored after the user read the note.
-
-        These are the versions with numbers after `seen`, the latest version that the user has seen, and before `sent`, the
-        version that was just stored. `note` is the number of the note. `is_deleted_now` says that the version `sent` is a
-        deletion. Errors of reading are ignored.
-        """
-        with suppress(UdpnoteError):  # the revision is stored anyway, and the clients of the other writers report it
-            for version in self._client.log(numbers=[note], start=seen + 1):
-                if version.number >= sent:
-                    break
-                say(
-                    Notice(
-                        "others_version_overtaken",
-                        note=note,
-                        number=version.number,
-                        author=version.entry.author,
-                        is_deletion=version.entry.kind is Kind.DELETION,
-                        is_deleted_now=is_deleted_now,
-                    )
-                )
-
-
-def _refused(notice: Notice) -> int:
-    """Print `notice`, and return the exit code REFUSED."""
-    say(notice)
-    return exit_codes.REFUSED
-
-
-def _signature(version: StoredEntry) -> str:
-    """Who wrote a version of a note, when, and its number: `lin@desk at 2026-05-09 16:37:08 +08:00 (#43)`."""
-    return f"{version.entry.author} at {zoned_time(version.entry.written_at, version.entry.utc_offset)} (#{version.number})"

@@ -1,20 +1,21 @@
 """`udpnote show`: prints whole notes, or all versions of them."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.json_output import log_object, note_object
-from udpnote.cli.open_notebook import opened, parse_number
+from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name
+from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, zoned_time
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.notebook_reader import NotebookReader, NoteState
 from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.harmless import harmless
@@ -39,22 +40,26 @@ def show(
 ) -> int:
     """Show whole notes, or their history.
 
-    The number of a revision stands for its note. Exit code 1: a note does not exist or is deleted. `--history` also shows
-    deleted notes.
+    The number of a revision stands for its note. Exit code 1: a note does not exist or is deleted, or a range has no note.
+    Other numbers in a range are skipped and counted. `--history` also shows deleted notes.
 
     Examples:
 
         udpnote show 42
 
         udpnote show 42 43 --history
+
+        udpnote show 10-20 31-
     """
-    parsed = list(dict.fromkeys(map(parse_number, numbers)))
+    parsed = parse_ranges(numbers)
     with opened(options, file) as (notebook, printer):
         shown = _NotePrinter(notebook, printer, as_json=as_json)
-        if history:
-            shown.print_histories(parsed)
-        else:
-            shown.print_notes(parsed)
+        for is_one, ranges in groupby(parsed, is_one_number):
+            if is_one:
+                shown.print_numbers(list(dict.fromkeys(each.start for each in ranges)), has_history=history)
+            else:
+                for each in ranges:
+                    shown.print_range(each, has_history=history)
     return exit_codes.DONE if shown.is_complete else exit_codes.REFUSED
 
 
@@ -70,9 +75,53 @@ class _NotePrinter:
         self._as_json = as_json
         self._is_first = True
         self._printed: set[int] = set()
+        self._printed_ranges: list[range] = []
         self.is_complete = True
 
-    def print_notes(self, numbers: Sequence[int]) -> None:
+    def print_numbers(self, numbers: Sequence[int], *, has_history: bool) -> None:
+        """Print the note that each of `numbers` stands for: as `_print_notes` or, if `has_history`, all its versions."""
+        if has_history:
+            self._print_histories(numbers)
+        else:
+            self._print_notes(numbers)
+
+    def print_range(self, numbers: range, *, has_history: bool) -> None:
+        """Print the notes with one of these `numbers`, in order; if `has_history`, deleted ones, too, and all versions.
+
+        Print how many numbers up to the notebook's last one are those of no note. The result is not complete without a note.
+        """
+        found = 0
+        for note in self._notes_in(numbers, has_history=has_history):
+            found += 1
+            if has_history and not self._is_printed(note.note.number):
+                versions = self._notebook.log(numbers=[note.note.number])
+                self._print_history(next(versions), versions)
+            elif not self._is_printed(note.note.number):
+                self._print_note(*note)
+        skipped = min(numbers.stop - 1, self._notebook.last_number()) - numbers.start + 1 - found
+        if not found:
+            say(Notice("range_empty", numbers=range_name(numbers)))
+            self.is_complete = False
+        elif skipped > 0:
+            say(Notice("range_numbers_skipped", numbers=range_name(numbers), skipped=skipped))
+        self._printed_ranges.append(numbers)
+
+    def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
+        """Yield the notes with one of these `numbers`, in order; deleted ones only if `has_history`, and all as stored then."""
+        if not has_history:
+            yield from self._notebook.states_between(numbers.start, numbers.stop - 1)
+            return
+        for stored in self._notebook.log(start=numbers.start):
+            if stored.number >= numbers.stop:
+                break
+            if stored.entry.kind is Kind.NOTE:
+                yield NoteState(stored, stored)
+
+    def _is_printed(self, number: int) -> bool:
+        """Whether the note with this number was printed already."""
+        return number in self._printed or any(number in each for each in self._printed_ranges)
+
+    def _print_notes(self, numbers: Sequence[int]) -> None:
         """Print the note that each of `numbers` stands for, with its latest text.
 
         If the notebook has no such entry, or the note is deleted, print a message instead.
@@ -81,10 +130,11 @@ class _NotePrinter:
         for number in numbers:
             if number not in states:
                 self._report_missing(number)
-            elif states[number].note.number not in self._printed:
+            elif not self._is_printed(states[number].note.number):
                 self._print_note(*states[number])
+                self._printed.add(states[number].note.number)
 
-    def print_histories(self, numbers: Sequence[int]) -> None:
+    def _print_histories(self, numbers: Sequence[int]) -> None:
         """Print all versions of the note that each of `numbers` stands for.
 
         If the notebook has no such entry, print a message instead.
@@ -94,8 +144,9 @@ class _NotePrinter:
             note = next(versions, None)
             if note is None:
                 self._report_missing(number)
-            elif note.number not in self._printed:
+            elif not self._is_printed(note.number):
                 self._print_history(note, versions)
+                self._printed.add(note.number)
 
     def _report_missing(self, number: int) -> None:
         """Print the message that the notebook has no entry `number`; the result is not complete then."""
@@ -113,7 +164,6 @@ class _NotePrinter:
         else:
             revised = f"revised by {_signature(latest)}" if latest is not note else ""
             self._print_entry(note, revised, latest.entry.text)
-        self._printed.add(note.number)
 
     def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
         """Print the first version `note` and the `later` versions, each with its own text."""
@@ -124,7 +174,6 @@ class _NotePrinter:
             else:
                 self._print_entry(version, _change_of(version, earlier), version.entry.text)
             earlier.append(version.number)
-        self._printed.add(note.number)
 
     def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
         """Print a heading with the number, time and author of `stored` and the `remark`, and below it the `text`."""

@@ -1,0 +1,51 @@
+"""The numbers of notes as people type them for a command that takes several: `42`, `1-3`, `#1-#3`, `10-`."""
+
+from collections.abc import Iterable, Sequence
+
+from udpnote.cli.open_notebook import parse_number
+from udpnote.errors import InvalidQuery
+from udpnote.model.entry import SEQUENCE_MAX
+
+
+def parse_ranges(words: Sequence[str]) -> list[range]:
+    """The numbers that `words` name, in the order of the words: a range for each word, with one number for a word like `42`.
+
+    The range of a word without an end, such as `10-`, goes up to `SEQUENCE_MAX`: `len` cannot count it. Raises `InvalidQuery`
+    for a word that is neither a number nor a range, or whose range ends before it begins.
+    """
+    return [_parse_range(word) for word in words]
+
+
+def range_name(numbers: range) -> str:
+    """How a person types `numbers`, a range from `parse_ranges` with more than one number: `1-3`, or `10-` without an end."""
+    return f"{numbers.start}-{numbers.stop - 1 if numbers.stop <= SEQUENCE_MAX else ''}"
+
+
+def is_one_number(numbers: range) -> bool:
+    """Whether `numbers`, a range from `parse_ranges`, has exactly one number."""
+    return numbers.start + 1 == numbers.stop
+
+
+def without_overlaps(ranges: Iterable[range]) -> list[range]:
+    """The numbers that are in one of `ranges`, as ranges of which no two have a number in common, in order."""
+    found: list[range] = []
+    for each in sorted(ranges, key=lambda each: each.start):
+        if found and each.start < found[-1].stop:
+            found[-1] = range(found[-1].start, max(found[-1].stop, each.stop))
+        else:
+            found.append(each)
+    return found
+
+
+def _parse_range(word: str) -> range:
+    start, dash, end = word.partition("-")
+    if not dash:
+        number = parse_number(word)
+        return range(number, number + 1)
+    try:
+        first, last = parse_number(start), parse_number(end) if end.strip() else SEQUENCE_MAX
+    except InvalidQuery:
+        raise InvalidQuery("not_a_range", text=word) from None
+    if last < first:
+        raise InvalidQuery("range_reversed", text=word, meant=f"{last}-{first}")
+    return range(first, last + 1)
