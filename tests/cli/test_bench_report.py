@@ -12,7 +12,7 @@ from udpnote.storage.disk_timing import Mount
 
 NOTEBOOK = KnownNotebook(b"n" * 16, "厨房\x1b[2J" * 9, "2001:db8:1234:5678::1", 6683, 0)
 EXT4 = Mount("ext4", "/dev/mapper/vg--with--a--long--name", frozenset({"rw"}))
-DISK = Disk("outbox and notebook", "/home/小明", EXT4, Durations([0.0012] * 98 + [0.04] * 2))
+DISK = Disk(("outbox", "notebook"), "/home/小明", EXT4, Durations([0.0012] * 98 + [0.04] * 2))
 HOST = Host(Durations([0.0031] * 500), Throughput(1_234_567, 2.0))
 LAN = Lan(NOTEBOOK, RoundTrips(100, Durations([0.000_412] * 97)))
 SILENT = Lan(NOTEBOOK, RoundTrips(100, None))
@@ -38,23 +38,23 @@ def test_the_object_for_programs_has_units_in_its_keys() -> None:
     found = report_object([DISK], HOST, LAN)
     assert found == {
         "disks": [{
-            "files": "outbox and notebook", "folder": "/home/小明", "file_system": "ext4", "device": EXT4.device,
+            "files": ["outbox", "notebook"], "folder": "/home/小明", "file_system": "ext4", "device": EXT4.device,
             "fsync_median_ms": 1.2, "fsync_p99_ms": 40.0, "fsyncs": 100, "may_lose_acknowledged": False,
         }],
         "host": {
             "send_median_ms": 3.1, "send_p99_ms": 3.1, "sends": 500, "entries_per_second": 617_284, "entries": 1_234_567,
             "entry_bytes": 100,
         },
-        "notebook": {
+        "lan": {
             "name": NOTEBOOK.name, "notebook": "6e" * 16, "address": NOTEBOOK.host, "port": 6683, "sealed": False,
             "round_trip_median_ms": 0.412, "round_trip_p99_ms": 0.412, "datagrams": 100, "datagrams_lost": 3,
             "entry_ms_min": 1.612,
         },
     }  # fmt: skip
-    silent = report_object([DISK._replace(mount=None)], HOST, SILENT)["notebook"]
+    silent = report_object([DISK._replace(mount=None)], HOST, SILENT)["lan"]
     assert isinstance(silent, dict)
     assert [silent[key] for key in ("round_trip_median_ms", "entry_ms_min", "datagrams_lost")] == [None, None, 100]
-    assert report_object([DISK], HOST, None)["notebook"] is None
+    assert report_object([DISK], HOST, None)["lan"] is None
 
 
 @pytest.mark.parametrize(

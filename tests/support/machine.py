@@ -82,11 +82,10 @@ class Machine:
         return self.run("send", *words, typed=typed, **environ)
 
     def json(self, *arguments: str, **environ: str) -> list[Any]:
-        """Run a command, which must succeed, in this process; gives the JSON list, or the objects, that it prints."""
+        """Run a command, which must succeed, in this process; gives the JSON objects that it prints, one per line."""
         result = self.run(*arguments, **environ)
         assert result.code == 0, result
-        found: list[Any] = json.loads(result.out) if result.out[:1] == "[" else [json.loads(line) for line in result.lines]
-        return found
+        return [json.loads(line) for line in result.lines]
 
     def refused(
         self, *arguments: str | bytes, code: int = 1, facts: Sequence[object] = (), typed: str | bytes = b"", **environ: str

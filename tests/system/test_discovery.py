@@ -12,7 +12,7 @@ from tests.system.lab import Host, Lab, assert_once
 
 def found_by(host: Host, *arguments: str) -> list[dict[str, object]]:
     """The notebooks that `udpnote find` lists on `host`."""
-    return list(json.loads(host.succeed("find", "--json", "--timeout", "0.5", *arguments).out))
+    return [json.loads(line) for line in host.succeed("find", "--json", "--timeout", "0.5", *arguments).lines]
 
 
 @pytest.mark.parametrize("families", [[4], [6], [4, 6]], ids=["IPv4 alone", "IPv6 alone", "both"])

@@ -63,7 +63,7 @@ def test_impostors_get_and_tell_nothing_and_the_real_server_gets_each_entry_once
     assert_all_fail_with_a_warning([*sending.values(), *sent_elsewhere], (75,))
     assert_all_fail_with_a_warning(reading, (1, 69))
     assert_all_fail_with_a_warning([joining], (1,))
-    assert True in [each["impostor"] for each in json.loads(finding.wait().out)]
+    assert True in [json.loads(line)["impostor"] for line in finding.wait().lines]
     to_impostors = [f"to the {name} one" for name in addresses]
     assert_once(waiting_texts(laptop), [*to_impostors, "without an address", "by name", "by key"])
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import NamedTuple
 
+from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.terminal.bars import Line
 from udpnote.cli.terminal.histogram import histogram
 from udpnote.cli.terminal.text import GAP, fitted, shortened
@@ -22,20 +23,25 @@ NAME_CELLS_MAX = 24
 class Disk(NamedTuple):
     """What was measured of the disk that has `folder`.
 
-    `files` says which of the user's files are there, such as "outbox". `mount` is None if the system does not tell the file
-    system.
+    `files` are those of the user's files that are there: "outbox", "notebook" or both. `mount` is None if the system does not
+    tell the file system.
     """
 
-    files: str
+    files: Sequence[str]
     folder: str
     mount: Mount | None
     fsyncs: Durations
 
     @property
+    def file_names(self) -> str:
+        """The `files` in words."""
+        return " and ".join(self.files)
+
+    @property
     def warning(self) -> Notice | None:
         """The notice that this disk may lose entries that were acknowledged; None if nothing indicates that."""
         if self.mount is not None and self.mount.is_memory:
-            return Notice("disk_is_memory", files=self.files, folder=self.folder, file_system=self.mount.file_system)
+            return Notice("disk_is_memory", files=self.file_names, folder=self.folder, file_system=self.mount.file_system)
         if self.fsyncs.median >= SUSPICIOUS_FSYNC_SECONDS:
             return None
         file_system, option = (None, None) if self.mount is None else (self.mount.file_system, self.mount.option_without_sync)
@@ -68,7 +74,7 @@ class Lan(NamedTuple):
 def disk_lines(disk: Disk, width: int) -> Iterator[Line]:
     """Yield the lines about `disk`. They have at most `width` terminal cells, as those of the other functions."""
     kind = [] if disk.mount is None else [shortened(f"{disk.mount.file_system} on {disk.mount.device}", NAME_CELLS_MAX)]
-    yield from _row(width, "disk", f"of the {disk.files}", *kind)
+    yield from _row(width, "disk", f"of the {disk.file_names}", *kind)
     yield from _durations_row(width, "fsync", disk.fsyncs, f"of {disk.fsyncs.count:,}")
 
 
@@ -106,8 +112,8 @@ def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
 def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[str, object]:
     """All results as an object for the JSON of `bench`. The first of `disks` is that of the outbox.
 
-    `may_lose_acknowledged` says that an fsync does not seem to wait for the disk. `notebook` is None if no server was found.
-    Its times are None if no datagram was answered.
+    `may_lose_acknowledged` says that an fsync does not seem to wait for the disk. `lan` is None if no server was found. Its
+    times are None if no datagram was answered.
     """
     return {
         "disks": [_disk_object(disk) for disk in disks],
@@ -118,7 +124,7 @@ def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[st
             "entries": host.many.entries,
             "entry_bytes": ENTRY_BYTES,
         },
-        "notebook": None if lan is None else _lan_object(lan, disks[0]),
+        "lan": None if lan is None else _lan_object(lan, disks[0]),
     }
 
 
@@ -143,7 +149,7 @@ def _milliseconds(seconds: float) -> str:
 
 def _disk_object(disk: Disk) -> dict[str, object]:
     return {
-        "files": disk.files,
+        "files": list(disk.files),
         "folder": disk.folder,
         "file_system": None if disk.mount is None else disk.mount.file_system,
         "device": None if disk.mount is None else disk.mount.device,
@@ -154,13 +160,9 @@ def _disk_object(disk: Disk) -> dict[str, object]:
 
 
 def _lan_object(lan: Lan, disk: Disk) -> dict[str, object]:
-    notebook, least = lan.notebook, lan.entry_seconds_min(disk)
+    least = lan.entry_seconds_min(disk)
     return {
-        "name": notebook.name,
-        "notebook": notebook.notebook_id.hex(),
-        "address": notebook.host,
-        "port": notebook.port,
-        "sealed": notebook.key_id is not None,
+        **notebook_object(lan.notebook),
         **_figures("round_trip", lan.round_trips.durations),
         "datagrams": lan.round_trips.sent,
         "datagrams_lost": lan.round_trips.lost,

@@ -58,7 +58,7 @@ ServedFile = Annotated[
 Numbers = Annotated[
     list[str], Argument(metavar="NUMBER...", help="The numbers of the notes: 42, 1-3, or 10- for all from #10 on.")
 ]
-Json = Annotated[bool, Option("--json", help="Print JSON, for programs.")]
+Json = Annotated[bool, Option("--json", help="Print one JSON object per line, for programs.")]
 
 Limit = Annotated[
     int | None,

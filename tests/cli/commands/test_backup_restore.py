@@ -30,7 +30,7 @@ def test_a_backup_of_a_served_notebook_is_named_with_what_it_has_and_replaces_an
     [made] = served.json(f"backup --force --json {backup}")
     [(notebook_id,)] = read(backup, "hex(value) FROM properties WHERE name = 'notebook_id'")
     assert made == {
-        "notebook": notebook_id.lower(), "name": "kitchen", "sealed": False, "entries": 2, "file": str(backup),
+        "notebook": notebook_id.lower(), "name": "kitchen", "sealed": False, "entries": 2, "backup": str(backup),
         "key_file": None, "bytes": backup.stat().st_size,
     }  # fmt: skip
 

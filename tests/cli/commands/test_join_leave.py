@@ -55,8 +55,14 @@ def test_join_and_use_as_json_tell_which_notebook_that_is_and_find_shows_the_sea
     outputs = [sealed.run("find --timeout 0.4", **named)]
     [joined] = sealed.json(f"join --json {sealed.code}")
     assert re.fullmatch("[0-9a-f]{32}", joined["notebook"])
-    assert joined == {"name": "厨房", "address": "127.0.0.1", "port": sealed.port, "notebook": joined["notebook"]}
-    assert sealed.json("use --json") == [joined | {"sealed": True}]
+    assert joined == {
+        "name": "厨房",
+        "address": "127.0.0.1",
+        "port": sealed.port,
+        "notebook": joined["notebook"],
+        "sealed": True,
+    }
+    assert sealed.json("use --json") == [joined]
     assert "sealed" in sealed.run("use").out
     for heading, row in (found.lines for found in (*outputs, sealed.run("find --timeout 0.4"))):
         assert row[heading.index("SEAL") - len("厨房") :].split()[0] == "sealed"

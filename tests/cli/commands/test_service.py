@@ -65,7 +65,7 @@ def systemd(machine: Machine, tmp_path: Path) -> Systemd:
 
 def state(systemd: Systemd) -> dict[str, Any]:
     """What `status` says in JSON of the one service of this user."""
-    [found] = [each for each in json.loads(systemd.machine.run("service status --json").out) if not each["system"]]
+    [found] = [each for each in map(json.loads, systemd.machine.run("service status --json").lines) if not each["system"]]
     return dict(found)
 
 
@@ -85,7 +85,7 @@ def test_install_says_what_it_does_writes_the_unit_starts_the_server_and_says_wh
     facts += ["firewall/udpnote ", "firewall/udpnote.xml ", "service uninstall"]
     assert [fact for fact in facts if str(fact) not in result.out] == []
     found = state(systemd)
-    assert (found["file"], found["name"], found["is_running"], found["enabled"], found["lingers"], found["is_changed"]) == (
+    assert (found["file"], found["name"], found["running"], found["enabled"], found["lingers"], found["changed"]) == (
         str(machine.notebook), "厨房 2", True, "enabled", False, False,
     )  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_uninstall_removes_its_own_file_only_keeps_a_changed_one_and_names_what_
         machine.run("service install")
         changed = systemd.unit() + "# mine\n"
         (systemd.units / "udpnote.service").write_text(changed)
-        assert state(systemd)["is_changed"]
+        assert state(systemd)["changed"]
         assert "udpnote.service.1.old" in machine.run(command).err
         assert systemd.unit("udpnote.service.1.old") == changed
         (systemd.units / "udpnote.service.1.old").unlink()
@@ -150,7 +150,7 @@ def test_a_server_that_does_not_start_is_reported_with_its_own_message(systemd: 
     assert (systemd.units / "udpnote.service").exists()
     systemd.answer(["show udpnote", 0, FAILED, ""], ["show-user", 0, "yes", ""])
     found = state(systemd)
-    assert (found["is_running"], found["exit_code"], found["substate"], found["lingers"]) == (False, 1, "auto-restart", True)
+    assert (found["running"], found["exit_code"], found["substate"], found["lingers"]) == (False, 1, "auto-restart", True)
     shown = systemd.machine.run("service status")
     assert (shown.code, "exit code 1" in shown.out, "start it again" in shown.out) == (1, True, True)
     systemd.answer(["daemon-reload", 1, "", "Access\ndenied"])

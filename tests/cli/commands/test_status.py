@@ -46,7 +46,7 @@ def test_status_tells_by_which_setting_or_choice_the_notebook_is_meant_and_where
             "厨房", server.notebook_id, machine.port, 1, True,
         )  # fmt: skip
         assert [(count["entries"], count["notebook"]) for count in each["waiting"]] == [(1, None)]
-        assert (each["this_host"]["name"], each["this_host"]["is_in_use"]) == ("厨房", True)
+        assert (each["this_host"]["name"], each["this_host"]["in_use"]) == ("厨房", True)
     shown = machine.run("status")
     assert re.search(rf"^notebook +厨房, open +\(id {server.notebook_id}\)\nbecause +chosen", shown.out)
     assert re.search(

@@ -54,7 +54,7 @@ def backup(
         made = back_up(path, _path(backup_file), with_key=with_key, replaces=force, on_progress=progress.show)
     content = made.content
     if as_json:
-        print(in_json(_object(content) | {"file": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
+        print(in_json(_object(content) | {"backup": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
         return exit_codes.DONE
     print(f"backed up {_described(content)}, in {harmless(made.path)}")
     if made.key_path is not None:

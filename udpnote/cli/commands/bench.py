@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
 from udpnote.cli import exit_codes
@@ -84,8 +84,8 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
     with ExitStack() as stack:
         for_outbox = stack.enter_context(temporary_folder(beside_outbox))
         for_notebook = stack.enter_context(temporary_folder(beside_notebook))
-        places = [("outbox and notebook" if is_same else "outbox", beside_outbox, for_outbox)]
-        places += [] if is_same else [("notebook", beside_notebook, for_notebook)]
+        places = [(("outbox", "notebook") if is_same else ("outbox",), beside_outbox, for_outbox)]
+        places += [] if is_same else [(("notebook",), beside_notebook, for_notebook)]
         disks = []
         for files, folder, temporary in places:
             disks.append(_measure_disk(files, folder, temporary, status))
@@ -99,7 +99,7 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
     return disks, host
 
 
-def _measure_disk(files: str, folder: str, temporary: str, status: StatusLine) -> Disk:
+def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: StatusLine) -> Disk:
     """Measure the disk of `folder` in its folder `temporary`, and print a warning if it may lose what was acknowledged.
 
     `files` says which of the user's files are in `folder`.

@@ -64,13 +64,13 @@ def _print(printer: Printer, finding: Finding) -> None:
 def _object(finding: Finding) -> dict[str, object]:
     """A finding as an object for `--json`. `kind` names the trouble or the reason in one word; `command` mends a trouble.
 
-    `place` says where to run it; empty: on this host.
+    `place` says where to run `command`; None: on this host.
     """
     return {
-        "check": finding.check,
-        "verdict": finding.verdict.value,
+        "check": finding.check.replace(" ", "_"),
+        "verdict": finding.verdict.name.lower(),
         "kind": finding.notice.kind,
         "message": str(finding.notice),
         "command": finding.command,
-        "place": finding.place,
+        "place": finding.place or None,
     }

@@ -8,6 +8,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import Argument, DeclaredCommands, as_changing_command, as_command
+from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.options import FindingClient, Json, Port, Timeout, check_timeout
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import count, fitted, in_json, padded
@@ -45,7 +46,7 @@ def find(
 ) -> int:
     """List the notebooks that answer on this LAN.
 
-    Each notebook is printed as soon as it answers; with `--json` all are printed at the end. Exit code 69: none has answered.
+    Each notebook is printed as soon as it answers. Exit code 69: none has answered.
 
     Examples:
 
@@ -62,12 +63,12 @@ def find(
         found = []
         for notebook in client.find(timeout):
             found.append(notebook)
-            if not as_json:
+            if as_json:
+                print(in_json(_object(notebook)), flush=True)
+            else:
                 _print_row(notebook, is_first=len(found) == 1)
             if notebook.warning is not None:
                 say(notebook.warning)
-        if as_json:
-            print(in_json([_object(notebook) for notebook in found], indent=2))
         _say_if_replaced(client, found)
         if found:
             return exit_codes.DONE
@@ -107,7 +108,7 @@ def use(
         say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
         return exit_codes.REFUSED
     if as_json:
-        print(in_json(_chosen_object(chosen)))
+        print(in_json(notebook_object(chosen)))
     else:
         where = f"last seen at {chosen.host} port {chosen.port}"
         seal = "open" if chosen.key_id is None else "sealed"
@@ -153,20 +154,6 @@ def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
     if others and not any(each.is_impostor for each in alike):
         other_id = others[0].notebook_id[:ID_DIGITS_SHOWN]
         say(Notice("own_notebook_not_found", name=f"{own.name} ({short_id(own)})", other_id=other_id))
-
-
-def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
-    """The chosen notebook as an object for the JSON of `use`; `notebook` is its id.
-
-    `address` and `port` are those from which it answered last.
-    """
-    return {
-        "name": notebook.name,
-        "notebook": notebook.notebook_id.hex(),
-        "address": notebook.host,
-        "port": notebook.port,
-        "sealed": notebook.key_id is not None,
-    }
 
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
@@ -66,8 +67,7 @@ def join(
         notebook = client.join(code)
         counts = client.waiting_counts()
     if as_json:
-        print(in_json({"name": notebook.name, "notebook": notebook.notebook_id.hex(), "address": notebook.host,
-                       "port": notebook.port}))  # fmt: skip
+        print(in_json(notebook_object(notebook)))
         return exit_codes.DONE
     print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
     say("entries go there from now on, encrypted; commands that are running stay with the notebook that they use")

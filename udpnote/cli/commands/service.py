@@ -148,12 +148,13 @@ def status(as_json: Json = False) -> int:
     check_manager(is_system=True)
     states = [_state(service) for service in installed_services()]
     if as_json:
-        print(in_json(states, indent=2))
+        for state in states:
+            print(in_json(state))
     elif states:
         print("\n\n".join(map(_state_lines, states)))
     if not states:
         say("there is no service of udpnote: `udpnote service install` makes one")
-    return exit_codes.DONE if states and all(each["is_running"] for each in states) else exit_codes.REFUSED
+    return exit_codes.DONE if states and all(each["running"] for each in states) else exit_codes.REFUSED
 
 
 def _service(*, is_system: bool, instance: str | None) -> Service:
@@ -260,7 +261,7 @@ def _state(service: Service) -> dict[str, object]:
         "system": service.is_system,
         "instance": service.instance or None,
         "unit_file": service.path,
-        "is_changed": found is Found.CHANGED,
+        "changed": found is Found.CHANGED,
         "file": unit.file if unit is not None else None,
         "name": unit.name if unit is not None else None,
         "enabled": values.get("UnitFileState") or None,
@@ -269,7 +270,7 @@ def _state(service: Service) -> dict[str, object]:
         "result": values.get("Result") or None,
         "exit_code": int(values["ExecMainStatus"]) if values.get("ExecMainStatus", "").isdigit() else None,
         "serves": values.get("StatusText") or None,
-        "is_running": values.get("ActiveState") == "active",
+        "running": values.get("ActiveState") == "active",
         "lingers": None if service.is_system else lingers(),
         "journal": join(journal(service, "-n", "20")),
     }
@@ -277,7 +278,7 @@ def _state(service: Service) -> dict[str, object]:
 
 def _state_lines(state: dict[str, object]) -> str:
     """The lines for people about `state`, which `_state` has made."""
-    changed = ", changed by hand" if state["is_changed"] else ""
+    changed = ", changed by hand" if state["changed"] else ""
     lines = [
         ("unit", f"{state['unit_file']}{changed}"),
         ("file", str(state["file"] or "unknown")),
@@ -290,7 +291,7 @@ def _state_lines(state: dict[str, object]) -> str:
 
 def _running(state: dict[str, object]) -> str:
     """Whether the server runs, in words: what it serves and where or, if it has failed, how it ended."""
-    if state["is_running"]:
+    if state["running"]:
         return f"runs: {state['serves']}" if state["serves"] else "runs"
     if state["state"] is None:
         return "unknown: the service manager of this user does not answer"

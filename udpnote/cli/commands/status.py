@@ -87,10 +87,10 @@ def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: 
     if as_json:
         facts = _object(client, sources, timeout) | {
             "this_host": _hosted_object(settings.file, hosted, hosted_failure),
-            "files": {each.label: _file_object(each) for each in files},
+            "files": {each.label.replace(" ", "_"): _file_object(each) for each in files},
             "settings": {name: {"value": value, **_source_object(sources[name])} for name, value in _values(settings).items()},
         }
-        print(in_json(facts, indent=2))
+        print(in_json(facts))
     else:
         for line in _lines(client, sources, timeout):
             print(line)
@@ -267,8 +267,16 @@ def _hosted_object(path: str, hosted: HostedNotebook | None, failure: UdpnoteErr
     """The notebook in the file `path` of this host, for JSON; None if there is no such file."""
     if hosted is None and failure is None:
         return None
-    facts = {"name": None, "notebook_id": None} if hosted is None else hosted._asdict()
-    return {"path": path, "problem": _problem(failure), "notebook": facts.pop("notebook_id"), **facts}
+    return {
+        "name": None if hosted is None else hosted.name,
+        "notebook": None if hosted is None else hosted.notebook_id,
+        "sealed": None if hosted is None else hosted.is_sealed,
+        "has_key": None if hosted is None else hosted.has_key_file,
+        "entries": None if hosted is None else hosted.entries,
+        "file": path,
+        "in_use": None if hosted is None else hosted.is_in_use,
+        "problem": _problem(failure),
+    }
 
 
 def _problem(failure: UdpnoteError | None) -> dict[str, str] | None:

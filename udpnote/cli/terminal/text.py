@@ -23,14 +23,11 @@ GAP = "  "
 _LINE_ENDS = str.maketrans("\r\n", "  ")
 
 
-def in_json(value: object, *, indent: int | None = None) -> str:
-    """`value` as JSON, with escapes for characters that would control the terminal or are invisible.
-
-    It is on one line or, with `indent`, on several lines, which are indented by so many spaces at each level.
-    """
+def in_json(value: object) -> str:
+    """`value` as JSON on one line, with escapes for characters that would control the terminal or are invisible."""
     import json  # here, because most commands print none
 
-    return harmless_json(json.dumps(value, ensure_ascii=False, indent=indent))
+    return harmless_json(json.dumps(value, ensure_ascii=False))
 
 
 def local_time(written_at: int) -> str:

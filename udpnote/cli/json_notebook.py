@@ -1,0 +1,18 @@
+"""A notebook as an object that becomes JSON, for programs."""
+
+from udpnote.model.notebook import KnownNotebook
+
+
+def notebook_object(notebook: KnownNotebook) -> dict[str, object]:
+    """A notebook that has answered, for the JSON of a command that chooses or names one.
+
+    `notebook` is its id, in hexadecimal digits. `address` and `port` are those from which it answered last. The other fields
+    are `name` and `sealed`.
+    """
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id.hex(),
+        "address": notebook.host,
+        "port": notebook.port,
+        "sealed": notebook.key_id is not None,
+    }
