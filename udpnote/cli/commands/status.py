@@ -30,6 +30,7 @@ _MEANINGS = {
     "name": "the host's name",
     "bind": "all addresses",
     "notebook": "the chosen one",
+    "language": "the locale's",
 }
 """What udpnote does where a setting is not set."""
 
