@@ -21,6 +21,14 @@ TRANSLATIONS = tuple(language for language in LANGUAGES if language != ENGLISH)
 OPENCC_TABLE = "s2twp"
 """OpenCC's conversion of simplified characters to those of Taiwan, with the words that are used there."""
 
+TAIWANESE = {
+    "“": "「", "”": "」", "臺": "台", "最多隻": "最多只", "本里": "本裡", "設定檔案": "設定檔", "文本檔案": "文字檔",
+    "文本": "文字", "許可權": "權限", "套接字": "通訊端", "發件箱": "寄件匣", "客戶端": "用戶端", "通過": "透過",
+    "當前": "目前", "區域網": "區域網路", "埠": "連接埠", "地址": "位址", "短語": "詞組", "管道": "管線", "終端": "終端機",
+    "退出碼": "結束代碼", "生成": "產生", "金鑰檔案": "金鑰檔", "臨時": "暫時",
+}  # fmt: skip
+"""What people in Taiwan write instead of what OpenCC makes of our texts; a reader found it."""
+
 UNKEPT_HEADERS = (
     b"POT-Creation",
     b"PO-Revision",
@@ -97,6 +105,13 @@ def _strings(string: object) -> Iterator[str]:
         yield str(string or "")
 
 
+def as_in_taiwan(text: str) -> str:
+    """`text` with the words and signs of `TAIWANESE`."""
+    for made, written in TAIWANESE.items():
+        text = text.replace(made, written)
+    return text
+
+
 def _convert_missing(simplified: Catalog, traditional: Catalog) -> int:
     """Fill each gap of `traditional` with the converted translation of `simplified`, and return how many were filled."""
     from opencc import OpenCC  # here, because tests only read the catalogues
@@ -106,7 +121,7 @@ def _convert_missing(simplified: Catalog, traditional: Catalog) -> int:
         source = simplified.get(_text(message.id)) if message.id else None
         if source is None or all(_strings(message.string)) or not all(_strings(source.string)):
             continue
-        converted = [convert(each) for each in _strings(source.string)]
+        converted = [as_in_taiwan(convert(each)) for each in _strings(source.string)]
         message.string = tuple(converted) if message.pluralizable else converted[0]
         filled += 1
     return filled
