@@ -15,6 +15,7 @@ import pytest
 from tests.reference import COMMANDS, DOCS, command_reference, how_to_with_troubles, protocol_with_golden
 from tests.support import manual
 from tests.support.commands import completion_table
+from tests.support.marked_messages import marked_messages
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
@@ -104,8 +105,7 @@ def test_every_command_that_the_documents_name_exists() -> None:
 
 
 def test_every_message_that_the_how_to_explains_is_one_that_udpnote_prints() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "udpnote" / "text" / "messages").glob("*.py"))
-    printed = re.sub(r'"\s+f?"', "", source)
+    printed = "\n".join(each.plural or each.text for each in marked_messages())
     explained = re.findall(r"^\| `(.*?)` \|", (DOCS / "how-to.md").read_text().partition("## When something is wrong")[2], re.M)
     assert explained
     for message in explained:

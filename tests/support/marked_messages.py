@@ -13,8 +13,8 @@ from udpnote.cli.help_page import EXAMPLE_INDENT, HELP_ROW, OPTION_ROWS, cleaned
 from udpnote.text.messages.diagnosis import TROUBLES
 from udpnote.text.messages.sentences import SENTENCES
 
-MARKS = {"_", "gettext", "ngettext"}
-"""The functions whose literal arguments are messages."""
+MARKS = {"_", "gettext", "ngettext", "marked", "count"}
+"""The functions whose literal arguments are messages; `count` puts a number before them."""
 
 SENTENCE_TABLES = {"SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "Option", "Argument"}
 """Assignments and calls whose literals are messages; `marked_messages` finds these when it imports them."""
@@ -48,6 +48,8 @@ def _calls() -> Iterator[tuple[str, str, str]]:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
                 literals = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+                if node.func.id == "count":
+                    literals = [f"{{count:,}} {each}" for each in literals]
                 if literals:
                     yield literals[0], literals[1] if len(literals) > 1 else "", _file(name)
 

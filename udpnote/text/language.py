@@ -61,6 +61,11 @@ def gettext(message: str) -> str:
     return message if name == ENGLISH else _catalogue(name).gettext(message)
 
 
+def marked(message: str) -> str:
+    """`message` itself. In a table, which is made before the language is known, this marks a text that `gettext` gets later."""
+    return message
+
+
 def ngettext(singular: str, plural: str, count: int) -> str:
     """The template for `count` things: `singular` if `count` is 1, else `plural`, in the language that is spoken here.
 

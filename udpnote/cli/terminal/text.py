@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from udpnote.model.entry import Entry, Kind
 from udpnote.text.harmless import harmless, harmless_json
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -60,8 +62,12 @@ def change_label(entry: Entry, note: int = 0) -> str:
     """
     if entry.kind is Kind.NOTE:
         return ""
-    whose = f" of note #{note}" if note not in (0, entry.revises) else ""
-    return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}{whose}"
+    is_of_other = note not in (0, entry.revises)
+    if entry.kind is Kind.DELETION:
+        label = _("deletes #{number} of note #{note}") if is_of_other else _("deletes #{number}")
+    else:
+        label = _("revises #{number} of note #{note}") if is_of_other else _("revises #{number}")
+    return label.format(number=entry.revises, note=note)
 
 
 def line_for_writer(number: int, entry: Entry) -> str:
@@ -128,8 +134,11 @@ def fitted(cells: Sequence[str], width: int | None) -> list[str]:
 
 
 def count(number: int, one: str, many: str) -> str:
-    """`number`, with commas, and the noun for it, which is `one` or `many`: `1 entry`, `1,234 entries`."""
-    return f"{number:,} {one if number == 1 else many}"
+    """`number`, with commas, and the noun for it, which is `one` or `many` in English: `1 entry`, `1,234 entries`.
+
+    Where a sentence needs no noun by itself, `ngettext` takes the whole sentence instead.
+    """
+    return ngettext(f"{{count:,}} {one}", f"{{count:,}} {many}", number).format(count=number)
 
 
 def reads_chinese(environ: Mapping[str, str]) -> bool:

@@ -3,168 +3,214 @@
 from collections.abc import Callable, Sequence
 
 from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
+from udpnote.text.joining import in_sentences, listed
+from udpnote.text.language import gettext as _
+from udpnote.text.language import marked, ngettext
 
 LISTED_MAX = 8
 """The most notebooks that one message lists by name: a person would not compare more."""
 
 _REFUSALS = {
-    "TOO_LARGE": "it is longer than 1 MiB",
-    "REFUSED": "its text or author is invalid, or it revises an entry that the notebook does not have",
-    "OLDER_COPY": "it revises an entry that the notebook has lost, because it was restored from an older copy",
+    "TOO_LARGE": marked("it is longer than 1 MiB"),
+    "REFUSED": marked("its text or author is invalid, or it revises an entry that the notebook does not have"),
+    "OLDER_COPY": marked("it revises an entry that the notebook has lost, because it was restored from an older copy"),
 }
 """Why a notebook has refused an entry, as a clause. The keys are names of members of `model.entry.Status`."""
 
 
 def _several_notebooks(found: Sequence[KnownNotebook]) -> str:
-    argument = "NAME" if len({notebook.name for notebook in found}) == len(found) else "ID"
-    return (
-        f"{len(found)} notebooks answered, and you have chosen none: {_list(found)}. Choose one with "
-        f"`udpnote use {argument}`, or with `--notebook ID` for one command"
+    return ngettext(
+        "{count} notebook answered, and you have chosen none: {notebooks}. Choose one with `udpnote use {argument}`, or with "
+        "`--notebook ID` for one command",
+        "{count} notebooks answered, and you have chosen none: {notebooks}. Choose one with `udpnote use {argument}`, or with "
+        "`--notebook ID` for one command",
+        len(found),
+    ).format(
+        count=len(found),
+        notebooks=_list(found),
+        argument="NAME" if len({notebook.name for notebook in found}) == len(found) else "ID",
     )
 
 
 def port_numbers(ports: Sequence[int]) -> str:
     """The consecutive UDP `ports` in words: `port 6683`, `ports 6683 to 6686`."""
-    return f"port {ports[0]}" if len(ports) == 1 else f"ports {ports[0]} to {ports[-1]}"
+    if len(ports) == 1:
+        return _("port {port}").format(port=ports[0])
+    return _("ports {first} to {last}").format(first=ports[0], last=ports[-1])
 
 
 def _no_answer_on_lan(ports: Sequence[int]) -> str:
-    return (
-        f"no server on this LAN answered at UDP {port_numbers(ports)}: check that `udpnote serve` runs; `udpnote find` shows "
-        "which addresses were asked. A sealed notebook answers only after `udpnote join`"
-    )
+    return _(
+        "no server on this LAN answered at UDP {ports}: check that `udpnote serve` runs; `udpnote find` shows which addresses "
+        "were asked. A sealed notebook answers only after `udpnote join`"
+    ).format(ports=port_numbers(ports))
 
 
 def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[KnownNotebook]) -> str:
-    place = f"at {host} {port_numbers(ports)}" if host is not None else f"at UDP {port_numbers(ports)} of this LAN"
-    others = f", only {_list(found)}" if found else ""
-    return (
-        f"no notebook with this key answered {place}{others}. On the notebook's host, check that its server runs, and that "
-        "`udpnote key show` prints this join code"
-    )
+    if host is not None:
+        place = _("{host} {ports}").format(host=host, ports=port_numbers(ports))
+    else:
+        place = _("UDP {ports} of this LAN").format(ports=port_numbers(ports))
+    if found:
+        what = _("no notebook with this key answered at {place}, only {notebooks}").format(place=place, notebooks=_list(found))
+    else:
+        what = _("no notebook with this key answered at {place}").format(place=place)
+    check = _("On the notebook's host, check that its server runs, and that `udpnote key show` prints this join code")
+    return in_sentences(what, check)
 
 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
-    return (
-        f"the server that you named has {_list(found)}, not {name_or_id}: nothing was stored there. Check the names of the "
-        "server and of the notebook; another notebook of that host has another port, which HOST:PORT names"
-    )
+    return _(
+        "the server that you named has {notebooks}, not {name_or_id}: nothing was stored there. Check the names of the server "
+        "and of the notebook; another notebook of that host has another port, which HOST:PORT names"
+    ).format(notebooks=_list(found), name_or_id=name_or_id)
 
 
 def _name_or_id_not_found(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
-    return f"no notebook {name_or_id!r} answered, only {_list(found)}: check the name or the id"
+    sentence = _("no notebook {name_or_id!r} answered, only {notebooks}: check the name or the id")
+    return sentence.format(name_or_id=name_or_id, notebooks=_list(found))
 
 
 def _setting_precedes_choice(name: str, setting: str, place: str, is_variable: bool) -> str:
-    source, removal = (place, f"`unset {place}`") if is_variable else (f"`{setting}` in {place}", "take that line out")
-    return f"{name} is chosen, but {source} decides where entries go. To use the choice, {removal}"
+    if is_variable:
+        sentence = _("{name} is chosen, but {place} decides where entries go. To use the choice, `unset {place}`")
+    else:
+        sentence = _(
+            "{name} is chosen, but `{setting}` in {place} decides where entries go. To use the choice, take that line out"
+        )
+    return sentence.format(name=name, setting=setting, place=place)
 
 
 def _impostor(address: str, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import, and impostors are rare
 
-    return (
-        f"the server at {address} claims to be {name}, which is sealed, but does not have its key. It may be an impostor, so "
-        f"nothing is sent there. If the owner has unsealed the notebook, run `udpnote leave {quote(argument)}`; if the key was "
+    return _(
+        "the server at {address} claims to be {name}, which is sealed, but does not have its key. It may be an impostor, so "
+        "nothing is sent there. If the owner has unsealed the notebook, run `udpnote leave {argument}`; if the key was "
         "changed, join again"
-    )
+    ).format(address=address, name=name, argument=quote(argument))
 
 
 def _entries_wait(entries: int, name: str) -> str:
-    waiting = "1 entry waits" if entries == 1 else f"{entries:,} entries wait"
-    return (
-        f"{waiting} in the outbox for {name}, so you have not left it. Send what waits with `udpnote outbox --send`, or "
-        "discard it with `udpnote outbox --discard SEQUENCE`. `udpnote leave --send-open` leaves, but what waits may then be "
-        "sent unencrypted"
+    waiting = ngettext(
+        "1 entry waits in the outbox for {name}, so you have not left it",
+        "{count:,} entries wait in the outbox for {name}, so you have not left it",
+        entries,
+    ).format(count=entries, name=name)
+    return in_sentences(
+        waiting,
+        _(
+            "Send what waits with `udpnote outbox --send`, or discard it with `udpnote outbox --discard SEQUENCE`. "
+            "`udpnote leave --send-open` leaves, but what waits may then be sent unencrypted"
+        ),
     )
 
 
 def _several_origins(places: Sequence[str]) -> str:
     from shlex import quote  # here, because it is slow to import
 
-    shown = ", ".join(map(quote, places))
-    return f"entries wait in several places: {shown}. Say which ones are meant with `--from` and one of these places"
+    return _("entries wait in several places: {places}. Say which ones are meant with `--from` and one of these places").format(
+        places=listed(map(quote, places))
+    )
 
 
 def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import
 
-    waiting = "1 entry waits" if entries == 1 else f"{entries:,} entries wait"
-    return (
-        f"{waiting} for another notebook or server than {name}: `udpnote outbox` shows for which, and "
-        f"`udpnote outbox --to {quote(argument)}` moves notes to {name}"
-    )
+    return ngettext(
+        "1 entry waits for another notebook or server than {name}: `udpnote outbox` shows for which, and "
+        "`udpnote outbox --to {argument}` moves notes to {name}",
+        "{count:,} entries wait for another notebook or server than {name}: `udpnote outbox` shows for which, and "
+        "`udpnote outbox --to {argument}` moves notes to {name}",
+        entries,
+    ).format(count=entries, name=name, argument=quote(argument))
 
 
 def _no_answer_yet(server: SilentServer) -> str:
-    start = f"no answer from {server.name} at {server.host} yet, so the entry may or may not be stored. It stays in the outbox"
     if server.another is not None:
-        move = f", and `udpnote outbox --to {short_id(server.another)} --send` moves waiting notes to it"
-        return f"{start}{_another(server.another)}{move}"
-    return f"{start} and is sent again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
+        start = _("no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox").format(
+            name=server.name, host=server.host
+        )
+        end = _(
+            "Another notebook, {name} ({argument}), answers at {host}: `udpnote use {argument}` chooses it, and "
+            "`udpnote outbox --to {argument} --send` moves waiting notes to it"
+        )
+        return in_sentences(start, _with_notebook(end, server.another))
+    start = _(
+        "no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox and is sent again "
+        "with the next entry or by `udpnote outbox --send`"
+    ).format(name=server.name, host=server.host)
+    return in_sentences(start, _sealed_hint(server))
 
 
 def _no_answer_to_reading(server: SilentServer) -> str:
-    start = f"no answer from {server.name} at {server.host}"
     if server.another is not None:
-        return f"{start}{_another(server.another)}"
-    return (
-        f"{start}: check that `udpnote serve` runs there. On that host, `--file FILE` reads the notebook's file"
-        f"{_sealed_hint(server)}"
-    )
+        return _another_answers(server, server.another)
+    start = _(
+        "no answer from {name} at {host}: check that `udpnote serve` runs there. On that host, `--file FILE` reads the "
+        "notebook's file"
+    ).format(name=server.name, host=server.host)
+    return in_sentences(start, _sealed_hint(server))
 
 
 def _no_answer_to_import(server: SilentServer) -> str:
-    start = f"no answer from {server.name} at {server.host}"
     if server.another is not None:
-        return f"{start}{_another(server.another)}"
-    return f"{start}: check that `udpnote serve` runs there. To go on, import the same file again"
+        return _another_answers(server, server.another)
+    return _(
+        "no answer from {name} at {host}: check that `udpnote serve` runs there. To go on, import the same file again"
+    ).format(name=server.name, host=server.host)
 
 
-def _another(notebook: KnownNotebook) -> str:
-    """A sentence, after a full stop: `notebook` answers in the place of the silent one, and how to choose it."""
-    argument = short_id(notebook)
-    return f". Another notebook, {notebook.name} ({argument}), answers at {notebook.host}: `udpnote use {argument}` chooses it"
+def _another_answers(server: SilentServer, another: KnownNotebook) -> str:
+    """Two sentences: the server is silent, and the notebook `another` answers in its place; how to choose that."""
+    start = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
+    end = _("Another notebook, {name} ({argument}), answers at {host}: `udpnote use {argument}` chooses it")
+    return in_sentences(start, _with_notebook(end, another))
+
+
+def _with_notebook(template: str, notebook: KnownNotebook) -> str:
+    return template.format(name=notebook.name, host=notebook.host, argument=short_id(notebook))
 
 
 def _sealed_hint(server: SilentServer) -> str:
-    """A sentence, after a full stop, on another possible cause of the silence: a changed key, or a sealed notebook.
+    """A sentence on another possible cause of the silence: a changed key, or a sealed notebook.
 
     A server answers only clients that use a key which it knows.
     """
     if server.is_sealed:
-        return ". If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there"
-    return ". If the notebook was sealed meanwhile, `udpnote join` it"
+        return _("If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there")
+    return _("If the notebook was sealed meanwhile, `udpnote join` it")
 
 
 def _entry_refused(status: str) -> str:
-    return f"the notebook refused the entry, which stays in the outbox: {_reason(status)}"
+    return _("the notebook refused the entry, which stays in the outbox: {reason}").format(reason=_reason(status))
 
 
 def _import_refused(number: int, status: str) -> str:
-    return f"the notebook refused #{number} of the file: {_reason(status)}. The entries after it were not imported"
+    sentence = _("the notebook refused #{number} of the file: {reason}. The entries after it were not imported")
+    return sentence.format(number=number, reason=_reason(status))
 
 
 def _several_joined(name_or_id: str, joined: Sequence[str]) -> str:
-    return f"you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {', '.join(joined)}"
+    sentence = _("you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {joined}")
+    return sentence.format(name_or_id=name_or_id, joined=listed(joined))
 
 
 def _not_joined(name_or_id: str, joined: Sequence[str]) -> str:
-    return f"you have not joined a notebook {name_or_id!r}. Joined: {', '.join(joined) or 'none'}"
+    sentence = _("you have not joined a notebook {name_or_id!r}. Joined: {joined}")
+    return sentence.format(name_or_id=name_or_id, joined=listed(joined) or _("none"))
 
 
 def _reason(status: str) -> str:
-    return _REFUSALS.get(status, status.lower().replace("_", " "))
+    return _(_REFUSALS[status]) if status in _REFUSALS else status.lower().replace("_", " ")
 
 
 def _list(found: Sequence[KnownNotebook]) -> str:
-    has_ports = len({each.port for each in found}) > 1
-    listed = [
-        f"{each.name} ({short_id(each)}, at {each.host}{f' port {each.port}' if has_ports else ''})"
-        for each in found[:LISTED_MAX]
-    ]
-    more = [f"{len(found) - LISTED_MAX} more"] if len(found) > LISTED_MAX else []
-    return ", ".join(listed + more)
+    template = _("{name} ({id}, at {host})")
+    if len({each.port for each in found}) > 1:
+        template = _("{name} ({id}, at {host} port {port})")
+    shown = [template.format(name=each.name, id=short_id(each), host=each.host, port=each.port) for each in found[:LISTED_MAX]]
+    return listed(shown, more=max(len(found) - LISTED_MAX, 0))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

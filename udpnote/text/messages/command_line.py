@@ -2,32 +2,53 @@
 
 from collections.abc import Callable, Sequence
 
+from udpnote.text.joining import any_of, in_sentences
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
+
 
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
-    change = "deleted" if is_deleted else "replaced"
-    return (
-        f"{by_author} has {change} your revision #{number} of note #{note} without having seen it, with #{by_number}: "
-        f"`udpnote show {note} --history` shows both"
-    )
+    if is_deleted:
+        sentence = _(
+            "{author} has deleted your revision #{number} of note #{note} without having seen it, with #{by_number}: "
+            "`udpnote show {note} --history` shows both"
+        )
+    else:
+        sentence = _(
+            "{author} has replaced your revision #{number} of note #{note} without having seen it, with #{by_number}: "
+            "`udpnote show {note} --history` shows both"
+        )
+    return sentence.format(author=by_author, number=number, note=note, by_number=by_number)
 
 
 def _key_not_named(entries: int) -> str:
-    unsent = "1 entry was not sent: it was" if entries == 1 else f"{entries:,} entries were not sent: they were"
-    return f"{unsent} written for a key that is not set now. Set UDPNOTE_KEY to that key and run the command again"
+    return ngettext(
+        "1 entry was not sent: it was written for a key that is not set now. Set UDPNOTE_KEY to that key and run the command "
+        "again",
+        "{count:,} entries were not sent: they were written for a key that is not set now. Set UDPNOTE_KEY to that key and run "
+        "the command again",
+        entries,
+    ).format(count=entries)
 
 
 def _changes_not_moved(changes: int) -> str:
-    what = "1 edit or deletion was" if changes == 1 else f"{changes:,} edits and deletions were"
-    return f"{what} not moved, because a number names another note in another notebook"
+    return ngettext(
+        "1 edit or deletion was not moved, because a number names another note in another notebook",
+        "{count:,} edits and deletions were not moved, because a number names another note in another notebook",
+        changes,
+    ).format(count=changes)
 
 
 def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
-    change = "deleted" if is_deletion else "revised"
-    outcome = "The note is deleted now" if is_deleted_now else "The note has your text now"
-    return (
-        f"meanwhile {author} had {change} note #{note} too, with #{number}. {outcome}; "
-        f"`udpnote show {note} --history` shows both changes"
-    )
+    if is_deletion:
+        change = _("meanwhile {author} had deleted note #{note} too, with #{number}")
+    else:
+        change = _("meanwhile {author} had revised note #{note} too, with #{number}")
+    if is_deleted_now:
+        outcome = _("The note is deleted now; `udpnote show {note} --history` shows both changes")
+    else:
+        outcome = _("The note has your text now; `udpnote show {note} --history` shows both changes")
+    return in_sentences(change.format(author=author, note=note, number=number), outcome.format(note=note))
 
 
 def _range_numbers_skipped(numbers: str, skipped: int) -> str:
@@ -47,24 +68,24 @@ def _notes_deleted(notes: int) -> str:
 
 
 def _time_unclear(text: str, forms: Sequence[str]) -> str:
-    return f"which time is {text!r}? Write {' or '.join(repr(form) for form in forms)}"
-
-
-def _disk_is_memory(files: str, folder: str, file_system: str) -> str:
-    return (
-        f"{folder}, which has the {files}, is on {file_system}, which keeps files in memory: when this machine stops, also "
-        "entries that were acknowledged are lost. Name a folder on a disk with UDPNOTE_HOME or, for the notebook, a file with "
-        "UDPNOTE_FILE"
-    )
+    return _("which time is {text!r}? Write {forms}").format(text=text, forms=any_of(map(repr, forms)))
 
 
 def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option: str | None) -> str:
-    where = "" if file_system is None else f", on {file_system},"
-    reason = "a cache or a virtual machine may answer for the disk" if option is None else f"because of the option {option}"
-    return (
-        f"an fsync in {folder}{where} takes {seconds * 1000:.4f} ms, and hardly any disk is that fast: {reason}, so a power "
-        "cut may lose entries that were acknowledged"
-    )
+    place = folder
+    if file_system is not None:
+        place = _("{folder}, on {file_system},").format(folder=folder, file_system=file_system)
+    if option is None:
+        sentence = _(
+            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: a cache or a virtual machine "
+            "may answer for the disk, so a power cut may lose entries that were acknowledged"
+        )
+    else:
+        sentence = _(
+            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: because of the option "
+            "{option}, so a power cut may lose entries that were acknowledged"
+        )
+    return sentence.format(place=place, milliseconds=seconds * 1000, option=option)
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
@@ -75,7 +96,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "clock, for example with `timedatectl set-ntp true`, and run the command again"
     ),
     # measuring
-    "disk_is_memory": _disk_is_memory,
+    "disk_is_memory": (
+        "{folder}, which has the {files}, is on {file_system}, which keeps files in memory: when this machine stops, also "
+        "entries that were acknowledged are lost. Name a folder on a disk with UDPNOTE_HOME or, for the notebook, a file with "
+        "UDPNOTE_FILE"
+    ),
     "fsync_too_fast": _fsync_too_fast,
     "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
     "round_trip_not_measured": "the round trip was not measured: {reason}",

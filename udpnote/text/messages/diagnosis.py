@@ -5,6 +5,9 @@ from string import Formatter
 from typing import NamedTuple
 
 from udpnote.errors import Notice
+from udpnote.text.joining import listed
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
 
 _OPEN_SERVER = {
     "nft": "sudo nft insert rule inet filter input udp dport 6683-6686 accept",
@@ -245,7 +248,8 @@ def cure_of(notice: Notice) -> str:
 
 def place_of(notice: Notice) -> str:
     """Where to run the command of `cure_of`, such as `on both hosts`; empty: on this host."""
-    return TROUBLES[notice.kind].place
+    place = TROUBLES[notice.kind].place
+    return place and _(place)
 
 
 def trouble_table() -> str:
@@ -265,14 +269,25 @@ def _with_names(template: str) -> str:
 
 
 def _routes_direct(default: str | None, is_tunnel: bool, rules: int) -> str:
-    way = "no way leads beyond the LAN" if default is None else f"the default route leaves by {default}"
-    tunnel = ", a tunnel, but not what goes to the LAN" if is_tunnel else ""
-    more = f"; {rules} policy {'rule' if rules == 1 else 'rules'}" if rules else ""
-    return f"datagrams to each LAN leave by its own interface; {way}{tunnel}{more}"
+    if default is None:
+        routes = _("datagrams to each LAN leave by its own interface; no way leads beyond the LAN")
+    elif is_tunnel:
+        routes = _(
+            "datagrams to each LAN leave by its own interface; the default route leaves by {default}, a tunnel, but not what "
+            "goes to the LAN"
+        )
+    else:
+        routes = _("datagrams to each LAN leave by its own interface; the default route leaves by {default}")
+    routes = routes.format(default=default)
+    if rules:
+        return ngettext("{routes}; 1 policy rule", "{routes}; {count} policy rules", rules).format(routes=routes, count=rules)
+    return routes
 
 
 def _server_hears(hosts: Sequence[str]) -> str:
-    return f"the server here has heard {', '.join(hosts)}" if hosts else "the server here has heard no other host yet"
+    if not hosts:
+        return _("the server here has heard no other host yet")
+    return _("the server here has heard {hosts}").format(hosts=listed(hosts))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from udpnote.text.language import gettext as _
+from udpnote.text.language import marked
+
 _CONVERT = "convert it first, for example with `iconv -f GB18030 -t UTF-8`"
 _COMPARE = "compare it with the one that `udpnote key show` prints on the notebook's host"
 
@@ -12,48 +15,55 @@ CHARACTERS_SHOWN_MAX = 60
 def _shown(value: object) -> str:
     """The beginning of `repr(value)`, at most `CHARACTERS_SHOWN_MAX` characters; of a list or a dict only the type."""
     if isinstance(value, (list, dict)):
-        return f"a {type(value).__name__}"
+        return _("a list") if isinstance(value, list) else _("a dict")
     shown = repr(value[:50] if isinstance(value, str) else value)
     return shown if len(shown) <= CHARACTERS_SHOWN_MAX else f"{shown[: CHARACTERS_SHOWN_MAX - 3]}..."
 
 
-def _value_is_wrong(what: str) -> Callable[..., str]:
-    """A function that takes the wrong `value` and returns the sentence "`what`, not `value`"."""
+def _value_is_wrong(template: str) -> Callable[..., str]:
+    """A function that takes the wrong `value` and returns the sentence that `template` makes of it."""
 
     def sentence(value: object) -> str:
-        return f"{what}, not {_shown(value)}"
+        return _(template).format(value=_shown(value))
 
     return sentence
 
 
-def _field_is_wrong(what: str) -> Callable[..., str]:
-    """A function that takes a `field` of a JSON line and its wrong `value`: "`field` must `what`, not `value`"."""
+def _field_is_wrong(template: str) -> Callable[..., str]:
+    """A function that takes a `field` of a JSON line and its wrong `value`, and returns the sentence by `template`."""
 
     def sentence(field: str, value: object) -> str:
-        return f"{field} must {what}, not {_shown(value)}"
+        return _(template).format(field=field, value=_shown(value))
 
     return sentence
 
 
 def _field_is_out_of_range(field: str, maximum: int, value: int) -> str:
-    return f"{field} must be from 1 to {maximum}, not {_shown(value)}"
+    return _("{field} must be from 1 to {maximum}, not {value}").format(field=field, maximum=maximum, value=_shown(value))
 
 
 def _import_format_unknown(text: str) -> str:
-    return (
-        f"the file begins with {_shown(text)}: that is neither JSON lines, as `udpnote export` writes them, nor a text file, "
-        "which begins with a time such as 2019/05/09 16:37:08"
-    )
+    return _(
+        "the file begins with {text}: that is neither JSON lines, as `udpnote export` writes them, nor a text file, which "
+        "begins with a time such as 2019/05/09 16:37:08"
+    ).format(text=_shown(text))
 
 
 def _text_before_first_time(line: int, text: str) -> str:
-    return f"line {line:,} is not a time, and no time comes before it: {_shown(text)}. Is this a udpnote text file?"
+    sentence = _("line {line:,} is not a time, and no time comes before it: {text}. Is this a udpnote text file?")
+    return sentence.format(line=line, text=_shown(text))
 
 
 def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
-    return f"the text has {size:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it" + (
-        ", or send it line by line" if has_lines else " into several entries"
-    )
+    if has_lines:
+        sentence = _(
+            "the text has {size:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it, or send it line by line"
+        )
+    else:
+        sentence = _(
+            "the text has {size:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it into several entries"
+        )
+    return sentence.format(size=size, bytes_max=bytes_max)
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
@@ -93,21 +103,25 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_block_invalid": "the entry at line {line:,}: {error}",
     "not_json": "not JSON ({reason}: character {character:,})",
     "json_not_of_an_export": "JSON that `udpnote export` does not write ({reason})",
-    "json_not_an_object": _value_is_wrong("the line must be a JSON object"),
+    "json_not_an_object": _value_is_wrong(marked("the line must be a JSON object, not {value}")),
     "import_of_other_kind": "nothing is imported, because this seems to be a file of another program ({problem})",
     "field_missing": "{field} is missing",
-    "field_not_text": _field_is_wrong("be a text"),
-    "field_not_whole_number": _field_is_wrong("be a whole number"),
+    "field_not_text": _field_is_wrong(marked("{field} must be a text, not {value}")),
+    "field_not_whole_number": _field_is_wrong(marked("{field} must be a whole number, not {value}")),
     "field_out_of_range": _field_is_out_of_range,
-    "field_not_time": _field_is_wrong("be a time such as 2019-05-09T16:37:08+08:00"),
-    "time_without_utc_offset": _field_is_wrong("have a UTC offset, as in 2019-05-09T16:37:08+08:00"),
-    "utc_offset_invalid": _field_is_wrong("have a UTC offset of whole minutes, at most 18 hours"),
-    "time_out_of_range": _field_is_wrong("be from 0001-01-02 to 9999-12-31"),
-    "kind_invalid": _value_is_wrong("kind must be note, revision or deletion"),
-    "client_invalid": _value_is_wrong("client must be 32 hexadecimal digits"),
+    "field_not_time": _field_is_wrong(marked("{field} must be a time such as 2019-05-09T16:37:08+08:00, not {value}")),
+    "time_without_utc_offset": _field_is_wrong(
+        marked("{field} must have a UTC offset, as in 2019-05-09T16:37:08+08:00, not {value}")
+    ),
+    "utc_offset_invalid": _field_is_wrong(
+        marked("{field} must have a UTC offset of whole minutes, at most 18 hours, not {value}")
+    ),
+    "time_out_of_range": _field_is_wrong(marked("{field} must be from 0001-01-02 to 9999-12-31, not {value}")),
+    "kind_invalid": _value_is_wrong(marked("kind must be note, revision or deletion, not {value}")),
+    "client_invalid": _value_is_wrong(marked("client must be 32 hexadecimal digits, not {value}")),
     "author_invalid": "author: {error}",
     "text_invalid": "text: {error}",
-    "deletion_with_text": _value_is_wrong("a deletion must have an empty text"),
+    "deletion_with_text": _value_is_wrong(marked("a deletion must have an empty text, not {value}")),
     "note_with_revises": "a note must not have revises, because it revises nothing",
     "revises_not_before": "revises must be less than number, which is {number}, not {revises}",
 }

@@ -2,29 +2,41 @@
 
 from collections.abc import Callable, Mapping
 
+from udpnote.text.joining import listed
+from udpnote.text.language import gettext as _
+from udpnote.text.language import marked, ngettext
+
 _DROPPED = {
-    "corrupted": "damaged",
-    "early": "imported before the entries that they follow",
-    "foreign": "not of udpnote",
-    "forged": "forged or damaged",
-    "malformed": "with invalid fields",
-    "old key": "under an earlier key",
-    "overload": "beyond their sender's share",
-    "oversized": "too long",
-    "strange": "under an unknown key",
-    "truncated": "too short",
-    "type": "of an unknown type",
-    "unexpected": "not requests",
-    "unsealed": "not sealed",
-    "version": "of another protocol version",
+    "corrupted": marked("damaged"),
+    "early": marked("imported before the entries that they follow"),
+    "foreign": marked("not of udpnote"),
+    "forged": marked("forged or damaged"),
+    "malformed": marked("with invalid fields"),
+    "old key": marked("under an earlier key"),
+    "overload": marked("beyond their sender's share"),
+    "oversized": marked("too long"),
+    "strange": marked("under an unknown key"),
+    "truncated": marked("too short"),
+    "type": marked("of an unknown type"),
+    "unexpected": marked("not requests"),
+    "unsealed": marked("not sealed"),
+    "version": marked("of another protocol version"),
 }
 """Why a server has dropped datagrams, as an attribute of "datagrams". The keys are reasons, mostly of `BadDatagram`."""
 
 
 def _datagrams_dropped(counts: Mapping[str, int]) -> str:
     most_first = sorted(counts.items(), key=lambda each: -each[1])
-    reasons = ", ".join(f"{count:,} {_DROPPED.get(reason, reason)}" for reason, count in most_first)
-    return f"{sum(counts.values()):,} datagrams dropped in the last minute: {reasons}"
+    reasons = [
+        _("{count:,} {reason}").format(count=count, reason=_(_DROPPED[reason]) if reason in _DROPPED else reason)
+        for reason, count in most_first
+    ]
+    total = sum(counts.values())
+    return ngettext(
+        "{count:,} datagram dropped in the last minute: {reasons}",
+        "{count:,} datagrams dropped in the last minute: {reasons}",
+        total,
+    ).format(count=total, reasons=listed(reasons))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from udpnote.text.joining import in_sentences
+from udpnote.text.language import gettext as _
+
 _TRUSTED_PLACE = (
     "Install udpnote where only root can write (in its checkout: `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo "
     "/opt/udpnote/bin/pip install .`), or leave out --system"
@@ -10,13 +13,15 @@ _TRUSTED_PLACE = (
 
 
 def _service_not_started(unit: str, message: str | None, is_tried_again: bool, journal: str) -> str:
-    why = "" if message is None else f": {message.rstrip('.')}"
-    then = (
-        "systemd tries again every 10 seconds"
-        if is_tried_again
-        else "systemd does not try again: mend that, and install it again"
-    )
-    return f"{unit} is installed, but its server did not start{why}. {then}; `{journal}` says more"
+    if message is None:
+        what = _("{unit} is installed, but its server did not start").format(unit=unit)
+    else:
+        what = _("{unit} is installed, but its server did not start: {message}").format(unit=unit, message=message.rstrip("."))
+    if is_tried_again:
+        then = _("systemd tries again every 10 seconds; `{journal}` says more")
+    else:
+        then = _("systemd does not try again: mend that, and install it again; `{journal}` says more")
+    return in_sentences(what, then.format(journal=journal))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

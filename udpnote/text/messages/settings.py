@@ -6,9 +6,12 @@ setting's name.
 
 from collections.abc import Callable
 
+from udpnote.text.joining import listed
+from udpnote.text.language import gettext as _
+
 
 def _setting_unknown(path: str, name: str, known: list[str]) -> str:
-    return f"{path}: unknown setting {name!r}; the settings are {', '.join(known)}"
+    return _("{path}: unknown setting {name!r}; the settings are {known}").format(path=path, name=name, known=listed(known))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -1,98 +1,125 @@
 """The sentences about a file or a disk that cannot be used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from udpnote.errors import Notice
+from udpnote.text.language import gettext as _
+from udpnote.text.language import marked, ngettext
 
-_FILE_KINDS = {"notebook": "notebook", "outbox": "outbox", "index": "search index"}
+_FILE_KINDS = {"notebook": marked("notebook"), "outbox": marked("outbox"), "index": marked("search index")}
 """What messages call each kind of database file. The keys are the possible values of `file_kind`."""
 
 
 def _database_is_no_file(path: str, file_kind: str, is_folder: bool) -> str:
-    what = "a folder" if is_folder else "a pipe, a device or a socket"
-    return f"{path} is no udpnote {_named(file_kind)}, it is {what}: choose another path, or move it away"
+    if is_folder:
+        sentence = _("{path} is no udpnote {kind}, it is a folder: choose another path, or move it away")
+    else:
+        sentence = _("{path} is no udpnote {kind}, it is a pipe, a device or a socket: choose another path, or move it away")
+    return sentence.format(path=path, kind=_named(file_kind))
 
 
 def _other_kind_of_file(path: str, file_kind: str) -> str:
-    return f"{path} is not a udpnote {_named(file_kind)}: choose another file, or move it away"
+    sentence = _("{path} is not a udpnote {kind}: choose another file, or move it away")
+    return sentence.format(path=path, kind=_named(file_kind))
 
 
 def _file_of_newer_version(path: str, file_kind: str, version: int, known_version: int) -> str:
-    return (
-        f"{path} was written by a newer udpnote: its format is version {version}, and this udpnote reads version "
-        f"{known_version} of {_named(file_kind)} files. Upgrade udpnote to open it"
-    )
+    return _(
+        "{path} was written by a newer udpnote: its format is version {version}, and this udpnote reads version "
+        "{known_version} of {kind} files. Upgrade udpnote to open it"
+    ).format(path=path, kind=_named(file_kind), version=version, known_version=known_version)
 
 
 def _file_of_older_version(path: str, file_kind: str, version: int, known_version: int) -> str:
-    way_out = "Send the entries in it" if file_kind == "outbox" else "Export it"
-    return (
-        f"{path} is the {_named(file_kind)} of an older udpnote: its format is version {version}, and this udpnote reads "
-        f"version {known_version}. {way_out} with the older udpnote, then move the file away"
-    )
+    if file_kind == "outbox":
+        sentence = _(
+            "{path} is the {kind} of an older udpnote: its format is version {version}, and this udpnote reads version "
+            "{known_version}. Send the entries in it with the older udpnote, then move the file away"
+        )
+    else:
+        sentence = _(
+            "{path} is the {kind} of an older udpnote: its format is version {version}, and this udpnote reads version "
+            "{known_version}. Export it with the older udpnote, then move the file away"
+        )
+    return sentence.format(path=path, kind=_named(file_kind), version=version, known_version=known_version)
 
 
 def _named(file_kind: str) -> str:
-    return _FILE_KINDS.get(file_kind, file_kind)
+    return _(_FILE_KINDS[file_kind]) if file_kind in _FILE_KINDS else file_kind
 
 
 def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, can_change: bool, needs_owner: bool) -> str:
     from shlex import quote  # here, because there is seldom anything to report
 
-    known = f"{_files(paths)} can be {_deeds(can_read, can_change)} by others on this machine"
+    known = _for_deeds(_CAN_BE_REACHED, can_read, can_change).format(files=_files(paths))
     remedy = " ".join([command, *(quote(f"./{path}" if path.startswith("-") else path) for path in paths)])
-    return f"{known}, and only the owner can mend that: {remedy}" if needs_owner else f"{known}: {remedy}"
+    sentence = _("{known}, and only the owner can mend that: {remedy}") if needs_owner else _("{known}: {remedy}")
+    return sentence.format(known=known, remedy=remedy)
 
 
 def _closed_to_others(paths: tuple[str, ...], can_read: bool, can_change: bool) -> str:
-    return (
-        f"{_files(paths)} could be {_deeds(can_read, can_change)} by others on this machine: udpnote has changed its "
-        "permissions, so now only you can"
-    )
+    known = _for_deeds(_COULD_BE_REACHED, can_read, can_change).format(files=_files(paths))
+    return _("{known}: udpnote has changed its permissions, so now only you can").format(known=known)
+
+
+_CAN_BE_REACHED = {
+    (True, True): marked("{files} can be read and changed by others on this machine"),
+    (True, False): marked("{files} can be read by others on this machine"),
+    (False, True): marked("{files} can be changed by others on this machine"),
+    (False, False): marked("{files} can be reached by others on this machine"),
+}
+_COULD_BE_REACHED = {
+    (True, True): marked("{files} could be read and changed by others on this machine"),
+    (True, False): marked("{files} could be read by others on this machine"),
+    (False, True): marked("{files} could be changed by others on this machine"),
+    (False, False): marked("{files} could be reached by others on this machine"),
+}
+"""What others can do or could do with files. The keys say whether they can read, and whether they can change them."""
+
+
+def _for_deeds(templates: Mapping[tuple[bool, bool], str], can_read: bool, can_change: bool) -> str:
+    return _(templates[can_read, can_change])
 
 
 def _files(paths: tuple[str, ...]) -> str:
     first, *others = paths
-    return f"{first} and {len(others)} more beside it" if others else first
-
-
-def _deeds(can_read: bool, can_change: bool) -> str:
-    deeds = [deed for deed, is_possible in (("read", can_read), ("changed", can_change)) if is_possible]
-    return " and ".join(deeds) or "reached"
+    if not others:
+        return first
+    sentence = ngettext("{file} and 1 more beside it", "{file} and {count} more beside it", len(others))
+    return sentence.format(file=first, count=len(others))
 
 
 def _key_file_damaged(path: str, reason: Notice | str) -> str:
-    return (
-        f"the key file {path} is damaged ({reason}): restore it from a backup, or write a client's join code into it as "
+    return _(
+        "the key file {path} is damaged ({reason}): restore it from a backup, or write a client's join code into it as "
         'key = "CODE". If there is neither, move the file away, and make a new key with `udpnote key rotate`'
-    )
+    ).format(path=path, reason=reason)
 
 
 def _log_of_another_file(path: str, log: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
-    return (
-        f"{log} is not the log of {path}, which was perhaps restored. Nothing was changed. To use the file "
-        f"without it: mv {quote(log)} {quote(log + '.old')}"
-    )
+    return _(
+        "{log} is not the log of {path}, which was perhaps restored. Nothing was changed. To use the file without it: {command}"
+    ).format(path=path, log=log, command=f"mv {quote(log)} {quote(log + '.old')}")
 
 
 def _database_damaged(path: str, problem: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
-    return (
-        f"{path} is damaged ({problem}): nothing was changed. Restore a whole backup of the notebook with `udpnote restore`, "
-        f"or move the file away to start a new one; `sqlite3 {quote(path)} .recover` may save what it holds"
-    )
+    return _(
+        "{path} is damaged ({problem}): nothing was changed. Restore a whole backup of the notebook with `udpnote restore`, "
+        "or move the file away to start a new one; `sqlite3 {quoted} .recover` may save what it holds"
+    ).format(path=path, problem=problem, quoted=quote(path))
 
 
 def _copy_damaged(source: str, path: str, problem: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
-    return (
-        f"the copy of {source} for {path} is damaged ({problem}), so it was removed, and nothing was changed. If "
-        f"`sqlite3 {quote(source)} 'PRAGMA integrity_check'` finds a fault, too, use another backup; otherwise use another disk"
-    )
+    return _(
+        "the copy of {source} for {path} is damaged ({problem}), so it was removed, and nothing was changed. If "
+        "`sqlite3 {quoted} 'PRAGMA integrity_check'` finds a fault, too, use another backup; otherwise use another disk"
+    ).format(source=source, path=path, problem=problem, quoted=quote(source))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
