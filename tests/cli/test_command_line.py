@@ -44,7 +44,7 @@ def test_a_command_line_is_read_as_by_typer(line: tuple[str, list[str]]) -> None
 def read(name: str, words: list[str]) -> Any:
     """The values of the command, or in words why there are none."""
     try:
-        parsed = parse(command(name), words)
+        parsed = parse(command(name), words, name)
     except WrongCommandLine:
         return "wrong"
     except InvalidEntry:
@@ -78,7 +78,7 @@ def read_by_typer(name: str, words: list[str]) -> Any:
 def test_values_have_the_types_of_their_parameters(line: str, values: dict[str, object]) -> None:
     _, found, rest = find_command(line.split())
     assert isinstance(found, DeclaredCommand)
-    assert parse(found, rest).values.items() >= values.items()
+    assert parse(found, rest, line).values.items() >= values.items()
 
 
 def test_the_group_and_each_of_its_commands_are_found() -> None:

@@ -31,7 +31,16 @@ def test_a_word_with_spaces_is_an_option_only_after_an_equals_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["add --author to docs", "a --author=b", "--json tell Bob --whole story", "ps -h", "- milk"]
+    "arguments",
+    [
+        "add --author to docs",
+        "a --author=b",
+        "a ——whole",
+        "－－author＝琳 a",
+        "--json tell Bob --whole story",
+        "ps -h",
+        "- milk",
+    ],
 )
 def test_what_may_be_an_option_or_a_text_is_refused(arguments: str) -> None:
     with pytest.raises(InvalidEntry, match="`udpnote send -- "):

@@ -116,6 +116,8 @@ def sentences(kind: str) -> st.SearchStrategy[str]:
         filled = {
             "paths": st.sampled_from([("a.db",), ("a.db", "b.db")]),
             "ports": st.sampled_from([(1,), (1, 4)]),
+            "choices": st.sampled_from([("a", "b")]),
+            "commands": st.sampled_from([("udpnote show",), ("udpnote list", "udpnote show")]),
         }  # never empty
         return st.builds(sentence, **{name: filled[name] for name in inspect.signature(sentence).parameters if name in filled})
     fields = [(name, spec) for _, name, spec, _ in Formatter().parse(sentence) if name is not None]

@@ -21,14 +21,14 @@ class Command(NamedTuple):
     help: str
 
 
-_TRY, _WRITE, _READ, _CHOOSE, _HOST = "Try it", "Write", "Read", "Find and choose notebooks", "Host a notebook"
+_START, _WRITE, _READ, _CORRECT = "Start", "Write", "Read", "Correct"
+_NOTEBOOK, _SEALED, _HOST = "Notebook", "Sealed", "Host"
 COMMANDS = {
-    "demo": Command("demo", _TRY, "Show on this machine alone how udpnote works on a bad network."),
-    "bench": Command("bench", _TRY, "Measure how fast udpnote is on this machine and this LAN."),
+    "help": Command("help_", _START, "Show the help of a command, or the list of all commands."),
+    "demo": Command("demo", _START, "Show on this machine alone how udpnote works on a bad network."),
+    "bench": Command("bench", _START, "Measure how fast udpnote is on this machine and this LAN."),
     "send": Command("send", _WRITE, "Send one entry, or each line of standard input."),
     "write": Command("write", _WRITE, "Write at a prompt: each line is an entry."),
-    "edit": Command("edit_delete", _WRITE, "Revise a note."),
-    "delete": Command("edit_delete", _WRITE, "Delete notes."),
     "outbox": Command("outbox", _WRITE, "Show, move or deliver the entries that are still queued."),
     "import": Command("import_", _WRITE, "Import notes from a file."),
     "list": Command("list_search", _READ, "List the latest notes."),
@@ -39,17 +39,19 @@ COMMANDS = {
     "tags": Command("tags_stats", _READ, "List the tags, and how many notes have each."),
     "stats": Command("tags_stats", _READ, "Show how many notes, authors, tags and days the notebook has."),
     "export": Command("export", _READ, "Write notes to a file or to standard output."),
-    "find": Command("find_use", _CHOOSE, "List the notebooks that answer on this LAN."),
-    "status": Command("status", _CHOOSE, "Show which notebook is meant, and why, and whether it answers."),
-    "doctor": Command("doctor", _CHOOSE, "Say why a notebook is not found, and which command mends that."),
-    "use": Command("find_use", _CHOOSE, "Choose the notebook that entries go to, or show the choice."),
-    "join": Command("join_leave", _CHOOSE, "Join a sealed notebook by its join code."),
-    "leave": Command("join_leave", _CHOOSE, "Leave a sealed notebook: forget its key."),
+    "edit": Command("edit_delete", _CORRECT, "Revise a note."),
+    "delete": Command("edit_delete", _CORRECT, "Delete notes."),
+    "find": Command("find_use", _NOTEBOOK, "List the notebooks that answer on this LAN."),
+    "use": Command("find_use", _NOTEBOOK, "Choose the notebook that entries go to, or show the choice."),
+    "status": Command("status", _NOTEBOOK, "Show which notebook is meant, and why, and whether it answers."),
+    "doctor": Command("doctor", _NOTEBOOK, "Say why a notebook is not found, and which command mends that."),
+    "join": Command("join_leave", _SEALED, "Join a sealed notebook by its join code."),
+    "leave": Command("join_leave", _SEALED, "Leave a sealed notebook: forget its key."),
+    "seal": Command("seal_key", _SEALED, "Seal an open notebook: only machines with its key can use it."),
+    "unseal": Command("seal_key", _SEALED, "Make a sealed notebook open: everybody on the LAN can use it."),
+    "key": Command("seal_key", _SEALED, "Show or change the key of a sealed notebook."),
     "serve": Command("serve", _HOST, "Host a notebook: receive entries from the LAN."),
-    "seal": Command("seal_key", _HOST, "Seal an open notebook: only machines with its key can use it."),
-    "unseal": Command("seal_key", _HOST, "Make a sealed notebook open: everybody on the LAN can use it."),
     "service": Command("service", _HOST, "Serve at boot, with systemd: install, uninstall, status."),
-    "key": Command("seal_key", _HOST, "Show or change the key of a sealed notebook."),
     "backup": Command("backup_restore", _HOST, "Make a backup of a notebook, also while its server runs."),
     "restore": Command("backup_restore", _HOST, "Put a backup in the place of a notebook."),
 }

@@ -1,21 +1,37 @@
 """Makes the words of a command line into values for the command, without typer.
 
-If the command line is wrong, `typer_app` says what is wrong with it. Both modules read a command line as click does; a test
-compares them.
+A wrong command line raises `WrongCommandLine`, which says what is wrong and where; `likely_meant` makes a right one from it.
+This module reads a command line as click does; a test compares it with `typer_app`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, DeclaredCommand, Option, Parameter
-from udpnote.cli.text_arguments import Arguments, split_arguments
+from udpnote.cli.app import find_command
+from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, DeclaredCommand, DeclaredCommands, Option, Parameter
+from udpnote.cli.text_arguments import Arguments, in_ascii_dashes, split_arguments
+from udpnote.errors import UdpnoteError
+
+VERSION_NAMES = ("--version", "-V")
+COMPLETION_NAMES = ("--install-completion", "--show-completion")
+"""Options of `udpnote` itself: they stand before a command."""
+
+OTHER_QUOTES = ("“", "”", "‘", "’")
+"""Quotation marks that an input method types, and that no shell takes for its own."""
 
 _HELP = Parameter("help", Option(" ".join(HELP_NAMES)), kind=bool, is_list=False, annotation=bool, default=False)
 """The option `--help`, which no command declares."""
 
 
-class WrongCommandLine(Exception):
-    """The command line is wrong; the exception does not say why."""
+class WrongCommandLine(UdpnoteError, ValueError):
+    """The command line is wrong. `position` is the index of the wrong word or, if a word is missing at the end, of that.
+
+    `read_command_line` counts the words from the one after `udpnote`, and `parse` from the one after the name of the command.
+    """
+
+    def __init__(self, kind: str, position: int, /, **values: object) -> None:
+        super().__init__(kind, **values)
+        self.position = position
 
 
 class Parsed(NamedTuple):
@@ -25,20 +41,59 @@ class Parsed(NamedTuple):
     asks_for_help: bool
 
 
-def parse(command: DeclaredCommand, words: Sequence[str]) -> Parsed:
-    """What the `words` after the name of `command` say. Raises `WrongCommandLine`, and `InvalidEntry` (`split_arguments`)."""
+class CommandLine(NamedTuple):
+    """A right command line: `names` of the command or group of commands, which is `command`, and what the other words say.
+
+    For a group, or for `udpnote` itself, whose `command` is None, there are no values. `option` is then the option that was
+    given, such as `--help`; it is empty if no word follows the names.
+    """
+
+    names: list[str]
+    command: DeclaredCommand | DeclaredCommands | None
+    parsed: Parsed
+    option: str = ""
+
+
+class _Given(NamedTuple):
+    """A value that is given for a parameter: the `value` as typed, the index of its word, and the name of its option."""
+
+    value: Any
+    position: int
+    name: str = ""
+
+
+def read_command_line(words: Sequence[str]) -> CommandLine:
+    """What the `words` after `udpnote` say. Raises `WrongCommandLine`, and `InvalidEntry` (see `split_arguments`)."""
+    names, command, rest = find_command(words)
+    name = " ".join(["udpnote", *names])
+    try:
+        if isinstance(command, DeclaredCommand):
+            return CommandLine(names, command, parse(command, rest, name))
+        return CommandLine(names, command, Parsed({}, asks_for_help=False), _option_of_group(name, rest))
+    except WrongCommandLine as error:
+        error.position += len(words) - len(rest)
+        raise
+
+
+def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
+    """What the `words` after the `name` of `command`, such as `udpnote key show`, say.
+
+    Raises `WrongCommandLine`, and `InvalidEntry` as `split_arguments` does.
+    """
     before, text = split_words(command, words)
-    given, others = _options_and_others(command, before)
+    given, others = _options_and_others(command, before, name)
     if _HELP.name in given:
         return Parsed({}, asks_for_help=True)
-    others += text
+    others += [_Given(word, len(words) - len(text) + place) for place, word in enumerate(text)]
     values = {each.name: _value(each, given.get(each.name, [])) for each, _ in command.options}
-    for parameter, _ in command.arguments:
+    for parameter, argument in command.arguments:
+        if not others and parameter.default is REQUIRED:
+            raise WrongCommandLine("argument_missing", len(words), command=name, metavar=argument.metavar)
         count = len(others) if parameter.is_list else 1
         values[parameter.name] = _value(parameter, others[:count])
         del others[:count]
     if others:
-        raise WrongCommandLine
+        raise WrongCommandLine("word_superfluous", others[0].position, command=name, word=others[0].value)
     return Parsed(values, asks_for_help=False)
 
 
@@ -64,60 +119,114 @@ def option_names(command: DeclaredCommand) -> dict[str, bool]:
     )
 
 
-def _options_and_others(command: DeclaredCommand, words: Sequence[str]) -> tuple[dict[str, list[Any]], list[str]]:
+def _option_of_group(name: str, rest: Sequence[str]) -> str:
+    """The first of the options in `rest`, which follow the `name` of a group of commands; empty if there are no words.
+
+    Words after the options are ignored, as by click. Raises `WrongCommandLine` if a word is no option of the group.
+    """
+    known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
+    for position, word in enumerate(rest):
+        _check_dashes(word, position, known)
+        if word not in known:
+            if position and not word.startswith("-"):
+                break
+            if word.startswith("-") and word.strip("-"):
+                raise WrongCommandLine("option_unknown", position, command=name, option=word.partition("=")[0])
+            raise WrongCommandLine("command_unknown", position, command=name, word=word)
+    return rest[0] if rest else ""
+
+
+def _options_and_others(
+    command: DeclaredCommand, words: Sequence[str], name_of_command: str
+) -> tuple[dict[str, list[_Given]], list[_Given]]:
     """The values that are given for each option, by the name of its parameter, and the `words` that belong to no option."""
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)
     opposites = {option.opposite: each for each, option in command.options if option.opposite}
-    given: dict[str, list[Any]] = {}
-    others: list[str] = []
-    rest = list(reversed(words))
+    known = {**named, **opposites}
+    given: dict[str, list[_Given]] = {}
+    others: list[_Given] = []
+    rest = [*enumerate(words)][::-1]
     while rest:
-        word = rest.pop()
+        position, word = rest.pop()
         if word == "--":
-            return given, others + rest[::-1]
+            return given, others + [_Given(each, place) for place, each in rest[::-1]]
+        _check_dashes(word, position, known)
         if word[:1] != "-" or word == "-":
-            others.append(word)
+            others.append(_Given(word, position))
             continue
-        name, sign, value = word.partition("=")
-        if word[:2] != "--" and word not in named:  # a short option, with its value or with more short options in the same word
-            name, sign, value = word[:2], "", word[2:]
-        parameter = named.get(name) or opposites.get(name)
-        if parameter is None or (parameter.kind is bool and (sign or value[:1] == "-")):
-            raise WrongCommandLine
+        name, sign, value = _split_option(word, known)
+        parameter = known.get(name)
+        if parameter is None:
+            raise WrongCommandLine("option_unknown", position, command=name_of_command, option=word.partition("=")[0])
         if parameter.kind is bool:
-            given[parameter.name] = [name not in opposites]
-            rest += [f"-{value}"] if value else []
-        elif value or sign or rest:
-            given.setdefault(parameter.name, []).append(value if value or sign else rest.pop())
-        else:
-            raise WrongCommandLine
+            if sign or value[:1] == "-":
+                raise WrongCommandLine("option_takes_no_value", position, option=name, value=value)
+            given[parameter.name] = [_Given(name not in opposites, position, name)]
+            rest += [(position, f"-{value}")] if value else []
+            continue
+        if not (value or sign):
+            if not rest:
+                raise WrongCommandLine("option_value_missing", len(words), option=name, metavar=_metavar(parameter))
+            position, value = rest.pop()
+        if value[:1] in OTHER_QUOTES:
+            raise WrongCommandLine("value_in_other_quotes", position, name=name, value=value)
+        given.setdefault(parameter.name, []).append(_Given(value, position, name))
     return given, others
 
 
-def _value(parameter: Parameter, given: Sequence[Any]) -> Any:
+def _check_dashes(word: str, position: int, known: Collection[str]) -> None:
+    """Raise `WrongCommandLine` if `word` is one of the options `known`, but with dashes that an input method has typed."""
+    if option := in_ascii_dashes(word, known):
+        raise WrongCommandLine("option_in_other_dashes", position, word=word, option=option)
+
+
+def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, str]:
+    """The name of the option in `word`, the `=` after it if there is one, and its value.
+
+    Behind a short option without `=`, the value stands in the same word, or more short options do.
+    """
+    name, sign, value = word.partition("=")
+    return (name, sign, value) if word[:2] == "--" or word in known else (word[:2], "", word[2:])
+
+
+def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
     """The value of `parameter`: made from the words or flags that are `given` for it, or its default if that is empty."""
     if not given:
-        if parameter.default is REQUIRED:
-            raise WrongCommandLine
         return parameter.default
     values = [_converted(parameter, each) for each in given]
     return values if parameter.is_list else values[-1]
 
 
-def _converted(parameter: Parameter, given: Any) -> Any:
+def _converted(parameter: Parameter, given: _Given) -> Any:
     """One `given` word or flag as a value of the parameter's kind. Raises `WrongCommandLine` if it is none."""
+    name = given.name or _metavar(parameter)
     if parameter.choices:
-        if given not in parameter.choices:
-            raise WrongCommandLine
-        return given
+        if given.value not in parameter.choices:
+            raise WrongCommandLine(
+                "value_not_a_choice", given.position, name=name, value=given.value, choices=parameter.choices
+            )
+        return given.value
     try:
-        value = parameter.kind(given)
+        value = parameter.kind(given.value)
     except ValueError:
-        raise WrongCommandLine from None
+        kind = "value_not_whole" if parameter.kind is int else "value_not_a_number"
+        raise WrongCommandLine(kind, given.position, name=name, value=given.value) from None
     option = parameter.declaration
     if isinstance(option, Option) and (
         (option.smallest is not None and value < option.smallest) or (option.largest is not None and value > option.largest)
     ):
-        raise WrongCommandLine
+        raise WrongCommandLine(
+            "value_out_of_range",
+            given.position,
+            name=name,
+            value=given.value,
+            smallest=option.smallest,
+            largest=option.largest,
+        )
     return value
+
+
+def _metavar(parameter: Parameter) -> str:
+    """The word for the value of `parameter`, as the help shows it."""
+    return "|".join(parameter.choices) or parameter.declaration.metavar

@@ -1,11 +1,10 @@
-"""Finds the command that was typed: does its work, prints its help, or leaves a wrong command line to typer."""
+"""Finds the command that was typed: does its work, prints its help, or says what is wrong with the command line."""
 
 from typing import NoReturn
 
 from udpnote.cli import exit_codes
-from udpnote.cli.app import find_command
-from udpnote.cli.command_line import WrongCommandLine, parse
-from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
+from udpnote.cli.command_line import COMPLETION_NAMES, VERSION_NAMES, WrongCommandLine, read_command_line
+from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands
 from udpnote.cli.terminal import streams
 from udpnote.errors import InvalidEntry
 from udpnote.version import __version__
@@ -13,26 +12,26 @@ from udpnote.version import __version__
 
 def run(words: list[str]) -> int:
     """Run the command line `words`, and return the exit code. A command that does its work raises `SystemExit` instead."""
-    names, command, rest = find_command(words)
-    if rest[:1] == ["--version"] and not names:
-        print(f"udpnote {__version__}")
-        return exit_codes.DONE
-    if not isinstance(command, DeclaredCommand):
-        if rest and rest[0] not in HELP_NAMES:
-            leave_to_typer()
-        _print_help(names, command)
-        return exit_codes.DONE if rest else exit_codes.USAGE
     try:
-        parsed = parse(command, rest)
+        line = read_command_line(words)
     except InvalidEntry as error:
         streams.say(error.notice)
         return exit_codes.USAGE
-    except WrongCommandLine:
+    except WrongCommandLine as error:
+        from udpnote.cli.likely_meant import advice
+
+        streams.say(error.notice)
+        streams.say(advice(words, error))
+        return exit_codes.USAGE
+    if line.option in VERSION_NAMES:
+        print(f"udpnote {__version__}")
+        return exit_codes.DONE
+    if line.option in COMPLETION_NAMES:
         leave_to_typer()
-    if not parsed.asks_for_help:
-        command(**parsed.values)
-    _print_help(names, command)
-    return exit_codes.DONE
+    if isinstance(line.command, DeclaredCommand) and not line.parsed.asks_for_help:
+        line.command(**line.parsed.values)
+    _print_help(line.names, line.command)
+    return exit_codes.DONE if isinstance(line.command, DeclaredCommand) or line.option else exit_codes.USAGE
 
 
 def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | None) -> None:
@@ -42,7 +41,7 @@ def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | 
 
 
 def leave_to_typer() -> NoReturn:
-    """Let typer say what is wrong with the command line, or complete it; raises `SystemExit`."""
+    """Let typer install or print the script for completion in a shell, or complete a command line; raises `SystemExit`."""
     from udpnote.cli.typer_app import app
 
     app(prog_name="udpnote")

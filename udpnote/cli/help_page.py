@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from udpnote.cli.app import COMMANDS, HELP
+from udpnote.cli.command_line import VERSION_NAMES
 from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
 from udpnote.cli.terminal.streams import terminal_columns
 from udpnote.cli.terminal.text import cell_count
@@ -33,11 +34,11 @@ EXAMPLE_INDENT = "    "
 
 HELP_ROW = (", ".join(HELP_NAMES), "Show this message and exit.")
 OPTION_ROWS = [
-    ("--version", "Print the version and exit."),
+    (", ".join(VERSION_NAMES), "Print the version and exit."),
     ("--install-completion", "Install completion for the current shell."),
     ("--show-completion", "Show completion for the current shell, to copy it or customize the installation."),
 ]
-"""The options of `udpnote` itself, which `typer_app` declares."""
+"""The options of `udpnote` itself."""
 
 _BOLD, _NAME, _WORD, _DIM = "1", "1;36", "33", "2"
 """Styles, by their numbers in SGR (ECMA-48 §8.3.117): of headings, of names as they are typed, of other words, of borders."""

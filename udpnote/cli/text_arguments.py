@@ -1,6 +1,6 @@
 """Finds where the text begins among the arguments of a command that stores a text: options stand before it, as with `ssh`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry
@@ -21,6 +21,9 @@ SEND_OPTIONS: Mapping[str, bool] = {
 They stand here because `send` without options runs without its declaration, which has them too; a test compares them.
 """
 
+DASHES = "-－‐‑‒–—―−"
+"""The dash of options, and those that input methods and word processors put in its place."""
+
 
 class Arguments(NamedTuple):
     """The arguments of a command in two lists: those `before_text` (options and others), and the words of the `text`."""
@@ -39,8 +42,9 @@ def split_arguments(
     `words_before_text` other words, such as the number of a note. `options` has the options of the command, and whether each
     takes a value. A word that is like an option, but is not in `options`, counts as before the text: the command line is wrong.
 
-    Raises `InvalidEntry` if the text did not begin after `--`, and a word of the text is one of the `options`, or words follow
-    the word `-`, which stands for standard input. In both cases it is not clear what the user wants.
+    Raises `InvalidEntry` if the text did not begin after `--`, and a word of the text is one of the `options`, also with other
+    dashes (see `in_ascii_dashes`), or words follow the word `-`, which stands for standard input. In all of these cases it is
+    not clear what the user wants.
     """
     position = 0
     while position < len(arguments):
@@ -68,6 +72,22 @@ def _check(split: Arguments, options: Mapping[str, bool], command: str) -> None:
         name = _option_name(word)
         if name in options:
             raise InvalidEntry("option_in_text", option=name, command=command)
+        if option := in_ascii_dashes(word, options):
+            raise InvalidEntry("other_dashes_in_text", word=word, option=option, command=command)
+
+
+def in_ascii_dashes(word: str, options: Collection[str]) -> str:
+    """`word` as an option typed with `-`, if it is one of `options` typed with other dashes, as `——json` or `－－wait＝3` is.
+
+    Otherwise an empty string. Input methods type such dashes, and full-width letters; documents have `—` in place of `--`.
+    """
+    if word.isascii() or word[:1] not in DASHES:
+        return ""
+    name, sign, value = word.replace("＝", "=", 1).partition("=")
+    bare = "".join(chr(ord(each) - 0xFEE0) if "！" <= each <= "～" else each for each in name.lstrip(DASHES))
+    option = f"{'-' if len(bare) == 1 else '--'}{bare}"
+    meant = f"{option}{sign}{value}"
+    return meant if option in options and meant != word else ""
 
 
 def _option_name(word: str) -> str:

@@ -1,11 +1,11 @@
-"""What udpnote leaves to typer: it says what is wrong with a command line, and installs completion in shells.
+"""What udpnote leaves to typer: it installs completion in shells, and completes for shells that `completion` does not know.
 
-`app` has the commands and options of the declarations in `app.COMMANDS`.
+`app` has the commands and options of the declarations in `app.COMMANDS`. `command_line` says what is wrong with a command line.
 """
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -20,7 +20,6 @@ from udpnote.cli.declared_command import (
     Option,
     Parameter,
 )
-from udpnote.version import __version__
 
 
 class _Subcommands(TyperGroup):
@@ -28,13 +27,13 @@ class _Subcommands(TyperGroup):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        for name, (_, group, text) in COMMANDS.items():
-            self.commands[name] = TyperCommand(name, help=text, rich_help_panel=group)
+        for name, (_, _group, text) in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=text)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name of the command that `args[0]` names, the command itself, and the rest of `args`.
 
-        The command's module is imported now. If there is no such command, raises the usage error of typer, which ends udpnote.
+        The command's module is imported now. If there is no such command, raises the usage error of typer.
         """
         name, found, rest = super().resolve_command(ctx, args)
         return name, found and typer_command(args[0], load(args[0])), rest
@@ -42,7 +41,7 @@ class _Subcommands(TyperGroup):
 
 def typer_command(name: str, declared: DeclaredCommand | DeclaredCommands) -> Any:
     """The command or group `declared` as a typer command named `name`, with all options and subcommands."""
-    app = typer.Typer(rich_markup_mode="markdown")
+    app = typer.Typer()
     _add(app, name, declared)
     return typer.main.get_group(app).commands[name]
 
@@ -51,7 +50,7 @@ def _add(app: typer.Typer, name: str, declared: DeclaredCommand | DeclaredComman
     if isinstance(declared, DeclaredCommand):
         app.command(name, cls=_command_class(declared))(_function(declared))
         return
-    group = typer.Typer(help=declared.help, no_args_is_help=True, rich_markup_mode="markdown")
+    group = typer.Typer(help=declared.help, no_args_is_help=True)
     for each, command in declared.commands.items():
         _add(group, each, command)
     app.add_typer(group, name=name)
@@ -99,21 +98,10 @@ app = typer.Typer(
     help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
     context_settings={"help_option_names": list(HELP_NAMES)},
 )
 
 
-def _print_version(is_given: bool) -> None:
-    if is_given:
-        print(f"udpnote {__version__}")
-        raise typer.Exit()
-
-
 @app.callback(help=HELP)
-def _udpnote(
-    _version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
-    ] = False,
-) -> None:
-    pass
+def _udpnote() -> None:
+    """Makes `app` a group of commands: typer adds a callback's options, and udpnote has none that typer needs to know."""

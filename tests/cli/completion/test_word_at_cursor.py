@@ -11,6 +11,7 @@ TABLE = read_table()
     ("line", "words"),
     [
         ("ex|", ["export"]), ("--v|", ["--version"]), ("key |", ["show", "rotate"]), ("key s|", ["show"]), ("nosuch |", []),
+        ("help ex|", ["export"]), ("help key r|", ["rotate"]), ("help list |", []),
         ("list --no|", ["--notebook"]), ("list --a|", ["--author", "--all"]), ("list --all --al|", []),
         ("list --tag a --ta|", ["--tag"]),
         ("export --format |", ["jsonl", "markdown", "text", "csv", "html"]), ("export --format=c|", ["csv"]),

@@ -96,6 +96,8 @@ def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) 
     if typed == "=":
         typed = ""
     name, rest = _command_of(table, [word for word in words if word != "="])
+    if name == "help" and not typed.startswith("-"):
+        return _among(_subcommands(table, " ".join(rest)), typed)
     command = table.get(name)
     if command is None:
         return WordAtCursor(typed, {})

@@ -17,7 +17,7 @@ SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 """The environment variables in which udpnote, typer or rich looks for the size of the terminal, in cells."""
 
 SIZE_MAX = 9999
-"""A larger size in the environment cannot be meant. Messages of typer as wide as it says would take all memory."""
+"""A larger size in the environment cannot be meant. Tables as wide as it says would take all memory."""
 
 
 def prepare() -> None:

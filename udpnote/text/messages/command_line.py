@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from udpnote.text.joining import any_of, in_sentences
+from udpnote.text.joining import all_of, any_of, in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 
@@ -88,6 +88,28 @@ def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option
     return sentence.format(place=place, milliseconds=seconds * 1000, option=option)
 
 
+def _command_unknown(command: str, word: str) -> str:
+    if command == "udpnote":
+        return _("there is no command '{word}'").format(word=word)
+    return _("{command} has no command '{word}'").format(command=command, word=word)
+
+
+def _value_not_a_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    return _("{name} must be {choices}, not '{value}'").format(name=name, choices=any_of(choices), value=value)
+
+
+def _value_out_of_range(name: str, value: str, smallest: int, largest: int | None) -> str:
+    if largest is None:
+        return _("{name} must be at least {smallest:,}, not {value}").format(name=name, smallest=smallest, value=value)
+    return _("{name} must be from {smallest:,} to {largest:,}, not {value}").format(
+        name=name, smallest=smallest, largest=largest, value=value
+    )
+
+
+def _option_of_other_commands(option: str, commands: Sequence[str]) -> str:
+    return _("{option} is an option of {commands}").format(option=option, commands=all_of(commands))
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "ask_the_doctor": "`udpnote doctor` finds out why nothing answers",
     # the machine
@@ -105,6 +127,25 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
     "round_trip_not_measured": "the round trip was not measured: {reason}",
     "temporary_server_failed": "the measurement ended, because its temporary server did not start: {problem}",
+    # a wrong command line, and what was likely meant
+    "command_unknown": _command_unknown,
+    "option_unknown": "{command} has no option {option}",
+    "option_takes_no_value": "{option} takes no value, but '{value}' stands with it",
+    "option_value_missing": "{option} needs a value, {metavar}, but the command line ends after it",
+    "option_in_other_dashes": "an option begins with the dash -, not with that of {word}",
+    "other_dashes_in_text": "nothing is sent: {word} stands in the text. If it is an option, write it before the text: "
+    "`udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`",
+    "argument_missing": "{command} needs {metavar}",
+    "word_superfluous": "{command} takes no argument '{word}'",
+    "value_in_other_quotes": "{name}: the quotation marks of shells are \" and ', not those of {value}",
+    "value_not_whole": "{name} must be a whole number, not '{value}'",
+    "value_not_a_number": "{name} must be a number, not '{value}'",
+    "value_out_of_range": _value_out_of_range,
+    "value_not_a_choice": _value_not_a_choice,
+    "command_line_meant": "you probably mean: {line}",
+    "command_line_example": "for example: {line}",
+    "help_is_in": "for help: {line}",
+    "option_of_other_commands": _option_of_other_commands,
     # options and arguments
     "accept_old_invalid": "--accept-old must be a duration of at most a year, such as 30m, 12h or 3d, not {text!r}",
     "code_and_key_file": "both a join code and --key-file were given: use only one of them",

@@ -1,0 +1,92 @@
+"""What a person is told who has typed a wrong command line."""
+
+import pytest
+
+from tests.support.machine import Machine
+from udpnote.cli.app import COMMANDS, load
+from udpnote.cli.command_line import VERSION_NAMES, WrongCommandLine, option_names, read_command_line
+from udpnote.cli.declared_command import DeclaredCommand
+from udpnote.cli.likely_meant import (
+    COMMANDS_OF_OTHER_PROGRAMS,
+    NEEDLESS_OPTIONS,
+    OPTIONS_OF_OTHER_PROGRAMS,
+    WORDS_OF_COMMANDS,
+    advice,
+)
+from udpnote.errors import Notice
+
+
+def told(line: str) -> tuple[str, Notice]:
+    """The kind of the message about a wrong command line, whose words have single spaces between them, and the advice."""
+    words = line.split(" ")
+    with pytest.raises(WrongCommandLine) as raised:
+        read_command_line(words)
+    return raised.value.notice.kind, advice(words, raised.value)
+
+
+MEANT = {
+    "command_unknown": "undelete 3: edit 3; rm -f 3: delete --yes 3; sned --jsn milk: send --json milk; LIST: list; "
+    "搜索 牛奶: search 牛奶; 42: show 42; #42: show '#42'; buy milk: send buy milk; 今天开会: send 今天开会; "
+    "send　milk: send milk; 1-3: show 1-3; expo: export; version: --version; key shwo: key show; key help: help key",
+    "option_unknown": "list --limit 5: list -n 5; list --limit=5 --auth lin: list -n 5 --author lin; list -json: list --json; "
+    "list -5: list -n 5; tail -f: tail; --author lin send milk: send --author lin milk; -v: --version",
+    "option_in_other_dashes": "list －－json: list --json; list ——since＝today: list --since=today; list －ｎ 5: list -n 5; "
+    "list --author＝林: list '--author=林'; "
+    "edit ——json 3 milk: edit --json 3 milk; key —help: key --help; —version: --version",
+    "value_in_other_quotes": "list --on “last week” --json: list --on 'last week' --json; "
+    "list --author=“lin”: list --author=lin",
+    "value_not_whole": "list -n abc: list -n 10; search -n milk: search -n 10 milk; list -n5,000: list -n5000",
+    "value_not_a_number": "list --wait=2.5s: list --wait=2.5",
+    "value_out_of_range": "list -n -3: list -n 3; list -n 0: list -n 10; list -n 999999: list -n 100000",
+    "value_not_a_choice": "export --format md: export --format markdown",
+    "option_value_missing": "list -n: list -n 10",
+    "word_superfluous": "list help: help list; list 5 --json: show --json 5; list milk: search milk; "
+    "find kitchen: use kitchen; export notes.md: export -o notes.md",
+}
+"""For each kind of message, wrong command lines, and the right one that is named after the message."""
+
+
+@pytest.mark.parametrize("kind", MEANT)
+def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind: str) -> None:
+    for example in MEANT[kind].split("; "):
+        line, _, meant = example.partition(": ")
+        assert told(line) == (kind, Notice("command_line_meant", line=f"udpnote {meant}")), line
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "after"),
+    [
+        ("nosuch", "command_unknown", Notice("help_is_in", line="udpnote --help")),
+        ("key -h -x", "option_unknown", Notice("help_is_in", line="udpnote key --help")),
+        ("-h -x", "option_unknown", Notice("help_is_in", line="udpnote --help")),
+        ("list --reverse=1", "option_takes_no_value", Notice("help_is_in", line="udpnote list --help")),
+        ("find --port x", "value_not_whole", Notice("help_is_in", line="udpnote find --help")),
+        ("list --history", "option_unknown", Notice("option_of_other_commands", option="--history", commands=["udpnote show"])),
+        ("show", "argument_missing", Notice("command_line_example", line="udpnote show 42")),
+        ("export -o", "option_value_missing", Notice("command_line_example", line="udpnote export -o notes.jsonl")),
+        (f"sned {'milk ' * 100}", "command_unknown", Notice("help_is_in", line="udpnote send --help")),
+    ],
+)  # fmt: skip
+def test_where_nothing_is_likely_an_example_another_command_or_the_help_is_named(line: str, kind: str, after: Notice) -> None:
+    assert told(line) == (kind, after)
+
+
+def test_help_prints_what_the_option_prints_and_names_the_command_that_was_likely_meant(machine: Machine) -> None:
+    for line in ("", "list", "key", "key rotate"):
+        assert machine.run(f"help {line}") == machine.run(f"{line} --help")
+    for line, meant in (("sned", "help send"), ("写", "help write"), ("key shwo", "help key show"), ("oat milk", "--help")):
+        assert machine.refused(f"help {line}", code=2).endswith(f": udpnote {meant}\n")
+
+
+def test_what_is_likely_meant_exists() -> None:
+    found = [(name, load(name)) for name in COMMANDS]
+    commands = {name: option_names(command) for name, command in found if isinstance(command, DeclaredCommand)}
+    everywhere = {option for options in commands.values() for option in options} | {*VERSION_NAMES}
+    assert {*COMMANDS_OF_OTHER_PROGRAMS} <= {*COMMANDS}
+    assert {*OPTIONS_OF_OTHER_PROGRAMS} <= everywhere
+    assert [name for names in COMMANDS_OF_OTHER_PROGRAMS.values() for name in names.split() if name in COMMANDS] == []
+    for name, option in WORDS_OF_COMMANDS.items():
+        command = read_command_line(name.split()).command
+        assert isinstance(command, DeclaredCommand) and option in option_names(command)
+    for name, options in NEEDLESS_OPTIONS.items():
+        assert [option for option in options.split() if option in commands[name]] == []

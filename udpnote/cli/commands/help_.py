@@ -1,0 +1,38 @@
+"""`help`: the help of a command."""
+
+from typing import Annotated
+
+from udpnote.cli import exit_codes
+from udpnote.cli.app import find_command
+from udpnote.cli.command_line import WrongCommandLine
+from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
+from udpnote.cli.help_page import help_of
+from udpnote.cli.likely_meant import advice
+from udpnote.cli.terminal import streams
+
+app = DeclaredCommands()
+
+Words = Annotated[list[str] | None, Argument("[COMMAND]...", help="The command, such as `list` or `key rotate`.")]
+
+
+@app.command("help")
+@as_command
+def help_(words: Words = None) -> int:
+    """Show the help of a command, or the list of all commands.
+
+    `udpnote COMMAND --help` prints the same.
+
+    Examples:
+
+        udpnote help
+        udpnote help list
+        udpnote help key rotate
+    """
+    names, command, rest = find_command(words or [])
+    if rest:
+        error = WrongCommandLine("command_unknown", len(names) + 1, word=rest[0], command=" ".join(["udpnote", *names]))
+        streams.say(error.notice)
+        streams.say(advice(["help", *names, *rest], error))
+        return exit_codes.USAGE
+    print(help_of(" ".join(["udpnote", *names]), command))
+    return exit_codes.DONE

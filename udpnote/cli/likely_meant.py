@@ -1,0 +1,320 @@
+"""Which command line a person most likely meant, who has typed a wrong one."""
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+
+from udpnote.cli.app import COMMANDS, find_command
+from udpnote.cli.command_line import (
+    COMPLETION_NAMES,
+    OTHER_QUOTES,
+    VERSION_NAMES,
+    WrongCommandLine,
+    option_names,
+    read_command_line,
+)
+from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
+from udpnote.errors import InvalidEntry, Notice
+
+REPAIRS_MAX = 5
+"""With more mistakes in it, a command line is not guessed."""
+
+LINE_CHARACTERS_MAX = 400
+"""A longer command line is not repeated: it has a long text, which would fill the screen."""
+
+COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
+"""How similar, from 0 to 1, a mistyped name is at least to the one that was meant."""
+
+COMMANDS_OF_OTHER_PROGRAMS = {
+    "send": "add new append create note post log echo put record save + 发送 发 记 添加 新建",
+    "write": "prompt shell repl diary jot 写",
+    "list": "ls ll dir recent last latest head all notes entries history view 列表 列出",
+    "search": "grep query lookup filter where 搜索 搜",
+    "show": "cat get read display print less more open less 显示 查看",
+    "edit": "undelete change modify revise update amend replace set fix vi vim nano 修改 编辑",
+    "delete": "rm remove del erase-note unlink trash drop 删除",
+    "follow": "watch live stream listen monitor subscribe 跟随",
+    "find": "discover scan browse notebooks servers hosts devices lookup-server 查找 发现",
+    "use": "switch select choose checkout connect cd 选择 使用",
+    "status": "info whoami which st 状态",
+    "doctor": "check diagnose debug ping troubleshoot 诊断",
+    "outbox": "queue pending waiting sync flush push resend 发件箱",
+    "serve": "server start host run daemon 服务",
+    "service": "systemd enable install",
+    "export": "dump save-as download 导出",
+    "import": "load upload ingest 导入",
+    "backup": "copy snapshot 备份",
+    "restore": "recover 恢复",
+    "tags": "tag labels 标签",
+    "stats": "statistics count summary calendar 统计",
+    "seal": "encrypt lock 加密",
+    "unseal": "decrypt unlock 解密",
+    "key": "keys secret invite 密钥",
+    "join": "accept pair 加入",
+    "leave": "forget quit-notebook 离开",
+    "bench": "benchmark speed perf 测速",
+    "demo": "tour try tutorial example 演示",
+    "help": "man usage commands ? 帮助",
+}
+"""For each command, names under which other programs have it, and Chinese names."""
+
+OPTIONS_OF_OTHER_PROGRAMS = {
+    "-n": "--limit --lines --number --count --last --max --max-count --head --tail --num -l -c -m",
+    "--since": "--from --after --start --begin",
+    "--until": "--to --before --end",
+    "--on": "--date --day --when",
+    "--author": "--by --user --who -u -a",
+    "--tag": "--label --tags -t",
+    "--all": "-a --everything",
+    "--reverse": "-r --desc --newest --newest-first --sort",
+    "--server": "--host --address --ip --connect -s -H",
+    "--port": "-p",
+    "--wait": "--timeout --delay -w",
+    "--timeout": "--wait --delay --seconds",
+    "--json": "-j --as-json --jsonl",
+    "--file": "--path --db --database --notebook-file -f",
+    "--notebook": "--notebook-id --notebook-name -N",
+    "-o": "--output --out --to-file",
+    "--format": "--type --as",
+    "--history": "--versions --revisions --log",
+    "--whole": "--stdin --multiline --single",
+    "--open": "--no-seal --public",
+    "--sealed": "--encrypt --private",
+    "--bind": "--listen --host --address --interface",
+    "--send": "--flush --resend --retry",
+    "--discard": "--delete --remove --drop",
+    "--yes": "-y -f --force",
+    "--version": "-v -version",
+}
+"""For each option, options of the same meaning that other programs have. Which of the two a command has is looked up."""
+
+NEEDLESS_OPTIONS = {
+    "follow": "-f --follow", "tail": "-f --follow", "delete": "-r -rf", "show": "--all", "search": "-i",
+}  # fmt: skip
+"""For each command, options that ask for what it does anyway."""
+
+WORDS_OF_COMMANDS = {
+    "export": "-o", "serve": "--file", "service install": "--file", "status": "--notebook", "tags": "--notebook",
+    "stats": "--notebook", "write": "--notebook", "follow": "--notebook", "tail": "--notebook",
+}  # fmt: skip
+"""For each command that takes no argument, the option that a superfluous word after its name is most likely meant for."""
+
+NUMBERS = "#?[0-9]+(-[0-9]*)?"
+"""A pattern of the number of a note, or of a range of them."""
+
+EXAMPLES_OF_NUMBERS = {"-n": "10", "--wait": "10", "--timeout": "5"}
+"""Numbers to suggest for options that were given none."""
+
+
+def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
+    """The notice that follows the message of `error`, which the `words` after `udpnote` have raised.
+
+    It names the command line that was meant, if that can be guessed, and otherwise an example or the command for help.
+    """
+    guessed = [*words]
+    current: WrongCommandLine | None = error
+    for _ in range(REPAIRS_MAX):
+        if current is None:
+            break
+        repaired = _REPAIRS[current.notice.kind](guessed, current) if current.notice.kind in _REPAIRS else None
+        if repaired is None:
+            break
+        guessed, current = repaired, _mistake_in(repaired)
+    if current is None and len(line := _quoted(["udpnote", *guessed])) <= LINE_CHARACTERS_MAX:
+        return Notice("command_line_meant", line=line)
+    if (commands := _commands_with_option(error)) and current is error:
+        return Notice("option_of_other_commands", option=error.notice.values["option"], commands=commands)
+    names, command, _ = find_command(guessed)
+    if names == ["help"]:
+        return Notice("help_is_in", line="udpnote --help")
+    if isinstance(command, DeclaredCommand) and (example := _example(command, current or error)):
+        return Notice("command_line_example", line=example)
+    return Notice("help_is_in", line=" ".join(["udpnote", *names, "--help"]))
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """The `words` as a shell reads them; unlike those of `shlex.join`, words of Chinese characters need no quotation marks."""
+    return " ".join(each if each.replace("-", "").isalnum() else shlex.quote(each) for each in words)
+
+
+def _mistake_in(words: Sequence[str]) -> WrongCommandLine | None:
+    try:
+        read_command_line(words)
+    except WrongCommandLine as error:
+        return error
+    except InvalidEntry:  # it is not clear where the text begins, which is another message
+        return None
+    return None
+
+
+def _example(command: DeclaredCommand, error: WrongCommandLine) -> str | None:
+    """The first example in the help of `command` that has what is missing by `error`; None if nothing is missing."""
+    if not error.notice.kind.endswith("_missing"):
+        return None
+    option = str(error.notice.values.get("option", ""))
+    examples = re.findall(r"^ +(udpnote .+)$", command.help, re.MULTILINE)
+    return next((each for each in examples if option in each.split() or not option), None)
+
+
+def _commands_with_option(error: WrongCommandLine) -> list[str]:
+    """The commands that have the unknown option of `error`; empty if `error` is another one."""
+    if error.notice.kind != "option_unknown":
+        return []
+    from udpnote.cli.completion.word_at_cursor import read_table
+
+    return [
+        f"udpnote {name}"
+        for name, command in read_table().items()
+        if name and any(error.notice.values["option"] in option.names for option in command.options)
+    ]
+
+
+def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | None:
+    """`words` with a known command in the place of the unknown one."""
+    before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
+    is_helped = before[:1] == ["help"]
+    _, group, _ = find_command(before[1:] if is_helped else before)
+    names = [*(COMMANDS if group is None else group.commands if isinstance(group, DeclaredCommands) else ())]
+    if "\u3000" in word:  # the space of an input method, which divides no words for a shell
+        return [*before, *word.split("\u3000"), *after]
+    if word.lower() in names:
+        return [*before, word.lower(), *after]
+    if word == "help" and before:
+        return ["help", *before, *after]
+    if group is None and not is_helped:
+        if re.fullmatch(NUMBERS, word):
+            return ["show", word, *after]
+        if word in ("version", "ver", "版本"):
+            return ["--version"]
+    if group is None:
+        for name, others in COMMANDS_OF_OTHER_PROGRAMS.items():
+            if word.lower() in others.split():
+                return [*before, name, *after]
+    if near := _near(word.lower(), names, COMMAND_SIMILARITY_MIN):
+        return [*before, near, *after]
+    return ["send", *words] if not before and (after or not word.isascii()) else None
+
+
+def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | None:
+    """`words` with a known option in the place of the unknown one."""
+    position, option = error.position, str(error.notice.values["option"])
+    name, sign, value = words[position].partition("=")
+    names, command, _ = find_command(words)
+    before, after = words[:position], words[position + 1 :]
+    if command is None and (later := next((each for each in after if each in COMMANDS), None)):
+        place = words.index(later)
+        return [later, *words[:place], *words[place + 1 :]]  # options stand after the command
+    if name != option:
+        return None
+    if name in NEEDLESS_OPTIONS.get(" ".join(names), "").split():
+        return [*before, *after]
+    known = [*option_names(command)] if isinstance(command, DeclaredCommand) else [*HELP_NAMES]
+    known += [] if names else [*VERSION_NAMES, *COMPLETION_NAMES]
+    if "-n" in known and re.fullmatch("-[0-9]+", words[position]):
+        return [*before, "-n", words[position][1:], *after]
+    meant = f"-{name}" if f"-{name}" in known else _synonym(name, known) or _near(name, known, OPTION_SIMILARITY_MIN)
+    if meant is None:
+        return None
+    return [*before, *([f"{meant}={value}"] if sign and meant[:2] == "--" else [meant, value] if sign else [meant]), *after]
+
+
+def _synonym(name: str, known: Sequence[str]) -> str | None:
+    """The option among `known` that other programs call `name`."""
+    return next((each for each in known if name in OPTIONS_OF_OTHER_PROGRAMS.get(each, "").split()), None)
+
+
+def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
+    """The name among `known` that begins with `name`, if that is only one, or else the one that is most similar to `name`."""
+    longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
+    if len(longer) == 1:
+        return longer[0]
+    if len(name.strip("-")) < 2:  # one letter is similar to every other
+        return None
+    return next(iter(get_close_matches(name, [each for each in known if len(each) > 2], 1, similarity_min)), None)
+
+
+def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
+    return [*words[: error.position], str(error.notice.values["option"]), *words[error.position + 1 :]]
+
+
+def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
+    """`words` with those between the quotation marks of an input method as one word, without the marks."""
+    position = error.position
+    end = next((place for place, each in enumerate(words) if place >= position and each.endswith(OTHER_QUOTES)), position)
+    quoted = "".join(each for each in " ".join(words[position : end + 1]) if each not in OTHER_QUOTES)
+    return [*words[:position], quoted, *words[end + 1 :]]
+
+
+def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | None:
+    """`words` with the superfluous word as an argument of another command, or as the value of an option."""
+    names, command, _ = find_command(words)
+    position = error.position
+    assert isinstance(command, DeclaredCommand)
+    name, word, others = " ".join(names), words[position], [*words[len(names) : position], *words[position + 1 :]]
+    if word == "help":
+        return ["help", *names]
+    if name == "list":
+        return ["show" if re.fullmatch(NUMBERS, word) else "search", *others, word]
+    if name == "find":
+        return ["use", *others, word]
+    option = WORDS_OF_COMMANDS.get(name)
+    return [*names, *others, option, word] if option in option_names(command) and option else None
+
+
+def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
+    """`words` with the value that was meant in the place of one that is not a number, not a choice, or out of range."""
+    values, position = error.notice.values, error.position
+    given = str(values["value"])
+    meant: str | None
+    if "choices" in values:
+        choices: Sequence[str] = values["choices"]  # type: ignore[assignment]  # the choices of a `Literal`
+        bare = given.lower().lstrip(".")
+        near = next((each for each in choices if each[:1] == bare[:1] and _is_within(bare, each)), None)
+        meant = near or _near(bare, choices, COMMAND_SIMILARITY_MIN)
+    else:
+        meant = _number_meant(given.replace(",", ""), error)
+    if meant is None or meant == given:
+        return None
+    _, command, _ = find_command(words)
+    if not re.search("[0-9]", given) and isinstance(command, DeclaredCommand) and command.arguments:
+        return [*words[:position], meant, *words[position:]]  # the number was left out, as in `search -n milk`
+    start = words[position][: len(words[position]) - len(given)]
+    return [*words[:position], start + meant, *words[position + 1 :]]
+
+
+def _number_meant(given: str, error: WrongCommandLine) -> str | None:
+    """The number in `given`, or near to it, that an option takes, or an example of one; None if nothing is likely."""
+    values = error.notice.values
+    found = re.search("[0-9]+" if error.notice.kind != "value_not_a_number" else r"[0-9]+(\.[0-9]+)?", given)
+    largest: int | None = values.get("largest")  # type: ignore[assignment]  # as in `Option`
+    if found and int(float(found[0])) and (largest is None or float(found[0]) <= largest):
+        return found[0]
+    return str(largest) if largest is not None and found and int(found[0]) else EXAMPLES_OF_NUMBERS.get(str(values["name"]))
+
+
+def _is_within(letters: str, word: str) -> bool:
+    """Whether `word` has all of these `letters` in this order, as `markdown` has those of `md`."""
+    rest = iter(word)
+    return all(each in rest for each in letters)
+
+
+def _with_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
+    """`words` with an example of the number that is missing at their end; None if no number is missing."""
+    number = EXAMPLES_OF_NUMBERS.get(str(error.notice.values["option"]))
+    return [*words, number] if number else None
+
+
+_REPAIRS: dict[str, Callable[[list[str], WrongCommandLine], list[str] | None]] = {
+    "command_unknown": _another_command,
+    "option_unknown": _another_option,
+    "option_in_other_dashes": _ascii_dashes,
+    "value_in_other_quotes": _without_quotes,
+    "word_superfluous": _another_place,
+    "option_value_missing": _with_value,
+    "value_not_whole": _another_value,
+    "value_not_a_number": _another_value,
+    "value_not_a_choice": _another_value,
+    "value_out_of_range": _another_value,
+}
+"""For each kind of mistake, the function that makes the command line that was likely meant; None if nothing is likely."""
