@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from udpnote.cli.times import localize, time_filters
+from tests.support.errors import raises
+from udpnote.cli.times import localize, time_filters, writing_time
 from udpnote.errors import InvalidSetting
 from udpnote.machine.local_zone import LocalZone
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
@@ -162,3 +163,34 @@ def test_a_local_time_has_the_offset_that_was_in_force_then(use_zone: UseZone) -
             written_at, utc_offset = localize(datetime(year, 5, 9))
             assert WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
             assert abs(utc_offset) <= UTC_OFFSET_MINUTES_MAX
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "offset"),
+    [
+        ("yesterday", "2026-11-24 12:00:00", 480), ("yesterday 18:30", "2026-11-24 18:30:00", 480),
+        ("3 hours ago", "2026-11-25 11:30:15.250000", 480), ("昨天上午", "2026-11-24 09:00:00", 480),
+        ("last night", "2026-11-24 21:00:00", 480), ("today", "2026-11-25 12:00:00", 480),
+        ("this afternoon", "2026-11-25 14:30:15.250000", 480), ("2026-11-24 03:00 -05:00", "2026-11-24 16:00:00", -300),
+        ("now", "2026-11-25 14:30:15.250000", 480),
+    ],
+)  # fmt: skip
+def test_a_time_of_writing_is_a_moment_or_the_middle_of_a_day_but_never_in_the_future(
+    use_zone: UseZone, text: str, written: str, offset: int
+) -> None:
+    use_zone("Asia/Shanghai")
+    at = writing_time(text, now())
+    assert (shown(at.written_at), at.utc_offset) == (written, offset)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("tomorrow", "at_in_future"), ("2026-11-25 15:00", "at_in_future"), ("last week", "at_longer_than_a_day"),
+        ("sometime", "time_option"),
+    ],
+)  # fmt: skip
+def test_a_time_of_writing_that_has_not_come_or_is_no_day_is_refused(use_zone: UseZone, text: str, kind: str) -> None:
+    use_zone("Asia/Shanghai")
+    with raises(InvalidSetting, kind):
+        writing_time(text, now())

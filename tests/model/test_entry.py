@@ -6,15 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.errors import raises
 from tests.support.golden import CLIENT_ID, WRITTEN_AT
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,
     TEXT_BYTES_MAX,
+    WRITTEN_AT_MAX,
+    WRITTEN_AT_MIN,
     Entry,
     Kind,
+    WritingTime,
     check_author,
     check_text,
+    check_writing_time,
     is_text,
     is_whole,
     split,
@@ -80,3 +85,13 @@ def test_the_parts_of_an_entry_are_its_text_cut_in_order_under_its_identity(text
     assert all(len(part.data) <= part_bytes_max for part in parts)
     assert {part[:7] for part in parts} == {(*whole[:6], len(text.encode()))}
     assert [is_whole(part) for part in parts] == [len(parts) == 1] * len(parts)
+
+
+@pytest.mark.parametrize(
+    ("written_at", "utc_offset"), [(WRITTEN_AT_MIN - 1, 0), (WRITTEN_AT_MAX + 1, 0), (0, 18 * 60 + 1), (0, -18 * 60 - 1)]
+)
+def test_a_time_of_writing_outside_of_the_limits_is_refused(written_at: int, utc_offset: int) -> None:
+    for valid in (WritingTime(WRITTEN_AT_MIN, -18 * 60), WritingTime(WRITTEN_AT_MAX, 18 * 60)):
+        check_writing_time(valid)
+    with raises(InvalidEntry, "writing_time_out_of_range"):
+        check_writing_time(WritingTime(written_at, utc_offset))

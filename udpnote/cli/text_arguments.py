@@ -7,6 +7,9 @@ from udpnote.errors import InvalidEntry
 
 SEND_OPTIONS: Mapping[str, bool] = {
     "--whole": False,
+    "--edit": False,
+    "--at": True,
+    "--tag": True,
     "--server": True,
     "--port": True,
     "--notebook": True,

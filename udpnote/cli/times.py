@@ -1,11 +1,14 @@
-"""The options `--since`, `--until` and `--on` as a range of time, on this machine's clock."""
+"""The options `--since`, `--until` and `--on` as a range of time, and `--at` as a time, on this machine's clock."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from udpnote.errors import InvalidSetting
 from udpnote.machine.local_zone import LocalZone
-from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX
+from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WritingTime
 from udpnote.text.times import NamedTime, microseconds, read_time
+
+LONGEST_DAY = timedelta(hours=36)
+"""A longer span of time is no day, not even one on which the clocks were put back, or one that begins in another time zone."""
 
 
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
@@ -35,6 +38,27 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
     return start, end
 
 
+def writing_time(text: str, now: float) -> WritingTime:
+    """When an entry was written, if `text` is the value of `--at`. `now` is the present time in seconds since 1970 UTC.
+
+    Of a day, or a part of one, it is the middle of what lies before midnight, such as noon; but it is not after `now`.
+    The UTC offset is that of this machine at that time, or the one in `text`. Raises `InvalidSetting` if the time is not
+    understood, is after `now`, or is longer than a day.
+    """
+    named, present = _option("--at", text, now), datetime.fromtimestamp(now, UTC)
+    start, end = named.start.astimezone(UTC), named.end.astimezone(UTC)
+    if start > present:
+        raise InvalidSetting("at_in_future", text=text)
+    if end - start > LONGEST_DAY:
+        raise InvalidSetting("at_longer_than_a_day", text=text)
+    midnight = (named.start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)).astimezone(UTC)
+    middle = min(start + (min(end, midnight) - start) / 2, present) if not named.is_moment else start
+    moment = middle.astimezone(LocalZone() if named.start.tzinfo is UTC else named.start.tzinfo)
+    offset = moment.utcoffset()
+    assert offset is not None, "a named time has a time zone"
+    return WritingTime(microseconds(moment), _offset_minutes(offset))
+
+
 def localize(moment: datetime) -> tuple[int, int]:
     """Two numbers: the local time `moment` in microseconds since 1970 UTC, and this machine's offset from UTC at that time.
 
@@ -42,8 +66,12 @@ def localize(moment: datetime) -> tuple[int, int]:
     east of UTC. Both numbers are kept within the limits for entries.
     """
     zone = LocalZone()
-    minutes = zone.utcoffset(moment) // timedelta(minutes=1)
-    return microseconds(moment.replace(tzinfo=zone)), min(max(minutes, -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
+    return microseconds(moment.replace(tzinfo=zone)), _offset_minutes(zone.utcoffset(moment))
+
+
+def _offset_minutes(offset: timedelta) -> int:
+    """A UTC offset in minutes, within the limits for entries."""
+    return min(max(offset // timedelta(minutes=1), -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
 
 
 def _option(option: str, text: str, now: float) -> NamedTime:

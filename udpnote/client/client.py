@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock, SystemRandomness
 from udpnote.client.destination import destination_of
 from udpnote.client.entry_numbers import check_number
+from udpnote.client.notebook_choice import NotebookChoice
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import outbox_to_read
@@ -19,7 +20,7 @@ from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, StorageError
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.argument_types import check_several, check_type
-from udpnote.model.entry import Kind, SeenEntry, StoredEntry, check_author, check_text
+from udpnote.model.entry import Kind, SeenEntry, StoredEntry, WritingTime, check_author, check_text, check_writing_time
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from udpnote.model.query import Item, Selection
 
 
-class Client(NotebookReader, OutboxAccess):
+class Client(NotebookReader, OutboxAccess, NotebookChoice):
     """Finds the notebooks on this LAN, sends entries to one of them, the client's notebook, and reads it.
 
     The client's notebook is the one that the arguments or settings name. If they name none, it is the chosen one: see `chosen`.
@@ -191,9 +192,16 @@ class Client(NotebookReader, OutboxAccess):
         return self._send_one("", kind=Kind.DELETION, number=number, seen=seen_entry(seen), author=author, wait=wait)
 
     def send_many(
-        self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
+        self,
+        texts: Iterable[str | None],
+        *,
+        author: str | None = None,
+        wait: float | None = None,
+        written: WritingTime | None = None,
     ) -> Iterator[SentEntry]:
         """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
+
+        All count as written at the time `written`; None: each when it is taken.
 
         Takes and sends the texts while the caller iterates; without that, nothing is sent. A None among them means that there
         is no text for the moment: the client waits until an entry has an outcome, `wake` is called or a second has passed, and
@@ -206,7 +214,9 @@ class Client(NotebookReader, OutboxAccess):
         author = self._author if author is None else author
         check_several("texts", texts, "an iterable of strs")
         check_author(author)
-        return self._sender.send(TextSource(iter(texts)), author=author, wait_seconds=self._seconds(wait))
+        if written is not None:
+            check_writing_time(written)
+        return self._sender.send(TextSource(iter(texts), written=written), author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> None:
         """Send the entries that wait in the outbox for this client's notebook, and return when none waits any more.
@@ -294,48 +304,6 @@ class Client(NotebookReader, OutboxAccess):
 
         return measure_round_trips(self._driver, notebook, on_progress)
 
-    def use(self, name_or_id: str) -> KnownNotebook:
-        """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.
-
-        An id that the outbox knows needs no server. With a name, discovery asks who answers: if the one that the outbox knows
-        does not answer, but another one of this name does, that one is chosen, with a notice; if nobody answers, the known one
-        is chosen. Raises `ServerNotFound` if no such notebook is known or answers, `SeveralNotebooks` if several could be
-        meant, and the other errors of `NotebookFinder.find`.
-        """
-        from udpnote.client.choosing import use_notebook  # here, because a one-shot send chooses nothing
-
-        with self._connection.lock():
-            notebook = use_notebook(self._driver, name_or_id)
-            self._decide_again()
-            return notebook
-
-    def join(self, code: str) -> KnownNotebook:
-        """Join the sealed notebook with the join code `code`: save its key, choose the notebook from now on, and return it.
-
-        Raises `InvalidKey` if `code` is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the
-        notebook has a newer key, and the other errors of `NotebookFinder.find`. Then nothing is saved.
-        """
-        from udpnote.client.choosing import join_notebook  # here, because a one-shot send joins nothing
-
-        with self._connection.lock():
-            notebook = join_notebook(self._driver, code, ports=self._ports)
-            self._decide_again()
-            return notebook
-
-    def leave(self, name_or_id: str, *, sends_open: bool = False) -> KnownNotebook:
-        """Forget the key of a joined notebook, and that it was sealed. `name_or_id` is its name, its id or the start of its id.
-
-        Returns the notebook as it was known. From then on the client trusts an open notebook with this id or name. Raises
-        `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries wait for it,
-        because they might then be sent unencrypted; `sends_open` allows that.
-        """
-        from udpnote.client.choosing import leave_notebook  # here, because a one-shot send leaves nothing
-
-        with self._connection.lock():
-            notebook = leave_notebook(self._outbox, name_or_id, sends_open=sends_open)
-            self._decide_again()
-            return notebook
-
     def _open_outbox(self, outbox: str | os.PathLike[str] | Outbox, settings: Settings) -> Outbox:
         """Open the file `outbox`, and close the user's files to other users; give a notice about each that was open to them."""
         if isinstance(outbox, Outbox):
@@ -354,11 +322,6 @@ class Client(NotebookReader, OutboxAccess):
             for notice in notices:
                 self._notify(notice)
         return opened
-
-    def _decide_again(self) -> None:
-        """Decide again which notebook is the client's, because `use`, `join` or `leave` may have changed it."""
-        self._finder.decide_again()
-        self._sender.leave_other_notebook()
 
     def _send_one(
         self, text: str, *, kind: Kind, number: int, seen: SeenEntry | None, author: str | None, wait: float | None

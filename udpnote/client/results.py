@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry, Notice
-from udpnote.model.entry import Entry, Kind, SeenEntry, Status, check_text
+from udpnote.model.entry import Entry, Kind, SeenEntry, Status, WritingTime, check_text
 
 _Identity = tuple[bytes, int]
 """The client id and the sequence of an entry."""
@@ -45,19 +45,27 @@ class TextSource:
     """Takes texts from an iterator, and checks them.
 
     A None from the iterator means that it has no text for the moment. Each text becomes an entry of the given `kind`, with the
-    given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen.
+    given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen. They
+    all count as written at the time `written`; None: when they are taken.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
     `InvalidEntry`, or the `TypeError` for a text that is no str; otherwise it is None. The text of a deletion is not checked.
     """
 
     def __init__(
-        self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0, seen: SeenEntry | None = None
+        self,
+        texts: Iterator[str | None],
+        *,
+        kind: Kind = Kind.NOTE,
+        revises: int = 0,
+        seen: SeenEntry | None = None,
+        written: WritingTime | None = None,
     ) -> None:
         self._texts = texts
         self.kind = kind
         self.revises = revises
         self.seen = seen
+        self.written = written
         self.is_exhausted = False
         self.error: InvalidEntry | TypeError | None = None
 

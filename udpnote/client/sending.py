@@ -115,7 +115,7 @@ class Sender:
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str) -> list[Entry]:
         """Add `texts` to the outbox, begin to deliver them if the notebook is known, and return the new entries."""
         clock = self._connection.clock
-        written_at = clock.microseconds()
+        written = source.written if source.written is not None else (clock.microseconds(), clock.utc_offset_minutes())
         with self._connection.lock():
             self._end_outdated_session()
             notebook = self._session.notebook if self._session is not None else self._driver.finder.known()
@@ -125,8 +125,8 @@ class Sender:
             entries = self._outbox.add(
                 texts,
                 author=author,
-                written_at=written_at,
-                utc_offset=clock.utc_offset_minutes(),
+                written_at=written[0],
+                utc_offset=written[1],
                 kind=source.kind,
                 revises=source.revises,
                 seen=source.seen,

@@ -99,6 +99,13 @@ NOTHING_SEEN = SeenEntry(0, bytes(CLIENT_ID_BYTES), 0)
 """The `SeenEntry` of a client that has seen no entry of the notebook."""
 
 
+class WritingTime(NamedTuple):
+    """When an entry was written: the fields `written_at` and `utc_offset` of an `Entry`."""
+
+    written_at: int
+    utc_offset: int
+
+
 class Entry(NamedTuple):
     """One entry as its client wrote it. The pair (`client_id`, `sequence`) identifies it for ever.
 
@@ -300,6 +307,15 @@ def check_author(author: str) -> None:
         raise InvalidEntry("author_of_several_lines")
     if size > AUTHOR_BYTES_MAX:
         raise InvalidEntry("author_too_long", bytes=size, bytes_max=AUTHOR_BYTES_MAX)
+
+
+def check_writing_time(written: WritingTime) -> None:
+    """Raise `InvalidEntry` unless an entry can have this time and this UTC offset; `TypeError` if one is no int."""
+    check_type("written_at", written.written_at, int)
+    check_type("utc_offset", written.utc_offset, int)
+    is_time = WRITTEN_AT_MIN <= written.written_at <= WRITTEN_AT_MAX
+    if not is_time or abs(written.utc_offset) > UTC_OFFSET_MINUTES_MAX:
+        raise InvalidEntry("writing_time_out_of_range", written_at=written.written_at, utc_offset=written.utc_offset)
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:

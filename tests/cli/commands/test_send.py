@@ -5,6 +5,8 @@ import os
 import re
 import signal
 
+import pytest
+
 from tests.support.machine import NOW, Machine
 from tests.support.processes import eventually
 from udpnote.model.entry import TEXT_BYTES_MAX
@@ -66,6 +68,38 @@ def test_an_entry_for_another_server_or_notebook_is_queued_and_not_stored(served
     ):  # fmt: skip
         served.refused(f"send --wait 0.5 {options} a", code=75, facts=facts)
     assert (served.waiting(), served.texts()) == (["a"] * 3, [])
+
+
+def test_entries_get_the_time_and_the_tags_that_the_options_name_also_each_line_of_standard_input(served: Machine) -> None:
+    options = "--at '2026-05-09 18:30' --tag Work --tag 家"
+    assert served.run(f"send {options} met Bob").code == 0
+    result = served.run(f"send {options}", typed="one #work\n\n" + "x" * (TEXT_BYTES_MAX - 2) + "\ntwo\n")
+    assert (result.code, "1,048,576" in result.err) == (1, True)
+    assert served.run(f"send --whole {options}", typed="three\nlines\n").code == 0
+    assert served.texts() == ["met Bob #Work #家", "one #work #家", "two #Work #家", "three\nlines\n#Work #家"]
+    assert {each["written_at"] for each in served.json("list --json")} == {"2026-05-09T18:30:00.000000+08:00"}
+    for wrong in ("--at tomorrow text", "--tag 'a b' text", "--edit -", "--edit --whole"):
+        served.refused(f"send {wrong}", code=2)
+    assert len(served.rows()) == 4
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "stored", "kept"),
+    [
+        ('echo today >> "$1"', 0, ["draft\ntoday\n#x"], False), ("true", 0, ["draft #x"], False), ('true > "$1"', 1, [], False),
+        ('echo lost > "$1"; exit 3', 1, [], True), (r'printf "caf\351" > "$1"', 2, [], True),
+    ],
+)  # fmt: skip
+def test_an_entry_is_written_in_the_editor_whose_file_is_kept_unless_the_text_is_sent(
+    served: Machine, script: str, code: int, stored: list[str], kept: bool
+) -> None:
+    editor, folder = served.home / "editor", served.home / "tmp"
+    editor.write_text(f"#!/bin/sh\n{script}\n")
+    editor.chmod(0o700)
+    folder.mkdir()
+    result = served.run("send --edit --tag x draft", EDITOR=str(editor), TMPDIR=str(folder))
+    assert (result.code, served.texts(), len(list(folder.rglob("*.txt")))) == (code, stored, kept)
+    assert (str(folder) in result.err) is kept
 
 
 # What only a process shows

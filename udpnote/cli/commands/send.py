@@ -3,8 +3,8 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
@@ -13,11 +13,12 @@ from udpnote.cli.terminal.text import count, in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
-from udpnote.errors import Notice
+from udpnote.errors import InvalidEntry, InvalidSetting, Notice
 from udpnote.model.entry import check_text
 
 if TYPE_CHECKING:
     from udpnote.cli.declared_command import DeclaredCommands
+    from udpnote.model.entry import WritingTime
 
 BAD_LINES_NAMED_MAX = 20
 """Of how many lines that are not sent the messages say why; the others are only counted."""
@@ -36,7 +37,7 @@ def __getattr__(name: str) -> object:
 def _declared() -> "DeclaredCommands":
     """The command `send` with its options."""
     from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
-    from udpnote.cli.options import Json, WritingClient
+    from udpnote.cli.options import AddedTags, Json, WritingClient, WrittenAt
 
     app = DeclaredCommands()
 
@@ -47,12 +48,18 @@ def _declared() -> "DeclaredCommands":
             list[str] | None, Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
         ] = None,
         whole: Annotated[bool, Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
+        edit: Annotated[bool, Option("--edit", help="Write the entry in your editor ($VISUAL or $EDITOR).")] = False,
+        at: WrittenAt = None,
+        tags: AddedTags = None,
         options: WritingClient = NO_OPTIONS,
         as_json: Json = False,
     ) -> int:
         """Send one entry, or each line of standard input.
 
         Options stand before the text: from its first word on, everything is text.
+
+        With `--edit`, the editor opens with TEXT, if there is one, and what you save is one entry. If it cannot be sent, the
+        message names the file that keeps it. `--at` may not be in the future. A day without a time means noon.
 
         An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
         notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
@@ -67,41 +74,110 @@ def _declared() -> "DeclaredCommands":
 
             udpnote send --whole < letter.txt
 
-            udpnote send --author lin "-5 degrees outside"
+            udpnote send --at "yesterday 18:30" --tag weather "-5 degrees outside"
 
             udpnote send -- git log --author lin
         """
-        return send_words_or_input(text or [], options, is_whole=whole, as_json=as_json)
+        additions = _additions(at, tags or [])
+        if edit:
+            return _send_edited(text or [], options, additions, is_whole=whole, as_json=as_json)
+        return send_words_or_input(text or [], options, additions, is_whole=whole, as_json=as_json)
 
     return app
 
 
+class Additions(NamedTuple):
+    """What `--at` and `--tag` add to each entry: when it was written (None: now), and tags, as they were typed."""
+
+    written: "WritingTime | None" = None
+    tags: Sequence[str] = ()
+
+    def tagged(self, text: str) -> str:
+        """`text` with the tags."""
+        if not self.tags:
+            return text
+        from udpnote.cli.added_tags import with_tags  # here, because most entries get no tag
+
+        return with_tags(text, self.tags)
+
+
+NO_ADDITIONS = Additions()
+"""The value if neither option was given."""
+
+
+def _additions(at: str | None, tags: list[str]) -> Additions:
+    """The values of `--at` and `--tag`, checked. Raises `InvalidSetting`."""
+    written = None
+    if tags:
+        from udpnote.cli.added_tags import check_added_tags
+
+        check_added_tags(tags)
+    if at is not None:
+        from udpnote.cli.times import writing_time
+        from udpnote.machine.clock import wall_seconds
+
+        written = writing_time(at, wall_seconds())
+    return Additions(written, tags)
+
+
+def _send_edited(words: list[str], options: ClientOptions, additions: Additions, *, is_whole: bool, as_json: bool) -> int:
+    """Let the user write an entry in the editor, which opens with `words`, and send it; return the exit code.
+
+    Nothing is sent if the text is blank, or if the editor fails (REFUSED). Raises `InvalidSetting` and `InvalidEntry`; then the
+    editor's file keeps the text.
+    """
+    from udpnote.cli.terminal.editor import edited
+
+    if words == ["-"] or is_whole:
+        raise InvalidSetting("edit_and_input")
+    report = _Report(as_json=as_json)
+    with options.client(on_delivered=report.delivered_earlier) as client:
+        try:
+            with edited(" ".join(words), "udpnote-new.txt") as text:
+                if text is None or not text.strip():
+                    say(Notice("editor_failed" if text is None else "edited_text_blank"))
+                    return exit_codes.REFUSED
+                text = additions.tagged(text)
+                check_text(text)
+                report.take_all(client.send_many([text], written=additions.written))
+        except KeyboardInterrupt:
+            report.interrupted()
+            return exit_codes.INTERRUPTED
+        report.look_elsewhere(client)
+    return report.conclude()
+
+
 def send_words_or_input(
-    words: list[str], options: ClientOptions = NO_OPTIONS, *, is_whole: bool = False, as_json: bool = False
+    words: list[str],
+    options: ClientOptions = NO_OPTIONS,
+    additions: Additions = NO_ADDITIONS,
+    *,
+    is_whole: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Send `words`, joined by spaces, as one entry; print the outcome, as JSON if `as_json`, and return the exit code.
 
     If there are no words, or only `-`, this sends standard input: as one entry if `is_whole`, else each line as an entry; a
-    line that cannot be an entry is reported and not sent. Raises `InvalidEntry` if the words, or the whole input, cannot be an
-    entry, and the errors of opening the client.
+    line that cannot be an entry is reported and not sent. Each entry gets the `additions`. Raises `InvalidEntry` if the words,
+    or the whole input, cannot be an entry, and the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
+    text = additions.tagged(" ".join(words))
     if not reads_input:
-        check_text(" ".join(words))
+        check_text(text)
     report = _Report(as_json=as_json)
     with options.client(on_delivered=report.delivered_earlier) as client:
         try:
             if not reads_input:
-                report.take_all(client.send_many([" ".join(words)]))
+                report.take_all(client.send_many([text], written=additions.written))
             elif is_whole:
-                report.take_all(client.send_many([_whole_input()]))
+                report.take_all(client.send_many([additions.tagged(_whole_input())], written=additions.written))
             else:
-                _send_lines(client, report)
+                _send_lines(client, report, additions)
         except KeyboardInterrupt:
             report.interrupted()
             return exit_codes.INTERRUPTED
-        if report.has_stored:
-            report.elsewhere = waiting_elsewhere(client, client.notebook)
+        report.look_elsewhere(client)
     return report.conclude()
 
 
@@ -113,15 +189,16 @@ def _whole_input() -> str:
     return whole_input(sys.stdin.buffer)
 
 
-def _send_lines(client: Client, report: "_Report") -> None:
-    """Send each line of standard input as an entry. `report` gets the outcomes, and why lines are not sent."""
+def _send_lines(client: Client, report: "_Report", additions: Additions) -> None:
+    """Send each line of standard input as an entry with `additions`. `report` gets the outcomes, and why lines are not sent."""
     from udpnote.cli.input_lines import InputLines
     from udpnote.cli.terminal.progress import Progress, size_of
 
     ask_to_type("entries, one per line")
     lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=report.bad_line)
     with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
-        for sent in client.send_many(lines):
+        texts = _tagged(lines, additions, report) if additions.tags else lines
+        for sent in client.send_many(texts, written=additions.written):
             report.take(sent)
             progress.advance()
     if lines.error is not None:
@@ -130,11 +207,24 @@ def _send_lines(client: Client, report: "_Report") -> None:
         say(f"{count(lines.blank_lines, 'blank line', 'blank lines')} skipped")
 
 
+def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report") -> Iterator[str | None]:
+    """Yield `lines` with the tags of `additions`; `report` gets those that become too long for an entry. A None stays."""
+    for line in lines:
+        text = None if line is None else additions.tagged(line)
+        try:
+            if text is not None:
+                check_text(text)
+        except InvalidEntry as error:
+            report.bad_line(error.notice)
+        else:
+            yield text
+
+
 class _Report:
     """Prints the outcomes of the entries that a command sends.
 
     Each stored entry is printed at once; with `as_json`, the outcome of each entry. At the end it prints how many entries were
-    not stored, and why. `elsewhere` is the notice that entries wait for another notebook; None: none do.
+    not stored, and why.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -144,12 +234,12 @@ class _Report:
         self._delivered_earlier = 0
         self._flushed_at = 0.0
         self._bad_lines = 0
-        self.elsewhere: Notice | None = None
+        self._elsewhere: Notice | None = None
 
-    @property
-    def has_stored(self) -> bool:
-        """Whether the notebook has stored at least one of the entries."""
-        return self._stored > 0
+    def look_elsewhere(self, client: Client) -> None:
+        """If the notebook of `client` has stored an entry, look whether others wait for another notebook, for `conclude`."""
+        if self._stored:
+            self._elsewhere = waiting_elsewhere(client, client.notebook)
 
     def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
         """Call `take` for each of `sent_entries`."""
@@ -209,8 +299,8 @@ class _Report:
             say(f"{count(entries, 'entry', 'entries')} {state.value}: {reason}")
         if self._bad_lines > BAD_LINES_NAMED_MAX:
             say(f"{self._bad_lines - BAD_LINES_NAMED_MAX:,} more lines are not sent, for such reasons")
-        if self.elsewhere is not None:
-            say(self.elsewhere)
+        if self._elsewhere is not None:
+            say(self._elsewhere)
         if self._reasons:
             from udpnote.cli.doctor_hint import doctor_hint
 

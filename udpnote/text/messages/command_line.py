@@ -51,22 +51,6 @@ def _others_version_overtaken(note: int, number: int, author: str, is_deletion: 
     return in_sentences(change.format(author=author, note=note, number=number), outcome.format(note=note))
 
 
-def _range_numbers_skipped(numbers: str, skipped: int) -> str:
-    if skipped == 1:
-        return f"1 number in {numbers} is skipped: no note has it, or the note is deleted"
-    return f"{skipped:,} numbers in {numbers} are skipped: no note has them, or the note is deleted"
-
-
-def _delete_question(notes: int, first: int, last: int) -> str:
-    return f"Delete {notes:,} notes, from #{first} to #{last}?"
-
-
-def _notes_deleted(notes: int) -> str:
-    if notes == 1:
-        return "1 note is deleted: the notebook keeps its text, and `udpnote edit NUMBER` brings it back"
-    return f"{notes:,} notes are deleted: the notebook keeps their texts, and `udpnote edit NUMBER` brings one back"
-
-
 def _time_unclear(text: str, forms: Sequence[str]) -> str:
     return _("which time is {text!r}? Write {forms}").format(text=text, forms=any_of(map(repr, forms)))
 
@@ -157,13 +141,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "changes_not_moved": _changes_not_moved,
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
-    "not_a_range": "{text!r} is not a range of numbers: write 1-3, or 10- for all from #10 on",
-    "range_reversed": "the range {text} goes backwards: write {meant}",
-    "range_empty": "no note has a number in {numbers}: `udpnote list` shows the latest notes",
-    "range_numbers_skipped": _range_numbers_skipped,
-    "delete_question": _delete_question,
-    "nothing_deleted": "nothing is deleted",
-    "notes_deleted": _notes_deleted,
     "option_in_text": "nothing is sent: {option} stands in the text. If it is an option, write it before the text: "
     "`udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`",
     "text_after_input_sign": "nothing is sent: - stands for standard input, and a text follows it. To send - as text, write "

@@ -1,0 +1,68 @@
+"""The methods of a client that choose which notebook is the client's: `use`, `join` and `leave`."""
+
+from collections.abc import Sequence
+
+from udpnote.client.connection import Connection
+from udpnote.client.notebook_finder import NotebookFinder
+from udpnote.client.sending import Sender
+from udpnote.client.session import Driver
+from udpnote.model.notebook import KnownNotebook
+from udpnote.storage.outbox import Outbox
+
+
+class NotebookChoice:
+    """Chooses the notebook of a client. `Client` sets the attributes. Methods raise `StorageError`."""
+
+    _connection: Connection
+    _outbox: Outbox
+    _driver: Driver
+    _sender: Sender
+    _finder: NotebookFinder
+    _ports: Sequence[int]
+
+    def use(self, name_or_id: str) -> KnownNotebook:
+        """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.
+
+        An id that the outbox knows needs no server. With a name, discovery asks who answers: if the one that the outbox knows
+        does not answer, but another one of this name does, that one is chosen, with a notice; if nobody answers, the known one
+        is chosen. Raises `ServerNotFound` if no such notebook is known or answers, `SeveralNotebooks` if several could be
+        meant, and the other errors of `NotebookFinder.find`.
+        """
+        from udpnote.client.choosing import use_notebook  # here, because a one-shot send chooses nothing
+
+        with self._connection.lock():
+            notebook = use_notebook(self._driver, name_or_id)
+            self._decide_again()
+            return notebook
+
+    def join(self, code: str) -> KnownNotebook:
+        """Join the sealed notebook with the join code `code`: save its key, choose the notebook from now on, and return it.
+
+        Raises `InvalidKey` if `code` is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the
+        notebook has a newer key, and the other errors of `NotebookFinder.find`. Then nothing is saved.
+        """
+        from udpnote.client.choosing import join_notebook  # here, because a one-shot send joins nothing
+
+        with self._connection.lock():
+            notebook = join_notebook(self._driver, code, ports=self._ports)
+            self._decide_again()
+            return notebook
+
+    def leave(self, name_or_id: str, *, sends_open: bool = False) -> KnownNotebook:
+        """Forget the key of a joined notebook, and that it was sealed. `name_or_id` is its name, its id or the start of its id.
+
+        Returns the notebook as it was known. From then on the client trusts an open notebook with this id or name. Raises
+        `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries wait for it,
+        because they might then be sent unencrypted; `sends_open` allows that.
+        """
+        from udpnote.client.choosing import leave_notebook  # here, because a one-shot send leaves nothing
+
+        with self._connection.lock():
+            notebook = leave_notebook(self._outbox, name_or_id, sends_open=sends_open)
+            self._decide_again()
+            return notebook
+
+    def _decide_again(self) -> None:
+        """Decide again which notebook is the client's, because `use`, `join` or `leave` may have changed it."""
+        self._finder.decide_again()
+        self._sender.leave_other_notebook()
