@@ -63,6 +63,7 @@ class Machine:
             "TZ": "CST-8",
             "TERM": "xterm",
             "COLUMNS": "120",
+            "UDPNOTE_PAGER": "",
         }
         self.discovering = {"UDPNOTE_SERVER": "", "UDPNOTE_PORT": str(self.port)}
         """What makes a command in this process look for servers, which it does on this machine alone."""

@@ -36,8 +36,10 @@ def run(words: list[str]) -> int:
 
 def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | None) -> None:
     from udpnote.cli.help_page import help_of
+    from udpnote.cli.terminal.pager import paged
 
-    print(help_of(" ".join(["udpnote", *names]), command))
+    with paged():
+        print(help_of(" ".join(["udpnote", *names]), command))
 
 
 def leave_to_typer() -> NoReturn:

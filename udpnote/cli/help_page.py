@@ -4,8 +4,6 @@ udpnote draws them itself, because typer imports rich and a Markdown parser for 
 work of a short command.
 """
 
-import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -14,7 +12,9 @@ from udpnote.cli.app import COMMANDS, HELP
 from udpnote.cli.command_line import VERSION_NAMES
 from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
 from udpnote.cli.terminal.streams import terminal_columns
+from udpnote.cli.terminal.styles import shows_styles, styled
 from udpnote.cli.terminal.text import cell_count
+from udpnote.cli.terminal.wrapping import wrapped
 from udpnote.text.language import gettext as _
 
 BOXED_CELLS_MIN = 80
@@ -42,10 +42,6 @@ OPTION_ROWS = [
 
 _BOLD, _NAME, _WORD, _DIM = "1", "1;36", "33", "2"
 """Styles, by their numbers in SGR (ECMA-48 §8.3.117): of headings, of names as they are typed, of other words, of borders."""
-
-_WIDE = "\u2e80-\u9fff\uff00-\uffef"
-_WORDS = re.compile(rf"[“‘《（「]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[，。、；：！？”’》）」…]*\s*")
-"""What stays together at the end of a line: a word or a Chinese character, with the signs beside it and the spaces after."""
 
 
 class Box(NamedTuple):
@@ -107,7 +103,7 @@ class _Page:
     def __init__(self) -> None:
         self._columns = min(terminal_columns(), BOXED_CELLS_MAX)
         self._is_boxed = self._columns >= BOXED_CELLS_MIN
-        self._is_styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._is_styled = shows_styles(sys.stdout)
 
     def text(self, usage: str, text: str, boxes: Sequence[Box]) -> str:
         """The whole help text: the `usage` line, the paragraphs of `text`, and `boxes`."""
@@ -157,7 +153,7 @@ class _Page:
                 yield f"{' ' * indent}{line}", indent + cell_count(line)
 
     def _styled(self, text: str, style: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if self._is_styled else text
+        return styled(text, style) if self._is_styled else text
 
 
 def cleaned(docstring: str) -> str:
@@ -165,16 +161,3 @@ def cleaned(docstring: str) -> str:
     first, *rest = docstring.strip().splitlines()
     indent = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
     return "\n".join([first, *(line[indent:].rstrip() for line in rest)])
-
-
-def wrapped(text: str, columns: int) -> list[str]:
-    """`text`, which is one line or several, as lines of at most `columns` cells; only a longer word makes a longer line.
-
-    A line may end at a space, and beside a Chinese character, but no line begins with a closing sign such as `，`.
-    """
-    lines = [""]
-    for word in _WORDS.findall(" ".join(text.split())):
-        if lines[-1] and cell_count(lines[-1]) + cell_count(word.rstrip()) > columns:
-            lines.append("")
-        lines[-1] += word
-    return [line.rstrip() for line in lines]

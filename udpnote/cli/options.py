@@ -66,6 +66,8 @@ WrittenAt = Annotated[
 AddedTags = Annotated[
     list[str] | None, Option("--tag", metavar="TAG", help="Add this tag, unless the text has it. May be repeated.")
 ]
+Full = Annotated[bool, Option("--full", help="Whole texts, not only as much as fits on a line.")]
+NoPager = Annotated[bool, Option("--no-pager", help="Print long output on the terminal, not in $PAGER.")]
 
 Limit = Annotated[
     int | None,

@@ -95,7 +95,7 @@ def test_a_list_on_a_terminal_is_grouped_by_the_readers_days_with_the_newest_las
     assert re.findall(r"^2026.*?(?=\r)", in_chinese, re.M) == ["2026-11-22 星期日", "2026-11-23 星期一"]
 
 
-@pytest.mark.parametrize("columns", [40, 60, 100])
+@pytest.mark.parametrize("columns", [60, 80, 120])
 def test_wide_characters_are_aligned_and_long_notes_are_shortened_to_the_terminal(machine: Machine, columns: int) -> None:
     texts = ["今天开会" * 40, "milk " * 60, "短", "👍" * 90, "first line\nsecond line", "ende\u0301 " * 40, "\x1b[2J" * 30]
     authors = ["小明", "lin@desk", "一个名字很长很长的人在桌子旁边", "ann", "a@b", "王", "x\x07"]
@@ -110,6 +110,33 @@ def test_wide_characters_are_aligned_and_long_notes_are_shortened_to_the_termina
     assert len(starts) == 1, "the texts begin in one column, after number, time and author"
     assert starts.pop() <= 15 + min(columns // 4, 20)
     assert [line.index("#") for line in lines] == [1] * 9 + [0] * 2
+
+
+def test_on_a_narrow_terminal_each_text_has_a_line_of_its_own(machine: Machine) -> None:
+    name = "一个名字很长很长的人在桌子旁边的窗户"
+    machine.keep(note(1234, "修好了路由器。防火墙挡住了6683端口的UDP广播", author=name), note(1235, "milk"))
+    lines = machine.show(f"list --file {machine.notebook}", columns=40).text.split("\r\n")
+    assert lines == [
+        "2026-11-23 Monday", "#1   07:52  一个名字很长很长的人在桌子…", "  修好了路由器。防火墙挡住了6683端口的U…",
+        "#2   07:52  lin@desk", "  milk", "",
+    ]  # fmt: skip
+
+
+def test_whole_texts_are_wrapped_by_words_on_a_terminal_with_what_was_found_marked(machine: Machine) -> None:
+    text = "今天开会，下午三点，地点在三楼会议室。\n\n  - oat\u200b milk is cheaper than all the other milk here\x1b[2J\tor"
+    machine.keep(note(1, text), note(2, "next milk"))
+    screen = machine.show(f"search --full milk 三* --file {machine.notebook}", columns=32)
+    assert screen.text.split("\r\n") == [
+        "2026-11-23 Monday", "#1   07:52  lin@desk", "  今天开会，下午三点，地点在三楼", "  会议室。", "",
+        "    - oat\\u200b milk is cheaper", "    than all the other milk", "    here␛[2J or", "",
+    ]  # fmt: skip
+    marked = machine.show(f"search --full 地点在三楼会议室 'other milk here' --file {machine.notebook}", columns=32).raw
+    assert re.findall(r"\x1b\[1;7m(.*?)\x1b", marked) == ["地点在三楼", "会议室", "other milk", "here"]
+    assert machine.run(f"list --full --file {machine.notebook}").lines[2:] == [
+        "  今天开会，下午三点，地点在三楼会议室。", "",
+        "    - oat\\u200b milk is cheaper than all the other milk here␛[2J\tor", "",
+        "#2   07:52  lin@desk", "  next milk",
+    ]  # fmt: skip
 
 
 def test_the_width_and_the_colours_are_those_of_the_terminal(machine: Machine) -> None:

@@ -1,7 +1,6 @@
-"""`udpnote list` and `udpnote search`: print many notes, a line for each."""
+"""`udpnote list` and `udpnote search`: print many notes, a line for each or whole."""
 
 import sys
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
@@ -13,11 +12,12 @@ from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
 from udpnote.cli.filters import NO_FILTERS, FilterOptions, Filters
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import LISTED_NOTES, All, Json, Limit, NotebookFile, ReadingClient, Reverse
-from udpnote.cli.terminal.calendar import heading
+from udpnote.cli.options import LISTED_NOTES, All, Full, Json, Limit, NoPager, NotebookFile, ReadingClient, Reverse
+from udpnote.cli.terminal.note_list import NoteList, revision_mark
+from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import in_json, local_time, padded, shortened, snippet
+from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting
@@ -26,12 +26,6 @@ from udpnote.text.harmless import harmless
 
 PORTION_NOTES = 100
 """How many notes `--all` prints at a time: they are in memory together, and their columns are aligned."""
-
-AUTHOR_CELLS_MAX = 20
-"""Longer names of authors are shortened, to leave room for the text; on a narrow terminal to a quarter of its width."""
-
-TEXT_CELLS_MIN = 10
-"""How many terminal cells of a text are shown at least, even if the terminal has less room and wraps the line."""
 
 app = DeclaredCommands()
 
@@ -50,6 +44,14 @@ class Selection(NamedTuple):
     newest_first: bool
 
 
+class Form(NamedTuple):
+    """How notes are printed: as JSON, or with their whole texts (`is_full`), and whether in a pager if they are many."""
+
+    as_json: bool
+    is_full: bool
+    is_paged: bool
+
+
 @app.command("list")
 @as_command
 def list_notes(
@@ -57,21 +59,25 @@ def list_notes(
     filters: Filters = NO_FILTERS,
     is_all: All = False,
     reverse: Reverse = False,
+    full: Full = False,
     options: ReadingClient = NO_OPTIONS,
     file: NotebookFile = None,
     as_json: Json = False,
+    no_pager: NoPager = False,
 ) -> int:
     """List the latest notes.
 
     The notes come in the order in which they were written; the newest is last. On a terminal they are listed day by day, and
-    `*` marks a revised note. In a pipe each note is one line with its date and whole text. The exit code is 0 even if there are
-    no notes.
+    `*` marks a revised note. In a pipe each note is one line with its date and whole text. Output that is longer than the
+    screen is shown in $PAGER. The exit code is 0 even if there are no notes.
 
     Examples:
 
         udpnote list
 
         udpnote list --on yesterday --author lin
+
+        udpnote list --full --tag recipe
 
         udpnote list --all --tag milk | wc -l
     """
@@ -81,7 +87,7 @@ def list_notes(
         if filters.are_given
         else 'there are no notes yet: `udpnote send "some text"` writes the first'
     )
-    return _list(selection, options, file, as_json=as_json, advice=advice)
+    return _list(selection, options, file, Form(as_json, full, not no_pager), advice=advice)
 
 
 @app.command()
@@ -92,9 +98,11 @@ def search(
     filters: Filters = NO_FILTERS,
     is_all: All = False,
     reverse: Reverse = False,
+    full: Full = False,
     options: ReadingClient = NO_OPTIONS,
     file: NotebookFile = None,
     as_json: Json = False,
+    no_pager: NoPager = False,
 ) -> int:
     """Search for the notes that contain all of the words.
 
@@ -114,7 +122,7 @@ def search(
     from udpnote.text.search_terms import parse_words  # here, because `list` searches for no words
 
     selection = Selection(filters, parse_words(words), limit, is_all, reverse)
-    return _list(selection, options, file, as_json=as_json, advice=_advice_on(selection.words[-1]))
+    return _list(selection, options, file, Form(as_json, full, not no_pager), advice=_advice_on(selection.words[-1]))
 
 
 def _advice_on(word: str) -> str:
@@ -126,7 +134,7 @@ def _advice_on(word: str) -> str:
     return f"{advice}; {quote(f'{word}*')} also finds longer words" if has_longer_words else advice
 
 
-def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_json: bool, advice: str) -> int:
+def _list(selection: Selection, options: ClientOptions, file: str | None, form: Form, *, advice: str) -> int:
     """Print the selected notes or, if there are none, the message `advice`; return the exit code DONE.
 
     `file` or `options` say which notebook is read (see `opened`). Raises `InvalidSetting` if `selection` has a limit and also
@@ -135,10 +143,14 @@ def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
     filters = selection.filters.parsed()
-    with opened(options, file) as (notebook, printer), closing(_portions(notebook, selection, filters)) as portions:
+    with (
+        paged(is_wanted=form.is_paged),
+        opened(options, file) as (notebook, printer),
+        closing(_portions(notebook, selection, filters)) as portions,
+    ):
         first = next(portions, [])
         if first:
-            _print(printer, chain([first], portions), selection.words, as_json=as_json)
+            _print(printer, chain([first], portions), selection.words, form)
         else:
             say(advice)
         sys.stdout.flush()
@@ -162,18 +174,20 @@ def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFil
         yield latest if selection.newest_first else latest[::-1]
 
 
-def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], *, as_json: bool) -> None:
-    """Print the notes of all `portions`: as JSON, or day by day on a terminal, or else as a line for each note.
+def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], form: Form) -> None:
+    """Print the notes of all `portions`: as JSON, day by day on a terminal or if they are whole, or else as a line for each.
 
     On a terminal the `words` of a search are highlighted.
     """
-    if as_json:
+    if form.as_json:
         from udpnote.cli.json_output import note_object
 
         for stored in chain.from_iterable(portions):
             sys.stdout.write(in_json(note_object(stored)) + "\n")
-    elif printer.is_terminal:
-        _print_days(printer, portions, words)
+    elif printer.is_terminal or form.is_full:
+        notes = NoteList(printer, words, is_full=form.is_full)
+        for portion in portions:
+            notes.print(portion)
     else:
         for stored in chain.from_iterable(portions):
             sys.stdout.write(_line(stored) + "\n")
@@ -182,38 +196,5 @@ def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Seque
 def _line(stored: StoredEntry) -> str:
     """A note with its date and its whole text as one line, without a newline, for a program that reads lines."""
     entry = stored.entry
-    return f"{local_time(entry.written_at)}  #{stored.number}{_mark(stored)}  {harmless(entry.author)}  {harmless(entry.text)}"
-
-
-def _print_days(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str]) -> None:
-    """Print a heading for each day, and below it a line for each note, for a terminal. The `words` are highlighted.
-
-    Lines of the same portion have columns of the same width. The columns of the next portion can be wider, but not narrower.
-    """
-    from rich.cells import cell_len
-
-    day = ""
-    number_cells = author_cells = 0
-    author_cells_max = max(min(AUTHOR_CELLS_MAX, printer.width // 4), 1)
-    for portion in portions:
-        number_cells = max(number_cells, *(len(f"#{stored.number}") for stored in portion))
-        authors = [shortened(stored.entry.author, author_cells_max) for stored in portion]
-        author_cells = max(author_cells, *map(cell_len, authors))
-        text_cells = max(printer.width - number_cells - author_cells - len("*  00:00    "), TEXT_CELLS_MIN)
-        for stored, author in zip(portion, authors, strict=True):
-            written = time.localtime(stored.entry.written_at // 1_000_000)
-            if (today := heading(written)) != day:
-                if day:
-                    printer.print()
-                printer.print((today, "bold"))
-                day = today
-            printer.print(
-                (f"#{stored.number}".rjust(number_cells), "cyan"), (_mark(stored) or " ", "yellow"),
-                (time.strftime("  %H:%M  ", written), "dim"), (padded(author, author_cells), "green"), "  ",
-                snippet(stored.entry.text, words, text_cells),
-            )  # fmt: skip
-
-
-def _mark(stored: StoredEntry) -> str:
-    """`*` for a note that was revised, otherwise an empty string."""
-    return "" if stored.version == stored.number else "*"
+    number = f"#{stored.number}{revision_mark(stored)}"
+    return f"{local_time(entry.written_at)}  {number}  {harmless(entry.author)}  {harmless(entry.text)}"

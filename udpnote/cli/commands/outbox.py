@@ -6,7 +6,8 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command
-from udpnote.cli.options import Json, Wait
+from udpnote.cli.options import Json, NoPager, Wait
+from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import (
     GAP,
@@ -84,6 +85,7 @@ def outbox(
     send_open: SendOpen = False,
     wait: Wait = None,
     as_json: Json = False,
+    no_pager: NoPager = False,
 ) -> int:
     """Show, move or deliver the entries that are still queued.
 
@@ -97,8 +99,6 @@ def outbox(
     Examples:
 
         udpnote outbox
-
-        udpnote outbox --all
 
         udpnote outbox --send
 
@@ -118,7 +118,8 @@ def outbox(
         counts, named_key_id = client.waiting_counts(), client.named_key_id
     if send:
         _deliver_all(counts, named_key_id, wait, said)
-    are_left = _show(limit if limit is not None or is_all or as_json else LISTED_ENTRIES, as_json=as_json)
+    shown = LISTED_ENTRIES if limit is None and not (is_all or as_json) else limit
+    are_left = _show(shown, as_json=as_json, is_paged=not no_pager)
     return exit_codes.QUEUED if send and are_left else exit_codes.DONE
 
 
@@ -193,9 +194,10 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
             say(error.notice)
 
 
-def _show(latest: int | None, *, as_json: bool) -> bool:
+def _show(latest: int | None, *, as_json: bool, is_paged: bool) -> bool:
     """Print the `latest` entries in the outbox (None: all), as `_print` does it; returns whether the outbox has any entries."""
-    with Client() as client:
+    counts: Sequence[WaitingCount] = ()
+    with paged(is_wanted=is_paged), Client() as client:
         counts = client.waiting_counts()
         _print(client.waiting(latest=latest), counts, client.known(), latest, as_json=as_json)
     return bool(counts)

@@ -11,7 +11,8 @@ from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.json_output import log_object, note_object
 from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient
+from udpnote.cli.options import Json, NoPager, NotebookFile, Numbers, ReadingClient
+from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, zoned_time
@@ -37,6 +38,7 @@ def show(
     options: ReadingClient = NO_OPTIONS,
     file: NotebookFile = None,
     as_json: Json = False,
+    no_pager: NoPager = False,
 ) -> int:
     """Show whole notes, or their history.
 
@@ -52,7 +54,7 @@ def show(
         udpnote show 10-20 31-
     """
     parsed = parse_ranges(numbers)
-    with opened(options, file) as (notebook, printer):
+    with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
         shown = _NotePrinter(notebook, printer, as_json=as_json)
         for is_one, ranges in groupby(parsed, is_one_number):
             if is_one:

@@ -8,7 +8,8 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import Json, NotebookFile, ReadingClient
+from udpnote.cli.options import Json, NoPager, NotebookFile, ReadingClient
+from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, padded, shortened
@@ -32,7 +33,9 @@ app = DeclaredCommands()
 
 @app.command()
 @as_command
-def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
+def tags(
+    options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False, no_pager: NoPager = False
+) -> int:
     """List the tags, and how many notes have each.
 
     A tag is a word in a note that begins with #, such as #milk. A note with #work/home also counts for #work.
@@ -43,7 +46,7 @@ def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json
     """
     from rich.cells import cell_len
 
-    with opened(options, file) as (notebook, printer):
+    with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
         tallies = notebook.tags()
         labels = [shortened(f"#{tally.label}", TAG_CELLS_MAX) for tally in tallies]
         cells = max(map(cell_len, ["TAG", *labels]))
@@ -62,7 +65,9 @@ def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json
 
 @app.command()
 @as_command
-def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
+def stats(
+    options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False, no_pager: NoPager = False
+) -> int:
     """Show how many notes, authors, tags and days the notebook has.
 
     A chart shows how many notes were written on each day. It has at most the last year, and fewer weeks on a narrow terminal;
@@ -74,7 +79,7 @@ def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_jso
 
         udpnote stats --file backup.sqlite3
     """
-    with opened(options, file) as (notebook, printer):
+    with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
         figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
         if as_json:
             print(in_json(_object(figures, authors, days, tallies)))

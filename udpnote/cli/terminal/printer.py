@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    Piece = str | tuple[str, str] | Text
+
 
 class Printer:
     """Prints lines to standard output, and calls `on_print` before each line.
@@ -28,7 +30,7 @@ class Printer:
         """The width of the terminal in cells; if standard output is not a terminal, $COLUMNS or 80."""
         return self._console.width if self.is_terminal else terminal_columns()
 
-    def print(self, *pieces: "str | tuple[str, str] | Text") -> None:
+    def print(self, *pieces: "Piece") -> None:
         """Print `pieces` as one line. Each piece is a text, a pair of a text and its style, or a `rich.text.Text`."""
         self._on_print()
         if self.is_terminal:

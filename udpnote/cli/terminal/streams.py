@@ -13,6 +13,9 @@ from udpnote.text.harmless import harmless
 COLUMNS_WITHOUT_TERMINAL = 80
 """How wide lines are if nothing says how wide the terminal is: that of early terminals, which every terminal has at least."""
 
+LINES_WITHOUT_TERMINAL = 24
+"""How many lines a screen has if nothing says how many: as many as that of the same terminals."""
+
 SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 """The environment variables in which udpnote, typer or rich looks for the size of the terminal, in cells."""
 
@@ -68,6 +71,16 @@ def terminal_columns() -> int:
         return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS_WITHOUT_TERMINAL
     except OSError:  # standard output is no terminal
         return COLUMNS_WITHOUT_TERMINAL
+
+
+def terminal_lines() -> int:
+    """How many lines the terminal of standard output has: $LINES if that can be a height, 24 without a terminal."""
+    if (given := _size_in("LINES")) is not None:
+        return given
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).lines or LINES_WITHOUT_TERMINAL
+    except OSError:  # standard output is no terminal
+        return LINES_WITHOUT_TERMINAL
 
 
 def _size_in(variable: str) -> int | None:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from udpnote.errors import Notice
 from udpnote.text.language import gettext
-from udpnote.text.messages import client, command_line, diagnosis, entries, server, service, settings, storage, writing
+from udpnote.text.messages import client, command_line, diagnosis, entries, reading, server, service, settings, storage, writing
 
-TABLES = (writing, entries, settings, storage, client, server, command_line, service, diagnosis)
+TABLES = (writing, entries, settings, storage, client, server, command_line, reading, service, diagnosis)
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     kind: sentence for table in TABLES for kind, sentence in table.SENTENCES.items()

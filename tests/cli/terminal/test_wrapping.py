@@ -1,0 +1,47 @@
+"""Texts in lines for a terminal: where they are broken, and where not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from tests.support.texts import texts
+from udpnote.cli.terminal.wrapping import marked_lines, wrapped, wrapped_lines
+from udpnote.text.harmless import harmless_lines
+
+FAMILY = "👨‍👩‍👧"
+
+
+@pytest.mark.parametrize(
+    ("columns", "text", "expected"),
+    [
+        (9, "oat  milk is  cheaper", "oat milk|is|cheaper"),
+        (10, "他说：“好。”（见《手册》）", "他说：|“好。”（见|《手册》）"),
+        (10, "用sudo ufw打开6683端口", "用sudo ufw|打开6683端|口"),
+        (8, "见 https://example.org/a 吧", "见|https://example.org/a|吧"),
+        (6, FAMILY * 4 + "🇨🇳" * 2 + "👍🏽" * 3, f"{FAMILY * 3}|{FAMILY}🇨🇳🇨🇳|👍🏽👍🏽👍🏽"),
+        (4, "e\u0301" * 2 + " 한국어", "e\u0301e\u0301|한국|어"),
+        (5, "", ""),
+    ],
+)  # fmt: skip
+def test_a_line_ends_between_words_or_wide_characters_but_not_before_a_closing_sign(
+    columns: int, text: str, expected: str
+) -> None:
+    assert "|".join(wrapped(text, columns)) == expected
+
+
+def test_the_lines_of_a_text_stay_and_so_does_their_indentation() -> None:
+    assert wrapped_lines("a\r\n\n  - one two\n\tend  \n\n", 9) == ["a", "", "  - one", "  two", "    end"]
+
+
+@given(texts, st.integers(10, 40))
+def test_nothing_is_lost_and_only_a_long_word_makes_a_long_line(text: str, columns: int) -> None:
+    lines = [
+        "".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in marked_lines(text, [], columns)
+    ]
+    assert "".join("".join(lines).split()) == "".join(harmless_lines(text).split())
+    assert all(wcswidth(line) <= columns or len(line.split()) <= 1 for line in lines)
+
+
+def test_a_run_of_opening_signs_takes_no_more_time_than_other_signs() -> None:
+    assert wrapped("“" * 300_000, 40) == ["“" * 300_000]

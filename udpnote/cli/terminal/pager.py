@@ -1,0 +1,198 @@
+"""Shows output that is longer than the screen in a pager, such as `less`.
+
+Output is held back until it is longer than the screen. Then the pager is started, and gets what was held back and all that
+follows. So short output stays on the terminal, whatever pager the user has, and starts no other program.
+"""
+
+import os
+import sys
+from _signal import SIGINT, signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from udpnote.cli.terminal.streams import say, terminal_columns, terminal_lines
+from udpnote.errors import Notice
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+PAGER_VARIABLES = ("UDPNOTE_PAGER", "PAGER")
+"""The environment variables that name the pager. The first one that is set counts; if it is empty, there is no pager."""
+
+DEFAULT_PAGER = "less"
+"""The pager if no variable names one. Where it is not installed, there is no pager."""
+
+NO_PAGERS = ("", "cat")
+"""The values of a variable that mean: no pager."""
+
+LESS_OPTIONS = "FRX"
+"""Options of less if $LESS is not set: end at once if all fits (F), show colours (R), leave the text on the screen (X)."""
+
+KEPT_CHARACTERS_MAX = 1 << 18
+"""So much output is kept while a pager runs: more than a pipe can hold. If the pager fails before that, it is printed."""
+
+_CTRL_C_CODES = (-SIGINT, 128 + SIGINT)
+"""The exit codes of a pager that Ctrl-C has ended: that of the program itself, and that of a shell which has started it."""
+
+
+@contextmanager
+def paged(*, is_wanted: bool = True) -> Iterator[None]:
+    """In the block, show standard output in the user's pager, if it is a terminal and the output is longer than its screen.
+
+    If the user closes the pager early, the block ends there, without an error. When the block is done, this waits until the
+    user closes the pager. Messages that come meanwhile are printed on the terminal after that. If the pager cannot be started
+    or fails, a message says so, and all the output is printed to the terminal.
+
+    There is no pager if not `is_wanted`, if the environment asks for none (see `PAGER_VARIABLES`), or on a terminal that cannot
+    move its cursor (TERM=dumb). Raises `KeyboardInterrupt` if Ctrl-C ends the pager. If the pager fails after more
+    than `KEPT_CHARACTERS_MAX`, this prints a message and raises `BrokenPipeError`.
+    """
+    given = next((os.environ[name] for name in PAGER_VARIABLES if name in os.environ), DEFAULT_PAGER).strip()
+    if not is_wanted or given in NO_PAGERS or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    screen, messages = sys.stdout, sys.stderr
+    output = _PagedOutput(screen, given)
+    sys.stdout = cast(TextIO, output)
+    try:
+        with suppress(_PagerClosed):
+            try:
+                yield
+            finally:
+                output.finish()
+    finally:
+        held, sys.stdout, sys.stderr = sys.stderr, screen, messages
+        if held is not messages:
+            messages.write(cast(Any, held).getvalue())
+    if output.failure is not None:
+        say(Notice("pager_failed_late", command=given, code=output.failure))
+        raise BrokenPipeError
+
+
+class _PagerClosed(Exception):
+    """The pager has ended, so that nobody reads further output. rich would turn a `BrokenPipeError` into another error."""
+
+
+class _PagedOutput:
+    """Standard output that starts the pager `command` when more is written than fits on the terminal `screen`.
+
+    `failure` is the exit code of a pager that has failed so late that its output is not kept any more; otherwise None.
+    """
+
+    def __init__(self, screen: TextIO, command: str) -> None:
+        self._screen, self._command = screen, command
+        self._pager: Popen[bytes] | None = None
+        self._kept: list[str] | None = []
+        self._characters = 0
+        self._is_plain = False
+        self._columns, self._rows_left, self._line = terminal_columns(), terminal_lines() - 1, ""
+        self._before: Any = None
+        self.failure: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything except writing comes from the terminal."""
+        return getattr(self._screen, name)
+
+    def write(self, text: str) -> int:
+        """Hold `text` back, or write it to the pager or the terminal; returns how many characters it has."""
+        if self._is_plain:
+            return self._screen.write(text)
+        self._keep(text)
+        if self._pager is not None:
+            self._pass_on(text)
+        elif not self._fits(text):
+            self._start()
+        return len(text)
+
+    def flush(self) -> None:
+        """Let the reader see what was written, except for what is held back."""
+        if self._is_plain:
+            self._screen.flush()
+        elif self._pager is not None:
+            self._pass_on("")
+
+    def finish(self) -> None:
+        """Print what is held back, or wait until the user closes the pager."""
+        if self._is_plain:
+            self._screen.flush()
+        elif self._pager is None:
+            self._print_kept()
+        elif self._pager.returncode is None:
+            self._end()
+
+    def _keep(self, text: str) -> None:
+        if self._kept is not None:
+            self._kept.append(text)
+            self._characters += len(text)
+            if self._characters > KEPT_CHARACTERS_MAX and self._pager is not None:
+                self._kept = None
+
+    def _fits(self, text: str) -> bool:
+        """Whether the screen has room for all output so far, whose last part is `text`."""
+        from udpnote.cli.terminal.styles import without_styles
+        from udpnote.cli.terminal.text import cell_count
+
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._rows_left -= max(-(-cell_count(without_styles(line)) // self._columns), 1)
+        return self._rows_left >= 0
+
+    def _start(self) -> None:
+        """Start the pager and give it what was held back; if that fails, print this instead."""
+        from io import StringIO
+        from shlex import split
+        from subprocess import PIPE, Popen
+
+        less = os.environ.get("LESS")
+        environ = {"LV": "-c", **os.environ, "LESS": LESS_OPTIONS if less is None else f"-R {less}"}
+        try:
+            self._pager = Popen(split(self._command), stdin=PIPE, env=environ)
+        except (OSError, ValueError, IndexError) as error:  # it is not there, or its quotes are wrong
+            if self._command != DEFAULT_PAGER:
+                say(Notice("pager_not_started", command=self._command, problem=getattr(error, "strerror", None) or str(error)))
+            self._print_kept()
+            return
+        self._before = signal(SIGINT, self._interrupt)
+        if sys.stderr.isatty():
+            sys.stderr = StringIO()
+        self._pass_on("".join(self._kept or ()))
+
+    def _pass_on(self, text: str) -> None:
+        assert self._pager is not None, "there would be nobody to read the output"
+        assert self._pager.stdin is not None, "the pager would read the keys of the user as its text"
+        try:
+            self._pager.stdin.write(text.encode(self._screen.encoding, self._screen.errors or "strict"))
+            self._pager.stdin.flush()
+        except BrokenPipeError:
+            self._end()
+            if not self._is_plain:
+                raise _PagerClosed from None
+
+    def _end(self) -> None:
+        """Wait until the pager has ended, and do what its exit code calls for."""
+        assert self._pager is not None, "there is a pager"
+        assert self._pager.stdin is not None, "and its pipe"
+        with suppress(BrokenPipeError):
+            self._pager.stdin.close()
+        code = self._pager.wait()
+        signal(SIGINT, self._before)
+        if code in _CTRL_C_CODES:
+            raise KeyboardInterrupt
+        if code and self._kept is None:
+            self.failure = code
+        elif code:
+            say(Notice("pager_failed", command=self._command, code=code))
+            self._print_kept()
+
+    def _print_kept(self) -> None:
+        """Print what is kept, and let later output go to the terminal."""
+        self._is_plain = True
+        self._screen.write("".join(self._kept or ()))
+        self._screen.flush()
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """Ctrl-C is for the pager while it runs: less ends a search then, but not itself."""
+        if self._pager is not None and self._pager.poll() is not None:
+            raise KeyboardInterrupt

@@ -1,0 +1,110 @@
+"""Breaks texts into lines for a terminal: between words, and in Chinese, Japanese and Korean between characters.
+
+A line does not begin with a sign that ends a clause, such as 。 or ）, and does not end with one that opens something, such as
+（. Nothing breaks what is one character on the screen, such as an emoji of several code points. The rules are a small part of
+those of UAX #14, "Unicode Line Breaking Algorithm".
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from udpnote.cli.terminal.bars import Line
+from udpnote.cli.terminal.text import MATCH_STYLE, cell_count
+from udpnote.text.harmless import harmless_lines
+
+_WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffe6\U0001f000-\U0003fffd"
+"""The ranges of the characters that stand between two places for a break: those of East Asia, and emoji."""
+
+_OPENING = "（「『【《〈〔｛［“‘"
+_CLOSING = "，。、；：？！）」』】》〉〕｝］”’…—～·,.;:?!)\\]}%"
+_FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
+_ADDED = "(?:[\u0300-\u036f\u20e3\u3099\u309a\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d.)*"
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """`text`, in which any white space may separate words, as lines of at most `columns` cells.
+
+    A word that is longer than a line stays whole, so that a long link can be copied: its line is longer. There is at least one
+    line, which may be empty.
+    """
+    lines, cells = [""], 0
+    for gap, piece in _pieces(text):
+        length = cell_count(piece)
+        room = cells + bool(gap) + length
+        if cells and room > columns:
+            lines.append(piece)
+            cells = length
+        else:
+            lines[-1] += " " + piece if gap and cells else piece
+            cells = room if cells else length
+    return lines
+
+
+def wrapped_lines(text: str, columns: int) -> list[str]:
+    """Each line of `text` as lines of at most `columns` cells, as `wrapped`; the spaces at its beginning stay.
+
+    Lines end with LF or CR LF. A tab counts as four spaces. `text` must be harmless (`harmless_lines`).
+    """
+    lines = []
+    for line in text.rstrip().replace("\r\n", "\n").split("\n"):
+        expanded = line.replace("\t", "    ")
+        indent = expanded[: min(len(expanded) - len(expanded.lstrip()), columns // 2)]
+        lines += [f"{indent}{each}".rstrip() for each in wrapped(expanded, columns - len(indent))]
+    return lines
+
+
+def marked_lines(text: str, matches: Sequence[tuple[int, int]], columns: int) -> Iterator[Line]:
+    """Yield the lines of `text`, as `wrapped_lines`, with what could harm a terminal replaced, and with `matches` marked.
+
+    Each match is two positions in `text`: where it begins and where it ends. A mark is the style `MATCH_STYLE`.
+    """
+    shown, marks, place = "", [], 0
+    for number, (start, end) in enumerate(matches, 1):
+        for piece, mark in ((text[place:start], 0), (text[start:end], number)):
+            harmless = harmless_lines(piece)
+            shown += harmless
+            marks += [mark] * len("".join(harmless.split()))
+        place = end
+    shown += harmless_lines(text[place:])
+    place = 0
+    for line in wrapped_lines(shown, columns):
+        length = len("".join(line.split()))
+        yield _marked(line, marks[place : place + length]) if matches else [line]
+        place += length
+
+
+def _marked(line: str, marks: Sequence[int]) -> Line:
+    """`line` in pieces. `marks` has a number for each of its characters except white space: that of a match, or 0.
+
+    Characters after those have no mark. White space belongs to the match that stands on both sides of it.
+    """
+    pieces: list[tuple[str, int]] = []
+    place = 0
+    for part in re.findall(r"\s+|\S", line):
+        if part.isspace():
+            around = {*marks[max(place - 1, 0) : place + 1]}
+            mark = around.pop() if len(around) == 1 and 0 < place < len(marks) else 0
+        else:
+            mark = marks[place] if place < len(marks) else 0
+            place += 1
+        if pieces and pieces[-1][1] == mark:
+            pieces[-1] = pieces[-1][0] + part, mark
+        else:
+            pieces.append((part, mark))
+    return [(piece, MATCH_STYLE) if mark else piece for piece, mark in pieces]
+
+
+def _pieces(text: str) -> list[tuple[str, str]]:
+    """The pieces of `text` that cannot be broken, in order: for each the white space before it, and the piece itself."""
+    if text.isascii():
+        return [(" ", word) for word in text.split()]
+    return [(found[1], found[2]) for found in _pattern().finditer(text)]
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """White space and a piece: a wide character with the signs around it, or a word of other characters."""
+    wide = f"[{_OPENING}]{{0,3}}(?:{_FLAG}|[{_WIDE}]){_ADDED}[{_CLOSING}]{{0,3}}"
+    word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+[{_CLOSING}]{{0,3}}"
+    return re.compile(f"(\\s*)({wide}|{word})")
