@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.json_page import differences
 from tests.support.processes import Process
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, require_tool, shell
@@ -45,6 +46,7 @@ def named(doctor: Process) -> dict[str, str]:
     """The kinds of the troubles that a doctor names, each with the command that mends it."""
     result = doctor.wait()
     findings = [json.loads(line) for line in result.lines]
+    assert differences("doctor", findings) == set()
     troubles = {each["kind"]: each["command"] for each in findings if each["verdict"] == "trouble"}
     assert result.code == int(bool(troubles)), result.err
     assert result.seconds < SECONDS_MAX

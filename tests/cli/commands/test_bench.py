@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.json_page import differences
 from tests.support.machine import Machine
 from tests.support.processes import eventually, free_port
 
@@ -21,6 +22,7 @@ def test_it_measures_this_host_and_the_chosen_notebook_and_writes_nothing_there(
     machine.send("the only entry")
     before = machine.outbox.read_bytes()
     [found] = machine.json("bench", "--json", UDPNOTE_SERVER="", UDPNOTE_PORT=str(machine.port))
+    assert differences("bench", [found]) == set()
     [disk], host, notebook = found["disks"], found["host"], found["lan"]
     assert (disk["files"], disk["folder"]) == (["outbox", "notebook"], str(machine.home))
     assert disk["fsyncs"] > 0 < host["sends"]

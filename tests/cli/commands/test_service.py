@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.json_page import differences
 from tests.support.machine import Machine
 from tests.support.processes import COMMAND
 
@@ -66,6 +67,7 @@ def systemd(machine: Machine, tmp_path: Path) -> Systemd:
 def state(systemd: Systemd) -> dict[str, Any]:
     """What `status` says in JSON of the one service of this user."""
     [found] = [each for each in map(json.loads, systemd.machine.run("service status --json").lines) if not each["system"]]
+    assert differences("service status", [found]) == set()
     return dict(found)
 
 
