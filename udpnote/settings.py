@@ -263,23 +263,23 @@ def _from_file(path: str) -> dict[str, tuple[Any, Source]]:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe or a device may never end
             raise InvalidSetting("settings_file_irregular", path=path)
-        file = open(path, "rb")  # noqa: SIM115 - closed below; without a file, tomllib is not imported
+        file = open(path, "rb")  # noqa: SIM115 - closed below; without a file, no parser is imported
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise InvalidSetting("settings_file_unreadable", path=path, reason=error.strerror) from error
-    import tomllib  # here, because most users have no settings file
+    from udpnote.model.toml_text import InvalidToml, read_toml  # here, because most users have no settings file
 
     with file:
         data = file.read(SETTINGS_FILE_BYTES_MAX + 1)
     if len(data) > SETTINGS_FILE_BYTES_MAX:
         raise InvalidSetting("settings_file_too_long", path=path, bytes_max=SETTINGS_FILE_BYTES_MAX)
     try:
-        table = tomllib.loads(data.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
+        table = read_toml(data.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
     except UnicodeDecodeError:
         raise InvalidSetting("settings_file_not_utf8", path=path) from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise InvalidSetting("settings_file_damaged", path=path, reason=str(error)) from error
+    except InvalidToml as error:
+        raise InvalidSetting("settings_file_damaged", path=path, reason=error.notice) from None
     for name in table:
         if name not in _PARSERS:
             raise InvalidSetting("setting_unknown", path=path, name=name, known=list(_PARSERS))

@@ -14,7 +14,7 @@ from udpnote.errors import Notice
     [
         (errno.ENOSPC, None, "output_not_written"), (errno.EMFILE, None, "too_many_open_files"),
         (errno.ENFILE, "udpnote/a.py", "too_many_open_files"), (errno.ENOENT, None, "command_cut_short"),
-        (errno.EACCES, "udpnote/a.py", "command_cut_short"),
+        (errno.EACCES, "udpnote/a.py", "command_cut_short_at_file"),
     ],
 )  # fmt: skip
 def test_only_an_error_that_writing_may_have_is_called_one_of_the_output(
@@ -26,5 +26,5 @@ def test_only_an_error_that_writing_may_have_is_called_one_of_the_output(
         raise error
 
     assert exit_code_of(fail) == REFUSED
-    problem = str(error) if kind == "command_cut_short" else error.strerror
-    assert capfd.readouterr().err == f"udpnote: {Notice(kind, problem=problem)}\n"
+    place = {"path": path} if kind == "command_cut_short_at_file" else {}
+    assert capfd.readouterr().err == f"udpnote: {Notice(kind, problem=error.strerror, **place)}\n"

@@ -1,6 +1,8 @@
 """Which texts of the source are marked for translation, and which texts for people are not."""
 
 import ast
+import errno
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -25,6 +27,48 @@ PROSE = re.compile(r"[a-z]{2,},? [a-z]{2,}|[a-z]{4,}: ")
 WRITTEN_FOR_PROGRAMS = re.compile(r"^(SELECT|INSERT|PRAGMA|#!|\[Unit\])|`|%\(|\\\\")
 
 
+SYSTEM_ERRORS = """
+    EPERM ENOENT EINTR EIO ENXIO E2BIG ENOEXEC EBADF EAGAIN ENOMEM EACCES EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE
+    EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE ENAMETOOLONG ENOTEMPTY ELOOP EOVERFLOW EDQUOT ESTALE ENOTSUP
+    ENOSYS ENOKEY EPROTO ENOTSOCK EDESTADDRREQ EMSGSIZE ENOPROTOOPT EPROTONOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL
+    ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS ENOTCONN ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH
+"""
+"""The errors that files, sockets and programs may have, by their names in errno(3)."""
+
+RESOLVER_ERRORS = (
+    "Address family for hostname not supported",
+    "Temporary failure in name resolution",
+    "Non-recoverable failure in name resolution",
+    "Memory allocation failure",
+    "No address associated with hostname",
+    "Name or service not known",
+    "Servname not supported for ai_socktype",
+    "System error",
+)
+"""What getaddrinfo(3) of the GNU C library says of a name that it cannot resolve."""
+
+SQLITE_ERRORS = (
+    "SQL logic error",
+    "access permission denied",
+    "query aborted",
+    "database is locked",
+    "database table is locked",
+    "out of memory",
+    "attempt to write a readonly database",
+    "interrupted",
+    "disk I/O error",
+    "database disk image is malformed",
+    "database or disk is full",
+    "unable to open database file",
+    "locking protocol",
+    "database schema has changed",
+    "string or blob too big",
+    "large file support is disabled",
+    "file is not a database",
+)
+"""What SQLite says, as in its function `sqlite3ErrStr`."""
+
+
 class MarkedMessage(NamedTuple):
     """A message as it stands in the source: its text, its plural ("" without one), and the files that have it."""
 
@@ -37,7 +81,7 @@ class MarkedMessage(NamedTuple):
 def marked_messages() -> list[MarkedMessage]:
     """All messages to translate, each once, in the order of files."""
     found: dict[tuple[str, str], list[str]] = {}
-    for text, plural, place in (*_calls(), *_sentences(), *_help()):
+    for text, plural, place in (*_calls(), *_sentences(), *_help(), *_system_texts()):
         if text:
             found.setdefault((text, plural), []).append(place)
     return [MarkedMessage(*key, tuple(dict.fromkeys(places))) for key, places in found.items()]
@@ -77,6 +121,16 @@ def _help() -> Iterator[tuple[str, str, str]]:
             yield from ((paragraph, "", place) for paragraph in help_paragraphs(each.help))
         if not isinstance(command, DeclaredCommand):
             yield from ((paragraph, "", place) for paragraph in help_paragraphs(command.help))
+
+
+def _system_texts() -> Iterator[tuple[str, str, str]]:
+    """The texts of the operating system, of its resolver and of SQLite that a sentence of udpnote may contain."""
+    for name in SYSTEM_ERRORS.split():
+        yield os.strerror(getattr(errno, name)), "", "the operating system"
+    for text in RESOLVER_ERRORS:
+        yield text, "", "getaddrinfo"
+    for text in SQLITE_ERRORS:
+        yield text, "", "SQLite"
 
 
 def help_paragraphs(docstring: str) -> list[str]:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from tests.support.source import RIDDLES
 from tests.support.told import faults, sentences
 from udpnote.errors import Notice
+from udpnote.model.language import SIMPLIFIED
 from udpnote.model.notebook import KnownNotebook, SilentServer
 from udpnote.settings import PORTS
+from udpnote.text.language import speaking
 from udpnote.text.messages.client import LISTED_MAX
 from udpnote.text.messages.sentences import SENTENCES
 
@@ -53,3 +55,9 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")
     assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait in the outbox for 家里, ")
     assert told("no_such_kind", number=1) == "no_such_kind"
+
+
+def test_what_another_program_says_is_quoted_unless_it_can_be_translated() -> None:
+    assert "(the disk hums)" in told("path_unusable", path="diary", problem="the disk hums")
+    with speaking(SIMPLIFIED):
+        assert re.search(r"['“]the disk hums['”]", told("path_unusable", path="diary", problem="the disk hums"))

@@ -102,6 +102,8 @@ def _notice_of(error: OSError) -> Notice:
     """
     if error.errno in OUT_OF_FILES:
         return Notice("too_many_open_files", problem=error.strerror)
-    if error.filename is not None or error.errno in (errno.ENOENT, errno.ENOMEM):
-        return Notice("command_cut_short", problem=str(error))
+    if error.filename is not None:
+        return Notice("command_cut_short_at_file", path=str(error.filename), problem=error.strerror)
+    if error.errno in (errno.ENOENT, errno.ENOMEM):
+        return Notice("command_cut_short", problem=error.strerror)
     return Notice("output_not_written", problem=error.strerror)

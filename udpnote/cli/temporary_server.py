@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from udpnote.errors import UdpnoteError
+from udpnote.errors import Notice, UdpnoteError
 from udpnote.server.server import Server
 
 
@@ -40,7 +40,7 @@ def temporary_server(folders: Sequence[str]) -> Iterator[int]:
         assert process.stdout is not None, "it is a pipe"
         answer = process.stdout.readline().strip()
         if not answer.isdecimal():
-            raise UdpnoteError("temporary_server_failed", problem=answer or "its process ended")
+            raise UdpnoteError("temporary_server_failed", problem=answer or Notice("process_ended"))
         yield int(answer)
     finally:
         process.communicate()  # closes its standard input, and waits until it has ended

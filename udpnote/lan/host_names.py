@@ -75,7 +75,7 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
         raise ServerNotFound("host_not_resolved", host=host, reason=error.strerror) from error
     found = [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]
     if not found:
-        raise ServerNotFound("host_not_resolved", host=host, reason="it has no IP address")
+        raise ServerNotFound("host_without_ip_address", host=host)
     return found  # type: ignore[return-value]
 
 

@@ -175,10 +175,10 @@ def _check_is_file(path: str) -> None:
 
 def _parse(text: str, path: str) -> NotebookKeys:
     """The keys in the text of a key file. If the text is wrong, raises a `StorageError` that names the file `path`."""
-    import tomllib  # here, because most clients have a join code alone
+    from udpnote.model.toml_text import read_toml  # here, because most clients have a join code alone
 
     try:
-        table = tomllib.loads(text)
+        table = read_toml(text)
         earlier = table.pop("earlier", [])
         if not isinstance(earlier, list):
             raise _Damaged("earlier_keys_not_a_list")
@@ -186,10 +186,8 @@ def _parse(text: str, path: str) -> NotebookKeys:
         if len(earlier) > EARLIER_KEYS_MAX:
             raise _Damaged("too_many_earlier_keys", count=len(earlier), count_max=EARLIER_KEYS_MAX)
         _check_empty(table)
-    except UdpnoteError as error:  # `_Damaged` and `InvalidKey`
+    except UdpnoteError as error:  # `InvalidToml`, `_Damaged` and `InvalidKey`
         raise StorageError("key_file_damaged", path=path, reason=error.notice) from None
-    except (ValueError, RecursionError) as error:  # from tomllib and int()
-        raise StorageError("key_file_damaged", path=path, reason=str(error)) from None
     return keys
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from udpnote.errors import InvalidSetting
+
 NUMBER_PATTERN = "[0-9]{1,2}|[二三四五六七八九]?十[一二三四五六七八九]?|[零〇]?[零〇一二两三四五六七八九]"
 """A number up to 99 in digits or Chinese, for `read_number`."""
 
@@ -76,7 +78,8 @@ def read_days(words: str, today: date) -> Days | None:
     """The days that `words` name; None if they are not understood.
 
     `words` must be in lower case and in simplified Chinese, with one space between words and none in 5月3日.
-    `today` is the present day. Raises `ValueError` or `OverflowError` if there is no such day, and `Unclear`.
+    `today` is the present day. Raises `InvalidSetting` with the reason if there is no such day, `ValueError` or `OverflowError`
+    if a number in it is out of range, and `Unclear`.
     """
     if words in _DAY_WORDS:
         return _span_of(today + timedelta(days=_DAY_WORDS[words]))
@@ -104,7 +107,7 @@ def _with_weekday(words: str, today: date) -> Days | None:
     if not match or not days or days.first != days.last:
         return None
     if days.first.weekday() != _weekday(match):
-        raise ValueError(f"{days.first} is a {days.first:%A}")
+        raise InvalidSetting("day_of_other_weekday", day=str(days.first), weekday=days.first.weekday())
     return days
 
 
@@ -130,14 +133,14 @@ def _months_later(day: date, months: int) -> date:
     """The same day of another month, or the last day of that month if the month is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     if not 1 <= year <= 9999:
-        raise ValueError(f"year {year} is out of range")
+        raise InvalidSetting("number_of_no_time")
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _latest(month: int, day: int, today: date) -> Days:
-    """The latest such day up to `today`; for February 29 it may be eight years ago. Raises `ValueError` if no year has it."""
+    """The latest such day up to `today`; for February 29 it may be eight years ago. Raises `InvalidSetting` if none is."""
     if day > monthrange(2024, month)[1]:
-        raise ValueError("day is out of range for month")
+        raise InvalidSetting("number_of_no_time")
     years = (year for year in range(today.year, today.year - 9, -1) if day <= monthrange(year, month)[1])
     return _span_of(next(found for year in years if (found := date(year, month, day)) <= today))
 
@@ -217,7 +220,7 @@ def _read_short(match: re.Match[str], today: date) -> Days:
         forms = [str(_latest(*each, today).first) for each in ((first, second), (second, first)) if _exists(2024, *each)]
         forms += [f"{_year_up_to(today, second)}-{first:02}"] if second > 12 >= first > 0 else []
     if not forms:
-        raise ValueError("no month or day has these numbers")
+        raise InvalidSetting("number_of_no_time")
     raise Unclear(*forms)
 
 
@@ -248,7 +251,7 @@ def _read_chinese(match: re.Match[str], today: date) -> Days | None:
         return _year(year) if year is not None else None
     number, day = read_number(match["month"]), match["day"] or match["digits"]
     if not 1 <= number <= 12:
-        raise ValueError("month must be in 1..12")
+        raise InvalidSetting("number_of_no_time")
     if day:
         return _span_of(date(year, number, read_number(day))) if year is not None else _latest(number, read_number(day), today)
     return _month(year if year is not None else today.year - (number > today.month), number)
@@ -265,7 +268,7 @@ def _read_day_alone(match: re.Match[str], today: date) -> Days:
     months = (_months_later(today.replace(day=1), -back) for back in range(3 if 1 <= day <= 31 else 0))
     possible = [month.replace(day=day) for month in months if day <= monthrange(month.year, month.month)[1]]
     if not possible:
-        raise ValueError("day is out of range for month")
+        raise InvalidSetting("number_of_no_time")
     return _span_of(next(found for found in possible if found <= today))
 
 
@@ -280,7 +283,7 @@ def _before(today: date, count: str, unit: str) -> date:
     """The day so many units before `today`; `count` and `unit` are as they were typed."""
     number, unit = read_number(count), _UNITS[unit]
     if unit == "years" and number > 999:
-        raise ValueError("as a number of years, it is too large")  # 2025年前 means `before 2025`, not `2025 years ago`
+        raise InvalidSetting("too_many_years_back")  # 2025年前 means `before 2025`, not `2025 years ago`
     if unit in ("months", "years"):
         return _months_later(today, -number * (12 if unit == "years" else 1))
     return today - timedelta(days=number * (7 if unit == "weeks" else 1))

@@ -121,9 +121,9 @@ def _object(line: str) -> dict[str, Any]:
     try:
         fields = json.loads(line.removeprefix(BYTE_ORDER_MARK))
     except json.JSONDecodeError as error:
-        raise InvalidImport("not_json", reason=error.msg, character=error.pos + 1) from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a list in a list in a list …
-        raise InvalidImport("json_not_of_an_export", reason=str(error)) from None
+        raise InvalidImport("not_json", character=error.pos + 1) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, a list in a list in a list …
+        raise InvalidImport("json_not_of_an_export") from None
     if type(fields) is not dict:
         raise InvalidImport("json_not_an_object", value=fields)
     return fields

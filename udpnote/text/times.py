@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.text.days import AGO_PATTERN, COUNT_PATTERN, NUMBER_PATTERN, Days, Unclear, read_days, read_number
 
@@ -132,8 +132,10 @@ def read_time(text: str, now: datetime) -> NamedTime:
         raise InvalidSetting("time_unclear", text=shown, forms=error.forms) from None
     except _UnknownZone as error:
         raise InvalidSetting("time_zone_unknown", text=shown, zone=error.zone, local=error.local) from None
-    except (ValueError, OverflowError) as error:
-        raise InvalidSetting("no_such_time", text=shown, problem=str(error)) from None
+    except InvalidSetting as error:
+        raise InvalidSetting("no_such_time", text=shown, problem=error.notice) from None
+    except (ValueError, OverflowError):  # from datetime
+        raise InvalidSetting("no_such_time", text=shown, problem=Notice("number_of_no_time")) from None
     if named is None:
         raise InvalidSetting("time_not_understood", text=shown)
     return named
@@ -236,7 +238,7 @@ def _time_of_day(match: re.Match[str], day: date) -> time:
     if match["part"]:
         hour = _hour_of_part(match["part"], of_clock, day)
         if hour != of_clock.hour and (match["half"] or match["its_half"]):
-            raise ValueError(f"{match['part']} has no {of_clock:%H:%M}")
+            raise InvalidSetting("part_of_day_without_time", part=match["part"], time=f"{of_clock:%H:%M}")
         return of_clock.replace(hour=hour)
     if match["chinese_hour"] and 1 <= hour <= 12 and not second and not match["chinese_hour"].startswith("0"):
         raise Unclear(*_before_and_after_noon(of_clock, day))  # 3点 is often one in the afternoon, 03点 is not
@@ -246,7 +248,7 @@ def _time_of_day(match: re.Match[str], day: date) -> time:
 def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
     """The hour and minute that `match` names; noon is 12:00. With `am` or `pm` the hour is converted to 0 to 23.
 
-    Raises `ValueError` if an hour with `am` or `pm` is not from 1 to 12. Other numbers are not checked.
+    Raises `InvalidSetting` if an hour with `am` or `pm` is not from 1 to 12. Other numbers are not checked.
     """
     if match["word"]:
         return 12, 0
@@ -254,7 +256,7 @@ def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
     half = match["half"] or match["its_half"]
     if half:
         if not 1 <= hour <= 12:
-            raise ValueError("with am or pm, the hour must be in 1..12")
+            raise InvalidSetting("hour_of_half_day_invalid")
         hour = hour % 12 + (12 if half == "p" else 0)
     quarters = {"半": 30, "一刻": 15, "三刻": 45}
     return hour, quarters.get(match["quarter"] or "") or read_number(match["minute"] or match["chinese_minute"] or "0")
@@ -270,7 +272,7 @@ def _hour_of_part(name: str, of_clock: time, day: date) -> int:
         raise Unclear(f"{day} {at}", f"{day + timedelta(days=1)} {at}")
     if part is _MORNING and hour == 12:
         raise Unclear(*_before_and_after_noon(of_clock, day))
-    raise ValueError(f"{name} has no {of_clock:%H:%M}")
+    raise InvalidSetting("part_of_day_without_time", part=name, time=f"{of_clock:%H:%M}")
 
 
 def _before_and_after_noon(of_clock: time, day: date) -> Iterator[str]:
@@ -290,7 +292,7 @@ def _moment(match: re.Match[str], local: datetime, now: datetime) -> datetime:
     if len(moments) > 1:  # the clocks were put forward and skipped it, or put back and showed it twice
         moments = [each for each in moments if each.astimezone(UTC).astimezone(now.tzinfo).replace(tzinfo=None) == local]
         if not moments:
-            raise ValueError("the clocks were put forward and skipped it")
+            raise InvalidSetting("time_skipped_by_clocks")
     if zone:
         moments = [moment for moment in moments if (moment.tzname() or "").lower() == zone]
         if not moments:
@@ -304,6 +306,6 @@ def _with_offset(match: re.Match[str], local: datetime) -> datetime:
     """`local` with the offset from UTC that was written."""
     hours, minutes = int(match["hours"]), int(match["minutes"] or 0)
     if hours > 23 or minutes > 59 or match["zone"]:
-        raise ValueError("an offset from UTC is written as in +08:00")
+        raise InvalidSetting("offset_from_utc_invalid")
     offset = timedelta(hours=hours, minutes=minutes)
     return local.replace(tzinfo=timezone(-offset if match["sign"] == "-" else offset))

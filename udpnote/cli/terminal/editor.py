@@ -204,8 +204,8 @@ def editor_command() -> list[str]:
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:
         command = shlex.split(named) if named else [editor for editor in EDITORS if shutil.which(editor)][:1]
-    except ValueError as error:
-        raise InvalidSetting("editor_not_understood", editor=named, problem=str(error)) from None
+    except ValueError:
+        raise InvalidSetting("editor_not_understood", editor=named) from None
     if not command:
         raise InvalidSetting("no_editor")
     if shutil.which(command[0]) is None:

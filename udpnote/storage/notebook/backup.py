@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple, Self
 
-from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, StorageError
+from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, Notice, StorageError
 from udpnote.model.entry import SeenEntry
 from udpnote.storage.database import (
     check_folder,
@@ -191,18 +191,18 @@ def _drop_cache_of(descriptor: int) -> None:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _problem_of(draft: str, content: Content, mark: Mark) -> str | None:
+def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None:
     """What is wrong with the copy in the file `draft`, which should have `content` and `mark`; None if it is whole."""
     with closing(sqlite3.connect(uri_of(draft, "immutable=1"), uri=True)) as copy, _interruptible(copy):
         try:
             (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
             if found == "ok" and (Content.read(copy), Mark.read(copy)) != (content, mark):
-                found = "it has other entries than the notebook"
+                return Notice("copy_has_other_entries")
         except sqlite3.DatabaseError as error:
             if _code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise
-            found = str(error)
-    return None if found == "ok" else str(found)
+            return str(error)
+    return None if found == "ok" else Notice("database_inconsistent", problem=str(found))
 
 
 @contextmanager
@@ -248,7 +248,7 @@ def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
     write_key_file(path, keys, notebook_name=name)
     os.chmod(path, MODE_MAX)
     if read_key_file(path) != keys:
-        raise StorageError("copy_damaged", source="the key file", path=path, problem="it has other keys")
+        raise StorageError("key_copy_damaged", path=path)
 
 
 def _check_place(path: str, notebook: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from udpnote.text.joining import all_of, any_of, in_sentences
 from udpnote.text.language import gettext as _
-from udpnote.text.language import ngettext
+from udpnote.text.language import marked, ngettext
 
 
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
@@ -53,6 +53,21 @@ def _others_version_overtaken(note: int, number: int, author: str, is_deletion: 
 
 def _time_unclear(text: str, forms: Sequence[str]) -> str:
     return _("which time is {text!r}? Write {forms}").format(text=text, forms=any_of(map(repr, forms)))
+
+
+_WEEKDAYS = (
+    marked("Monday"),
+    marked("Tuesday"),
+    marked("Wednesday"),
+    marked("Thursday"),
+    marked("Friday"),
+    marked("Saturday"),
+    marked("Sunday"),
+)
+
+
+def _day_of_other_weekday(day: str, weekday: int) -> str:
+    return _("{day} is a {weekday}").format(day=day, weekday=_(_WEEKDAYS[weekday]))
 
 
 def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option: str | None) -> str:
@@ -110,6 +125,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "fsync_too_fast": _fsync_too_fast,
     "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
     "round_trip_not_measured": "the round trip was not measured: {reason}",
+    "process_ended": "its process ended",
     "temporary_server_failed": "the measurement ended, because its temporary server did not start: {problem}",
     # a wrong command line, and what was likely meant
     "command_unknown": _command_unknown,
@@ -155,6 +171,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "timeout_out_of_range": "--timeout must be more than 0 and at most {seconds_max} seconds, not {seconds:g}",
     # times
     "no_such_time": "there is no such time as {text!r} ({problem})",
+    "number_of_no_time": "the calendar or the clock has no such number",
+    "too_many_years_back": "as a number of years, it is too large",
+    "day_of_other_weekday": _day_of_other_weekday,
+    "part_of_day_without_time": "{part} has no {time}",
+    "hour_of_half_day_invalid": "with am or pm, the hour must be in 1..12",
+    "time_skipped_by_clocks": "the clocks were put forward and skipped it",
+    "offset_from_utc_invalid": "an offset from UTC is written as in +08:00",
     "on_and_range": "--on selects a whole day: use it without --since and --until",
     "on_needs_a_day": "--on: {text!r} is a time of day, not a day: use --since and --until",
     "time_not_understood": "{text!r} is not a time that udpnote understands: write for example 2026-11-23, "
@@ -176,6 +199,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "output_not_written": "cannot write to standard output ({problem}): the command has done its work, but not "
     "printed all results",
     "command_cut_short": "the system stopped the command before its end ({problem}): `udpnote outbox` shows what is not sent",
+    "command_cut_short_at_file": "the system stopped the command before its end, at the file {path} ({problem}): "
+    "`udpnote outbox` shows what is not sent",
     # backups
     "backup_is_stream": "a backup is read back and checked, so it must be a file: name one other than -",
     "copy_percentage": "{percent} % copied",
@@ -200,8 +225,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "editor_missing": "the editor {editor!r} is not installed: set EDITOR to another one, or give the text as an argument",
     "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
     "argument",
-    "editor_not_understood": "the command for the editor, {editor!r}, cannot be read ({problem}): set EDITOR to another one, "
-    "or give the text as an argument",
+    "editor_not_understood": "the command for the editor, {editor!r}, cannot be read, because a quotation mark in it is not "
+    "closed, or a backslash ends it: set EDITOR to another one, or give the text as an argument",
     "editor_without_terminal": "the editor {editor} needs a terminal, and there is none: give the new text as an argument, or "
     "- and the text on standard input",
     "no_editor": "no editor was found: set EDITOR, or give the text as an argument",

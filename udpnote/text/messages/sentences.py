@@ -8,7 +8,8 @@ templates itself, with `gettext` and `ngettext`.
 from collections.abc import Callable
 
 from udpnote.errors import Notice
-from udpnote.text.language import gettext
+from udpnote.model.language import ENGLISH
+from udpnote.text.language import gettext, language
 from udpnote.text.messages import client, command_line, diagnosis, entries, reading, server, service, settings, storage, writing
 
 TABLES = (writing, entries, settings, storage, client, server, command_line, reading, service, diagnosis)
@@ -18,7 +19,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
 }
 
 SYSTEM_TEXTS = {"problem", "reason"}
-"""The names of values that may be an error's text from the operating system or SQLite, which is always in English."""
+"""The names of values that may be a text of the operating system or another program, such as an error's; it is in English."""
 
 
 def sentence_of(notice: Notice) -> str:
@@ -34,5 +35,8 @@ def sentence_of(notice: Notice) -> str:
 
 
 def _system_text(value: object) -> object:
-    """The translation of `value`, if it is an error's text from the operating system or SQLite that the catalogues have."""
-    return gettext(value) if isinstance(value, str) and value else value
+    """The translation of a text of another program. If the catalogues do not have it, it is put into quotation marks."""
+    if not isinstance(value, str) or not value or language() == ENGLISH:
+        return value
+    translation = gettext(value)
+    return translation if translation != value else gettext("'{text}'").format(text=value)

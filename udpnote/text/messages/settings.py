@@ -22,6 +22,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "settings_file_unreadable": "cannot read the settings file {path} ({reason}): check its permissions",
     "settings_file_damaged": "the settings file {path} is damaged ({reason}): mend it, or move it away",
+    "toml_wrong_at": "line {line:,}, column {column:,}",
+    "toml_wrong_at_end": "at its end",
+    "toml_beyond_limits": "a number or a list in it is too long",
     "settings_file_not_utf8": "the settings file {path} is not UTF-8: save it with the encoding UTF-8, or move it away",
     "setting_unknown": _setting_unknown,
     # Folders
@@ -63,6 +66,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists its addresses",
     "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",
+    "host_without_ip_address": "cannot resolve {host!r}: it has no IP address",
     "host_not_resolved_in_time": (
         "cannot resolve {host!r} (no name server has answered yet): check whether this machine is on the network, or give the "
         "server's IP address"

@@ -89,7 +89,7 @@ def _files(paths: tuple[str, ...]) -> str:
     return sentence.format(file=first, count=len(others))
 
 
-def _key_file_damaged(path: str, reason: Notice | str) -> str:
+def _key_file_damaged(path: str, reason: Notice) -> str:
     return _(
         "the key file {path} is damaged ({reason}): restore it from a backup, or write a client's join code into it as "
         'key = "CODE". If there is neither, move the file away, and make a new key with `udpnote key rotate`'
@@ -113,7 +113,7 @@ def _database_damaged(path: str, problem: str) -> str:
     ).format(path=path, problem=problem, quoted=quote(path))
 
 
-def _copy_damaged(source: str, path: str, problem: str) -> str:
+def _copy_damaged(source: str, path: str, problem: Notice | str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
@@ -202,6 +202,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "backup_of_another": "{path} is a backup of another notebook, so nothing was changed: name another file",
     "backup_without_key": "nothing was restored, because the backup has no key file {path}: leave out --with-key",
     "copy_damaged": _copy_damaged,
+    "copy_has_other_entries": "it has other entries than the notebook",
+    "database_inconsistent": "SQLite's check has found: {problem}",
+    "key_copy_damaged": (
+        "the copy of the key file for {path} has other keys, so it was removed, and nothing was changed: use another disk"
+    ),
     "copy_onto_itself": "{path} is the notebook itself: name another file. Nothing was changed",
     "restore_while_served": "nothing was restored, because a server or an import uses {path}: end it first",
     "restore_place_taken": (

@@ -1,0 +1,23 @@
+"""Reads TOML, the format of the settings file and of key files, and says where a text is no TOML."""
+
+import re
+import tomllib
+from typing import Any
+
+from udpnote.errors import UdpnoteError
+
+
+class InvalidToml(UdpnoteError):
+    """A text is not TOML. The sentence says where, without a word of the text, which may be secret."""
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The table in `text`. Raises `InvalidToml` if `text` is not TOML, or has a number or a nesting beyond Python's limits."""
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = re.search(r"at line (\d+), column (\d+)\)$", str(error))
+        if place is not None:
+            raise InvalidToml("toml_wrong_at", line=int(place[1]), column=int(place[2])) from None
+        is_at_end = isinstance(error, tomllib.TOMLDecodeError)
+        raise InvalidToml("toml_wrong_at_end" if is_at_end else "toml_beyond_limits") from None
