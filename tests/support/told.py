@@ -116,6 +116,7 @@ def sentences(kind: str) -> st.SearchStrategy[str]:
         filled = {
             "paths": st.sampled_from([("a.db",), ("a.db", "b.db")]),
             "ports": st.sampled_from([(1,), (1, 4)]),
+            "files": st.sampled_from([("outbox",), ("outbox", "notebook")]),
             "choices": st.sampled_from([("a", "b")]),
             "commands": st.sampled_from([("udpnote show",), ("udpnote list", "udpnote show")]),
         }  # never empty

@@ -1,13 +1,13 @@
 """The results of `udpnote bench`, as lines for people and as an object for programs."""
 
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 from typing import NamedTuple
 
 from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.terminal.bars import Line
 from udpnote.cli.terminal.histogram import histogram
-from udpnote.cli.terminal.text import GAP, fitted, shortened
+from udpnote.cli.terminal.text import GAP, fitted, padded, shortened
+from udpnote.cli.terminal.wrapping import wrapped
 from udpnote.client.round_trips import RoundTrips
 from udpnote.client.send_timing import ENTRY_BYTES, Throughput
 from udpnote.errors import Notice
@@ -15,9 +15,14 @@ from udpnote.lan.udp_socket import format_address
 from udpnote.model.durations import Durations
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.storage.disk_timing import SUSPICIOUS_FSYNC_SECONDS, Mount
+from udpnote.text.language import gettext as _
+from udpnote.text.messages.measuring import measured_disk
 
 NAME_CELLS_MAX = 24
 """A longer name of a notebook or a device is shortened to so many terminal cells."""
+
+LABEL_CELLS = 12
+"""The width of the column with the labels."""
 
 
 class Disk(NamedTuple):
@@ -33,15 +38,10 @@ class Disk(NamedTuple):
     fsyncs: Durations
 
     @property
-    def file_names(self) -> str:
-        """The `files` in words."""
-        return " and ".join(self.files)
-
-    @property
     def warning(self) -> Notice | None:
         """The notice that this disk may lose entries that were acknowledged; None if nothing indicates that."""
         if self.mount is not None and self.mount.is_memory:
-            return Notice("disk_is_memory", files=self.file_names, folder=self.folder, file_system=self.mount.file_system)
+            return Notice("disk_is_memory", files=self.files, folder=self.folder, file_system=self.mount.file_system)
         if self.fsyncs.median >= SUSPICIOUS_FSYNC_SECONDS:
             return None
         file_system, option = (None, None) if self.mount is None else (self.mount.file_system, self.mount.option_without_sync)
@@ -73,20 +73,27 @@ class Lan(NamedTuple):
 
 def disk_lines(disk: Disk, width: int) -> Iterator[Line]:
     """Yield the lines about `disk`. They have at most `width` terminal cells, as those of the other functions."""
-    kind = [] if disk.mount is None else [shortened(f"{disk.mount.file_system} on {disk.mount.device}", NAME_CELLS_MAX)]
-    yield from _row(width, "disk", f"of the {disk.file_names}", *kind)
-    yield from _durations_row(width, "fsync", disk.fsyncs, f"of {disk.fsyncs.count:,}")
+    kind = []
+    if disk.mount is not None:
+        mount = _("{file_system} on {device}").format(file_system=disk.mount.file_system, device=disk.mount.device)
+        kind = [shortened(mount, NAME_CELLS_MAX)]
+    yield from _row(width, _("disk"), measured_disk(disk.files), *kind)
+    yield from _durations_row(width, _("fsync"), disk.fsyncs, _("of {count:,}").format(count=disk.fsyncs.count))
 
 
 def host_lines(host: Host, width: int) -> Iterator[Line]:
     """Yield the lines about `host`, with a histogram of the single sends, and a blank line at the end."""
-    yield from _row(width, "this host", "client and server")
-    yield from _durations_row(width, "one send", host.sends, f"of {host.sends.count:,}")
+    yield from _row(width, _("this host"), _("client and server"))
+    yield from _durations_row(width, _("one send"), host.sends, _("of {count:,}").format(count=host.sends.count))
     yield from _row(
-        width, "  many", f"{host.many.per_second:,.0f} a second", f"{ENTRY_BYTES} bytes each", f"of {host.many.entries:,}"
+        width,
+        GAP + _("many"),
+        _("{rate:,.0f} a second").format(rate=host.many.per_second),
+        _("{bytes} bytes each").format(bytes=ENTRY_BYTES),
+        _("of {count:,}").format(count=host.many.entries),
     )
     yield []
-    yield ["How long one send took, and how often:"]
+    yield [_("How long one send took, and how often:")]
     yield from histogram(host.sends, width)
     yield []
 
@@ -94,19 +101,16 @@ def host_lines(host: Host, width: int) -> Iterator[Line]:
 def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
     """Yield the lines about `lan`, and the shortest time of an entry that is sent there; `disk` has the outbox."""
     name, place = shortened(lan.notebook.name, NAME_CELLS_MAX), format_address(address_of(lan.notebook))
-    yield from _row(width, "notebook", name, f"at {place}")
-    durations, losses = lan.round_trips.durations, f"{lan.round_trips.lost} of {lan.round_trips.sent} lost"
+    yield from _row(width, _("notebook"), name, _("at {place}").format(place=place))
+    durations, losses = lan.round_trips.durations, _lost(lan.round_trips)
     least = lan.entry_seconds_min(disk)
     if durations is None or least is None:
-        yield from _row(width, "  round trip", losses)
+        yield from _row(width, GAP + _("round trip"), losses)
         return
-    yield from _durations_row(width, "round trip", durations, losses)
-    sentence = (
-        f"An entry there takes at least {_milliseconds(least)}: the fsync here and the round trip. The time of the fsync "
-        "there is added, and cannot be measured from here: run `udpnote bench` on that host."
-    )
-    for line in wrap(sentence, width, initial_indent=GAP, subsequent_indent=GAP):
-        yield [line]
+    yield from _durations_row(width, _("round trip"), durations, losses)
+    sentence = str(Notice("entry_seconds_least", milliseconds=_milliseconds(least)))
+    for line in wrapped(sentence, width - len(GAP)):
+        yield [GAP + line]
 
 
 def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[str, object]:
@@ -130,14 +134,24 @@ def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[st
 
 def _row(width: int, label: str, *cells: str) -> Iterator[Line]:
     """Yield a row of the results with `label` and `cells`: one line or, if it is wider than `width`, several."""
-    for line in fitted([f"{label:<12}", *cells], width):
+    for line in fitted([padded(label, LABEL_CELLS), *cells], width):
         yield [line.rstrip()]
 
 
 def _durations_row(width: int, label: str, durations: Durations, count: str) -> Iterator[Line]:
     """Yield the row with this `label` for `durations`; `count` says how many they are."""
     median, most = _milliseconds(durations.median), _milliseconds(durations.percentile_99)
-    yield from _row(width, f"{GAP}{label}", f"median {median}", f"99% within {most}", count)
+    yield from _row(
+        width,
+        f"{GAP}{label}",
+        _("median {duration}").format(duration=median),
+        _("99% within {duration}").format(duration=most),
+        count,
+    )
+
+
+def _lost(round_trips: RoundTrips) -> str:
+    return _("{lost} of {sent} lost").format(lost=round_trips.lost, sent=round_trips.sent)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -33,8 +33,8 @@ def pausing(machine: Machine, tmp_path: Path) -> Pausing:
 @pytest.mark.parametrize(
     ("command", "module", "code"),
     [
-        ("--nosuch", "typer", -signal.SIGINT), ("--help", "typing", -signal.SIGINT), ("outbox", "sqlite3", -signal.SIGINT),
-        ("send", "sqlite3", 130),  # it does its work already
+        ("--show-completion", "typer", -signal.SIGINT), ("--help", "typing", -signal.SIGINT),
+        ("outbox", "sqlite3", -signal.SIGINT), ("send", "sqlite3", 130),  # it does its work already
     ],
 )  # fmt: skip
 def test_ctrl_c_ends_a_command_that_is_importing_silently(pausing: Pausing, command: str, module: str, code: int) -> None:
@@ -66,7 +66,7 @@ def test_ctrl_c_ends_a_command_while_python_shuts_down_without_a_traceback(pausi
 def test_a_starting_command_goes_on_where_ctrl_c_is_ignored_as_in_the_background_of_a_shell(pausing: Pausing) -> None:
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the command inherits
     try:
-        process = pausing("--nosuch", "typer", f"{PAUSE}; sys.exit(7)")
+        process = pausing("--show-completion", "typer", f"{PAUSE}; sys.exit(7)")
     finally:
         signal.signal(signal.SIGINT, handler)
     process.signal(signal.SIGINT)

@@ -12,8 +12,8 @@ from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible
 from udpnote.cli.terminal.progress import CopyingProgress
 from udpnote.cli.terminal.streams import is_confirmed, say
-from udpnote.cli.terminal.text import count, in_json, local_time
-from udpnote.errors import InvalidSetting, StorageError
+from udpnote.cli.terminal.text import in_json, local_time
+from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.backup import Content, back_up
@@ -56,16 +56,16 @@ def backup(
     if as_json:
         print(in_json(_object(content) | {"backup": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
         return exit_codes.DONE
-    print(f"backed up {_described(content)}, in {harmless(made.path)}")
+    facts = Notice(
+        "backed_up", name=content.name, notebook_id=content.notebook_id.hex(), entries=content.entries, path=made.path
+    )
+    print(harmless(str(facts)))
     if made.key_path is not None:
-        say(f"its key is in {made.key_path}: keep both files secret. Both were read back from the disk and are whole")
+        say(Notice("backup_key_beside", path=made.key_path))
         return exit_codes.DONE
-    say("the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text")
+    say(Notice("backup_whole"))
     if content.is_sealed:
-        say(
-            "its key is not in the backup: after a restore on another host, make a new one with `udpnote key rotate`, and let "
-            "every client join again"
-        )
+        say(Notice("backup_lacks_key"))
     return exit_codes.DONE
 
 
@@ -107,11 +107,11 @@ def restore(
         prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show) as prepared,
     ):
         progress.clear()
-        say(f"{backup_path} has {_described(prepared.content)}{_date_of(prepared.content)}")
+        say(_holding(backup_path, prepared.content))
         _say_what_vanishes(prepared)
         _say_which_key(prepared)
-        if not dry_run and prepared.old is not None and not yes and not is_confirmed(f"Replace {path}?"):
-            say("nothing was changed")
+        if not dry_run and prepared.old is not None and not yes and not is_confirmed(Notice("ask_to_replace", path=path)):
+            say(Notice("nothing_changed"))
             return exit_codes.REFUSED
         kept = []
         if not dry_run:
@@ -129,18 +129,19 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
         print(in_json(_object(prepared.content) | values | {"kept": kept, "key": prepared.key_use.name.lower()}))
         return
     if not is_done:
-        say("nothing was changed")
+        say(Notice("nothing_changed"))
         return
-    print(f"restored {_described(prepared.content)}, in {harmless(prepared.path)}")
+    content = prepared.content
+    facts = Notice(
+        "restored", name=content.name, notebook_id=content.notebook_id.hex(), entries=content.entries, path=prepared.path
+    )
+    print(harmless(str(facts)))
     if kept:
-        say(f"what was there before is kept: {', '.join(kept)}")
+        say(Notice("replaced_files_kept", paths=kept))
     if prepared.replaces_another:
-        say(f"to give the other notebook a place of its own, run `udpnote restore --file FILE {quote(kept[0])}`")
+        say(Notice("other_notebook_kept", quoted=quote(kept[0])))
     elif prepared.old is not None and prepared.old.vanishing.entries:
-        say(
-            "to bring back what has vanished, start the server and run "
-            f"`udpnote export --file {quote(kept[0])} -o FILE.jsonl`, then `udpnote import FILE.jsonl`"
-        )
+        say(Notice("vanished_entries_kept", quoted=quote(kept[0])))
 
 
 def _path(file: str) -> str:
@@ -150,14 +151,16 @@ def _path(file: str) -> str:
     return absolute_path(file, "FILE")
 
 
-def _described(content: Content) -> str:
-    """A notebook's name, id and number of entries, such as `kitchen  (id 5f0c…): 1,200 entries`."""
-    return f"{harmless(content.name)}  (id {content.notebook_id.hex()}): {count(content.entries, 'entry', 'entries')}"
-
-
-def _date_of(content: Content) -> str:
-    """When the latest entry was stored, as words that follow the number of entries; empty if there is no entry."""
-    return f", the latest stored {local_time(content.newest_at)}" if content.entries else ""
+def _holding(path: str, content: Content) -> Notice:
+    """The notice that the backup in the file `path` has `content`."""
+    return Notice(
+        "backup_holds",
+        path=path,
+        name=content.name,
+        notebook_id=content.notebook_id.hex(),
+        entries=content.entries,
+        newest=local_time(content.newest_at),
+    )
 
 
 def _object(content: Content) -> dict[str, object]:
@@ -176,33 +179,41 @@ def _say_what_vanishes(prepared: Restore) -> None:
     if old is None:
         return
     if old.content is None:
-        say(f"{path} cannot be read, so it is not known which of its entries vanish: {old.problem}")
+        say(Notice("loss_unknown", path=path, problem=old.problem))
         return
-    entries, first, last = old.vanishing
-    lost = f"{entries:,} of them are not in the backup and vanish, from #{first} to #{last}"
-    if entries < 2:
-        lost = f"1 of them is not in the backup and vanishes, #{first}" if entries else "the backup has all of them"
-    has = f"has {count(old.content.entries, 'entry', 'entries')}"
+    entries, newest = old.content.entries, local_time(old.content.newest_at)
+    vanishing, first, last = old.vanishing
     if prepared.replaces_another:
-        has = f"is ANOTHER notebook, {_described(old.content)}"
-    say(f"{path} {has}{_date_of(old.content)}; {lost}")
+        notice = Notice(
+            "other_notebook_replaced",
+            path=path,
+            name=old.content.name,
+            notebook_id=old.content.notebook_id.hex(),
+            entries=entries,
+            newest=newest,
+            vanishing=vanishing,
+            first=first,
+            last=last,
+        )
+    else:
+        notice = Notice(
+            "notebook_replaced", path=path, entries=entries, newest=newest, vanishing=vanishing, first=first, last=last
+        )
+    say(notice)
     if old.content.is_sealed and not prepared.content.is_sealed:
-        say("the notebook is sealed now, and the backup is open: after the restore everybody on the LAN can use it")
+        say(Notice("restore_opens"))
 
 
 def _say_which_key(prepared: Restore) -> None:
     """Print which key a sealed notebook has after the restore."""
     match prepared.key_use:
         case KeyUse.FROM_BACKUP:
-            say("the notebook gets the key of the backup: clients that have joined with a later key must join again")
+            say(Notice("restore_takes_key"))
         case KeyUse.KEPT if prepared.backup_has_other_keys:
-            say("the notebook keeps the key that it has now. The backup has another key, which --with-key takes instead")
+            say(Notice("restore_keeps_other_key"))
         case KeyUse.KEPT:
-            say("the notebook keeps the key that it has now")
+            say(Notice("restore_keeps_key"))
         case KeyUse.MISSING:
-            say(
-                "the notebook gets no key: after the restore, make a new one with `udpnote key rotate`, and let every client "
-                "join again"
-            )
+            say(Notice("restore_without_key"))
         case KeyUse.OPEN:
             pass

@@ -90,12 +90,12 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
         for files, folder, temporary in places:
             disks.append(_measure_disk(files, folder, temporary, status))
             on_disk(disks[-1])
-        status.show("starting a server")
+        status.show(Notice("temporary_server_starts"))
         stack.enter_context(default_settings(for_outbox))
         port = stack.enter_context(temporary_server([for_notebook, for_outbox]))
         client = Client(server=f"127.0.0.1:{port}", outbox=os.path.join(for_outbox, "outbox.sqlite3"), author="bench")
         host = _measure_host(stack.enter_context(client), status)
-        status.show("removing the temporary files")
+        status.show(Notice("temporary_files_removed"))
     return disks, host
 
 
@@ -104,7 +104,7 @@ def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: Sta
 
     `files` says which of the user's files are in `folder`.
     """
-    on_progress = _progress(status, "measuring fsyncs")
+    on_progress = _progress(status, lambda number: Notice("fsyncs_measured", number=number))
     fsyncs = fsync_durations(temporary, seconds_max=FSYNC_SECONDS, count_max=FSYNCS_MAX, on_progress=on_progress)
     disk = Disk(files, folder, mount_at(folder), fsyncs)
     if disk.warning is not None:
@@ -114,9 +114,9 @@ def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: Sta
 
 def _measure_host(client: Client, status: StatusLine) -> Host:
     """Measure single sends of `client`, and many at once."""
-    on_progress = _progress(status, "sending one by one")
+    on_progress = _progress(status, lambda number: Notice("sent_one_by_one", number=number))
     sends = send_durations(client, seconds_max=SEND_SECONDS, count_max=SENDS_MAX, on_progress=on_progress)
-    on_progress = _progress(status, "sending many at once")
+    on_progress = _progress(status, lambda number: Notice("sent_many_at_once", number=number))
     return Host(sends, throughput(client, seconds=THROUGHPUT_SECONDS, on_progress=on_progress))
 
 
@@ -126,7 +126,7 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
     If the server does not answer, this prints why, and returns None instead of the result. The exit code is then DONE if the
     user has neither named nor chosen a notebook, else that of the error. The outbox is only read.
     """
-    status.show("looking for the notebook")
+    status.show(Notice("looking_for_notebook"))
     is_decided = True
     try:
         outbox = Outbox(settings.outbox, is_read_only=True)
@@ -134,7 +134,8 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
             is_decided = client.is_notebook_decided
             found = client.status(FIND_SECONDS)
             if found.failure is None and found.notebook is not None:
-                round_trips = client.round_trips(found.notebook, _progress(status, "measuring round trips"))
+                on_progress = _progress(status, lambda number: Notice("round_trips_measured", number=number))
+                round_trips = client.round_trips(found.notebook, on_progress)
                 return Lan(found.notebook, round_trips), exit_codes.DONE
             failure = found.failure
     except UdpnoteError as error:
@@ -144,6 +145,6 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
     return None, exit_codes.exit_code_for(failure) if is_decided else exit_codes.DONE
 
 
-def _progress(status: StatusLine, work: str) -> Callable[[int], None]:
-    """A function that shows in `status` which `work` is being done, and its argument, the number of what is done so far."""
-    return lambda number: status.update(f"{work}: {number:,}")
+def _progress(status: StatusLine, notice_of: Callable[[int], Notice]) -> Callable[[int], None]:
+    """A function that shows in `status` what is being done: the notice for its argument, the number of what is done so far."""
+    return lambda number: status.update(notice_of(number))

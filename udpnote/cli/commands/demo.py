@@ -12,11 +12,13 @@ from udpnote.cli.default_settings import default_settings
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import State
+from udpnote.errors import Notice
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import Interface, lan_interfaces, no_interfaces
 from udpnote.model.address import Datagram
 from udpnote.server.server import Server
 from udpnote.storage.notebook.notebook import Notebook
+from udpnote.text.language import gettext as _
 
 LOSS = 0.3
 """The share of datagrams that is lost in each direction: enough to lose some in every demonstration."""
@@ -24,7 +26,8 @@ LOSS = 0.3
 SEED = 6683
 """The seed of the random losses, so that the same datagrams are lost each time."""
 
-TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62", "a long one: " + "well, " * 2000 + "that was long")
+LONG_CHARACTERS = 12_000
+"""About how long the longest text is: it takes several datagrams."""
 
 
 class LossyEndpoint(Endpoint):
@@ -84,44 +87,51 @@ def demo() -> int:
             Client(port=server.port, outbox=os.path.join(folder, "outbox.sqlite3"), endpoint=endpoint) as client,
         ):
             _find(client)
-            is_complete = _send(client, endpoint)
-        return exit_codes.DONE if _show(path) and is_complete else exit_codes.REFUSED
+            texts = _texts()
+            is_complete = _send(client, endpoint, texts)
+        return exit_codes.DONE if _show(path) == texts and is_complete else exit_codes.REFUSED
 
 
 def _find(client: Client) -> None:
     """Find the server by discovery, and print the name and the address of its notebook."""
-    print("1. A server is started on this machine, and found by discovery:")
+    print(f"1. {Notice('demo_finding')}")
     notebook = next(client.find(), None)
     assert notebook is not None, "a server on this machine answers"
-    print(f'   found the notebook "{notebook.name}" at {notebook.address}:{notebook.port}')
+    print(f"   {Notice('demo_found', name=notebook.name, address=notebook.address, port=notebook.port)}")
 
 
-def _send(client: Client, endpoint: LossyEndpoint) -> bool:
-    """Send the `TEXTS` while `endpoint` drops datagrams, and return whether all of them are stored.
+def _texts() -> list[str]:
+    """The texts of the demonstration, one of them in Chinese and one long, and the others in the user's language."""
+    sentence = _("a long one, to show that long texts are kept whole, too; ")
+    long_text = sentence * (LONG_CHARACTERS // len(sentence))
+    return [_("buy milk"), "今天开会，下午三点", _("the meter reads 48,151.62"), long_text.strip()]
+
+
+def _send(client: Client, endpoint: LossyEndpoint, texts: Sequence[str]) -> bool:
+    """Send the `texts` while `endpoint` drops datagrams, and return whether all of them are stored.
 
     For each text, print how many datagrams were lost and how many were sent again.
     """
-    print(f"\n2. {len(TEXTS)} entries are sent, while {LOSS:.0%} of all datagrams are lost in each direction:")
+    print(f"\n2. {Notice('demo_sending', entries=len(texts), loss=LOSS)}")
     endpoint.lose(LOSS, Random(SEED))
     is_complete = True
-    for text in TEXTS:
+    for text in texts:
         lost, resent = endpoint.lost, client.retransmissions
         for sent in client.send_many([text]):
             is_complete &= sent.state is State.STORED
-            losses = f"{count(endpoint.lost - lost, 'datagram', 'datagrams')} lost"
-            resends = f"{client.retransmissions - resent} sent again"
-            print(f"   #{sent.number}  {padded(shortened(text, 34), 34)}  {losses}, {resends}")
+            losses = Notice("demo_lost", lost=endpoint.lost - lost, resent=client.retransmissions - resent)
+            print(f"   #{sent.number}  {padded(shortened(text, 34), 34)}  {losses}")
     return is_complete
 
 
-def _show(path: str) -> bool:
-    """Print the entries of the notebook in the file `path`, and return whether their texts are `TEXTS`, in order."""
-    print("\n3. What the notebook holds, each entry exactly once:")
+def _show(path: str) -> list[str]:
+    """Print the entries of the notebook in the file `path`, and return their texts, in order."""
+    print(f"\n3. {Notice('demo_showing')}")
     with closing(Notebook(path)) as notebook:
         entries = list(notebook.entries_after(0))
     for stored in entries:
         text = stored.entry.text
-        size = f"  ({len(text):,} characters)" if len(text) > 40 else ""
+        size = f"  ({count(len(text), 'character', 'characters')})" if len(text) > 40 else ""
         print(f"   #{stored.number}  {local_time(stored.entry.written_at)}  {shortened(text, 40)}{size}")
-    print('\nNow for real:  udpnote serve  on one machine,  udpnote send "some text"  on any other.')
-    return [stored.entry.text for stored in entries] == list(TEXTS)
+    print(f"\n{Notice('demo_next')}")
+    return [stored.entry.text for stored in entries]

@@ -113,7 +113,7 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
     notes = sum(state is not None for state in states.values()) + sum(notes for _, notes, _ in counted)
     if notes > DELETED_WITHOUT_QUESTION_MAX and not yes and sys.stdin.isatty():
         question = Notice("delete_question", notes=notes, first=min(numbers), last=max(numbers))
-        if not is_confirmed(str(question)):
+        if not is_confirmed(question):
             say(Notice("nothing_deleted"))
             return [exit_codes.REFUSED]
     codes = [sender.delete(number, state, says_how_back=True) for number, state in states.items()]
@@ -149,5 +149,5 @@ def _given_text(words: list[str]) -> str | None:
         return " ".join(words) if words else None
     from udpnote.cli.input_lines import whole_input
 
-    ask_to_type("the text")
+    ask_to_type(Notice("type_a_text"))
     return whole_input(sys.stdin.buffer)

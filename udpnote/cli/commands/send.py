@@ -185,7 +185,7 @@ def _whole_input() -> str:
     """All of standard input as the text of one entry. Raises `InvalidEntry`."""
     from udpnote.cli.input_lines import whole_input
 
-    ask_to_type("the entry")
+    ask_to_type(Notice("type_an_entry"))
     return whole_input(sys.stdin.buffer)
 
 
@@ -194,7 +194,7 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
     from udpnote.cli.input_lines import InputLines
     from udpnote.cli.terminal.progress import Progress, size_of
 
-    ask_to_type("entries, one per line")
+    ask_to_type(Notice("type_entries"))
     lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=report.bad_line)
     with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
         texts = _tagged(lines, additions, report) if additions.tags else lines

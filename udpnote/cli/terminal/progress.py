@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.cli.terminal.streams import say, terminal_columns
+from udpnote.cli.terminal.streams import said, say, terminal_columns
 from udpnote.cli.terminal.text import shortened
 from udpnote.errors import Notice
 
@@ -74,7 +74,7 @@ class Progress:
         assert self._bar is not None
         assert self._task is not None
         rate = self._entries / (time.monotonic() - self._started_at)
-        text = f"{self._entries:,} entries, {rate:,.0f}/s"
+        text = str(Notice("entries_done", entries=self._entries, rate=rate))
         self._bar.update(self._task, completed=self._position(), description=text)
 
     def _start(self) -> None:
@@ -96,19 +96,19 @@ class StatusLine:
         self._is_shown = False
         self._updated_at = float("-inf")
 
-    def show(self, text: str) -> None:
-        """Show `text` in place of the text before. It is cut if the terminal is narrow."""
+    def show(self, message: Notice) -> None:
+        """Show `message` in place of the message before. It is cut if the terminal is narrow."""
         if sys.stderr.isatty():
-            line = shortened(f"udpnote: {text}", terminal_columns() - 1)
+            line = shortened(said(message), terminal_columns() - 1)
             self._write(f"\r{line}\x1b[K")
             self._is_shown = True
 
-    def update(self, text: str) -> None:
+    def update(self, message: Notice) -> None:
         """As `show`, but do nothing if the last update was less than `INTERVAL_SECONDS` ago."""
         now = time.monotonic()
         if now - self._updated_at >= INTERVAL_SECONDS:
             self._updated_at = now
-            self.show(text)
+            self.show(message)
 
     def clear(self) -> None:
         """Remove the line from the terminal if it is there, so that other lines can be printed."""
@@ -149,7 +149,7 @@ class CopyingProgress:
         percent = 100 * copied // max(total, 1)
         if percent != self._percent and time.monotonic() >= self._shown_from:
             notice = Notice("copy_being_checked") if copied >= total else Notice("copy_percentage", percent=percent)
-            self._status.show(str(notice))
+            self._status.show(notice)
             self._percent = percent
 
     def clear(self) -> None:
@@ -178,7 +178,7 @@ class IndexingProgress:
             if is_first:
                 say(Notice("index_being_built"))
         elif is_new:
-            self._status.show(str(Notice("index_percentage", percent=100 * indexed // max(last, 1))))
+            self._status.show(Notice("index_percentage", percent=100 * indexed // max(last, 1)))
 
     def clear(self) -> None:
         """Remove the percentage from the terminal if it is there, so that other lines can be printed."""

@@ -22,6 +22,9 @@ SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 SIZE_MAX = 9999
 """A larger size in the environment cannot be meant. Tables as wide as it says would take all memory."""
 
+YES = ("y", "yes", "是")
+"""The answers that confirm a question, in any language."""
+
 
 def prepare() -> None:
     """Make standard input, output and error usable.
@@ -90,20 +93,20 @@ def _size_in(variable: str) -> int | None:
     return int(given) if is_size else None
 
 
-def ask_to_type(what: str) -> None:
-    """If standard input is a terminal, ask the user on standard error to type `what`, and to end the input with Ctrl-D."""
+def ask_to_type(request: Notice) -> None:
+    """If standard input is a terminal, print `request` on standard error: what to type, and which key ends it."""
     if sys.stdin.isatty():
-        print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
+        say(request)
 
 
-def is_confirmed(question: str) -> bool:
-    """Ask the user `question` on standard error; whether the answer, a line of standard input, is `y` or `yes`.
+def is_confirmed(question: Notice) -> bool:
+    """Ask the user `question` on standard error; whether the answer, a line of standard input, is one of `YES`.
 
     The end of the input counts as no.
     """
     with suppress(OSError):  # the terminal was closed: then standard input has ended, too
-        print(f"udpnote: {harmless(question)} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+        print(f"{said(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in YES
 
 
 class OptionalOutput:

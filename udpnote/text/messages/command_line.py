@@ -70,21 +70,9 @@ def _day_of_other_weekday(day: str, weekday: int) -> str:
     return _("{day} is a {weekday}").format(day=day, weekday=_(_WEEKDAYS[weekday]))
 
 
-def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option: str | None) -> str:
-    place = folder
-    if file_system is not None:
-        place = _("{folder}, on {file_system},").format(folder=folder, file_system=file_system)
-    if option is None:
-        sentence = _(
-            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: a cache or a virtual machine "
-            "may answer for the disk, so a power cut may lose entries that were acknowledged"
-        )
-    else:
-        sentence = _(
-            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: because of the option "
-            "{option}, so a power cut may lose entries that were acknowledged"
-        )
-    return sentence.format(place=place, milliseconds=seconds * 1000, option=option)
+def _entries_done(entries: int, rate: float) -> str:
+    sentence = ngettext("{entries:,} entry, {rate:,.0f}/s", "{entries:,} entries, {rate:,.0f}/s", entries)
+    return sentence.format(entries=entries, rate=rate)
 
 
 def _command_unknown(command: str, word: str) -> str:
@@ -116,17 +104,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was done: this machine's clock says that it is the year {year}, and udpnote works only until 2262. Set the "
         "clock, for example with `timedatectl set-ntp true`, and run the command again"
     ),
-    # measuring
-    "disk_is_memory": (
-        "{folder}, which has the {files}, is on {file_system}, which keeps files in memory: when this machine stops, also "
-        "entries that were acknowledged are lost. Name a folder on a disk with UDPNOTE_HOME or, for the notebook, a file with "
-        "UDPNOTE_FILE"
-    ),
-    "fsync_too_fast": _fsync_too_fast,
-    "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
-    "round_trip_not_measured": "the round trip was not measured: {reason}",
-    "process_ended": "its process ended",
-    "temporary_server_failed": "the measurement ended, because its temporary server did not start: {problem}",
     # a wrong command line, and what was likely meant
     "command_unknown": _command_unknown,
     "option_unknown": "{command} has no option {option}",
@@ -187,6 +164,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "time_zone_unknown": "which time zone is {zone} in {text!r}? Write its offset from UTC instead, as in '{local} +08:00'",
     "time_range_empty": "--since {since!r} is not earlier than --until {until!r}: no note can be between them",
     # standard input and output
+    "type_an_entry": "type the entry; Ctrl-D ends it",
+    "type_entries": "type entries, one per line; Ctrl-D ends them",
+    "type_a_text": "type the text; Ctrl-D ends it",
     "input_in_other_encoding": "nothing is sent: the input is {encoding}, or no text at all. Convert it first, for example "
     "with `iconv -f {encoding} -t UTF-8`",
     "input_cut_short": "reading standard input failed before its end ({problem})",
@@ -203,8 +183,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "`udpnote outbox` shows what is not sent",
     # backups
     "backup_is_stream": "a backup is read back and checked, so it must be a file: name one other than -",
-    "copy_percentage": "{percent} % copied",
-    "copy_being_checked": "copied; the copy is read back and checked",
     # sealing
     "open_already": "{path} is open already",
     "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",
@@ -232,6 +210,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "no_editor": "no editor was found: set EDITOR, or give the text as an argument",
     "text_kept": "your text is kept in {path}",
     "text_left_behind": "a text that you edited earlier was not sent and is in {path}: delete that file when you have its text",
+    # long work
+    "entries_done": _entries_done,
     # searching
     "index_being_built": "the search index is being built: the search waits for it",
     "index_percentage": "the search index is being built: {percent} %",

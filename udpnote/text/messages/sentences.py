@@ -10,9 +10,28 @@ from collections.abc import Callable
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH
 from udpnote.text.language import gettext, language
-from udpnote.text.messages import client, command_line, diagnosis, entries, reading, server, service, settings, storage, writing
+from udpnote.text.messages import (
+    backup,
+    client,
+    command_line,
+    diagnosis,
+    entries,
+    hosting,
+    measuring,
+    notebooks,
+    reading,
+    sealing,
+    server,
+    service,
+    settings,
+    storage,
+    writing,
+)
 
-TABLES = (writing, entries, settings, storage, client, server, command_line, reading, service, diagnosis)
+TABLES = (
+    writing, entries, settings, storage, client, server, command_line, reading, backup, sealing, hosting, notebooks, measuring,
+    service, diagnosis,
+)  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     kind: sentence for table in TABLES for kind, sentence in table.SENTENCES.items()

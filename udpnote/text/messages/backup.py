@@ -1,0 +1,112 @@
+"""The sentences of `udpnote backup` and `udpnote restore`."""
+
+from collections.abc import Callable, Sequence
+
+from udpnote.text.joining import all_of, in_sentences
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
+
+
+def _backed_up(name: str, notebook_id: str, entries: int, path: str) -> str:
+    sentence = ngettext(
+        "backed up {name}  (id {notebook_id}): {entries:,} entry, in {path}",
+        "backed up {name}  (id {notebook_id}): {entries:,} entries, in {path}",
+        entries,
+    )
+    return sentence.format(name=name, notebook_id=notebook_id, entries=entries, path=path)
+
+
+def _restored(name: str, notebook_id: str, entries: int, path: str) -> str:
+    sentence = ngettext(
+        "restored {name}  (id {notebook_id}): {entries:,} entry, in {path}",
+        "restored {name}  (id {notebook_id}): {entries:,} entries, in {path}",
+        entries,
+    )
+    return sentence.format(name=name, notebook_id=notebook_id, entries=entries, path=path)
+
+
+def _backup_holds(path: str, name: str, notebook_id: str, entries: int, newest: str) -> str:
+    if not entries:
+        return _("{path} has {name}  (id {notebook_id}), which has no entries").format(
+            path=path, name=name, notebook_id=notebook_id
+        )
+    sentence = ngettext(
+        "{path} has {name}  (id {notebook_id}): {entries:,} entry, the latest stored {newest}",
+        "{path} has {name}  (id {notebook_id}): {entries:,} entries, the latest stored {newest}",
+        entries,
+    )
+    return sentence.format(path=path, name=name, notebook_id=notebook_id, entries=entries, newest=newest)
+
+
+def _notebook_replaced(path: str, entries: int, newest: str, vanishing: int, first: int, last: int) -> str:
+    if not entries:
+        return _("{path} has no entries").format(path=path)
+    has = ngettext(
+        "{path} has {entries:,} entry, the latest stored {newest}",
+        "{path} has {entries:,} entries, the latest stored {newest}",
+        entries,
+    )
+    return in_sentences(has.format(path=path, entries=entries, newest=newest), _loss(vanishing, first, last))
+
+
+def _other_notebook_replaced(
+    path: str, name: str, notebook_id: str, entries: int, newest: str, vanishing: int, first: int, last: int
+) -> str:
+    if not entries:
+        return _("{path} is ANOTHER notebook, {name}  (id {notebook_id}), which has no entries").format(
+            path=path, name=name, notebook_id=notebook_id
+        )
+    has = ngettext(
+        "{path} is ANOTHER notebook, {name}  (id {notebook_id}): {entries:,} entry, the latest stored {newest}",
+        "{path} is ANOTHER notebook, {name}  (id {notebook_id}): {entries:,} entries, the latest stored {newest}",
+        entries,
+    )
+    shown = has.format(path=path, name=name, notebook_id=notebook_id, entries=entries, newest=newest)
+    return in_sentences(shown, _loss(vanishing, first, last))
+
+
+def _loss(vanishing: int, first: int, last: int) -> str:
+    """How many entries the backup does not have, and their numbers."""
+    if not vanishing:
+        return _("The backup has all of them")
+    sentence = ngettext(
+        "{entries:,} of them is not in the backup and vanishes, #{first}",
+        "{entries:,} of them are not in the backup and vanish, from #{first} to #{last}",
+        vanishing,
+    )
+    return sentence.format(entries=vanishing, first=first, last=last)
+
+
+def _replaced_files_kept(paths: Sequence[str]) -> str:
+    return _("what was there before is kept: {paths}").format(paths=all_of(paths))
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    "backed_up": _backed_up,
+    "backup_key_beside": "its key is in {path}: keep both files secret. Both were read back from the disk and are whole",
+    "backup_whole": "the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text",
+    "backup_lacks_key": "its key is not in the backup: after a restore on another host, make a new one with `udpnote key "
+    "rotate`, and let every client join again",
+    "backup_holds": _backup_holds,
+    "copy_percentage": "{percent} % copied",
+    "copy_being_checked": "copied; the copy is read back and checked",
+    # what a restore replaces
+    "notebook_replaced": _notebook_replaced,
+    "other_notebook_replaced": _other_notebook_replaced,
+    "loss_unknown": "{path} cannot be read, so it is not known which of its entries vanish: {problem}",
+    "restore_opens": "the notebook is sealed now, and the backup is open: after the restore everybody on the LAN can use it",
+    "restore_takes_key": "the notebook gets the key of the backup: clients that have joined with a later key must join again",
+    "restore_keeps_key": "the notebook keeps the key that it has now",
+    "restore_keeps_other_key": "the notebook keeps the key that it has now. The backup has another key, which --with-key takes "
+    "instead",
+    "restore_without_key": "the notebook gets no key: after the restore, make a new one with `udpnote key rotate`, and let "
+    "every client join again",
+    "ask_to_replace": "Replace {path}?",
+    # what became of it
+    "nothing_changed": "nothing was changed",
+    "restored": _restored,
+    "replaced_files_kept": _replaced_files_kept,
+    "other_notebook_kept": "to give the other notebook a place of its own, run `udpnote restore --file FILE {quoted}`",
+    "vanished_entries_kept": "to bring back what has vanished, start the server and run `udpnote export --file {quoted} -o "
+    "FILE.jsonl`, then `udpnote import FILE.jsonl`",
+}

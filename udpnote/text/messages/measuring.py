@@ -1,0 +1,86 @@
+"""The sentences of `udpnote bench` and `udpnote demo`."""
+
+from collections.abc import Callable, Sequence
+
+from udpnote.text.joining import all_of
+from udpnote.text.language import gettext as _
+from udpnote.text.language import marked, ngettext
+
+_FILES = {"outbox": marked("outbox"), "notebook": marked("notebook")}
+"""The names of the user's files."""
+
+
+def _named(names: Sequence[str]) -> str:
+    """The files with these `names`, such as `outbox and notebook`."""
+    return all_of([_(_FILES[each]) for each in names])
+
+
+def _disk_is_memory(files: Sequence[str], folder: str, file_system: str) -> str:
+    return _(
+        "{folder}, which has the {files}, is on {file_system}, which keeps files in memory: when this machine stops, also "
+        "entries that were acknowledged are lost. Name a folder on a disk with UDPNOTE_HOME or, for the notebook, a file with "
+        "UDPNOTE_FILE"
+    ).format(folder=folder, files=_named(files), file_system=file_system)
+
+
+def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option: str | None) -> str:
+    place = folder
+    if file_system is not None:
+        place = _("{folder}, on {file_system},").format(folder=folder, file_system=file_system)
+    if option is None:
+        sentence = _(
+            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: a cache or a virtual machine "
+            "may answer for the disk, so a power cut may lose entries that were acknowledged"
+        )
+    else:
+        sentence = _(
+            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: because of the option "
+            "{option}, so a power cut may lose entries that were acknowledged"
+        )
+    return sentence.format(place=place, milliseconds=seconds * 1000, option=option)
+
+
+def measured_disk(files: Sequence[str]) -> str:
+    """Which of the user's `files`, "outbox" or "notebook", a disk has: `of the outbox and notebook`."""
+    return _("of the {files}").format(files=_named(files))
+
+
+def _demo_sending(entries: int, loss: float) -> str:
+    sentence = ngettext(
+        "{entries} entry is sent, while {loss:.0%} of all datagrams are lost in each direction:",
+        "{entries} entries are sent, while {loss:.0%} of all datagrams are lost in each direction:",
+        entries,
+    )
+    return sentence.format(entries=entries, loss=loss)
+
+
+def _demo_lost(lost: int, resent: int) -> str:
+    losses = ngettext("{count:,} datagram lost", "{count:,} datagrams lost", lost).format(count=lost)
+    return _("{losses}, {resent:,} sent again").format(losses=losses, resent=resent)
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    "disk_is_memory": _disk_is_memory,
+    "fsync_too_fast": _fsync_too_fast,
+    "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
+    "round_trip_not_measured": "the round trip was not measured: {reason}",
+    "process_ended": "its process ended",
+    "temporary_server_failed": "the measurement ended, because its temporary server did not start: {problem}",
+    "entry_seconds_least": "An entry there takes at least {milliseconds}: the fsync here and the round trip. The time of the "
+    "fsync there is added, and cannot be measured from here: run `udpnote bench` on that host",
+    # what is being done
+    "temporary_server_starts": "starting a server",
+    "temporary_files_removed": "removing the temporary files",
+    "fsyncs_measured": "measuring fsyncs: {number:,}",
+    "sent_one_by_one": "sending one by one: {number:,}",
+    "sent_many_at_once": "sending many at once: {number:,}",
+    "looking_for_notebook": "looking for the notebook",
+    "round_trips_measured": "measuring round trips: {number:,}",
+    # the demonstration
+    "demo_finding": "A server is started on this machine, and found by discovery:",
+    "demo_found": 'found the notebook "{name}" at {address}:{port}',
+    "demo_sending": _demo_sending,
+    "demo_lost": _demo_lost,
+    "demo_showing": "What the notebook holds, each entry exactly once:",
+    "demo_next": 'Now for real:  udpnote serve  on one machine,  udpnote send "some text"  on any other',
+}
