@@ -4,17 +4,12 @@ from typing import Annotated
 
 from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.declared_command import Argument, Option, OptionGroup
-from udpnote.errors import InvalidSetting
 
 LISTED_NOTES = 20
 """How many notes `list` and `search` print by default: about as many as fit on a screen."""
 
 ENTRIES_MAX = 100_000
 """The largest number for `-n`: the command holds so many entries in memory. `--all` has no limit."""
-
-
-TIMEOUT_SECONDS_MAX = 3600
-"""The longest `--timeout`, an hour: a larger number is probably a typing error."""
 
 Server = Annotated[
     str | None, Option("--server", metavar="HOST[:PORT]", help="Use this server instead of discovery on the LAN.")
@@ -35,12 +30,10 @@ WritingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, n
 """The options of a command that sends entries."""
 
 NamingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook=NotebookName)]
-"""The options of a command that asks only which notebook is meant, or whether and how fast it answers."""
+"""The options of a command that asks only which notebook is meant, and how fast it answers."""
 
 FindingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port)]
 """The options of a command that looks for notebooks."""
-
-Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="How long to listen.")]
 
 NotebookFile = Annotated[
     str | None,
@@ -81,9 +74,3 @@ Limit = Annotated[
 ]
 All = Annotated[bool, Option("--all", help="All notes, not only the latest.")]
 Reverse = Annotated[bool, Option("--reverse", help="The newest first.")]
-
-
-def check_timeout(seconds: float) -> None:
-    """Raise `InvalidSetting` unless `seconds`, the value of `--timeout`, is positive and at most `TIMEOUT_SECONDS_MAX`."""
-    if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
-        raise InvalidSetting("timeout_out_of_range", seconds_max=TIMEOUT_SECONDS_MAX, seconds=seconds)

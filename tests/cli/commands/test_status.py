@@ -17,14 +17,15 @@ def report(machine: Machine, options: str = "", *, code: int = 0, **environ: str
 
 
 def test_status_without_anything_says_what_is_missing_and_creates_nothing(machine: Machine) -> None:
-    shown, facts = machine.run("status --timeout 0.1"), report(machine, "--timeout 0.1", code=69)
+    shown, facts = machine.run("status --wait 0"), report(machine, "--wait 0", code=69)
     assert (shown.code, "named by UDPNOTE_SERVER" in shown.out, "nothing" in shown.out) == (69, True, True)
     assert (facts["notebook"], facts["answers"], facts["problem"]["kind"]) == (None, False, "no_answer_at_server")
     assert (facts["waiting"], facts["this_host"], facts["files"]["outbox"]["exists"]) == ([], None, False)
     assert facts["settings"]["server"] == {
         "value": f"127.0.0.1:{machine.port}", "source": "environment", "place": "UDPNOTE_SERVER",
     }  # fmt: skip
-    assert facts["settings"]["wait"] == {"value": 5.0, "source": "default", "place": None}
+    assert facts["settings"]["wait"] == {"value": 0.0, "source": "flag", "place": "--wait"}
+    assert facts["settings"]["port"] == {"value": None, "source": "default", "place": None}
     assert not machine.home.exists()
 
 
@@ -53,8 +54,8 @@ def test_status_tells_by_which_setting_or_choice_the_notebook_is_meant_and_where
         r"^server .*answers.*1 entry\nwaiting +1 entry for 127.0.0.1.*\nthis host +厨房, open, 1 entry", shown.out, re.M
     )
     machine.stop()
-    silent = machine.run("status --timeout 0.1")
-    assert (silent.code, "no answer within 0.1 s; last seen at 127.0.0.1" in silent.out) == (69, True)
+    silent = machine.run("status", UDPNOTE_WAIT="0.4")
+    assert (silent.code, "no answer within 0.4 s; last seen at 127.0.0.1" in silent.out) == (69, True)
 
 
 def test_status_goes_on_without_an_outbox_that_cannot_be_read_and_never_shows_a_key(machine: Machine) -> None:

@@ -7,16 +7,16 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, as_changing_command, as_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command, as_command
 from udpnote.cli.json_notebook import notebook_object
-from udpnote.cli.options import FindingClient, Json, Port, Timeout, check_timeout
+from udpnote.cli.options import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import count, fitted, in_json, padded
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.destination import destination_of, matches, named_by
 from udpnote.client.notebook_finder import FoundNotebook
-from udpnote.errors import Notice
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import parse_server
@@ -34,13 +34,16 @@ Common causes:
   - the notebook is sealed: it answers only machines that have joined it (`udpnote join`)
 `udpnote doctor` finds out which of these it is."""
 
+TIMEOUT_SECONDS_MAX = 3600
+"""The longest `--timeout`, an hour: a larger number is probably a typing error."""
+
 app = DeclaredCommands()
 
 
 @app.command()
 @as_command
 def find(
-    timeout: Timeout = 2.5,
+    timeout: Annotated[float, Option("--timeout", metavar="SECONDS", help="How long to listen.")] = 2.5,
     options: FindingClient = NO_OPTIONS,
     as_json: Json = False,
 ) -> int:
@@ -54,7 +57,8 @@ def find(
 
         udpnote find --json --timeout 1
     """
-    check_timeout(timeout)
+    if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
+        raise InvalidSetting("timeout_out_of_range", seconds_max=TIMEOUT_SECONDS_MAX, seconds=timeout)
     settings = load_settings({"server": options.server, "port": options.port})
     ports = settings.ports
     if settings.server is not None:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import DeclaredCommands, as_command
-from udpnote.cli.options import Json, NamingClient, Timeout, check_timeout
+from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.text import count, in_json, padded
 from udpnote.client.destination import destination_of, named_by, place_name
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.status import HostedNotebook, NotebookStatus, hosted_notebook
 from udpnote.errors import ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
@@ -64,7 +65,7 @@ class _File(NamedTuple):
 
 @app.command()
 @as_command
-def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
+def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Show which notebook is meant, and why, and whether it answers.
 
     Also shows what waits in the outbox, the notebook that this host has, and which files and settings are in force, each with
@@ -79,21 +80,20 @@ def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: 
 
         udpnote status --notebook kitchen --json
     """
-    check_timeout(timeout)
-    flags = {"server": options.server, "port": options.port, "notebook": options.notebook}
+    flags = options._asdict()
     settings, sources = load_settings(flags), find_sources(flags, os.environ)
     files = list(_files(settings, sources))
     hosted, hosted_failure = _hosted(settings.file)
-    client = _ask(options, settings, timeout)
+    client, waited_seconds = _ask(options, settings), max(settings.wait, LOCATE_SECONDS_MIN)
     if as_json:
-        facts = _object(client, sources, timeout) | {
+        facts = _object(client, sources, waited_seconds) | {
             "this_host": _hosted_object(settings.file, hosted, hosted_failure),
             "files": {each.label.replace(" ", "_"): _file_object(each) for each in files},
             "settings": {name: {"value": value, **_source_object(sources[name])} for name, value in _values(settings).items()},
         }
         print(in_json(facts))
     else:
-        for line in _lines(client, sources, timeout):
+        for line in _lines(client, sources, waited_seconds):
             print(line)
         print(_row("this host", _hosted_text(settings.file, hosted, hosted_failure)))
         print(f"\n{padded('FILE', LABEL_CELLS)}  {padded('FROM', SOURCE_CELLS)}  PATH")
@@ -106,8 +106,8 @@ def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: 
     return exit_codes.DONE if client.failure is None else exit_codes.exit_code_for(client.failure)
 
 
-def _ask(options: ClientOptions, settings: Settings, timeout: float) -> _Client:
-    """Ask the notebook that `options` and `settings` name for an answer within `timeout` seconds.
+def _ask(options: ClientOptions, settings: Settings) -> _Client:
+    """Ask the notebook that `options` and `settings` name for an answer.
 
     If there is no outbox, none is made. Nothing is sent if the outbox cannot be read, or if the settings name a wrong key.
     """
@@ -115,7 +115,7 @@ def _ask(options: ClientOptions, settings: Settings, timeout: float) -> _Client:
     try:
         with options.client(outbox=empty) as client:
             destination = destination_of(settings, names_port=options.port is not None, key_id=client.named_key_id)
-            found = client.status(timeout)
+            found = client.status()
             return _Client(found, client.waiting_counts(), client.known(), list(named_by(settings, destination)), found.failure)
     except UdpnoteError as error:
         return _Client(failure=error)
@@ -145,7 +145,7 @@ def _values(settings: Settings) -> dict[str, object]:
     return {name: value for name, value in values.items() if name not in _PATHS}
 
 
-def _lines(client: _Client, sources: dict[str, Source], timeout: float) -> Iterator[str]:
+def _lines(client: _Client, sources: dict[str, Source], waited_seconds: float) -> Iterator[str]:
     """Yield the lines about the client's notebook, its server and the outbox."""
     status, known = client.status, client.known
     if status is None:
@@ -163,7 +163,7 @@ def _lines(client: _Client, sources: dict[str, Source], timeout: float) -> Itera
         yield _row("server", f"{place} answers after {status.round_trip_seconds * 1000:.1f} ms, and has {entries}")
     else:
         seen = "" if notebook is None else f"; last seen at {format_host(address_of(notebook))} {port_numbers([notebook.port])}"
-        answer = f"no answer within {timeout:g} s" if isinstance(status.failure, ServerNotFound) else "cannot be used"
+        answer = f"no answer within {waited_seconds:g} s" if isinstance(status.failure, ServerNotFound) else "cannot be used"
         yield _row("server", answer + seen)
         yield _row("", str(status.failure))
     waiting = [_waiting_text(each, known) for each in client.waiting]
@@ -229,7 +229,7 @@ def _shown(name: str, value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else harmless(f"{value:g}" if isinstance(value, float) else str(value))
 
 
-def _object(client: _Client, sources: dict[str, Source], timeout: float) -> dict[str, object]:
+def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) -> dict[str, object]:
     """The facts about the client's notebook, its server and the outbox, for JSON.
 
     `notebook` is the id. `chosen_by` is `setting`, `choice`, `only_one` or None, and `named_by` has the settings that name the
@@ -248,7 +248,7 @@ def _object(client: _Client, sources: dict[str, Source], timeout: float) -> dict
         "address": None if notebook is None else notebook.host,
         "port": None if notebook is None else notebook.port,
         "answers": client.failure is None,
-        "waited_seconds": timeout,
+        "waited_seconds": waited_seconds,
         "rtt_ms": None if status is None or status.round_trip_seconds is None else round(status.round_trip_seconds * 1000, 3),
         "entries": None if status is None else status.entries,
         "problem": _problem(client.failure),
