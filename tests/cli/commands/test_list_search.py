@@ -128,7 +128,7 @@ def test_whole_texts_are_wrapped_by_words_on_a_terminal_with_what_was_found_mark
     screen = machine.show(f"search --full milk 三* --file {machine.notebook}", columns=32)
     assert screen.text.split("\r\n") == [
         "2026-11-23 Monday", "#1   07:52  lin@desk", "  今天开会，下午三点，地点在三楼", "  会议室。", "",
-        "    - oat\\u200b milk is cheaper", "    than all the other milk", "    here␛[2J or", "",
+        "    - oat\\u200b milk is cheaper", "    than all the other milk", "    here␛[2J    or", "",
     ]  # fmt: skip
     marked = machine.show(f"search --full 地点在三楼会议室 'other milk here' --file {machine.notebook}", columns=32).raw
     assert re.findall(r"\x1b\[1;7m(.*?)\x1b", marked) == ["地点在三楼", "会议室", "other milk", "here"]

@@ -6,6 +6,8 @@ import pytest
 from wcwidth import wcswidth
 
 from udpnote.cli.terminal.calendar import picture
+from udpnote.model.language import SIMPLIFIED
+from udpnote.text.language import speaking
 
 TODAY = date(2026, 11, 23)
 
@@ -20,15 +22,15 @@ def days_back(*amounts: int, every: int = 1) -> dict[date, int]:
     return {TODAY - timedelta(days=every * place): amount for place, amount in enumerate(amounts) if amount}
 
 
-def test_a_short_time_is_a_bar_for_each_day_also_for_those_without_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_time_is_a_bar_for_each_day_also_for_those_without_notes() -> None:
     assert lines(days_back(4, 0, 1) | {TODAY - timedelta(days=3): 40}, 58) == [
         "2026-11-20 Fri  " + "█" * 39 + " 40",
         "2026-11-21 Sat  " + "█" * 1 + " 1",
         "2026-11-22 Sun  ·",
         "2026-11-23 Mon  " + "█" * 3 + " 4",
     ]
-    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    assert lines(days_back(1)) == ["2026-11-23 周一 " + "█" * 60 + " 1"]
+    with speaking(SIMPLIFIED):
+        assert lines(days_back(1)) == ["2026-11-23 周一 " + "█" * 60 + " 1"]
 
 
 def test_a_long_time_is_a_calendar_with_weeks_as_columns() -> None:
@@ -51,7 +53,7 @@ def test_the_calendar_is_of_the_last_year_or_what_fits(width: int, weeks: int, c
     assert drawn[10:] == [f"these are the last {weeks} weeks; {left_out}"]
 
 
-def test_the_months_stand_above_the_weeks_in_which_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_months_stand_above_the_weeks_in_which_they_begin() -> None:
     amounts = days_back(*[1] * 100)
     names = lines(amounts)[0]
     assert names.split() == ["Sep", "Oct", "Nov"]
@@ -59,8 +61,8 @@ def test_the_months_stand_above_the_weeks_in_which_they_begin(monkeypatch: pytes
     assert [(monday + (names.index(name) - 5) * timedelta(days=7)) for name in names.split()] == [
         date(2026, 8, 31), date(2026, 9, 28), date(2026, 10, 26),
     ]  # fmt: skip
-    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    assert wcswidth(lines(amounts)[0].partition("10月")[0]) == names.index("Oct")
+    with speaking(SIMPLIFIED):
+        assert wcswidth(lines(amounts)[0].partition("10月")[0]) == names.index("Oct")
 
 
 def test_a_clock_that_is_ahead_does_not_hide_what_was_written_in_its_shades() -> None:

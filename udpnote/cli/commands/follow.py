@@ -1,5 +1,6 @@
 """`udpnote follow`: prints entries as they are stored, until Ctrl-C."""
 
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from typing import Annotated
@@ -10,7 +11,8 @@ from udpnote.cli.filters import NO_FILTERS, By, FilterOptions, Tag
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import ENTRIES_MAX, Json, NotebookFile, ReadingClient
-from udpnote.cli.terminal.text import in_json, line_for_reader
+from udpnote.cli.terminal.live_entries import LiveEntries
+from udpnote.cli.terminal.text import in_json
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
@@ -35,7 +37,8 @@ def follow(
 ) -> int:
     """Print entries as they are stored.
 
-    Revisions and deletions are printed too. Ctrl-C ends it, with exit code 130.
+    Revisions and deletions are printed too. On a terminal each day is a heading, long texts are
+    wrapped, and each author has a colour; in a pipe each entry is one line. Ctrl-C ends it, with exit code 130.
 
     Examples:
 
@@ -48,8 +51,9 @@ def follow(
         opened(options, file, delivers_first=True) as (notebook, _),
         closing(_lines(notebook, notebook.follow(last=last, **parsed), as_json=as_json)) as lines,
     ):
-        for line in lines:
-            print(line, flush=True)
+        for each in lines:
+            sys.stdout.write(each)
+            sys.stdout.flush()
     raise AssertionError("`follow` reads until it is interrupted")
 
 
@@ -57,12 +61,13 @@ app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -
 
 
 def _lines(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
-    """Yield a line without a newline for each of `entries`: JSON if `as_json`, else its time, number, author and text."""
+    """Yield the text that is printed for each of `entries`: a line of JSON if `as_json`, else what `LiveEntries` makes."""
+    live = LiveEntries()
     for stored in entries:
         if as_json:
-            yield in_json(log_object(stored))
+            yield in_json(log_object(stored)) + "\n"
         else:
-            yield line_for_reader(stored.number, stored.entry, _note_number(notebook, stored))
+            yield live.lines(stored.number, stored.entry, _note_number(notebook, stored))
 
 
 def _note_number(notebook: NotebookReader, stored: StoredEntry) -> int:

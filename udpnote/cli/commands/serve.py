@@ -13,8 +13,9 @@ from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.options import ListeningPort, Name, ServedFile
 from udpnote.cli.terminal.background_writer import BackgroundWriter
+from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.streams import said
-from udpnote.cli.terminal.text import count, line_for_reader
+from udpnote.cli.terminal.text import count
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.lan.service_manager import report_ready
 from udpnote.model.address import is_loopback, parse_server
@@ -136,12 +137,13 @@ class Screen:
     """
 
     def __init__(self) -> None:
+        self._live = LiveEntries()
         self._messages = BackgroundWriter(sys.stderr, self._report_skipped_messages)
         self._entries = BackgroundWriter(sys.stdout, self._report_skipped_entries)
 
     def show(self, stored: StoredEntry, note: int) -> None:
-        """Print an entry as one line to standard output. For `note` see `change_label`."""
-        self._entries.write(lambda: line_for_reader(stored.number, stored.entry, note) + "\n", len(stored.entry.text))
+        """Print an entry to standard output, as `LiveEntries` shows it. For `note` see `change_label`."""
+        self._entries.write(lambda: self._live.lines(stored.number, stored.entry, note), len(stored.entry.text))
 
     def say(self, message: str | Notice) -> None:
         """Print `message` to standard error, as a line that begins with `udpnote: `."""

@@ -1,14 +1,13 @@
 """Days as text: the names of weekdays and months, the headings of `list`, and the chart of the days in `stats`."""
 
-import os
 import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from udpnote.cli.terminal.bars import NO_BAR, NO_BAR_STYLE, Line, bar_line
-from udpnote.cli.terminal.text import count, padded, reads_chinese
+from udpnote.cli.terminal.text import cell_count, count, padded
+from udpnote.text.dates import dated_weekday, short_month_name, short_weekday_name
 
 BARS_DAYS_MAX = 36
 """Up to this many days (about five weeks) are drawn as bars, one for each day; more days are drawn as a calendar."""
@@ -25,29 +24,9 @@ _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 
 
-class _Names(NamedTuple):
-    """The names of days and months in one language."""
-
-    weekdays: tuple[str, ...]
-    short_weekdays: tuple[str, ...]
-    months: tuple[str, ...]
-
-
-_ENGLISH = _Names(
-    ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
-    ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
-_CHINESE = _Names(
-    tuple(f"星期{day}" for day in "一二三四五六日"),
-    tuple(f"周{day}" for day in "一二三四五六日"),
-    tuple(f"{month}月" for month in range(1, 13)),
-)
-
-
 def heading(day: time.struct_time) -> str:
     """The heading for the notes that were written on `day`: `2026-11-23 Monday`, with the weekday in the user's language."""
-    return f"{day.tm_year:04}-{day.tm_mon:02}-{day.tm_mday:02} {_names().weekdays[day.tm_wday]}"
+    return dated_weekday(day.tm_year, day.tm_mon, day.tm_mday, day.tm_wday)
 
 
 def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
@@ -71,17 +50,11 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
         yield [f"not drawn: {count(ahead, 'note', 'notes')} of a clock that is ahead, dated after {last}"]
 
 
-def _names() -> _Names:
-    """The names in Chinese if the locale is Chinese, otherwise in English."""
-    return _CHINESE if reads_chinese(os.environ) else _ENGLISH
-
-
 def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
     """Yield a line for each day from `first` to `last`: its date, its weekday, a bar and its number of notes."""
     highest = max(amounts.values())
-    weekdays = _names().short_weekdays
     for day in (first + place * _DAY for place in range((last - first).days + 1)):
-        label = f"{day} {padded(weekdays[day.weekday()], 4)} "
+        label = f"{day} {padded(short_weekday_name(day.weekday()), 4)} "
         yield bar_line(label, amounts.get(day, 0), highest=highest, width=width)
 
 
@@ -99,7 +72,7 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
     limits = _quartiles(list(shown.values()))
     yield [_month_names(mondays, cells)]
     for weekday in range(7):
-        name = "" if weekday % 2 else _names().short_weekdays[weekday]
+        name = "" if weekday % 2 else short_weekday_name(weekday)
         line: Line = [padded(name, _LABEL_CELLS)]
         for day in (monday + weekday * _DAY for monday in mondays):
             line.append(_shade(shown.get(day, 0), limits, cells) if first <= day <= last else " " * cells)
@@ -138,11 +111,11 @@ def _month_names(mondays: list[date], cells: int) -> str:
     """
     line, filled = "", 0
     for place, monday in enumerate(mondays):
-        name = _names().months[(monday + 6 * _DAY).month - 1]
+        name = short_month_name((monday + 6 * _DAY).month)
         start = _LABEL_CELLS + place * cells
         if (monday + 6 * _DAY).day <= 7 and start >= filled:
             line += " " * (start - filled) + name
-            filled = start + len(name) + name.count("月")
+            filled = start + cell_count(name)
             line, filled = line + " ", filled + 1
     return line.rstrip()
 

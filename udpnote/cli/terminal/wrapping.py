@@ -28,21 +28,11 @@ def wrapped(text: str, columns: int) -> list[str]:
     A word that is longer than a line stays whole, so that a long link can be copied: its line is longer. There is at least one
     line, which may be empty.
     """
-    lines, cells = [""], 0
-    for gap, piece in _pieces(text):
-        length = cell_count(piece)
-        room = cells + bool(gap) + length
-        if cells and room > columns:
-            lines.append(piece)
-            cells = length
-        else:
-            lines[-1] += " " + piece if gap and cells else piece
-            cells = room if cells else length
-    return lines
+    return _filled(" ".join(text.split()), columns)
 
 
 def wrapped_lines(text: str, columns: int) -> list[str]:
-    """Each line of `text` as lines of at most `columns` cells, as `wrapped`; the spaces at its beginning stay.
+    """Each line of `text` as lines of at most `columns` cells, as `wrapped`; its spaces stay, except where a line is broken.
 
     Lines end with LF or CR LF. A tab counts as four spaces. `text` must be harmless (`harmless_lines`).
     """
@@ -50,7 +40,22 @@ def wrapped_lines(text: str, columns: int) -> list[str]:
     for line in text.rstrip().replace("\r\n", "\n").split("\n"):
         expanded = line.replace("\t", "    ")
         indent = expanded[: min(len(expanded) - len(expanded.lstrip()), columns // 2)]
-        lines += [f"{indent}{each}".rstrip() for each in wrapped(expanded, columns - len(indent))]
+        lines += [f"{indent}{each}".rstrip() for each in _filled(expanded, columns - len(indent))]
+    return lines
+
+
+def _filled(line: str, columns: int) -> list[str]:
+    """`line`, which has no line ends, as lines of at most `columns` cells. Several spaces within a line stay as they are."""
+    lines, cells = [""], 0
+    for gap, piece in _pieces(line):
+        length = cell_count(piece)
+        room = cells + cell_count(gap) + length
+        if cells and room > columns:
+            lines.append(piece)
+            cells = length
+        else:
+            lines[-1] += gap + piece if cells else piece
+            cells = room if cells else length
     return lines
 
 
@@ -97,7 +102,7 @@ def _marked(line: str, marks: Sequence[int]) -> Line:
 
 def _pieces(text: str) -> list[tuple[str, str]]:
     """The pieces of `text` that cannot be broken, in order: for each the white space before it, and the piece itself."""
-    if text.isascii():
+    if text.isascii() and "  " not in text:
         return [(" ", word) for word in text.split()]
     return [(found[1], found[2]) for found in _pattern().finditer(text)]
 

@@ -1,0 +1,69 @@
+"""Entries as lines, one after the other as they are stored: for `follow` and `serve`."""
+
+import sys
+import time
+
+from udpnote.cli.terminal.calendar import heading
+from udpnote.cli.terminal.streams import terminal_columns
+from udpnote.cli.terminal.styles import author_style, shows_styles, styled
+from udpnote.cli.terminal.text import cell_count, change_label, line_for_reader, shortened
+from udpnote.cli.terminal.wrapping import wrapped_lines
+from udpnote.model.entry import Entry
+from udpnote.text.harmless import harmless_lines
+
+WIDE_COLUMNS_MIN = 60
+"""From this width of the terminal on, the lines of a text are indented by `INDENT_CELLS`; on a narrower one by two cells."""
+
+INDENT_CELLS = len("09:00:00  ")
+"""The indentation leaves the column of the times free, so that the eye finds where an entry begins."""
+
+TEXT_CELLS_MIN = 10
+"""On a terminal that is narrower than this, lines are longer than the terminal."""
+
+_HEADING, _TIME, _NUMBER = "1", "2", "36"
+"""Styles, by their numbers in SGR (ECMA-48 §8.3.117)."""
+
+
+class LiveEntries:
+    """Makes the lines for entries as they are stored, for standard output.
+
+    In a pipe or a file each entry is one line with its date. On a terminal the day of writing is a heading, which is repeated
+    only when another day comes, and texts are wrapped to the width that the terminal has at that moment. If the terminal shows
+    colours, each author has a colour.
+    """
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stdout.isatty()
+        self._is_styled = shows_styles(sys.stdout)
+        self._day = ""
+
+    def lines(self, number: int, entry: Entry, note: int = 0) -> str:
+        """The lines, each with a newline, for the `entry` with this `number`. For `note` see `change_label`."""
+        if not self._is_terminal:
+            return line_for_reader(number, entry, note) + "\n"
+        return "".join(f"{line}\n" for line in [*self._heading(entry), *self._wrapped(number, entry, note)])
+
+    def _heading(self, entry: Entry) -> list[str]:
+        day = heading(time.localtime(entry.written_at // 1_000_000))
+        if day == self._day:
+            return []
+        is_first, self._day = not self._day, day
+        return [self._styled(day, _HEADING)] if is_first else ["", self._styled(day, _HEADING)]
+
+    def _wrapped(self, number: int, entry: Entry, note: int) -> list[str]:
+        columns = terminal_columns()
+        indent = INDENT_CELLS if columns >= WIDE_COLUMNS_MIN else 2
+        parts = (
+            (time.strftime("%H:%M:%S", time.localtime(entry.written_at // 1_000_000)), _TIME),
+            (f"#{number} {change_label(entry, note)}".rstrip(), _NUMBER),
+            (shortened(entry.author, max(columns // 3, TEXT_CELLS_MIN)), author_style(entry.author)),
+        )
+        cells = cell_count("  ".join(part for part, _ in parts))
+        filler = "x" * max(cells + 1 - indent, 1)  # stands for the head, so that the first line has room for it
+        text = harmless_lines(entry.text.strip("\r\n"))
+        first, *rest = wrapped_lines(f"{filler} {text}", max(columns - indent, TEXT_CELLS_MIN))
+        head = "  ".join(self._styled(*part) for part in parts)
+        return [f"{head} {first.removeprefix(filler)}".rstrip(), *(" " * indent + line if line else "" for line in rest)]
+
+    def _styled(self, text: str, style: str) -> str:
+        return styled(text, style) if self._is_styled else text
