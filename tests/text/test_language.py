@@ -36,6 +36,7 @@ def test_a_task_speaks_a_language_of_its_own() -> None:
         with speaking(TRADITIONAL):
             assert language() == TRADITIONAL
         assert (gettext(MESSAGE), str(notice)) == simplified
+        assert not gettext("")
     assert (gettext(MESSAGE), str(notice)) == (MESSAGE, english)
 
 

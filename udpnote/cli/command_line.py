@@ -13,7 +13,7 @@ from udpnote.cli.text_arguments import Arguments, in_ascii_dashes, split_argumen
 from udpnote.errors import UdpnoteError
 
 VERSION_NAMES = ("--version", "-V")
-COMPLETION_NAMES = ("--install-completion", "--show-completion")
+INSTALL_COMPLETION, SHOW_COMPLETION = COMPLETION_NAMES = ("--install-completion", "--show-completion")
 """Options of `udpnote` itself: they stand before a command."""
 
 OTHER_QUOTES = ("“", "”", "‘", "’")

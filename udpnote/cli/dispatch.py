@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from udpnote.cli import exit_codes
-from udpnote.cli.command_line import COMPLETION_NAMES, VERSION_NAMES, WrongCommandLine, read_command_line
+from udpnote.cli.command_line import INSTALL_COMPLETION, SHOW_COMPLETION, VERSION_NAMES, WrongCommandLine, read_command_line
 from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands
 from udpnote.cli.terminal import streams
 from udpnote.errors import InvalidEntry
@@ -26,12 +26,21 @@ def run(words: list[str]) -> int:
     if line.option in VERSION_NAMES:
         print(f"udpnote {__version__}")
         return exit_codes.DONE
-    if line.option in COMPLETION_NAMES:
+    if line.option == INSTALL_COMPLETION:
+        return exit_codes.exit_code_of(_install_completion)
+    if line.option == SHOW_COMPLETION:
         leave_to_typer()
     if isinstance(line.command, DeclaredCommand) and not line.parsed.asks_for_help:
         line.command(**line.parsed.values)
     _print_help(line.names, line.command)
     return exit_codes.DONE if isinstance(line.command, DeclaredCommand) or line.option else exit_codes.USAGE
+
+
+def _install_completion() -> int:
+    from udpnote.cli.typer_app import install_completion
+
+    streams.say(install_completion())
+    return exit_codes.DONE
 
 
 def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | None) -> None:
@@ -43,7 +52,7 @@ def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | 
 
 
 def leave_to_typer() -> NoReturn:
-    """Let typer install or print the script for completion in a shell, or complete a command line; raises `SystemExit`."""
+    """Let typer print the script for completion in a shell, or complete a command line; raises `SystemExit`."""
     from udpnote.cli.typer_app import app
 
     app(prog_name="udpnote")

@@ -18,6 +18,7 @@ from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.storage.database import storage_errors
 from udpnote.text.encoding import other_encoding
 from udpnote.text.jsonl import parse_jsonl
+from udpnote.text.language import gettext as _
 from udpnote.text.notebook_text import Format, TextBlocks, TextEntry, detect_format, stored_blocks, text_entries
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
@@ -34,7 +35,7 @@ class ImportFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._name = "standard input" if path == "-" else path
+        self._name = _("standard input") if path == "-" else path
         with storage_errors(self._name):
             self._file = _open(path)
             self._start = self._file.tell()
@@ -106,7 +107,7 @@ class JsonLines:
     def revised(self) -> set[int]:
         """Read the whole file, and return the numbers of the entries that its revisions and deletions name as `revises`."""
         numbers = set()
-        for _, line in self._lines():
+        for _number, line in self._lines():
             if b'"revises"' in line:
                 with suppress(InvalidImport):  # `__iter__` reports it
                     numbers.add(_parsed(line).entry.revises)
@@ -168,7 +169,7 @@ def _open(path: str) -> BinaryIO:
     if file.seekable():
         return file
     if file.isatty():
-        print("Paste what was exported; Ctrl-D ends it.", file=sys.stderr)
+        print(_("Paste what was exported; Ctrl-D ends it."), file=sys.stderr)
     with file:
         spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - likewise
         first_line = file.readline(LINE_BYTES_MAX)

@@ -8,7 +8,6 @@ from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidQuery, InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX, Kind
@@ -85,7 +84,7 @@ class QueuedDelivery:
             if any(each.refused is None for each in client.waiting_counts()):
                 client.deliver(wait=DELIVERY_WAIT_SECONDS)
         if self._delivered:
-            say(f"{count(self._delivered, 'queued entry', 'queued entries')} delivered as well")
+            say(Notice("queued_entries_delivered", entries=self._delivered))
         with suppress(UdpnoteError):
             for overtaken in client.overtaken():
                 say(

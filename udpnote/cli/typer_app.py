@@ -5,9 +5,12 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import typer
+import typer.completion
 from typer.core import TyperCommand, TyperGroup
 
 from udpnote.cli.app import COMMANDS, HELP, load
@@ -20,6 +23,24 @@ from udpnote.cli.declared_command import (
     Option,
     Parameter,
 )
+from udpnote.errors import Notice, UdpnoteError
+
+
+def install_completion() -> Notice:
+    """Let typer install completion in the shell that has started udpnote. The result is the message for the user.
+
+    Raises `CompletionRefused` if typer does not know this shell.
+    """
+    try:
+        with redirect_stdout(StringIO()):  # typer speaks English only
+            shell, path = typer.completion.install(prog_name="udpnote")  # type: ignore[attr-defined]
+    except typer.Exit:
+        raise CompletionRefused("completion_not_installed") from None
+    return Notice("completion_installed", shell=shell, path=str(path))
+
+
+class CompletionRefused(UdpnoteError):
+    """Completion cannot be installed in this shell."""
 
 
 class _Subcommands(TyperGroup):

@@ -58,7 +58,9 @@ def speaking(name: str) -> Iterator[None]:
 def gettext(message: str) -> str:
     """`message`, a text or template in English that stands in the source, in the language that is spoken here."""
     name = language()
-    return message if name == ENGLISH else _catalogue(name).gettext(message)
+    if name == ENGLISH or not message:  # a catalogue's text for "" is its header
+        return message
+    return _catalogue(name).gettext(message)
 
 
 def marked(message: str) -> str:

@@ -1,12 +1,15 @@
 """Completion as bash, zsh and fish ask for it."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.support.machine import Machine
 from udpnote.cli.completion.shells import CommandLine, read_line
 from udpnote.cli.completion.word_at_cursor import Suggestion
+from udpnote.errors import Notice
 
 REPORTING = """
 import gc, sys
@@ -48,9 +51,19 @@ def test_bash_inserts_a_name_with_a_space_and_gets_only_plain_words(machine: Mac
     assert (result.lines, result.err) == (["my\\ notes", "my notes", "home", "1", "export"], "")
 
 
+def test_completion_is_installed_in_a_known_shell_in_udpnotes_own_words(machine: Machine, tmp_path: Path) -> None:
+    script = tmp_path / ".bash_completions" / "udpnote.sh"
+    refused = machine.run("--install-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert (refused.code, refused.out, refused.err) == (1, "", f"udpnote: {Notice('completion_not_installed')}\n")
+    installed = machine.shell(f"HOME={tmp_path} udpnote --install-completion")
+    assert installed.err == f"udpnote: {Notice('completion_installed', shell='bash', path=script)}\n"
+    assert "_udpnote_completion" in script.read_text()
+
+
 def test_zsh_and_fish_get_explanations_without_signs_that_they_would_evaluate(machine: Machine) -> None:
     asked = {"_UDPNOTE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "udpnote lea"}
     assert machine.run("", **asked).out == """_arguments '*: :(("leave":"Leave a sealed notebook forget its key."))'\n"""
+    assert re.search('"leave":"[^a-z]*"', machine.run("", **asked, UDPNOTE_LANGUAGE="zh_CN").out)
     assert machine.run("", **asked | {"_TYPER_COMPLETE_ARGS": "udpnote nosuch "}).out == "_files\n"
     for text, code in (("udpnote lea", 0), ("udpnote send milk ", 1)):
         asked |= {"_UDPNOTE_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "is-args", "_TYPER_COMPLETE_ARGS": text}

@@ -12,7 +12,7 @@ TABLE = read_table()
     [
         ("ex|", ["export"]), ("--v|", ["--version"]), ("key |", ["show", "rotate"]), ("key s|", ["show"]), ("nosuch |", []),
         ("help ex|", ["export"]), ("help key r|", ["rotate"]), ("help list |", []),
-        ("list --no|", ["--notebook"]), ("list --a|", ["--author", "--all"]), ("list --all --al|", []),
+        ("list --note|", ["--notebook"]), ("list --a|", ["--author", "--all"]), ("list --all --al|", []),
         ("list --tag a --ta|", ["--tag"]),
         ("export --format |", ["jsonl", "markdown", "text", "csv", "html"]), ("export --format=c|", ["csv"]),
         ("export --format = c|", ["csv"]), ("export --format =|", ["jsonl", "markdown", "text", "csv", "html"]),

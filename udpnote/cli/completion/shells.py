@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from udpnote.cli.completion.word_at_cursor import Suggestion, read_table, word_at_cursor
+from udpnote.text.language import gettext as _
 
 SECONDS_MAX = 1.0
 """The longest time that completion may take. If anything is slower, nothing is suggested, and no shell prints a message."""
@@ -46,9 +47,9 @@ def complete(instruction: str, environ: Mapping[str, str]) -> int:
 
 
 def suggestions(line: CommandLine) -> list[Suggestion]:
-    """The words that may stand at the cursor of `line`."""
+    """The words that may stand at the cursor of `line`, with explanations in the language that is spoken."""
     word = word_at_cursor(read_table(), line.words, line.typed)
-    found = list(word.suggestions)
+    found = [each._replace(help=_(each.help)) for each in word.suggestions]
     if word.kind is not None:
         from udpnote.cli.completion.values import values  # here, because commands and options need no outbox
 

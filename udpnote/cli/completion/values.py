@@ -9,10 +9,12 @@ from udpnote.cli.completion.word_at_cursor import Kind, Suggestion, WordAtCursor
 from udpnote.cli.terminal.text import count
 from udpnote.errors import UdpnoteError
 from udpnote.settings import load_settings
+from udpnote.text.language import gettext as _
 
 if TYPE_CHECKING:
     from udpnote.client.notebook_reader import NotebookReader
     from udpnote.model.entry import StoredEntry
+    from udpnote.model.notebook import KnownNotebook
     from udpnote.model.query import Tally
     from udpnote.storage.outbox import Outbox
 
@@ -73,7 +75,11 @@ def _notebooks(*, only_joined: bool) -> list[Suggestion]:
     with _outbox() as outbox:
         known = outbox.notebooks()
     words = [(each, name_or_id(each, known)) for each in known if each.key_id is not None or not only_joined]
-    return [Suggestion(word if is_plain(word) else short_id(each), f"{each.name} at {each.host}") for each, word in words]
+    return [Suggestion(word if is_plain(word) else short_id(each), _at_host(each)) for each, word in words]
+
+
+def _at_host(notebook: "KnownNotebook") -> str:
+    return _("{name} at {host}").format(name=notebook.name, host=notebook.host)
 
 
 def _sequences() -> list[Suggestion]:

@@ -6,7 +6,7 @@ So completion imports neither typer nor the modules of the commands, which takes
 
 import os
 from collections.abc import Sequence
-from enum import Enum
+from enum import Enum, auto
 from typing import NamedTuple
 
 TABLE_PATH = os.path.join(os.path.dirname(__file__), "commands.tsv")
@@ -24,11 +24,16 @@ REPEATED = "..."
 class Kind(Enum):
     """What a value stands for, if the command line has no fixed list of values for it."""
 
-    NOTEBOOK = "a known notebook"
-    JOINED_NOTEBOOK = "a sealed notebook that was joined"
-    TAG = "a tag"
-    NUMBER = "the number of a note"
-    SEQUENCE = "the sequence of an entry in the outbox"
+    NOTEBOOK = auto()
+    JOINED_NOTEBOOK = auto()
+    """A sealed notebook that was joined."""
+
+    TAG = auto()
+    NUMBER = auto()
+    """The number of a note."""
+
+    SEQUENCE = auto()
+    """The sequence of an entry in the outbox."""
 
 
 _ARGUMENT_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NUMBER": Kind.NUMBER}

@@ -163,6 +163,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "time_unclear": _time_unclear,
     "time_zone_unknown": "which time zone is {zone} in {text!r}? Write its offset from UTC instead, as in '{local} +08:00'",
     "time_range_empty": "--since {since!r} is not earlier than --until {until!r}: no note can be between them",
+    # completion
+    "completion_installed": "completion for {shell} is installed in {path}: start the shell anew",
+    "completion_not_installed": "completion was not installed: it knows bash, zsh, fish and PowerShell, and udpnote was not "
+    "started by any of these",
     # standard input and output
     "type_an_entry": "type the entry; Ctrl-D ends it",
     "type_entries": "type entries, one per line; Ctrl-D ends them",
