@@ -15,6 +15,8 @@ from wcwidth import wcswidth
 from tests.support.machine import Machine, note
 from tests.support.processes import eventually
 from udpnote.cli.app import COMMANDS, load
+from udpnote.cli.completion.word_at_cursor import TABLE_PATH
+from udpnote.settings import Settings
 from udpnote.version import __version__
 
 USAGE_ERRORS = {
@@ -79,6 +81,15 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
         assert re.search(f"Examples:.*udpnote {command}", result.out, re.S), result.out
     for name, entry in COMMANDS.items():
         assert load(name).help.split("\n\n")[0] == entry.help, "the help of all and that of a command say the same"
+
+
+def test_an_option_takes_one_kind_of_value_in_all_commands_and_has_the_name_of_its_setting() -> None:
+    table = [line.split("\t") for line in Path(TABLE_PATH).read_text().splitlines()]
+    values = {(names, value) for _, names, value, _ in table if names.startswith("-")}
+    assert len(values) == len({names for names, _ in values}), sorted(values)
+    without_option = {"key", "language", "outbox", "history"}
+    options = {name for names, _ in values for name in names.split()}
+    assert {f"--{name.replace('_', '-')}" for name in Settings._fields if name not in without_option} <= options
 
 
 @pytest.mark.parametrize("columns", ["0", "20", "45", "79", "80", "200"])
