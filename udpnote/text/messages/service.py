@@ -59,7 +59,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # which service
     "service_instance_invalid": (
-        "--instance must have at most 48 bytes of letters, digits, - _ and . and begin with a letter or digit, not {instance!r}"
+        "--instance must have at most 48 bytes of letters, digits, `-`, `_` and `.`, and begin with a letter or digit, not "
+        "{instance!r}"
     ),
     "service_notebook_is_fixed": (
         "--file is for a service of your own: one of the whole system keeps its notebook in {folder}, which systemd makes "

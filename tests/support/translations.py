@@ -1,0 +1,82 @@
+"""What may be wrong with a translation into Chinese: placeholders, words that were left in English, half-width punctuation."""
+
+import re
+from collections.abc import Iterator
+from string import Formatter
+
+from babel.messages.catalog import Catalog
+
+NAMES = frozenset(
+    """
+    udpnote UDP IP IPv4 IPv6 LAN MTU VPN NUL UTC JSON CSV HTML TOML KiB MiB SQLite OK Ctrl Tab Enter Wi Fi Unicode
+    systemd ufw firewalld nft Docker Linux Python Markdown fsync shell bash zsh fish PowerShell jrnl Day One memos journald
+    root sudo ssh µs
+    """.split()  # noqa: SIM905 - shorter than a list
+)
+"""Names that Chinese sentences keep."""
+
+WORDS_OF_PROGRAMS = frozenset(
+    """
+    author client id key kind number on port revises Server since text until wait true false en cd follow tail
+    install uninstall status csv html jsonl milk work home pi local yesterday monday fe80 eth0
+    """.split()  # noqa: SIM905 - shorter than a list
+)
+"""Words that Chinese sentences keep where the English sentence has them as what is typed: names of arguments, and examples."""
+
+_HAN = "\u4e00-\u9fff"
+_QUOTED = re.compile(
+    r"`[^`]*`|'[^']*'|\"[^\"]*\"|{[^}]*}|(?<![A-Za-z0-9])(--?|[#.])[a-z][a-z0-9.-]*"
+    r"|[A-Za-z0-9.*~]*[/@_=][A-Za-z0-9./@_=*~+-]*|(?<![A-Za-z0-9])[0-9]+[A-Za-z:-][A-Za-z0-9:-]*"
+)
+"""Commands, values, placeholders, options, tags, endings of files, paths, times and durations."""
+
+_HALF_WIDTH = re.compile(rf"[{_HAN}}}] ?[,;:?!(]|[,;:?!)] ?[{_HAN}{{]|[{_HAN}] ?\.|\. ?[{_HAN}]|[：；，（] | [：；，。（）]")
+_NO_SPACE = re.compile(rf"[{_HAN}](?<![年月日])[A-Za-z0-9`]|[A-Za-z`][{_HAN}]|[0-9](?![年月日])[{_HAN}]")
+_WORD = re.compile(r"[A-Za-zµ]+[A-Za-z0-9]*")
+
+
+def faults(catalogue: Catalog) -> Iterator[str]:
+    """What is wrong with each translation in `catalogue`. A message without a translation has no fault here."""
+    for message in catalogue:
+        for source in _forms(message.id)[-1:] if message.id else ():
+            for text in filter(None, _forms(message.string)):
+                yield from (f"{fault}: {text!r} for {source!r}" for fault in faults_of(source, text))
+
+
+def faults_of(source: str, text: str) -> Iterator[str]:
+    """What is wrong with `text` as the translation of the English `source`, which is the form for several things."""
+    if _placeholders(text) != _placeholders(source):
+        yield "other placeholders"
+    if _ends(text) != _ends(source):
+        yield "other spaces, full stop or colon at its ends"
+    outside = _QUOTED.sub(lambda match: "{}" if match[0].startswith("{") else "`", text)
+    left = [word for word in _WORD.findall(outside) if not _may_stay(word, source)]
+    if left:
+        yield f"left in English: {', '.join(left)}"
+    if re.search(f"[{_HAN}]", text) and _HALF_WIDTH.search(outside):
+        yield "half-width punctuation, or a space beside full-width punctuation"
+    if _NO_SPACE.search(outside):
+        yield "no space between Chinese and other characters"
+
+
+def _may_stay(word: str, source: str) -> bool:
+    """Whether a Chinese sentence may have this word; in capital letters it is a placeholder of the help, such as NUMBER."""
+    is_of_program = word in WORDS_OF_PROGRAMS or word.isupper()
+    return word in NAMES or (is_of_program and re.search(rf"\b{word}\b", source) is not None)
+
+
+def _placeholders(template: str) -> set[tuple[str, str]]:
+    """The names of the placeholders and their formats. Their order and their conversion are free."""
+    return {(name, spec or "") for _, name, spec, _ in Formatter().parse(template) if name is not None}
+
+
+def _ends(text: str) -> tuple[str, str, str]:
+    """The spaces before and after `text`, and the full stop or colon at its end, if it has one."""
+    bare = text.strip()
+    sign = bare[-1:].translate({ord("。"): ".", ord("："): ":"})
+    return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :], sign if sign in ".:" else ""
+
+
+def _forms(either: object) -> list[str]:
+    """The forms of a message or of a translation: one, or several if there is a plural."""
+    return [str(each) for each in either] if isinstance(either, (tuple, list)) else [str(either or "")]

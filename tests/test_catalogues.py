@@ -1,0 +1,28 @@
+"""The catalogues of translations: each translation can stand where its message stands, and is all in Chinese."""
+
+import pytest
+
+from tests.catalogues import TRANSLATIONS, read
+from tests.support.translations import faults, faults_of
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_every_translation_has_the_placeholders_of_its_message_and_is_all_in_chinese(language: str) -> None:
+    assert list(faults(read(language))) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "fault"),
+    [
+        ("{name} is open", "{file} 是公开的", "placeholders"), ("{count:,} notes", "{count} 条笔记", "placeholders"),
+        ("{text!r} is no tag", "“{text}”不是标签", ""), ("{a} of {b}", "{b} 的 {a}", ""), ("Show this.", "显示", "at its ends"),
+        (" and ", "和", "at its ends"), ("Type notes", "输入 notes", "English: notes"), ("Type `notes`", "输入 `notes`", ""),
+        ("the TEXT of --file", "--file 的 TEXT", ""), ("the text", "TEXT 文字", "English"), ("a LAN, or UDP", "LAN 或 UDP", ""),
+        ("a: b", "甲:乙", "half-width"), ("{a}: b", "{a}: 乙", "half-width"), ("a (b)", "甲(乙)", "half-width"),
+        ("a. b", "甲. 乙", "half-width"), ("a, b", "甲， 乙", "half-width"), ("a; b? c!", "甲；乙？丙！", ""),
+        ("a `b`", "甲`b`", "no space"), ("3 notes", "3条笔记", "no space"), ("May", "5月", ""), ("id of a", "甲的 id", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_translation_is_found(source: str, translation: str, fault: str) -> None:
+    found = list(faults_of(source, translation))
+    assert (fault in found[0] and len(found) == 1) if fault else not found
