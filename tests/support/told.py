@@ -117,6 +117,7 @@ def sentences(kind: str) -> st.SearchStrategy[str]:
             "paths": st.sampled_from([("a.db",), ("a.db", "b.db")]),
             "ports": st.sampled_from([(1,), (1, 4)]),
             "files": st.sampled_from([("outbox",), ("outbox", "notebook")]),
+            "places": st.sampled_from([("--server",), ("--server", "UDPNOTE_PORT")]),
             "choices": st.sampled_from([("a", "b")]),
             "commands": st.sampled_from([("udpnote show",), ("udpnote list", "udpnote show")]),
         }  # never empty

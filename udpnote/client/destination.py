@@ -16,6 +16,7 @@ from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, d
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.settings import PORT, UNSET, Settings
 from udpnote.storage.outbox import Outbox
+from udpnote.text.language import gettext as _
 
 NOTEBOOK_ID_DIGITS = 32
 """The length of a whole notebook id in hexadecimal digits."""
@@ -103,11 +104,11 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
         return names[0] if names else waiting.notebook_id.hex()
     named = waiting.destination
     if named.names_nothing:
-        return "not known yet"
-    place = named.server or ("any port" if named.port is None else f"port {named.port}")
+        return _("not known yet")
+    place = named.server or (_("any port") if named.port is None else _("port {port}").format(port=named.port))
     if named.key_id is not None:
-        place += ", by its key"
-    return place if named.name_or_id is None else f"{named.name_or_id} at {place}"
+        place = _("{place}, by its key").format(place=place)
+    return place if named.name_or_id is None else _("{name} at {place}").format(name=named.name_or_id, place=place)
 
 
 def is_place(text: str, waiting: WaitingCount, known: Iterable[KnownNotebook]) -> bool:

@@ -8,10 +8,12 @@ from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, in_json
+from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.diagnosis.doctor import Doctor
 from udpnote.client.diagnosis.findings import Finding, Verdict
+from udpnote.errors import Notice
 from udpnote.text.harmless import harmless
+from udpnote.text.language import gettext as _
 
 _STYLES = {Verdict.FINE: "green", Verdict.TROUBLE: "bold red", Verdict.NOT_CHECKED: "yellow"}
 _VERDICT_CELLS = 13
@@ -38,7 +40,7 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
     troubles = 0
     printer = Printer(lambda: None)
     if not as_json and sys.stderr.isatty():
-        print("Examining this host and its LAN takes some seconds.", file=sys.stderr)
+        say(Notice("examining"))
     with Doctor(server=options.server, port=options.port, on_notice=say) as examining:
         for finding in examining.findings():
             troubles += finding.verdict is Verdict.TROUBLE
@@ -47,17 +49,17 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
             else:
                 _print(printer, finding)
     if not as_json:
-        print(f"{count(troubles, 'trouble', 'troubles')} found" if troubles else "no trouble found")
+        print(Notice("troubles_found", troubles=troubles))
     return exit_codes.REFUSED if troubles else exit_codes.DONE
 
 
 def _print(printer: Printer, finding: Finding) -> None:
     """Print a finding as a line, and below a trouble the command that mends it."""
-    verdict = (f"{finding.verdict.value:<{_VERDICT_CELLS}}", _STYLES[finding.verdict])
-    printer.print(verdict, harmless(f"{finding.check}: {finding.notice}"))
+    verdict = (padded(_(finding.verdict.value), _VERDICT_CELLS), _STYLES[finding.verdict])
+    printer.print(verdict, harmless(_("{check}: {finding}").format(check=_(finding.check), finding=finding.notice)))
     if finding.command is not None:
-        where = f", {finding.place}" if finding.place else ""
-        printer.print(" " * _VERDICT_CELLS, f"to mend it{where}: ", (harmless(finding.command), "bold"))
+        where = _("to mend it, {place}: ").format(place=finding.place) if finding.place else _("to mend it: ")
+        printer.print(" " * _VERDICT_CELLS, where, (harmless(finding.command), "bold"))
     sys.stdout.flush()
 
 

@@ -11,7 +11,7 @@ from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_
 from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.options import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import say, terminal_columns
-from udpnote.cli.terminal.text import count, fitted, in_json, padded
+from udpnote.cli.terminal.text import fitted, in_json, padded, padded_left
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.destination import destination_of, matches, named_by
@@ -23,16 +23,7 @@ from udpnote.model.address import parse_server
 from udpnote.model.notebook import ID_DIGITS_SHOWN, KnownNotebook, address_of, short_id
 from udpnote.settings import PORT, find_sources, load_settings
 from udpnote.text.harmless import harmless
-from udpnote.text.messages.client import port_numbers
-
-_COMMON_CAUSES = """\
-Common causes:
-  - no server is running: start one with `udpnote serve` on any machine of this LAN
-  - a firewall on the server's host drops UDP {ports}, or one on this machine drops the answers
-  - the server is on another subnet or VLAN, or the Wi-Fi keeps its clients apart: try --server HOST
-  - the server listens on another port: try --port PORT
-  - the notebook is sealed: it answers only machines that have joined it (`udpnote join`)
-`udpnote doctor` finds out which of these it is."""
+from udpnote.text.language import gettext as _
 
 TIMEOUT_SECONDS_MAX = 3600
 """The longest `--timeout`, an hour: a larger number is probably a typing error."""
@@ -109,19 +100,16 @@ def use(
         preceding = _setting_that_precedes(chosen, client.named_key_id) if chosen is not None else None
     unassigned = sum(each.entries for each in counts if each.notebook_id is None and each.destination.names_nothing)
     if chosen is None:
-        say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
+        say(Notice("no_notebook_chosen"))
         return exit_codes.REFUSED
     if as_json:
         print(in_json(notebook_object(chosen)))
     else:
-        where = f"last seen at {chosen.host} port {chosen.port}"
-        seal = "open" if chosen.key_id is None else "sealed"
-        start = "entries go to" if preceding is None else "chosen:"
-        print(f"{start} {harmless(chosen.name)}, which is {seal}  (id {chosen.notebook_id.hex()}, {where})")
+        print(harmless(str(Notice("notebook_chosen", notebook=chosen, is_preceded=preceding is not None))))
         if before is not None and before.notebook_id != chosen.notebook_id:
-            say("commands that are running, such as `udpnote write`, stay with the notebook that they use")
+            say(Notice("running_commands_stay"))
         if unassigned:
-            say(f"{count(unassigned, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
+            say(Notice("entries_wait_for_it", entries=unassigned))
         if elsewhere is not None:
             say(elsewhere)
     if preceding is not None:
@@ -168,22 +156,25 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
     host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
     round_trip = f"{notebook.round_trip_seconds * 1000:.1f} ms"
     rows = [
-        ("NOTEBOOK", "ADDRESS", "ENTRIES", "ROUND TRIP", "SEAL", "ID"),
+        (_("NOTEBOOK"), _("ADDRESS"), _("ENTRIES"), _("ROUND TRIP"), _("SEAL"), _("ID")),
         (notebook.name, f"{host}:{notebook.port}", f"{notebook.entries:,}", round_trip, _seal(notebook), notebook.notebook_id),
     ]
     width = terminal_columns() if sys.stdout.isatty() else None
     for name, address, entries, duration, seal, notebook_id in rows[not is_first :]:
-        cells = (padded(name, 20), f"{address:<21}", f"{entries:>9}", f"{duration:>10}", f"{seal:<8}", notebook_id)
+        cells = (
+            padded(name, 20), padded(address, 21), padded_left(entries, 9), padded_left(duration, 10), padded(seal, 8),
+            notebook_id,
+        )  # fmt: skip
         print("\n".join(line.rstrip() for line in fitted(cells, width)), flush=True)
 
 
 def _seal(notebook: FoundNotebook) -> str:
     """The word for `notebook` in the column SEAL: `open`, `sealed`, `old key` or `impostor`."""
     if notebook.is_impostor:
-        return "impostor"
+        return _("impostor")
     if notebook.has_new_key:
-        return "old key"
-    return "sealed" if notebook.is_sealed else "open"
+        return _("old key")
+    return _("sealed") if notebook.is_sealed else _("open")
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:
@@ -212,11 +203,10 @@ def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float)
     Each of the `attempts` is printed, too: the network interface, the address to which the probe went, and the error if it
     could not be sent. They went to the UDP `ports` of these addresses; equal ones are printed once.
     """
-    unit = "second" if timeout == 1 else "seconds"
-    print(f"udpnote: no notebook answered within {timeout:g} {unit}. Tried UDP {port_numbers(ports)}:", file=sys.stderr)
+    say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):
-        result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
+        result = Notice("probe_not_sent", problem=attempt.error) if attempt.error else Notice("probe_unanswered")
         print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
     if attempts and all(attempt.interface == THIS_MACHINE for attempt in attempts):
-        print("This machine has no usable network interface: `ip address` shows them.", file=sys.stderr)
-    print(_COMMON_CAUSES.format(ports=port_numbers(ports)), file=sys.stderr)
+        print(Notice("no_interface"), file=sys.stderr)
+    print(Notice("common_causes", ports=ports), file=sys.stderr)

@@ -12,12 +12,12 @@ from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import (
     GAP,
     change_label,
-    count,
     fitted,
     in_json,
     line_for_writer,
     local_time,
     padded,
+    padded_left,
     shortened,
 )
 from udpnote.client.client import Client
@@ -29,6 +29,7 @@ from udpnote.model.notebook import Destination, KnownNotebook, display_name
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.text.harmless import harmless
 from udpnote.text.jsonl import iso_time
+from udpnote.text.language import gettext as _
 
 LISTED_ENTRIES = 20
 """How many entries are shown by default: about as many as fit on a screen."""
@@ -112,7 +113,7 @@ def outbox(
     said: list[Notice] = []
     with Client(wait=wait, on_notice=_saying_and_keeping(said)) as client:
         if discard or discard_refused:
-            say(f"{count(client.discard(discard or [], every_refused=discard_refused), 'entry', 'entries')} removed")
+            say(Notice("entries_removed", entries=client.discard(discard or [], every_refused=discard_refused)))
         if to is not None:
             _move(client, to, origin, sends_open=send_open, is_sent=send)
         counts, named_key_id = client.waiting_counts(), client.named_key_id
@@ -149,10 +150,10 @@ def _move(client: Client, to: str, origin: str | None, *, sends_open: bool, is_s
     moved = client.move(to, origin=origin, sends_open=sends_open)
     name = display_name(moved.notebook, client.known())
     if moved.notes:
-        then = "" if is_sent else ": `udpnote outbox --send` sends what waits"
-        say(f"{count(moved.notes, 'note', 'notes')} moved to {name}{then}")
+        kind = "notes_moved" if is_sent else "notes_moved_unsent"
+        say(Notice(kind, notes=moved.notes, name=name))
     elif not moved.changes:
-        say(f"no entry waits for another notebook than {name}")
+        say(Notice("nothing_to_move", name=name))
     if moved.changes:
         say(Notice("changes_not_moved", changes=moved.changes))
 
@@ -221,14 +222,12 @@ def _print(
         for each in waiting:
             sys.stdout.write(in_json(_object(each)) + "\n")
     elif not entries:
-        say("nothing waits")
+        say(Notice("nothing_waits"))
     else:
         _print_table(waiting, counts, known)
         if latest is not None and latest < entries:
             refused = sum(each.entries for each in counts if each.refused is not None)
-            facts = [count(entries - refused, "entry waits", "entries wait")]
-            facts += [count(refused, "was refused", "were refused")] * bool(refused)
-            say(f"{', '.join(facts)}: these are the latest {latest:,}, and `udpnote outbox --all` shows all")
+            say(Notice("latest_waiting", waiting=entries - refused, refused=refused, latest=latest))
 
 
 def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], known: Sequence[KnownNotebook]) -> None:
@@ -242,11 +241,12 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
     width = terminal_columns() if sys.stdout.isatty() else None
     places = max(cell_len(harmless(place_name(each, known))) for each in counts)
     place_cells = places if width is None else min(places, max(width // 4, len("127.0.0.1:65535")))
-    state_cells = max(len(_state(each)) for each in counts)
+    sequence_cells = max(cell_len(_("SEQUENCE")), SEQUENCE_CELLS)
+    state_cells = max(cell_len(_state(each)) for each in counts)
 
     def print_row(sequence: str, state: str, since: str, place: str, text: str) -> None:
         place = padded(shortened(place, place_cells), place_cells)
-        cells = (f"{sequence:>{SEQUENCE_CELLS}}", f"{state:<{state_cells}}", since, place)
+        cells = (padded_left(sequence, sequence_cells), padded(state, state_cells), since, place)
         if width is None:
             lines = fitted((*cells, harmless(text)), None)
         else:
@@ -256,7 +256,7 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
             lines[-1] += GAP + shortened(text, max(width - cell_len(lines[-1] + GAP), 1))
         sys.stdout.writelines(f"{line.rstrip()}\n" for line in lines)
 
-    print_row("SEQUENCE", "STATE", padded("SINCE", TIME_CELLS), "FOR", "TEXT")
+    print_row(_("SEQUENCE"), _("STATE"), padded(_("SINCE"), TIME_CELLS), _("FOR"), _("TEXT"))
     for each in waiting:
         entry = each.entry
         text = f"{change_label(entry)}  {entry.text}".strip()
@@ -265,7 +265,7 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
 
 def _state(waiting: WaitingEntry | WaitingCount) -> str:
     """The text for the column STATE: `waits`, or `refused: ` and the reason, such as `refused: too large`."""
-    return "waits" if waiting.refused is None else f"refused: {waiting.refused.name.lower().replace('_', ' ')}"
+    return _("waits") if waiting.refused is None else str(Notice("state_refused", status=waiting.refused.name))
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:

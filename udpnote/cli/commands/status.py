@@ -8,30 +8,33 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.options import Json, ReadingClient
-from udpnote.cli.terminal.text import count, in_json, padded
+from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.destination import destination_of, named_by, place_name
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.status import HostedNotebook, NotebookStatus, hosted_notebook
-from udpnote.errors import ServerNotFound, UdpnoteError
+from udpnote.errors import Notice, ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
+from udpnote.model.language import ENGLISH
 from udpnote.model.notebook import KnownNotebook, address_of, display_name
 from udpnote.model.waiting_entry import WaitingCount
-from udpnote.settings import DEFAULT, PORTS, Settings, Source, find_places, find_sources, load_settings, source_of_place
+from udpnote.settings import DEFAULT, Settings, Source, find_places, find_sources, load_settings, source_of_place
 from udpnote.storage.outbox import Outbox
 from udpnote.text.harmless import harmless
+from udpnote.text.language import gettext as _
+from udpnote.text.language import marked, speaking
 from udpnote.text.messages.client import port_numbers
 
 LABEL_CELLS = len("settings file")
 SOURCE_CELLS = len("UDPNOTE_TEXT_FILE")
 
 _MEANINGS = {
-    "server": "found by discovery",
-    "port": f"{PORTS[0]} to {PORTS[-1]}",
-    "key": "the joined notebooks'",
-    "name": "the host's name",
-    "bind": "all addresses",
-    "notebook": "the chosen one",
-    "language": "the locale's",
+    "server": marked("found by discovery"),
+    "port": marked("6683 to 6686"),
+    "key": marked("the joined notebooks'"),
+    "name": marked("the host's name"),
+    "bind": marked("all addresses"),
+    "notebook": marked("the chosen one"),
+    "language": marked("the locale's"),
 }
 """What udpnote does where a setting is not set."""
 
@@ -95,12 +98,17 @@ def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
     else:
         for line in _lines(client, sources, waited_seconds):
             print(line)
-        print(_row("this host", _hosted_text(settings.file, hosted, hosted_failure)))
-        print(f"\n{padded('FILE', LABEL_CELLS)}  {padded('FROM', SOURCE_CELLS)}  PATH")
+        print(_row(_("this host"), _hosted_text(settings.file, hosted, hosted_failure)))
+        print(f"\n{padded(_('FILE'), LABEL_CELLS)}  {padded(_('FROM'), SOURCE_CELLS)}  {_('PATH')}")
         for file in files:
-            there = "" if os.path.lexists(file.path) else "  (not there)"
-            print(_row(file.label, f"{padded(_origin(file.source), SOURCE_CELLS)}  {harmless(file.path)}{there}"))
-        print(f"\n{padded('SETTING', LABEL_CELLS)}  {padded('FROM', SOURCE_CELLS)}  VALUE")
+            there = "" if os.path.lexists(file.path) else "  " + _("(not there)")
+            print(
+                _row(
+                    file.label if file.label in _PATHS else _(file.label),
+                    f"{padded(_origin(file.source), SOURCE_CELLS)}  {harmless(file.path)}{there}",
+                )
+            )
+        print(f"\n{padded(_('SETTING'), LABEL_CELLS)}  {padded(_('FROM'), SOURCE_CELLS)}  {_('VALUE')}")
         for name, value in _values(settings).items():
             print(_row(name, f"{padded(_origin(sources[name]), SOURCE_CELLS)}  {_shown(name, value)}"))
     return exit_codes.DONE if client.failure is None else exit_codes.exit_code_for(client.failure)
@@ -132,7 +140,7 @@ def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
 def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
     """Yield the files of this user: those that are always used, and those that the settings name."""
     settings_file = find_places(os.environ).settings_file
-    yield _File("settings file", settings_file, source_of_place(settings_file, os.environ))
+    yield _File(marked("settings file"), settings_file, source_of_place(settings_file, os.environ))
     for name in _PATHS:
         path, source = getattr(settings, name), sources[name]
         if path is not None:
@@ -149,26 +157,46 @@ def _lines(client: _Client, sources: dict[str, Source], waited_seconds: float) -
     """Yield the lines about the client's notebook, its server and the outbox."""
     status, known = client.status, client.known
     if status is None:
-        yield _row("notebook", f"not known: {client.failure}")
+        assert client.failure is not None, "without a status there is an error"
+        yield _row(_("notebook"), str(Notice("notebook_not_known", problem=client.failure)))
         return
     notebook = status.notebook
     if notebook is None:
-        yield _row("notebook", "not known")
+        yield _row(_("notebook"), _("not known"))
     else:
-        yield _row("notebook", f"{display_name(notebook, known)}, {_seal(status)}  (id {notebook.notebook_id.hex()})")
-    yield _row("because", _reason(status, [sources[name] for name in client.named], client.named))
+        shown = _("{name}, {seal}  (id {notebook_id})").format(
+            name=display_name(notebook, known), seal=_seal(status), notebook_id=notebook.notebook_id.hex()
+        )
+        yield _row(_("notebook"), shown)
+    yield _row(_("because"), _reason(status, [sources[name] for name in client.named], client.named))
     if status.failure is None and notebook is not None and status.round_trip_seconds is not None:
-        place = f"{format_host(address_of(notebook))} {port_numbers([notebook.port])}"
-        entries = count(status.entries or 0, "entry", "entries")
-        yield _row("server", f"{place} answers after {status.round_trip_seconds * 1000:.1f} ms, and has {entries}")
+        milliseconds = status.round_trip_seconds * 1000
+        answer = Notice("server_answers", place=_place(notebook), milliseconds=milliseconds, entries=status.entries or 0)
+        yield _row(_("server"), str(answer))
     else:
-        seen = "" if notebook is None else f"; last seen at {format_host(address_of(notebook))} {port_numbers([notebook.port])}"
-        answer = f"no answer within {waited_seconds:g} s" if isinstance(status.failure, ServerNotFound) else "cannot be used"
-        yield _row("server", answer + seen)
+        is_silent = isinstance(status.failure, ServerNotFound)
+        yield _row(_("server"), str(_silence(notebook, waited_seconds) if is_silent else _unusable(notebook)))
         yield _row("", str(status.failure))
     waiting = [_waiting_text(each, known) for each in client.waiting]
-    yield _row("waiting", waiting[0] if waiting else "nothing")
+    yield _row(_("waiting"), waiting[0] if waiting else _("nothing"))
     yield from (_row("", text) for text in waiting[1:])
+
+
+def _place(notebook: KnownNotebook) -> str:
+    """The address of the server of `notebook`, when it was last seen."""
+    return _("{host} {port}").format(host=format_host(address_of(notebook)), port=port_numbers([notebook.port]))
+
+
+def _silence(notebook: KnownNotebook | None, seconds: float) -> Notice:
+    """The notice that no server has answered within `seconds`."""
+    if notebook is None:
+        return Notice("server_unheard", seconds=seconds)
+    return Notice("server_unheard_since", seconds=seconds, place=_place(notebook))
+
+
+def _unusable(notebook: KnownNotebook | None) -> Notice:
+    """The notice that a server cannot be used."""
+    return Notice("server_unusable") if notebook is None else Notice("server_unusable_since", place=_place(notebook))
 
 
 def _row(label: str, text: str) -> str:
@@ -179,8 +207,8 @@ def _row(label: str, text: str) -> str:
 def _seal(status: NotebookStatus) -> str:
     """Whether the notebook of `status` is sealed, and whether this machine has its key, in words."""
     if status.notebook is None or status.notebook.key_id is None:
-        return "open"
-    return "sealed, and its key is here" if status.has_key else "sealed, and its key is not here"
+        return _("open")
+    return _("sealed, and its key is here") if status.has_key else _("sealed, and its key is not here")
 
 
 def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[str]) -> str:
@@ -190,19 +218,19 @@ def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[s
     """
     if named:
         places = [
-            f"`{name}` in the settings file" if source.kind == "settings file" else str(source.place)
+            str(Notice("named_in_settings_file", setting=name)) if source.kind == "settings file" else str(source.place)
             for name, source in zip(named, sources, strict=True)
         ]
-        return f"named by {' and '.join(places)}"
+        return str(Notice("notebook_named_by", places=places))
     if status.is_chosen:
-        return "chosen by `udpnote use`, by `udpnote join`, or as the only one that answered"
-    return "none is named or chosen" + ("" if status.notebook is None else ", and only this one answers")
+        return str(Notice("notebook_is_choice"))
+    return str(Notice("notebook_is_not_named") if status.notebook is None else Notice("notebook_is_only_one"))
 
 
 def _waiting_text(waiting: WaitingCount, known: Sequence[KnownNotebook]) -> str:
     """How many entries of one kind wait, and for which notebook, in words."""
-    entries, place = count(waiting.entries, "entry", "entries"), place_name(waiting, known)
-    return f"{entries} for {place}" if waiting.refused is None else f"{entries} refused by {place}"
+    kind = "entries_waiting_for" if waiting.refused is None else "entries_refused_by"
+    return str(Notice(kind, entries=waiting.entries, place=place_name(waiting, known)))
 
 
 def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError | None) -> str:
@@ -210,22 +238,30 @@ def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError
     if failure is not None:
         return str(failure)
     if hosted is None:
-        return f"no notebook at {path}"
-    seal = "open" if not hosted.is_sealed else "sealed" if hosted.has_key_file else "sealed, and its key file is not there"
-    use = "a server or another command uses its file" if hosted.is_in_use else "no server uses its file"
-    name = hosted.name or "a notebook without a name"
-    return f"{name}, {seal}, {count(hosted.entries, 'entry', 'entries')}; {use}  (id {hosted.notebook_id})"
+        return str(Notice("no_hosted_notebook", path=path))
+    notice = Notice(
+        "hosted_notebook",
+        name=hosted.name,
+        notebook_id=hosted.notebook_id,
+        entries=hosted.entries,
+        is_sealed=hosted.is_sealed,
+        has_key_file=hosted.has_key_file,
+        is_in_use=hosted.is_in_use,
+    )
+    return str(notice)
 
 
 def _origin(source: Source) -> str:
     """The text for the column FROM: the option, variable or kind of place that `source` names."""
-    return source.kind if source.place is None or source.kind == "settings file" else source.place
+    if source.kind == "settings file":
+        return _("settings file")
+    return _("default") if source.place is None else source.place
 
 
 def _shown(name: str, value: object) -> str:
     """The text for the column VALUE, for the setting `name`."""
     if value is None:
-        return _MEANINGS[name]
+        return _(_MEANINGS[name])
     return str(value).lower() if isinstance(value, bool) else harmless(f"{value:g}" if isinstance(value, float) else str(value))
 
 
@@ -237,6 +273,8 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
     """
     status = client.status
     notebook = status.notebook if status is not None else None
+    with speaking(ENGLISH):  # the language changes no JSON
+        places = [place_name(each, client.known) for each in client.waiting]
     because = "setting" if client.named else "choice" if status is not None and status.is_chosen else None
     return {
         "name": None if notebook is None else notebook.name,
@@ -254,12 +292,12 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
         "problem": _problem(client.failure),
         "waiting": [
             {
-                "for": place_name(each, client.known),
+                "for": place,
                 "notebook": None if each.notebook_id is None else each.notebook_id.hex(),
                 "entries": each.entries,
                 "refused": None if each.refused is None else each.refused.name.lower(),
             }
-            for each in client.waiting
+            for each, place in zip(client.waiting, places, strict=True)
         ],
     }
 

@@ -117,6 +117,12 @@ def padded(text: str, cells: int) -> str:
     return text + " " * (cells - cell_count(text))
 
 
+def padded_left(text: str, cells: int) -> str:
+    """`harmless(text)`, with spaces before it if it is less than `cells` terminal cells wide: for a column of numbers."""
+    text = harmless(text)
+    return " " * (cells - cell_count(text)) + text
+
+
 def fitted(cells: Sequence[str], width: int | None) -> list[str]:
     """The row with these `cells`, padded to their columns' widths, as lines of at most `width` terminal cells.
 

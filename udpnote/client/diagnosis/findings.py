@@ -4,19 +4,47 @@ from enum import Enum
 from typing import NamedTuple
 
 from udpnote.errors import Notice
+from udpnote.text.language import marked
 from udpnote.text.messages.diagnosis import cure_of, place_of
+
+CHECKS = {
+    marked("broadcasts"),
+    marked("buffers"),
+    marked("clock"),
+    marked("direct answers"),
+    marked("disk"),
+    marked("firewall rules"),
+    marked("host"),
+    marked("interfaces"),
+    marked("long datagrams"),
+    marked("losses"),
+    marked("notebooks"),
+    marked("own broadcasts"),
+    marked("port"),
+    marked("routes"),
+    marked("sealed notebooks"),
+    marked("sending"),
+    marked("server here"),
+    marked("servers"),
+    marked("way to servers"),
+    marked("your notebook"),
+}
+"""The names of all checks."""
 
 
 class Verdict(Enum):
     """The result of a check."""
 
-    FINE = "fine"
-    TROUBLE = "trouble"
-    NOT_CHECKED = "not checked"
+    FINE = marked("fine")
+    TROUBLE = marked("trouble")
+    NOT_CHECKED = marked("not checked")
 
 
 class Finding(NamedTuple):
-    """What one check has found. `check` is its name, a few words. `notice` says what was seen, or why nothing was checked."""
+    """What one check has found. `check` is its name, one of `CHECKS`.
+
+    `notice` says what was seen, or why nothing was checked.
+    """
 
     check: str
     verdict: Verdict
