@@ -75,10 +75,16 @@ def _is_found(note: Entry, query: Query) -> bool:
     author = fold(note.author)
     return (
         note.text != ""
-        and is_match(note.text, query.words)
+        and all(_has(note.text, word) for word in query.words)
+        and all(any(_has(note.text, word) for word in group) for group in query.any_of)
+        and not any(_has(note.text, word) for word in query.without)
         and {parse_tag(tag) for tag in query.tags} <= set(tags(note.text))
         and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
     )
+
+
+def _has(text: str, word: str) -> bool:
+    return word[1:] in tags(text) if word.startswith("#") else is_match(text, [word])
 
 
 def never() -> bool:

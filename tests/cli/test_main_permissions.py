@@ -35,7 +35,7 @@ def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine:
     terminal.expect("quit ends")
     terminal.type("milk\r")
     terminal.expect("#1")
-    search = f"search milk --file {machine.notebook}"
+    search = f"search --file {machine.notebook} milk"
     for command in ("send milk", "list", "use", "outbox --send", "find --timeout 0.1", search):
         assert "chmod" not in machine.run(command).err
     os.umask(before)
@@ -56,7 +56,7 @@ def test_what_root_makes_beside_another_users_notebook_belongs_to_that_user(mach
     machine.notebook.chmod(0o664)
     assert machine.run("seal").code == 0
     machine.serve(sealed=True, text_file=machine.home / "deep" / "notes.txt")
-    for command in ("key rotate", f"search milk --file {machine.notebook}"):
+    for command in ("key rotate", f"search --file {machine.notebook} milk"):
         assert machine.run(command).code == 0
     imported = f"import - --file {machine.home}/new.sqlite3"
     assert machine.run(imported, typed="2019/05/09 16:37:08\nmilk\n").code == 0

@@ -23,7 +23,13 @@ def entry(kind: int = 1, revises: int = 0, text: str = "y", author: str = "x") -
 
 
 def test_a_query_with_a_text_or_with_texts_that_no_datagram_can_hold_is_too_long() -> None:
-    for much in (Query(author="家" * 22_000), Query(tags=("x" * 70_000,)), Query(words=("x", *[""] * 70_000))):
+    for much in (
+        Query(author="家" * 22_000),
+        Query(tags=("x" * 70_000,)),
+        Query(words=("x", *[""] * 70_000)),
+        Query(any_of=(("x" * 999, "y"),)),
+        Query(without=("x" * 999,)),
+    ):
         assert is_too_long(much)
 
 
@@ -50,6 +56,8 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
         (SEARCH, "query.view", (1, 2, 3, 4, 5, 6), (0, 7, 255)),
         (SEARCH, "query.since", (None, 0, -(2**63)), ()),
         (SEARCH, "query.until", (None, 0, 2**63 - 1), ()),
+        (SEARCH, "query.any_of", ((), (("a", ""), ("b", "c", "奶")), (("",) * 200,)), ((("a",),), ((),))),
+        (SEARCH, "query.without", ((), ("x", "")), ()),
         (SEARCH, "query.numbers", ((1, SEQUENCE_MAX),), ((5, 0), (2**63,))),
         (SEARCH, "seen", (NOTHING_SEEN, SeenEntry(SEQUENCE_MAX, CLIENT_ID, SEQUENCE_MAX)), (SeenEntry(0, CLIENT_ID, 1),)),
         (LONG, "newest", (NOTHING_SEEN,), (SeenEntry(1, CLIENT_ID, 0), SeenEntry(2**63, CLIENT_ID, 1))),
@@ -78,7 +86,7 @@ def test_a_read_and_a_page_are_accepted_exactly_if_their_values_are_within_their
 
 
 FLAGS_AT, AUTHOR_BYTES_AT, AUTHOR_AT, TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT = 91, 108, 110, 116, 118, 126, 136
-WORD_AT, NUMBERS_AT = 138, 151
+WORD_AT, ANY_OF_AT, GROUP_AT, WITHOUT_AT, NUMBERS_AT = 138, 151, 153, 165, 175
 CONTENT_AT, PART_BYTES_AT, ENTRY_AUTHOR_BYTES_AT, ENTRY_AUTHOR_AT = 117, 195, 197, 198
 
 
@@ -87,7 +95,12 @@ def test_a_query_or_a_page_whose_flags_lengths_counts_or_texts_are_wrong_is_refu
     for name, at, data in (
         *((SEARCH, FLAGS_AT, bytes((flags,))) for flags in (0, 3, 5, 8, 11, 13, 16, 31, 255)),
         *((SEARCH, AUTHOR_BYTES_AT, size.to_bytes(2)) for size in (1105, 65535)),
-        *((SEARCH, at, b"\xff\xff") for at in (TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT, NUMBERS_AT)),
+        *(
+            (SEARCH, at, b"\xff\xff")
+            for at in (TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT, ANY_OF_AT, GROUP_AT, WITHOUT_AT)
+        ),
+        (SEARCH, NUMBERS_AT, b"\xff\xff"),
+        *((SEARCH, GROUP_AT, count.to_bytes(2)) for count in (0, 1, 3)),
         *((SEARCH, WORDS_AT, b"\0\1"), (SEARCH, WORD_BYTES_AT, b"\0\x0c")),
         *((SEARCH, NUMBERS_AT, b"\0\1"), (SEARCH, NUMBERS_AT, b"\0\xc8")),
         *((SEARCH, AUTHOR_AT, b"\xff" * 6), (SEARCH, WORD_AT, b"\xe5" * 13)),

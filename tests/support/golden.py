@@ -33,7 +33,17 @@ SEEN = SeenEntry(44, OTHER_CLIENT_ID, 5)
 NEWEST = SeenEntry(61, OTHER_CLIENT_ID, 11)
 RESTORED = Restored(STORED_AT, OTHER_CLIENT_ID, 6)
 SEARCH = Query(
-    View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), (), by_time=True
+    View.NOTES,
+    True,
+    WRITTEN_AT,
+    WRITTEN_AT + 86_400_000_000,
+    "小明",
+    ("会议",),
+    ("中文", "实验 报告"),
+    (),
+    True,
+    (("奶", "茶"),),
+    ("咖啡",),
 )
 _REVISION = Entry(CLIENT_ID, 7, Kind.REVISION, WRITTEN_AT + 42, 480, "ann@lab", "", 41)
 _NOTE = Entry(CLIENT_ID, 8, Kind.NOTE, WRITTEN_AT + 43, 480, "小明", "我是一个中文")

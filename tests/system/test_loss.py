@@ -17,7 +17,7 @@ LONG_TEXT = "今天开会，" * (2**20 // 15)
 
 COMMANDS = [
     ["list", "--all", "--json"],
-    ["search", "条记录 #tag2", "牛奶", "-n", "1000"],
+    ["search", "-n", "1000", "条记录 #tag2", "牛奶"],
     ["show", str(REVISED), "#1", str(LONG)],
     ["show", "--history", str(REVISED), str(DELETED)],
     ["stats"],

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.errors import raises
 from tests.support.matching import mixed
-from udpnote.errors import InvalidQuery
 from udpnote.text import search_terms as limits
-from udpnote.text.search_terms import TERMS_MAX, check_words, fold, parse_tag, parse_words, tags, terms, terms_in_portions
+from udpnote.text.search_terms import fold, parse_tag, tags, terms, terms_in_portions
 
 
 def test_case_width_and_accents_do_not_matter_but_the_letters_of_a_script_do() -> None:
@@ -99,28 +97,6 @@ def test_a_long_tag_is_cut_and_of_very_many_tags_and_marks_only_the_first_count(
 def test_a_tag_is_found_by_itself_with_and_without_its_mark(text: str) -> None:
     for tag in tags(text):
         assert parse_tag(tag) == parse_tag(f"#{tag}") == tag
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([], ()), (["a phrase", "word"], ("a phrase", "word")), (['"a phrase" word'], ("a phrase", "word")),
-        (['left "in the middle" right'], ("left", "in the middle", "right")), (['"never closed'], ("never closed",)),
-        (["今日", "!?", "—"], ("今日", "!?", "—")), (['"" C++ ""'], ("C++",)), (["今日　开会"], ("今日　开会",)),
-    ],
-)  # fmt: skip
-def test_arguments_are_words_and_phrases(arguments: list[str], words: tuple[str, ...]) -> None:
-    assert parse_words(arguments) == words
-
-
-def test_words_with_too_many_terms_or_without_any_are_refused() -> None:
-    check_words(())
-    assert parse_words(["x"] * TERMS_MAX)
-    for words in (["!?"], ["", " "], ['""'], ["—", "…"], ["会" * (TERMS_MAX + 1)], ["a b"] * TERMS_MAX):
-        kind = "too_many_search_terms" if terms(words[0]) else "no_search_term"
-        for check in (parse_words, check_words):
-            with raises(InvalidQuery, kind):
-                check(words)
 
 
 @given(

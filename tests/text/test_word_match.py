@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udpnote.model.query import SearchRunning
-from udpnote.text.word_match import OVERLAP_CHARACTERS, PORTION_CHARACTERS, contains, parse_word
+from udpnote.model.query import Query, SearchRunning
+from udpnote.text.word_match import OVERLAP_CHARACTERS, PORTION_CHARACTERS, comparison_of, contains, parse_word
 
 
 def steps_and_answer(comparing: Generator[SearchRunning, None, bool]) -> tuple[int, bool]:
@@ -20,7 +20,7 @@ def steps_and_answer(comparing: Generator[SearchRunning, None, bool]) -> tuple[i
 
 
 def is_in(text: str, *words: str) -> bool:
-    return steps_and_answer(contains(text, [parse_word(word) for word in words]))[1]
+    return steps_and_answer(contains(text, [[parse_word(word)] for word in words]))[1]
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,10 @@ def is_in(text: str, *words: str) -> bool:
     [
         ("C++", ["I like c++.", "c++11", "Ｃ＋＋", "c, C++"], ["C", "c+", "c + +", "abc++", "++c"]),
         ("C#", ["C#, F#"], ["#c", "c #"]), (".NET", ["asp.net"], ["net", "dot. net", ".nets"]),
-        ("3.14", ["3.14", "x=3.14159 3.14"], ["3,14", "3 14", "13.14", "3.145"]), ("#work", ["a #work"], ["work", "# work"]),
+        ("3.14", ["3.14", "x=3.14159 3.14"], ["3,14", "3 14", "13.14", "3.145"]),
+        ("#work", ["a #work", "#Work/home"], ["work", "# work", "#works", "#work+"]),
+        ("#c", ["#c", "＃Ｃ，"], ["#c++", "x#c"]), ("#mil*", ["#milk", "#mil/x"], ["mil", "#12 mil"]), ("#12", ["#12"], ["12"]),
+        ("#會議", ["#会议"], ["会议"]),
         ("I'm", ["I’m", "i'm"], ["im", "I m"]), ("今日，开会", ["今日,开会", "（今日，开会）"], ["今日开会", "今日。开会"]),
         ("今日开会", ["今日，开会"], ["今日不开会"]), ("oat milk", ["oat-milk", "Oat, milk"], ["oat or milk"]),
         ("oat-milk", ["oat—milk"], ["oat milk", "oat - milk"]), ("a - b", ["a - b", "a (-) b", "a-b"], ["a b", "a + b"]),
@@ -49,10 +52,10 @@ def test_the_signs_of_a_word_count_and_those_that_only_the_text_has_do_not(
 @given(st.integers(0, 3 * PORTION_CHARACTERS), st.sampled_from(["c++", "会+", "mil*"]), st.sampled_from("x中 "))
 def test_a_long_text_is_compared_in_portions_with_the_same_result(before: int, word: str, filler: str) -> None:
     text = f"{filler * before} {word.replace('*', 'k')} {filler * 2 * PORTION_CHARACTERS}"
-    steps, answer = steps_and_answer(contains(text, [parse_word(word)]))
+    steps, answer = steps_and_answer(contains(text, [[parse_word(word)]]))
     assert answer
     assert steps <= len(text) // (PORTION_CHARACTERS - OVERLAP_CHARACTERS)
-    steps, answer = steps_and_answer(contains(text, [parse_word(word), parse_word("y+")]))
+    steps, answer = steps_and_answer(contains(text, [[parse_word(word)], [parse_word("y+")]]))
     assert steps >= 2
     assert not answer
 
@@ -60,3 +63,24 @@ def test_a_long_text_is_compared_in_portions_with_the_same_result(before: int, w
 def test_a_word_is_not_found_in_another_one_that_a_portion_cuts() -> None:
     assert not is_in(f"{' ' * (PORTION_CHARACTERS - OVERLAP_CHARACTERS - 2)}abc++{' ' * PORTION_CHARACTERS}", "c++")
     assert not is_in(f"{' ' * (PORTION_CHARACTERS - 4)}+milk{' ' * PORTION_CHARACTERS}", "+mil")
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "not_found"),
+    [
+        (Query(words=("c++",), without=("c#",)), ["c++", "c++ #c"], ["c", "c++ c#"]),
+        (Query(any_of=(("c++", "#go", "会议"),)), ["c++", "c #go", "會議"], ["c", "go", "会"]),
+        (Query(any_of=(("c++", "x"), ("y", "z"))), ["c++", "x"], ["c", "y"]),
+        (Query(words=("x",), without=("!", "#t", "c")), ["a #t c"], ["a!"]),
+    ],
+)
+def test_only_words_with_signs_are_compared_and_the_words_that_may_stand_instead(
+    query: Query, found: list[str], not_found: list[str]
+) -> None:
+    comparison = comparison_of(query)
+    assert comparison is not None
+    assert [text for text in found + not_found if steps_and_answer(comparison.accepts(text))[1]] == found
+
+
+def test_where_no_word_has_signs_the_index_decides() -> None:
+    assert comparison_of(Query(words=("a", "#c++"), any_of=(("b", "mil*"),), without=("c d", "#x"), tags=("t",))) is None

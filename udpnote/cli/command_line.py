@@ -63,7 +63,7 @@ class _Given(NamedTuple):
 
 
 def read_command_line(words: Sequence[str]) -> CommandLine:
-    """What the `words` after `udpnote` say. Raises `WrongCommandLine`, and `InvalidEntry` (see `split_arguments`)."""
+    """What the `words` after `udpnote` say. Raises `WrongCommandLine`, and the errors of `split_words`."""
     names, command, rest = find_command(words)
     name = " ".join(["udpnote", *names])
     try:
@@ -78,7 +78,7 @@ def read_command_line(words: Sequence[str]) -> CommandLine:
 def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
     """What the `words` after the `name` of `command`, such as `udpnote key show`, say.
 
-    Raises `WrongCommandLine`, and `InvalidEntry` as `split_arguments` does.
+    Raises `WrongCommandLine`, and the errors of `split_words`.
     """
     before, text = split_words(command, words)
     given, others = _options_and_others(command, before, name)
@@ -100,13 +100,16 @@ def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
 def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
     """Split the `words` after the name of `command` into those before its text, and those of the text.
 
-    If the command takes no text, all words are before it. Raises `InvalidEntry` as `split_arguments` does.
+    If the command takes neither a text nor a query, all words are before it. Raises `InvalidEntry` and `InvalidQuery` as
+    `split_arguments` does.
     """
-    if not command.takes_text:
+    if not (command.takes_text or command.takes_query):
         return Arguments([*words], [])
     before = [declaration.metavar for parameter, declaration in command.arguments if not parameter.is_list]
     name = " ".join([command.name, *before])
-    return split_arguments(words, option_names(command), command=name, words_before_text=len(before))
+    return split_arguments(
+        words, option_names(command), command=name, words_before_text=len(before), is_query=command.takes_query
+    )
 
 
 def option_names(command: DeclaredCommand) -> dict[str, bool]:

@@ -80,6 +80,7 @@ class DeclaredCommand:
 
     `run` calls the work and returns the exit code of the command. `name` is how the command is typed, and `help` its help: by
     default the docstring of `work`. `takes_text`: its last argument is a text to store, and all options stand before the text.
+    `takes_query`: the same, but the text is what to search for.
     """
 
     def __init__(
@@ -90,8 +91,9 @@ class DeclaredCommand:
         name: str = "",
         help: str = "",  # noqa: A002 - as in the other declarations
         takes_text: bool = False,
+        takes_query: bool = False,
     ) -> None:
-        self.work, self.run, self.takes_text = work, run, takes_text
+        self.work, self.run, self.takes_text, self.takes_query = work, run, takes_text, takes_query
         self.name, self.help = name or work.__name__, help or work.__doc__ or ""
 
     def __call__(self, **values: Any) -> NoReturn:
@@ -164,14 +166,17 @@ class DeclaredCommands:
         *,
         help: str = "",  # noqa: A002 - as above
         takes_text: bool = False,
+        takes_query: bool = False,
     ) -> Callable[[DeclaredCommand], DeclaredCommand]:
-        """A decorator that adds a command with this `name`, `help` and `takes_text`: see `DeclaredCommand`.
+        """A decorator that adds a command with this `name`, `help`, `takes_text` and `takes_query`: see `DeclaredCommand`.
 
         A command may be added several times, under different names.
         """
 
         def add(command: DeclaredCommand) -> DeclaredCommand:
-            added = DeclaredCommand(command.work, command.run, name=name, help=help, takes_text=takes_text)
+            added = DeclaredCommand(
+                command.work, command.run, name=name, help=help, takes_text=takes_text, takes_query=takes_query
+            )
             self.commands[added.name] = added
             return command
 

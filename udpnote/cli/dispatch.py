@@ -6,7 +6,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.command_line import INSTALL_COMPLETION, SHOW_COMPLETION, VERSION_NAMES, WrongCommandLine, read_command_line
 from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands
 from udpnote.cli.terminal import streams
-from udpnote.errors import InvalidEntry
+from udpnote.errors import InvalidEntry, InvalidQuery
 from udpnote.version import __version__
 
 
@@ -14,7 +14,7 @@ def run(words: list[str]) -> int:
     """Run the command line `words`, and return the exit code. A command that does its work raises `SystemExit` instead."""
     try:
         line = read_command_line(words)
-    except InvalidEntry as error:
+    except (InvalidEntry, InvalidQuery) as error:
         streams.say(error.notice)
         return exit_codes.USAGE
     except WrongCommandLine as error:

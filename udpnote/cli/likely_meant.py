@@ -15,7 +15,7 @@ from udpnote.cli.command_line import (
     read_command_line,
 )
 from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
-from udpnote.errors import InvalidEntry, Notice
+from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 
 REPAIRS_MAX = 5
 """With more mistakes in it, a command line is not guessed."""
@@ -143,7 +143,7 @@ def _mistake_in(words: Sequence[str]) -> WrongCommandLine | None:
         read_command_line(words)
     except WrongCommandLine as error:
         return error
-    except InvalidEntry:  # it is not clear where the text begins, which is another message
+    except (InvalidEntry, InvalidQuery):  # it is not clear where the text begins, which is another message
         return None
     return None
 

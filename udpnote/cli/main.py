@@ -7,7 +7,7 @@ import time
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal import streams
 from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
-from udpnote.errors import InvalidEntry, Notice
+from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
 from udpnote.settings import chosen_language
 from udpnote.text.language import speak_by
@@ -51,7 +51,7 @@ def _complete() -> None:
 
     try:
         leave_to_typer()
-    except InvalidEntry:  # the line would be refused: there is nothing to complete
+    except (InvalidEntry, InvalidQuery):  # the line would be refused: there is nothing to complete
         sys.exit(code)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from udpnote.errors import InvalidEntry
+from udpnote.errors import InvalidEntry, InvalidQuery
 
 SEND_OPTIONS: Mapping[str, bool] = {
     "--whole": False,
@@ -36,9 +36,11 @@ class Arguments(NamedTuple):
 
 
 def split_arguments(
-    arguments: Sequence[str], options: Mapping[str, bool], *, command: str, words_before_text: int = 0
+    arguments: Sequence[str], options: Mapping[str, bool], *, command: str, words_before_text: int = 0, is_query: bool = False
 ) -> Arguments:
     """Split the `arguments` of the `command` in two: those before its text, and the words of the text.
+
+    If `is_query`, the text is what to search for; otherwise it is stored.
 
     The text begins after a `--` that stands before any word of the text and is not the value of an option. Without such a `--`,
     it begins with the first word that is neither like an option, nor the value of an option, nor one of the first
@@ -47,7 +49,8 @@ def split_arguments(
 
     Raises `InvalidEntry` if the text did not begin after `--`, and a word of the text is one of the `options`, also with other
     dashes (see `in_ascii_dashes`), or words follow the word `-`, which stands for standard input. In all of these cases it is
-    not clear what the user wants.
+    not clear what the user wants. For a query, raises `InvalidQuery` for one of the `options`, and for a word before the query
+    that is no option, but may be meant as a word to leave out, such as `-tea`.
     """
     position = 0
     while position < len(arguments):
@@ -56,6 +59,8 @@ def split_arguments(
             return Arguments([*arguments[:position]], [*arguments[position + 1 :]])
         name = _option_name(word)
         if name:
+            if is_query and not name.startswith("--") and name not in options and name[:2] not in options:
+                raise InvalidQuery("word_to_leave_out_first", word=word, command=command)
             position += 2 if name == word and options.get(name, False) else 1
         elif words_before_text:
             words_before_text -= 1
@@ -63,20 +68,23 @@ def split_arguments(
         else:
             break
     split = Arguments([*arguments[:position]], [*arguments[position:]])
-    _check(split, options, command)
+    _check(split, options, command, is_query=is_query)
     return split
 
 
-def _check(split: Arguments, options: Mapping[str, bool], command: str) -> None:
-    """Raise the `InvalidEntry` that `split_arguments` describes, if there is a reason for it."""
-    if split.text[:1] == ["-"] and len(split.text) > 1:
+def _check(split: Arguments, options: Mapping[str, bool], command: str, *, is_query: bool) -> None:
+    """Raise the error that `split_arguments` describes, if there is a reason for it."""
+    if not is_query and split.text[:1] == ["-"] and len(split.text) > 1:
         raise InvalidEntry("text_after_input_sign", command=command)
     for word in split.text:
         name = _option_name(word)
+        typed_otherwise = in_ascii_dashes(word, options)
+        if is_query and (name in options or typed_otherwise):
+            raise InvalidQuery("option_in_query", option=typed_otherwise or name, command=command)
         if name in options:
             raise InvalidEntry("option_in_text", option=name, command=command)
-        if option := in_ascii_dashes(word, options):
-            raise InvalidEntry("other_dashes_in_text", word=word, option=option, command=command)
+        if typed_otherwise:
+            raise InvalidEntry("other_dashes_in_text", word=word, option=typed_otherwise, command=command)
 
 
 def in_ascii_dashes(word: str, options: Collection[str]) -> str:

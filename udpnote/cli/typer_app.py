@@ -85,7 +85,7 @@ def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
             before, text = split_words(declared, args)
             return super().parse_args(ctx, [*before, "--", *text] if text else before)
 
-    return TextCommand if declared.takes_text else TyperCommand
+    return TextCommand if declared.takes_text or declared.takes_query else TyperCommand
 
 
 def _function(declared: DeclaredCommand) -> Callable[..., None]:

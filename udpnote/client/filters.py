@@ -1,7 +1,7 @@
 """Which entries to read: what a program asks for, checked and made into a query, before anything is read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from udpnote.errors import InvalidQuery, InvalidSetting
 from udpnote.model.argument_types import check_several, check_type, wrong_type
@@ -45,7 +45,7 @@ def query_of(
     words: str | Sequence[str] = (),
     newest_first: bool = False,
 ) -> Query:
-    """The query for the notes that meet `filters` (see `Filters`) and have all of `words`, a word or several.
+    """The query for the notes that meet `filters` (see `Filters`) and that `words` find, as `parse_words` reads them.
 
     `now` returns the present time in microseconds since 1970 UTC, from which times such as `yesterday` are counted. Raises
     `InvalidQuery` for a value that no query can have, and `TypeError` for a value of another type or an unknown filter.
@@ -56,6 +56,7 @@ def query_of(
     check_type("newest_first", newest_first, bool)
     since, until = _time_range(filters, now)
     author = filters.get("author")
+    arguments = _texts("words", words)
     query = Query(
         view,
         newest_first=newest_first,
@@ -63,11 +64,18 @@ def query_of(
         until=until,
         author="" if author is None else _text("author", author),
         tags=_texts("tags", filters.get("tags")),
-        words=_texts("words", words),
+        **(_words(arguments) if arguments else {}),
     )
     if author is not None and not query.author.strip():
         raise InvalidQuery("author_to_find_empty")
     return query
+
+
+def _words(arguments: Sequence[str]) -> dict[str, Any]:
+    """The fields of a `Query` for the words in `arguments`."""
+    from udpnote.text.query_words import parse_words  # here, because it is slow to import, and most queries have no words
+
+    return parse_words(arguments)._asdict()
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:

@@ -84,10 +84,11 @@ class NotebookReader(ABC):
 
         The order is that of `StoredEntry.noted_at`: of when a note was written or, if that is earlier, stored; notes with the
         same time come in the order of their numbers. With `by_number` the order is that of the numbers, in which the notes were
-        stored. With `newest_first` the order is reversed. The text of each note has all of `words`, with the signs in them:
-        each is a word, or a phrase if it contains spaces. A word that ends with `*` also finds longer words. If `numbers` are
-        given, only the notes with these numbers are read; the number of a revision or deletion stands for its note. At most the
-        first `limit` notes are read (None: all).
+        stored. With `newest_first` the order is reversed. `words` are searched for as `udpnote search` does (docs/search.md):
+        each is a word, or a phrase if it contains spaces; a word that ends with `*` also finds longer words; `OR` joins the
+        words on both sides of it, and notes with a `-word` are left out. If `numbers` are given, only the notes with these
+        numbers are read; the number of a revision or deletion stands for its note. At most the first `limit` notes are read
+        (None: all).
         """
         check_selection(numbers, limit)
         check_type("by_number", by_number, bool)
@@ -98,15 +99,12 @@ class NotebookReader(ABC):
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: "Unpack[Filters]"
     ) -> Iterator[StoredEntry]:
-        """Yield the notes whose text has all of `words`, as `entries` does. Each is a word, or a phrase if it contains spaces.
+        """Yield the notes that `words` find, as `entries` does.
 
-        Raises `InvalidQuery` at the call if no word has a letter, digit or symbol, or if the words are too many.
+        Raises `InvalidQuery` at the call if no word has a letter, digit or symbol, if the words are too many, or if an `OR`
+        does not stand between two words.
         """
-        from udpnote.text.search_terms import check_words  # here, because a one-shot send searches nothing
-
-        found = self.entries(words=words, newest_first=newest_first, limit=limit, **filters)
-        check_words(words)
-        return found
+        return self.entries(words=words, newest_first=newest_first, limit=limit, **filters)
 
     def log(
         self,

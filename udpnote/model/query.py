@@ -50,8 +50,9 @@ class Query(NamedTuple):
 
     A filter with its default value excludes nothing. `since` (inclusive) and `until` (exclusive) limit the note's
     `noted_at` (see `StoredEntry`), in microseconds since 1970 UTC. `author` is compared without case, and may omit the part
-    from the `@` on. The note must have all of `tags` and contain all of `words`; an item of `words` that contains spaces is
-    a phrase. `numbers` selects the notes that have one of these numbers, or a revision or deletion with one of them. In
+    from the `@` on. The note must have all of `tags`. It must contain all of `words` and, of each group in
+    `any_of`, at least one word; it must contain none of `without`. Each of these texts is a word, or a phrase if it contains
+    spaces. `numbers` selects the notes that have one of these numbers, or a revision or deletion with one of them. In
     `View.LOG`, the filters apply to the note, and select its revisions and deletions with it.
 
     The results come in the order of their numbers or, if `by_time`, which is for notes only, in the order of their `noted_at`;
@@ -67,6 +68,13 @@ class Query(NamedTuple):
     words: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     by_time: bool = False
+    any_of: tuple[tuple[str, ...], ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the query selects notes by what their text contains."""
+        return bool(self.words or self.any_of or self.without)
 
 
 class Selection(NamedTuple):

@@ -6,6 +6,7 @@ all these errors into `BadDatagram`.
 """
 
 from functools import lru_cache
+from itertools import chain
 from struct import Struct
 
 from udpnote.errors import BadDatagram
@@ -65,12 +66,15 @@ def query_bytes(query: Query) -> bytes:
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
     for texts in (query.tags, query.words):
         packed += _COUNT.pack(len(texts)) + b"".join(map(_pack_text, texts))
+    packed += _COUNT.pack(len(query.any_of))
+    for texts in (*query.any_of, query.without):
+        packed += _COUNT.pack(len(texts)) + b"".join(map(_pack_text, texts))
     return packed + _COUNT.pack(len(query.numbers)) + b"".join(map(_NUMBER.pack, query.numbers))
 
 
 def is_too_long(query: Query) -> bool:
     """Whether the query has more than `QUERY_BYTES_MAX` bytes: a server drops a READ with such a query."""
-    texts = (query.author, *query.tags, *query.words)
+    texts = (query.author, *query.tags, *query.words, *chain.from_iterable(query.any_of), *query.without)
     bytes_min = sum(map(len, texts)) + len(texts)  # a much longer text has no place in `query_bytes`
     return bytes_min > QUERY_BYTES_MAX or len(query_bytes(query)) > QUERY_BYTES_MAX
 
@@ -190,13 +194,16 @@ def _parse_query(data: bytes, start: int) -> tuple[Query, int]:
     author, end = _parse_text(data, start + _QUERY.size)
     tags, end = _parse_texts(data, end)
     words, end = _parse_texts(data, end)
+    any_of, end = _parse_groups(data, end)
+    without, end = _parse_texts(data, end)
     (count,) = _COUNT.unpack_from(data, end)
     end += _COUNT.size
     numbers = tuple(_NUMBER.unpack_from(data, end + _NUMBER.size * each)[0] for each in range(count))
     if not all(0 < number <= SEQUENCE_MAX for number in numbers):
         raise BadDatagram("malformed")
     times = since if has_since else None, until if has_until else None
-    query = Query(_VIEWS[view], bool(flags & _NEWEST_FIRST), *times, author, tags, words, numbers, bool(flags & _BY_TIME))
+    newest_first, by_time = bool(flags & _NEWEST_FIRST), bool(flags & _BY_TIME)
+    query = Query(_VIEWS[view], newest_first, *times, author, tags, words, numbers, by_time, any_of, without)
     return query, end + _NUMBER.size * count
 
 
@@ -215,6 +222,18 @@ def _parse_texts(data: bytes, start: int) -> tuple[tuple[str, ...], int]:
         text, end = _parse_text(data, end)
         texts.append(text)
     return tuple(texts), end
+
+
+def _parse_groups(data: bytes, start: int) -> tuple[tuple[tuple[str, ...], ...], int]:
+    """Groups of texts; each has at least two, because one alone is in the query's `words`."""
+    (count,) = _COUNT.unpack_from(data, start)
+    groups, end = [], start + _COUNT.size
+    for _ in range(count):
+        group, end = _parse_texts(data, end)
+        if len(group) < 2:
+            raise BadDatagram("malformed")
+        groups.append(group)
+    return tuple(groups), end
 
 
 def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], int]:

@@ -7,13 +7,13 @@ in pieces that can be folded separately, and records where each piece begins in 
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from udpnote.text.han_variants import one_form
-from udpnote.text.search_terms import JOINING, fold
-from udpnote.text.word_match import FoldedTerms, parse_word
+from udpnote.text.search_terms import JOINING, fold, tag_term_places
+from udpnote.text.word_match import FoldedTerms, Word, parse_word
 
 _ONE_TO_ONE = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
 """The characters that folding turns into exactly one character each: ASCII, kana and most Chinese characters.
@@ -27,15 +27,25 @@ _PIECES = re.compile(f"[{_ONE_TO_ONE}]+(?![{JOINING}])|.[{JOINING}]*", re.DOTALL
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
     """Where any of `words` occurs in `text`: a list of (start, end), in characters of `text`, in order; `end` is exclusive.
 
-    Each of `words` is a word or a phrase, which occurs as `word_match` describes; one without a letter, digit or symbol is left
-    out. Spans that overlap or touch are merged.
+    Each of `words` is a word, a phrase or a tag, which occurs as `word_match` describes; one without a letter, digit or symbol
+    is left out. A nested tag such as `#work/home` is an occurrence of `#work` as a whole. Spans that overlap or touch are
+    merged.
     """
-    folded_text = _fold_in_pieces(text)
-    found = FoldedTerms(folded_text.folded)
     parsed = [word for word in map(parse_word, words) if word.terms]
-    return _merge(
-        [(folded_text.start_of(start), folded_text.end_of(end - 1)) for word in parsed for start, end in found.places(word)]
-    )
+    spans = list(_tag_occurrences(text, [word for word in parsed if word.tag]))
+    if in_text := [word for word in parsed if not word.tag]:
+        folded_text = _fold_in_pieces(text)
+        found = FoldedTerms(folded_text.folded)
+        places = (place for word in in_text for place in found.places(word))
+        spans += [(folded_text.start_of(start), folded_text.end_of(end - 1)) for start, end in places]
+    return _merge(spans)
+
+
+def _tag_occurrences(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
+    """Yield where the tags for which `words` stand are in `text`, with their `#`."""
+    for tags, start, end in tag_term_places(text) if words else ():
+        if any(word.is_among(tags) for word in words):
+            yield start, end
 
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

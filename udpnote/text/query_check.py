@@ -13,13 +13,17 @@ QUERY_TAGS_MAX = 8
 def check_query(query: Query) -> None:
     """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or a tag that is not a tag.
 
-    It is raised as well if the query searches for words in anything but the current texts of all notes, because the index holds
-    only those, or if it orders anything but notes by time.
+    It is raised as well if the query names only words that notes must not have, and neither a tag nor an author: the index
+    finds nothing by what is missing. And it is raised if the query searches for words in anything but the current texts of all
+    notes, because the index holds only those, or if it orders anything but notes by time.
     """
-    if query.words or query.tags:
-        from udpnote.text.search_terms import check_words, parse_tag  # here, because it is slow to import
-    if query.words:
-        check_words(query.words)
+    if query.has_words or query.tags:
+        from udpnote.text.query_words import check_words, words_of  # here, because they are slow to import
+        from udpnote.text.search_terms import parse_tag
+    if query.has_words:
+        check_words(words_of(query))
+        if not (query.words or query.any_of or query.tags or query.author):
+            raise InvalidQuery("only_words_to_leave_out")
         if query.view is not View.NOTES or query.numbers:  # the index holds the current texts of notes, and nothing else
             raise InvalidQuery("search_of_other_than_notes")
     if query.by_time and query.view is not View.NOTES:

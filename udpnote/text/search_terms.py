@@ -9,10 +9,9 @@ between them is ignored, unless the query has punctuation there, too: then `word
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import accumulate, islice, takewhile
 
-from udpnote.errors import InvalidQuery
 from udpnote.text.han_variants import HAN_VERSION, one_form
 
 TERM_CHARACTERS_MAX = 64
@@ -37,10 +36,6 @@ TAG_SPELLINGS_MAX = 8 * TAGS_MAX
 
 TAG_PLACES_MAX = 4096
 """Only the first 4,096 `#` signs of a text are checked for tags, so that a text of nothing else takes two milliseconds."""
-
-TERMS_MAX = 24
-"""The most terms in one query: as many as a Chinese sentence has. The limit is low, because for each term a search reads a list
-of notes in every shard of the index."""
 
 RULES_VERSION = f"5 {unicodedata.unidata_version} {HAN_VERSION}"
 """The version of the rules in this module, of Unicode, and of the table of Chinese characters.
@@ -185,21 +180,29 @@ def tags(text: str) -> list[str]:
     `work`. A `#` inside a word or a URL does not begin a tag, but one after a character of a script without spaces (Chinese,
     for example) does. If there are more than `TAGS_MAX` tags, only the first ones are returned.
     """
-    signs = text.count("#") + text.count("＃")
-    if not signs:
-        return []
-    if signs > TAG_PLACES_MAX:
-        *_, end = islice(_TAG_SIGN.finditer(text), TAG_PLACES_MAX + 1)
-        text = text[: end.start()]
     found: dict[str, None] = {}
-    places = islice(_TAGS.finditer(text), TAG_PLACES_MAX)
-    spellings = dict.fromkeys(place[1] for place in places)  # None stands for a URL
+    spellings = dict.fromkeys(place[1] for place in _tag_places(text))  # None stands for a URL
     for tag in islice(spellings, TAG_SPELLINGS_MAX):
-        pieces = _fold_tag(tag).split("/") if tag else []
-        found |= dict.fromkeys(accumulate(pieces, "{}/{}".format))
+        found |= dict.fromkeys(_with_outer_tags(tag))
         if len(found) >= TAGS_MAX:
             break
     return [tag for tag in islice(found, TAGS_MAX) if tag]
+
+
+def _tag_places(text: str) -> Iterator[re.Match[str]]:
+    """The matches of `_TAGS` in `text`, as far as they count."""
+    signs = text.count("#") + text.count("＃")
+    if not signs:
+        return iter(())
+    if signs > TAG_PLACES_MAX:
+        *_, end = islice(_TAG_SIGN.finditer(text), TAG_PLACES_MAX + 1)
+        text = text[: end.start()]
+    return islice(_TAGS.finditer(text), TAG_PLACES_MAX)
+
+
+def _with_outer_tags(tag: str | None) -> list[str]:
+    """A match of `_TAG` and the tags it is in, as `tags` returns them: `work` and `work/home`; none for None."""
+    return [*accumulate(_fold_tag(tag).split("/"), "{}/{}".format)] if tag else []
 
 
 def parse_tag(tag: str) -> str:
@@ -221,6 +224,16 @@ def tag_term(tag: str) -> str:
     return one_form(parse_tag(tag))
 
 
+def tag_term_places(text: str) -> Iterator[tuple[list[str], int, int]]:
+    """Yield each place of a tag in `text`: its terms, as in `tag_terms`, where its `#` is, and where it ends (exclusive).
+
+    A nested tag has several terms: `work` and `work/home`.
+    """
+    for place in _tag_places(text):
+        if place[1]:
+            yield [*map(one_form, _with_outer_tags(place[1]))], place.start(), place.end()
+
+
 def _fold_tag(tag: str) -> str:
     """The form in which `tags` returns a match of `_TAG`; the empty string if folding leaves no tag."""
     short = _VARIATION_SELECTORS.sub("", _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX]))
@@ -228,39 +241,3 @@ def _fold_tag(tag: str) -> str:
     match = _TAG.match(folded[:TAG_CHARACTERS_MAX])
     pieces = [piece.rstrip("-_.\u200c\u200d") for piece in match[0].split("/")] if match else []
     return "/".join(takewhile(bool, pieces))
-
-
-def parse_words(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The words and phrases to search for, from the `arguments` of a command, in order.
-
-    An argument without double quotes is a word, or a phrase if it has white space in it. In an argument with double quotes, the
-    text between two of them is a phrase, and the rest is split into words at white space. Raises `InvalidQuery` if there are
-    arguments but none of them has a term, or if there are more than `TERMS_MAX` terms.
-    """
-    words = tuple(piece for argument in arguments for piece in _split(argument) if piece)
-    check_words(words or arguments)
-    return words
-
-
-def _split(argument: str) -> Iterator[str]:
-    """Yield the words and phrases in one argument, as `parse_words` describes, also empty ones."""
-    if '"' not in argument:
-        yield argument.strip()
-        return
-    for place, piece in enumerate(argument.split('"')):
-        if place % 2:
-            yield piece.strip()
-        else:
-            yield from piece.split()
-
-
-def check_words(words: Sequence[str]) -> None:
-    """Raise `InvalidQuery` if all `words` together have more than `TERMS_MAX` terms, or no term (no letter, digit or symbol).
-
-    An empty sequence of words is valid.
-    """
-    count = sum(len(terms(word)) for word in words)
-    if words and not count:
-        raise InvalidQuery("no_search_term", words=" ".join(words))
-    if count > TERMS_MAX:
-        raise InvalidQuery("too_many_search_terms", terms=count, terms_max=TERMS_MAX)

@@ -7,17 +7,20 @@ signs that only the text has do not matter.
 
 If a `*` follows the last term of a word at once and ends the word, that term is a prefix: `mil*` finds every term that begins
 with `mil`. The `*` of `C++*` is a sign.
+
+A word that is exactly one tag with its `#` stands for that tag: `#c` finds the tag `c`, not the tag `c++`, and `#mil*` all tags
+that begin with `mil`. To that, the index alone is right, too.
 """
 
 import re
 from bisect import bisect_right
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from udpnote.model.query import SearchRunning
-from udpnote.text.search_terms import JOINING_RUN, fold, term_pattern
+from udpnote.model.query import Query, SearchRunning
+from udpnote.text.search_terms import JOINING_RUN, fold, tag_term, tag_terms, term_pattern
 
 PORTION_CHARACTERS = 4 << 10
 """How many characters of a long text are compared at once. On a PC, that usually takes less than a millisecond."""
@@ -39,17 +42,25 @@ class Word(NamedTuple):
     """A word or phrase to search for: its `terms` in order; the last one is a prefix if `is_prefix`.
 
     `signs` has one element more than `terms`: what stands before each term, and after the last one, without white space at
-    places where the word has no signs.
+    places where the word has no signs. If the word stands for a tag, `tag` is that tag, as `tag_term` gives it, and a prefix if
+    `is_prefix`.
     """
 
     terms: tuple[str, ...]
     signs: tuple[str, ...]
     is_prefix: bool
+    tag: str = ""
 
     @property
     def has_signs(self) -> bool:
         """Whether the text must have signs, so that the terms alone do not decide whether it contains this word."""
-        return any(self.signs)
+        return not self.tag and any(self.signs)
+
+    def is_among(self, tags: Iterable[str]) -> bool:
+        """Whether this word stands for one of `tags`, as `tag_terms` gives them."""
+        if not self.tag:
+            return False
+        return any(tag.startswith(self.tag) for tag in tags) if self.is_prefix else self.tag in tags
 
 
 def parse_word(word: str) -> Word:
@@ -59,7 +70,8 @@ def parse_word(word: str) -> Word:
     is_prefix = bool(matches) and folded[matches[-1].end() :] == "*"
     places = [0, *(place for match in matches for place in match.span()), len(folded) - is_prefix]
     gaps = (_plain(folded[start:end]) for start, end in zip(places[::2], places[1::2], strict=True))
-    return Word(tuple(match[0] for match in matches), tuple(gap if gap.strip() else "" for gap in gaps), is_prefix)
+    tag = tag_term(word[:-1] if is_prefix else word) if word.startswith(("#", "＃")) else ""
+    return Word(tuple(match[0] for match in matches), tuple(gap if gap.strip() else "" for gap in gaps), is_prefix, tag)
 
 
 def _plain(folded: str) -> str:
@@ -67,18 +79,44 @@ def _plain(folded: str) -> str:
     return folded if folded.isascii() else _TYPOGRAPHIC.sub(lambda sign: _SAME_SIGNS[sign[0]], folded)
 
 
-def contains(text: str, words: Sequence[Word]) -> Generator[SearchRunning, None, bool]:
-    """Compare `text` with `words`, and return whether it contains each of them.
+class Comparison(NamedTuple):
+    """The part of a query that the index does not decide, because there are words with signs in it.
+
+    A note must contain at least one word of each group in `wanted`, and no word of `left_out`.
+    """
+
+    wanted: tuple[tuple[Word, ...], ...]
+    left_out: tuple[Word, ...]
+
+    def accepts(self, text: str) -> Generator[SearchRunning, None, bool]:
+        """Compare `text` with the words, and return whether it has what it must have and nothing else; see `contains`."""
+        has_wanted = not self.wanted or (yield from contains(text, self.wanted))
+        return has_wanted and not (self.left_out and (yield from contains(text, [self.left_out])))
+
+
+def comparison_of(query: Query) -> Comparison | None:
+    """What is to be compared with each note that the index finds for `query`; None if the index decides all."""
+    groups = [tuple(map(parse_word, group)) for group in (*((word,) for word in query.words), *query.any_of)]
+    wanted = tuple(group for group in groups if any(word.has_signs for word in group))
+    left_out = tuple(word for word in map(parse_word, query.without) if word.has_signs)
+    return Comparison(wanted, left_out) if wanted or left_out else None
+
+
+def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRunning, None, bool]:
+    """Compare `text` with the words of `groups`, and return whether it contains at least one word of each group.
 
     If the text has more than `PORTION_CHARACTERS`, yields a `SearchRunning`, which is over at once, after each portion.
     """
-    missing = list(words)
+    missing = list(groups)
+    if any(word.tag for group in groups for word in group):
+        tags = tag_terms(text)
+        missing = [group for group in groups if not any(word.is_among(tags) for word in group)]
     for start in range(0, len(text), PORTION_CHARACTERS - OVERLAP_CHARACTERS):
         end = start + PORTION_CHARACTERS
         # Joining characters at the start belong to the portion before.
         portion_text = JOINING_RUN.sub("", text[start:end], count=1) if start else text[:end]
         portion = FoldedTerms(fold(portion_text), is_cut_at_start=start > 0, is_cut_at_end=end < len(text))
-        missing = [word for word in missing if not portion.has(word)]
+        missing = [group for group in missing if not any(portion.has(word) for word in group)]
         if not missing or end >= len(text):
             break
         yield SearchRunning(lambda: True)
@@ -98,8 +136,8 @@ class FoldedTerms:
         self._is_cut_at_end = is_cut_at_end
 
     def has(self, word: Word) -> bool:
-        """Whether the text contains `word`."""
-        return next(self.places(word), None) is not None
+        """Whether the text contains `word`; False for a word that stands for a tag."""
+        return not word.tag and next(self.places(word), None) is not None
 
     def places(self, word: Word) -> Iterator[tuple[int, int]]:
         """Yield each place where `word` is in the folded text: its start and its end, which is exclusive, without its signs.

@@ -118,7 +118,9 @@ queries = st.builds(
     by_time=st.just(False),
     author=st.sampled_from(["", "", "amy", "b@c"]),
     tags=st.sampled_from([(), (), ("a",), ("a", "b")]),
-    words=st.sampled_from([("a",), ("开会",), ("会 a", "b"), ("会",), ("a b",), ("strasse",)]),
+    words=st.sampled_from([("a",), ("开会",), ("会 a", "b"), ("会",), ("a b",), ("strasse",), ("#b",)]),
+    any_of=st.sampled_from([(), (), (("會", "#a"),), (("a b", "b"), ("#b", "strasse", "开会"))]),
+    without=st.sampled_from([(), (), ("b",), ("#a", "开 会")]),
 )
 
 

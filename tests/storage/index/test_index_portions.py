@@ -11,7 +11,8 @@ from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.model.query import Query
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.shards import PORTION_CHARACTERS
-from udpnote.text.search_terms import TERMS_MAX, terms
+from udpnote.text.query_words import TERMS_MAX
+from udpnote.text.search_terms import terms
 
 
 def numbered(count: int) -> str:

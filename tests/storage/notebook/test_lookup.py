@@ -204,10 +204,20 @@ def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) ->
 
 def test_a_search_finds_signs_emoji_and_beginnings_of_words_and_nested_tags(shelf: Shelf) -> None:
     long = "c " * PASSED_OVER_CHARACTERS_MAX
-    for text in ("C and C++ #c++", "C# #dev/c", "c 🎉", "milkshake #dev", long, f"{long} c++"):
+    for text in ("C and C++ #c++", "C# #dev/c", "c 🎉", "milkshake ++ #dev", long, f"{long} c++"):
         shelf.note(text)
     found = {"C++": [1, 6], "c#": [2], "c": [1, 2, 3, 5, 6], "🎉": [3], "mil*": [4], "mil": [], "nosuch+c": []}
+    found |= {"#c++": [1], "#c": [], "#dev": [2, 4], "#d*": [2, 4]}
     assert {word: shelf.numbers(Query(words=(word,))) for word in found} == found
+    for query, numbers in (
+        (Query(words=("c",), without=("c++", "🎉")), [2, 5]), (Query(any_of=(("c++", "#dev", "🎉"),)), [1, 2, 3, 4, 6]),
+        (Query(words=("c",), any_of=(("c++", "++"), ("#c++", "x", "c"))), [1, 6]), (Query(tags=("dev",), without=("c#",)), [4]),
+        (Query(author="amy", without=("c", "#c++")), [4]), (Query(words=("c",), without=("#dev", "+")), [3, 5]),
+        (Query(words=("c",), without=("c +", "c c")), [2, 3]), (Query(words=("mil*",), any_of=(("x", "++"),)), [4]),
+    ):  # fmt: skip
+        for newest_first, by_time in ((False, False), (True, True)):
+            asked = query._replace(newest_first=newest_first, by_time=by_time)
+            assert shelf.numbers(asked) == (numbers[::-1] if newest_first else numbers), asked
     for tag, numbers in (("c++", [1]), ("dev", [2, 4]), ("#dev/c", [2]), ("c", [])):
         for query in (Query(tags=(tag,)), Query(View.LOG, tags=(tag,))):
             assert shelf.numbers(query) == numbers

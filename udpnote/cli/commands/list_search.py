@@ -2,10 +2,9 @@
 
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain, islice
-from shlex import quote
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
@@ -20,9 +19,12 @@ from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.text.harmless import harmless
+
+if TYPE_CHECKING:
+    from udpnote.text.query_words import QueryWords
 
 PORTION_NOTES = 100
 """How many notes `--all` prints at a time: they are in memory together, and their columns are aligned."""
@@ -33,12 +35,14 @@ app = DeclaredCommands()
 class Selection(NamedTuple):
     """Which notes are printed, and in which order.
 
-    These are the notes that the `filters` choose and that contain all of `words`: all of them if `is_all`, else the latest
-    `limit` (None: `LISTED_NOTES`). The order is reversed if `newest_first`.
+    These are the notes that the `filters` choose and that `words` find (empty: all): all of them if `is_all`, else the latest
+    `limit` (None: `LISTED_NOTES`). The order is reversed if `newest_first`. The words and phrases in `highlighted` are
+    highlighted.
     """
 
     filters: FilterOptions
     words: Sequence[str]
+    highlighted: Sequence[str]
     limit: int | None
     is_all: bool
     newest_first: bool
@@ -81,19 +85,25 @@ def list_notes(
 
         udpnote list --all --tag milk | wc -l
     """
-    selection = Selection(filters, (), limit, is_all, reverse)
+    selection = Selection(filters, (), (), limit, is_all, reverse)
     advice = (
         "nothing found: try other filters"
         if filters.are_given
         else 'there are no notes yet: `udpnote send "some text"` writes the first'
     )
-    return _list(selection, options, file, Form(as_json, full, not no_pager), advice=advice)
+    form = Form(as_json, full, not no_pager)
+    with _opened(selection, options, file, form) as (notebook, printer, parsed):
+        if not _show(notebook, printer, selection, parsed, form):
+            say(advice)
+    return exit_codes.DONE
 
 
-@app.command()
+@app.command(takes_query=True)
 @as_command
 def search(
-    words: Annotated[list[str], Argument(metavar="WORDS...", help='What to search for; quote a phrase: "oat milk".')],
+    words: Annotated[
+        list[str], Argument(metavar="WORDS...", help='What to search for, after all options; quote a phrase: "oat milk".')
+    ],
     limit: Limit = None,
     filters: Filters = NO_FILTERS,
     is_all: All = False,
@@ -106,55 +116,88 @@ def search(
 ) -> int:
     """Search for the notes that contain all of the words.
 
-    Letter case and accents do not matter. Words match whole, with the signs in them: `C++` does not find `C`. With `*` at its
-    end, a word also finds longer words. The exit code is 0 even if no note is found.
+    `OR` between two words finds notes with either; `-` before a word leaves out notes with it. A word matches whole, with the
+    signs in it: `C++` does not find `C`, and `#c` finds the tag. With `*` at its end, a word also finds longer words; one that
+    finds nothing is tried in this way. Letter case, accents, and simplified or traditional characters do not matter. The exit
+    code is 0 even if no note is found.
 
     Examples:
 
         udpnote search milk
 
+        udpnote search milk OR cream -tea
+
         udpnote search "mil*"
 
-        udpnote search "oat milk" --since "last month"
+        udpnote search --since "last month" "oat milk"
 
-        udpnote search 开会 --author lin
+        udpnote search --author lin 开会
     """
-    from udpnote.text.search_terms import parse_words  # here, because `list` searches for no words
+    from udpnote.text.query_words import parse_words  # here, because `list` searches for no words
 
-    selection = Selection(filters, parse_words(words), limit, is_all, reverse)
-    return _list(selection, options, file, Form(as_json, full, not no_pager), advice=_advice_on(selection.words[-1]))
-
-
-def _advice_on(word: str) -> str:
-    """What to say if a search whose last word is `word` finds nothing: also how it finds longer words, if there may be such."""
-    from udpnote.text.search_terms import terms  # here, because `list` searches for no words
-
-    advice = "nothing found: a note must contain all of the words, whole and with their signs"
-    has_longer_words = word[-1].isalnum() and (word[-1].isascii() or len(terms(word)[-1]) > 1)  # a Chinese character is a term
-    return f"{advice}; {quote(f'{word}*')} also finds longer words" if has_longer_words else advice
+    query = parse_words(words)
+    selection = Selection(filters, query.as_typed, query.wanted, limit, is_all, reverse)
+    form = Form(as_json, full, not no_pager)
+    with _opened(selection, options, file, form) as (notebook, printer, parsed):
+        if not _show(notebook, printer, selection, parsed, form):
+            _show_beginnings(notebook, printer, selection, query, parsed, form)
+    return exit_codes.DONE
 
 
-def _list(selection: Selection, options: ClientOptions, file: str | None, form: Form, *, advice: str) -> int:
-    """Print the selected notes or, if there are none, the message `advice`; return the exit code DONE.
+def _show_beginnings(
+    notebook: NotebookReader,
+    printer: Printer,
+    selection: Selection,
+    query: "QueryWords",
+    filters: ParsedFilters,
+    form: Form,
+) -> None:
+    """Print what is found if those words of `query` that find nothing are beginnings of words, and say what was tried."""
+    from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing
 
-    `file` or `options` say which notebook is read (see `opened`). Raises `InvalidSetting` if `selection` has a limit and also
-    all notes, or if its filters are wrong.
+    tried = words_that_find_nothing(notebook, query, filters)
+    if not tried:
+        say(Notice("no_note_found"))
+        return
+    widened = with_beginnings(query, tried)
+    selection = selection._replace(words=widened.as_typed, highlighted=widened.wanted)
+    if not _show(notebook, printer, selection, filters, form, notice=Notice("beginnings_found", words=tried)):
+        say(Notice("no_beginnings_found", words=tried))
+
+
+@contextmanager
+def _opened(
+    selection: Selection, options: ClientOptions, file: str | None, form: Form
+) -> Iterator[tuple[NotebookReader, Printer, ParsedFilters]]:
+    """Open the notebook that `file` or `options` name (see `opened`), and give the block the parsed filters as well.
+
+    Raises `InvalidSetting` if `selection` has a limit and also all notes, or if its filters are wrong.
     """
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
     filters = selection.filters.parsed()
-    with (
-        paged(is_wanted=form.is_paged),
-        opened(options, file) as (notebook, printer),
-        closing(_portions(notebook, selection, filters)) as portions,
-    ):
+    with paged(is_wanted=form.is_paged), opened(options, file) as (notebook, printer):
+        yield notebook, printer, filters
+
+
+def _show(
+    notebook: NotebookReader,
+    printer: Printer,
+    selection: Selection,
+    filters: ParsedFilters,
+    form: Form,
+    *,
+    notice: Notice | None = None,
+) -> bool:
+    """Print the selected notes, after `notice` if there are any; return whether there are any."""
+    with closing(_portions(notebook, selection, filters)) as portions:
         first = next(portions, [])
         if first:
-            _print(printer, chain([first], portions), selection.words, form)
-        else:
-            say(advice)
-        sys.stdout.flush()
-    return exit_codes.DONE
+            if notice is not None:
+                say(notice)
+            _print(printer, chain([first], portions), selection.highlighted, form)
+    sys.stdout.flush()
+    return bool(first)
 
 
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from udpnote.model.query import PausePoint, SearchRunning
 from udpnote.storage.database import uri_of
 from udpnote.storage.index.index_file import identity_of
-from udpnote.storage.index.shard_search import Answer, Question, search_shards
+from udpnote.storage.index.shard_search import Answer, Conditions, Question, search_shards
 from udpnote.storage.index.time_search import search_by_time
 
 if TYPE_CHECKING:
@@ -220,13 +220,13 @@ def search(connection: sqlite3.Connection, question: Question, is_time_up: Calla
 
 def matches(
     searched: BackgroundSearch | sqlite3.Connection,
-    conditions: tuple[str, ...],
+    conditions: Conditions,
     start: int,
     *,
     newest_first: bool,
     start_time: int | None = None,
 ) -> Iterator[int | PausePoint | SearchRunning]:
-    """Yields the numbers of the notes for which all `conditions` hold, from `start` on (with `newest_first`, downwards).
+    """Yields the numbers of the notes that meet the `conditions`, from `start` on (with `newest_first`, downwards).
 
     If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on.
     Also yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If

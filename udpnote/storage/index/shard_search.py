@@ -14,19 +14,33 @@ from typing import NamedTuple
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.query import Query
 from udpnote.storage.index.shards import PORTIONS_MAX, SHARD_COLUMNS, Shard, whole_term
-from udpnote.text.search_terms import check_words, fold, tag_term
-from udpnote.text.word_match import parse_word
+from udpnote.text.query_words import check_words, words_of
+from udpnote.text.search_terms import fold, tag_term
+from udpnote.text.word_match import Word, parse_word
+
+
+class Conditions(NamedTuple):
+    """FTS5 expressions: all of `required` must hold for a note, and none of `excluded`. `required` is not empty."""
+
+    required: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def expression(self) -> str:
+        """The conditions as one FTS5 expression."""
+        required = " AND ".join(self.required)
+        return f"({required}) NOT ({' OR '.join(self.excluded)})" if self.excluded else required
 
 
 class Question(NamedTuple):
-    """Asks for the first `matches_max` notes, from the number `start` on, for which all `conditions` (FTS5 expressions) hold.
+    """Asks for the first `matches_max` notes, from the number `start` on, that meet the `conditions`.
 
     With `newest_first`, the numbers go down from `start`. If `time` is not None, the notes are wanted in the order of their
     `noted_at`, from the note with that time and the number `start` on; `block_count` is how many blocks to search for the first
     of them (see `time_search`).
     """
 
-    conditions: tuple[str, ...]
+    conditions: Conditions
     start: int
     newest_first: bool
     matches_max: int
@@ -45,19 +59,28 @@ class Answer(NamedTuple):
     following: Question | None
 
 
-def conditions_of(query: Query) -> tuple[str, ...]:
-    """One FTS5 expression for each word, each tag and the author of `query`. All of them must hold for a note.
+def conditions_of(query: Query) -> Conditions:
+    """What the index knows of the notes that `query` finds: an FTS5 expression for each word, group, tag and author.
 
-    Of a word, only its terms are compared (see `word_match`); words without a term are left out. Raises `InvalidQuery` if no
-    word has a term, or if the words have too many. The query must have a word, a tag or an author.
+    Of a word, only its terms are compared (see `word_match`). So a word with signs excludes no note here, and a word without a
+    term is left out, with its group. Raises `InvalidQuery` if the words have too many terms, or if there are words but nothing
+    in them has a term. The query must have something that a note has: a word, a tag or an author.
     """
-    check_words(query.words)
-    words = [word for word in map(parse_word, query.words) if word.terms]
-    conditions = [f'words : "{" ".join(word.terms)}"{" *" if word.is_prefix else ""}' for word in words]
-    conditions += [f'tags : "{whole_term(tag_term(tag))}"' for tag in query.tags]
-    conditions += [f'author : "{whole_term(fold(query.author))}"'] * bool(query.author)
-    assert conditions, "a search without a condition would find nothing, and the reader asked for everything"
-    return tuple(conditions)
+    check_words(words_of(query))
+    groups = [[parse_word(word) for word in group] for group in (*((word,) for word in query.words), *query.any_of)]
+    required = [" OR ".join(map(_condition, group)) for group in groups if all(word.terms for word in group)]
+    required = [f"({condition})" if " OR " in condition else condition for condition in required]
+    required += [f'tags : "{whole_term(tag_term(tag))}"' for tag in query.tags]
+    required += [f'author : "{whole_term(fold(query.author))}"'] * bool(query.author)
+    assert required, "a search without a condition would find nothing, and the reader asked for everything"
+    left_out = [word for word in map(parse_word, query.without) if word.terms and not word.has_signs]
+    return Conditions(tuple(required), tuple(map(_condition, left_out)))
+
+
+def _condition(word: Word) -> str:
+    """The FTS5 expression for notes that have all terms of `word`, side by side, or the tag for which it stands."""
+    column, terms = ("tags", whole_term(word.tag)) if word.tag else ("words", " ".join(word.terms))
+    return f'{column} : "{terms}"{" *" if word.is_prefix else ""}'
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
@@ -111,22 +134,23 @@ def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Quest
         f"SELECT rowid AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
         f" ORDER BY rowid {order} LIMIT ?"
     )
-    numbers = _numbers(connection, rows, (" AND ".join(question.conditions), *between, limit))
+    numbers = _numbers(connection, rows, (question.conditions.expression, *between, limit))
     return sorted(numbers, reverse=question.newest_first)
 
 
-def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Sequence[str]) -> set[int]:
-    """The numbers of all long notes in a shard for which all `conditions` hold, each of them in some portion of the note."""
+def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Conditions) -> set[int]:
+    """The numbers of all long notes in a shard that meet the `conditions`, each of them with some portion of the note."""
     if not shard.portions:
         return set()
-    found: set[int] | None = None
     rows = f"SELECT DISTINCT -rowid / {PORTIONS_MAX} AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid < 0"
-    for condition in conditions:
-        numbers = set(_numbers(connection, rows, (condition,)))
-        found = numbers if found is None else found & numbers
+    first, *others = conditions.required
+    found = set(_numbers(connection, rows, (first,)))
+    for condition, is_excluded in [*((each, False) for each in others), *((each, True) for each in conditions.excluded)]:
         if not found:
-            return set()
-    return found or set()
+            break
+        numbers = _numbers(connection, rows, (condition,))
+        found = found.difference(numbers) if is_excluded else found.intersection(numbers)
+    return found
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:

@@ -27,7 +27,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from udpnote.storage.index.note_changes import Change, is_long
-from udpnote.text.search_terms import TERMS_MAX, fold, tag_terms, terms, terms_in_portions
+from udpnote.text.query_words import TERMS_MAX
+from udpnote.text.search_terms import fold, tag_terms, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
 """The bytes of text with which a shard is full. Each shard adds 0.01 ms to the search for a rare word, so few are better."""

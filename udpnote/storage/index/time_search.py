@@ -122,7 +122,7 @@ def _short_matches(
     )
     numbers = max(min(blocks) * BLOCK_NUMBERS, 1), (max(blocks) + 1) * BLOCK_NUMBERS - 1
     times = window.earliest, window.latest
-    values = (" AND ".join(question.conditions), *numbers, *times, question.time, question.start, limit)
+    values = (question.conditions.expression, *numbers, *times, question.time, question.start, limit)
     [(pairs,)] = connection.execute(f"SELECT group_concat(noted_at || ' ' || number) FROM ({rows})", values)
     if not pairs:
         return []

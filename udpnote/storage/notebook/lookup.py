@@ -19,7 +19,7 @@ from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_by_time, notes_from, root_of, times_of
 from udpnote.text.query_check import check_query
 from udpnote.text.search_terms import fold, tag_term, tag_terms
-from udpnote.text.word_match import contains, parse_word
+from udpnote.text.word_match import comparison_of
 
 SCANNED_NUMBERS = 2048
 """How many entry numbers one SQL statement covers; after it, the lookup may pause. It takes about a millisecond."""
@@ -77,7 +77,7 @@ class Lookup:
                 yield from self._log(query, start.number)
             elif query.view is View.NOTES and query.numbers:
                 yield from self._notes_numbered(query, start)
-            elif query.view is View.NOTES and not (query.words or query.tags or query.author):
+            elif query.view is View.NOTES and not (query.has_words or query.tags or query.author):
                 yield from self._notes_by_time(query, start) if query.by_time else self._notes(query, start.number)
             elif query.view is View.NOTES:
                 yield from self._search(query, start, is_time_up)
@@ -159,7 +159,7 @@ class Lookup:
         """
         indexed = self.index.indexed
         pauses = _Pauses(query)
-        words_with_signs = [word for word in map(parse_word, query.words) if word.has_signs]  # the index does not decide these
+        comparison = comparison_of(query)
         for found in self.index.matches(query, start.number, start.time):
             if isinstance(found, PausePoint | SearchRunning):
                 yield found
@@ -169,9 +169,9 @@ class Lookup:
                 if note is not None and note.version > indexed:
                     return Cursor(number, 0, time)
                 is_result = note is not None and _is_in_time(note, query)
-                if note is not None and is_result and words_with_signs:
+                if note is not None and is_result and comparison is not None:
                     pauses.compare(note)
-                    is_result = yield from contains(note.entry.text, words_with_signs)
+                    is_result = yield from comparison.accepts(note.entry.text)
                 if note is not None and is_result:
                     yield note
                 if pauses.are_due_after(note, is_result=is_result):

@@ -80,15 +80,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
     "author_of_several_lines": "the author has several lines: write a name of one line",
     "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",
-    "no_search_term": "there is nothing to search for in {words!r}: it has no letter, digit, emoji or symbol such as →",
     "tag_invalid": "{tag!r} is not a tag: write one such as milk, #v1.9 or work/home, and each tag by itself",
-    "too_many_search_terms": (
-        "{terms} words are too many to search for; at most {terms_max} are allowed (each Chinese character counts as one): "
-        "search for a part of them"
-    ),
-    "search_of_other_than_notes": (
-        "a search for words finds current notes only: it cannot search the log, and cannot be limited to numbers"
-    ),
     "order_of_other_than_notes": "only current notes can be read in the order of time; the log has the order of its numbers",
     "too_many_tags": "{tags} tags are too many for one query: at most {tags_max} are allowed",
     "too_many_numbers": "{numbers} numbers are too many for one query: at most {numbers_max} are allowed",

@@ -21,6 +21,7 @@ from udpnote.text.messages import (
     notebooks,
     reading,
     sealing,
+    searching,
     server,
     service,
     settings,
@@ -29,8 +30,8 @@ from udpnote.text.messages import (
 )
 
 TABLES = (
-    writing, entries, settings, storage, client, server, command_line, reading, backup, sealing, hosting, notebooks, measuring,
-    service, diagnosis,
+    writing, entries, searching, settings, storage, client, server, command_line, reading, backup, sealing, hosting, notebooks,
+    measuring, service, diagnosis,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

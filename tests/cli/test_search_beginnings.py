@@ -1,0 +1,48 @@
+"""A search that finds nothing takes words that no note has as beginnings, through a server and in a file, and says so."""
+
+import json
+import re
+
+import pytest
+
+from tests.support.machine import Machine, note
+
+NOTES = ["oat milk and tea #drinks", "milkshake", "今天会议", "tea or coffee"]
+
+
+@pytest.mark.parametrize("option", ["", "--file {}"])
+@pytest.mark.parametrize(
+    ("words", "found", "tried"),
+    [
+        ("mil", [1, 2], "mil"), ("mil tea", [1], "mil"), ("mil cof OR te", [1], "mil, cof, te"),
+        ("'oat mil'", [1], '"oat mil"'),
+        ("#dri -shake", [1], "#dri"), ("mil -milkshake", [1], "mil"), ("会议 mil", [], "mil"), ("milk mil", [1], "mil"),
+        ("nosuch 会", [], "nosuch"), ("tea -coffee -milk", [], ""), ("会 →", [], ""), ("C+ 'mil*' cof", [], "cof"),
+        ("mi OR tea", [1, 4], None),
+    ],
+)  # fmt: skip
+def test_words_that_find_nothing_are_tried_as_beginnings(
+    machine: Machine, option: str, words: str, found: list[int], tried: str | None
+) -> None:
+    machine.keep(*(note(number, text) for number, text in enumerate(NOTES, 1)))
+    if not option:
+        machine.serve()
+    result = machine.run(f"search --json {option.format(machine.notebook)} {words}")
+    assert (result.code, [json.loads(line)["number"] for line in result.lines]) == (0, found)
+    if tried is None:
+        assert result.err == ""
+    elif tried:
+        assert (f"nothing is found for {tried}" in result.err, "these notes" in result.err) == (True, bool(found)), result.err
+    else:
+        assert "nothing found" in result.err
+
+
+def test_what_was_tried_is_highlighted_and_options_stand_before_the_words(machine: Machine) -> None:
+    machine.keep(note(1, "Oat MILK #a/b"), note(2, "-n C++"))
+    for words, marked in (("mil '#a'", ["MILK", "#a/b"]), ("oa -sugar", ["Oat"]), ("c++ OR '#a'", ["#a/b", "C"])):
+        raw = machine.show(f"search --file {machine.notebook} {words}").raw
+        assert re.findall(r"\x1b\[1;(?:\d+;)?7m(.*?)\x1b\[0m", raw) == marked
+    for words in ("milk --json", "milk -n 5", "-milk oat", "-- -milk", "OR", "milk OR -oat", "x " * 1000):
+        machine.refused(f"search {words}", code=2)
+    assert len(machine.json(f"search --json --file {machine.notebook} -- -milk -n '\"c++\"'")) == 0
+    assert len(machine.json(f"search --json --file {machine.notebook} -- '\"-n\" c++' -milk")) == 1

@@ -1,0 +1,33 @@
+"""A search that finds nothing is tried again: words that no note has are then taken as the beginnings of words."""
+
+from collections.abc import Sequence
+
+from udpnote.client.filters import Filters
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.text.query_words import QueryWords
+from udpnote.text.search_terms import terms
+
+
+def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
+    """Those of the words that notes may have that find no note of `filters` by themselves, but may begin longer words."""
+    words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
+    return [word for word in words if not _finds_a_note(notebook, word, filters)]
+
+
+def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:
+    """`query` with `*` at the end of those of its words that are in `words`."""
+    changed = {word: f"{word}*" for word in words}
+
+    def change(each: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(changed.get(word, word) for word in each)
+
+    return query._replace(words=change(query.words), any_of=tuple(map(change, query.any_of)))
+
+
+def _may_begin_longer_words(word: str) -> bool:
+    """Whether `word` with `*` may find more: it ends with a term of letters or digits, not a Chinese character or a sign."""
+    return word[-1].isalnum() and (word[-1].isascii() or len(terms(word)[-1]) > 1)
+
+
+def _finds_a_note(notebook: NotebookReader, word: str, filters: Filters) -> bool:
+    return any(notebook.entries(words=QueryWords((word,)).as_typed, newest_first=True, limit=1, **filters))

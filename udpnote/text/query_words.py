@@ -1,0 +1,131 @@
+"""Reads what somebody searches for: words, phrases, `OR` between them, and `-word` for notes to leave out.
+
+`milk OR cream butter -tea` finds the notes that have `milk` or `cream` or both, that have `butter`, and that do not have `tea`.
+`OR` belongs to the word before it and the word after it only, so no brackets are needed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from udpnote.errors import InvalidQuery
+from udpnote.model.query import Query
+from udpnote.text.search_terms import terms
+
+TERMS_MAX = 24
+"""The most terms in one query: as many as a Chinese sentence has. The limit is low, because for each term a search reads a list
+of notes in every shard of the index."""
+
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+"""The control characters that are not white space. They are removed, because nobody types them on purpose."""
+
+_MINUS = "-－"
+_QUOTED_OR_NOT = re.compile(rf'([{_MINUS}]?)"([^"]*)"?|([^\s"]+)')
+
+
+class QueryWords(NamedTuple):
+    """What the text of a note must have and must not have; each text in it is a word, or a phrase if it has white space in it.
+
+    The note must have all of `words` and, of each group in `any_of`, at least one. It must have none of `without`.
+    """
+
+    words: tuple[str, ...] = ()
+    any_of: tuple[tuple[str, ...], ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """All words and phrases that a note may have: `words`, and those of all groups in `any_of`."""
+        return self.words + tuple(word for group in self.any_of for word in group)
+
+    @property
+    def as_typed(self) -> list[str]:
+        """Arguments from which `parse_words` makes these words again."""
+        wanted = [" OR ".join(map(_quoted, group)) for group in self.any_of]
+        return [*map(_quoted, self.words), *wanted, *(f"-{_quoted(word)}" for word in self.without)]
+
+
+class _Piece(NamedTuple):
+    """A word or phrase of an argument: its `text`, whether it stands in quotes, and whether notes with it are left out."""
+
+    text: str
+    is_quoted: bool = False
+    is_left_out: bool = False
+
+    @property
+    def is_or(self) -> bool:
+        return self == _Piece("OR")
+
+
+def parse_words(arguments: Sequence[str]) -> QueryWords:
+    """The words to search for, from the `arguments` of a command.
+
+    An argument without double quotes is a word, or a phrase if it has white space in it. In an argument with double quotes, the
+    text between two of them is a phrase, and the rest is split into words at white space. The word `OR` joins the words or
+    phrases on both sides of it. A `-` before a word or phrase says that notes with it are left out. In quotes, `OR` and `-` are
+    a word and a sign as any other.
+
+    Raises `InvalidQuery` if there are arguments but nothing in them can be searched for, if there are more than `TERMS_MAX`
+    terms, or if an `OR` does not stand between two words or phrases that notes may have.
+    """
+    groups: list[list[str]] = []
+    without: list[str] = []
+    may_be_joined = is_joined = False
+    for piece in (piece for argument in arguments for piece in _pieces(argument)):
+        if (is_joined and piece.is_left_out) or (piece.is_or and not may_be_joined):
+            raise InvalidQuery("or_not_between_words")
+        if piece.is_left_out:
+            without.append(piece.text)
+        elif is_joined:
+            groups[-1].append(piece.text)
+        elif not piece.is_or:
+            groups.append([piece.text])
+        is_joined, may_be_joined = piece.is_or, not (piece.is_or or piece.is_left_out)
+    if is_joined:
+        raise InvalidQuery("or_not_between_words")
+    words = tuple(group[0] for group in groups if len(group) == 1)
+    found = QueryWords(words, tuple(tuple(group) for group in groups if len(group) > 1), tuple(without))
+    check_words(found if any(found) else QueryWords(tuple(arguments)))
+    return found
+
+
+def words_of(query: Query) -> QueryWords:
+    """The words of a `Query`."""
+    return QueryWords(query.words, query.any_of, query.without)
+
+
+def check_words(query: QueryWords) -> None:
+    """Raise `InvalidQuery` if the words have more than `TERMS_MAX` terms, or if the index can find none of those to have.
+
+    A word without a term (without a letter, digit or symbol) counts as one term. The index finds words with a term, and groups
+    in which each word has one. A query without words is valid.
+    """
+    counts = {word: len(terms(word)) for word in (*query.wanted, *query.without)}
+    count = sum(max(counts[word], 1) for word in (*query.wanted, *query.without))
+    if count > TERMS_MAX:
+        raise InvalidQuery("too_many_search_terms", terms=count, terms_max=TERMS_MAX)
+    groups = [(word,) for word in query.words] + [*query.any_of]
+    if groups and not any(all(counts[word] for word in group) for group in groups):
+        raise InvalidQuery("no_search_term", words=" ".join(query.wanted))
+
+
+def _pieces(argument: str) -> Iterator[_Piece]:
+    """Yield the words and phrases in one argument, as `parse_words` describes; those without text are left out."""
+    argument = _CONTROLS.sub("", argument)
+    if '"' in argument:
+        for match in _QUOTED_OR_NOT.finditer(argument):
+            minus, phrase, word = match.groups()
+            piece = _unquoted(word) if word else _Piece(phrase.strip(), is_quoted=True, is_left_out=bool(minus))
+            if piece.text:
+                yield piece
+    elif argument.strip():
+        yield _unquoted(argument.strip())
+
+
+def _unquoted(text: str) -> _Piece:
+    rest = text[1:].lstrip()
+    return _Piece(rest, is_left_out=True) if text[0] in _MINUS and rest else _Piece(text)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
