@@ -9,7 +9,7 @@ import pwd
 import socket
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
-from enum import Enum
+from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import NamedTuple
@@ -30,15 +30,19 @@ _COMPLETE = 0x2  # ATF_COM, <linux/if_arp.h>
 
 
 class InterfaceKind(Enum):
-    """What an interface is, as people call it."""
+    """What an interface is."""
 
-    ETHERNET = "Ethernet"
-    WIFI = "Wi-Fi"
-    VIRTUAL = "virtual Ethernet"
-    BRIDGE = "bridge"
-    CONTAINER = "bridge of containers or virtual machines"
-    TUNNEL = "tunnel"
-    UNKNOWN = "interface"
+    ETHERNET = auto()
+    WIFI = auto()
+    VIRTUAL = auto()
+    """Ethernet of a container or a virtual machine."""
+
+    BRIDGE = auto()
+    CONTAINER = auto()
+    """A bridge of containers or virtual machines."""
+
+    TUNNEL = auto()
+    UNKNOWN = auto()
 
     @property
     def is_lan(self) -> bool:

@@ -139,7 +139,7 @@ class Doctor(Client):
         if server is not None:
             has_answered = bool(found) or any(set(each.addresses) & set(addresses) for each in examination.servers)
             last = self._finder.server.last_notebook(self._finder.destination)
-            name = last.name if last is not None else "the server"
+            name = last.name if last is not None else Notice("named_server")
         else:
             assert notebook is not None, "the addresses are those of a notebook"
             ids = {each.notebook_id for each in examination.servers} | {bytes.fromhex(each.notebook_id) for each in found}

@@ -36,7 +36,7 @@ class HostFacts(NamedTuple):
 
 def check_interfaces(facts: HostFacts) -> list[Finding]:
     """Whether this host has an interface that leads to a LAN."""
-    described = ", ".join(map(_described, facts.interfaces))
+    described = tuple(map(_described, facts.interfaces))
     to_lan = [each for each in facts.interfaces if each.kind.is_lan]
     if not to_lan:
         return [trouble("interfaces", Notice("no_lan_interface", interfaces=described))]
@@ -44,7 +44,7 @@ def check_interfaces(facts: HostFacts) -> list[Finding]:
         off = [each.name for each in to_lan if not each.is_up]
         if off:
             return [trouble("interfaces", Notice("interface_off", interface=off[0]))]
-        return [trouble("interfaces", Notice("no_carrier", interfaces=", ".join(each.name for each in to_lan)))]
+        return [trouble("interfaces", Notice("no_carrier", interfaces=tuple(each.name for each in to_lan)))]
     return [fine("interfaces", Notice("interfaces_listed", interfaces=described))]
 
 
@@ -103,9 +103,14 @@ def _detour_trouble(detour: Detour) -> Finding:
     return trouble("routes", Notice("network_in_tunnel", interface=interface, network=network, by=by))
 
 
-def _described(interface: HostInterface) -> str:
+def _described(interface: HostInterface) -> Notice:
     """An interface as people read it: `eth0 (Ethernet, 192.168.1.5/24, broadcast 192.168.1.255, IPv6)`."""
-    broadcasts = [f"broadcast {each}" for each in interface.broadcasts if interface.kind.is_lan]
-    ipv6 = ["IPv6"] if interface.ipv6 else []
-    link = [] if interface.is_connected else ["not connected"]
-    return f"{interface.name} ({', '.join([interface.kind.value, *interface.networks, *broadcasts, *ipv6, *link])})"
+    return Notice(
+        "interface_described",
+        name=interface.name,
+        interface_kind=interface.kind.name,
+        networks=interface.networks,
+        broadcasts=interface.broadcasts if interface.kind.is_lan else (),
+        has_ipv6=bool(interface.ipv6),
+        is_connected=interface.is_connected,
+    )

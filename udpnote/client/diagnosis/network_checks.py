@@ -54,11 +54,11 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
         elif ways:
             asked.append(name)
     if refused:
-        notice = Notice("sending_refused", interfaces=", ".join(refused), reason=reason, firewall=facts.firewall)
+        notice = Notice("sending_refused", interfaces=tuple(refused), reason=reason, firewall=facts.firewall)
         return [*findings, trouble("sending", notice)]
     if not asked:
         return [*findings, not_checked("sending", Notice("asked_nowhere"))]
-    return [*findings, fine("sending", Notice("asked_on", interfaces=", ".join(asked)))]
+    return [*findings, fine("sending", Notice("asked_on", interfaces=tuple(asked)))]
 
 
 def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
@@ -66,9 +66,9 @@ def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> lis
     echoes = [each for each in facts.echoes if each.interface in facts.lan_names and each.error is None]
     if not echoes:
         return [not_checked("own broadcasts", Notice("own_broadcasts_not_sent"))]
-    deaf = ", ".join(dict.fromkeys(each.interface for each in echoes if not each.hears_broadcast))
+    deaf = tuple(dict.fromkeys(each.interface for each in echoes if not each.hears_broadcast))
     if not deaf:
-        heard = ", ".join(dict.fromkeys(each.interface for each in echoes))
+        heard = tuple(dict.fromkeys(each.interface for each in echoes))
         return [fine("own broadcasts", Notice("own_broadcasts_heard", interfaces=heard))]
     is_answered = any(each.answered & facts.broadcasts() for each in facts.elsewhere)
     is_heard = any(each.hears_unicast for each in echoes)
@@ -98,9 +98,9 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
         hosts = _listening_at(facts, server)
         deaf = [name for name in _heard_interfaces(facts, hosts) if not facts.broadcasts(name) & server.heard]
         if hosts and all(is_loopback((host, 0)) for host in hosts):
-            findings.append(trouble("server here", Notice("server_on_loopback", hosts=", ".join(sorted(hosts)))))
+            findings.append(trouble("server here", Notice("server_on_loopback", hosts=tuple(sorted(hosts)))))
         elif deaf:
-            notice = Notice("server_input_firewall", interfaces=", ".join(deaf), firewall=facts.firewall)
+            notice = Notice("server_input_firewall", interfaces=tuple(deaf), firewall=facts.firewall)
             findings.append(trouble("server here", notice))
         if server.unsent:
             notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall)
@@ -109,7 +109,7 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
     if not at_loopback:
         return [*findings, not_checked("server here", Notice("server_asked_elsewhere"))]
     heard = [_described(facts, each) for server in at_loopback for each in server.heard_hosts if not facts.is_own(each)]
-    return [*findings, fine("server here", Notice("server_hears", hosts=list(dict.fromkeys(heard))))]
+    return [*findings, fine("server here", Notice("server_hears", hosts=tuple(dict.fromkeys(heard))))]
 
 
 def check_notebooks(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
@@ -134,8 +134,10 @@ def check_notebooks(facts: NetworkFacts, troubles: Collection[str]) -> list[Find
             notebook_id = min(each.notebook_id for each in genuine.values() if each.name == name)[:ID_DIGITS_SHOWN]
             findings.append(trouble("notebooks", Notice("same_name", name=name, count=count, notebook_id=notebook_id)))
     if genuine:
-        listed = [f"{each.name} at {_host_and_port(each.address, each.port)}" for each in genuine.values()]
-        findings.append(fine("notebooks", Notice("notebooks_found", notebooks=", ".join(listed))))
+        found = (
+            Notice("notebook_at", name=each.name, address=_host_and_port(each.address, each.port)) for each in genuine.values()
+        )
+        findings.append(fine("notebooks", Notice("notebooks_found", notebooks=tuple(found))))
     elif not facts.found:
         findings.append(not_checked("notebooks", Notice("nothing_found")))
     return findings
@@ -294,9 +296,11 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     return Notice("server_far", name=name, server=where, host=host)
 
 
-def _port_users(facts: NetworkFacts) -> str:
-    """The sockets at the ports of servers on this host, and their owners, in words."""
-    return ", ".join(f"{_host_and_port(each.host, each.port)} (user {each.user})" for each in facts.port_users or ())
+def _port_users(facts: NetworkFacts) -> tuple[Notice, ...]:
+    """The sockets at the ports of servers on this host, and their owners."""
+    return tuple(
+        Notice("port_user", address=_host_and_port(each.host, each.port), user=each.user) for each in facts.port_users or ()
+    )
 
 
 def _listening_at(facts: NetworkFacts, server: ReportingServer) -> set[str]:
@@ -317,11 +321,12 @@ def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
     ]
 
 
-def _described(facts: NetworkFacts, heard: HeardHost) -> str:
-    """A host that the server here has heard, in words: its address, its network and interface, and when it was heard."""
+def _described(facts: NetworkFacts, heard: HeardHost) -> Notice:
+    """A host that the server here has heard: its address, its network and interface, and when it was heard."""
     host, scope, seconds, _ = heard
-    places = [
-        f"{network} on {each.name}" for each in facts.interfaces for network in each.networks if is_in_network(host, network)
-    ]
-    places += [f"IPv6 on {each.name}" for each in facts.interfaces if scope and each.scope == scope]
-    return f"{host} ({places[0] if places else 'another network'}, {seconds:,} s ago)"
+    places = [(network, each.name) for each in facts.interfaces for network in each.networks if is_in_network(host, network)]
+    places += [("IPv6", each.name) for each in facts.interfaces if scope and each.scope == scope]
+    if not places:
+        return Notice("host_heard_elsewhere", host=host, seconds=seconds)
+    network, interface = places[0]
+    return Notice("host_heard", host=host, network=network, interface=interface, seconds=seconds)

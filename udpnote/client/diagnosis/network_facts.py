@@ -24,12 +24,12 @@ REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}
 class Expected(NamedTuple):
     """The notebook or server that the user means, and which should answer.
 
-    `name` is the notebook's name, or `the server` if that is not known. `address` is where it should be. `error` is the errno
-    with which datagrams to `address` have failed; None: none has failed. `neighbour` is as `lan.host_network.neighbour_answers`
-    returns it.
+    `name` is the notebook's name, or a notice that names the server if that is not known. `address` is where it should be.
+    `error` is the errno with which datagrams to `address` have failed; None: none has failed. `neighbour` is as
+    `lan.host_network.neighbour_answers` returns it.
     """
 
-    name: str
+    name: str | Notice
     address: Address
     has_answered: bool
     error: int | None

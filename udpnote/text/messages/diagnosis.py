@@ -7,7 +7,7 @@ from typing import NamedTuple
 from udpnote.errors import Notice
 from udpnote.text.joining import listed
 from udpnote.text.language import gettext as _
-from udpnote.text.language import ngettext
+from udpnote.text.language import marked, ngettext
 
 _OPEN_SERVER = {
     "nft": "sudo nft insert rule inet filter input udp dport 6683-6686 accept",
@@ -284,16 +284,39 @@ def _routes_direct(default: str | None, is_tunnel: bool, rules: int) -> str:
     return routes
 
 
-def _server_hears(hosts: Sequence[str]) -> str:
+def _server_hears(hosts: Sequence[Notice]) -> str:
     if not hosts:
         return _("the server here has heard no other host yet")
-    return _("the server here has heard {hosts}").format(hosts=listed(hosts))
+    return _("the server here has heard {hosts}").format(hosts=listed(map(str, hosts)))
+
+
+_INTERFACE_KINDS = {
+    "ETHERNET": marked("Ethernet"),
+    "WIFI": marked("Wi-Fi"),
+    "VIRTUAL": marked("virtual Ethernet"),
+    "BRIDGE": marked("bridge"),
+    "CONTAINER": marked("bridge of containers or virtual machines"),
+    "TUNNEL": marked("tunnel"),
+    "UNKNOWN": marked("interface"),
+}
+"""What an interface is, as people call it. The keys are the names of `lan.host_network.InterfaceKind`."""
+
+
+def _interface_described(
+    name: str, interface_kind: str, networks: Sequence[str], broadcasts: Sequence[str], has_ipv6: bool, is_connected: bool
+) -> str:
+    facts = [_(_INTERFACE_KINDS.get(interface_kind, interface_kind)), *networks]
+    facts += [_("broadcast {address}").format(address=each) for each in broadcasts]
+    facts += ["IPv6"] if has_ipv6 else []
+    facts += [] if is_connected else [_("not connected")]
+    return _("{name} ({facts})").format(name=name, facts=listed(facts))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     **{kind: each.sentence for kind, each in TROUBLES.items()},
     # This host
     "interfaces_listed": "{interfaces}",
+    "interface_described": _interface_described,
     "routes_direct": _routes_direct,
     "routes_lead_nowhere": "no interface leads to a LAN",
     "routes_not_known": "this system does not say by which interface datagrams leave",
@@ -318,11 +341,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "own_broadcasts_not_sent": "this host has no IPv4 broadcast that it could hear",
     "server_hears": _server_hears,
+    "host_heard": "{host} ({network} on {interface}, {seconds:,} s ago)",
+    "host_heard_elsewhere": "{host} (another network, {seconds:,} s ago)",
+    "port_user": "{address} (user {user})",
     "server_asked_elsewhere": (
         "the server here listens at one address of the LAN only, and tells only at a loopback address which hosts it has heard"
     ),
     # Between hosts
     "notebooks_found": "{notebooks}",
+    "notebook_at": "{name} at {address}",
+    "named_server": "the server",
     "nothing_found": "no notebook has answered",
     "no_datagram_lost": "{server} has answered all short datagrams that were sent to it",
     "one_datagram_lost": (

@@ -2,13 +2,14 @@
 
 Each kind has a template for `str.format` in one of the modules in `TABLES`. If the sentence has a plural, a list or an optional
 clause, the kind has a function instead, which takes the values as keyword arguments and returns the sentence; it translates its
-templates itself, with `gettext` and `ngettext`.
+templates itself, with `gettext` and `ngettext`. In a template, a tuple is a list of words or notices: `a, b, c`.
 """
 
 from collections.abc import Callable
 
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH
+from udpnote.text.joining import listed
 from udpnote.text.language import gettext, language
 from udpnote.text.messages import (
     backup,
@@ -49,9 +50,10 @@ def sentence_of(notice: Notice) -> str:
     """
     sentence = SENTENCES.get(notice.kind, notice.kind)
     values = {name: _system_text(value) if name in SYSTEM_TEXTS else value for name, value in notice.values.items()}
-    if isinstance(sentence, str):
-        return gettext(sentence).format(**values) if values else gettext(sentence)
-    return sentence(**values)
+    if not isinstance(sentence, str):
+        return sentence(**values)
+    shown = {name: listed(map(str, value)) if isinstance(value, tuple) else value for name, value in values.items()}
+    return gettext(sentence).format(**shown) if shown else gettext(sentence)
 
 
 def _system_text(value: object) -> object:
