@@ -169,6 +169,10 @@ class EntryRefused(UdpnoteError):
     """
 
 
+class NotTakenBack(UdpnoteError):
+    """The last write of this outbox cannot be taken back: there is none, or others have changed its note. Nothing was done."""
+
+
 class StorageError(UdpnoteError):
     """A file of udpnote, such as a notebook or an outbox, cannot be opened, read or written."""
 

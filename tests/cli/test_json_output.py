@@ -16,6 +16,7 @@ COMMANDS = {
     "tags": "tags --json",
     "stats": "stats --json",
     "delete": "delete --json 1",
+    "undo": "undo --json",
     "export": "export",
     "find": "find --json --timeout 0.2",
     "use": "use --json kitchen",

@@ -16,7 +16,7 @@ from tests.simulation.endpoints import ProcessEndpoint
 from tests.simulation.lan import Lan
 from udpnote.client.client import Client
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, StorageError
-from udpnote.model.entry import NOTHING_SEEN, Entry, SeenEntry, Status
+from udpnote.model.entry import Entry, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
@@ -35,7 +35,7 @@ class OpenOutbox(Outbox):
 
     def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
         self.path = IN_MEMORY
-        self._connection = disk._connection
+        self._connection, self.writes = disk._connection, disk.writes
         self.round_trips, self.revisions, self.keys = disk.round_trips, disk.revisions, disk.keys
         self._disk, self._process, self._lan = disk, process, lan
 
@@ -53,14 +53,14 @@ class OpenOutbox(Outbox):
         self._process.may_crash("after adding to the outbox")
         return entries
 
-    def remove(self, notebook_id: bytes, sequences: Iterable[range], *, newest: SeenEntry = NOTHING_SEEN) -> None:
+    def remove(self, notebook_id: bytes, sequences: Iterable[range], **details: Any) -> None:
         removed = list(sequences)
         if removed:
             self._process.may_crash("between an answer and removing the entry", times=4)
         self._process.check_alive()
         for entry in self._entries(list(chain.from_iterable(removed))):
             self._lan.witness.removed(entry)
-        super().remove(notebook_id, removed, newest=newest)
+        super().remove(notebook_id, removed, **details)
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         self._process.check_alive()

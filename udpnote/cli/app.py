@@ -41,6 +41,7 @@ COMMANDS = {
     "export": Command("export", _READ, "Write notes to a file or to standard output."),
     "edit": Command("edit_delete", _CORRECT, "Revise a note."),
     "delete": Command("edit_delete", _CORRECT, "Delete notes."),
+    "undo": Command("undo", _CORRECT, "Take back the last of your writes, edits and deletions."),
     "find": Command("find_use", _NOTEBOOK, "List the notebooks that answer on this LAN."),
     "use": Command("find_use", _NOTEBOOK, "Choose the notebook that entries go to, or show the choice."),
     "status": Command("status", _NOTEBOOK, "Show which notebook is meant, and why, and whether it answers."),

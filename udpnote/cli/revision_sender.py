@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import ClientOptions
@@ -18,6 +19,10 @@ from udpnote.errors import EntryRefused, Notice, Queued, UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings
 from udpnote.text.harmless import harmless
+
+if TYPE_CHECKING:
+    from udpnote.client.undoing import Undo
+    from udpnote.model.own_write import OwnWrite
 
 READING_WAIT_SECONDS_MIN = 1.0
 """How long the command at least waits for an answer when it reads the note that it changes, even if `--wait` is shorter."""
@@ -60,6 +65,7 @@ class RevisionSender:
         self._client = client
         self._wait, self._offline_wait = wait, min(wait, OFFLINE_WAIT_SECONDS)
         self._as_json = as_json
+        self._undone: dict[str, object] = {}
         self.has_queued = False
 
     @property
@@ -160,6 +166,39 @@ class RevisionSender:
             say(Notice("unseen_deletion", number=number))
         return code
 
+    def undo(self, *, anywhere: bool) -> int:
+        """Take back the user's last write (see `Client.plan_undo`): print which it is, and the outcome; return the exit code.
+
+        Raises the errors of `Client.plan_undo` and `Client.undo`.
+        """
+        from udpnote.client.undoing import Way
+
+        undo = self._client.plan_undo(anywhere=anywhere)
+        write, latest = undo.write, undo.latest
+        say(undo_notice(undo))
+        self._undone = {"undoes": _identity(write)}
+        if undo.way is Way.DISCARD:
+            self._client.undo(undo)
+            self._print_discarded(undo.written or "")
+            return exit_codes.DONE
+        wait = self._wait if latest is not None else self._offline_wait
+        shown = shortened(undo.written or "" if undo.text is None else undo.text, DELETED_TEXT_CELLS)
+        code = self._send(undo.note, lambda: self._client.undo(undo, wait=wait), shown, latest)
+        if code == exit_codes.QUEUED and latest is None:
+            say(Notice("undo_unseen" if write.number else "undo_later"))
+        elif code == exit_codes.DONE and undo.way is Way.DELETE:
+            say(Notice("undo_deleted", number=undo.note))
+        return code
+
+    def _print_discarded(self, text: str) -> None:
+        """Print the `text` of an entry that was removed from the outbox, which is nowhere else now; or the JSON of the undo."""
+        say(Notice("undo_discarded"))
+        if self._as_json:
+            nothing = dict.fromkeys(("number", "client", "sequence", "written_at"))
+            print(in_json(nothing | {"status": "discarded", "kind": None, "revises": None} | self._undone))
+        elif text:
+            print("\n".join(map(harmless, text.split("\n"))))
+
     def _last_text(self, latest: StoredEntry) -> str:
         """The text of the `latest` version of a note; if that is a deletion, the text of the last version that is not one."""
         versions = chain([latest], self._client.log(numbers=[latest.number], newest_first=True))
@@ -179,7 +218,7 @@ class RevisionSender:
             return exit_codes.DONE
         return self._send(number, lambda: self._client.revise(number, text, seen=latest, wait=self._wait), text, latest)
 
-    def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", seen: StoredEntry | None = None) -> int:
+    def _send(self, number: int, send: Callable[[], SentEntry | None], text: str = "", seen: StoredEntry | None = None) -> int:
         """Call `send`, which sends a change of the note `number`. Print the outcome, and return DONE, QUEUED or REFUSED.
 
         `text` is printed with the number if the change is stored. `seen` is the latest version of the note that the user has
@@ -195,6 +234,7 @@ class RevisionSender:
             self.has_queued = True
             self._print_queued(queued)
             return exit_codes.QUEUED
+        assert sent is not None, "a change that only removes an entry from the outbox is not sent"
         self._print(sent, number, text)
         if seen is not None and sent.number is not None:
             self._report_overtaken(number, seen.number, sent.number, is_deleted_now=sent.entry.kind is Kind.DELETION)
@@ -211,7 +251,7 @@ class RevisionSender:
         entry = sent.entry
         if self._as_json:
             more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
-            print(in_json(sent_object(sent) | more), flush=True)
+            print(in_json(sent_object(sent) | more | self._undone), flush=True)
         else:
             own = f"#{sent.number} " if sent.number is not None else ""
             print(f"{own}{change_label(entry, number)}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
@@ -237,6 +277,25 @@ class RevisionSender:
                         is_deleted_now=is_deleted_now,
                     )
                 )
+
+
+def undo_notice(undo: "Undo") -> Notice:
+    """The notice that says what `undo` takes back."""
+    write, text = undo.write, shortened(undo.written or "", DELETED_TEXT_CELLS)
+    if not write.number:
+        return Notice("undo_waiting", sequence=write.sequence, text=text)
+    kinds = {Kind.NOTE: "undo_note", Kind.REVISION: "undo_revision", Kind.DELETION: "undo_deletion"}
+    return Notice(kinds[write.kind], number=write.number, note=undo.note, text=text)
+
+
+def _identity(write: "OwnWrite") -> dict[str, object]:
+    """The write that was taken back, for JSON; `number` is None if it is not known."""
+    return {
+        "number": write.number or None,
+        "client": write.client_id.hex(),
+        "sequence": write.sequence,
+        "kind": write.kind.name.lower(),
+    }
 
 
 def _refused(notice: Notice) -> int:

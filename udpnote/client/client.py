@@ -11,29 +11,28 @@ from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_choice import NotebookChoice
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.client.optional_writes import outbox_to_read
+from udpnote.client.optional_writes import open_outbox
 from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender, seen_entry
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
-from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, StorageError
+from udpnote.errors import EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.argument_types import check_several, check_type
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry, WritingTime, check_author, check_text, check_writing_time
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.settings import Settings, absolute_path, find_places, load_settings
-from udpnote.storage.database import make_own_folder
+from udpnote.settings import load_settings
 from udpnote.storage.outbox import Outbox
-from udpnote.storage.permissions import close_to_others, too_open, untold
 
 if TYPE_CHECKING:
     from udpnote.client.importing import Imported
     from udpnote.client.reading import Overtaken
     from udpnote.client.round_trips import RoundTrips
     from udpnote.client.status import NotebookStatus
+    from udpnote.client.undoing import Undo
     from udpnote.model.query import Item, Selection
 
 
@@ -94,7 +93,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         named_key = named_key_of(settings)  # now, because it may fail, and nothing is open yet
         self._author, self._wait = settings.author, settings.wait
         self._on_notice, self._on_indexing = on_notice, on_indexing
-        self._outbox = self._open_outbox(outbox if outbox is not None else settings.outbox, settings)
+        self._outbox = open_outbox(outbox if outbox is not None else settings.outbox, settings, self._notify)
         random = random if random is not None else SystemRandomness()
         self._connection = Connection(
             endpoint if endpoint is not None else Endpoint.client(), clock if clock is not None else SystemClock(), random
@@ -228,6 +227,36 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         """
         self._sender.deliver(self._seconds(wait))
 
+    def plan_undo(self, *, anywhere: bool = True) -> "Undo":
+        """How the last write of this outbox that was not taken back yet can be: a note, a revision or a deletion.
+
+        Only the latest writes are remembered. Delivers queued entries first if the write may be among them. Raises
+        `NotTakenBack` if there is no such write, if it is in another notebook than the client's, if that does not have it any
+        more, or if others have changed its note since. Unless `anywhere`, only writes in the client's notebook are considered.
+        Raises an `Unreachable` if the notebook must be read and does not answer.
+        """
+        from udpnote.client.undoing import DELIVERY_WAIT_SECONDS, plan_undo  # here, because a one-shot send undoes nothing
+
+        return plan_undo(self, self._driver, lambda: self.deliver(DELIVERY_WAIT_SECONDS), anywhere=anywhere)
+
+    def undo(self, undo: "Undo", *, author: str | None = None, wait: float | None = None) -> SentEntry | None:
+        """Take back a write as `plan_undo` has planned it. Returns the outcome of the revision or deletion that does so.
+
+        None: the write was only in the outbox, and is removed from it. Raises what `revise` does, and `NotTakenBack` if another
+        command has taken the write back or removed it meanwhile.
+        """
+        from udpnote.client.undoing import change_of
+
+        if (change := change_of(undo)) is not None:
+            kind, seen = change
+            return self._send_one(
+                undo.text or "", kind=kind, number=0, seen=seen, author=author, wait=wait, undoes=undo.write.sequence
+            )
+        with self._connection.lock():
+            if not self._outbox.writes.discard_unsent(undo.write.sequence):
+                raise NotTakenBack("undo_meanwhile")
+        return None
+
     def import_entries(self, entries: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
         """Import `entries`, which another notebook has stored, and yield an `Imported` for each, in order.
 
@@ -304,36 +333,26 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
         return measure_round_trips(self._driver, notebook, on_progress)
 
-    def _open_outbox(self, outbox: str | os.PathLike[str] | Outbox, settings: Settings) -> Outbox:
-        """Open the file `outbox`, and close the user's files to other users; give a notice about each that was open to them."""
-        if isinstance(outbox, Outbox):
-            return outbox
-        outbox = absolute_path(outbox, "outbox")
-        places = find_places(os.environ)
-        own = [outbox, settings.history, places.settings_file]
-        files = [*own, *([settings.key_file] if settings.key_file else [])]
-        try:
-            make_own_folder(outbox, places.folders)
-            opened = Outbox(outbox)  # before its mode is changed, because it may be another file
-        except StorageError as error:
-            return outbox_to_read(outbox, error)
-        if too_open(files, places.folders):
-            notices = [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]
-            for notice in notices:
-                self._notify(notice)
-        return opened
-
     def _send_one(
-        self, text: str, *, kind: Kind, number: int, seen: SeenEntry | None, author: str | None, wait: float | None
+        self,
+        text: str,
+        *,
+        kind: Kind,
+        number: int,
+        seen: SeenEntry | None,
+        author: str | None,
+        wait: float | None,
+        undoes: int = 0,
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
-        if kind is not Kind.NOTE:
+        if kind is not Kind.NOTE and not undoes:
             from udpnote.client.revising import decide_notebook  # here, because a one-shot send revises nothing
 
             with self._connection.lock():
                 decide_notebook(self._driver, number, wait_seconds=self._seconds(wait), is_seen=seen is not None)
-        source = TextSource(iter([text]), kind=kind, revises=seen.number if seen else number, seen=seen)
+        revises = seen.number if seen else number
+        source = TextSource(iter([text]), kind=kind, revises=revises, seen=seen, undoes=undoes)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)

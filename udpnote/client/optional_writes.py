@@ -1,11 +1,15 @@
-"""Lets a client go on if it cannot write to its outbox what it has learned, or cannot write to the outbox at all."""
+"""Opens a client's outbox; a client goes on if it cannot write there what it has learned, or cannot write there at all."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from udpnote.errors import Notice, StorageError
+from udpnote.settings import Settings, absolute_path, find_places
+from udpnote.storage.database import make_own_folder
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.outbox_tables import is_unwritable
+from udpnote.storage.permissions import close_to_others, too_open, untold
 
 
 class OptionalWrites:
@@ -26,7 +30,26 @@ class OptionalWrites:
                 self._on_notice(Notice("not_remembered", error=error))
 
 
-def outbox_to_read(path: str, error: StorageError) -> Outbox:
+def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]) -> Outbox:
+    """Open the file `outbox`, and close the user's files to other users; give a notice about each that was open to them."""
+    if isinstance(outbox, Outbox):
+        return outbox
+    outbox = absolute_path(outbox, "outbox")
+    places = find_places(os.environ)
+    own = [outbox, settings.history, places.settings_file]
+    files = [*own, *([settings.key_file] if settings.key_file else [])]
+    try:
+        make_own_folder(outbox, places.folders)
+        opened = Outbox(outbox)  # before its mode is changed, because it may be another file
+    except StorageError as error:
+        return _outbox_to_read(outbox, error)
+    if too_open(files, places.folders):
+        for notice in [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]:
+            on_notice(notice)
+    return opened
+
+
+def _outbox_to_read(path: str, error: StorageError) -> Outbox:
     """The outbox at `path`, which could not be opened because of `error`, for reading only.
 
     Then reading a notebook still works, and only what adds to the outbox fails. Raises `error` if the outbox cannot be read,

@@ -46,7 +46,8 @@ class TextSource:
 
     A None from the iterator means that it has no text for the moment. Each text becomes an entry of the given `kind`, with the
     given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen. They
-    all count as written at the time `written`; None: when they are taken.
+    all count as written at the time `written`; None: when they are taken. If
+    `undoes` is not 0, the one text takes back the write with this sequence.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
     `InvalidEntry`, or the `TypeError` for a text that is no str; otherwise it is None. The text of a deletion is not checked.
@@ -60,12 +61,14 @@ class TextSource:
         revises: int = 0,
         seen: SeenEntry | None = None,
         written: WritingTime | None = None,
+        undoes: int = 0,
     ) -> None:
         self._texts = texts
         self.kind = kind
         self.revises = revises
         self.seen = seen
         self.written = written
+        self.undoes = undoes
         self.is_exhausted = False
         self.error: InvalidEntry | TypeError | None = None
 

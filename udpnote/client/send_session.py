@@ -5,11 +5,13 @@ The session delivers only entries that are in the outbox. `SendSession.deliver_n
 """
 
 from collections.abc import Collection
+from itertools import islice
 from typing import NamedTuple
 
 from udpnote.client.session import Session
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook
+from udpnote.model.own_write import StoredRun
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
@@ -25,6 +27,11 @@ More would hardly be faster. But a server stores all that has arrived at once, a
 
 UNSENT_PARTS_MAX = 4 * WINDOW_MAX
 """While this many parts of entries wait to be sent, other entries stay in the outbox. Short entries never get so far."""
+
+
+def is_held(entry: Entry) -> bool:
+    """Whether `entry`, a deletion, must wait in the outbox until the entry that it takes back has a number."""
+    return entry.kind is not Kind.NOTE and not entry.revises
 
 
 class Renewed(NamedTuple):
@@ -57,7 +64,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)
         self._outbox = outbox
         self._has_old_key = False
-        self._acknowledged: list[range] = []
+        self._acknowledged: list[StoredRun] = []
         self._acknowledged_entries = 0
         self._newest = NOTHING_SEEN
         self._postponed: set[int] = set()
@@ -93,8 +100,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """Begin to deliver `entries`, which were just added to the outbox for this notebook.
 
         If earlier entries may wait in the outbox, and a revision or deletion is among `entries`, this leaves all of them to
-        `prepare`, which takes entries in order: a revision must not reach the notebook before an earlier one.
+        `prepare`, which takes entries in order: a revision must not reach the notebook before an earlier one. It leaves a
+        deletion to `prepare` also if its entry has no number yet (see `OwnWrites`).
         """
+        if any(is_held(entry) for entry in islice(entries, 1)):  # those of one call are alike
+            self.look_into_outbox()
+            return
         if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
             self.look_into_outbox()
         else:
@@ -129,7 +140,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """Remove the acknowledged entries from the outbox, which then remembers the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
         newest, self._newest = self._newest, NOTHING_SEEN
-        self._outbox.remove(self.notebook.notebook_id, acknowledged, newest=newest)
+        sequences = [run.sequences for run in acknowledged]
+        self._outbox.remove(self.notebook.notebook_id, sequences, newest=newest, runs=acknowledged)
 
     def _take_answer(self) -> None:
         self._has_old_key = False
@@ -166,7 +178,13 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         first, last = entries[0], entries[-1]
         sequences = [entry.sequence for entry in entries]
         consecutive = range(first.sequence, first.sequence + len(entries))
-        self._acknowledged += [consecutive] if sequences == list(consecutive) else [range(each, each + 1) for each in sequences]
+        if sequences == list(consecutive) and first.client_id == last.client_id:
+            self._acknowledged.append(StoredRun(consecutive, number, first.client_id, first.kind))
+        else:
+            self._acknowledged += [
+                StoredRun(range(entry.sequence, entry.sequence + 1), number + place, entry.client_id, entry.kind)
+                for place, entry in enumerate(entries)
+            ]
         self._acknowledged_entries += len(entries)
         newest = SeenEntry(number + len(entries) - 1, *last[:2])
         if newest.number > self._newest.number:

@@ -132,6 +132,7 @@ class Sender:
                 seen=source.seen,
                 notebook_id=seen_in.notebook_id if seen_in is not None else None,
                 destination=self._driver.finder.destination,
+                undoes=source.undoes,
             )
             self._outcomes.expect(entries)
             if self._session is None and notebook is not None and self._driver.keyring.can_open(notebook):

@@ -14,13 +14,17 @@ from sqlite3 import Connection
 from typing import Any
 
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status
-from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
+from udpnote.model.notebook import Destination
+from udpnote.model.own_write import StoredRun
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
-from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
+from udpnote.storage.known_notebooks import KnownNotebooks
+from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
+    DESTINATION,
     ROWS_AT_ONCE,
     SCHEMA,
+    SEEN,
     entry_from,
     insertion_of,
     merged,
@@ -28,24 +32,21 @@ from udpnote.storage.outbox_tables import (
     waiting_entry_from,
     without_fsync,
 )
+from udpnote.storage.own_writes import HELD, OwnWrites
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
 """How many waiting entries, and about how many characters of their texts, are read at a time: a limit on memory."""
 
-_SEEN = "seen_number, seen_client, seen_sequence"
-_ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revises, {_SEEN}"
+_ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revises, {SEEN}"
 _TEXT = _ENTRY.split(", ").index("text")
-_DESTINATION = "host, port, wanted, wanted_key"
-_NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
-_NOTE_NEWEST = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
-_INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
+_NOTE_NEWEST = f"UPDATE notebooks SET ({SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({SEEN}) IS NOT (?, ?, ?)"
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
 
 
-class Outbox:
+class Outbox(KnownNotebooks):
     """One outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
 
     If `is_read_only`, the file is only read; if it does not exist, the outbox is empty. Every method that writes then raises
@@ -59,6 +60,7 @@ class Outbox:
         self.round_trips = RoundTrips(self.path, self._connection, self._without_fsync)
         self.keys = JoinedKeys(self.path, self._connection)
         self.revisions = WatchedRevisions(self.path, self._connection, self._without_fsync)
+        self.writes = OwnWrites(self.path, self._connection)
 
     def close(self) -> None:
         """Close the outbox file."""
@@ -76,17 +78,25 @@ class Outbox:
         seen: SeenEntry | None = None,
         notebook_id: bytes | None = None,
         destination: Destination = Destination(),  # noqa: B008 - an immutable value
+        undoes: int = 0,
     ) -> list[Entry]:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
         They are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says which
         one the user named. A revision or deletion without `seen` gets the newest entry that its notebook (without
         `notebook_id`: the notebook at the address of `destination`) had when it last answered.
+
+        If `undoes` is the sequence of an own write, the one text takes it back, in the notebook of that write: see `OwnWrites`.
+        A deletion with `revises` 0 is held until that write has a number. Raises `NotTakenBack` then if that is not possible.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
+            first = self._reserve_sequences(len(texts))
+            if undoes:
+                notebook_id, target = self.writes.begin_undo(first, undoes)
+                seen = seen or target
+                revises = revises or (target.number if target is not None else 0)
             if seen is None:
                 seen = self._seen_in(notebook_id or self._notebook_at(destination)) if revises else NOTHING_SEEN
-            first = self._reserve_sequences(len(texts))
             identity, client_id = self._current_identity()
             same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
             for start in range(0, len(texts), ROWS_AT_ONCE):
@@ -106,7 +116,7 @@ class Outbox:
         """
         rows = self._page(
             f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
-            " WHERE notebook_id = ? AND refused = 0"
+            f" WHERE notebook_id = ? AND refused = 0 AND NOT {HELD}"
             " AND (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id) IS ?"
             " ORDER BY sequence LIMIT ?",
             (notebook_id, key_id, limit),
@@ -151,21 +161,13 @@ class Outbox:
         with storage_errors(self.path):
             rows = self._connection.execute(
                 "SELECT notebook_id, (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id),"
-                f" refused, count(*), {_DESTINATION}"
-                f" FROM entries GROUP BY notebook_id, refused, {_DESTINATION} ORDER BY min(sequence)"
+                f" refused, count(*), {DESTINATION}"
+                f" FROM entries GROUP BY notebook_id, refused, {DESTINATION} ORDER BY min(sequence)"
             )
             return [
                 WaitingCount(notebook_id, key_id, Destination(*named), Status(refused) if refused else None, entries)
                 for notebook_id, key_id, refused, entries, *named in rows
             ]
-
-    def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
-        """Durably assign to the notebook `notebook_id` the entries that have no notebook yet and exactly this destination.
-
-        Those that are revisions or deletions without `seen` get the newest entry that the notebook had when it last answered.
-        """
-        with storage_errors(self.path), atomic(self._connection):
-            self._assign(notebook_id, f"({_DESTINATION}) IS (?, ?, ?, ?)", destination)
 
     def move(self, notebook_id: bytes, *, select: Callable[[list[WaitingCount]], Iterable[WaitingCount]]) -> tuple[int, int]:
         """Durably move entries to the known notebook `notebook_id`, with their client ids and sequences.
@@ -178,24 +180,35 @@ class Outbox:
             selected = list(select(self.waiting_counts()))
             moved = sum(
                 connection.execute(
-                    f"UPDATE entries SET notebook_id = ?, ({_DESTINATION}) = (NULL, NULL, NULL, NULL)"
-                    f" WHERE refused = 0 AND kind = {int(Kind.NOTE)} AND (notebook_id, {_DESTINATION}) IS (?, ?, ?, ?, ?)",
+                    f"UPDATE entries SET notebook_id = ?, ({DESTINATION}) = (NULL, NULL, NULL, NULL)"
+                    f" WHERE refused = 0 AND (kind = {Kind.NOTE:d} OR {HELD})"
+                    f" AND (notebook_id, {DESTINATION}) IS (?, ?, ?, ?, ?)",
                     (notebook_id, each.notebook_id, *each.destination),
                 ).rowcount
                 for each in selected
             )
         return moved, sum(each.entries for each in selected) - moved
 
-    def remove(self, notebook_id: bytes, sequences: Iterable[range], *, newest: SeenEntry = NOTHING_SEEN) -> None:
+    def remove(
+        self,
+        notebook_id: bytes,
+        sequences: Iterable[range],
+        *,
+        newest: SeenEntry = NOTHING_SEEN,
+        runs: Sequence[StoredRun] = (),
+    ) -> None:
         """Remove the entries with these sequences, which this notebook has acknowledged, unless they were moved meanwhile.
 
         No sequence may be in two of the ranges. Unless `newest` is `NOTHING_SEEN`, it is the newest entry that the notebook has
-        now, and is saved too. No fsync: the next `add` makes this durable.
+        now, and is saved too. `runs` are the same entries with their numbers, so that they can be taken back. No fsync: the
+        next `add` makes this durable.
         """
         rows = [(each.start, each.stop - 1, notebook_id) for each in merged(sequences)]
         if rows or newest.number:
             with self._without_fsync() as connection:
+                own = self.writes.still_waiting(notebook_id, runs)
                 connection.executemany("DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?", rows)
+                self.writes.note_stored(notebook_id, own)
                 if newest.number:
                     connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
@@ -207,6 +220,7 @@ class Outbox:
         with self._without_fsync() as connection:
             statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"
             connection.execute(statement, (int(status), sequence, notebook_id))
+            self.writes.forget_orphans()
 
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
         """Durably remove the entries with these sequences, which should not be sent any more; returns how many it removed.
@@ -216,7 +230,9 @@ class Outbox:
         with storage_errors(self.path), atomic(self._connection) as connection:
             delete = "DELETE FROM entries WHERE sequence = ?"
             removed = sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
-            return removed + (connection.execute("DELETE FROM entries WHERE refused").rowcount if every_refused else 0)
+            removed += connection.execute("DELETE FROM entries WHERE refused").rowcount if every_refused else 0
+            self.writes.forget_orphans()
+            return removed
 
     def renew(self, notebook_id: bytes, entry: Entry) -> Entry | None:
         """Durably give an entry a new client id and sequence, because the notebook has another entry under its present ones.
@@ -238,111 +254,13 @@ class Outbox:
             connection.execute(
                 "UPDATE entries SET sequence = ?, identity = ? WHERE sequence = ?", (renewed, identity, entry.sequence)
             )
+            self.writes.note_renewed(entry.sequence, renewed)
             return entry._replace(client_id=current, sequence=renewed)
-
-    def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Save a notebook as it has answered (name, address, key id), and return the chosen notebook, or None if there is none.
-
-        With `may_choose`, this notebook becomes the chosen one if there is none. Nothing is saved if the outbox has the
-        notebook as sealed and it answers as open, or as joined and it answers with another key: only `join` and `leave` change
-        that.
-        """
-        with storage_errors(self.path), atomic(self._connection) as connection:
-            connection.execute(
-                f"{_INSERT_NOTEBOOK} ON CONFLICT (notebook_id) DO UPDATE SET name = excluded.name, host = excluded.host,"
-                " port = excluded.port, scope = excluded.scope, key_id = excluded.key_id"
-                " WHERE notebooks.key_id IS NULL OR notebooks.key_id = excluded.key_id"
-                " OR (excluded.key_id IS NOT NULL AND notebooks.key_id NOT IN (SELECT key_id FROM keys))",
-                notebook,
-            )
-            if may_choose:
-                connection.execute(
-                    "UPDATE notebooks SET chosen = 1 WHERE notebook_id = ?"
-                    " AND NOT EXISTS (SELECT 1 FROM notebooks WHERE chosen)",
-                    (notebook.notebook_id,),
-                )
-            return self.chosen()
-
-    def choose(self, notebook_id: bytes) -> None:
-        """Durably make a known notebook the chosen one, to which entries go if the user names no notebook."""
-        with storage_errors(self.path), atomic(self._connection) as connection:
-            connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
-
-    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
-
-        Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
-        gave (None: none), and replaces those given before: an open server there counts as an impostor.
-        """
-        with storage_errors(self.path), atomic(self._connection) as connection:
-            connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
-            connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
-            connection.execute(_INSERT_NOTEBOOK, notebook)
-            connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
-            self.named_servers.replace(server, notebook.notebook_id)
-            connection.execute(DELETE_UNUSED_KEYS)
-            self._assign_for_key(notebook)
-
-    def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
-        """Durably assign to `notebook` entries for which the user named only its key, which its server says was replaced.
-
-        A notebook that is not known yet is saved as `remember` does it.
-        """
-        if self.notebook(notebook.notebook_id) is None:
-            self.remember(notebook)
-        with storage_errors(self.path), atomic(self._connection):
-            self._assign_for_key(notebook)
-
-    def _assign_for_key(self, notebook: KnownNotebook) -> None:
-        """Assign to `notebook` the entries for which the user named only its key: no server, id or name."""
-        assert notebook.key_id is not None, "an open notebook has no key that the user could have named"
-        self._assign(notebook.notebook_id, "host IS NULL AND wanted IS NULL AND wanted_key = ?", (notebook.key_id,))
-
-    def _assign(self, notebook_id: bytes, condition: str, values: Sequence[object]) -> None:
-        """Assign to a notebook the entries without one for which the SQL `condition` holds; see `assign`."""
-        condition = f"notebook_id IS NULL AND {condition}"
-        self._connection.execute(
-            f"UPDATE entries SET ({_SEEN}) = (?, ?, ?) WHERE revises > 0 AND seen_number = 0 AND {condition}",
-            (*self._seen_in(notebook_id), *values),
-        )
-        self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
-
-    def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of a notebook, and that it is sealed. If it is the chosen notebook, none is chosen any more.
-
-        `check` is called first, while no other process can add an entry: if it raises, nothing is forgotten.
-        """
-        with storage_errors(self.path), atomic(self._connection) as connection:
-            if check is not None:
-                check()
-            connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
-            connection.execute(DELETE_UNUSED_KEYS)
-
-    def chosen(self) -> KnownNotebook | None:
-        """The chosen notebook, to which entries go if the user names no notebook; None if none is chosen."""
-        return next(iter(self._notebooks("WHERE chosen")), None)
-
-    def notebooks(self) -> list[KnownNotebook]:
-        """All known notebooks, sorted by name."""
-        return self._notebooks("ORDER BY name, notebook_id")
-
-    def sealed(self) -> list[SealedNotebook]:
-        """All known notebooks that are sealed, once for each server that the user named for it, sorted by notebook name."""
-        with storage_errors(self.path):
-            rows = self._connection.execute(
-                f"SELECT {_NOTEBOOK}, server FROM notebooks LEFT JOIN servers USING (notebook_id)"
-                " WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
-            )
-            return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
 
     def version(self) -> int:
         """A number that changes when another process, or another `Outbox`, writes to the file, but not when this one does."""
         with storage_errors(self.path):
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
-        """The known notebook with this id; None if it is not known."""
-        return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
 
     def note_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
         """Save `newest`, the newest entry that a known notebook has now (`NOTHING_SEEN`: unknown), without an fsync."""
@@ -359,24 +277,6 @@ class Outbox:
                 if characters >= PAGE_CHARACTERS:
                     break
         return found
-
-    def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
-        """The known notebooks that the SQL `clause` selects."""
-        with storage_errors(self.path):
-            rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
-            return [KnownNotebook(*row) for row in rows]
-
-    def _notebook_at(self, destination: Destination) -> bytes | None:
-        """The id of the notebook that last answered at the address of `destination`; None if none did, or more than one."""
-        rows = self._connection.execute(
-            "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
-        ).fetchall()
-        return rows[0][0] if len(rows) == 1 else None
-
-    def _seen_in(self, notebook_id: bytes | None) -> SeenEntry:
-        """The newest entry that a notebook had when it last answered; `NOTHING_SEEN` if that is unknown."""
-        row = self._connection.execute(f"SELECT {_SEEN} FROM notebooks WHERE notebook_id = ?", (notebook_id,)).fetchone()
-        return NOTHING_SEEN if row is None else SeenEntry(*row)
 
     def _current_identity(self) -> tuple[int, bytes]:
         """The client id that new entries get: (number of its row, client id)."""

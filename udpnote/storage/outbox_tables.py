@@ -3,7 +3,7 @@
 `identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
 has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
 notebooks. `revisions` has the stored revisions of this client that it watches, so that it notices if somebody replaces one of
-them without having seen it.
+them without having seen it. `writes` and `undoing` are for taking back what was written: see `own_writes`.
 """
 
 import errno
@@ -52,6 +52,14 @@ _TABLES = (
         PRIMARY KEY (notebook_id, number)
     ) WITHOUT ROWID
     """,
+    # both for `OwnWrites`
+    """
+    CREATE TABLE writes (
+        sequence INTEGER PRIMARY KEY, count INTEGER NOT NULL, number INTEGER NOT NULL, client_id BLOB NOT NULL,
+        notebook_id BLOB NOT NULL, kind INTEGER NOT NULL, is_settled INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    "CREATE TABLE undoing (sequence INTEGER PRIMARY KEY, target INTEGER UNIQUE)",
 )
 
 
@@ -74,6 +82,10 @@ SCHEMA = Schema(
 
 ROWS_AT_ONCE = 128
 """How many entries one statement adds. More at once save no more time."""
+
+SEEN = "seen_number, seen_client, seen_sequence"
+DESTINATION = "host, port, wanted, wanted_key"
+"""The columns of a `SeenEntry`, and those of a `Destination`."""
 
 _NEW = (
     "identity, kind, written_at, utc_offset, author, revises, seen_number, seen_client, seen_sequence, notebook_id, host, port,"

@@ -57,11 +57,15 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
 def change_label(entry: Entry, note: int = 0) -> str:
     """What a revision or deletion does: `revises #42`, or `revises #57 of note #42`. An empty string for a note.
 
+    A deletion in the outbox may have no number yet: it takes back an entry that is queued, too.
+
     The first number is that of the version that it replaces. `note` is the number of the note; it is named if it is another
     one. 0: it is not known.
     """
     if entry.kind is Kind.NOTE:
         return ""
+    if not entry.revises:
+        return _("deletes the entry that it takes back")
     is_of_other = note not in (0, entry.revises)
     if entry.kind is Kind.DELETION:
         label = _("deletes #{number} of note #{note}") if is_of_other else _("deletes #{number}")

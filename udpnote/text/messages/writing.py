@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 
 
@@ -21,6 +22,14 @@ def _notes_deleted(notes: int) -> str:
     ).format(notes=notes)
 
 
+def _undo_elsewhere(notebook: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    return _(
+        "nothing is taken back: your last write is in another notebook. `udpnote undo --notebook {notebook}` takes it back"
+    ).format(notebook=quote(notebook))
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # ranges
     "not_a_range": "{text!r} is not a range of numbers: write 1-3, or 10- for all from #10 on",
@@ -30,6 +39,28 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "delete_question": "Delete {notes:,} notes, from #{first} to #{last}?",
     "nothing_deleted": "nothing is deleted",
     "notes_deleted": _notes_deleted,
+    # taking back
+    "undo_note": "takes back note #{number}: {text}",
+    "undo_revision": "takes back #{number}, your edit of note #{note}: {text}",
+    "undo_deletion": "takes back #{number}, your deletion of note #{note}: {text}",
+    "undo_waiting": "takes back entry {sequence} of the outbox: {text}",
+    "undo_discarded": "no notebook has it: it is removed from the outbox",
+    "undo_deleted": "`udpnote edit {number}` brings it back: the notebook keeps its text",
+    "undo_later": "it may be stored already: a deletion waits behind it in the outbox, and is sent when the server answers",
+    "undo_unseen": "the note could not be looked up: if others have changed it since, it is deleted all the same, and its "
+    "history keeps their texts",
+    "undo_nothing": "there is nothing to take back: only the latest writes of your user on this machine are remembered",
+    "undo_elsewhere": _undo_elsewhere,
+    "undo_not_there": "nothing is taken back: the notebook does not have your #{number}, perhaps because it was restored from "
+    "an older copy. `udpnote list` shows its notes",
+    "undo_changed_since": "nothing is taken back: {author} has changed note #{note} since, with #{number}. "
+    "`udpnote show {note} --history` shows all versions, and `udpnote edit {note}` revises it",
+    "undo_meanwhile": "nothing is taken back: another command has just sent, removed or taken back this write. Run "
+    "`udpnote undo` again",
+    "undo_without_server": "{problem}. Only the notebook knows what was there before your #{number}: run `udpnote undo` again "
+    "when it answers",
+    "undo_of_waiting_change": "nothing is taken back: your change of #{number} is queued and may be stored, and only the "
+    "notebook knows what was there before. Run `udpnote undo` again when its server answers",
     # sending
     "at_in_future": "--at: {text!r} is in the future, and nobody can have written the note then: name a time that has come",
     "at_longer_than_a_day": "--at: {text!r} is longer than a day: name a day or a time, such as yesterday or "

@@ -1,0 +1,201 @@
+"""Taking back one's last write: exactly that one, exactly once, and nothing that others have written."""
+
+import pytest
+
+from tests.support.errors import raises
+from tests.support.lan import CELLAR, KITCHEN, Lan
+from udpnote import Client
+from udpnote.client.undoing import Way
+from udpnote.errors import NotTakenBack, Queued, ServerNotFound
+from udpnote.model.entry import Kind
+
+
+def change(client: Client, deed: str) -> None:
+    """Write note 1, edit it or delete it, by what the user has seen."""
+    latest = next(client.log(newest_first=True, limit=1), None)
+    if deed == "delete":
+        client.delete(1, seen=latest)
+    elif latest is None or deed == "note":
+        client.send(deed)
+    else:
+        client.revise(1, deed, seen=latest)
+
+
+def undo(client: Client) -> Way:
+    plan = client.plan_undo()
+    client.undo(plan)
+    return plan.way
+
+
+def texts(client: Client) -> list[str]:
+    return [note.text for note in client.entries()]
+
+
+def versions(client: Client) -> list[Kind]:
+    return [version.entry.kind for version in client.log()]
+
+
+@pytest.mark.parametrize(
+    ("deeds", "states"),
+    [
+        (["一"], [[]]), (["a", "b"], [["a"], []]), (["a", "b", "c", "delete"], [["c"], ["b"], ["a"], []]),
+        (["a", "delete", "b"], [[], ["a"], []]), (["a", "b", "delete", "delete"], [["b"], ["b"], ["a"], []]),
+    ],
+)  # fmt: skip
+def test_each_write_is_taken_back_and_the_note_is_what_it_was_before(
+    lan: Lan, deeds: list[str], states: list[list[str]]
+) -> None:
+    lan.serve()
+    client = lan.client()
+    for deed in deeds:
+        change(client, deed)
+    for place, state in enumerate(states):
+        undo(client)
+        assert texts(client) == state, place
+    with raises(NotTakenBack, "undo_nothing"):
+        client.plan_undo()
+    assert len(versions(client)) == 2 * len(deeds)
+
+
+def test_a_plan_says_what_is_taken_back_and_the_next_one_goes_on_before_it_after_a_new_write_too(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client()
+    for deed in ("one", "two"):
+        change(client, deed)
+    plan = client.plan_undo()
+    assert (plan.way, plan.note, plan.written, plan.text, plan.write.number) == (Way.RESTORE, 1, "two", "one", 2)
+    sent = client.undo(plan)
+    assert sent is not None
+    assert (sent.number, sent.entry.revises) == (3, 2)
+    with raises(NotTakenBack, "undo_meanwhile"):
+        client.undo(plan)
+    change(client, "three")
+    assert [undo(client), undo(client)] == [Way.RESTORE, Way.DELETE]
+    assert (texts(client), len(versions(client))) == ([], 6)
+
+
+@pytest.mark.parametrize("deed", ["a", "b", "delete"])
+@pytest.mark.parametrize("theirs", ["theirs", "delete"])
+def test_what_others_have_changed_since_is_left_alone(lan: Lan, deed: str, theirs: str) -> None:
+    lan.serve()
+    client, bob = lan.client(), lan.client("bob.sqlite3", author="bob@desk")
+    for each in ("a", "b", "delete"):
+        change(client, each)
+        if each == deed:
+            break
+    change(bob, theirs)
+    before = versions(client)
+    with raises(NotTakenBack, "undo_changed_since", note=1, number=len(before), author="bob@desk"):
+        client.plan_undo()
+    assert versions(client) == before
+
+
+def test_an_edit_that_overtook_another_is_taken_back_to_that_one(lan: Lan) -> None:
+    lan.serve()
+    client, bob = lan.client(), lan.client("bob.sqlite3", author="bob@desk")
+    client.send("a")
+    bob.revise(1, "theirs")
+    client.revise(1, "mine")
+    assert (undo(client), texts(client)) == (Way.RESTORE, ["theirs"])
+    with raises(NotTakenBack, "undo_changed_since", number=2):
+        client.plan_undo()
+
+
+@pytest.mark.parametrize(("is_stored", "is_same"), [(True, False), (False, False), (False, True)])
+def test_a_queued_note_that_may_be_stored_is_deleted_once_when_it_has_a_number_also_by_another_process(
+    lan: Lan, is_stored: bool, is_same: bool
+) -> None:
+    server = lan.serve()
+    writer = lan.client()
+    writer.send("before")
+    if not is_stored:
+        server.stop()
+    with pytest.raises(Queued):
+        writer.send("oops", wait=0.0)
+    if not is_same:
+        writer.close()
+    lan.run(lan.now + 1.0)
+    if is_stored:
+        server.stop()
+    client = writer if is_same else lan.client()
+    plan = client.plan_undo()
+    assert plan.way is Way.DELETE_LATER
+    with pytest.raises(Queued):
+        client.undo(plan, wait=0.5)
+    client.close()
+    lan.serve()
+    for _ in range(2):
+        later = lan.client()
+        later.deliver()
+        assert (texts(later), versions(later)) == (["before"], [Kind.NOTE, Kind.NOTE, Kind.DELETION])
+    plan = later.plan_undo()
+    assert plan.write.number == 1, "the next undo takes back the write before"
+
+
+def test_a_queued_note_is_delivered_first_if_the_server_answers_and_is_only_removed_if_it_was_sent_nowhere(lan: Lan) -> None:
+    client = lan.client()
+    with pytest.raises(Queued):
+        client.send("unsent", wait=0.1)
+    plan = client.plan_undo()
+    assert (plan.way, plan.written, client.undo(plan), list(client.waiting())) == (Way.DISCARD, "unsent", None, [])
+    server, client = lan.serve(), lan.client()
+    client.send("before")
+    server.stop()
+    with pytest.raises(Queued):
+        client.send("late", wait=0.1)
+    lan.serve()
+    assert (undo(client), texts(client)) == (Way.DELETE, ["before"])
+
+
+def test_without_a_server_a_note_is_deleted_unseen_later_and_a_change_is_not_taken_back(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client()
+    change(client, "a")
+    change(client, "b")
+    server.stop()
+    with raises(ServerNotFound, "undo_without_server", number=2):
+        client.plan_undo()
+    with pytest.raises(Queued):
+        client.revise(1, "c", wait=0.1)
+    with raises(ServerNotFound, "undo_of_waiting_change", number=1):
+        client.plan_undo()
+    server = lan.serve()
+    assert [undo(client), undo(client)] == [Way.RESTORE, Way.RESTORE]
+    server.stop()
+    plan = client.plan_undo()
+    assert (plan.way, plan.latest) == (Way.DELETE, None)
+    with pytest.raises(Queued):
+        client.undo(plan, wait=0.1)
+    lan.serve()
+    client.deliver()
+    assert texts(client) == []
+
+
+def test_a_write_in_another_notebook_is_named_and_taken_back_only_there(lan: Lan) -> None:
+    lan.serve()
+    lan.serve("cellar", CELLAR)
+    client, other = lan.client(server=KITCHEN), lan.client(server=CELLAR)
+    client.send("kitchen")
+    other.send("cellar")
+    with raises(NotTakenBack, "undo_elsewhere", notebook="cellar"):
+        client.plan_undo()
+    assert client.plan_undo(anywhere=False).written == "kitchen"
+    assert other.plan_undo().written == "cellar"
+    with raises(NotTakenBack, "undo_nothing"):
+        lan.client("bob.sqlite3", server=CELLAR).plan_undo()
+
+
+def test_an_entry_that_a_restored_notebook_does_not_have_is_not_taken_back(lan: Lan) -> None:
+    server = lan.serve()
+    client, bob = lan.client(), lan.client("bob.sqlite3", author="bob@desk")
+    client.send("a")
+    copy = lan.back_up(server)
+    server = lan.serve()
+    client.send("lost")
+    lan.back_up(server)
+    lan.restore(copy)
+    lan.serve()
+    bob.send("theirs")
+    with raises(NotTakenBack, "undo_not_there", number=2):
+        client.plan_undo()
+    assert texts(client) == ["a", "theirs"]

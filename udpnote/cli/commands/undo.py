@@ -1,0 +1,34 @@
+"""`udpnote undo`: takes back the last of the user's own writes, edits and deletions on this machine."""
+
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.declared_command import DeclaredCommands, as_changing_command
+from udpnote.cli.options import Json, WritingClient
+from udpnote.cli.revision_sender import sending
+
+app = DeclaredCommands()
+
+
+@app.command()
+@as_changing_command
+def undo(options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
+    """Take back the last of your writes, edits and deletions.
+
+    It says what it takes back. A note that you have written is deleted, a note that you have edited gets the text of before,
+    and one that you have deleted comes back. The history keeps all versions. `udpnote undo` again takes back the write before
+    that. It does not take back itself: `udpnote edit NUMBER` brings a note back. Of the lines of a pipe, the last is taken
+    back.
+
+    Your writes are those of your user on this machine. Only the latest are remembered. With `--notebook` or `--server`, the
+    last one there is taken back.
+
+    If others have changed the note since, nothing is done (exit code 1). An entry that was not sent yet is removed from the
+    outbox. One that is queued and may be stored already is deleted as soon as the server answers (exit code 75). To take back
+    an edit or a deletion, the server must answer (otherwise exit code 69).
+
+    Examples:
+
+        udpnote undo
+    """
+    is_named = any(each is not None for each in (options.server, options.port, options.notebook))
+    with sending(options, as_json=as_json) as sender:
+        return sender.undo(anywhere=not is_named)

@@ -1,0 +1,152 @@
+"""Finds out how the last write of a client's outbox can be taken back without overwriting what others have written since."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from typing import NamedTuple
+
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.session import Driver
+from udpnote.errors import NotTakenBack, ServerNotFound, UdpnoteError, Unreachable
+from udpnote.model.entry import Kind, SeenEntry, StoredEntry
+from udpnote.model.notebook import name_or_id
+from udpnote.model.own_write import OwnWrite
+
+DELIVERY_WAIT_SECONDS = 1.0
+"""How long a queued write is tried to be delivered before it is taken back: if it is stored, it can be taken back at once."""
+
+
+class Way(Enum):
+    """How a write is taken back.
+
+    DISCARD: it is removed from the outbox, because no notebook has it. DELETE: its note is deleted. RESTORE: its note gets the
+    text that it had before. DELETE_LATER: it waits in the outbox, and may be stored; a deletion waits behind it and is sent
+    when it has a number.
+    """
+
+    DISCARD = "discard"
+    DELETE = "delete"
+    RESTORE = "restore"
+    DELETE_LATER = "delete_later"
+
+
+class Undo(NamedTuple):
+    """How to take back the last write, `write`.
+
+    `note` is the number of its note; 0: not known. `written` is what the write said: its text, or the text that a deletion has
+    deleted; None: not known. `text` is the text that the note gets; None: it is deleted. `latest` is the latest version of the
+    note; None: no server answers, so the note was not read.
+    """
+
+    write: OwnWrite
+    way: Way
+    note: int
+    written: str | None
+    text: str | None
+    latest: StoredEntry | None
+
+
+def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], None], *, anywhere: bool) -> Undo:
+    """How to take back the last write; see `Client.plan_undo`. `reader` reads the client's notebook.
+
+    `deliver` tries to deliver the entries that wait for it, and is called if the write is among them.
+    """
+    write = _last_write(driver, anywhere=anywhere)
+    if not write.number and not write.is_unsent:
+        with suppress(UdpnoteError):  # it stays in the outbox
+            deliver()
+        write = _last_write(driver, anywhere=anywhere)
+    if not write.number:
+        return _plan_for_waiting(driver, write)
+    try:
+        return _plan_for_stored(reader, driver, write)
+    except Unreachable as error:
+        if write.kind is not Kind.NOTE:
+            raise type(error)("undo_without_server", problem=error, number=write.number) from None
+        return Undo(write, Way.DELETE, write.number, None, None, None)
+
+
+def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
+    """What does `undo`: the kind of the entry, and the version that it replaces (None: not known). None: no entry does it."""
+    if undo.way is Way.DISCARD:
+        return None
+    kind = Kind.REVISION if undo.way is Way.RESTORE else Kind.DELETION
+    if undo.latest is not None:
+        return kind, undo.latest.as_seen
+    return kind, undo.write.as_seen if undo.write.number else None
+
+
+def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
+    """The last write: one that was not sent to any notebook, or one in the client's notebook.
+
+    Raises `NotTakenBack` if there is none, or if it is in another notebook.
+    """
+    with driver.connection.lock():
+        write = driver.outbox.writes.last()
+        if write is None:
+            raise NotTakenBack("undo_nothing")
+        if anywhere and write.is_unsent:
+            return write
+        notebook_id = _notebook_id(driver)
+        if not anywhere:
+            write = driver.outbox.writes.last(notebook_id=notebook_id, destination=driver.finder.destination)
+        if write is None:
+            raise NotTakenBack("undo_nothing")
+        if not write.is_unsent and write.notebook_id != notebook_id:
+            known = driver.outbox.notebooks()
+            names = [name_or_id(each, known) for each in known if each.notebook_id == write.notebook_id]
+            raise NotTakenBack("undo_elsewhere", notebook=next(iter(names), (write.notebook_id or b"").hex()))
+        return write
+
+
+def _notebook_id(driver: Driver) -> bytes:
+    """The id of the client's notebook: as it answers, or as the named server had it last. Raises the errors of finding it."""
+    try:
+        return driver.locate(LOCATE_SECONDS_MIN).notebook.notebook_id
+    except Unreachable:
+        last = driver.finder.server.last_notebook(driver.finder.destination)
+        if last is None:
+            raise
+        return last.notebook_id
+
+
+def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
+    """How to take back `write`, which is in the outbox. Raises `ServerNotFound` if that needs the notebook."""
+    with driver.connection.lock():
+        entry = next(each.entry for each in driver.outbox.listing(write.sequence))
+    written = entry.text if entry.kind is not Kind.DELETION else None
+    if write.is_unsent:
+        return Undo(write, Way.DISCARD, entry.revises, written, None, None)
+    if write.kind is not Kind.NOTE:
+        raise ServerNotFound("undo_of_waiting_change", number=entry.revises)
+    return Undo(write, Way.DELETE_LATER, 0, written, None, None)
+
+
+def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) -> Undo:
+    """How to take back `write`, which is stored in the notebook of `reader`. Raises `NotTakenBack`, and errors of reading."""
+    note, before, found, latest, text_before = 0, None, None, None, None
+    for version in reader.log(numbers=[write.number]):
+        note, latest = note or version.number, version
+        if version.number < write.number:
+            before = version
+            text_before = text_before if version.entry.kind is Kind.DELETION else version.text
+        elif version.as_seen == write.as_seen:
+            found = version
+        elif found is None or not _is_settled(driver, version):
+            break
+    if found is None or latest is None:
+        raise NotTakenBack("undo_not_there", number=write.number)
+    if latest is not found and not _is_settled(driver, latest):
+        raise NotTakenBack("undo_changed_since", note=note, number=latest.number, author=latest.author)
+    if write.kind is Kind.DELETION:
+        return Undo(write, Way.RESTORE, note, text_before, text_before, latest)
+    if before is None or before.entry.kind is Kind.DELETION:
+        return Undo(write, Way.DELETE, note, found.text, None, latest)
+    return Undo(write, Way.RESTORE, note, found.text, text_before, latest)
+
+
+def _is_settled(driver: Driver, version: StoredEntry) -> bool:
+    """Whether this version was taken back by its own outbox, which is this one, or takes another one back."""
+    with driver.connection.lock():
+        return driver.outbox.writes.is_settled(version.entry.client_id, version.entry.sequence)

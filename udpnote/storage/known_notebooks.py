@@ -1,0 +1,146 @@
+"""The notebooks that an outbox knows: which is chosen, which are sealed, and which waiting entries are for them."""
+
+from collections.abc import Callable, Sequence
+from sqlite3 import Connection
+
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry
+from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
+from udpnote.storage.database import atomic, storage_errors
+from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, NamedServers
+from udpnote.storage.outbox_tables import DESTINATION, SEEN
+
+_NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
+_INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+class KnownNotebooks:
+    """The notebooks in an outbox. `Outbox` sets the attributes. Every method raises `StorageError`."""
+
+    path: str
+    named_servers: NamedServers
+    _connection: Connection
+
+    def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
+        """Save a notebook as it has answered (name, address, key id), and return the chosen notebook, or None if there is none.
+
+        With `may_choose`, this notebook becomes the chosen one if there is none. Nothing is saved if the outbox has the
+        notebook as sealed and it answers as open, or as joined and it answers with another key: only `join` and `leave` change
+        that.
+        """
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute(
+                f"{_INSERT_NOTEBOOK} ON CONFLICT (notebook_id) DO UPDATE SET name = excluded.name, host = excluded.host,"
+                " port = excluded.port, scope = excluded.scope, key_id = excluded.key_id"
+                " WHERE notebooks.key_id IS NULL OR notebooks.key_id = excluded.key_id"
+                " OR (excluded.key_id IS NOT NULL AND notebooks.key_id NOT IN (SELECT key_id FROM keys))",
+                notebook,
+            )
+            if may_choose:
+                connection.execute(
+                    "UPDATE notebooks SET chosen = 1 WHERE notebook_id = ?"
+                    " AND NOT EXISTS (SELECT 1 FROM notebooks WHERE chosen)",
+                    (notebook.notebook_id,),
+                )
+            return self.chosen()
+
+    def choose(self, notebook_id: bytes) -> None:
+        """Durably make a known notebook the chosen one, to which entries go if the user names no notebook."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
+
+    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
+        """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
+
+        Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
+        gave (None: none), and replaces those given before: an open server there counts as an impostor.
+        """
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
+            connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
+            connection.execute(_INSERT_NOTEBOOK, notebook)
+            connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
+            self.named_servers.replace(server, notebook.notebook_id)
+            connection.execute(DELETE_UNUSED_KEYS)
+            self._assign_for_key(notebook)
+
+    def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
+        """Durably assign to `notebook` entries for which the user named only its key, which its server says was replaced.
+
+        A notebook that is not known yet is saved as `remember` does it.
+        """
+        if self.notebook(notebook.notebook_id) is None:
+            self.remember(notebook)
+        with storage_errors(self.path), atomic(self._connection):
+            self._assign_for_key(notebook)
+
+    def _assign_for_key(self, notebook: KnownNotebook) -> None:
+        """Assign to `notebook` the entries for which the user named only its key: no server, id or name."""
+        assert notebook.key_id is not None, "an open notebook has no key that the user could have named"
+        self._assign(notebook.notebook_id, "host IS NULL AND wanted IS NULL AND wanted_key = ?", (notebook.key_id,))
+
+    def _assign(self, notebook_id: bytes, condition: str, values: Sequence[object]) -> None:
+        """Assign to a notebook the entries without one for which the SQL `condition` holds; see `assign`."""
+        condition = f"notebook_id IS NULL AND {condition}"
+        self._connection.execute(
+            f"UPDATE entries SET ({SEEN}) = (?, ?, ?) WHERE revises > 0 AND seen_number = 0 AND {condition}",
+            (*self._seen_in(notebook_id), *values),
+        )
+        self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
+
+    def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
+        """Durably forget the key of a notebook, and that it is sealed. If it is the chosen notebook, none is chosen any more.
+
+        `check` is called first, while no other process can add an entry: if it raises, nothing is forgotten.
+        """
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            if check is not None:
+                check()
+            connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
+            connection.execute(DELETE_UNUSED_KEYS)
+
+    def chosen(self) -> KnownNotebook | None:
+        """The chosen notebook, to which entries go if the user names no notebook; None if none is chosen."""
+        return next(iter(self._notebooks("WHERE chosen")), None)
+
+    def notebooks(self) -> list[KnownNotebook]:
+        """All known notebooks, sorted by name."""
+        return self._notebooks("ORDER BY name, notebook_id")
+
+    def sealed(self) -> list[SealedNotebook]:
+        """All known notebooks that are sealed, once for each server that the user named for it, sorted by notebook name."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_NOTEBOOK}, server FROM notebooks LEFT JOIN servers USING (notebook_id)"
+                " WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
+            )
+            return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
+
+    def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
+        """The known notebook with this id; None if it is not known."""
+        return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
+
+    def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
+        """Durably assign to the notebook `notebook_id` the entries that have no notebook yet and exactly this destination.
+
+        Those that are revisions or deletions without `seen` get the newest entry that the notebook had when it last answered.
+        """
+        with storage_errors(self.path), atomic(self._connection):
+            self._assign(notebook_id, f"({DESTINATION}) IS (?, ?, ?, ?)", destination)
+
+    def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
+        """The known notebooks that the SQL `clause` selects."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
+            return [KnownNotebook(*row) for row in rows]
+
+    def _notebook_at(self, destination: Destination) -> bytes | None:
+        """The id of the notebook that last answered at the address of `destination`; None if none did, or more than one."""
+        rows = self._connection.execute(
+            "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
+        ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
+
+    def _seen_in(self, notebook_id: bytes | None) -> SeenEntry:
+        """The newest entry that a notebook had when it last answered; `NOTHING_SEEN` if that is unknown."""
+        row = self._connection.execute(f"SELECT {SEEN} FROM notebooks WHERE notebook_id = ?", (notebook_id,)).fetchone()
+        return NOTHING_SEEN if row is None else SeenEntry(*row)

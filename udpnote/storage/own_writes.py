@@ -1,0 +1,255 @@
+"""What an outbox remembers of its client's latest writes, so that the last one can be taken back.
+
+The table `writes` has the latest entries that were stored: a row for each run of notes with consecutive sequences and numbers,
+or for one revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry is always
+in one of both. A row `is_settled` if its entry was taken back, or took another one back.
+
+The table `undoing` has the entries in the outbox that take another write, the `target`, back. If the target is still in the
+outbox itself, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number. The
+target of an entry that was refused is NULL.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from udpnote.errors import NotTakenBack
+from udpnote.model.entry import Kind, SeenEntry
+from udpnote.model.notebook import Destination
+from udpnote.model.own_write import OwnWrite, StoredRun
+from udpnote.storage.database import atomic, storage_errors
+
+WRITES_MAX = 100
+"""How many rows the table `writes` keeps: so many edits can be taken back, or many more notes of a pipe."""
+
+RUNS_AT_ONCE_MAX = 10
+"""How many of the runs that were acknowledged together are remembered. More would cost a bulk send a noticeable time."""
+
+HELD = f"(kind <> {Kind.NOTE:d} AND revises = 0)"
+"""The SQL condition for a deletion in the outbox that is not sent before its target has a number."""
+
+_ROW = "sequence, count, number, client_id, notebook_id, kind"
+
+
+class OwnWrites:
+    """The latest writes in the outbox at `path`, which `connection` has open. Methods raise `StorageError`.
+
+    Those that take the caller's transaction raise `sqlite3.Error` instead.
+    """
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def last(self, *, notebook_id: bytes | None = None, destination: Destination | None = None) -> OwnWrite | None:
+        """The last write that was not taken back; None: there is none, or it was too long ago.
+
+        If `destination` is given, only writes count that are for the notebook `notebook_id`, or that wait without a notebook
+        for exactly this destination.
+        """
+        with storage_errors(self._path):
+            return max(
+                filter(None, (self._last_waiting(notebook_id, destination), self._last_stored(notebook_id, destination))),
+                key=lambda write: write.sequence,
+                default=None,
+            )
+
+    def is_settled(self, client_id: bytes, sequence: int) -> bool:
+        """Whether a stored revision or deletion was taken back, or took another write back."""
+        query = "SELECT is_settled FROM writes WHERE client_id = ? AND sequence = ?"
+        with storage_errors(self._path):
+            row = self._connection.execute(query, (client_id, sequence)).fetchone()
+        return row is not None and bool(row[0])
+
+    def discard_unsent(self, sequence: int) -> bool:
+        """Durably remove an entry from the outbox if the notebook surely does not have it; returns whether it was removed."""
+        with storage_errors(self._path), atomic(self._connection) as connection:
+            delete = "DELETE FROM entries WHERE sequence = ? AND (notebook_id IS NULL OR refused)"
+            return connection.execute(delete, (sequence,)).rowcount > 0
+
+    def begin_undo(self, sequence: int, target: int) -> tuple[bytes | None, SeenEntry | None]:
+        """In the caller's transaction, note that the new entry `sequence` takes the write `target` back.
+
+        Returns the notebook of the target, and the stored target as an entry that its writer has seen; None: it has no number
+        yet, so the new entry must be held. Raises `NotTakenBack` if the target was taken back or removed meanwhile.
+        """
+        write = self._waiting(target) or self._stored(target)
+        if write is None or self._connection.execute("SELECT 1 FROM undoing WHERE target = ?", (target,)).fetchone():
+            raise NotTakenBack("undo_meanwhile")
+        self._connection.execute("INSERT INTO undoing VALUES (?, ?)", (sequence, target))
+        return write.notebook_id, write.as_seen if write.number else None
+
+    def still_waiting(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> list[StoredRun]:
+        """Those of `runs` that are in the outbox for this notebook; another process may have removed some already.
+
+        If a run is there in part, the result has a run for each of its entries that is there.
+        """
+        found: list[StoredRun] = []
+        for run in _joined(runs):
+            first, last = run.sequences[0], run.sequences[-1]
+            where = "FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?"
+            values = (first, last, notebook_id)
+            (count,) = self._connection.execute(f"SELECT count(*) {where}", values).fetchone()
+            if count == len(run.sequences):
+                found.append(run)
+            elif count:
+                for (each,) in self._connection.execute(f"SELECT sequence {where}", values):
+                    found.append(run._replace(sequences=range(each, each + 1), number=run.number + each - first))
+        return found
+
+    def note_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
+        """In the caller's transaction, remember `runs`, which a notebook has stored, and release what waited for them.
+
+        They must have been in the outbox until now: no write may be remembered twice. Only the latest `RUNS_AT_ONCE_MAX` runs
+        are remembered, and then none of the writes before them.
+        """
+        joined = _joined(runs)
+        undoing = self._connection.execute("SELECT sequence, target FROM undoing").fetchall()
+        latest = list(islice(joined, RUNS_AT_ONCE_MAX))
+        for run in reversed(latest):
+            self._add(notebook_id, run)
+        if len(joined) > len(latest):
+            self._connection.execute("DELETE FROM writes WHERE sequence < ?", (latest[-1].sequences.start,))
+        if undoing:
+            self._release(undoing, joined)
+            self._settle(undoing, joined)
+
+    def note_renewed(self, sequence: int, renewed: int) -> None:
+        """In the caller's transaction, note that the entry `sequence` has got the sequence `renewed`."""
+        for column in ("sequence", "target"):
+            self._connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))
+
+    def forget_orphans(self) -> None:
+        """In the caller's transaction, note which entries were refused or discarded: they take nothing back any more.
+
+        A held deletion of an entry that was refused or discarded is removed: its target never gets a number.
+        """
+        sent = "EXISTS (SELECT 1 FROM entries AS sent WHERE NOT sent.refused AND sent.sequence = undoing.{})"
+        orphans = f"SELECT sequence FROM undoing WHERE NOT {sent.format('target')}"
+        self._connection.execute(f"DELETE FROM entries WHERE {HELD} AND sequence IN ({orphans})")
+        self._connection.execute("DELETE FROM undoing WHERE sequence NOT IN (SELECT sequence FROM entries)")
+        self._connection.execute(f"UPDATE undoing SET target = NULL WHERE NOT {sent.format('sequence')}")
+
+    def _last_waiting(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
+        """The last write that is in the outbox; see `last` for the arguments."""
+        row = self._connection.execute(
+            "SELECT sequence FROM entries WHERE sequence NOT IN (SELECT sequence FROM undoing)"
+            " AND NOT EXISTS (SELECT 1 FROM undoing WHERE target = entries.sequence)"
+            " AND (?1 OR notebook_id = ?2 OR (notebook_id IS NULL AND (host, port, wanted, wanted_key) IS (?3, ?4, ?5, ?6)))"
+            " ORDER BY sequence DESC LIMIT 1",
+            (destination is None, notebook_id, *(destination or Destination())),
+        ).fetchone()
+        return None if row is None else self._waiting(row[0])
+
+    def _waiting(self, sequence: int) -> OwnWrite | None:
+        """The write `sequence`, if it is in the outbox."""
+        row = self._connection.execute(
+            "SELECT client_id, sequence, kind, notebook_id, refused FROM entries JOIN identities USING (identity)"
+            " WHERE sequence = ?",
+            (sequence,),
+        ).fetchone()
+        if row is None:
+            return None
+        client_id, sequence, kind, notebook_id, refused = row
+        return OwnWrite(client_id, sequence, Kind(kind), notebook_id, 0, is_unsent=bool(refused) or notebook_id is None)
+
+    def _last_stored(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
+        """The last write that is stored; see `last` for the arguments."""
+        targets = {target for (target,) in self._connection.execute("SELECT target FROM undoing")}
+        rows = self._connection.execute(
+            f"SELECT {_ROW} FROM writes WHERE NOT is_settled AND (? OR notebook_id = ?) ORDER BY sequence DESC",
+            (destination is None, notebook_id),
+        )
+        for row in rows.fetchall():
+            for sequence in reversed(range(row[0], row[0] + row[1])):
+                if sequence not in targets:
+                    return _own_write(row, sequence)
+        return None
+
+    def _stored(self, sequence: int) -> OwnWrite | None:
+        """The write `sequence`, if it is stored and was not taken back."""
+        query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? AND NOT is_settled ORDER BY sequence DESC LIMIT 1"
+        row = self._connection.execute(query, (sequence,)).fetchone()
+        return _own_write(row, sequence) if row is not None and sequence < row[0] + row[1] else None
+
+    def _add(self, notebook_id: bytes, run: StoredRun) -> None:
+        """Add a row for `run`, or let the latest row go on with it."""
+        sequences, number, client_id, kind = run
+        if kind is Kind.NOTE:
+            longer = self._connection.execute(
+                "UPDATE writes SET count = count + ?1 WHERE sequence = (SELECT max(sequence) FROM writes)"
+                " AND sequence + count = ?2 AND number + count = ?3 AND client_id = ?4 AND notebook_id = ?5 AND kind = ?6",
+                (len(sequences), sequences.start, number, client_id, notebook_id, kind),
+            )
+            if longer.rowcount:
+                return
+        row = (sequences.start, len(sequences), number, client_id, notebook_id, kind)
+        self._connection.execute(f"INSERT INTO writes ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._connection.execute(
+            "DELETE FROM writes WHERE sequence <= (SELECT sequence FROM writes ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+            (WRITES_MAX,),
+        )
+
+    def _release(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
+        """Give each held deletion whose target is in `runs` the number of its target: from now on it may be sent."""
+        for sequence, target in undoing:
+            for run in runs:
+                if target is not None and target in run.sequences:
+                    number = run.number + target - run.sequences.start
+                    self._connection.execute(
+                        "UPDATE entries SET revises = ?1, seen_number = ?1, seen_client = ?2, seen_sequence = ?3"
+                        f" WHERE sequence = ?4 AND {HELD}",
+                        (number, run.client_id, target, sequence),
+                    )
+
+    def _settle(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
+        """Note that those entries that take others back and are in `runs` have done so."""
+        for sequence, target in undoing:
+            if any(sequence in run.sequences for run in runs):
+                self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))
+                self._connection.execute("DELETE FROM undoing WHERE sequence = ?", (sequence,))
+                if target is not None:
+                    self._settle_target(target)
+
+    def _settle_target(self, target: int) -> None:
+        """Note that the stored write `target` was taken back. A note is no later version, so its run just becomes shorter."""
+        query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
+        row = self._connection.execute(query, (target,)).fetchone()
+        if row is None or target >= row[0] + row[1]:
+            return
+        first, count, number, *same, kind = row
+        if kind != Kind.NOTE:
+            self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (target,))
+            return
+        self._connection.execute("DELETE FROM writes WHERE sequence = ?", (first,))
+        for start, end in ((first, target), (target + 1, first + count)):
+            if start < end:
+                self._connection.execute(
+                    f"INSERT INTO writes ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)",
+                    (start, end - start, number + start - first, *same, kind),
+                )
+
+
+def _own_write(row: tuple[Any, ...], sequence: int) -> OwnWrite:
+    """The write `sequence` of a row of the table `writes`."""
+    first, _count, number, client_id, notebook_id, kind = row
+    return OwnWrite(client_id, sequence, Kind(kind), notebook_id, number + sequence - first, is_unsent=False)
+
+
+def _joined(runs: Sequence[StoredRun]) -> list[StoredRun]:
+    """`runs` in as few runs as possible, the one with the highest sequences first."""
+    joined: list[StoredRun] = []
+    for run in sorted(runs, key=lambda run: run.sequences.start):
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and run.kind is last.kind is Kind.NOTE
+            and run.sequences.start == last.sequences.stop
+            and run.number == last.number + len(last.sequences)
+            and run.client_id == last.client_id
+        ):
+            joined[-1] = last._replace(sequences=range(last.sequences.start, run.sequences.stop))
+        else:
+            joined.append(run)
+    return joined[::-1]
