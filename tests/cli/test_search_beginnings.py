@@ -18,7 +18,7 @@ NOTES = ["oat milk and tea #drinks", "milkshake", "今天会议", "tea or coffee
         ("'oat mil'", [1], '"oat mil"'),
         ("#dri -shake", [1], "#dri"), ("mil -milkshake", [1], "mil"), ("会议 mil", [], "mil"), ("milk mil", [1], "mil"),
         ("nosuch 会", [], "nosuch"), ("tea -coffee -milk", [], ""), ("会 →", [], ""), ("C+ 'mil*' cof", [], "cof"),
-        ("mi OR tea", [1, 4], None),
+        ("mi OR tea", [1, 4], None), ("a1 a2 a3 a4 a5* a6 a7 a8", [], "a1, a2, a3, a4, a6"),
     ],
 )  # fmt: skip
 def test_words_that_find_nothing_are_tried_as_beginnings(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.errors import raises
 from udpnote.errors import InvalidQuery
-from udpnote.text.query_words import TERMS_MAX, QueryWords, check_words, parse_words
+from udpnote.text.query_words import BEGINNINGS_MAX, TERMS_MAX, QueryWords, check_words, parse_words
 
 
 def typed(arguments: list[str]) -> tuple[str, str, str]:
@@ -58,6 +58,11 @@ def test_words_with_too_many_terms_or_without_any_are_refused() -> None:
     assert parse_words(["x"] * TERMS_MAX).wanted == ("x",) * TERMS_MAX
     for words in (["!?"], ["", " "], ['""'], ["—", "…"]):
         with raises(InvalidQuery, "no_search_term"):
+            parse_words(words)
+    beginnings = [f"w{number}*" for number in range(BEGINNINGS_MAX + 1)]
+    assert parse_words([*beginnings[1:], beginnings[1], "c++*", "-a"]).wanted[-1] == "c++*"
+    for words in (beginnings, [f"-{word}" for word in beginnings], " OR ".join(beginnings).split()):
+        with raises(InvalidQuery, "too_many_beginnings"):
             parse_words(words)
     for words in (["会" * (TERMS_MAX + 1)], ["a b"] * TERMS_MAX, ["x"] * 1000, ["-x y"] * TERMS_MAX, ["x"] + ["!"] * TERMS_MAX):
         with raises(InvalidQuery, "too_many_search_terms"):

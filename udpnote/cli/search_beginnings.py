@@ -1,17 +1,22 @@
 """A search that finds nothing is tried again: words that no note has are then taken as the beginnings of words."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from udpnote.client.filters import Filters
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.text.query_words import QueryWords
+from udpnote.text.query_words import BEGINNINGS_MAX, QueryWords
 from udpnote.text.search_terms import terms
 
 
 def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
-    """Those of the words that notes may have that find no note of `filters` by themselves, but may begin longer words."""
+    """Those of the words that notes may have that find no note of `filters` by themselves, but may begin longer words.
+
+    They are at most as many as may have `*` in one query besides those that have it.
+    """
     words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
-    return [word for word in words if not _finds_a_note(notebook, word, filters)]
+    count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)
+    return list(islice((word for word in words if not _finds_a_note(notebook, word, filters)), max(count, 0)))
 
 
 def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:

@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query
-from udpnote.text.search_terms import terms
+from udpnote.text.word_match import parse_word
 
 TERMS_MAX = 24
 """The most terms in one query: as many as a Chinese sentence has. The limit is low, because for each term a search reads a list
 of notes in every shard of the index."""
+
+BEGINNINGS_MAX = 6
+"""The most words with `*` at the end in one query. For each, FTS5 merges the lists of all terms that begin so: in a shard with
+very many terms, that takes a tenth of a second, and it cannot be paused."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 """The control characters that are not white space. They are removed, because nobody types them on purpose."""
@@ -66,7 +70,7 @@ def parse_words(arguments: Sequence[str]) -> QueryWords:
     a word and a sign as any other.
 
     Raises `InvalidQuery` if there are arguments but nothing in them can be searched for, if there are more than `TERMS_MAX`
-    terms, or if an `OR` does not stand between two words or phrases that notes may have.
+    terms or `BEGINNINGS_MAX` words with `*`, or if an `OR` does not stand between two words or phrases that notes may have.
     """
     groups: list[list[str]] = []
     without: list[str] = []
@@ -95,17 +99,20 @@ def words_of(query: Query) -> QueryWords:
 
 
 def check_words(query: QueryWords) -> None:
-    """Raise `InvalidQuery` if the words have more than `TERMS_MAX` terms, or if the index can find none of those to have.
+    """Raise `InvalidQuery` for more than `TERMS_MAX` terms or `BEGINNINGS_MAX` words with `*`, or if the index finds no word.
 
-    A word without a term (without a letter, digit or symbol) counts as one term. The index finds words with a term, and groups
-    in which each word has one. A query without words is valid.
+    The words to leave out count, too. A word without a term (without a letter, digit or symbol) counts as one term. The index
+    finds words with a term, and groups in which each word has one. A query without words is valid.
     """
-    counts = {word: len(terms(word)) for word in (*query.wanted, *query.without)}
-    count = sum(max(counts[word], 1) for word in (*query.wanted, *query.without))
+    parsed = {word: parse_word(word) for word in (*query.wanted, *query.without)}
+    count = sum(max(len(parsed[word].terms), 1) for word in (*query.wanted, *query.without))
     if count > TERMS_MAX:
         raise InvalidQuery("too_many_search_terms", terms=count, terms_max=TERMS_MAX)
+    beginnings = sum(word.is_prefix for word in parsed.values())
+    if beginnings > BEGINNINGS_MAX:
+        raise InvalidQuery("too_many_beginnings", beginnings=beginnings, beginnings_max=BEGINNINGS_MAX)
     groups = [(word,) for word in query.words] + [*query.any_of]
-    if groups and not any(all(counts[word] for word in group) for group in groups):
+    if groups and not any(all(parsed[word].terms for word in group) for group in groups):
         raise InvalidQuery("no_search_term", words=" ".join(query.wanted))
 
 

@@ -32,6 +32,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{terms} words are too many to search for; at most {terms_max} are allowed (each Chinese character counts as one): "
         "search for a part of them"
     ),
+    "too_many_beginnings": (
+        "{beginnings} words with * are too many for one search; at most {beginnings_max} are allowed: write more of them whole"
+    ),
     "or_not_between_words": (
         "OR must stand between two words, and neither of them with a - before it. To search for the word itself, write or"
     ),
