@@ -187,4 +187,6 @@ def _is_wanted(note: StoredEntry, query: Query) -> bool:
         and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
         and set(map(parse_tag, query.tags)) <= tags(entry.text)
         and (not query.words or _is_match(entry.text, query.words))
+        and all(any(_is_match(entry.text, (word,)) for word in group) for group in query.any_of)
+        and not any(_is_match(entry.text, (word,)) for word in query.without)
     )

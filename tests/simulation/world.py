@@ -36,12 +36,14 @@ ALL_QUERIES = (
     *(Query(View.NOTES, words=words) for words in WORDS),
     *(Query(View.NOTES, by_time=True, words=words) for words in ((), *WORDS)),
     Query(View.NOTES, by_time=True, newest_first=True), Query(View.NOTES, by_time=True, newest_first=True, author=AUTHORS[0]),
+    Query(View.NOTES, any_of=(("中", "a line", "nowhere"),), without=("1",)),
 )  # fmt: skip
 """Queries for the notebook at the end."""
 
 CALM_QUERIES = (
     (Query(View.LOG, newest_first=True), 10), (Query(View.NOTES, by_time=True), 20), (Query(View.NOTES, words=WORDS[0]), 0),
     (Query(View.NOTES, words=WORDS[1], newest_first=True, by_time=True), 5), (Query(View.AUTHORS), 0), (Query(View.TAGS), 0),
+    (Query(View.NOTES, any_of=(("今日记录", "LINE"),), without=("1", "我是 记"), by_time=True), 0),
 )  # fmt: skip
 """Queries of readers in the calm, each with its limit (0: none)."""
 
