@@ -15,7 +15,7 @@ from udpnote.cli.options import ListeningPort, Name, ServedFile
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.streams import said
-from udpnote.cli.terminal.text import count
+from udpnote.cli.terminal.text import padded
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.lan.service_manager import report_ready
 from udpnote.model.address import is_loopback, parse_server
@@ -23,6 +23,10 @@ from udpnote.model.entry import Kind, StoredEntry
 from udpnote.server.server import Server
 from udpnote.settings import PORT, PORTS, Settings, load_settings
 from udpnote.text.harmless import harmless
+from udpnote.text.language import gettext as _
+
+LABEL_CELLS = 11
+"""The width of the column with the labels of the lines that a server prints first."""
 
 app = DeclaredCommands()
 
@@ -70,7 +74,7 @@ def serve(
         except UdpnoteError as error:  # printed on `screen`, which a stopped terminal does not hold up
             screen.say(error.notice)
             return exit_codes.exit_code_for(error)
-        screen.say("ended; every acknowledged entry is safe")
+        screen.say(Notice("serving_ended"))
     return exit_codes.DONE
 
 
@@ -145,7 +149,7 @@ class Screen:
         """Print an entry to standard output, as `LiveEntries` shows it. For `note` see `change_label`."""
         self._entries.write(lambda: self._live.lines(stored.number, stored.entry, note), len(stored.entry.text))
 
-    def say(self, message: str | Notice) -> None:
+    def say(self, message: Notice) -> None:
         """Print `message` to standard error, as a line that begins with `udpnote: `."""
         self.print(said(message))
 
@@ -159,28 +163,27 @@ class Screen:
         self._messages.close()
 
     def _report_skipped_entries(self, skipped: int) -> None:
-        self.say(f"{count(skipped, 'entry was', 'entries were')} stored but not shown: the output is too slow")
+        self.say(Notice("entries_not_shown", entries=skipped))
 
     def _report_skipped_messages(self, skipped: int) -> None:
-        self.say(f"{count(skipped, 'message was', 'messages were')} not shown: the output is too slow")
+        self.say(Notice("messages_not_shown", messages=skipped))
 
 
 def _introduction(server: Server, settings: Settings) -> str:
     """The lines that a server prints first: the notebook, its file, and how people join it and write to it."""
-    place = "this machine" if _is_local(server) else "this LAN"
-    lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.file))]
+    lines = [(_("notebook"), f"{server.name}  (id {server.notebook_id})"), (_("file"), settings.file)]
     if settings.text_file is not None:
-        lines.append(("text file", harmless(settings.text_file)))
+        lines.append((_("text file"), settings.text_file))
     if server.join_code is None:
-        lines.append(("open", f"everybody on {place} can read it and write in it"))
+        lines.append((_("open"), str(Notice("open_on_machine") if _is_local(server) else Notice("open_on_lan"))))
     else:
-        lines += [("sealed", "only machines that have its key can use it"), ("to join", f"udpnote join {server.join_code}")]
+        lines += [(_("sealed"), str(Notice("sealed_on_lan"))), (_("to join"), f"udpnote join {server.join_code}")]
     lines += [
-        ("listening", f"{', '.join(server.addresses)} (UDP)"),
-        ("to write", f"{_example(server, settings.bind)}     on {_writers(server, settings)}"),
-        ("to end", "Ctrl-C"),
+        (_("listening"), str(Notice("listens_at", addresses=", ".join(server.addresses)))),
+        (_("to write"), str(_how_to_write(server, settings))),
+        (_("to end"), "Ctrl-C"),
     ]
-    return "\n".join(f"{label:<11}{text}" for label, text in lines)
+    return "\n".join(f"{padded(label, LABEL_CELLS)}{harmless(text)}" for label, text in lines)
 
 
 def _example(server: Server, bind: str | None) -> str:
@@ -194,20 +197,21 @@ def _example(server: Server, bind: str | None) -> str:
         address = server.addresses[0]
         is_everywhere = parse_server(address, PORT)[0] in ("0.0.0.0", "::")
         option = f"--server {f'THIS-HOST:{server.port}' if is_everywhere else address} "
-    return f'udpnote send {option}"some text"'
+    return f'udpnote send {option}"{_("some text")}"'
 
 
-def _writers(server: Server, settings: Settings) -> str:
-    """On which machines the example works, as words that follow "on".
+def _how_to_write(server: Server, settings: Settings) -> Notice:
+    """The notice with a command that writes to the server, and on which machines it works.
 
     The user who runs a sealed server can write without joining if the notebook is the one that commands take for this user's
     own: the default one, or the one that the environment or the settings file names.
     """
+    example = _example(server, settings.bind)
     if server.join_code is None:
-        return "this machine" if _is_local(server) else "any machine of this LAN"
-    is_own = os.path.realpath(load_settings({}).file) == os.path.realpath(settings.file)
-    places = ["this machine, as this user"] * is_own + ["machines that have joined"] * (not (is_own and _is_local(server)))
-    return ", and on ".join(places)
+        return Notice("write_on_machine" if _is_local(server) else "write_on_lan", example=example)
+    if os.path.realpath(load_settings({}).file) != os.path.realpath(settings.file):
+        return Notice("write_joined", example=example)
+    return Notice("write_as_user" if _is_local(server) else "write_as_user_or_joined", example=example)
 
 
 def _is_local(server: Server) -> bool:

@@ -37,11 +37,15 @@ from udpnote.cli.systemd.systemctl import (
     systemctl,
 )
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import in_json
+from udpnote.cli.terminal.text import in_json, padded
 from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.settings import PORTS
 from udpnote.text.harmless import harmless, harmless_lines
+from udpnote.text.language import gettext as _
+
+LABEL_CELLS = 11
+"""The width of the column with the labels of the lines about a service."""
 
 app = DeclaredCommands()
 service_app = app.group("service", "Serve at boot, with systemd: install, uninstall, status.\n\nRun it on the notebook's host.")
@@ -85,14 +89,15 @@ def install(
     program = server_program()
     if is_system:
         check_trusted(loaded_places(program[0]))
-    found, _ = _own_unit(service)
+    found, _unit = _own_unit(service)
     if not dry_run:
         _check_user_and_manager(service, program)
     plan = plan_service(service, {"name": name, "port": port, "file": file, "sealed": sealed or None})
     text = unit_text(service, [*program, *plan.options], file=plan.file, name=plan.name, home=plan.home)
     verbs = ["daemon-reload"], ["enable", service.unit], ["restart", service.unit]
     commands = [systemctl(service, *words) for words in verbs]
-    _say_steps("installs", service, [*_keeping(found, service), f"writes {service.path}", *_runs(commands)])
+    heading = Notice("service_installs_system" if is_system else "service_installs_user", unit=service.unit)
+    _say_steps(heading, [*_keeping(found, service), Notice("step_writes", path=service.path), *_runs(commands)])
     if dry_run:
         print(harmless_lines(text), end="")
         return exit_codes.DONE
@@ -121,8 +126,9 @@ def uninstall(is_system: System = False, instance: Instance = None, dry_run: Dry
     if not dry_run:
         _check_user_and_manager(service, server_program())
     disable, reload = systemctl(service, "disable", "--now", service.unit), systemctl(service, "daemon-reload")
-    removal = list(_keeping(found, service)) or [f"removes {service.path}"]
-    _say_steps("removes", service, [*_runs([disable]), *removal, *_runs([reload])])
+    removal = list(_keeping(found, service)) or [Notice("step_removes", path=service.path)]
+    heading = Notice("service_removes_system" if is_system else "service_removes_user", unit=service.unit)
+    _say_steps(heading, [*_runs([disable]), *removal, *_runs([reload])])
     if not dry_run:
         run(disable)
         if not _put_aside_if_changed(found, service):
@@ -153,7 +159,7 @@ def status(as_json: Json = False) -> int:
     elif states:
         print("\n\n".join(map(_state_lines, states)))
     if not states:
-        say("there is no service of udpnote: `udpnote service install` makes one")
+        say(Notice("no_service"))
     return exit_codes.DONE if states and all(each["running"] for each in states) else exit_codes.REFUSED
 
 
@@ -181,22 +187,21 @@ def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
     check_manager(is_system=service.is_system)
 
 
-def _say_steps(verb: str, service: Service, steps: Sequence[str]) -> None:
-    """Print, before a command changes the service, what it does: `verb`, such as `installs`, and its `steps`."""
-    whose = "the whole system" if service.is_system else "this user"
-    say(f"{verb} {service.unit}, a service of {whose}:")
+def _say_steps(heading: Notice, steps: Sequence[Notice]) -> None:
+    """Print, before a command changes the service, what it does: a `heading`, and the `steps` below it."""
+    say(heading)
     for step in steps:
-        say(f"  - {step}")
+        say(step)
 
 
-def _runs(commands: Sequence[Sequence[str]]) -> list[str]:
-    return [f"runs {join(command)}" for command in commands]
+def _runs(commands: Sequence[Sequence[str]]) -> list[Notice]:
+    return [Notice("step_runs", command=join(command)) for command in commands]
 
 
-def _keeping(found: Found, service: Service) -> Iterator[str]:
+def _keeping(found: Found, service: Service) -> Iterator[Notice]:
     """Yield the step that keeps the unit file, if somebody has changed it."""
     if found is Found.CHANGED:
-        yield f"keeps {service.path}, which was changed by hand, under another name"
+        yield Notice("step_keeps", path=service.path)
 
 
 def _put_aside_if_changed(found: Found, service: Service) -> bool:
@@ -229,9 +234,9 @@ def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> 
     """Yield what the user can do after an installation: labels and texts."""
     sudo = ["sudo"] if service.is_system else []
     if plan.is_sealed:
-        yield "join code", join([*sudo, *program, "key", "show", "--file", plan.file])
+        yield _("join code"), join([*sudo, *program, "key", "show", "--file", plan.file])
     yield from _firewall(plan.port)
-    yield "to remove", join([*sudo, *program, "service", "uninstall", *service.options])
+    yield _("to remove"), join([*sudo, *program, "service", "uninstall", *service.options])
 
 
 def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
@@ -240,16 +245,17 @@ def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
     For the default ports, udpnote has a profile for each of the two firewalls.
     """
     if port is not None and port not in PORTS:
-        yield "firewall", f"with ufw:  sudo ufw allow {port}/udp"
-        yield "", f"with firewalld:  sudo firewall-cmd --permanent --add-port={port}/udp && sudo firewall-cmd --reload"
-        return
-    folder = files("udpnote.cli") / "firewall"
-    yield "firewall", f"with ufw:  sudo cp {quote(str(folder / 'udpnote'))} /etc/ufw/applications.d/ && sudo ufw allow udpnote"
-    yield (
-        "",
-        f"with firewalld:  sudo firewall-cmd --permanent --new-service-from-file={quote(str(folder / 'udpnote.xml'))} && "
-        "sudo firewall-cmd --permanent --add-service=udpnote && sudo firewall-cmd --reload",
-    )
+        ufw = f"sudo ufw allow {port}/udp"
+        firewalld = f"sudo firewall-cmd --permanent --add-port={port}/udp && sudo firewall-cmd --reload"
+    else:
+        folder = files("udpnote.cli") / "firewall"
+        ufw = f"sudo cp {quote(str(folder / 'udpnote'))} /etc/ufw/applications.d/ && sudo ufw allow udpnote"
+        firewalld = (
+            f"sudo firewall-cmd --permanent --new-service-from-file={quote(str(folder / 'udpnote.xml'))} && "
+            "sudo firewall-cmd --permanent --add-service=udpnote && sudo firewall-cmd --reload"
+        )
+    yield _("firewall"), _("with ufw:  {command}").format(command=ufw)
+    yield "", _("with firewalld:  {command}").format(command=firewalld)
 
 
 def _state(service: Service) -> dict[str, object]:
@@ -278,47 +284,44 @@ def _state(service: Service) -> dict[str, object]:
 
 def _state_lines(state: dict[str, object]) -> str:
     """The lines for people about `state`, which `_state` has made."""
-    changed = ", changed by hand" if state["changed"] else ""
+    path = str(state["unit_file"])
     lines = [
-        ("unit", f"{state['unit_file']}{changed}"),
-        ("file", str(state["file"] or "unknown")),
-        ("server", _running(state)),
-        ("at boot", _at_boot(state)),
-        ("messages", str(state["journal"])),
+        (_("unit"), _("{path}, changed by hand").format(path=path) if state["changed"] else path),
+        (_("file"), str(state["file"] or _("unknown"))),
+        (_("server"), str(_running(state))),
+        (_("at boot"), str(_at_boot(state))),
+        (_("messages"), str(state["journal"])),
     ]
     return "\n".join(_line(label, text) for label, text in lines)
 
 
-def _running(state: dict[str, object]) -> str:
-    """Whether the server runs, in words: what it serves and where or, if it has failed, how it ended."""
+def _running(state: dict[str, object]) -> Notice:
+    """The notice whether the server runs: what it serves and where or, if it has failed, how it ended."""
     if state["running"]:
-        return f"runs: {state['serves']}" if state["serves"] else "runs"
+        return Notice("service_runs", what=state["serves"]) if state["serves"] else Notice("service_runs_something")
     if state["state"] is None:
-        return "unknown: the service manager of this user does not answer"
-    failure = f" (exit code {state['exit_code']})" if state["result"] not in (None, "success") else ""
-    again = "; systemd will start it again" if state["substate"] == TRIED_AGAIN else ""
-    return f"does not run{failure}{again}"
+        return Notice("service_not_known")
+    exit_code = state["exit_code"] if state["result"] not in (None, "success") else None
+    return Notice("service_does_not_run", exit_code=exit_code, is_tried_again=state["substate"] == TRIED_AGAIN)
 
 
-def _at_boot(state: dict[str, object]) -> str:
-    """Whether systemd starts the server when the machine starts, in words."""
+def _at_boot(state: dict[str, object]) -> Notice:
+    """The notice whether systemd starts the server when the machine starts."""
     if state["enabled"] != "enabled":
-        return "it is not started: the unit is not enabled"
-    if state["system"] or state["lingers"]:
-        return "it is started"
-    return "it is not started: it runs while you are logged in. `loginctl enable-linger` lets it run from boot on"
+        return Notice("unit_not_enabled")
+    return Notice("started_at_boot") if state["system"] or state["lingers"] else Notice("started_at_login")
 
 
 def _line(label: str, text: str) -> str:
-    return f"{label:<11}{harmless(text)}"
+    return f"{padded(label, LABEL_CELLS)}{harmless(text)}"
 
 
 def _say_what_stays(service: Service, unit: Unit) -> None:
     """Print which files and settings a removed service leaves."""
     again = join(["udpnote", "service", "install", *service.options])
-    say(f"{unit.file or 'the notebook'} stays, with the files beside it: `{again}` serves it again")
+    say(Notice("notebook_stays", path=unit.file, command=again))
     changes = f"{service.path}.d"
     if os.path.isdir(changes):
-        say(f"{changes} stays, with the changes of `systemctl edit`")
+        say(Notice("unit_changes_stay", folder=changes))
     if not service.is_system and lingers():
-        say("your services still run from boot on: if no other service needs that, `loginctl disable-linger` ends it")
+        say(Notice("lingering_stays"))

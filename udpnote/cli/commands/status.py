@@ -262,6 +262,8 @@ def _shown(name: str, value: object) -> str:
     """The text for the column VALUE, for the setting `name`."""
     if value is None:
         return _(_MEANINGS[name])
+    if name == "key":
+        return _("(not shown)")
     return str(value).lower() if isinstance(value, bool) else harmless(f"{value:g}" if isinstance(value, float) else str(value))
 
 

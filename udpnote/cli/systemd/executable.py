@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from udpnote.cli.systemd.systemctl import ServiceRefused
+from udpnote.text.language import gettext as _
 
 HIDDEN_FOLDERS = ("/home", "/root", "/run/user")
 """The folders that `ProtectHome=yes` hides (systemd.exec(5))."""
@@ -89,4 +90,4 @@ def _user_name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
-        return f"user {user}"
+        return _("user {user}").format(user=user)

@@ -24,6 +24,20 @@ def _service_not_started(unit: str, message: str | None, is_tried_again: bool, j
     return in_sentences(what, then.format(journal=journal))
 
 
+def _service_does_not_run(exit_code: int | None, is_tried_again: bool) -> str:
+    if exit_code is None:
+        return _("does not run; systemd will start it again") if is_tried_again else _("does not run")
+    if is_tried_again:
+        return _("does not run (exit code {exit_code}); systemd will start it again").format(exit_code=exit_code)
+    return _("does not run (exit code {exit_code})").format(exit_code=exit_code)
+
+
+def _notebook_stays(path: str | None, command: str) -> str:
+    if path is None:
+        return _("the notebook stays, with the files beside it: `{command}` serves it again").format(command=command)
+    return _("{path} stays, with the files beside it: `{command}` serves it again").format(path=path, command=command)
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # where there is no systemd
     "no_systemd": (
@@ -75,7 +89,28 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was done: {path} is not from `udpnote service install`. If you do not need it, move it away: {command}"
     ),
     "service_not_installed": "nothing was done: there is no {path}. `udpnote service status` lists the services of udpnote",
+    "no_service": "there is no service of udpnote: `udpnote service install` makes one",
+    # what is done
+    "service_installs_system": "installs {unit}, a service of the whole system:",
+    "service_installs_user": "installs {unit}, a service of this user:",
+    "service_removes_system": "removes {unit}, a service of the whole system:",
+    "service_removes_user": "removes {unit}, a service of this user:",
+    "step_keeps": "  - keeps {path}, which was changed by hand, under another name",
+    "step_writes": "  - writes {path}",
+    "step_removes": "  - removes {path}",
+    "step_runs": "  - runs {command}",
     # what became of it
+    "service_runs": "runs: {what}",
+    "service_runs_something": "runs",
+    "service_not_known": "unknown: the service manager of this user does not answer",
+    "service_does_not_run": _service_does_not_run,
+    "started_at_boot": "it is started",
+    "started_at_login": "it is not started: it runs while you are logged in. `loginctl enable-linger` lets it run from boot on",
+    "unit_not_enabled": "it is not started: the unit is not enabled",
+    "notebook_stays": _notebook_stays,
+    "unit_changes_stay": "{folder} stays, with the changes of `systemctl edit`",
+    "lingering_stays": "your services still run from boot on: if no other service needs that, `loginctl disable-linger` "
+    "ends it",
     "unit_put_aside": "{path} had been changed by hand: it is kept as {aside}",
     "service_not_started": _service_not_started,
 }
