@@ -85,7 +85,7 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
 
 def test_an_option_takes_one_kind_of_value_in_all_commands_and_has_the_name_of_its_setting() -> None:
     table = [line.split("\t") for line in Path(TABLE_PATH).read_text().splitlines()]
-    values = {(names, value) for _, names, value, _ in table if names.startswith("-")}
+    values = {(names, value if value[:1] != "=" else "a word") for _, names, value, _ in table if names.startswith("-")}
     assert len(values) == len({names for names, _ in values}), sorted(values)
     without_option = {"key", "language", "outbox", "history"}
     options = {name for names, _ in values for name in names.split()}

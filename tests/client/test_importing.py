@@ -131,6 +131,19 @@ def test_in_a_notebook_that_is_not_empty_the_revisions_of_two_exports_are_of_the
     assert latest_texts(lan.notebook()) == ["here", "before", "two, revised again", "another, revised"]
 
 
+def test_a_revision_that_says_what_its_writer_has_seen_names_an_entry_of_the_notebook(lan: Lan, path: Path) -> None:
+    lan.serve()
+    client = lan.client()
+    for importing in (client.import_entries, lambda entries, *, revised: import_into_file(str(path), entries, revised)):
+        log = notes("one", "two", "three")
+        list(importing(log.entries, revised=set()))
+        revision = log.revise(2, "TWO")
+        seen = revision._replace(number=1, entry=revision.entry._replace(seen=log.entries[1].as_seen))
+        for outcome in (ImportOutcome.NEW, ImportOutcome.THERE_ALREADY):
+            assert [(told.outcome, told.number) for told in importing([seen], revised=set())] == [(outcome, 4)]
+    assert latest_texts(lan.notebook()) == latest_texts(path) == ["one", "TWO", "three"]
+
+
 def test_another_text_under_the_same_identity_stays_and_its_revisions_are_orphaned(lan: Lan, path: Path) -> None:
     lan.serve()
     client = lan.client()

@@ -18,10 +18,8 @@ from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import iso_time
 from udpnote.text.notebook_text import (
     TEXT_CLIENT_ID,
-    Format,
     TextBlock,
     TextBlocks,
-    detect_format,
     stored_blocks,
     text_block,
     text_entries,
@@ -174,16 +172,3 @@ def test_identities_never_change_so_a_second_import_adds_nothing_but_equal_texts
     entries = entries_of(SECOND + SECOND.replace("milk", "eggs") + SECOND + SECOND)
     assert len(entries) == len({entry.sequence for entry in entries}) == 4
     assert all(0 < entry.sequence <= SEQUENCE_MAX for entry in entries)
-
-
-def test_the_first_line_tells_the_format_or_is_refused_with_the_reason() -> None:
-    for line in ('{"number": 42}\n', ' {"a"\n', '\ufeff{"number"'):
-        assert detect_format(line) is Format.JSONL
-    for line in (STAMP, "\ufeff2019/05/09 16:37:08 \r\n"):
-        assert detect_format(line) is Format.TEXT
-    unknown = (b"milk\n", b"", b"2019/13/45 16:37:08", b"x" * 1000, b"# Notes")
-    encoded = ("今日记录".encode("gb18030"), "今日记录".encode("utf-16"))
-    for data in (*unknown, *encoded):
-        with raises(InvalidImport, "import_not_unicode" if data in encoded else "import_format_unknown") as error:
-            detect_format(data.decode(errors="surrogateescape"))
-        assert len(str(error.value)) < 250

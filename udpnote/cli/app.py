@@ -30,7 +30,7 @@ COMMANDS = {
     "send": Command("send", _WRITE, "Send one entry, or each line of standard input."),
     "write": Command("write", _WRITE, "Write at a prompt: each line is an entry."),
     "outbox": Command("outbox", _WRITE, "Show, move or deliver the entries that are still queued."),
-    "import": Command("import_", _WRITE, "Import notes from a file."),
+    "import": Command("import_", _WRITE, "Import notes from a file or folder."),
     "list": Command("list_search", _READ, "List the latest notes."),
     "search": Command("list_search", _READ, "Search for the notes that contain all of the words."),
     "show": Command("show", _READ, "Show whole notes, or their history."),

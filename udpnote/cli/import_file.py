@@ -17,9 +17,10 @@ from udpnote.errors import InvalidImport
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.storage.database import storage_errors
 from udpnote.text.encoding import other_encoding
+from udpnote.text.import_format import Format, format_of_binary, format_of_text, unknown_format
 from udpnote.text.jsonl import parse_jsonl
 from udpnote.text.language import gettext as _
-from udpnote.text.notebook_text import Format, TextBlocks, TextEntry, detect_format, stored_blocks, text_entries
+from udpnote.text.notebook_text import TextBlocks, TextEntry, stored_blocks, text_entries
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """No line of an export is longer: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
@@ -30,13 +31,14 @@ OnBad = Callable[[InvalidImport], None]
 class ImportFile:
     """The file to import: the file at `path`, or standard input if `path` is `-`.
 
-    `pieces`, `characters` and `form` read it from its beginning each time. They and the constructor raise `StorageError` if it
-    cannot be read.
+    `name` is how messages call it; `path` is None for standard input. All methods but `close` and `position` read it from its
+    beginning each time. They and the constructor raise `StorageError` if it cannot be read.
     """
 
     def __init__(self, path: str) -> None:
-        self._name = _("standard input") if path == "-" else path
-        with storage_errors(self._name):
+        self.name = _("standard input") if path == "-" else path
+        self.path = None if path == "-" else path
+        with storage_errors(self.name):
             self._file = _open(path)
             self._start = self._file.tell()
 
@@ -58,7 +60,7 @@ class ImportFile:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the lines of the file with their newlines; a line longer than `LINE_BYTES_MAX` comes in several pieces."""
-        with storage_errors(self._name):
+        with storage_errors(self.name):
             self._file.seek(self._start)
             yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
 
@@ -69,17 +71,61 @@ class ImportFile:
             yield decode(piece)
         yield decode(b"", True)
 
-    def form(self) -> Format | None:
-        """The format of the file, by its first line that is not blank; None if there is no such line.
+    def binary(self) -> BinaryIO:
+        """The open file, at its beginning."""
+        with storage_errors(self.name):
+            self._file.seek(self._start)
+        return self._file
 
-        Raises `InvalidImport` if the line is of neither format, or not text in UTF-8.
+    def beginning(self) -> bytes:
+        """The first bytes of the file."""
+        with storage_errors(self.name):
+            return self.binary().read(64)
+
+    def reader(self) -> Callable[[int], str]:
+        """A function that returns the next characters of the file, at most as many as it is asked for (see `decoding`)."""
+        return decoding(self.binary())
+
+    def first_line(self) -> str:
+        """The first line that is not blank, or its beginning, without its newline; the empty string if there is none.
+
+        Raises `InvalidImport` if it is not text in UTF-8.
         """
         for piece in self.pieces():
             if (encoding := other_encoding(piece)) is not None:
                 raise InvalidImport("import_in_other_encoding", encoding=encoding)
             if line := piece.decode(errors="surrogateescape").strip():
-                return detect_format(line)
-        return None
+                return line
+        return ""
+
+    def form(self, date_format: str = "") -> Format | None:
+        """The format of the file, by its beginning; None if it is empty. For `date_format` see `Reading`.
+
+        Raises `InvalidImport` if the format is not known, or the file is not text in UTF-8.
+        """
+        if (form := format_of_binary(self.beginning())) is not None:
+            return form
+        if not (line := self.first_line()):
+            return None
+        if (form := format_of_text(line, self.reader(), date_format)) is None:
+            raise unknown_format(line)
+        return form
+
+
+def decoding(binary: BinaryIO) -> Callable[[int], str]:
+    """A function that reads the next bytes of `binary`, as many as it is asked for, and decodes them as UTF-8.
+
+    It returns the empty string at the end only. Bytes that are not UTF-8 become lone surrogates, which no entry may contain.
+    """
+    decoder = getincrementaldecoder("utf-8")("surrogateescape")
+
+    def read(size: int) -> str:
+        while data := binary.read(size):
+            if text := decoder.decode(data):
+                return text
+        return decoder.decode(b"", True)
+
+    return read
 
 
 class JsonLines:

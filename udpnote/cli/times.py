@@ -1,6 +1,6 @@
 """The options `--since`, `--until` and `--on` as a range of time, and `--at` as a time, on this machine's clock."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from udpnote.errors import InvalidSetting
 from udpnote.machine.local_zone import LocalZone
@@ -72,6 +72,22 @@ def localize(moment: datetime) -> tuple[int, int]:
 def _offset_minutes(offset: timedelta) -> int:
     """A UTC offset in minutes, within the limits for entries."""
     return min(max(offset // timedelta(minutes=1), -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
+
+
+def offset_at(written_at: int, zone: str) -> int:
+    """The offset from UTC, in minutes east, at the time `written_at` (microseconds since 1970 UTC) in a time zone.
+
+    `zone` is its IANA name, such as `Asia/Shanghai`. If it is empty or not known, this machine's zone is meant. The offset is
+    kept within the limits for entries.
+    """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # here, because only imports name zones
+
+    try:
+        place: tzinfo = ZoneInfo(zone) if zone else LocalZone()
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a name of a zone may be a path that cannot be read
+        place = LocalZone()
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=written_at)
+    return _offset_minutes(moment.astimezone(place).utcoffset() or timedelta())
 
 
 def _option(option: str, text: str, now: float) -> NamedTime:

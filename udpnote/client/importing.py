@@ -102,10 +102,11 @@ class Renumbering:
         """The entry to import for `old`, an entry of the file.
 
         The server must store it after the entry that the previous call has prepared. In a revision or deletion, `revises`
-        becomes the new number of the entry that it revises. The result is None if this new number is not known.
+        becomes the new number of the entry that it revises. The result is None if this new number is not known. If the entry
+        says what its writer has `seen`, it names an entry of this notebook, and nothing is renumbered.
         """
         number, stored_at, entry, _ = old
-        if entry.kind is not Kind.NOTE:
+        if entry.kind is not Kind.NOTE and not entry.seen.number:
             revises = self._numbers.get(entry.revises)
             if revises is None:
                 return None

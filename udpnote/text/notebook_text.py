@@ -5,14 +5,13 @@ If a line of the text looks like a time, a space stands before it.
 
 The format has no authors, client ids and sequence numbers. `text_entries` computes the identity of an entry from its time and
 text, so importing a file a second time adds nothing. `stored_blocks` finds the notes of a notebook that an exported file has,
-so importing that file adds nothing, either. `detect_format` decides whether a file has this format or JSON lines.
+so importing that file adds nothing, either.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
-from enum import Enum
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -31,13 +30,6 @@ _TIME = r"([0-9]{4})/([0-9]{2})/([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})"
 _STAMP = re.compile(rf"{_TIME}\s*")
 _SPACED_STAMP = re.compile(rf" +{_TIME}\s*")
 _STAMP_IN_TEXT = re.compile(rf"^(?= *{_TIME}[^\S\n]*$)", re.MULTILINE)
-
-
-class Format(Enum):
-    """The formats of files that can be imported: JSON lines (see `jsonl`), and the text format of this module."""
-
-    JSONL = "jsonl"
-    TEXT = "text"
 
 
 class TextBlock(NamedTuple):
@@ -114,20 +106,9 @@ class TextBlocks:
             self._on_bad(InvalidImport("text_block_invalid", line=self._stamp[0], error=error))
 
 
-def detect_format(first_line: str) -> Format:
-    """The format of a file to import, by its first line that is not blank, `first_line`.
-
-    The caller must have decoded the line with `errors="surrogateescape"`. Raises `InvalidImport` if the line is of neither
-    format.
-    """
-    line = first_line.removeprefix(BYTE_ORDER_MARK)
-    if line.lstrip().startswith("{"):
-        return Format.JSONL
-    if _stamp(line) is not None:
-        return Format.TEXT
-    if not _is_unicode(line):
-        raise InvalidImport("import_not_unicode")
-    raise InvalidImport("import_format_unknown", text=line.strip())
+def begins_text_file(line: str) -> bool:
+    """Whether a file of this format can begin with `line`: a time that is alone on its line."""
+    return _stamp(line.removeprefix(BYTE_ORDER_MARK)) is not None
 
 
 def text_block(written_at: int, utc_offset: int, text: str) -> str:
@@ -246,11 +227,3 @@ def _sequence(stamp: str, digest: bytes, copies: int) -> int:
     """
     content = f"{stamp}\n{copies}\n".encode() + digest
     return int.from_bytes(sha256(content).digest()[:8]) % SEQUENCE_MAX + 1
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

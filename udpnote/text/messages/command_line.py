@@ -194,10 +194,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "sealing_while_served": "a server uses {path}: stop the server first",
     # the outbox
     "key_not_named": _key_not_named,
-    # importing
-    "bad_import_line": "line {line:,}: {problem}",
-    "import_line_too_long": "the line has more than {bytes_max:,} bytes, which is longer than any exported entry",
-    "not_imported": "not imported: {problem}",
     # the prompt
     "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",
     # the editor

@@ -12,7 +12,7 @@ CHARACTERS_SHOWN_MAX = 60
 """The most characters of a wrong value that a message shows: enough to recognize the value, on one line."""
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The beginning of `repr(value)`, at most `CHARACTERS_SHOWN_MAX` characters; of a list or a dict only the type."""
     if isinstance(value, (list, dict)):
         return _("a list") if isinstance(value, list) else _("a dict")
@@ -24,7 +24,7 @@ def _value_is_wrong(template: str) -> Callable[..., str]:
     """A function that takes the wrong `value` and returns the sentence that `template` makes of it."""
 
     def sentence(value: object) -> str:
-        return _(template).format(value=_shown(value))
+        return _(template).format(value=shown(value))
 
     return sentence
 
@@ -33,25 +33,18 @@ def _field_is_wrong(template: str) -> Callable[..., str]:
     """A function that takes a `field` of a JSON line and its wrong `value`, and returns the sentence by `template`."""
 
     def sentence(field: str, value: object) -> str:
-        return _(template).format(field=field, value=_shown(value))
+        return _(template).format(field=field, value=shown(value))
 
     return sentence
 
 
 def _field_is_out_of_range(field: str, maximum: int, value: int) -> str:
-    return _("{field} must be from 1 to {maximum}, not {value}").format(field=field, maximum=maximum, value=_shown(value))
-
-
-def _import_format_unknown(text: str) -> str:
-    return _(
-        "the file begins with {text}: that is neither JSON lines, as `udpnote export` writes them, nor a text file, which "
-        "begins with a time such as 2019/05/09 16:37:08"
-    ).format(text=_shown(text))
+    return _("{field} must be from 1 to {maximum}, not {value}").format(field=field, maximum=maximum, value=shown(value))
 
 
 def _text_before_first_time(line: int, text: str) -> str:
     sentence = _("line {line:,} is not a time, and no time comes before it: {text}. Is this a udpnote text file?")
-    return sentence.format(line=line, text=_shown(text))
+    return sentence.format(line=line, text=shown(text))
 
 
 def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
@@ -92,13 +85,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_in_other_encoding": (
         "the file is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
     ),
-    "import_format_unknown": _import_format_unknown,
     "text_before_first_time": _text_before_first_time,
     "text_block_invalid": "the entry at line {line:,}: {error}",
     "not_json": "not JSON: the first wrong character is number {character:,}",
     "json_not_of_an_export": "JSON that `udpnote export` does not write: a number is too long, or lists are nested too deep",
     "json_not_an_object": _value_is_wrong(marked("the line must be a JSON object, not {value}")),
-    "import_of_other_kind": "nothing is imported, because this seems to be a file of another program ({problem})",
     "field_missing": "{field} is missing",
     "field_not_text": _field_is_wrong(marked("{field} must be a text, not {value}")),
     "field_not_whole_number": _field_is_wrong(marked("{field} must be a whole number, not {value}")),

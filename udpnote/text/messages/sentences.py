@@ -18,6 +18,7 @@ from udpnote.text.messages import (
     diagnosis,
     entries,
     hosting,
+    importing,
     measuring,
     notebooks,
     reading,
@@ -31,8 +32,8 @@ from udpnote.text.messages import (
 )
 
 TABLES = (
-    writing, entries, searching, settings, storage, client, server, command_line, reading, backup, sealing, hosting, notebooks,
-    measuring, service, diagnosis,
+    writing, entries, importing, searching, settings, storage, client, server, command_line, reading, backup, sealing, hosting,
+    notebooks, measuring, service, diagnosis,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -1,0 +1,53 @@
+"""Databases of memos: those of old and of new versions, also while memos writes them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.errors import raises
+from udpnote.errors import InvalidImport, StorageError
+from udpnote.storage.memos_file import read_memos
+from udpnote.storage.notebook.notebook import Notebook
+
+OLD = """
+CREATE TABLE memo (id INTEGER PRIMARY KEY, creator_id INTEGER, created_ts BIGINT, content TEXT);
+INSERT INTO memo VALUES (2, 1, 20, '第二'), (1, 1, 10, 'one');
+"""
+NEW = """
+CREATE TABLE user (id INTEGER PRIMARY KEY, username TEXT);
+CREATE TABLE memo (id INTEGER PRIMARY KEY, uid TEXT, creator_id INTEGER, created_ts BIGINT, updated_ts BIGINT, row_status TEXT,
+    content TEXT, visibility TEXT, pinned INTEGER, payload TEXT);
+CREATE TABLE memo_relation (memo_id INTEGER, related_memo_id INTEGER, type TEXT);
+CREATE TABLE attachment (id INTEGER PRIMARY KEY, memo_id INTEGER);
+INSERT INTO user VALUES (1, 'lin');
+INSERT INTO memo VALUES (1, 'G3BL', 1, 10, 11, 'ARCHIVED', 'one', 'PRIVATE', 1, '{}');
+INSERT INTO memo VALUES (2, 'hZ9U', 9, 20, 20, 'NORMAL', '第二', 'PUBLIC', 0, '{}');
+INSERT INTO memo_relation VALUES (1, 2, 'REFERENCE');
+INSERT INTO attachment VALUES (1, 1), (2, 1);
+"""
+
+
+@pytest.mark.parametrize("schema", [OLD, NEW])
+def test_memos_come_in_the_order_of_their_times_with_what_the_version_has(tmp_path: Path, schema: str) -> None:
+    path = tmp_path / "memos 100%.db"
+    with closing(sqlite3.connect(path)) as memos:
+        memos.executescript("PRAGMA journal_mode=WAL;" + schema)
+        first, second = read_memos(str(path))  # while it is open
+    assert [(memo["id"], memo["createdTs"], memo["content"]) for memo in (first, second)] == [(1, 10, "one"), (2, 20, "第二")]
+    assert first["uid"] == ("" if schema is OLD else "G3BL")
+    if schema is NEW:
+        assert (first["creatorUsername"], second["creatorUsername"], first["pinned"]) == ("lin", "", 1)
+        assert (first["rowStatus"], first["visibility"], first["updatedTs"]) == ("ARCHIVED", "PRIVATE", 11)
+        assert [(len(memo["resourceList"]), len(memo["relationList"])) for memo in (first, second)] == [(2, 1), (0, 0)]
+
+
+def test_other_databases_and_files_are_refused(tmp_path: Path) -> None:
+    Notebook(str(tmp_path / "notebook.sqlite3")).close()
+    with raises(InvalidImport, "import_database_unknown"):
+        list(read_memos(str(tmp_path / "notebook.sqlite3")))
+    (tmp_path / "damaged.db").write_bytes(b"SQLite format 3\x00" + b"x" * 4096)
+    for name in ("damaged.db", "missing.db"):
+        with pytest.raises(StorageError):
+            list(read_memos(str(tmp_path / name)))

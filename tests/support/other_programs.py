@@ -1,0 +1,50 @@
+"""Small files in the formats of other programs, and what the readers of these formats need."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, timezone
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from udpnote.errors import InvalidImport
+from udpnote.text.jsonl import iso_time
+from udpnote.text.other_programs.imported_note import ImportedNote, LeftOut, Reading, Zones
+from udpnote.text.times import microseconds
+
+SAMPLES = Path(__file__).parent.parent / "text" / "other_programs" / "samples"
+
+_HERE = timezone(timedelta(hours=8))
+_ZONES = {"": 480, "Asia/Hong_Kong": 480, "America/New_York": -240}
+
+
+class Read:
+    """What a reader has yielded and told, on a machine whose zone is +08:00 all year."""
+
+    def __init__(self, reader: Callable[..., Iterable[ImportedNote]], *arguments: Any, date_format: str = "") -> None:
+        self.bad: list[InvalidImport] = []
+        self.left_out: Counter[LeftOut] = Counter()
+        zones = Zones(lambda local: (microseconds(local.replace(tzinfo=_HERE)), 480), lambda _, zone: _ZONES.get(zone, 480))
+        self.notes = list(reader(*arguments, Reading(zones, self.bad.append, self.left_out, date_format)))
+        self.texts = [note.text for note in self.notes]
+        self.times = [iso_time(note.written_at, note.utc_offset)[:16] for note in self.notes]
+        self.identities = [note.identity for note in self.notes]
+        self.amounts = {what.value: count for what, count in self.left_out.items() if count}
+
+    @property
+    def places(self) -> list[tuple[str, dict[str, object]]]:
+        """The kind of each error, and the values in it that say where."""
+        named = ("path", "line", "position")
+        return [
+            (each.notice.kind, {key: each.notice.values[key] for key in named if key in each.notice.values})
+            for each in self.bad
+        ]
+
+
+def reader_of(text: str) -> Callable[[int], str]:
+    return StringIO(text).read
+
+
+def microseconds_at(local: str) -> int:
+    """The local time `local`, in ISO 8601, of that machine."""
+    return microseconds(datetime.fromisoformat(local).replace(tzinfo=_HERE))

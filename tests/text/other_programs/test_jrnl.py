@@ -1,0 +1,58 @@
+"""Journals of jrnl: text and JSON give the same notes, and dates that are not understood are told."""
+
+from tests.support.other_programs import SAMPLES, Read, reader_of
+from udpnote.model.entry import TEXT_BYTES_MAX
+from udpnote.text.other_programs.jrnl import SOURCE, is_jrnl_line, jrnl_text_notes
+from udpnote.text.other_programs.records import record_notes
+
+TEXT = (SAMPLES / "jrnl.txt").read_text()
+JSON = (SAMPLES / "jrnl.json").read_text()
+
+
+def read(text: str, date_format: str = "") -> Read:
+    return Read(jrnl_text_notes, text.splitlines(keepends=True), date_format=date_format)
+
+
+def test_text_and_json_of_a_journal_give_the_same_notes_with_times_tags_and_stars() -> None:
+    text, json = read(TEXT), Read(record_notes, reader_of(JSON), SOURCE)
+    assert text.times == json.times
+    assert text.times == ["2026-03-07T22:41", *["2026-03-08T09:00"] * 3, "2026-10-25T02:30"]
+    assert text.identities == json.identities and len(set(text.identities)) == 5
+    assert text.texts[0].splitlines()[0] == "First frost is over." and text.texts[0].endswith("@garden\n\n#mei #garden")
+    assert text.texts[1] == "今天去了图书馆。借了三本书 @读书\n\n#读书 #starred"
+    assert json.texts[1] == "今天去了图书馆。\n借了三本书 @读书\n\n#读书 #starred"
+    assert not text.bad and not json.bad and not text.amounts
+
+
+def test_an_identity_depends_on_minute_and_text_and_a_repeated_journal_has_the_same_ones() -> None:
+    assert read(TEXT + TEXT).identities[5:] == read(TEXT).identities
+    one, changed, later = (
+        read(text).identities[0] for text in ("[2026-01-02 3:04] a", "[2026-01-02 3:04] b", "[2026-01-02 3:05] a")
+    )
+    assert len({one, changed, later}) == 3
+    assert read("[2026/01/02 03:04:59 AM] a\r\n").identities == [one]
+
+
+def test_other_orders_of_dates_need_their_format_and_lines_that_seem_dated_are_counted() -> None:
+    german = "[09.06.2013 15:39] Eins\n[10.06.2013 15:40] Zwei\n"
+    assert read(german, "%d.%m.%Y %H:%M").times == ["2013-06-09T15:39", "2013-06-10T15:40"]
+    assert read(german).places == [("bad_import_line", {"line": 1}), ("bad_import_line", {"line": 2})]
+    mixed = read("[2013-06-09 15:39] one\n[2019-07 14:23] two\n[a note] three\n[2013-02-30 10:00] four")
+    assert (len(mixed.notes), mixed.amounts) == (1, {"dates_not_read": 2})
+    assert (
+        is_jrnl_line("\ufeff[2013-06-09 15:39] one") and not is_jrnl_line("[2013-06-09 15:39]") and not is_jrnl_line("- [x] a")
+    )
+
+
+def test_an_entry_that_is_too_long_is_named_and_the_others_are_read() -> None:
+    found = read(f"[2026-01-02 03:04] a\n{'x' * TEXT_BYTES_MAX}\nrest\n[2026-01-02 03:05] b\n[2026-01-02 03:06] \n")
+    assert (found.texts, found.places, found.amounts) == (["b"], [("bad_import_line", {"line": 1})], {"empty": 1})
+
+
+def test_json_records_without_a_time_are_named_by_their_position() -> None:
+    records = '[{"title": "a", "body": "", "date": "2026-01-02", "time": "03:04"}, {"title": "b", "date": "soon"}, 7]'
+    found = Read(record_notes, reader_of(records), SOURCE)
+    assert (found.texts, found.places) == (
+        ["a"],
+        [("bad_import_record", {"position": 2}), ("bad_import_record", {"position": 3})],
+    )

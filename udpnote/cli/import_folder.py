@@ -1,0 +1,119 @@
+"""The folder that `udpnote import` reads: Markdown files, or the text files of a jrnl journal in a folder."""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from udpnote.errors import InvalidEntry, InvalidImport
+from udpnote.storage.database import storage_errors
+from udpnote.text.encoding import other_encoding
+from udpnote.text.import_format import Format
+from udpnote.text.other_programs.imported_note import ImportedNote, LeftOut, Place, Reading, error_at
+from udpnote.text.other_programs.jrnl import is_jrnl_line, jrnl_text_notes
+from udpnote.text.other_programs.markdown_notes import MarkdownFile, markdown_notes
+
+FILE_BYTES_MAX = 16 << 20
+"""A longer file is not read: nobody writes so much by hand, and a whole file is held in memory."""
+
+ENDINGS = (".md", ".markdown", ".txt")
+_JRNL_PATH = re.compile(r"(?:^|/)\d{4}/\d\d/\d\d\.txt$")
+_BACKUPS = "logseq/bak"
+"""The folder in which Logseq keeps earlier versions of its files."""
+
+
+class _File(NamedTuple):
+    """A file of the folder: its path in the folder, with `/`, its size in bytes, and when it was changed (microseconds)."""
+
+    path: str
+    size: int
+    changed_at: int
+
+
+class ImportFolder:
+    """The notes in the folder `path`, or in the single Markdown file `path`.
+
+    Symbolic links are not followed; hidden files and those without one of the `ENDINGS` are not read. `size` is how many bytes
+    will be read. The constructor raises `StorageError` if the folder cannot be read, and `InvalidImport` if it has no file to
+    read.
+    """
+
+    def __init__(self, path: str) -> None:
+        is_folder = os.path.isdir(path)
+        self._root = os.path.realpath(path if is_folder else os.path.dirname(path) or ".")
+        self._files: list[_File] = []
+        self._others = self._hidden = self._done = 0
+        with storage_errors(path):
+            if is_folder:
+                self._find(self._root, "")
+            else:
+                self._add(os.path.basename(path), os.stat(path))
+        if not self._files:
+            raise InvalidImport("import_folder_without_notes", path=path)
+        self.size = sum(file.size for file in self._files)
+
+    def close(self) -> None:
+        """Does nothing: each file is closed as soon as it was read."""
+
+    def position(self) -> int:
+        """How many bytes have been read."""
+        return self._done
+
+    def form(self, date_format: str) -> Format:
+        """JRNL if a file of the folder is one of a jrnl journal (`2026/11/23.txt`), else MARKDOWN. See `Reading`."""
+        first = next((file for file in self._files if _JRNL_PATH.search(file.path)), None)
+        if first is None:
+            return Format.MARKDOWN
+        with storage_errors(first.path), open(os.path.join(self._root, first.path), "rb") as file:
+            line = file.readline(1000).decode(errors="surrogateescape")
+        return Format.JRNL if is_jrnl_line(line, date_format) else Format.MARKDOWN
+
+    def notes(self, form: Format, reading: Reading) -> Iterator[ImportedNote]:
+        """Yield the notes in the files, in the order of their paths. `form` is JRNL or MARKDOWN."""
+        self._done = 0
+        reading.left_out.update({LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden})
+        for file in self._files:
+            if form is Format.JRNL and not _JRNL_PATH.search(file.path):
+                reading.left_out[LeftOut.FILES] += 1
+            elif (text := self._text(file, reading)) is None:
+                continue
+            elif form is Format.JRNL:
+                yield from jrnl_text_notes(text.splitlines(keepends=True), reading, file.path)
+            else:
+                yield from markdown_notes(MarkdownFile(os.path.basename(self._root), file.path, text, file.changed_at), reading)
+            self._done += file.size
+
+    def _find(self, folder: str, below: str) -> None:
+        """Add the files of `folder`, whose path in the whole folder is `below`, and of the folders in it."""
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+        for entry in entries:
+            path = f"{below}{entry.name}"
+            if entry.name.startswith(".") or entry.is_symlink() or path == _BACKUPS:
+                self._hidden += 1
+            elif entry.is_dir(follow_symlinks=False):
+                self._find(entry.path, f"{path}/")
+            elif entry.is_file(follow_symlinks=False) and entry.name.lower().endswith(ENDINGS):
+                self._add(path, entry.stat(follow_symlinks=False))
+            else:
+                self._others += 1
+
+    def _add(self, path: str, status: os.stat_result) -> None:
+        self._files.append(_File(path, status.st_size, status.st_mtime_ns // 1000))
+
+    def _text(self, file: _File, reading: Reading) -> str | None:
+        """The text of `file`; None if it is too long, or not text in UTF-8, which is reported as bad."""
+        if file.size > FILE_BYTES_MAX:
+            problem: Exception = InvalidEntry("text_longer_than", bytes_max=FILE_BYTES_MAX)
+        else:
+            with storage_errors(file.path), open(os.path.join(self._root, file.path), "rb") as opened:
+                data = opened.read(FILE_BYTES_MAX)
+            if (encoding := other_encoding(data)) is not None:
+                problem = InvalidImport("import_in_other_encoding", encoding=encoding)
+            else:
+                try:
+                    return data.decode()
+                except UnicodeDecodeError:
+                    problem = InvalidImport("import_not_unicode")
+        reading.on_bad(error_at(Place(file.path, 1), problem))
+        return None

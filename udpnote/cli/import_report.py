@@ -1,0 +1,173 @@
+"""What `udpnote import` prints: how many entries were imported or not, which ones were not, and what was left out."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from udpnote.cli import exit_codes
+from udpnote.cli.terminal.streams import say
+from udpnote.client.importing import Imported, ImportOutcome
+from udpnote.errors import InvalidImport, Notice
+from udpnote.model.entry import Kind, StoredEntry
+from udpnote.text.import_format import Format
+from udpnote.text.jsonl import iso_time
+from udpnote.text.other_programs.imported_note import LeftOut
+
+NAMED_MAX = 20
+"""How many entries with the same problem are named in messages; the others are only counted."""
+
+
+class ImportReport:
+    """Counts the outcomes of the entries of a source, and prints how many there are of each kind, and the problems.
+
+    `form` is the format of the source; None: it is empty. `left_out` counts what a notebook does not keep of the source. If
+    `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
+    """
+
+    def __init__(self, form: Format | None, *, is_rehearsal: bool = False) -> None:
+        self._form = form
+        self._is_rehearsal = is_rehearsal
+        self.left_out: Counter[LeftOut] = Counter()
+        self._outcomes: Counter[ImportOutcome] = Counter()
+        self._revised = 0
+        self._different: list[int] = []
+        self._orphaned: list[str] = []
+        self._bad = 0
+        self._held: list[InvalidImport] = []
+        self._has_entries = False
+        self._first: StoredEntry | None = None
+        self._last: StoredEntry | None = None
+
+    def take(self, imported: Imported) -> None:
+        """Count the outcome of one entry.
+
+        If the notebook has another entry with the same identity, and the file is no export in JSON lines, the entry counts as
+        there already. The two can differ only in the author and the time zone. Such a file has neither: the command that
+        imported the other entry chose them.
+        """
+        old, outcome, _ = imported
+        if outcome is ImportOutcome.DIFFERENT and self._form is not Format.JSONL:
+            outcome = ImportOutcome.THERE_ALREADY
+        self._outcomes[outcome] += 1
+        if outcome is ImportOutcome.NEW:
+            self._take_new(old)
+        if outcome is ImportOutcome.DIFFERENT:
+            self._name_different(old.number)
+        if outcome is ImportOutcome.ORPHANED and len(self._orphaned) < NAMED_MAX:
+            self._orphaned.append(f"#{old.number} (#{old.entry.revises})")
+
+    def there(self) -> None:
+        """Count an entry that the notebook has already, and that is therefore not imported."""
+        self._found_entry()
+        self._outcomes[ImportOutcome.THERE_ALREADY] += 1
+
+    def differs(self, number: int) -> None:
+        """Count a note of another program that was changed there, and also in the notebook, where it has this `number`."""
+        self._found_entry()
+        self._outcomes[ImportOutcome.DIFFERENT] += 1
+        self._name_different(number)
+
+    def bad(self, error: InvalidImport) -> None:
+        """Count a piece of the source that is not an entry. Of the first `NAMED_MAX`, print why, after the first entry.
+
+        Raises `InvalidImport` if the first `NAMED_MAX` pieces of the source are not entries.
+        """
+        self._bad += 1
+        if self._bad <= NAMED_MAX:
+            self._held.append(error)
+            if self._has_entries:
+                self._say_held()
+        if self._bad == NAMED_MAX and not self._has_entries:
+            raise self._other_kind()
+
+    def watched(self, entries: Iterable[StoredEntry]) -> Iterator[StoredEntry]:
+        """Yield `entries`. Raises `InvalidImport` if there are none, but the source has pieces that are not entries."""
+        for stored in entries:
+            self._found_entry()
+            yield stored
+        if self._held and not self._has_entries:
+            raise self._other_kind()
+
+    def interrupted(self) -> int:
+        """Print how far the import has come before Ctrl-C, and return the exit code."""
+        say(Notice("import_interrupted", result=self._result()))
+        return exit_codes.INTERRUPTED
+
+    def cut_short(self) -> None:
+        """Print how far the import has come before an error. If no entry has an outcome yet, nothing is printed."""
+        if self._outcomes:
+            say(Notice("import_cut_short", result=self._result()))
+
+    def conclude(self, *, as_json: bool) -> int:
+        """Print on standard error how many entries were imported or not, and what was left out, and return the exit code.
+
+        It is DONE if every piece of the source is an entry, and every entry is in the notebook now; otherwise it is REFUSED.
+        With `as_json`, the numbers are also printed as JSON on standard output.
+        """
+        if self._bad > NAMED_MAX:
+            say(Notice("more_not_imported", count=self._bad - NAMED_MAX))
+        for what, count in self.left_out.items():
+            if count:
+                say(Notice("left_out", what=what.value, count=count))
+        if self._is_rehearsal:
+            say(Notice("import_rehearsed", result=self._result(), first=_written(self._first), last=_written(self._last)))
+        else:
+            say(self._result())
+        if orphaned := self._outcomes[ImportOutcome.ORPHANED]:
+            say(Notice("import_orphaned", count=orphaned, named=self._orphaned))
+        if as_json:
+            print(json.dumps(self._object()))
+        return exit_codes.REFUSED if self._bad or orphaned or self._outcomes[ImportOutcome.DIFFERENT] else exit_codes.DONE
+
+    def _take_new(self, old: StoredEntry) -> None:
+        self._revised += self._form is not Format.JSONL and old.entry.kind is Kind.REVISION
+        if self._first is None or old.entry.written_at < self._first.entry.written_at:
+            self._first = old
+        if self._last is None or old.entry.written_at > self._last.entry.written_at:
+            self._last = old
+
+    def _name_different(self, number: int) -> None:
+        if len(self._different) < NAMED_MAX:
+            self._different.append(number)
+
+    def _found_entry(self) -> None:
+        """Note that the source has an entry. If it is the first one, print why the pieces before it are none."""
+        if not self._has_entries:
+            self._has_entries = True
+            self._say_held()
+
+    def _say_held(self) -> None:
+        for error in self._held:
+            say(Notice("not_imported", problem=error))
+        self._held.clear()
+
+    def _other_kind(self) -> InvalidImport:
+        return InvalidImport("import_of_other_kind", problem=self._held[0])
+
+    def _result(self) -> Notice:
+        """How many entries were imported so far, were revised, were there already, and differ; the first of these are named."""
+        return Notice(
+            "import_result",
+            new=self._outcomes[ImportOutcome.NEW] - self._revised,
+            revised=self._revised,
+            there=self._outcomes[ImportOutcome.THERE_ALREADY],
+            different=self._outcomes[ImportOutcome.DIFFERENT],
+            named=self._different,
+        )
+
+    def _object(self) -> dict[str, object]:
+        """The number of entries with each outcome, of pieces that are not entries, and of what was left out, for JSON."""
+        return {
+            "imported": self._outcomes[ImportOutcome.NEW] - self._revised,
+            "revised": self._revised,
+            "there_already": self._outcomes[ImportOutcome.THERE_ALREADY],
+            "different": self._outcomes[ImportOutcome.DIFFERENT],
+            "orphaned": self._outcomes[ImportOutcome.ORPHANED],
+            "bad_lines": self._bad,
+            "left_out": {what.value: count for what, count in self.left_out.items() if count},
+        }
+
+
+def _written(stored: StoredEntry | None) -> str:
+    """When an entry was written, as `2026-11-23 07:52` in its writer's time; the empty string without an entry."""
+    return iso_time(stored.entry.written_at, stored.entry.utc_offset)[:16].replace("T", " ") if stored is not None else ""

@@ -1,0 +1,100 @@
+"""The notes that `udpnote import` reads from files of other programs, as entries for a notebook."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from udpnote.cli.import_file import ImportFile, decoding
+from udpnote.cli.import_folder import ImportFolder
+from udpnote.cli.import_report import ImportReport
+from udpnote.cli.times import localize, offset_at
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.errors import InvalidImport
+from udpnote.model.entry import StoredEntry
+from udpnote.storage.memos_file import read_memos
+from udpnote.text.import_format import Format, format_of_binary
+from udpnote.text.other_programs.imported_note import ImportedNote, Place, Reading, Zones, source_client_id
+from udpnote.text.other_programs.jrnl import jrnl_text_notes
+from udpnote.text.other_programs.known_notes import Fate, KnownNotes
+from udpnote.text.other_programs.memos import memos_note
+from udpnote.text.other_programs.records import record_notes
+
+
+class OtherNotes:
+    """Iterates over those notes of `source` that are new to a notebook or changed, as `StoredEntry`s numbered from 1.
+
+    `source` has the format `form`, which is none of udpnote's own. `author` is the author of notes whose source names none.
+    `date_format` is explained at `Reading`. Everything else is told to `report`: what cannot be a note, what is there already,
+    and what is left out. An entry is a note, or a revision of a note that an earlier import has added.
+    """
+
+    def __init__(
+        self, source: ImportFile | ImportFolder, form: Format, author: str, date_format: str, report: ImportReport
+    ) -> None:
+        self._source, self._form, self._author, self._report = source, form, author, report
+        self._reading = Reading(Zones(localize, offset_at), report.bad, report.left_out, date_format)
+        self._known = KnownNotes([], source_client_id(form.value))
+
+    def __iter__(self) -> Iterator[StoredEntry]:
+        number = 0
+        for note in self._notes():
+            fate, entry, known = self._known.decide(note, self._author)
+            if fate is Fate.THERE_ALREADY:
+                self._report.there()
+            elif fate is Fate.CHANGED_HERE_TOO:
+                self._report.differs(known)
+            elif entry is not None:
+                number += 1
+                yield StoredEntry(number, 0, entry, number)
+
+    def compare_with(self, notebook: NotebookReader) -> None:
+        """Read the whole `notebook` to find the notes that earlier imports have added."""
+        if notebook.last_number():
+            self._known = KnownNotes(notebook.log(), source_client_id(self._form.value))
+
+    def revised(self) -> set[int]:
+        """The empty set: the revisions among these entries name entries of the notebook, not of the file."""
+        return set()
+
+    def _notes(self) -> Iterator[ImportedNote]:
+        if isinstance(self._source, ImportFolder):
+            return self._source.notes(self._form, self._reading)
+        return _notes_in_file(self._source, self._form, self._reading)
+
+
+def _notes_in_file(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
+    kind = format_of_binary(file.beginning())
+    if kind is not None and kind is not form:
+        raise InvalidImport("import_of_other_format", path=file.name, format=form.value)
+    if kind is Format.MEMOS:
+        yield from _memos_in_database(file, reading)
+    elif kind is Format.DAY_ONE:
+        yield from _notes_in_zip(file, form, reading)
+    elif form is Format.JRNL and not file.first_line().lstrip("\ufeff ").startswith("{"):
+        yield from jrnl_text_notes(file.characters(), reading)
+    else:
+        yield from record_notes(file.reader(), form.value, reading)
+
+
+def _memos_in_database(file: ImportFile, reading: Reading) -> Iterator[ImportedNote]:
+    if file.path is None:
+        raise InvalidImport("import_database_from_stream")
+    for position, fields in enumerate(read_memos(file.path), 1):
+        note = memos_note(fields, Place(position=position), reading)
+        if note is not None:
+            yield note
+
+
+def _notes_in_zip(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
+    """Yield the notes in all JSON files of the zip file `file`."""
+    try:
+        with zipfile.ZipFile(file.binary()) as archive:
+            names = [name for name in archive.namelist() if name.lower().endswith(".json") and not name.startswith("__MACOSX")]
+            if not names:
+                raise InvalidImport("import_zip_without_json", path=file.name)
+            for name in names:
+                with archive.open(name) as member:
+                    yield from record_notes(decoding(cast(BinaryIO, member)), form.value, reading, name)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError):
+        reading.on_bad(InvalidImport("import_zip_damaged", path=file.name))

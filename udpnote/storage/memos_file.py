@@ -1,0 +1,71 @@
+"""Reads the memos in a database of usememos/memos: the SQLite file `memos_prod.db`, of any version."""
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+from udpnote.errors import InvalidImport
+from udpnote.storage.database import storage_errors
+
+_UIDS = ("uid", "resource_name")
+"""The column with the random id of a memo; versions before 0.19 had none."""
+
+
+def read_memos(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the memos in the database at `path`, the earliest first, with the field names of the API before version 0.22.
+
+    The database is opened for reading only, also while memos uses it. Raises `InvalidImport` if it is not a database of memos,
+    and `StorageError` if it cannot be read.
+    """
+    with storage_errors(path):
+        uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            columns = _columns(connection, "memo")
+            if not {"id", "created_ts", "content"} <= columns:
+                raise InvalidImport("import_database_unknown", path=path)
+            users = _users(connection)
+            files = _counted(connection, ("attachment", "resource"))
+            relations = _counted(connection, ("memo_relation",))
+            wanted = [name for name in ("updated_ts", "row_status", "visibility", "pinned", "creator_id") if name in columns]
+            uid = next((name for name in _UIDS if name in columns), "''")
+            chosen = ", ".join(["id", uid, "created_ts", "content", *wanted])
+            for row in connection.execute(f"SELECT {chosen} FROM memo ORDER BY created_ts, id"):
+                values = dict(zip(["id", "uid", "created_ts", "content", *wanted], row, strict=True))
+                yield {
+                    "id": values["id"],
+                    "uid": values["uid"],
+                    "createdTs": values["created_ts"],
+                    "updatedTs": values.get("updated_ts"),
+                    "content": values["content"],
+                    "rowStatus": values.get("row_status"),
+                    "visibility": values.get("visibility"),
+                    "pinned": values.get("pinned"),
+                    "creatorUsername": users.get(values.get("creator_id"), ""),
+                    "resourceList": [None] * files[values["id"]],
+                    "relationList": [None] * relations[values["id"]],
+                }
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    """The names of the columns of `table`; none if there is no such table."""
+    return {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _users(connection: sqlite3.Connection) -> dict[Any, str]:
+    """The name of each user, under the user's id."""
+    if "username" not in _columns(connection, "user"):
+        return {}
+    return dict(connection.execute("SELECT id, username FROM user"))
+
+
+def _counted(connection: sqlite3.Connection, tables: tuple[str, ...]) -> Counter[Any]:
+    """For each memo's id, how many rows of those `tables` that exist belong to the memo."""
+    counts: Counter[Any] = Counter()
+    for table in tables:
+        if "memo_id" in _columns(connection, table):
+            counts.update(dict(connection.execute(f"SELECT memo_id, COUNT(*) FROM {table} GROUP BY memo_id")))
+    return counts

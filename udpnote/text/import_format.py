@@ -1,0 +1,81 @@
+"""Which format a file to import has, by its beginning."""
+
+import json
+from collections.abc import Callable
+from enum import Enum
+
+from udpnote.errors import InvalidImport
+from udpnote.text.jsonl import BYTE_ORDER_MARK
+from udpnote.text.notebook_text import begins_text_file
+from udpnote.text.other_programs.jrnl import is_jrnl_line
+from udpnote.text.other_programs.json_records import RECORD_CHARACTERS_MAX
+from udpnote.text.other_programs.records import format_of_records
+
+SQLITE_HEADER = b"SQLite format 3\x00"
+ZIP_HEADER = b"PK\x03\x04"
+
+
+class Format(Enum):
+    """The formats that can be imported: udpnote's own exports, and those of other programs (see `other_programs`)."""
+
+    JSONL = "jsonl"
+    TEXT = "text"
+    JRNL = "jrnl"
+    DAY_ONE = "day-one"
+    MEMOS = "memos"
+    MARKDOWN = "markdown"
+
+
+def format_of_binary(beginning: bytes) -> Format | None:
+    """The format of a file that begins with these bytes, if they are those of a zip file or a database; otherwise None."""
+    if beginning.startswith(SQLITE_HEADER):
+        return Format.MEMOS
+    return Format.DAY_ONE if beginning.startswith(ZIP_HEADER) else None
+
+
+def format_of_text(first_line: str, read: Callable[[int], str], date_format: str) -> Format | None:
+    """The format of a text file whose first line that is not blank is `first_line`; None if it is none of these.
+
+    `read` returns the next characters of the file, from its beginning. Only a file that begins as JSON does is read with it.
+    For `date_format` see `Reading`. The caller must have decoded the text with `errors="surrogateescape"`.
+    """
+    line = first_line.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if line.startswith("{") and _is_exported(line):
+        return Format.JSONL
+    if line.startswith("{") or (line.startswith("[") and line[1:].lstrip()[:1] in ("", "{", "]")):
+        program = format_of_records(_limited(read, 2 * RECORD_CHARACTERS_MAX))
+        return Format(program) if program is not None else Format.JSONL
+    if begins_text_file(line):
+        return Format.TEXT
+    return Format.JRNL if is_jrnl_line(line, date_format) else None
+
+
+def unknown_format(first_line: str) -> InvalidImport:
+    """The error for a file that begins with `first_line` and has no known format."""
+    try:
+        first_line.encode()
+    except UnicodeEncodeError:
+        return InvalidImport("import_not_unicode")
+    return InvalidImport("import_format_unknown", text=first_line.removeprefix(BYTE_ORDER_MARK).strip())
+
+
+def _is_exported(line: str) -> bool:
+    """Whether `line` is a JSON object with the fields that `udpnote export` writes first."""
+    try:
+        fields: dict[str, object] = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return {"number", "kind"} <= fields.keys()
+
+
+def _limited(read: Callable[[int], str], characters_max: int) -> Callable[[int], str]:
+    """A function that reads as `read` does, but returns no more than `characters_max` characters in all."""
+    left = characters_max
+
+    def limited(size: int) -> str:
+        nonlocal left
+        piece = read(min(size, left)) if left else ""
+        left -= len(piece)
+        return piece
+
+    return limited

@@ -1,0 +1,181 @@
+"""The sentences about imports: what was imported, what cannot be imported, and what a notebook does not keep."""
+
+from collections.abc import Callable, Sequence
+
+from udpnote.text.joining import in_sentences, listed
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
+from udpnote.text.messages.entries import shown
+
+
+def _import_format_unknown(text: str) -> str:
+    return _(
+        "the file begins with {text}, which begins no format that udpnote knows. If it is one of those that `udpnote import "
+        "--help` names, give it with --format"
+    ).format(text=shown(text))
+
+
+def _import_result(new: int, revised: int, there: int, different: int, named: Sequence[int]) -> str:
+    clauses = [ngettext("{count:,} entry imported", "{count:,} entries imported", new).format(count=new)]
+    if revised:
+        clauses.append(ngettext("{count:,} revised", "{count:,} revised", revised).format(count=revised))
+    if there:
+        clauses.append(ngettext("{count:,} there already", "{count:,} there already", there).format(count=there))
+    if different:
+        differing = ngettext(
+            "{count:,} differs from the notebook, which stays as it is: {numbers}",
+            "{count:,} differ from the notebook, which stays as it is: {numbers}",
+            different,
+        )
+        numbers = listed([f"#{number}" for number in named], different - len(named))
+        clauses.append(differing.format(count=different, numbers=numbers))
+    return listed(clauses)
+
+
+def _import_rehearsed(result: object, first: str, last: str) -> str:
+    sentences = [_("nothing was stored; an import would end with: {result}").format(result=result)]
+    if first:
+        sentences.append(_("The new entries were written from {first} to {last}").format(first=first, last=last))
+    return in_sentences(*sentences)
+
+
+def _import_orphaned(count: int, named: Sequence[str]) -> str:
+    return ngettext(
+        "{count:,} entry is not imported, because the note that it revises (in parentheses) is missing: {entries}",
+        "{count:,} entries are not imported, because the notes that they revise (in parentheses) are missing: {entries}",
+        count,
+    ).format(count=count, entries=listed(named, count - len(named)))
+
+
+def _more_not_imported(count: int) -> str:
+    return ngettext(
+        "{count:,} more was not imported, because it is no entry",
+        "{count:,} more were not imported, because they are no entries",
+        count,
+    ).format(count=count)
+
+
+def _text_before_first_date(text: str) -> str:
+    return _(
+        "no entry has begun before {text}. An entry of jrnl begins with a date in brackets; if jrnl writes dates in another "
+        "order than year, month, day, give its `timeformat` with --date-format"
+    ).format(text=shown(text))
+
+
+def _left_out(what: str, count: int) -> str:
+    match what:
+        case "pictures":
+            sentence = ngettext(
+                "{count:,} picture is not imported, because a notebook holds text: it stays in the export",
+                "{count:,} pictures are not imported, because a notebook holds text: they stay in the export",
+                count,
+            )
+        case "recordings":
+            sentence = ngettext(
+                "{count:,} audio or video recording is not imported: it stays in the export",
+                "{count:,} audio or video recordings are not imported: they stay in the export",
+                count,
+            )
+        case "attachments":
+            sentence = ngettext(
+                "{count:,} attached file is not imported, because a notebook holds text",
+                "{count:,} attached files are not imported, because a notebook holds text",
+                count,
+            )
+        case "properties":
+            sentence = ngettext(
+                "{count:,} property of a file is not imported: only title, date and tags are",
+                "{count:,} properties of files are not imported: only title, date and tags are",
+                count,
+            )
+        case "files":
+            sentence = ngettext(
+                "{count:,} file was not read, because its name does not end with .md, .markdown or .txt",
+                "{count:,} files were not read, because their names do not end with .md, .markdown or .txt",
+                count,
+            )
+        case "hidden":
+            sentence = ngettext(
+                "{count:,} hidden file or folder, or symbolic link, was not read",
+                "{count:,} hidden files or folders, or symbolic links, were not read",
+                count,
+            )
+        case _:
+            sentence = _details_left_out(what, count)
+    return sentence.format(count=count)
+
+
+def _details_left_out(what: str, count: int) -> str:
+    """The template for `count` things of those kinds that belong to a note and are no files."""
+    match what:
+        case "places":
+            return ngettext(
+                "the place of {count:,} note is not imported", "the places of {count:,} notes are not imported", count
+            )
+        case "relations":
+            return ngettext(
+                "{count:,} reference, comment mark or reaction is not imported",
+                "{count:,} references, comment marks and reactions are not imported",
+                count,
+            )
+        case "privacy":
+            return ngettext(
+                "{count:,} note was private there: here everybody can read it who reads the notebook",
+                "{count:,} notes were private there: here everybody can read them who reads the notebook",
+                count,
+            )
+        case "empty":
+            return ngettext("{count:,} note or file has no text", "{count:,} notes or files have no text", count)
+        case "dates_not_read":
+            return ngettext(
+                "{count:,} line seems to begin an entry of jrnl, but its date was not understood: it became text of the entry "
+                "before. Give jrnl's `timeformat` with --date-format",
+                "{count:,} lines seem to begin entries of jrnl, but their dates were not understood: they became text of the "
+                "entries before. Give jrnl's `timeformat` with --date-format",
+                count,
+            )
+        case _:
+            return ngettext(
+                "weather, music or activity of {count:,} note is not imported",
+                "weather, music or activity of {count:,} notes is not imported",
+                count,
+            )
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    "import_format_unknown": _import_format_unknown,
+    "import_of_other_format": "{path} has not the format {format}: leave out --format, or name another one",
+    "import_of_other_kind": "nothing is imported, because this seems to be a file of another program ({problem})",
+    "import_folder_of_other_format": (
+        "{path} is a folder, so it can have the format `markdown` or `jrnl`: name a file in it, or leave out --format"
+    ),
+    "import_folder_without_notes": (
+        "nothing to import in {path}: no file in it ends with .md, .markdown or .txt. Of Day One, name the JSON or zip file"
+    ),
+    "import_json_damaged": (
+        "the JSON is damaged or cut off at character {character:,}, so nothing after it is imported: get the file again, and "
+        "import it again"
+    ),
+    "import_zip_damaged": "the zip file {path} is damaged, cut off or encrypted: unpack it, and import the JSON file in it",
+    "import_zip_without_json": "{path} has no JSON of Day One in it: unpack it, and import a file or folder in it",
+    "import_database_unknown": (
+        "{path} is a database, but not of memos. For a notebook of udpnote, use `udpnote export --file {path}`, and import the "
+        "result"
+    ),
+    "import_database_from_stream": "a database cannot be read from standard input: give the path of its file",
+    "bad_import_line": "line {line:,}: {problem}",
+    "bad_import_record": "entry {position:,}: {problem}",
+    "bad_import_record_in_file": "{path}, entry {position:,}: {problem}",
+    "bad_import_in_file": "{path}, line {line:,}: {problem}",
+    "record_without_time": "the entry has no {field} that {program} writes",
+    "text_before_first_date": _text_before_first_date,
+    "import_line_too_long": "the line has more than {bytes_max:,} bytes, which is longer than any exported entry",
+    "not_imported": "not imported: {problem}",
+    "more_not_imported": _more_not_imported,
+    "import_result": _import_result,
+    "import_rehearsed": _import_rehearsed,
+    "import_interrupted": "interrupted: {result}; import the same again to go on",
+    "import_cut_short": "so far, {result}",
+    "import_orphaned": _import_orphaned,
+    "left_out": _left_out,
+}

@@ -1,0 +1,116 @@
+"""Reads the JSON export of Day One: an object with the array `entries`, also in the zip file that Day One makes.
+
+Each entry has a UUID, a time in UTC with the name of the writer's time zone, tags, and a text in Markdown, which refers to
+pictures and recordings as `![](dayone-moment://IDENTIFIER)`. These references become the names of the files in the export.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from udpnote.errors import InvalidImport
+from udpnote.text.other_programs.imported_note import (
+    STARRED,
+    ImportedNote,
+    LeftOut,
+    Place,
+    Reading,
+    amount_in,
+    error_at,
+    text_in,
+    with_tags,
+)
+from udpnote.text.other_programs.note_times import utc_moment
+
+SOURCE = "day-one"
+JSON_ARRAY = "entries"
+
+_MOMENT = re.compile(r"!\[\]\(dayone-moment:/*(?:\w+/)?([0-9A-Za-z-]+)\)")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_FENCE = re.compile(r"(^```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
+_FOLDERS = {"photos": "jpeg", "videos": "mp4", "audios": "m4a", "pdfAttachments": "pdf"}
+"""The arrays of an entry with files, and the ending of a file if the array does not say it."""
+
+_FOLDER_NAMES = {"pdfAttachments": "pdfs"}
+_OBJECT_REPLACEMENT = "\ufffc"
+"""Stands for a picture in texts of Day One, beside the reference to it."""
+
+
+def is_day_one_record(fields: dict[str, Any]) -> bool:
+    """Whether a JSON object is an entry of Day One."""
+    return {"uuid", "creationDate"} <= fields.keys()
+
+
+def day_one_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
+    """The note for an entry, which is at `place`; None if it is bad or has no text."""
+    uuid, written_at = text_in(fields, "uuid"), utc_moment(text_in(fields, "creationDate"))
+    if not uuid or written_at is None:
+        missing = "creationDate" if uuid else "uuid"
+        reading.on_bad(error_at(place, InvalidImport("record_without_time", program="Day One", field=missing)))
+        return None
+    _count_left_out(fields, reading)
+    tags = fields.get("tags")
+    names = [name for name in tags if isinstance(name, str)] if isinstance(tags, list) else []
+    text = _text(fields)
+    note = ImportedNote(
+        place,
+        uuid.replace("-", "").upper(),
+        True,
+        written_at,
+        reading.zones.offset(written_at, text_in(fields, "timeZone")),
+        with_tags(text, [*names, *([STARRED] if fields.get("starred") is True else [])]) if text.strip() else "",
+        changed_at=utc_moment(text_in(fields, "modifiedDate")) or 0,
+    )
+    return note if reading.accepts(note) else None
+
+
+def _count_left_out(fields: dict[str, Any], reading: Reading) -> None:
+    counts = {
+        LeftOut.PICTURES: amount_in(fields, "photos"),
+        LeftOut.RECORDINGS: amount_in(fields, "videos", "audios"),
+        LeftOut.ATTACHMENTS: amount_in(fields, "pdfAttachments"),
+        LeftOut.PLACES: bool(fields.get("location")),
+        LeftOut.DETAILS: any(fields.get(key) for key in ("weather", "music", "userActivity")),
+    }
+    reading.left_out.update({kind: int(count) for kind, count in counts.items() if count})
+
+
+def _text(fields: dict[str, Any]) -> str:
+    """The text of an entry: its Markdown or, if there is none, the characters of its rich text.
+
+    If the entry has rich text, Day One made the Markdown from it, and put a backslash before each sign that Markdown might take
+    for markup; these backslashes are removed, except in blocks of code.
+    """
+    text = text_in(fields, "text").replace("\r\n", "\n").replace("\u2028", "\n").replace(_OBJECT_REPLACEMENT, "")
+    rich = text_in(fields, "richText")
+    if not text:
+        return "".join(_rich_pieces(rich)).replace(_OBJECT_REPLACEMENT, "").strip()
+    if rich:
+        pieces = _FENCE.split(text)
+        text = "".join(piece if place % 2 else _ESCAPED.sub(r"\1", piece) for place, piece in enumerate(pieces))
+    files = _files(fields)
+    return _MOMENT.sub(lambda match: f"![]({files[match[1]]})" if match[1] in files else match[0], text).strip()
+
+
+def _files(fields: dict[str, Any]) -> dict[str, str]:
+    """The path in the export of each file of an entry, under the identifier by which the text refers to it."""
+    files = {}
+    for array, ending in _FOLDERS.items():
+        listed = fields.get(array)
+        for each in listed if isinstance(listed, list) else []:
+            if isinstance(each, dict) and text_in(each, "md5"):
+                name = f"{text_in(each, 'md5')}.{text_in(each, 'type') or ending}"
+                files[text_in(each, "identifier")] = f"{_FOLDER_NAMES.get(array, array)}/{name}"
+    return files
+
+
+def _rich_pieces(rich: str) -> Iterator[str]:
+    try:
+        fields = json.loads(rich or "{}")
+    except (ValueError, RecursionError):
+        return
+    contents = fields.get("contents") if isinstance(fields, dict) else None
+    for each in contents if isinstance(contents, list) else []:
+        if isinstance(each, dict):
+            yield text_in(each, "text")

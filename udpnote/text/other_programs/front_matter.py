@@ -1,0 +1,84 @@
+"""The properties at the beginning of a Markdown file: front matter as Jekyll and Obsidian write it, and those of Logseq.
+
+Front matter stands between two lines `---` and is YAML, of which the part is read that people write there: a name and a value,
+or a name and a list. The properties of Logseq are lines such as `tags:: work, home`.
+"""
+
+import re
+from typing import NamedTuple
+
+_FENCE = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_FIELD = re.compile(r"""(["']?)([^\s:#"'-][^:\n"']*)\1\s*:(?:[ \t]+(.*))?$""")
+_LOGSEQ = re.compile(r"(?:- )?([\w-]+):: (.*)")
+_ITEM = re.compile(r"\s*-\s+(.*)")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
+_LINK = re.compile(r"\[\[(?:[^\]|]*\|)?([^\]]*)\]\]")
+
+
+class Properties(NamedTuple):
+    """The properties of a Markdown file, and its text without them. Each name is in lower case, each value a list of texts."""
+
+    values: dict[str, list[str]]
+    body: str
+    lines: int
+    """How many lines the properties take, with the lines around them."""
+
+    def first(self, *names: str) -> str:
+        """The first value of the first of these properties that has one; otherwise the empty string."""
+        return next((values[0] for name in names if (values := self.values.get(name))), "")
+
+    def all(self, *names: str) -> list[str]:
+        """All values of these properties. A single text with commas, or with spaces, counts as several values."""
+        found = []
+        for name in names:
+            values = self.values.get(name, [])
+            if len(values) == 1:
+                values = re.split(r"[,，]" if re.search(r"[,，]", values[0]) else r"\s+", values[0])
+            found += [value.strip() for value in values if value.strip()]
+        return found
+
+
+def split_properties(text: str) -> Properties:
+    """The properties of the Markdown `text`, whose lines end with LF, and the rest of it."""
+    match = _FENCE.match(text)
+    if match is not None:
+        return Properties(_fields(match[1]), text[match.end() :], text.count("\n", 0, match.end()))
+    values: dict[str, list[str]] = {}
+    place = 0
+    while place < len(text):
+        line, _, _ = text[place : place + 2000].partition("\n")
+        found = _LOGSEQ.fullmatch(line)
+        if found is None:
+            break
+        values[found[1].lower()] = [value for each in re.split("[,，]", found[2]) if (value := _plain(each))]
+        place += len(line) + 1
+    return Properties(values, text[place:], len(values))
+
+
+def _fields(block: str) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    name = ""
+    for line in block.splitlines():
+        item, field = _ITEM.fullmatch(line), _FIELD.match(line)
+        if item is not None and name:
+            values[name].append(_plain(item[1]))
+        elif field is not None:
+            name = field[2].strip().lower()
+            values[name] = _values((field[3] or "").strip())
+    return values
+
+
+def _values(value: str) -> list[str]:
+    """The values in the text behind a name: one, none, or those of a list in brackets."""
+    if value.startswith("[") and not value.startswith("[["):
+        return [plain for each in value.strip("[] ").split(",") if (plain := _plain(each))]
+    plain = _plain(value)
+    return [] if plain in ("", "|", ">", "null", "~") else [plain]
+
+
+def _plain(value: str) -> str:
+    """`value` without quotes, without a comment behind it, and without the brackets of a link to a page."""
+    value = value.strip()
+    if len(value) > 1 and value[0] in "\"'" and value.endswith(value[0]):
+        return _LINK.sub(r"\1", value[1:-1]).strip()
+    return _LINK.sub(r"\1", _COMMENT.sub("", value) if not value.startswith("#") else value).strip()

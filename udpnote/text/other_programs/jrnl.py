@@ -1,0 +1,156 @@
+"""Reads journals of jrnl: the text that it keeps, and what `jrnl --format json` prints.
+
+In the text, an entry begins with a line such as `[2026-11-23 07:52] The title. *`; the star at the end of the line is optional,
+and marks the entry as starred. The text below it, up to the next such line, belongs to the entry. Words that begin with `@` are
+tags. An entry has no id: it is identified by its minute and its text, so that both formats give the same identities.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from udpnote.errors import InvalidEntry, InvalidImport
+from udpnote.model.entry import TEXT_BYTES_MAX
+from udpnote.text.jsonl import BYTE_ORDER_MARK
+from udpnote.text.other_programs.imported_note import (
+    STARRED,
+    ImportedNote,
+    LeftOut,
+    Place,
+    Reading,
+    digest_of,
+    error_at,
+    text_in,
+    with_tags,
+)
+from udpnote.text.other_programs.note_times import Stamp, stamp_of
+
+SOURCE = "jrnl"
+JSON_ARRAY = "entries"
+
+_BRACKETS = re.compile(r"\[([^\]\n]+)\] ")
+_SEEMS_A_DATE = re.compile(r"\d.*[-./: ].*\d")
+_TAG = re.compile(r"(?<!\S)@([-+*#/\w]+)")
+
+
+class _Block(NamedTuple):
+    """The lines of one entry in the text, from the line with the number `line` on, without the date in brackets."""
+
+    line: int
+    stamp: Stamp
+    lines: list[str]
+
+
+def is_jrnl_line(line: str, date_format: str = "") -> bool:
+    """Whether a jrnl text can begin with `line`: a date in brackets, in this format (see `Reading`), and a title."""
+    return _heading(line.removeprefix(BYTE_ORDER_MARK), date_format) is not None
+
+
+def is_jrnl_record(fields: dict[str, Any]) -> bool:
+    """Whether a JSON object is an entry as `jrnl --format json` prints it."""
+    return {"title", "body", "date", "time"} <= fields.keys()
+
+
+def jrnl_text_notes(lines: Iterable[str], reading: Reading, path: str = "") -> Iterator[ImportedNote]:
+    """Yield the entries of a jrnl text as notes. `lines` are its lines with their newlines; a long line may come in pieces.
+
+    `path` is the file's path in its folder if it is one of several files, else empty. Text before the first date is reported
+    as bad. Of an entry that is too long, little more than the longest possible note is kept in memory.
+    """
+    copies = Copies()
+    for line, stamp, text, size in _blocks(lines, reading, path):
+        place = Place(path, line)
+        if size > TEXT_BYTES_MAX:
+            reading.on_bad(error_at(place, InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX)))
+            continue
+        title, _, body = text.replace("\r\n", "\n").strip().partition("\n")
+        is_starred = title.rstrip().endswith("*")
+        whole = f"{title.strip(' *') if is_starred else title}\n{body}".strip()
+        names = [name.lower() for name in _TAG.findall(whole)]
+        note = _note(place, stamp, whole, names, is_starred=is_starred, reading=reading, copies=copies)
+        if reading.accepts(note):
+            yield note
+
+
+def jrnl_json_note(fields: dict[str, Any], place: Place, reading: Reading, copies: "Copies") -> ImportedNote | None:
+    """The note for an entry of the JSON format, which is at `place`; None if it is bad or empty.
+
+    `copies` must be the same object for all entries of a file.
+    """
+    stamp = stamp_of(f"{text_in(fields, 'date')} {text_in(fields, 'time')}")
+    if stamp is None or not is_jrnl_record(fields):
+        reading.on_bad(error_at(place, InvalidImport("record_without_time", program="jrnl", field="date")))
+        return None
+    text = f"{text_in(fields, 'title').strip()}\n{text_in(fields, 'body').strip()}".strip()
+    tags = fields.get("tags")
+    names = [name for name in tags if isinstance(name, str)] if isinstance(tags, list) else []
+    note = _note(place, stamp, text, names, is_starred=fields.get("starred") is True, reading=reading, copies=copies)
+    return note if reading.accepts(note) else None
+
+
+class Copies:
+    """Counts how often the same text has come in successive entries of the same minute: each is an entry of its own."""
+
+    def __init__(self) -> None:
+        self._minute = ""
+        self._seen: Counter[bytes] = Counter()
+
+    def number(self, minute: str, digest: bytes) -> int:
+        """How many entries with this minute and this text came before this one, without another minute between."""
+        if minute != self._minute:
+            self._minute, self._seen = minute, Counter()
+        self._seen[digest] += 1
+        return self._seen[digest] - 1
+
+
+def _note(
+    place: Place, stamp: Stamp, text: str, names: list[str], *, is_starred: bool, reading: Reading, copies: Copies
+) -> ImportedNote:
+    written_at, utc_offset = stamp.moment(reading.zones)
+    minute = f"{stamp.day} {stamp.clock.isoformat('minutes') if stamp.clock is not None else '00:00'}"
+    digest = digest_of("".join(text.split()))  # jrnl breaks lines after the title, whether the text has a newline there or not
+    identity = f"{minute}\n{copies.number(minute, digest)}\n{digest.hex()}"
+    tagged = with_tags(text, [*names, *([STARRED] if is_starred else [])]) if text else ""
+    return ImportedNote(place, identity, False, written_at, utc_offset, tagged)
+
+
+def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple[int, Stamp, str, int]]:
+    """Yield (line number, time, text, characters) of each entry. The text is cut if it is longer than a note can be."""
+    block: _Block | None = None
+    number, is_start, size = 1, True, 0
+    for piece in lines:
+        line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
+        heading = _heading(line, reading.date_format) if is_start else None
+        if heading is not None:
+            if block is not None:
+                yield block.line, block.stamp, "".join(block.lines), size
+            stamp, line = heading
+            block, size = _Block(number, stamp, []), 0
+        elif is_start and (match := _BRACKETS.match(line)) and _SEEMS_A_DATE.search(match[1]):
+            reading.left_out[LeftOut.DATES_NOT_READ] += 1
+        if block is not None and size <= TEXT_BYTES_MAX:
+            block.lines.append(line)
+        elif block is None and line.strip():
+            reading.on_bad(error_at(Place(path, number), InvalidImport("text_before_first_date", text=line.strip())))
+        size += len(line)
+        is_start = piece.endswith("\n")
+        number += is_start
+    if block is not None:
+        yield block.line, block.stamp, "".join(block.lines), size
+
+
+def _heading(line: str, date_format: str) -> tuple[Stamp, str] | None:
+    """The time in brackets at the beginning of `line`, and the rest of the line; None if there is none."""
+    match = _BRACKETS.match(line)
+    if match is None:
+        return None
+    stamp = stamp_of(match[1])
+    if date_format:
+        try:
+            moment = datetime.strptime(match[1], date_format)
+        except ValueError:
+            return None
+        stamp = Stamp(moment.date(), moment.time(), moment.utcoffset())
+    return (stamp, line[match.end() :]) if stamp is not None and stamp.day is not None else None

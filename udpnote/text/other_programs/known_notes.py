@@ -1,0 +1,91 @@
+"""Which notes of another program a notebook has from earlier imports, and what has become of them since."""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple
+
+from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry
+from udpnote.text.other_programs.imported_note import ImportedNote, digest_of, sequence_of
+
+
+class Fate(Enum):
+    """What an import does with a note of another program."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    """The notebook has an earlier text of the note, from an import: the note is revised."""
+
+    THERE_ALREADY = "there already"
+    CHANGED_HERE_TOO = "changed here too"
+    """The text was changed there, and in the notebook by somebody: the notebook's stays."""
+
+
+class _Known:
+    """A note from an earlier import: its number, when it was written, the digests of its texts, and its newest version."""
+
+    __slots__ = ("digests", "is_deleted", "is_imported", "newest", "number", "written_at")
+
+    def __init__(self, number: int, written_at: int) -> None:
+        self.number, self.written_at = number, written_at
+        self.digests: set[bytes] = set()
+        self.is_deleted = False
+        self.is_imported = True
+        self.newest = SeenEntry(0, b"", 0)
+
+
+class Decision(NamedTuple):
+    """The fate of a note. `entry` is sent to the notebook (None: nothing). `number` is the note's in the notebook, or 0."""
+
+    fate: Fate
+    entry: Entry | None
+    number: int = 0
+
+
+class KnownNotes:
+    """The notes that a notebook has from earlier imports from the same kind of source, whose client id is `client_id`.
+
+    `log` are all entries of the notebook in the order of their numbers. About 600 bytes are kept of each such note.
+    """
+
+    def __init__(self, log: Iterable[StoredEntry], client_id: bytes) -> None:
+        self._client_id = client_id
+        self._notes: dict[int, _Known] = {}
+        self._by_text: dict[tuple[int, bytes], int] = {}
+        versions: dict[int, _Known] = {}
+        for number, _, entry, _ in log:
+            known = versions.get(entry.revises)
+            if entry.kind is Kind.NOTE and entry.client_id == client_id:
+                known = self._notes[entry.sequence] = _Known(number, entry.written_at)
+            if known is not None:
+                versions[number] = known
+                self._note_version(known, number, entry)
+
+    def decide(self, note: ImportedNote, author: str) -> Decision:
+        """What an import does with `note`, and the entry that it sends. `author` is used if the note names none."""
+        sequence, digest = sequence_of(note.identity), digest_of(note.text)
+        entry = Entry(self._client_id, sequence, Kind.NOTE, note.written_at, note.utc_offset, note.author or author, note.text)
+        known = self._notes.get(sequence)
+        if known is None:
+            moved = self._by_text.get((note.written_at, digest)) if note.may_move else None
+            return Decision(Fate.NEW, entry) if moved is None else Decision(Fate.THERE_ALREADY, None, moved)
+        if not note.may_change or known.is_deleted or digest in known.digests:
+            return Decision(Fate.THERE_ALREADY, None, known.number)
+        if not known.is_imported:
+            return Decision(Fate.CHANGED_HERE_TOO, None, known.number)
+        revision = entry._replace(
+            sequence=sequence_of(f"{note.identity}\n{digest.hex()}"),
+            kind=Kind.REVISION,
+            written_at=max(note.changed_at, note.written_at),
+            revises=known.newest.number,
+            seen=known.newest,
+        )
+        return Decision(Fate.CHANGED, revision, known.number)
+
+    def _note_version(self, known: _Known, number: int, entry: Entry) -> None:
+        known.is_deleted = entry.kind is Kind.DELETION
+        known.is_imported = entry.client_id == self._client_id
+        known.newest = SeenEntry(number, entry.client_id, entry.sequence)
+        if not known.is_deleted:
+            digest = digest_of(entry.text)
+            known.digests.add(digest)
+            self._by_text[known.written_at, digest] = known.number

@@ -1,0 +1,143 @@
+"""Reads Markdown files: as one note each, or as one note for each heading with a date or a time.
+
+The time of a note comes from its heading; otherwise from the front matter, the name of the file, or when the file was changed.
+A heading with a time alone, such as `## 09:15 Tea`, needs a date before it: in a heading, in the name or in the front matter.
+
+A note is identified by the path of its file, by the date or time in its heading, and by how many notes before it in the file
+have the same. So a text that was changed between two imports is a new version of the same note. A file that was renamed, with
+the same text and time, is recognized by these.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+from udpnote.text.jsonl import BYTE_ORDER_MARK
+from udpnote.text.other_programs.front_matter import Properties, split_properties
+from udpnote.text.other_programs.imported_note import ImportedNote, LeftOut, Place, Reading, with_tags
+from udpnote.text.other_programs.note_times import Stamp, stamp_at_start, stamp_in_name, stamp_of
+
+SOURCE = "markdown"
+
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_CODE = re.compile(r" {0,3}(```|~~~)")
+_LETTER = re.compile(r"[^\W\d_]")
+_DATES = ("date", "created", "creation date", "created_at", "created-at", "date created", "createdat", "日期", "创建时间")
+_TAGS = ("tags", "tag", "categories", "category", "标签")
+_TITLES = ("title", "标题")
+
+
+class MarkdownFile(NamedTuple):
+    """A file: the name of the folder that is imported, its path in it with `/`, its text, and when it was changed.
+
+    `changed_at` is in microseconds since 1970 UTC.
+    """
+
+    folder: str
+    path: str
+    text: str
+    changed_at: int
+
+
+class _Section(NamedTuple):
+    """A part of a file: its first line (from 1), the time of its heading (None: it has none), and its text."""
+
+    line: int
+    stamp: Stamp | None
+    text: str
+
+
+def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNote]:
+    """Yield the notes in `file`."""
+    text = file.text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
+    properties = split_properties(text)
+    name = re.sub(r"\.\w+$", "", file.path)
+    named = stamp_in_name(name)
+    own = stamp_of(properties.first(*_DATES)) or (named[0] if named is not None else None)
+    reading.left_out[LeftOut.PROPERTIES] += sum(key not in (*_DATES, *_TAGS, *_TITLES) for key in properties.values)
+    sections = _sections(properties, own.day if own is not None else None)
+    title = _title(properties, named[1] if named is not None else name.rpartition("/")[2])
+    seen: Counter[str] = Counter()
+    found = 0
+    for section in sections:
+        titled = _titled(section.text, title) if section.stamp is None else section.text
+        if not titled.strip() or (section.stamp is None and not section.text.strip() and len(sections) > 1):
+            continue
+        found += 1
+        heading = str(section.stamp or "")
+        identity = f"{file.folder}/{file.path}\n{heading}\n{seen[heading]}"
+        seen[heading] += 1
+        tagged = with_tags(titled, properties.all(*_TAGS))
+        note = _note(file, section, section.stamp or own, identity, tagged, reading)
+        if reading.accepts(note):
+            yield note
+    if not found:
+        reading.left_out[LeftOut.EMPTY] += 1
+
+
+def _note(
+    file: MarkdownFile, section: _Section, stamp: Stamp | None, identity: str, text: str, reading: Reading
+) -> ImportedNote:
+    if stamp is None or stamp.day is None:
+        written_at, utc_offset = file.changed_at, reading.zones.offset(file.changed_at, "")
+    else:
+        written_at, utc_offset = stamp.moment(reading.zones)
+    return ImportedNote(
+        Place(file.path, section.line), identity, True, written_at, utc_offset, text, changed_at=file.changed_at, may_move=True
+    )
+
+
+def _sections(properties: Properties, day: date | None) -> list[_Section]:
+    """The sections of the text below the `properties`. `day` is the date of the file, if it has one.
+
+    Headings before the first date or time, without text between, belong to the section that follows them.
+    """
+    sections: list[_Section] = []
+    lines: list[str] = []
+    start, stamp, is_code, has_text = properties.lines + 1, None, False, False
+    for number, line in enumerate(properties.body.split("\n"), properties.lines + 1):
+        is_code ^= _CODE.match(line) is not None
+        heading = _HEADING.match(line) if not is_code else None
+        found = _heading_stamp(heading[1], day) if heading is not None else None
+        if found is None:
+            lines.append(line)
+            has_text |= bool(line.strip()) and heading is None
+            continue
+        if has_text or (stamp is not None and "".join(lines).strip()):
+            sections.append(_Section(start, stamp, "\n".join(lines)))
+            lines = []
+        elif stamp is not None:
+            lines = []
+        (stamp, rest), start, has_text = found, number, False
+        day = stamp.day
+        lines += [rest] if rest else []
+    sections.append(_Section(start, stamp, "\n".join(lines)))
+    return [section._replace(text=section.text.strip("\n").rstrip()) for section in sections]
+
+
+def _heading_stamp(heading: str, day: date | None) -> tuple[Stamp, str] | None:
+    """The time with which a `heading` begins, with `day` if it has no date, and the rest of it; None if it has no time."""
+    found = stamp_at_start(heading.lstrip("*_[< "), may_lack_date=day is not None)
+    if found is None:
+        return None
+    stamp, rest = found
+    return stamp._replace(day=stamp.day or day), rest.strip(" *_[]<>-–—:：·|,，")
+
+
+def _title(properties: Properties, name: str) -> str:
+    """The title of a file: that of the front matter, or `name`, the name of the file without a date, if it has a letter."""
+    return properties.first(*_TITLES) or (name if _LETTER.search(name) else "")
+
+
+def _titled(text: str, title: str) -> str:
+    """`text` with `title` as its first line, unless its first line has it already."""
+    if not text.strip():
+        return ""
+    first, _, _ = text.strip().partition("\n")
+    return text if _letters(title) in _letters(first) else f"{title}\n\n{text}"
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in text.casefold() if sign.isalnum())

@@ -1,0 +1,92 @@
+"""Reads memos of usememos/memos: what its API answers to `GET /api/v1/memos`, and the rows of its database.
+
+The API of version 0.22 and later answers with an object that has the array `memos`, and names times `createTime`. Earlier ones
+answer with an array, and name times `createdTs`. `storage.memos_file` reads a database as objects of the earlier kind.
+"""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from udpnote.errors import InvalidImport
+from udpnote.text.other_programs.imported_note import (
+    ImportedNote,
+    LeftOut,
+    Place,
+    Reading,
+    amount_in,
+    error_at,
+    text_in,
+    with_tags,
+)
+from udpnote.text.other_programs.note_times import utc_moment
+from udpnote.text.times import microseconds
+
+SOURCE = "memos"
+JSON_ARRAYS = ("memos", "data")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone(timedelta()))
+
+
+def is_memos_record(fields: dict[str, Any]) -> bool:
+    """Whether a JSON object is a memo."""
+    return "content" in fields and ("createTime" in fields or "createdTs" in fields)
+
+
+def memos_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
+    """The note for a memo, which is at `place`; None if it is bad or has no text."""
+    written_at = _time(fields, "createTime", "createdTs")
+    identity = _identity(fields, written_at)
+    if written_at is None or not identity:
+        missing = "name" if written_at is not None else "createTime"
+        reading.on_bad(error_at(place, InvalidImport("record_without_time", program="memos", field=missing)))
+        return None
+    text = text_in(fields, "content").replace("\r\n", "\n").strip()
+    _count_left_out(fields, reading)
+    tags = fields.get("tags")
+    names = [name for name in tags if isinstance(name, str)] if isinstance(tags, list) else []
+    marks = ["pinned"] * (fields.get("pinned") in (True, 1)) + ["archived"] * ("ARCHIVED" in _states(fields))
+    note = ImportedNote(
+        place,
+        identity,
+        True,
+        written_at,
+        reading.zones.offset(written_at, ""),
+        with_tags(text, [*names, *marks]) if text else "",
+        author=_author(fields),
+        changed_at=_time(fields, "updateTime", "updatedTs") or 0,
+    )
+    return note if reading.accepts(note) else None
+
+
+def _count_left_out(fields: dict[str, Any], reading: Reading) -> None:
+    counts = {
+        LeftOut.ATTACHMENTS: amount_in(fields, "attachments", "resources", "resourceList"),
+        LeftOut.RELATIONS: amount_in(fields, "relations", "relationList", "reactions"),
+        LeftOut.PLACES: bool(fields.get("location")),
+        LeftOut.PRIVACY: text_in(fields, "visibility") == "PRIVATE",
+    }
+    reading.left_out.update({kind: int(count) for kind, count in counts.items() if count})
+
+
+def _states(fields: dict[str, Any]) -> set[str]:
+    return {text_in(fields, "state"), text_in(fields, "rowStatus")}
+
+
+def _identity(fields: dict[str, Any], written_at: int | None) -> str:
+    """What identifies a memo in all installations: its random id; of old versions its number, with its time. Empty: nothing."""
+    uid = text_in(fields, "uid") or text_in(fields, "name").rpartition("/")[2] or str(fields.get("id") or "")
+    return f"{uid}\n{written_at}" if uid.isdecimal() else uid
+
+
+def _author(fields: dict[str, Any]) -> str:
+    """The name of the memo's writer; empty if the memo has only the number of an account."""
+    name = text_in(fields, "creatorUsername") or text_in(fields, "creator").rpartition("/")[2]
+    return "" if name.isdecimal() else name
+
+
+def _time(fields: dict[str, Any], text_key: str, number_key: str) -> int | None:
+    """The time in one of these fields, in microseconds since 1970 UTC: as text, or as a number of seconds since 1970."""
+    seconds = fields.get(number_key)
+    if type(seconds) is int and abs(seconds) < 1 << 38:
+        return microseconds(_EPOCH + timedelta(seconds=seconds))
+    return utc_moment(text_in(fields, text_key))
