@@ -4,6 +4,8 @@ import json
 import os
 import signal
 
+import pytest
+
 from tests.support.json_page import differences
 from tests.support.machine import NOW, Machine, change, note
 from tests.support.processes import eventually, free_port
@@ -74,3 +76,23 @@ def test_what_is_queued_is_delivered_first(machine: Machine) -> None:
     process.expect("#1  amy@pi  queued\n")
     assert machine.waiting() == []
     process.end(signal.SIGINT)
+
+
+def test_a_command_runs_for_each_new_entry_in_order_until_ctrl_c_ends_both(machine: Machine) -> None:
+    machine.keep(note(1, "old"), note(2, "latest"))
+    machine.serve()
+    script = machine.home / "script"
+    script.write_text("#!/bin/sh\necho RUN $NOTE_NUMBER $(cat) $$\n[ $NOTE_NUMBER = 4 ] && exec sleep 60\nexit 3\n")
+    script.chmod(0o700)
+    process = machine.start("follow", "-n", "1", "--exec", str(script))
+    process.expect(r"#2  lin@desk  latest\nRUN 2 latest \d+\n")
+    machine.send("new")
+    process.expect(r"#3  amy@pi  new\nRUN 3 new \d+\n")
+    machine.send("slow")
+    command = int(process.expect(r"RUN 4 slow (\d+)\n")[1])
+    machine.send("waits")
+    result = process.end(signal.SIGINT)
+    assert (result.code, result.err.count("exit code 3"), "waits" in result.out) == (130, 2, False)
+    with pytest.raises(ProcessLookupError):
+        os.kill(command, 0)
+    assert machine.refused("follow --exec nosuch-command", code=2, facts=["nosuch-command"])

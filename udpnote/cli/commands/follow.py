@@ -1,7 +1,7 @@
 """`udpnote follow`: prints entries as they are stored, until Ctrl-C."""
 
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from udpnote.cli.filters import NO_FILTERS, By, FilterOptions, Tag
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import ENTRIES_MAX, Json, NotebookFile, ReadingClient
+from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.text import in_json
 from udpnote.client.notebook_reader import NotebookReader
@@ -27,9 +28,18 @@ app = DeclaredCommands()
 @as_command
 def follow(
     last: Annotated[
-        int,
-        Option("-n", metavar="NUMBER", smallest=0, largest=ENTRIES_MAX, help="How many of the latest entries to print first."),
-    ] = FOLLOWED_ENTRIES,
+        int | None,
+        Option(
+            "-n",
+            metavar="NUMBER",
+            smallest=0,
+            largest=ENTRIES_MAX,
+            help=f"How many of the latest entries to print first.  [default: {FOLLOWED_ENTRIES}, with --exec 0]",
+        ),
+    ] = None,
+    command: Annotated[
+        str | None, Option("--exec", metavar="COMMAND", help="Run this command for each entry, without a shell.")
+    ] = None,
     filters: Annotated[FilterOptions, OptionGroup(author=By, tags=Tag)] = NO_FILTERS,
     options: ReadingClient = NO_OPTIONS,
     file: NotebookFile = None,
@@ -37,37 +47,55 @@ def follow(
 ) -> int:
     """Print entries as they are stored.
 
-    Revisions and deletions are printed too. On a terminal each day is a heading, long texts are
-    wrapped, and each author has a colour; in a pipe each entry is one line. Ctrl-C ends it, with exit code 130.
+    Revisions and deletions are printed too. On a terminal each day is a heading, long texts are wrapped, and each author has a
+    colour; in a pipe each entry is one line. Ctrl-C ends it, with exit code 130.
+
+    `--exec` runs COMMAND for each entry that is printed, one after the other. It gets the text on standard input, and the
+    variables NOTE_NUMBER, NOTE_AUTHOR, NOTE_TIME, NOTE_KIND (note, revision or deletion) and NOTE_REVISES.
 
     Examples:
 
         udpnote follow
 
         udpnote follow -n 0 --tag alarm
+
+        udpnote follow --exec ~/bin/notify-note
     """
     parsed = filters.parsed()
+    run = _runner(command)
+    last = last if last is not None else FOLLOWED_ENTRIES if command is None else 0
     with (
+        ending_in_order(),
         opened(options, file, delivers_first=True) as (notebook, _),
-        closing(_lines(notebook, notebook.follow(last=last, **parsed), as_json=as_json)) as lines,
+        closing(_shown(notebook, notebook.follow(last=last, **parsed), as_json=as_json)) as entries,
     ):
-        for each in lines:
-            sys.stdout.write(each)
+        for stored, text in entries:
+            sys.stdout.write(text)
             sys.stdout.flush()
+            run(stored)
     raise AssertionError("`follow` reads until it is interrupted")
 
 
 app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -n 0\n")(follow)
 
 
-def _lines(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
-    """Yield the text that is printed for each of `entries`: a line of JSON if `as_json`, else what `LiveEntries` makes."""
+def _runner(command: str | None) -> Callable[[StoredEntry], None]:
+    """A function that runs `command` for an entry, as an `EntryCommand` does; without a `command` it does nothing."""
+    if command is None:
+        return lambda _stored: None
+    from udpnote.cli.entry_command import EntryCommand  # here, because subprocess is slow to import
+
+    return EntryCommand(command).run
+
+
+def _shown(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[tuple[StoredEntry, str]]:
+    """Yield each of `entries`, and the text that is printed for it: JSON if `as_json`, else what `LiveEntries` makes of it."""
     live = LiveEntries()
     for stored in entries:
         if as_json:
-            yield in_json(log_object(stored)) + "\n"
+            yield stored, in_json(log_object(stored)) + "\n"
         else:
-            yield live.lines(stored.number, stored.entry, _note_number(notebook, stored))
+            yield stored, live.lines(stored.number, stored.entry, _note_number(notebook, stored))
 
 
 def _note_number(notebook: NotebookReader, stored: StoredEntry) -> int:

@@ -3,6 +3,13 @@
 from collections.abc import Callable
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    # following
+    "exec_failed": "{command} ended with exit code {code} for #{number}; following goes on",
+    "exec_not_found": "--exec: the program {command!r} is not installed, or not in PATH",
+    "exec_not_started": "cannot start {command} for #{number} ({problem}); following goes on",
+    "exec_not_understood": "--exec: {command!r} cannot be split into words ({problem}): check its quotes",
+    "exec_takes_long": "{command} has been running for {seconds} s for #{number}: newer entries wait until it ends, and none "
+    "is lost. Ctrl-C ends both",
     # the pager
     "pager_failed": "the pager {command!r} ended with exit code {code}: everything is printed without it. Set PAGER to "
     "another one",

@@ -1,0 +1,98 @@
+"""The command that `follow --exec` runs for each entry."""
+
+import os
+import sys
+from contextlib import suppress
+from shlex import split
+from shutil import which
+from subprocess import PIPE, Popen, TimeoutExpired
+
+from udpnote.cli.terminal.streams import say
+from udpnote.errors import InvalidSetting, Notice
+from udpnote.model.entry import Kind, StoredEntry
+from udpnote.text.harmless import harmless
+from udpnote.text.jsonl import iso_time
+
+PATIENCE_SECONDS = 10.0
+"""If a command runs longer than this for one entry, a message says that the following entries wait for it."""
+
+END_SECONDS = 2.0
+"""How long a command has time to end after SIGTERM. After that it is killed."""
+
+
+class EntryCommand:
+    """A command line that is run once for each entry: one entry after the other, each when the command has ended.
+
+    The line is split into words as by a shell, but no shell runs it. Each run gets the text of the entry on standard input, and
+    facts about the entry as environment variables (see `_environment`). So no text of an entry becomes part of a command.
+
+    Raises `InvalidSetting` if the line cannot be split into words, or if there is no such program.
+    """
+
+    def __init__(self, line: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        try:
+            self._words = split(line)
+        except ValueError as error:
+            raise InvalidSetting("exec_not_understood", command=line, problem=str(error)) from None
+        if not self._words or which(self._words[0]) is None:
+            raise InvalidSetting("exec_not_found", command=self._words[0] if self._words else line)
+        self._patience_seconds = patience_seconds
+
+    def run(self, stored: StoredEntry) -> None:
+        """Run the command for `stored`, and wait until it has ended.
+
+        A message says so if the command cannot be started, fails, or takes longer than `PATIENCE_SECONDS`. If this is
+        interrupted, the command is ended.
+        """
+        sys.stdout.flush()  # what the command prints comes after the entry
+        try:
+            process = Popen(self._words, stdin=PIPE, env=_environment(stored))
+        except OSError as error:
+            say(Notice("exec_not_started", command=self._words[0], number=stored.number, problem=error.strerror))
+            return
+        try:
+            self._wait(process, stored)
+        finally:
+            _end(process)
+        if process.returncode:
+            say(Notice("exec_failed", command=self._words[0], number=stored.number, code=process.returncode))
+
+    def _wait(self, process: "Popen[bytes]", stored: StoredEntry) -> None:
+        """Give the text of `stored` to `process`, and wait until the process has ended."""
+        try:
+            process.communicate(stored.entry.text.encode(), timeout=self._patience_seconds)
+        except TimeoutExpired:
+            seconds = round(self._patience_seconds)
+            say(Notice("exec_takes_long", command=self._words[0], number=stored.number, seconds=seconds))
+            process.communicate()
+
+
+def _environment(stored: StoredEntry) -> dict[str, str]:
+    """The environment of the command for `stored`: that of this process, with variables whose names begin with `NOTE_`.
+
+    They cannot begin with `UDPNOTE_`: a command that sends a note itself would take UDPNOTE_AUTHOR for its own setting. What
+    could harm a terminal is replaced in the author's name, also the character NUL, which no variable can have.
+    """
+    entry = stored.entry
+    return {
+        **os.environ,
+        "NOTE_NUMBER": str(stored.number),
+        "NOTE_AUTHOR": harmless(entry.author),
+        "NOTE_TIME": iso_time(entry.written_at, entry.utc_offset),
+        "NOTE_KIND": entry.kind.name.lower(),
+        "NOTE_REVISES": "" if entry.kind is Kind.NOTE else str(entry.revises),
+    }
+
+
+def _end(process: "Popen[bytes]") -> None:
+    """End `process` if it still runs, and close the pipe to it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
