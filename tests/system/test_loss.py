@@ -25,6 +25,11 @@ COMMANDS = [
 ]
 
 
+def given(command: list[str], *option: str) -> list[str]:
+    """`command` with this option behind its name: the words of a search come last."""
+    return [command[0], *option, *command[1:]]
+
+
 def test_all_is_read_as_it_is_in_the_file_and_stored_once_though_datagrams_are_lost_and_doubled(pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet", "--name", "home")
     pair.kitchen.succeed("send", lines=NOTES)
@@ -36,10 +41,10 @@ def test_all_is_read_as_it_is_in_the_file_and_stored_once_though_datagrams_are_l
     lose(pair.lan, percent=10)
     duplicate(pair.lan, pair.kitchen, pair.laptop, percent=30)
     outputs = []
-    for command, process in [(command, pair.laptop.start(*command, "--wait", "30")) for command in COMMANDS]:
+    for command, process in [(command, pair.laptop.start(*given(command, "--wait", "30"))) for command in COMMANDS]:
         result = process.wait(SECONDS_MAX)
         assert result.code == 0, f"{command}: {result.err}"
-        in_file = pair.kitchen.succeed(*command, "--file", str(server.notebook)).out
+        in_file = pair.kitchen.succeed(*given(command, "--file", str(server.notebook))).out
         assert result.out == in_file != "", command
         outputs.append(result.out)
     listed = map(json.loads, outputs[0].splitlines())

@@ -17,7 +17,9 @@ TABLE = read_table()
         ("export --format |", ["jsonl", "markdown", "text", "csv", "html"]), ("export --format=c|", ["csv"]),
         ("export --format = c|", ["csv"]), ("export --format =|", ["jsonl", "markdown", "text", "csv", "html"]),
         ("list -- --a|", []), ("send milk --j|", []), ("send --j|", ["--json"]), ("edit 1 --j|", ["--json"]),
-        ("edit 1 milk --j|", []), ("list --nosuch=|", []), ("demo |", ["--help", "-h"]), ("demo --help |", []),
+        ("edit 1 milk --j|", []),
+        ("search milk --j|", []), ("search --j|", ["--json"]), ("list --nosuch=|", []), ("demo |", ["--help", "-h"]),
+        ("demo --help |", []),
     ],
 )  # fmt: skip
 def test_commands_options_and_fixed_values_are_suggested_where_they_may_stand(line: str, words: list[str]) -> None:

@@ -40,6 +40,9 @@ _ARGUMENT_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NUMBER": Kind.NUMBER}
 _OPTION_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NAME|ID|HOST": Kind.NOTEBOOK, "TAG": Kind.TAG, "SEQUENCE": Kind.SEQUENCE}
 """The kinds of values by their metavars. The NUMBER of an option is an amount, so it is of no kind."""
 
+_TEXTS = ("[TEXT]", "WORDS")
+"""The beginnings of the metavars of texts and queries: no options follow those."""
+
 
 class Suggestion(NamedTuple):
     """A word that may stand at the cursor, and its explanation for shells that show one."""
@@ -150,7 +153,7 @@ def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCur
             elif option is not None:
                 given[option.names[0]] = value
         else:
-            may_be_option = may_be_option and "[TEXT]" not in _argument(command, arguments)
+            may_be_option = may_be_option and not _argument(command, arguments).startswith(_TEXTS)
             arguments += 1
     if pending is not None:
         return _value(command, pending.metavar, _OPTION_KINDS, WordAtCursor(typed, given))
