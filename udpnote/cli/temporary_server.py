@@ -16,6 +16,8 @@ from pathlib import Path
 
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.server.server import Server
+from udpnote.settings import chosen_language
+from udpnote.text.language import language, speak_by
 
 
 @contextmanager
@@ -27,12 +29,12 @@ def temporary_server(folders: Sequence[str]) -> Iterator[int]:
     """
     from subprocess import PIPE, Popen  # here, so that the server's process does not import it
 
-    place = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
     process = Popen(
         [sys.executable, "-P", "-m", __name__, *folders],  # -P: import nothing from the current folder
         stdin=PIPE,
         stdout=PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (place, os.environ.get("PYTHONPATH"))))},
+        env=os.environ | {"UDPNOTE_LANGUAGE": language(), "PYTHONPATH": path},
         encoding="utf-8",
         start_new_session=True,  # Ctrl-C at the terminal is for the command, which then ends the server
     )
@@ -40,7 +42,7 @@ def temporary_server(folders: Sequence[str]) -> Iterator[int]:
         assert process.stdout is not None, "it is a pipe"
         answer = process.stdout.readline().strip()
         if not answer.isdecimal():
-            raise UdpnoteError("temporary_server_failed", problem=answer or Notice("process_ended"))
+            raise UdpnoteError("temporary_server_failed", failure=answer or Notice("process_ended"))
         yield int(answer)
     finally:
         process.communicate()  # closes its standard input, and waits until it has ended
@@ -51,6 +53,7 @@ def _serve(folders: Sequence[str]) -> None:
 
     Prints the port or, if the server cannot start, the reason, as one line.
     """
+    speak_by(lambda: chosen_language(os.environ))
     try:
         path = os.path.join(folders[0], "notebook.sqlite3")
         with Server(path, name="bench", bind="127.0.0.1", port=0, on_notice=lambda _: None) as server:

@@ -15,7 +15,7 @@ from udpnote.client.named_server import NamedServer
 from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
-from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
@@ -287,7 +287,7 @@ class NotebookFinder:
         if self.server.lookup is not None:
             addresses = self.server.lookup.addresses
             self._connection.endpoint.send([(data, address) for address in addresses])
-            self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
+            self.attempts = [ProbeAttempt(NAMED_SERVER, format_host(address), None) for address in addresses]
         if self.server.lookup is None or (self.server.lookup.has_no_result and expected is not None):
             self.attempts += self._connection.endpoint.probe(data, sorted(ports))
 

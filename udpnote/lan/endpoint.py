@@ -28,13 +28,16 @@ Its prefix ff12 means link-local scope, not assigned by IANA (RFC 4291 §2.7). T
 THIS_MACHINE = "this machine"
 """The `interface` of a `ProbeAttempt` whose destination is a loopback address."""
 
+NAMED_SERVER = "the named server"
+"""The `interface` of a `ProbeAttempt` whose destination the user has named."""
+
 _PORT_TRIES = 20
 """The most ports that a server tries if it may use any port. It needs several tries, because the port that the system chooses
 for IPv4 may be in use for IPv6."""
 
 
 class ProbeAttempt(NamedTuple):
-    """One datagram of a probe: the name of its interface (or `THIS_MACHINE`), and the IP address of its destination.
+    """One datagram of a probe: its interface, or what stands for that, and the IP address of its destination.
 
     `error` is the system's error text if the datagram could not be sent; None: it was sent.
     """

@@ -8,6 +8,7 @@ import pytest
 from tests.support.errors import raises
 from udpnote.cli.systemd.executable import check_trusted, loaded_places, server_program
 from udpnote.cli.systemd.systemctl import ServiceRefused
+from udpnote.errors import Notice
 
 
 def test_what_only_root_can_change_is_trusted_also_through_a_link() -> None:
@@ -40,7 +41,7 @@ def test_what_others_can_change_is_refused_and_the_file_or_folder_named(tmp_path
                 check_trusted([str(own / "udpnote")])
             own.chmod(0o755)
             os.chown(own, 4321, -1)
-            with raises(ServiceRefused, "service_not_of_root", path=str(own), owner="user 4321"):
+            with raises(ServiceRefused, "service_not_of_root", path=str(own), owner=Notice("user_without_name", user=4321)):
                 check_trusted([str(own / "udpnote")])
         finally:
             own.rmdir()

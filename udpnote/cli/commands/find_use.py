@@ -17,13 +17,14 @@ from udpnote.client.client import Client
 from udpnote.client.destination import destination_of, matches, named_by
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import InvalidSetting, Notice
-from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
+from udpnote.lan.endpoint import NAMED_SERVER, THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import ID_DIGITS_SHOWN, KnownNotebook, address_of, short_id
 from udpnote.settings import PORT, find_sources, load_settings
 from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _
+from udpnote.text.language import marked
 
 TIMEOUT_SECONDS_MAX = 3600
 """The longest `--timeout`, an hour: a larger number is probably a typing error."""
@@ -197,6 +198,10 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
     }
 
 
+_INTERFACES = {THIS_MACHINE: marked("this machine"), NAMED_SERVER: marked("the named server")}
+"""What `find` prints for the interface of a probe that left by none of the LAN."""
+
+
 def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float) -> None:
     """Print on standard error that no notebook answered within `timeout` seconds, and the common causes of that.
 
@@ -206,7 +211,8 @@ def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float)
     say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):
         result = Notice("probe_not_sent", problem=attempt.error) if attempt.error else Notice("probe_unanswered")
-        print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
+        interface = _(_INTERFACES.get(attempt.interface, "")) or attempt.interface
+        print(f"  {padded(interface, 16)}  {attempt.destination:<40}  {result}", file=sys.stderr)
     if attempts and all(attempt.interface == THIS_MACHINE for attempt in attempts):
         print(Notice("no_interface"), file=sys.stderr)
     print(Notice("common_causes", ports=ports), file=sys.stderr)

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from udpnote.cli.systemd.systemctl import ServiceRefused
-from udpnote.text.language import gettext as _
+from udpnote.errors import Notice
 
 HIDDEN_FOLDERS = ("/home", "/root", "/run/user")
 """The folders that `ProtectHome=yes` hides (systemd.exec(5))."""
@@ -86,8 +86,8 @@ def _way_to(place: str) -> Iterator[str]:
             way = "/" if target.startswith("/") else os.path.dirname(way)
 
 
-def _user_name(user: int) -> str:
+def _user_name(user: int) -> str | Notice:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
-        return _("user {user}").format(user=user)
+        return Notice("user_without_name", user=user)

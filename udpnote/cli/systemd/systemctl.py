@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from shlex import join
 
 from udpnote.cli.systemd.service_unit import Service
-from udpnote.errors import UdpnoteError
+from udpnote.errors import Notice, UdpnoteError
 
 PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "SubState", "Result", "ExecMainStatus", "StatusText")
 """What `udpnote service status` asks systemd about a unit; see org.freedesktop.systemd1(5)."""
@@ -44,7 +44,7 @@ def run(command: Sequence[str]) -> str:
     code, output, problem = _result(command)
     if code:
         raise FailedCommand(
-            "systemd_command_failed", command=join(command), problem=" ".join(problem.split()) or f"code {code}"
+            "systemd_command_failed", command=join(command), problem=" ".join(problem.split()) or Notice("exit_code", code=code)
         )
     return output
 

@@ -65,7 +65,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
     "round_trip_not_measured": "the round trip was not measured: {reason}",
     "process_ended": "its process ended",
-    "temporary_server_failed": "the measurement ended, because its temporary server did not start: {problem}",
+    "temporary_server_failed": "the measurement ended, because its temporary server did not start: {failure}",
     "entry_seconds_least": "An entry there takes at least {milliseconds}: the fsync here and the round trip. The time of the "
     "fsync there is added, and cannot be measured from here: run `udpnote bench` on that host",
     # what is being done

@@ -48,6 +48,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was done: systemd runs no service manager for this user, for example after `su` or `sudo`. Log in as this "
         "user, at the console or by ssh, and run the command again; or give --system"
     ),
+    "exit_code": "exit code {code}",
     "systemd_command_failed": "`{command}` has failed: {problem}",
     # who may install what
     "service_needs_root": "nothing was done: a service of the whole system needs root. Run  {command}",
@@ -59,6 +60,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was done: systemd hides {path}, as all of /home, /root and /run/user, from a service of the whole system. "
         f"{_TRUSTED_PLACE}"
     ),
+    "user_without_name": "user {user}",
     "service_not_of_root": (
         "nothing was done: {path} belongs to {owner}, who could change what a service of the whole system runs. "
         f"{_TRUSTED_PLACE}"
