@@ -284,8 +284,8 @@ def undo_notice(undo: "Undo") -> Notice:
     write, text = undo.write, shortened(undo.written or "", DELETED_TEXT_CELLS)
     if not write.number:
         return Notice("undo_waiting", sequence=write.sequence, text=text)
-    kinds = {Kind.NOTE: "undo_note", Kind.REVISION: "undo_revision", Kind.DELETION: "undo_deletion"}
-    return Notice(kinds[write.kind], number=write.number, note=undo.note, text=text)
+    kind = {Kind.NOTE: "undo_note", Kind.REVISION: "undo_revision", Kind.DELETION: "undo_deletion"}[write.kind]
+    return Notice(kind, number=write.number, note=undo.note, text=text)
 
 
 def _identity(write: "OwnWrite") -> dict[str, object]:
