@@ -70,12 +70,12 @@ class Machine:
         self._servers: list[Server] = []
         self._opened: list[Process | Terminal] = []
 
-    def run(self, *arguments: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
-        """Run a command in this process, with `typed` as its whole standard input.
+    def run(self, *arguments: str | bytes, typed: str | bytes = b"", encoding: str = "utf-8", **environ: str) -> Result:
+        """Run a command in this process, with `typed` as its whole standard input, whose streams have this encoding.
 
         One argument alone is a command line, which is split into words as by a shell: `run("edit 1 'oat milk'")`.
         """
-        with _capturing() as stdout, _capturing() as stderr:
+        with _capturing(encoding) as stdout, _capturing(encoding) as stderr:
             code = self._call(arguments, environ, typed, stdout, stderr)
             return Result(code, _content(stdout), _content(stderr))
 
@@ -194,7 +194,8 @@ class Machine:
         self, arguments: tuple[str | bytes, ...], environ: dict[str, str], typed: str | bytes, stdout: TextIO, stderr: TextIO
     ) -> int:
         """Call `main`, and give the exit code."""
-        with _feeding(typed if isinstance(typed, bytes) else typed.encode()) as stdin, self._here(environ), _alarmed():
+        data, encoding = typed if isinstance(typed, bytes) else typed.encode(), stderr.encoding
+        with _feeding(data, encoding) as stdin, self._here(environ), _alarmed():
             words = shlex.split(os.fsdecode(arguments[0])) if len(arguments) == 1 else arguments
             argv = ["udpnote", *map(os.fsdecode, words)]
             streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
@@ -237,19 +238,20 @@ def read(path: Path, columns: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"SELECT {columns}").fetchall()
 
 
-def _capturing() -> TextIO:
+def _capturing(encoding: str = "utf-8") -> TextIO:
     """A file for an output: code that asks for a descriptor, or replaces it, finds one."""
-    return tempfile.TemporaryFile("w+", encoding="utf-8", newline="")
+    return tempfile.TemporaryFile("w+", encoding=encoding, newline="")
 
 
 def _content(output: TextIO) -> str:
     output.flush()
-    output.seek(0)
-    return output.read()
+    with open(os.dup(output.fileno()), encoding=output.encoding, newline="") as written:
+        written.seek(0)
+        return written.read()
 
 
 @contextmanager
-def _feeding(data: bytes) -> Iterator[TextIO]:
+def _feeding(data: bytes, encoding: str) -> Iterator[TextIO]:
     """A pipe that `data` comes through, and then its end."""
     reading, writing = os.pipe()
 
@@ -259,7 +261,7 @@ def _feeding(data: bytes) -> Iterator[TextIO]:
 
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
-    with open(reading, encoding="utf-8") as stdin:
+    with open(reading, encoding=encoding) as stdin:
         yield stdin
     feeder.join()
 

@@ -31,6 +31,8 @@ def run(words: list[str]) -> int:
     if line.option == SHOW_COMPLETION:
         leave_to_typer()
     if isinstance(line.command, DeclaredCommand) and not line.parsed.asks_for_help:
+        if line.parsed.values.get("as_json"):
+            streams.prepare_for_json()
         line.command(**line.parsed.values)
     _print_help(line.names, line.command)
     return exit_codes.DONE if isinstance(line.command, DeclaredCommand) or line.option else exit_codes.USAGE

@@ -67,7 +67,7 @@ class EntryCommand:
             process.communicate()
 
 
-def _environment(stored: StoredEntry) -> dict[str, str]:
+def _environment(stored: StoredEntry) -> dict[str, str | bytes]:
     """The environment of the command for `stored`: that of this process, with variables whose names begin with `NOTE_`.
 
     They cannot begin with `UDPNOTE_`: a command that sends a note itself would take UDPNOTE_AUTHOR for its own setting. What
@@ -77,7 +77,7 @@ def _environment(stored: StoredEntry) -> dict[str, str]:
     return {
         **os.environ,
         "NOTE_NUMBER": str(stored.number),
-        "NOTE_AUTHOR": harmless(entry.author),
+        "NOTE_AUTHOR": harmless(entry.author).encode(),  # as the text: the encoding of the locale may lack characters of it
         "NOTE_TIME": iso_time(entry.written_at, entry.utc_offset),
         "NOTE_KIND": entry.kind.name.lower(),
         "NOTE_REVISES": "" if entry.kind is Kind.NOTE else str(entry.revises),

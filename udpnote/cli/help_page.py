@@ -11,7 +11,7 @@ from typing import NamedTuple
 from udpnote.cli.app import COMMANDS, HELP
 from udpnote.cli.command_line import VERSION_NAMES
 from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
-from udpnote.cli.terminal.streams import terminal_columns
+from udpnote.cli.terminal.streams import drawn, terminal_columns
 from udpnote.cli.terminal.styles import shows_styles, styled
 from udpnote.cli.terminal.text import cell_count
 from udpnote.cli.terminal.wrapping import wrapped
@@ -123,12 +123,13 @@ class _Page:
 
     def _boxed(self, box: Box) -> Iterator[str]:
         inner = self._columns - 4
-        title = f"─ {box.title} "
-        yield self._styled(f"╭{title}{'─' * (inner - 1 - cell_count(box.title))}╮", _DIM)
-        side = self._styled("│", _DIM)
+        across, down, *corners = [*drawn("─│╭╮╰╯", "-|++++")]
+        title = f"{across} {box.title} "
+        yield self._styled(f"{corners[0]}{title}{across * (inner - 1 - cell_count(box.title))}{corners[1]}", _DIM)
+        side = self._styled(down, _DIM)
         for line, line_cells in self._rows(box, inner, LABEL_CELLS_MAX):
             yield f"{side} {line}{' ' * (inner - line_cells)} {side}"
-        yield self._styled(f"╰{'─' * (inner + 2)}╯", _DIM)
+        yield self._styled(f"{corners[2]}{across * (inner + 2)}{corners[3]}", _DIM)
 
     def _listed(self, box: Box) -> Iterator[str]:
         yield self._styled(f"{box.title}:", _BOLD)

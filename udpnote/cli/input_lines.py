@@ -12,7 +12,7 @@ from typing import BinaryIO, TextIO
 
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import TEXT_BYTES_MAX, check_text
-from udpnote.text.encoding import other_encoding
+from udpnote.text.encoding import is_rather_utf8, other_encoding
 
 CHUNK_BYTES = 1 << 16
 """How many bytes are read at a time: as many as a pipe holds."""
@@ -23,6 +23,9 @@ START_BYTES = 8000
 CHUNKS_AHEAD_MAX = 16
 """How many chunks the thread reads ahead of sending: 1 MiB."""
 
+UTF_8 = "utf-8"
+"""UTF-8, as Python names it."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _INPUT_BYTES_MAX = len(_BYTE_ORDER_MARK) + TEXT_BYTES_MAX + len(b"\r\n")
@@ -31,6 +34,8 @@ _INPUT_BYTES_MAX = len(_BYTE_ORDER_MARK) + TEXT_BYTES_MAX + len(b"\r\n")
 
 class InputLines:
     """Iterates over the lines of an open file, as the texts for `Client.send_many`.
+
+    The lines are decoded by `encoding`, that of the locale, or by UTF-8 if the file begins with a byte order mark.
 
     A thread reads the file `descriptor` ahead. It calls `on_ready` after each chunk that it has read, and at the end of the
     file. If the thread has no chunk ready, the iterator calls `on_idle` and yields None, and does not block.
@@ -44,8 +49,15 @@ class InputLines:
     """
 
     def __init__(
-        self, descriptor: int, *, on_ready: Callable[[], None], on_idle: Callable[[], None], on_bad: Callable[[Notice], None]
+        self,
+        descriptor: int,
+        encoding: str = UTF_8,
+        *,
+        on_ready: Callable[[], None],
+        on_idle: Callable[[], None],
+        on_bad: Callable[[Notice], None],
     ) -> None:
+        self._encoding = encoding
         self._descriptor = descriptor
         self._on_ready = on_ready
         self._on_idle = on_idle
@@ -105,8 +117,10 @@ class InputLines:
     def _texts_at_once(self, lines: bytes) -> Iterable[str]:
         """The texts of `lines`: several lines with LF between them, without the first line of the input.
 
-        They are checked all at once, which is faster. Only if one of them is not text, each is checked by itself.
+        In UTF-8, they are checked all at once, which is faster. Only if one of them is not text, each is checked by itself.
         """
+        if self._encoding != UTF_8:
+            return chain.from_iterable(map(self._checked, lines.split(b"\n")))
         try:
             decoded_lines = lines.decode()
         except UnicodeDecodeError:
@@ -134,15 +148,15 @@ class InputLines:
     def _checked(self, line: bytes) -> Iterator[str]:
         """Yield the text of `line`, or count it as a blank or a bad line and yield nothing."""
         self._number += 1
-        if self._number == 1:
-            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if self._number == 1 and line.startswith(_BYTE_ORDER_MARK):
+            line, self._encoding = line.removeprefix(_BYTE_ORDER_MARK), UTF_8
         line = line.removesuffix(b"\r")
         try:
             if len(line) > TEXT_BYTES_MAX:  # perhaps its rest was not kept: so how long it is, or how it ends, is not known
                 raise InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX)
             if b"\0" in line:
                 raise InvalidEntry("nul_in_line", position=line.index(0) + 1)
-            text = decoded(line)
+            text = decoded(line, self._encoding)
             if not text.strip():
                 self.blank_lines += 1
                 return
@@ -164,20 +178,23 @@ def next_line(file: TextIO) -> str:
     line = file.readline(TEXT_BYTES_MAX + 1)
     if not line:
         raise EOFError
-    _check_encoding(line[:START_BYTES].encode(errors="surrogateescape"))
+    _check_encoding(line[:START_BYTES].encode(file.encoding or UTF_8, "surrogateescape"))
     rest = line
     while not rest.endswith("\n") and (rest := file.readline(CHUNK_BYTES)):
         pass
     return line.removesuffix("\n")
 
 
-def whole_input(file: BinaryIO) -> str:
-    """Read all of `file` as the text of one entry.
+def whole_input(file: BinaryIO, encoding: str = UTF_8) -> str:
+    """Read all of `file`, a text in `encoding`, as the text of one entry.
 
-    A byte order mark at its beginning and one line end at its end (LF, CRLF or CR) are removed. Raises `InvalidEntry` if the
-    text is not UTF-8, too long, or blank.
+    A byte order mark at its beginning, which says that the text is UTF-8, and one line end at its end (LF, CRLF or CR) are
+    removed. Raises `InvalidEntry` if the text is too long or blank, and as `decoded` does.
     """
-    text = decoded(whole_file(file).removeprefix(_BYTE_ORDER_MARK)).removesuffix("\n").removesuffix("\r")
+    data = whole_file(file)
+    if data.startswith(_BYTE_ORDER_MARK):
+        data, encoding = data.removeprefix(_BYTE_ORDER_MARK), UTF_8
+    text = decoded(data, encoding).removesuffix("\n").removesuffix("\r")
     check_text(text)
     return text
 
@@ -190,13 +207,26 @@ def whole_file(file: BinaryIO) -> bytes:
     return data
 
 
-def decoded(data: bytes) -> str:
-    """`data` decoded as UTF-8. Raises `InvalidEntry` if it is not UTF-8 text."""
+def decoded(data: bytes, encoding: str = UTF_8) -> str:
+    """`data` decoded by `encoding`, that of the locale. Raises `InvalidEntry` if it is no such text.
+
+    If the encoding is not UTF-8, but the text is, `InvalidEntry` is raised, too: whether the text or the locale is wrong is not
+    known, and a wrong guess would store nonsense.
+    """
     _check_encoding(data)
     try:
-        return data.decode()
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise InvalidEntry("not_utf8", byte=data[error.start], position=error.start + 1) from None
+        if encoding == UTF_8:
+            raise InvalidEntry("not_utf8", byte=data[error.start], position=error.start + 1) from None
+        if is_rather_utf8(data, ""):
+            raise InvalidEntry("utf8_in_other_locale", encoding=encoding.upper()) from None
+        raise InvalidEntry(
+            "not_in_encoding", byte=data[error.start], position=error.start + 1, encoding=encoding.upper()
+        ) from None
+    if encoding != UTF_8 and is_rather_utf8(data, text):
+        raise InvalidEntry("utf8_in_other_locale", encoding=encoding.upper())
+    return text
 
 
 def _check_encoding(data: bytes) -> None:

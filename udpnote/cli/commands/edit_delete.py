@@ -11,7 +11,7 @@ from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name, w
 from udpnote.cli.open_notebook import parse_number
 from udpnote.cli.options import Json, Numbers, WritingClient
 from udpnote.cli.revision_sender import RevisionSender, sending
-from udpnote.cli.terminal.streams import ask_to_type, is_confirmed, say
+from udpnote.cli.terminal.streams import ask_to_type, is_confirmed, say, text_encoding, typed_text
 from udpnote.client.notebook_reader import NoteState
 from udpnote.errors import InvalidEntry, Notice, Unreachable
 
@@ -146,8 +146,8 @@ def _given_text(words: list[str]) -> str | None:
     cannot be an entry.
     """
     if words != ["-"]:
-        return " ".join(words) if words else None
+        return typed_text(words) if words else None
     from udpnote.cli.input_lines import whole_input
 
     ask_to_type(Notice("type_a_text"))
-    return whole_input(sys.stdin.buffer)
+    return whole_input(sys.stdin.buffer, text_encoding())

@@ -15,7 +15,7 @@ from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.progress import Progress
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import prepare_for_json, say
 from udpnote.cli.terminal.text import count
 from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
@@ -88,6 +88,8 @@ def export(
     check_start(output or "/", "-o")
     with opened(options, file) as (notebook, _):
         if output is None:
+            if form == "jsonl":
+                prepare_for_json()
             return _print(_Export(notebook, form, parsed, prints=True))
         export = _Export(notebook, form, parsed, prints=False)
         with ending_in_order(), _reporting_failure(output), whole_file(output) as out:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.terminal.streams import ask_to_type, output_error, say
+from udpnote.cli.terminal.streams import ask_to_type, output_error, say, text_encoding, typed_text
 from udpnote.cli.terminal.text import count, in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
@@ -128,12 +128,13 @@ def _send_edited(words: list[str], options: ClientOptions, additions: Additions,
     """
     from udpnote.cli.terminal.editor import edited
 
+    given = typed_text(words)
     if words == ["-"] or is_whole:
         raise InvalidSetting("edit_and_input")
     report = _Report(as_json=as_json)
     with options.client(on_delivered=report.delivered_earlier) as client:
         try:
-            with edited(" ".join(words), "udpnote-new.txt") as text:
+            with edited(given, "udpnote-new.txt") as text:
                 if text is None or not text.strip():
                     say(Notice("editor_failed" if text is None else "edited_text_blank"))
                     return exit_codes.REFUSED
@@ -162,7 +163,7 @@ def send_words_or_input(
     or the whole input, cannot be an entry, and the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
-    text = additions.tagged(" ".join(words))
+    text = additions.tagged(typed_text(words))
     if not reads_input:
         check_text(text)
     report = _Report(as_json=as_json)
@@ -186,7 +187,7 @@ def _whole_input() -> str:
     from udpnote.cli.input_lines import whole_input
 
     ask_to_type(Notice("type_an_entry"))
-    return whole_input(sys.stdin.buffer)
+    return whole_input(sys.stdin.buffer, text_encoding())
 
 
 def _send_lines(client: Client, report: "_Report", additions: Additions) -> None:
@@ -195,7 +196,9 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
     from udpnote.cli.terminal.progress import Progress, size_of
 
     ask_to_type(Notice("type_entries"))
-    lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=report.bad_line)
+    lines = InputLines(
+        sys.stdin.fileno(), text_encoding(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=report.bad_line
+    )
     with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
         texts = _tagged(lines, additions, report) if additions.tags else lines
         for sent in client.send_many(texts, written=additions.written):

@@ -1,13 +1,15 @@
 """Lines of charts that are made of bars."""
 
+from udpnote.cli.terminal.streams import drawn
+
 BAR_CELLS_MAX = 60
 """The length of the longest bar in terminal cells: longer bars would not be easier to compare."""
 
-NO_BAR = "·"
-"""The sign in place of a bar for an amount of 0."""
-
 NO_BAR_STYLE = "bright_black"
 _BAR_STYLE = "color(34)"
+
+SHADES, PLAIN_SHADES = "·░▒▓█", ".-+#@"
+"""The signs for nothing, for little, and for more and more up to the most; and those of a terminal without UTF-8."""
 
 Line = list[str | tuple[str, str]]
 """The pieces of a line: texts, or pairs of a text and its style."""
@@ -22,6 +24,6 @@ def bar_line(label: str, amount: int, *, highest: int, width: int) -> Line:
     from rich.cells import cell_len  # here, because `list` imports this module, too, and draws no bar
 
     if not amount:
-        return [label, (NO_BAR, NO_BAR_STYLE)]
+        return [label, (drawn(SHADES, PLAIN_SHADES)[0], NO_BAR_STYLE)]
     cells = max(min(width - cell_len(f"{label} {highest:,}"), BAR_CELLS_MAX), 1)
-    return [label, ("█" * max(amount * cells // highest, 1), _BAR_STYLE), f" {amount:,}"]
+    return [label, (drawn("█", "#") * max(amount * cells // highest, 1), _BAR_STYLE), f" {amount:,}"]

@@ -5,7 +5,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-from udpnote.cli.terminal.bars import NO_BAR, NO_BAR_STYLE, Line, bar_line
+from udpnote.cli.terminal.bars import NO_BAR_STYLE, PLAIN_SHADES, SHADES, Line, bar_line
+from udpnote.cli.terminal.streams import drawn
 from udpnote.cli.terminal.text import cell_count, count, padded
 from udpnote.text.dates import dated_weekday, short_month_name, short_weekday_name
 
@@ -14,9 +15,6 @@ BARS_DAYS_MAX = 36
 
 CALENDAR_WEEKS_MAX = 53
 """How many weeks the calendar has at most: a year touches up to 53 weeks."""
-
-SHADES = f"{NO_BAR}░▒▓█"
-"""The signs for a day without notes, and for days with few, more, many and very many notes."""
 
 _SHADE_STYLES = (NO_BAR_STYLE, "color(22)", "color(28)", "color(34)", "color(46)")
 _LABEL_CELLS = 5
@@ -101,7 +99,13 @@ def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
     `limits` are those from `_quartiles`.
     """
     level = 1 + bisect_right(limits, amount) if amount else 0
-    return SHADES[level] * cells if amount else SHADES[0].ljust(cells), _SHADE_STYLES[level]
+    sign = _shades()[level]
+    return sign * cells if amount else sign.ljust(cells), _SHADE_STYLES[level]
+
+
+def _shades() -> str:
+    """The signs for a day without notes, and for days with few, more, many and very many notes."""
+    return drawn(SHADES, PLAIN_SHADES)
 
 
 def _month_names(mondays: list[date], cells: int) -> str:
@@ -125,10 +129,10 @@ def _legend(limits: list[int], highest: int) -> Line:
 
     `limits` are those from `_quartiles`, and `highest` is the highest number of notes of a day.
     """
-    line: Line = [" " * _LABEL_CELLS, (SHADES[0], _SHADE_STYLES[0]), " 0"]
+    line: Line = [" " * _LABEL_CELLS, (_shades()[0], _SHADE_STYLES[0]), " 0"]
     starts = [1, *limits]
     for level, (start, end) in enumerate(zip(starts, [*limits, highest + 1], strict=True), 1):
         if start < end:
             amounts = f"{start:,}" if start == end - 1 else f"{start:,}–{end - 1:,}"
-            line += ["   ", (SHADES[level], _SHADE_STYLES[level]), f" {amounts}"]
+            line += ["   ", (_shades()[level], _SHADE_STYLES[level]), f" {amounts}"]
     return [*line, "   notes a day"]

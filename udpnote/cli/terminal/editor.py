@@ -16,8 +16,8 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from udpnote.cli.input_lines import decoded, whole_file
-from udpnote.cli.terminal.streams import say
-from udpnote.errors import InvalidSetting, Notice
+from udpnote.cli.terminal.streams import say, text_encoding
+from udpnote.errors import InvalidEntry, InvalidSetting, Notice
 
 EDITORS = ("vi", "nano")
 """The editors that are tried, in order, if the environment names none."""
@@ -78,33 +78,35 @@ FOLDER_PREFIX = "udpnote-edit-"
 def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor, and give the block the new text, or None if the editor's exit code is not 0.
 
-    The editor opens a temporary file called `name`, which is removed after the block. If `text` does not end with a newline,
-    the file has one more; it is removed from the new text. A byte order mark and carriage returns are removed, too, if the
-    editor has added them.
+    The editor opens a temporary file called `name`, which is removed after the block. It is in the encoding of the locale, in
+    which editors expect files. If `text` does not end with a newline, the file has one more; it is removed from the new text. A
+    byte order mark and carriage returns are removed, too, if the editor has added them.
 
-    A changed file is kept if the block raises an error, the new text is too long or not UTF-8, the editor's exit code is not
-    0, or SIGTERM or SIGHUP ends this process: there may be no other copy of the text. The path of a kept file is printed.
-    Later calls print it again as long as the file is there, because nobody may have seen it the first time.
+    A changed file is kept if the block raises an error, the new text is too long or not in this encoding, the editor's exit
+    code is not 0, or SIGTERM or SIGHUP ends this process: there may be no other copy of the text. The path of a kept file is
+    printed. Later calls print it again as long as the file is there, because nobody may have seen it the first time.
 
-    Raises `InvalidSetting` if no editor can be started, and `InvalidEntry` if the new text is too long or not UTF-8.
+    Raises `InvalidSetting` if no editor can be started, and `InvalidEntry` if the encoding lacks a character of `text`, or if
+    the new text is too long or not in this encoding.
     """
-    command = editor_command()
+    command, encoding = editor_command(), text_encoding()
     for path in _left_behind():
         say(Notice("text_left_behind", path=path))
     ending = "" if text.endswith("\n") else "\n"  # editors expect one
+    before = _encoded(text + ending, encoding)
     with _EndingSignals() as signals, _folder() as folder:
         path = os.path.join(folder, name)
-        _write(path, text + ending)
+        _write(path, before)
         started, is_sent = time.monotonic(), False
         try:
             is_done = _run(command, path, signals)
             is_quick = is_done and time.monotonic() - started < AT_ONCE_SECONDS
-            if is_quick and not _is_terminal_editor(command) and not _is_changed(path, text + ending):
+            if is_quick and not _is_terminal_editor(command) and not _is_changed(path, before):
                 say(Notice("editor_ended_at_once", editor=command[0]))
-            yield _without_additions(decoded(_read(path)), text).removesuffix(ending) if is_done else None
+            yield _without_additions(decoded(_read(path), encoding), text).removesuffix(ending) if is_done else None
             is_sent = is_done
         finally:
-            if not is_sent and _is_changed(path, text + ending):
+            if not is_sent and _is_changed(path, before):
                 say(Notice("text_kept", path=path))
             else:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -247,18 +249,25 @@ def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
         signal.signal(signal.SIGINT, handler)
 
 
-def _write(path: str, text: str) -> None:
-    """Make the file `path`, which only this user can read, with `text` in it."""
+def _encoded(text: str, encoding: str) -> bytes:
+    """`text` encoded by `encoding`. Raises `InvalidEntry` if a character of it is missing there."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise InvalidEntry("text_beyond_encoding", character=text[error.start], encoding=encoding.upper()) from None
+
+
+def _write(path: str, data: bytes) -> None:
+    """Make the file `path`, which only this user can read, with `data` in it."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(text.encode())
+        file.write(data)
 
 
-def _is_changed(path: str, text: str) -> bool:
-    """Whether the file `path` has another content than `text`, or an editor has put a file of its own into the same folder.
+def _is_changed(path: str, data: bytes) -> bool:
+    """Whether the file `path` has another content than `data`, or an editor has put a file of its own into the same folder.
 
     False if the editor has removed the file.
     """
-    data = text.encode()
     with suppress(FileNotFoundError), open(path, "rb") as file:
         return len(os.listdir(os.path.dirname(path))) > 1 or file.read(len(data) + 1) != data
     return False

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from udpnote.cli.terminal.bars import Line, bar_line
+from udpnote.cli.terminal.streams import drawn
 from udpnote.model.durations import Durations
 
 ROWS_MAX = 8
@@ -24,7 +25,7 @@ def histogram(durations: Durations, width: int) -> Iterator[Line]:
     cells = max(map(len, labels))
     for place, label in enumerate(labels, first):
         if place <= last or amounts[place]:
-            sign = "≥" if place > last else " "
+            sign = drawn("≥", ">") if place > last else " "
             yield bar_line(f"{sign} {label:>{cells}} ms ", amounts[place], highest=max(amounts.values()), width=width)
 
 

@@ -1,5 +1,6 @@
 """Standard input, output and error of a command. They work even if one of them was closed when the command started."""
 
+import codecs
 import io
 import os
 import sys
@@ -22,6 +23,9 @@ SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 SIZE_MAX = 9999
 """A larger size in the environment cannot be meant. Tables as wide as it says would take all memory."""
 
+UTF_8 = "utf-8"
+"""UTF-8, as Python names it."""
+
 YES = ("y", "yes", "是")
 """The answers that confirm a question, in any language."""
 
@@ -30,19 +34,78 @@ def prepare() -> None:
     """Make standard input, output and error usable.
 
     A stream that was closed when the process started becomes /dev/null. A character that an output's encoding does not have is
-    printed as an escape. A byte of the input that is not UTF-8 becomes a lone surrogate; no entry may contain these, so the
-    check of the entry reports them. `SIZE_VARIABLES` that have no number from 1 to `SIZE_MAX` are removed from the environment,
-    because typer and rich would fail.
+    printed as an escape. A byte of the input that is not in its encoding becomes a lone surrogate; no entry may contain these,
+    so the check of the entry reports them. `SIZE_VARIABLES` that have no number from 1 to `SIZE_MAX` are removed from the
+    environment, because typer and rich would fail.
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - as long as the process
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=errors)
+            stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else _errors_of(stream))
     for name in SIZE_VARIABLES:
         if _size_in(name) is None:
             os.environ.pop(name, None)
+
+
+def _errors_of(stream: io.TextIOWrapper, *, is_json: bool = False) -> str:
+    """The name of the error handler that prints escapes for characters which the encoding of `stream` does not have."""
+    if _codec_name(stream) == UTF_8:
+        return "backslashreplace"
+    from udpnote.cli.terminal import other_encodings  # here, because most terminals have UTF-8
+
+    return other_encodings.JSON_ESCAPES if is_json else other_encodings.TEXT_ESCAPES
+
+
+def prepare_for_json() -> None:
+    """Let standard output, which nothing was printed on yet, be valid JSON.
+
+    JSON in a file or a pipe is UTF-8, whatever the locale (RFC 8259, section 8.1). A terminal gets it in its own encoding, with
+    JSON's escapes for characters that this does not have.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and _codec_name(sys.stdout) != UTF_8:
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors=_errors_of(sys.stdout, is_json=True))
+        else:
+            sys.stdout.reconfigure(encoding=UTF_8, errors="backslashreplace")
+
+
+def text_encoding() -> str:
+    """The encoding of texts from standard input and the editor: that of the locale, as Python names it.
+
+    Where that is ASCII, it is UTF-8, of which ASCII is a part.
+    """
+    return _codec_name(sys.stdin)
+
+
+def typed_text(words: list[str]) -> str:
+    """The `words` of a text on the command line, joined by spaces.
+
+    Raises `InvalidEntry` if the encoding of the locale is not UTF-8, and the words are not in it, or are UTF-8 nevertheless.
+    """
+    text = " ".join(words)
+    encoding = sys.getfilesystemencoding()  # by which Python has decoded the words
+    if encoding != UTF_8 and not text.isascii():
+        from udpnote.cli.input_lines import decoded
+
+        decoded(os.fsencode(text), encoding)
+    return text
+
+
+def drawn(signs: str, plain: str) -> str:
+    """`signs` if standard output is in UTF-8, else `plain`, which are as many signs of ASCII.
+
+    Other encodings do not have all signs of which frames and charts are made, and their terminals show many of them two cells
+    wide.
+    """
+    return signs if _codec_name(sys.stdout) == UTF_8 else plain
+
+
+def _codec_name(stream: TextIO) -> str:
+    """The encoding of `stream`, as Python names it; UTF-8 if it is ASCII or unknown."""
+    name = codecs.lookup(getattr(stream, "encoding", None) or UTF_8).name
+    return UTF_8 if name == "ascii" else name
 
 
 def said(message: str | Notice) -> str:

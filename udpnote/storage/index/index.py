@@ -92,8 +92,8 @@ class Index:
     ) -> None:
         self.path = path
         self._notebook = notebook
-        ((_, _, notebook_path),) = notebook.execute("SELECT * FROM pragma_database_list WHERE name = 'main'")
-        self._notebook_path = notebook_path or IN_MEMORY
+        [(file,)] = notebook.execute("SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'")
+        self._notebook_path = os.fsdecode(file) or IN_MEMORY  # the bytes of a path need not be UTF-8
         with storage_errors(self._notebook_path):
             notebook_id = read_property(notebook, "notebook_id")
         assert isinstance(notebook_id, bytes), "a notebook gets its id when its file is made"

@@ -260,7 +260,7 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
     try:
         with opened_to_copy(path) as old:
             old.execute("COMMIT")  # no database can be attached in a transaction; nobody else writes here
-            old.execute("ATTACH ? AS restored", (uri_of(draft, "immutable=1"),))
+            old.execute("ATTACH ? AS restored", (os.fsencode(uri_of(draft, "immutable=1")),))
             return OldNotebook(Content.read(old), None, Vanishing(*old.execute(_VANISHING).fetchone()))
     except StorageError as error:
         if error.notice.kind not in _UNREADABLE:

@@ -179,6 +179,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "nul_in_line": "byte {position:,} is NUL, which no text has: remove it, for example with `tr -d '\\0'`",
     "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
     "`iconv -f GB18030 -t UTF-8`",
+    "not_in_encoding": "byte {position:,} (0x{byte:02x}) is not valid {encoding}, which is the encoding of the locale: convert "
+    "the text to {encoding} first",
+    "utf8_in_other_locale": "the text is UTF-8, but the encoding of the locale is {encoding}: write "
+    "`env LC_ALL=C.UTF-8` before `udpnote`",
+    "text_beyond_encoding": "the text has the character {character}, which is missing in {encoding}, the encoding of the "
+    "locale: write `env LC_ALL=C.UTF-8` before `udpnote`",
     "change_not_printed": "not everything could be printed ({problem}), but the command has done all of its work",
     "output_not_written": "cannot write to standard output ({problem}): the command has done its work, but not "
     "printed all results",

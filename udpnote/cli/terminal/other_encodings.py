@@ -1,0 +1,37 @@
+"""What is printed on an output whose encoding is not UTF-8, such as GBK, for the characters that it does not have.
+
+This defines two error handlers of Python's codecs: `TEXT_ESCAPES` for people, and `JSON_ESCAPES` for JSON.
+"""
+
+import codecs
+
+TEXT_ESCAPES = "udpnote.text"
+"""An escape for each character, such as `\\U0001f389`, but `^J` for the picture of a control character, and `us` for `µs`."""
+
+JSON_ESCAPES = "udpnote.json"
+"""The escapes of JSON, such as `\\ud83c\\udf89`."""
+
+_PICTURES = range(0x2400, 0x2420)
+_PICTURE_OF_DELETE = 0x2421
+
+
+def _text_escapes(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), "only outputs have this handler"
+    return "".join(map(_escaped, error.object[error.start : error.end])), error.end
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code in _PICTURES or code == _PICTURE_OF_DELETE:
+        return f"^{chr((code & 0x7F) ^ 0x40)}" if code in _PICTURES else "^?"
+    return "u" if character == "µ" else character.encode("ascii", "backslashreplace").decode()
+
+
+def _json_escapes(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), "only outputs have this handler"
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2)), error.end
+
+
+codecs.register_error(TEXT_ESCAPES, _text_escapes)
+codecs.register_error(JSON_ESCAPES, _json_escapes)
