@@ -12,7 +12,7 @@ from udpnote.cli.app import COMMANDS, find_command, load
 from udpnote.cli.command_line import WrongCommandLine, option_names, parse
 from udpnote.cli.declared_command import DeclaredCommand
 from udpnote.cli.typer_app import typer_command
-from udpnote.errors import InvalidEntry
+from udpnote.errors import InvalidEntry, InvalidQuery
 
 NAMES = [*(COMMANDS.keys() - {"key", "service"}), "key show", "key rotate", "service install", "service status"]
 WORDS = ["milk", "2", "1.5", "-1", "-", "--", "", "jsonl", "-n5", "-qh", "-q-open", "-o=a", "-x", "--nosuch", "---", "今天"]
@@ -47,7 +47,7 @@ def read(name: str, words: list[str]) -> Any:
         parsed = parse(command(name), words, name)
     except WrongCommandLine:
         return "wrong"
-    except InvalidEntry:
+    except (InvalidEntry, InvalidQuery):
         return "not clear where the text begins"
     return "help" if parsed.asks_for_help else parsed.values
 
@@ -59,7 +59,7 @@ def read_by_typer(name: str, words: list[str]) -> Any:
         return {each: (list(value) or None) if isinstance(value, tuple) else value for each, value in values.items()}
     except UsageError:
         return "wrong"
-    except InvalidEntry:
+    except (InvalidEntry, InvalidQuery):
         return "not clear where the text begins"
     except Exit:
         return "help"

@@ -6,19 +6,12 @@ from itertools import chain, groupby
 
 from tests.support.commands import Declared, Parameter, declared_commands
 from tests.support.source import ROOT
+from udpnote.cli.help_topics import EXIT_CODES
 from udpnote.version import __version__
 
 PATH = ROOT / "udpnote.1"
 HOW_TO = ROOT.parent / "docs" / "how-to.md"
 
-EXIT_CODES = {
-    "0": "The command has done its work.",
-    "1": "It could not do all of it.",
-    "2": "An option, an argument or a setting is wrong.",
-    "69": "No server was found.",
-    "75": "An entry is queued, and is sent again later.",
-    "130": "Ctrl-C has ended the command.",
-}
 FILES = {
     "~/.config/udpnote/config.toml": "The settings file.",
     "~/.local/share/udpnote/outbox.sqlite3": "The entries that wait, and the known notebooks with their keys.",
@@ -42,7 +35,7 @@ def manual_page() -> str:
     ]  # fmt: skip
     for group, together in groupby(commands, key=lambda command: command.group):
         lines += [f".SH {group.upper()}", *chain.from_iterable(map(_command, together))]
-    lines += [".SH EXIT STATUS", *_terms(EXIT_CODES.items())]
+    lines += [".SH EXIT STATUS", *_terms(EXIT_CODES)]
     lines += [
         ".SH ENVIRONMENT",
         *_paragraphs(["An option overrides its variable, and a variable overrides the settings file."]),

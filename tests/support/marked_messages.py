@@ -19,7 +19,7 @@ MARKS = {"_", "gettext", "ngettext", "marked", "count"}
 """The functions whose literal arguments are messages; `count` puts a number before them."""
 
 SENTENCE_TABLES = {"SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "Option", "Argument"}
-SENTENCE_TABLES |= {"COMMANDS_OF_OTHER_PROGRAMS", "WORDS_OF_COMMANDS"}  # names, not sentences
+SENTENCE_TABLES |= {"COMMANDS_OF_OTHER_PROGRAMS", "WORDS_OF_COMMANDS", "TOPICS"}  # names, not sentences
 """Assignments and calls whose literals are messages; `marked_messages` finds these when it imports them."""
 
 PROSE = re.compile(r"[a-z]{2,},? [a-z]{2,}|[a-z]{4,}: ")

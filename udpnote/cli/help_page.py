@@ -11,6 +11,7 @@ from typing import NamedTuple
 from udpnote.cli.app import COMMANDS, HELP
 from udpnote.cli.command_line import VERSION_NAMES
 from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
+from udpnote.cli.help_topics import Topic
 from udpnote.cli.terminal.streams import drawn, terminal_columns
 from udpnote.cli.terminal.styles import shows_styles, styled
 from udpnote.cli.terminal.text import cell_count
@@ -56,6 +57,12 @@ def help_of(name: str, command: DeclaredCommand | DeclaredCommands | None) -> st
     if command is None:
         return _whole_help()
     return _command_help(name, command) if isinstance(command, DeclaredCommand) else _group_help(name, command)
+
+
+def help_about(topic: Topic) -> str:
+    """The page about `topic`."""
+    rows = [(_(label), _(text)) for label, text in topic.rows]
+    return _Page().text(None, topic.text, [Box(_(topic.heading), rows)])
 
 
 def _command_help(name: str, command: DeclaredCommand) -> str:
@@ -105,10 +112,10 @@ class _Page:
         self._is_boxed = self._columns >= BOXED_CELLS_MIN
         self._is_styled = shows_styles(sys.stdout)
 
-    def text(self, usage: str, text: str, boxes: Sequence[Box]) -> str:
-        """The whole help text: the `usage` line, the paragraphs of `text`, and `boxes`."""
+    def text(self, usage: str | None, text: str, boxes: Sequence[Box]) -> str:
+        """The whole help text: the `usage` line, except on a page about a topic, the paragraphs of `text`, and `boxes`."""
         margin = " " * self._is_boxed
-        lines = [f"{margin}{self._styled(_('Usage:'), _BOLD)} {usage}", ""]
+        lines = [] if usage is None else [f"{margin}{self._styled(_('Usage:'), _BOLD)} {usage}", ""]
         for paragraph in cleaned(text).split("\n\n"):
             if paragraph.startswith(EXAMPLE_INDENT):
                 lines += [margin + self._styled(f"{EXAMPLE_INDENT}{paragraph.strip()}", _NAME)]

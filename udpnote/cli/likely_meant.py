@@ -15,7 +15,8 @@ from udpnote.cli.command_line import (
     read_command_line,
 )
 from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
-from udpnote.errors import InvalidEntry, InvalidQuery, Notice
+from udpnote.cli.help_topics import TOPICS
+from udpnote.errors import Notice, UdpnoteError
 
 REPAIRS_MAX = 5
 """With more mistakes in it, a command line is not guessed."""
@@ -35,6 +36,7 @@ COMMANDS_OF_OTHER_PROGRAMS = {
     "edit": "undelete change modify revise update amend replace set fix vi vim nano 修改 编辑",
     "delete": "rm remove del erase-note unlink trash drop 删除",
     "follow": "watch live stream listen monitor subscribe 跟随",
+    "undo": "revert unsend takeback 撤销 撤消",
     "find": "discover scan browse notebooks servers hosts devices lookup-server 查找 发现",
     "use": "switch select choose checkout connect cd 选择 使用",
     "status": "info whoami which st 状态",
@@ -113,9 +115,9 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     It names the command line that was meant, if that can be guessed, and otherwise an example or the command for help.
     """
     guessed = [*words]
-    current: WrongCommandLine | None = error
+    current: UdpnoteError | None = error
     for _ in range(REPAIRS_MAX):
-        if current is None:
+        if not isinstance(current, WrongCommandLine):  # it is right now, or it is not clear where its text begins
             break
         repaired = _REPAIRS[current.notice.kind](guessed, current) if current.notice.kind in _REPAIRS else None
         if repaired is None:
@@ -138,17 +140,16 @@ def _quoted(words: Sequence[str]) -> str:
     return " ".join(each if each.replace("-", "").isalnum() else shlex.quote(each) for each in words)
 
 
-def _mistake_in(words: Sequence[str]) -> WrongCommandLine | None:
+def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
+    """Why `words` are no command line that can be run; None if they are one."""
     try:
         read_command_line(words)
-    except WrongCommandLine as error:
+    except UdpnoteError as error:
         return error
-    except (InvalidEntry, InvalidQuery):  # it is not clear where the text begins, which is another message
-        return None
     return None
 
 
-def _example(command: DeclaredCommand, error: WrongCommandLine) -> str | None:
+def _example(command: DeclaredCommand, error: UdpnoteError) -> str | None:
     """The first example in the help of `command` that has what is missing by `error`; None if nothing is missing."""
     if not error.notice.kind.endswith("_missing"):
         return None
@@ -176,6 +177,7 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
     is_helped = before[:1] == ["help"]
     _, group, _ = find_command(before[1:] if is_helped else before)
     names = [*(COMMANDS if group is None else group.commands if isinstance(group, DeclaredCommands) else ())]
+    names += TOPICS if is_helped and group is None else ()
     if "\u3000" in word:  # the space of an input method, which divides no words for a shell
         return [*before, *word.split("\u3000"), *after]
     if word.lower() in names:

@@ -6,13 +6,14 @@ from udpnote.cli import exit_codes
 from udpnote.cli.app import find_command
 from udpnote.cli.command_line import WrongCommandLine
 from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
-from udpnote.cli.help_page import help_of
+from udpnote.cli.help_page import help_about, help_of
+from udpnote.cli.help_topics import TOPICS
 from udpnote.cli.likely_meant import advice
 from udpnote.cli.terminal import streams
 
 app = DeclaredCommands()
 
-Words = Annotated[list[str] | None, Argument("[COMMAND]...", help="The command, such as `list` or `key rotate`.")]
+Words = Annotated[list[str] | None, Argument("[COMMAND]...", help="The command, such as `list` or `key rotate`, or a topic.")]
 
 
 @app.command("help")
@@ -20,14 +21,20 @@ Words = Annotated[list[str] | None, Argument("[COMMAND]...", help="The command, 
 def help_(words: Words = None) -> int:
     """Show the help of a command, or the list of all commands.
 
-    `udpnote COMMAND --help` prints the same.
+    `udpnote COMMAND --help` prints the same. There are also pages about topics: `times` says how to write times, and
+    `exit-codes` what the exit codes mean.
 
     Examples:
 
         udpnote help
         udpnote help list
         udpnote help key rotate
+
+        udpnote help times
     """
+    if words and len(words) == 1 and words[0] in TOPICS:
+        print(help_about(TOPICS[words[0]]))
+        return exit_codes.DONE
     names, command, rest = find_command(words or [])
     if rest:
         error = WrongCommandLine("command_unknown", len(names) + 1, word=rest[0], command=" ".join(["udpnote", *names]))
