@@ -27,6 +27,7 @@ def typed(arguments: list[str]) -> tuple[str, str, str]:
         (["milk", "-tea", "-oat milk", "－茶"], "milk", "", "tea|oat milk|茶"), (['a -"b c" -d'], "a", "", "b c|d"),
         (["-a", "b", "OR", "c", "-C++"], "", "b/c", "a|C++"), (["a", "-"], "a|-", "", ""), (["--all", "x"], "x", "", "-all"),
         (['"-5" degrees "OR" b-c'], "-5|degrees|OR|b-c", "", ""), (["a", '"OR"', "b"], "a|OR|b", "", ""), (["-a"], "", "", "a"),
+        (["“燕麦 奶” x", "-“茶”", "“oat", "milk”"], "燕麦 奶|x|oat|milk", "", "茶"),
         (["mi\x07lk\x1b", "\x00-\x08a", "a\tb", "\x07"], "milk|a\tb", "", "a"),
     ],
 )  # fmt: skip

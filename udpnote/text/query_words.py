@@ -23,6 +23,9 @@ very many terms, that takes a tenth of a second, and it cannot be paused."""
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 """The control characters that are not white space. They are removed, because nobody types them on purpose."""
 
+_OTHER_QUOTES = str.maketrans(dict.fromkeys("“”„‟＂", '"'))
+"""Double quotes that input methods type. No shell takes them for its own, so that they arrive here."""
+
 _MINUS = "-－"
 _QUOTED_OR_NOT = re.compile(rf'([{_MINUS}]?)"([^"]*)"?|([^\s"]+)')
 
@@ -64,8 +67,8 @@ class _Piece(NamedTuple):
 def parse_words(arguments: Sequence[str]) -> QueryWords:
     """The words to search for, from the `arguments` of a command.
 
-    An argument without double quotes is a word, or a phrase if it has white space in it. In an argument with double quotes, the
-    text between two of them is a phrase, and the rest is split into words at white space. The word `OR` joins the words or
+    Without double quotes (`"` or `“”`), an argument is a word, or a phrase if it has white space in it. In one with quotes,
+    the text between two quotes is a phrase, and the rest is split into words at white space. The word `OR` joins the words or
     phrases on both sides of it. A `-` before a word or phrase says that notes with it are left out. In quotes, `OR` and `-` are
     a word and a sign as any other.
 
@@ -118,7 +121,7 @@ def check_words(query: QueryWords) -> None:
 
 def _pieces(argument: str) -> Iterator[_Piece]:
     """Yield the words and phrases in one argument, as `parse_words` describes; those without text are left out."""
-    argument = _CONTROLS.sub("", argument)
+    argument = _CONTROLS.sub("", argument).translate(_OTHER_QUOTES)
     if '"' in argument:
         for match in _QUOTED_OR_NOT.finditer(argument):
             minus, phrase, word = match.groups()
