@@ -1,8 +1,9 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,37 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
     assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
     assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
     assert (client.waiting_counts(), notices) == ([], [])
+
+
+def test_an_erased_entry_that_is_sent_again_is_set_aside_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:
+    notices: list[Notice] = []
+    with pytest.raises(Queued):
+        lan.client(wait=0.0).send("secret")
+    with closing(sqlite3.connect(lan.folder / "outbox.sqlite3")) as outbox:
+        outbox.execute("VACUUM INTO ?", (str(lan.folder / "copied.sqlite3"),))
+    server = lan.serve()
+    lan.client().deliver()
+    assert [lan.client().send("two").number, lan.client().revise(1, "secret, revised").number] == [2, 3]
+    server.stop()
+    lan.erase(3)
+    copy = lan.client("copied.sqlite3", server=KITCHEN, on_notice=notices.append)
+    with pytest.raises(Queued):
+        copy.revise(1, "unseen", wait=0.0)
+    lan.serve()
+    copy.deliver()
+    lan.client("copied.sqlite3", on_notice=notices.append).deliver()
+    reasons = [notice.values["reason"] for notice in notices if notice.kind == "queued_entry_refused"]
+    assert sorted(reasons, key=repr) == [Notice("entry_erased", number=0), Notice("entry_erased", number=1)]
+    assert "identity_taken" in [notice.kind for notice in notices], "the copy has a new identity, but not the erased entry"
+    assert copy.send("three").number == 4
+    copy.deliver()
+    with raises(EntryRefused, "entry_erased", number=1):
+        copy.delete(1)
+    assert {(each.entry.text, each.refused) for each in copy.waiting()} == {
+        (text, Status.ERASED) for text in ("secret", "unseen", "")
+    }
+    lan.serve("cellar", host=CELLAR)
+    assert (lan.client("copied.sqlite3").move("cellar").notes, lan.texts()) == (0, ["", "two", "", "three"])
 
 
 @pytest.mark.parametrize(("deed", "server_named"), [("unseen", None), ("seen", None), ("deleted", None), ("unseen", KITCHEN)])

@@ -1,5 +1,6 @@
 """Importing: entries come out as they went in, in their order, each once, whatever the network and the notebook are like."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,9 +20,9 @@ from udpnote.client.importing import (
     Imported,
     ImportOutcome,
     ImportSession,
-    Prepared,
     import_into_file,
 )
+from udpnote.client.renumbering import Prepared
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
 from udpnote.model.notebook import KnownNotebook
@@ -158,6 +159,24 @@ def test_another_text_under_the_same_identity_stays_and_its_revisions_are_orphan
             (ImportOutcome.ORPHANED, 0), (ImportOutcome.NEW, 4), (ImportOutcome.ORPHANED, 0),
         ]  # fmt: skip
     assert latest_texts(lan.notebook()) == latest_texts(path) == ["one", "two", "three, revised"]
+
+
+def test_what_the_notebook_has_erased_is_not_imported_again_nor_are_its_revisions_and_the_rest_is(lan: Lan, path: Path) -> None:
+    log = notes("one", "secret", "three")
+    for number, text in ((2, "secret, revised"), (4, "again"), (3, "3")):
+        log.revise(number, text)
+    server = lan.serve()
+    import_log(lan.client(), notes("one", "secret"))
+    server.stop()
+    lan.erase(2)
+    shutil.copy(lan.notebook(), path)
+    lan.serve()
+    for last in (ImportOutcome.NEW, ImportOutcome.THERE_ALREADY):
+        for told in (import_log(lan.client(), log), import_file(path, log)):
+            assert outcomes(told) == [
+                ImportOutcome.THERE_ALREADY, ImportOutcome.ERASED, last, ImportOutcome.ERASED, ImportOutcome.ERASED, last,
+            ]  # fmt: skip
+    assert latest_texts(lan.notebook()) == latest_texts(path) == ["one", "3"]
 
 
 def test_an_entry_that_is_in_the_file_twice_is_imported_once(lan: Lan, path: Path) -> None:

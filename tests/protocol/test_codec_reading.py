@@ -124,6 +124,10 @@ def test_a_full_page_is_as_long_as_a_read_and_one_byte_more_is_a_mistake_of_the_
 def test_on_a_page_too_only_a_note_revises_nothing_and_only_a_deletion_has_no_text_and_a_whole_text_is_utf_8() -> None:
     for kind, revises, text in ((1, 0, "y"), (2, 4, "y"), (3, 4, "")):
         assert decode(page(entry(kind, revises, text)))
+    for revises in (0, 4):
+        assert decode(page(entry(4, revises, "", "")))
+    for revises, text, author in ((5, "", ""), (0, "y", ""), (0, "", "x")):
+        assert refusal(page(entry(4, revises, text, author))) == "malformed"
     for kind, revises, text in ((1, 1, "y"), (1, 0, ""), (2, 0, "y"), (2, 5, "y"), (2, 4, ""), (3, 0, ""), (3, 5, "")):
         assert refusal(page(entry(kind, revises, text))) == "malformed"
     data = "中文".encode()[1:-1]

@@ -71,6 +71,7 @@ VERDICTS = (
 )
 
 
+LEFT = StoredEntry(42, STORED_AT, Entry(CLIENT_ID, 7, Kind.ERASED, STORED_AT + 60_000_000, 0, "", ""), 42)
 EXAMINER = HeardHost("192.168.1.7", 0, 3, 14), HeardHost("fe80::7", 2, 61, 1)
 REPORT = Report(TOKEN, 5, 0b100101, NOTEBOOK_ID, SERVER_ID, STORED_AT, "127.0.0.1", 40_000, 2, EXAMINER, body_bytes=132)
 
@@ -115,6 +116,9 @@ GOLDEN: dict[str, Message] = {
     "PAGE before the index is ready": Page(STREAM_ID, 3, PageState.INDEXING, LAST, LAST, LAST, NEWEST, 31, ()),
     "PAGE from another notebook": Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ()),
     "ACK stored, conflict, part kept": Ack(TOKEN, CLIENT_ID, VERDICTS),
+    "ACK erased": Ack(TOKEN, CLIENT_ID, (PartAck(7, 0, 1, Status.ERASED, number=0, check=0x9A3C11F0),)),
+    "PAGE with what is left of an erased note":
+        Page(STREAM_ID, 1, PageState.END, FIRST, Cursor(43, 0), Cursor(43, 0), NEWEST, 0, (LEFT,)),
     "REFUSE wrong notebook": Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),
     "EXAMINE": Examine(TOKEN, 5, body_bytes=76),
     "REPORT to an examiner on the server's host": REPORT,

@@ -20,6 +20,7 @@ from udpnote.protocol.reception import OPEN_ENVELOPES
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.sealing import SealingKeys, open_sealing_keys
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
+from udpnote.storage.notebook.erasure import prepared_erasure
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 
@@ -78,6 +79,11 @@ class Lan(Place, Clock):
     def restore(self, copy: bytes) -> None:
         """Put a copy in the place of the first notebook, which no server has open."""
         self.notebook().write_bytes(copy)
+
+    def erase(self, number: int) -> None:
+        """Erase a note of the first notebook, which no server has open."""
+        with prepared_erasure(str(self.notebook()), number) as erasure:
+            assert erasure.commit(self.wall_microseconds) == []
 
     def refuse(self, text: str) -> None:
         """Have the notebook refuse entries of this text, as it does what its database will not take."""

@@ -54,6 +54,7 @@ COMMANDS = {
     "serve": Command("serve", _HOST, "Host a notebook: receive entries from the LAN."),
     "service": Command("service", _HOST, "Serve at boot, with systemd: install, uninstall, status."),
     "backup": Command("backup_restore", _HOST, "Make a backup of a notebook, also while its server runs."),
+    "erase": Command("erase", _HOST, "Erase a note for good, with all its versions."),
     "restore": Command("backup_restore", _HOST, "Put a backup in the place of a notebook."),
 }
 

@@ -101,8 +101,8 @@ class ImportReport:
     def conclude(self, *, as_json: bool) -> int:
         """Print on standard error how many entries were imported or not, and what was left out, and return the exit code.
 
-        It is DONE if every piece of the source is an entry, and every entry is in the notebook now; otherwise it is REFUSED.
-        With `as_json`, the numbers are also printed as JSON on standard output.
+        It is DONE if every piece of the source is an entry, and every entry is in the notebook now, or was erased there;
+        otherwise it is REFUSED. With `as_json`, the numbers are also printed as JSON on standard output.
         """
         if self._bad > NAMED_MAX:
             say(Notice("more_not_imported", count=self._bad - NAMED_MAX))
@@ -113,6 +113,8 @@ class ImportReport:
             say(Notice("import_rehearsed", result=self._result(), first=_written(self._first), last=_written(self._last)))
         else:
             say(self._result())
+        if erased := self._outcomes[ImportOutcome.ERASED]:
+            say(Notice("erased_not_imported", entries=erased))
         if orphaned := self._outcomes[ImportOutcome.ORPHANED]:
             say(Notice("import_orphaned", count=orphaned, named=self._orphaned))
         if as_json:
@@ -161,6 +163,7 @@ class ImportReport:
             "imported": self._outcomes[ImportOutcome.NEW] - self._revised,
             "revised": self._revised,
             "there_already": self._outcomes[ImportOutcome.THERE_ALREADY],
+            "erased": self._outcomes[ImportOutcome.ERASED],
             "different": self._outcomes[ImportOutcome.DIFFERENT],
             "orphaned": self._outcomes[ImportOutcome.ORPHANED],
             "bad_lines": self._bad,

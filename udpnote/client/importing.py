@@ -18,18 +18,16 @@ from typing import NamedTuple
 
 from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.renumbering import Prepared, Renumbering
 from udpnote.client.session import Driver, Session
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.machine.names import host_name
 from udpnote.model.entry import (
-    NO_PREDECESSOR,
     TEXT_BYTES_MAX,
     Bundle,
     Entry,
     Kind,
     Part,
-    Restored,
-    SeenEntry,
     Status,
     StoredEntry,
     Verdict,
@@ -66,6 +64,9 @@ class ImportOutcome(Enum):
     DIFFERENT = "different"
     """The notebook has another entry with the same identity (client id and sequence), and keeps that one."""
 
+    ERASED = "erased"
+    """The entry, or the note that it revises or deletes, was erased in the notebook, which does not store it again."""
+
     ORPHANED = "orphaned"
     """The entry was not sent: it revises an entry that does not come before it in the file, or that could not be imported
     either."""
@@ -77,53 +78,6 @@ class Imported(NamedTuple):
     old: StoredEntry
     outcome: ImportOutcome
     number: int
-
-
-class Prepared(NamedTuple):
-    """An entry as it is sent to the server, and what the server needs to restore it (see `Restored`)."""
-
-    entry: Entry
-    restored: Restored
-
-
-class Renumbering:
-    """Keeps the new numbers of those imported entries that later revisions name.
-
-    `revised` are the numbers in the file of all entries that revisions and deletions name.
-    """
-
-    def __init__(self, revised: Collection[int]) -> None:
-        self._revised = revised
-        self._under_way: dict[_Identity, int] = {}
-        self._numbers: dict[int, SeenEntry] = {}
-        self._predecessor: _Identity = NO_PREDECESSOR
-
-    def prepare(self, old: StoredEntry) -> Prepared | None:
-        """The entry to import for `old`, an entry of the file.
-
-        The server must store it after the entry that the previous call has prepared. In a revision or deletion, `revises`
-        becomes the new number of the entry that it revises. The result is None if this new number is not known. If the entry
-        says what its writer has `seen`, it names an entry of this notebook, and nothing is renumbered.
-        """
-        number, stored_at, entry, _ = old
-        if entry.kind is not Kind.NOTE and not entry.seen.number:
-            revises = self._numbers.get(entry.revises)
-            if revises is None:
-                return None
-            entry = entry._replace(revises=revises.number, seen=revises)
-        identity = (entry.client_id, entry.sequence)
-        if number in self._revised:
-            self._under_way[identity] = number
-            self._numbers.pop(number, None)  # from an earlier entry with the same number, if the file holds two exports
-        prepared = Prepared(entry, Restored(stored_at, *self._predecessor))
-        self._predecessor = identity
-        return prepared
-
-    def note_number(self, entry: Entry, number: int) -> None:
-        """Keep the new `number` of the imported `entry`, if later revisions name it; 0: the notebook did not store it."""
-        old = self._under_way.pop((entry.client_id, entry.sequence), None)
-        if old is not None and number:
-            self._numbers[old] = SeenEntry(number, entry.client_id, entry.sequence)
 
 
 class ImportSession(Session[Stored | Rejected]):
@@ -174,6 +128,9 @@ class _Item:
 _ORPHANED = Verdict(Status.REFUSED, -1)
 """The verdict on a revision or deletion that is not sent, because the new number of the entry that it revises is not known."""
 
+_ERASED = Verdict(Status.ERASED, 0)
+"""The verdict on a revision or deletion that is not sent, because its note was erased in the notebook."""
+
 
 class ImportQueue:
     """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields their outcomes, in order.
@@ -220,7 +177,8 @@ class ImportQueue:
             if prepared is None and self._pending:  # the entry that it revises, or the same entry, may be under way
                 self._held = old
                 break
-            item = _Item(old, None if prepared is not None else _ORPHANED)
+            verdict = _ERASED if prepared is None and self._renumbering.changes_erased(old) else _ORPHANED
+            item = _Item(old, None if prepared is not None else verdict)
             self._items.append(item)
             self._characters += len(old.entry.text)
             if prepared is not None:
@@ -231,7 +189,7 @@ class ImportQueue:
     def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
         """Keep the notebook's verdict on `entry`, which `take` has returned."""
         self._pending.pop(entry[:2]).verdict = verdict
-        self._renumbering.note_number(entry, verdict.number)
+        self._renumbering.note_verdict(entry, verdict)
 
     def finished(self) -> Iterator[Imported]:
         """Yield the outcomes that were not yielded yet, in order, up to the first entry without a verdict.
@@ -255,6 +213,8 @@ class ImportQueue:
             return Imported(old, ImportOutcome.ORPHANED, 0)
         if status is Status.CONFLICT:
             return Imported(old, ImportOutcome.DIFFERENT, 0)
+        if status is Status.ERASED:
+            return Imported(old, ImportOutcome.ERASED, 0)
         if status is Status.NO_SPACE:
             raise NoSpace("no_space_to_import")
         if status is Status.NOT_WRITABLE:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from udpnote.client.entry_numbers import check_number, check_selection
 from udpnote.model.argument_types import check_type
-from udpnote.model.entry import StoredEntry
+from udpnote.model.entry import Kind, StoredEntry
 
 if TYPE_CHECKING:
     from datetime import date
@@ -118,14 +118,15 @@ class NotebookReader(ABC):
         """Yield entries as they were stored: notes, revisions and deletions, in the order of their numbers.
 
         With `newest_first` the order is reversed. If `numbers` are given, only the versions of the notes with these numbers are
-        read; the number of a revision or deletion stands for its note. At most the first `limit` entries are read (None: all),
+        read; the number of a revision or deletion stands for its note. Only then entries that were erased are read, too, as
+        entries of the kind ERASED, without text and author. At most the first `limit` entries are read (None: all),
         from the number `start` on (None: from the first entry; with `newest_first`, from the last).
         """
         check_selection(numbers, limit, start)
         return self._queries.log(filters, numbers=numbers, newest_first=newest_first, limit=limit, start=start)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """For each of `numbers`, the `NoteState` of its note, deleted or not.
+        """For each of `numbers`, the `NoteState` of its note, deleted or not. In that of an erased note, `latest` is ERASED.
 
         Numbers that are not in the notebook are left out. The number of a revision or deletion stands for its note. However
         many versions a note has, only the first and the latest one are read.
@@ -183,7 +184,7 @@ class NotebookReader(ABC):
         return Stats(**{"first": None, "last": None, **self._queries.summary()})  # type: ignore[arg-type]
 
     def last_number(self) -> int:
-        """The highest number of an entry in the notebook; 0 if it is empty."""
+        """The highest number of an entry that was not erased; 0 if there is none."""
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
 
     def _state(self, number: int, note: StoredEntry | None) -> NoteState | None:
@@ -206,5 +207,9 @@ class NotebookReader(ABC):
 
 
 def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
-    """Whether another client made `following`, the next version of the same note, without having seen `version`."""
-    return following.entry.revises < version.number and following.entry.client_id != version.entry.client_id
+    """Whether another client made `following`, the next version of the same note, without having seen `version`.
+
+    False if the note was erased since.
+    """
+    entry = following.entry
+    return entry.kind is not Kind.ERASED and entry.revises < version.number and entry.client_id != version.entry.client_id

@@ -180,6 +180,8 @@ class Outcomes:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_not_writable")))
         elif status is Status.OLDER_COPY:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("older_copy", number=entry.revises)))
+        elif status is Status.ERASED:
+            self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_erased", number=entry.revises)))
         elif entry.kind is not Kind.NOTE and status is Status.REFUSED:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("no_such_entry", number=entry.revises)))
         else:

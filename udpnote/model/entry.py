@@ -39,6 +39,10 @@ class Kind(IntEnum):
     REVISION = 2
     DELETION = 3
 
+    ERASED = 4
+    """No client writes this kind. It is what the notebook keeps of an entry that was erased: its number, client id, sequence,
+    `revises` and time of storing. `written_at` is the time of the erasure; the author and the text are empty."""
+
 
 class Status(IntEnum):
     """What the server did with one part of an entry. Only `STORED` and `STORED_ALREADY` mean that the entry is stored."""
@@ -73,6 +77,9 @@ class Status(IntEnum):
     SPLIT = 10
     """There is no common verdict on all notes of a run or bundle. The client sends each note by itself, and gets a verdict on
     each."""
+
+    ERASED = 11
+    """The notebook has erased the entry with this client id and sequence number, or the note that the entry would change."""
 
     @property
     def is_temporary(self) -> bool:

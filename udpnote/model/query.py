@@ -18,7 +18,10 @@ class View(IntEnum):
     """Each note that is not deleted, with its latest text."""
 
     LOG = 2
-    """Every entry with the text with which it was stored: notes, also deleted ones, revisions and deletions."""
+    """Every entry with the text with which it was stored: notes, also deleted ones, revisions and deletions.
+
+    What is left of entries that were erased (`Kind.ERASED`) is a result only if the query names numbers.
+    """
 
     SUMMARY = 3
     """Numbers about the whole notebook, as tallies with the labels `SUMMARY_LABELS`."""

@@ -251,10 +251,10 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
             0 < number <= SEQUENCE_MAX
             and 0 < sequence <= SEQUENCE_MAX
             and 0 < version <= SEQUENCE_MAX
-            and (0 < revises < number if kind != 1 else not revises)
-            and (part_bytes or (kind == 3 and not total_bytes))
+            and (not revises if kind == 1 else 0 < revises < number or (kind == 4 and not revises))
+            and (part_bytes or (kind >= 3 and not total_bytes))
             and offset + part_bytes <= total_bytes <= TEXT_BYTES_MAX
-            and 0 < author_bytes <= AUTHOR_BYTES_MAX
+            and (0 < author_bytes <= AUTHOR_BYTES_MAX if kind != 4 else not author_bytes + total_bytes)
             and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
             and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
             and WRITTEN_AT_MIN <= stored_at <= WRITTEN_AT_MAX

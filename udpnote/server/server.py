@@ -33,13 +33,13 @@ from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.arrivals import Arrivals
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.schedule import Schedule
-from udpnote.server.startup import listen, name_and_seal
+from udpnote.server.startup import listen, name_and_seal, open_text_file
 from udpnote.settings import absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.permissions import too_open
-from udpnote.storage.text_mirror import TextMirror, check_text_file
+from udpnote.storage.text_mirror import check_text_file
 
 HOUSEKEEPING_SECONDS = 60.0
 """Time between two rounds of housekeeping (see `Server._clean_up`), and between two notices about an error of the disk."""
@@ -128,7 +128,7 @@ class Server:
             self._notebook = Notebook(file)
             opened.callback(self._notebook.close)
             self._sealing_keys = name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
-            self._text_file = TextMirror(text_file, self._notebook.path, on_notice) if text_file is not None else None
+            self._text_file = open_text_file(self._notebook, text_file, on_notice)
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
             for notice in (*notices, *too_open(filter(None, (file, text_file)), own_folders)):

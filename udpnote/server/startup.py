@@ -8,6 +8,7 @@ from udpnote.lan.endpoint import Endpoint
 from udpnote.machine.names import host_name
 from udpnote.model.address import is_loopback
 from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.text_mirror import TextMirror
 
 if TYPE_CHECKING:
     from udpnote.server.sealing import SealingKeys
@@ -26,6 +27,22 @@ def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice],
     if bind not in (None, host, "localhost") and is_loopback(endpoint.addresses[0]):
         on_notice(Notice("bound_to_this_machine", host=bind, address=host))
     return endpoint
+
+
+def open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[Notice], None]) -> TextMirror | None:
+    """Begin to keep a copy of the notes in the text file `path` (None: no copy), and save in the notebook where it is.
+
+    Raises the errors of `TextMirror`.
+    """
+    if path is None:
+        return None
+    mirror = TextMirror(path, notebook.path, on_notice)
+    try:
+        notebook.note_text_file(mirror.path)
+    except BaseException:
+        mirror.close()
+        raise
+    return mirror
 
 
 def name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":

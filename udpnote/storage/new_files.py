@@ -137,6 +137,16 @@ def aside_name(path: str, suffixes: Iterable[str] = ("",)) -> str:
     return next(name for name in names if not any(os.path.lexists(name + suffix) for suffix in suffixes))
 
 
+def kept_beside(path: str) -> list[str]:
+    """The paths of files beside `path` that may have what it had earlier: replaced ones (`aside_name`), logs, and drafts."""
+    folder, name = os.path.split(path)
+    pattern = rf"{re.escape(name)}({_ASIDE}(-wal)?|-wal\.old|{_DRAFT})"
+    try:
+        return sorted(os.path.join(folder, each) for each in os.listdir(folder or ".") if re.fullmatch(pattern, each))
+    except OSError:  # the folder cannot be read
+        return []
+
+
 def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:
     """Give an open, new file the owner, the group and the permissions of the file `path`, but no permission beyond `mode_max`.
 

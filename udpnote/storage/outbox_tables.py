@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,9 @@ from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.waiting_entry import WaitingEntry
 from udpnote.storage.database import IN_MEMORY, Schema, atomic, open_database, open_for_reading, roll_back, storage_errors
+
+REMOVAL_BUSY_SECONDS = 2.0
+"""How long `remove_remains` waits for other processes that use the outbox."""
 
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
@@ -118,6 +121,23 @@ def open_to_read(path: str) -> sqlite3.Connection:
             connection.execute("PRAGMA query_only = ON")
             return connection
     return open_for_reading(path, SCHEMA)
+
+
+def remove_remains(path: str) -> bool:
+    """Write the outbox file `path` anew, without what SQLite has left in it of removed entries; other entries stay.
+
+    Returns whether that is done, or no file is there. It is not done if another process uses the outbox just now.
+    """
+    if not os.path.exists(path):
+        return True
+    try:
+        with storage_errors(path), closing(open_database(path, SCHEMA)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {REMOVAL_BUSY_SECONDS * 1000:.0f}")
+            connection.execute("VACUUM")
+            is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not is_busy
+    except StorageError:
+        return False
 
 
 def is_unwritable(error: StorageError) -> bool:

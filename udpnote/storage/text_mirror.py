@@ -195,20 +195,14 @@ class TextMirror:
         """Write the whole text file as a draft, put the old file aside if needed, then let the draft take its place."""
         began = time.monotonic()
         self._revision = notes.last_revision()
-        with whole_file(self.path, before_placing=self._put_aside) as file:
+        with whole_file(self.path, before_placing=self._put_aside_if_changed) as file:
             self._write(file, notes, 0, must_be_complete=True)
         ended = time.monotonic()
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
-    def _put_aside(self) -> None:
-        """Rename the old text file if another program was the last to write it (perhaps while the new one was written).
-
-        An empty file is not renamed.
-        """
-        state = _state_of(self.path)
-        if state is not None and state[1] and not _is_ours(state):
-            aside = self._free_name()
-            os.rename(self.path, aside)
+    def _put_aside_if_changed(self) -> None:
+        aside = _put_aside_if_changed(self.path)
+        if aside is not None:
             self._on_notice(Notice("text_file_put_aside", path=self.path, aside=aside))
 
     def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
@@ -240,13 +234,27 @@ class TextMirror:
             if not self._ended.is_set():
                 time.sleep(time.monotonic() - began)
 
-    def _free_name(self) -> str:
-        """An unused name for the old text file, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
-        for count in range(1, ASIDE_MAX + 1):
-            name = f"{self.path}.{count}.old"
-            if not os.path.lexists(name):
-                return name
-        raise StorageError("too_many_files_put_aside", path=self.path, count=ASIDE_MAX)
+
+def rewrite_text_file(path: str, notebook: str) -> str | None:
+    """Write the whole text file `path` anew from the notebook file `notebook`, which no server uses, if there is such a file.
+
+    If another program was the last to write the text file, that is kept, and the result is its new path. Raises `StorageError`.
+    """
+    if not os.path.isfile(path):
+        return None
+    asides: list[str | None] = []
+    with (
+        storage_errors(path),
+        _opened(notebook) as notes,
+        whole_file(path, before_placing=lambda: asides.append(_put_aside_if_changed(path))) as file,
+    ):
+        number, end = 0, notes.last_number()
+        while number < end:
+            number, chunk = notes.blocks(number, min(end, number + CHUNK_ENTRIES))
+            file.write(chunk)
+        file.flush()
+        _mark_as_own(file.fileno())
+    return asides[0]
 
 
 class _GivenUp(Exception):
@@ -304,6 +312,29 @@ def _opened(path: str) -> Iterator[_Notes]:
         yield _Notes(path, connection)
     finally:
         connection.close()
+
+
+def _put_aside_if_changed(path: str) -> str | None:
+    """Rename the text file if another program was the last to write it (perhaps while a new one was written).
+
+    Returns its new path; None: it was not renamed. An empty file is not renamed. Raises `StorageError` if all `ASIDE_MAX` names
+    are taken.
+    """
+    state = _state_of(path)
+    if state is None or not state[1] or _is_ours(state):
+        return None
+    aside = _free_name(path)
+    os.rename(path, aside)
+    return aside
+
+
+def _free_name(path: str) -> str:
+    """An unused name for the old text file, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
+    for count in range(1, ASIDE_MAX + 1):
+        name = f"{path}.{count}.old"
+        if not os.path.lexists(name):
+            return name
+    raise StorageError("too_many_files_put_aside", path=path, count=ASIDE_MAX)
 
 
 def _mark_as_own(descriptor: int) -> _FileState | None:

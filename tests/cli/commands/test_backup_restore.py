@@ -54,7 +54,7 @@ def test_a_restore_says_what_vanishes_and_where_the_replaced_file_is_and_how_to_
     kept.refused(f"restore --dry-run {backup}", code=0, facts=["2 entries", "1 of them is not in the backup", "#2"])
     assert kept.json(f"restore --dry-run --json {backup}")[0] | {"notebook": ""} == {
         "notebook": "", "name": "厨房", "sealed": False, "entries": 1, "file": str(kept.notebook), "restored": False,
-        "vanished": 1, "kept": [], "key": "open",
+        "vanished": 1, "erased": [], "kept": [], "key": "open",
     }  # fmt: skip
     kept.refused(f"restore {backup}", facts=[kept.notebook, "--yes", "--dry-run"])
     assert kept.texts() == ["今天开会", "明天"]

@@ -17,7 +17,7 @@ def imported(machine: Machine, path: Path, *options: str, **environ: str) -> dic
     """The counts of `import --json` that are not 0."""
     result = machine.run("import", "--json", str(path), *options, **environ)
     counts: dict[str, int] = json.loads(result.out)
-    numbers = ["imported", "revised", "there_already", "different", "orphaned", "bad_lines"]
+    numbers = ["imported", "revised", "there_already", "erased", "different", "orphaned", "bad_lines"]
     assert list(counts) == [*numbers, "left_out"]
     is_complete = not (counts["different"] or counts["orphaned"] or counts["bad_lines"])
     assert result.code == (0 if is_complete else 1), result

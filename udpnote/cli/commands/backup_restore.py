@@ -124,8 +124,13 @@ def restore(
 def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:
     """Print what a restore has done or, unless it `is_done`, that nothing was changed. `kept` are the replaced files."""
     if as_json:
-        vanishing = prepared.old.vanishing.entries if prepared.old is not None and prepared.old.content is not None else None
-        values = {"file": prepared.path, "restored": is_done, "vanished": vanishing if prepared.old is not None else 0}
+        old = prepared.old
+        is_unknown = old is not None and old.content is None
+        changes = {
+            "vanished": old.vanishing.entries if old is not None else 0,
+            "erased": old.returning if old is not None else (),
+        }
+        values = {"file": prepared.path, "restored": is_done} | (dict.fromkeys(changes) if is_unknown else changes)
         print(in_json(_object(prepared.content) | values | {"kept": kept, "key": prepared.key_use.name.lower()}))
         return
     if not is_done:
@@ -174,7 +179,7 @@ def _object(content: Content) -> dict[str, object]:
 
 
 def _say_what_vanishes(prepared: Restore) -> None:
-    """Print what is in the file that would be replaced, and how many of its entries the backup does not have."""
+    """Print what is in the file that would be replaced, which of its entries the backup does not have, or has again."""
     old, path = prepared.old, prepared.path
     if old is None:
         return
@@ -200,6 +205,8 @@ def _say_what_vanishes(prepared: Restore) -> None:
             "notebook_replaced", path=path, entries=entries, newest=newest, vanishing=vanishing, first=first, last=last
         )
     say(notice)
+    if old.returning:
+        say(Notice("erased_notes_return", numbers=old.returning))
     if old.content.is_sealed and not prepared.content.is_sealed:
         say(Notice("restore_opens"))
 

@@ -66,8 +66,9 @@ def import_file(
     (JSON or zip), memos (JSON of the API, or the database), or Markdown: a file, or a folder of files. Notes keep their times
     and tags, and their authors where PATH names them.
 
-    Importing the same again adds nothing, not even notes that were revised or deleted since. A note whose text was changed in
-    Day One, memos or a Markdown file becomes a revision. What a notebook does not keep, such as pictures, is counted.
+    Importing the same again adds nothing, not even notes that were revised, deleted or erased since. A note whose text was
+    changed in Day One, memos or a Markdown file becomes a revision. What a notebook does not keep, such as pictures, is
+    counted.
 
     Exit code 1: some entries could not be imported; messages name them.
 
@@ -161,7 +162,8 @@ def _importing(
 def _rehearsed(entries: Iterable[StoredEntry], notebook: NotebookReader | None = None) -> Iterator[Imported]:
     """Yield the outcome that an import of each of `entries` into `notebook` would have; None: there is no notebook yet.
 
-    The identities of all its entries are held in memory. Entries that would be orphaned or differ are not told apart.
+    The identities of all its entries are held in memory. Entries that would be orphaned or differ, or that the notebook has
+    erased, are not told apart.
     """
     known = {stored.entry[:2] for stored in notebook.log()} if notebook is not None else set()
     for old in entries:

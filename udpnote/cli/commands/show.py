@@ -15,7 +15,7 @@ from udpnote.cli.options import Json, NoPager, NotebookFile, Numbers, ReadingCli
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import in_json, zoned_time
+from udpnote.cli.terminal.text import in_json, local_time, zoned_time
 from udpnote.client.notebook_reader import NotebookReader, NoteState
 from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
@@ -126,7 +126,7 @@ class _NotePrinter:
     def _print_notes(self, numbers: Sequence[int]) -> None:
         """Print the note that each of `numbers` stands for, with its latest text.
 
-        If the notebook has no such entry, or the note is deleted, print a message instead.
+        If the notebook has no such entry, or the note is deleted or erased, print a message instead.
         """
         states = self._notebook.note_states(numbers)
         for number in numbers:
@@ -155,9 +155,16 @@ class _NotePrinter:
         say(Notice("no_such_entry", number=number))
         self.is_complete = False
 
+    def _report_erased(self, note: StoredEntry) -> None:
+        """Print the message that `note` was erased; the result is not complete then."""
+        say(Notice("note_erased", number=note.number, erased_at=local_time(note.entry.written_at)))
+        self.is_complete = False
+
     def _print_note(self, note: StoredEntry, latest: StoredEntry) -> None:
-        """Print `note` with the text of its version `latest`; if that is a deletion, print only a message."""
-        if latest.entry.kind is Kind.DELETION:
+        """Print `note` with the text of its version `latest`; if that is a deletion, or was erased, print only a message."""
+        if latest.entry.kind is Kind.ERASED:
+            self._report_erased(note)
+        elif latest.entry.kind is Kind.DELETION:
             say(f"#{note.number} was deleted by {_signature(latest)}: `udpnote show {note.number} --history` has its text")
             self.is_complete = False
         elif self._as_json:
@@ -168,7 +175,10 @@ class _NotePrinter:
             self._print_entry(note, revised, latest.entry.text)
 
     def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
-        """Print the first version `note` and the `later` versions, each with its own text."""
+        """Print the first version `note` and the `later` versions, each with its own text; if erased, only a message."""
+        if note.entry.kind is Kind.ERASED:
+            self._report_erased(note)
+            return
         earlier: list[int] = []
         for version in chain([note], later):
             if self._as_json:

@@ -86,6 +86,9 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
     found = None
     characters = 0
     for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
+        if kind == Kind.ERASED:
+            found = (last, Mark(*mark))
+            continue
         if kind == Kind.NOTE:
             change = Change(last, author, written_at, utc_offset, min(written_at, mark[-1]), None, text)
         else:

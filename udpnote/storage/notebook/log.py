@@ -28,6 +28,7 @@ from zlib import crc32
 
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.database import (
+    BUSY_SECONDS,
     LOG_BYTES,
     SERVER_BUSY_SECONDS,
     check_is_file,
@@ -120,6 +121,20 @@ class Log:
         if self._guard.log_bytes > self._due_bytes or (is_idle and is_unfinished):
             self._guard.check()
             self._checkpoint()
+
+    def empty(self) -> None:
+        """Copy the log into the file and cut it to nothing. Waits for readers of older states, for `BUSY_SECONDS` at most.
+
+        After that, it raises `StorageError`, and the log may have some transactions.
+        """
+        self._guard.check()
+        with storage_errors(self._path), closing(_connect(self._path, "mode=rw")) as connection:
+            self._copy()  # for its closed mark: what follows completes this checkpoint if it was not complete
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+            connection.execute("PRAGMA fullfsync = ON")
+            is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise StorageError("database_busy", path=self._path)
 
     def finish(self) -> None:
         """Copy the log into the file for the last time. Call this before the connection is closed."""

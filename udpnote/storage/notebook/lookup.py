@@ -199,6 +199,7 @@ class Lookup:
         """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
 
         They are those of the notes that pass the query's filters and, if the query names numbers, have one of these numbers.
+        What is left of erased entries is a result only if the query names numbers.
         """
         pauses, answers = _Pauses(query), dict[int, bool]()
         if query.numbers:
@@ -206,7 +207,7 @@ class Lookup:
                 yield from self._chosen(entries, query, answers, pauses)
             return
         order = "DESC" if query.newest_first else "ASC"
-        clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
+        clause = f"WHERE number BETWEEN ? AND ? AND kind <> {Kind.ERASED:d} ORDER BY number {order}"
         for first, last in self._ranges(query._replace(since=None, until=None), start):
             yield from self._chosen(entries_from(self._connection, clause, (first, last)), query, answers, pauses)
             yield pauses.after(first if query.newest_first else last)

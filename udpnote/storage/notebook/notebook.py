@@ -36,8 +36,18 @@ from udpnote.storage.notebook.insertion import first_bundle_number, first_number
 from udpnote.storage.notebook.log import Log, check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
-from udpnote.storage.notebook.stored_parts import agrees_with_stored, keep_digests
-from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of, seen_at, write_property
+from udpnote.storage.notebook.stored_parts import keep_digests, verdict_if_stored
+from udpnote.storage.notebook.tables import (
+    SCHEMA,
+    TEXT_FILE_PROPERTY,
+    entries_from,
+    is_erased,
+    last_number,
+    read_property,
+    root_of,
+    seen_at,
+    write_property,
+)
 
 CLIENTS_CACHED_MAX = 10_000
 """How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
@@ -136,12 +146,18 @@ class Notebook:
         if self._property("used_key_id") != key_id:
             self._set_property("used_key_id", key_id)
 
+    def note_text_file(self, path: str) -> None:
+        """Save the path of the text file that the server writes, so that `udpnote erase` finds it."""
+        if self._property(TEXT_FILE_PROPERTY) != os.fsencode(path):
+            self._set_property(TEXT_FILE_PROPERTY, os.fsencode(path))
+
     def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store parts of entries, runs and bundles in one transaction, and return a verdict on each, in order.
 
         They are durable when this returns. `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full,
         nothing is stored and every verdict is NO_SPACE. A part that the database rejects, or that revises an entry that does
-        not exist, is REFUSED. A revision whose writer has seen an entry that the notebook does not have gets OLDER_COPY. A run
+        not exist, is REFUSED. A revision whose writer has seen an entry that the notebook does not have gets OLDER_COPY. A part
+        of an entry that was erased, or a change of an erased note, gets ERASED, whatever is in it. A run
         or bundle gets SPLIT if the notebook does not have all of its notes, under consecutive numbers, after this; some of its
         notes may be stored then. The others are stored. An imported part or bundle that
         must come after an entry which is not stored yet (see `Restored`) gets None, and is not stored. Raises `StorageError` if
@@ -237,9 +253,12 @@ class Notebook:
         return verdicts + self._insert(whole, now)
 
     def _store_one(self, part: Part, now: int) -> Verdict | None:
-        verdict = self._verdict_if_stored(part)
+        verdict = verdict_if_stored(self._connection, part)
         if verdict is not None:
             return verdict
+        root = root_of(self._connection, part.revises) if part.revises else 0
+        if root and is_erased(self._connection, root) and not self._is_for_newer_copy(part):
+            return Verdict(Status.ERASED, 0)
         if not is_whole(part):
             status, is_complete = self._partial_entries.keep(part, now)
             if not is_complete:
@@ -247,7 +266,6 @@ class Notebook:
         if part.restored is not None and not self._may_follow(*part.restored[1:]):
             return None
         data = part.data if is_whole(part) else self._partial_entries.text_of(part)
-        root = root_of(self._connection, part.revises) if part.revises else 0
         objection = self._objection(part, data, root)
         if objection is not None:
             self._partial_entries.forget(part.client_id, part.sequence)
@@ -256,11 +274,15 @@ class Notebook:
 
     def _objection(self, part: Part, data: bytes, root: int | None) -> Status | None:
         """Why a complete entry with the text `data` cannot be stored; None: it can. `root` is None if the note is missing."""
-        if part.seen.number and part.seen != seen_at(self._connection, part.seen.number):
+        if self._is_for_newer_copy(part):
             return Status.OLDER_COPY
         if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
             return Status.REFUSED
         return None
+
+    def _is_for_newer_copy(self, part: Part) -> bool:
+        """Whether the writer of a revision or deletion has seen an entry that the notebook does not have (see `SeenEntry`)."""
+        return bool(part.seen.number) and part.seen != seen_at(self._connection, part.seen.number)
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
         """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0.
@@ -317,7 +339,7 @@ class Notebook:
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
         """The verdict on a whole entry that is in the table; `new` has the numbers of this batch that no verdict names yet."""
-        verdict = self._verdict_if_stored(part)
+        verdict = verdict_if_stored(self._connection, part)
         assert verdict is not None, "an entry that was neither inserted nor stored before is lost"
         if verdict.number in new:
             new.remove(verdict.number)
@@ -332,17 +354,6 @@ class Notebook:
         status = Status.STORED if first in new else Status.STORED_ALREADY
         new.difference_update(range(first, first + len(run.texts)))
         return Verdict(status, first)
-
-    def _verdict_if_stored(self, part: Part) -> Verdict | None:
-        """If an entry is stored under the part's identity: STORED_ALREADY if the part agrees with it, otherwise CONFLICT."""
-        row = self._connection.execute(
-            "SELECT number FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?", part[:2]
-        ).fetchone()
-        if row is None:
-            return None
-        if agrees_with_stored(self._connection, row[0], part):
-            return Verdict(Status.STORED_ALREADY, row[0])
-        return Verdict(Status.CONFLICT, 0)
 
     def _client(self, client_id: bytes) -> int:
         """The row number of the client `client_id`; inserts a row if the client is new."""

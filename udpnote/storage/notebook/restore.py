@@ -20,6 +20,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from udpnote.errors import NotebookInUse, StorageError
+from udpnote.model.entry import Kind
 from udpnote.storage.database import check_folder, check_is_file, database_of, has_log, open_database, storage_errors, uri_of
 from udpnote.storage.index.index_file import remove_index_file
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, write_key_file
@@ -43,6 +44,19 @@ _VANISHING = """
 """Makes a `Vanishing`. The database `main` is the old notebook, `restored` is the copy of the backup."""
 
 
+RETURNING_MAX = 20
+"""The most erased notes that `OldNotebook.returning` names."""
+
+_RETURNING = f"""
+    SELECT new.number FROM main.entries AS old
+    JOIN main.clients USING (client)
+    JOIN restored.clients AS client ON client.client_id = clients.client_id
+    JOIN restored.entries AS new ON new.client = client.client AND new.sequence = old.sequence
+    WHERE old.kind = {Kind.ERASED:d} AND new.kind = {Kind.NOTE:d} ORDER BY new.number LIMIT {RETURNING_MAX}
+"""
+"""The numbers, in the backup, of notes that were erased in the old notebook."""
+
+
 class Vanishing(NamedTuple):
     """The entries of the old notebook that the backup does not have: how many, and their lowest and highest numbers.
 
@@ -55,14 +69,17 @@ class Vanishing(NamedTuple):
 
 
 class OldNotebook(NamedTuple):
-    """The notebook that a restore replaces: its content, and which of its entries vanish.
+    """The notebook that a restore replaces: its content, which of its entries vanish, and which notes come back.
 
-    If it cannot be read, `content` is None, `problem` is the error, and `vanishing` is all zeros, because it is not known.
+    `returning` are the numbers of notes, at most `RETURNING_MAX`, that were erased in it, but not in the backup. If it cannot
+    be read, `content` is None, and `problem` is the error. Then `vanishing` is all zeros, and `returning` is empty, because
+    neither is known.
     """
 
     content: Content | None
     problem: StorageError | None
     vanishing: Vanishing
+    returning: tuple[int, ...] = ()
 
 
 class KeyUse(Enum):
@@ -261,7 +278,8 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
         with opened_to_copy(path) as old:
             old.execute("COMMIT")  # no database can be attached in a transaction; nobody else writes here
             old.execute("ATTACH ? AS restored", (os.fsencode(uri_of(draft, "immutable=1")),))
-            return OldNotebook(Content.read(old), None, Vanishing(*old.execute(_VANISHING).fetchone()))
+            vanishing, returning = old.execute(_VANISHING).fetchone(), old.execute(_RETURNING).fetchall()
+            return OldNotebook(Content.read(old), None, Vanishing(*vanishing), tuple(number for (number,) in returning))
     except StorageError as error:
         if error.notice.kind not in _UNREADABLE:
             raise

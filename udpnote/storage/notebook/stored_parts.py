@@ -8,7 +8,7 @@ the entry is.
 import sqlite3
 from hashlib import blake2b
 
-from udpnote.model.entry import NOTHING_SEEN, Part, cut, is_whole
+from udpnote.model.entry import NOTHING_SEEN, Kind, Part, Status, Verdict, cut, is_whole
 from udpnote.protocol.codec import append_body, part_bytes_max
 from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append
 
@@ -28,7 +28,26 @@ def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> No
         )
 
 
-def agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) -> bool:
+def verdict_if_stored(connection: sqlite3.Connection, part: Part) -> Verdict | None:
+    """The verdict if an entry is stored under the part's identity: STORED_ALREADY if the part agrees with it, or CONFLICT.
+
+    If that entry was erased, the verdict is ERASED, and the part is not compared: nobody can find out by trying what the text
+    was. None if no entry is stored under this identity.
+    """
+    row = connection.execute(
+        "SELECT number, kind FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?", part[:2]
+    ).fetchone()
+    if row is None:
+        return None
+    number, kind = row
+    if kind == Kind.ERASED:
+        return Verdict(Status.ERASED, 0)
+    if _agrees_with_stored(connection, number, part):
+        return Verdict(Status.STORED_ALREADY, number)
+    return Verdict(Status.CONFLICT, 0)
+
+
+def _agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) -> bool:
     """Whether `part` is a part of the stored entry with the number `number`. The fields `seen` and `restored` are not compared.
 
     Neither are the client id and the sequence of an entry that fits one datagram: the caller has found `number` by them.

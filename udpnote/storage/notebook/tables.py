@@ -4,7 +4,8 @@
 row for each revision and deletion, with two numbers: of the entry that its writer saw (`revises`) and of the note that it
 changes (`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `stored_parts`).
 `partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
-name, whether it is sealed, the id of the key that its server used last, and the mark of its log (see `log`).
+name, whether it is sealed, the id of the key that its server used last, the mark of its log (see `log`), and the path of the
+text file that its server has written last.
 """
 
 import os
@@ -19,6 +20,9 @@ from udpnote.storage.database import Schema
 
 NOTEBOOK_ID_BYTES = 16
 """128 random bits: no two notebooks ever get the same id by chance."""
+
+TEXT_FILE_PROPERTY = "text_file"
+"""The property with the path, in bytes, of the text file that a server of the notebook has written last."""
 
 NOTED_AT = "min(written_at, stored_at)"
 """`StoredEntry.noted_at` in SQL. New notes mostly have the latest time, so their rows are added at the end of its index."""
@@ -119,8 +123,8 @@ def notes_from(
 ) -> Iterator[tuple[int, StoredEntry | None]]:
     """Yields the notes that the SQL `clause` (from WHERE on) selects, as pairs: (number, the note with its latest text).
 
-    For a deleted note, the second value is None. `values` are the values for the question marks in the clause, which must
-    select no revisions and no deletions.
+    For a deleted or erased note, the second value is None. `values` are the values for the question marks in the clause, which
+    must select no revisions and no deletions.
     """
     for first, note in _notes(connection, clause, values):
         yield first.number, note
@@ -158,7 +162,10 @@ def _notes(
     """Yields the notes as `notes_from` does, but instead of a number the note itself, whose text is empty if it was revised."""
     for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_JOINED}{clause}", values):
         stored = _stored_entry(row)
-        yield stored, stored if latest is None else _revised(connection, stored, latest)
+        if latest is not None:
+            yield stored, _revised(connection, stored, latest)
+        else:
+            yield stored, stored if stored.entry.kind is not Kind.ERASED else None
 
 
 def root_of(connection: sqlite3.Connection, number: int) -> int | None:
@@ -167,6 +174,12 @@ def root_of(connection: sqlite3.Connection, number: int) -> int | None:
         "SELECT coalesce(root, number) FROM entries LEFT JOIN revisions USING (number) WHERE number = ?", (number,)
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def is_erased(connection: sqlite3.Connection, number: int) -> bool:
+    """Whether the entry with this number was erased; False if there is no such entry."""
+    row = connection.execute("SELECT kind FROM entries WHERE number = ?", (number,)).fetchone()
+    return row is not None and bool(row[0] == Kind.ERASED)
 
 
 def seen_at(connection: sqlite3.Connection, number: int) -> SeenEntry:
@@ -220,8 +233,8 @@ def _stored_entry(row: Any) -> StoredEntry:
 
 
 def _revised(connection: sqlite3.Connection, note: StoredEntry, latest: int) -> StoredEntry | None:
-    """`note` with the text and the number of its latest revision, the entry `latest`; None if that entry is a deletion."""
+    """`note` with the text and number of its latest revision, the entry `latest`; None if that is a deletion, or was erased."""
     kind, text = connection.execute("SELECT kind, text FROM entries WHERE number = ?", (latest,)).fetchone()
-    if kind == Kind.DELETION:
+    if kind in (Kind.DELETION, Kind.ERASED):
         return None
     return note._replace(entry=note.entry._replace(text=text), version=latest)

@@ -14,6 +14,7 @@ _REFUSALS = {
     "TOO_LARGE": marked("it is longer than 1 MiB"),
     "REFUSED": marked("its text or author is invalid, or it revises an entry that the notebook does not have"),
     "OLDER_COPY": marked("it revises an entry that the notebook has lost, because it was restored from an older copy"),
+    "ERASED": marked("it was erased in the notebook"),
 }
 """Why a notebook has refused an entry, as a clause. The keys are names of members of `model.entry.Status`."""
 
@@ -188,6 +189,18 @@ def _queued_entries_delivered(entries: int) -> str:
     )
 
 
+def _entry_erased(number: int) -> str:
+    if number:
+        return _(
+            "#{number} was erased on the notebook's host, so your change was not made. It stays in the outbox as refused, and "
+            "is not sent again; `udpnote outbox --discard-refused` removes it"
+        ).format(number=number)
+    return _(
+        "this entry was stored, and then erased on the notebook's host, so it was not stored again. It stays in the outbox as "
+        "refused, and is not sent again; `udpnote outbox --discard-refused` removes it"
+    )
+
+
 def _entry_refused(status: str) -> str:
     return _("the notebook refused the entry, which stays in the outbox: {reason}").format(reason=_reason(status))
 
@@ -308,10 +321,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "mended, `udpnote outbox --send` sends it"
     ),
     "no_such_entry": "there is no entry #{number} in the notebook",
+    "note_erased": "#{number} was erased on the notebook's host, at {erased_at}: its text and its author are gone for good",
     "older_copy": (
         "the notebook was restored from an older copy, so #{number} may be another note now. Your change was not made, and "
         "stays in the outbox as refused. Look with `udpnote show {number}`, then edit or delete again"
     ),
+    "entry_erased": _entry_erased,
     "entry_refused": _entry_refused,
     "queued_entry_refused": (
         "entry {sequence} of the outbox is not sent again: {reason}. `udpnote outbox` shows this entry as refused, and "

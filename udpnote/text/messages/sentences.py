@@ -17,6 +17,7 @@ from udpnote.text.messages import (
     command_line,
     diagnosis,
     entries,
+    erasing,
     hosting,
     importing,
     measuring,
@@ -33,7 +34,7 @@ from udpnote.text.messages import (
 
 TABLES = (
     writing, entries, importing, searching, settings, storage, client, server, command_line, reading, backup, sealing, hosting,
-    notebooks, measuring, service, diagnosis,
+    notebooks, measuring, service, erasing, diagnosis,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -1,0 +1,123 @@
+"""`udpnote erase`: what it shows, asks and says, and what other commands say of an erased note."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.machine import Machine, change, note
+from udpnote.model.entry import Kind
+from udpnote.text.jsonl import iso_time
+
+
+@pytest.fixture
+def kept(machine: Machine) -> Machine:
+    """A notebook with the notes 1, 2 and 4, of which 2 is revised. Nobody serves it."""
+    machine.keep(
+        note(1, "今天开会 #a"),
+        note(2, "密码是鲸鱼 pa55word #secret"),
+        change(Kind.REVISION, 3, "密码是海豚", 2),
+        note(4, "later"),
+    )
+    return machine
+
+
+def shown(machine: Machine, pattern: str) -> list[Path]:
+    """The files that have this text."""
+    return [each for each in machine.home.rglob("*") if each.is_file() and pattern.encode() in each.read_bytes()]
+
+
+def test_a_note_is_erased_with_all_its_versions_and_other_commands_say_so(kept: Machine) -> None:
+    result = kept.run("erase 3 --yes")
+    assert (result.code, "#2" in result.out, "2 versions" in result.out, "backup" in result.err) == (0, True, True, True)
+    assert [shown(kept, text) for text in ("鲸鱼", "海豚", "pa55word", "#secret")] == [[]] * 4
+    file = f"--file {kept.notebook}"
+    for command in ("show 2", "show 3", "show 2 --history", "show 3 --json"):
+        kept.refused(f"{command} {file}", facts=["#2 was erased"])
+    assert [each["number"] for each in kept.json(f"list --json {file}")] == [1, 4]
+    assert [each["tag"] for each in kept.json(f"tags --json {file}")] == ["a"]
+    exported = kept.run(f"export {file}").out
+    assert ("erased" in exported, len(exported.splitlines())) == (False, 2)
+    kept.serve()
+    for command in ("edit 2 new", "delete 2", "edit 3 new"):
+        kept.refused(command, facts=["#2 was erased"])
+    assert kept.send("new").out.startswith("#5")
+
+
+def test_it_says_how_to_stop_the_server_that_uses_the_notebook(served: Machine) -> None:
+    served.send("secret")
+    served.refused("erase 1 --yes", facts=[served.notebook, "erase #1"])
+    unit = served.home.parent / "config" / "systemd" / "user" / "udpnote-lab.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text(
+        f'# Made by `udpnote service install`. SHA-256 of the lines below: \n[X-udpnote]\nFile="{served.notebook}"\n'
+    )
+    command = f"udpnote erase 1 --file {served.notebook}"
+    facts = ["systemctl --user stop udpnote-lab.service", command, "systemctl --user start udpnote-lab.service"]
+    served.refused(f"{command} --yes".removeprefix("udpnote "), facts=facts, XDG_CONFIG_HOME=str(served.home.parent / "config"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [("yes\n", 0), ("\n", 1), ("\x04", 1), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_at_a_terminal_it_shows_the_note_and_only_a_yes_erases_it(
+    kept: Machine, answer: str | signal.Signals, code: int
+) -> None:
+    kept.refused("erase 2", facts=["#2", "--yes"])
+    terminal = kept.terminal()
+    side = terminal.descriptor
+    erasing = kept.start("erase", "2", stdin=side, stderr=side)
+    terminal.expect(r"#2 .*lin@desk.*密码是海豚")
+    terminal.expect(r"2 versions")
+    terminal.expect(r"\[y/N\] ")
+    terminal.type(answer) if isinstance(answer, str) else erasing.signal(answer)
+    assert (erasing.wait().code, bool(shown(kept, "鲸鱼"))) == (code, code != 0)
+
+
+def test_programs_get_what_was_erased_and_the_files_of_this_user_that_may_still_have_the_text(kept: Machine) -> None:
+    (kept.home / "history").write_text("\n# 2026-11-23\n+other\n+密码是海豚\n")
+    aside = kept.home / "notebook.sqlite3.1.old"
+    aside.write_text("x")
+    [erased] = kept.json("erase 2 --yes --json")
+    kept_in = {str(aside), str(kept.home / "history")}
+    assert (set(erased.pop("kept")), erased) == (
+        kept_in, {"number": 2, "versions": [2, 3], "erased_at": iso_time(kept.rows()[1].written_at, 0), "was_erased": False},
+    )  # fmt: skip
+    assert kept.run("erase 2").out.startswith("#2 was erased already, at ")
+    kept.refused("erase 9 --yes", facts=["#9"])
+    kept.refused("erase x", code=2, facts=["x"])
+
+
+def test_what_sqlite_has_left_of_sent_entries_in_the_outbox_of_this_user_is_gone_and_what_waits_there_stays(
+    served: Machine,
+) -> None:
+    served.send("pa55word " * 999)
+    served.stop()
+    assert served.send("waiting", wait="0").code == 75
+    assert served.run("erase 1 --yes").code == 0
+    assert (shown(served, "pa55word"), served.waiting()) == ([], ["waiting"])
+    log = served.home / "e.jsonl"
+    log.write_text(served.run(f"export --file {served.notebook}").out)
+    assert log.read_text() == ""
+
+
+def test_a_restore_of_a_backup_from_before_says_that_it_brings_the_note_back(kept: Machine) -> None:
+    backup = kept.home / "b"
+    kept.run(f"backup {backup}")
+    kept.run("erase 3 --yes")
+    assert kept.json(f"restore --dry-run --json {backup}")[0]["erased"] == [2]
+    assert "#2. To erase them again" in kept.run(f"restore --yes {backup}").err
+    assert len(shown(kept, "鲸鱼")) == 2, "the backup, and the notebook again"
+    assert str(kept.home / "notebook.sqlite3.1.old") in kept.run("erase 2 --yes").err
+    assert shown(kept, "鲸鱼") == [backup]
+    kept.run(f"backup --force {backup}")
+    assert kept.json(f"restore --dry-run --json {backup}")[0]["erased"] == []
+
+
+def test_an_import_of_what_was_erased_is_counted_and_goes_on(kept: Machine) -> None:
+    file = f"--file {kept.notebook}"
+    (kept.home / "e.jsonl").write_text(kept.run(f"export {file}").out)
+    kept.run("erase 2 --yes")
+    for _ in range(2):
+        result = kept.run(f"import {kept.home}/e.jsonl {file} --json")
+        assert (result.code, '"erased": 2' in result.out, "2 entries were not imported" in result.err) == (0, True, True)

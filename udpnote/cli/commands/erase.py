@@ -1,0 +1,138 @@
+"""`udpnote erase`: removes a note for good, on the notebook's host."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from shlex import join
+from typing import Annotated
+
+from udpnote.cli import exit_codes
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.open_notebook import parse_number
+from udpnote.cli.options import Json, ServedFile
+from udpnote.cli.served_file import served_path
+from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible
+from udpnote.cli.terminal.streams import is_confirmed, say
+from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
+from udpnote.errors import EntryRefused, NotebookInUse, Notice
+from udpnote.machine.clock import wall_microseconds
+from udpnote.settings import load_settings
+from udpnote.storage.notebook.erasure import Erasure, prepared_erasure
+from udpnote.storage.outbox_tables import remove_remains
+from udpnote.text.harmless import harmless
+from udpnote.text.jsonl import iso_time
+from udpnote.text.notebook_text import TEXT_CLIENT_ID
+
+SHOWN_CELLS = 200
+"""How much of the note's text the question shows, in terminal cells: enough to recognize the note."""
+
+app = DeclaredCommands()
+
+
+@app.command()
+@as_changing_command
+def erase(
+    number: Annotated[str, Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
+    yes: Annotated[bool, Option("--yes", help="Do not ask before the note is erased.")] = False,
+    file: ServedFile = None,
+    as_json: Json = False,
+) -> int:
+    """Erase a note for good, with all its versions.
+
+    Run it on the notebook's host while its server is stopped. It shows the note and asks. Then the text and the author are gone
+    from the notebook, its history, its search index and its text file. The number stays, and stands for nothing. A machine that
+    sends the note again is refused. The number of a revision stands for its note.
+
+    Backups and exports that were made before still have the text. A restored backup brings it back.
+
+    Examples:
+
+        udpnote erase 42
+
+        udpnote erase 42 --file ~/kitchen.sqlite3
+    """
+    path, named = served_path(file), parse_number(number)
+    with ending_in_order(), _prepared(path, named, file) as erasure:
+        was_done = erasure.is_done
+        if not was_done and not yes:
+            if not sys.stdin.isatty():
+                raise EntryRefused("erase_unasked", number=erasure.note.number)
+            _show(erasure)
+            if not is_confirmed(Notice("erase_question")):
+                say(Notice("nothing_erased", number=erasure.note.number))
+                return exit_codes.REFUSED
+        now = wall_microseconds()
+        with uninterruptible():
+            kept = [*erasure.commit(now), *_kept_by_this_user(erasure.note.entry.text)]
+    erased_at = erasure.note.entry.written_at if was_done else now
+    _report(erasure, kept, erased_at=erased_at, as_json=as_json)
+    return exit_codes.DONE
+
+
+@contextmanager
+def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
+    """As `prepared_erasure`. If a server uses the notebook, the error says how to stop it; `file` is the value of `--file`."""
+    try:
+        with prepared_erasure(path, number) as erasure:
+            yield erasure
+    except NotebookInUse as error:
+        options = ["--file", file] if file is not None else []
+        raise _service_runs(path, ["udpnote", "erase", str(number), *options]) or error from None
+
+
+def _service_runs(path: str, command: list[str]) -> NotebookInUse | None:
+    """The error that a service has the notebook in the file `path`, and when to run `command`, the one that erases.
+
+    None if no service has it.
+    """
+    from udpnote.cli.systemd.service_unit import installed_services, read_unit
+    from udpnote.cli.systemd.systemctl import systemctl
+
+    for service in installed_services():
+        _found, unit = read_unit(service.path)
+        if unit is not None and unit.file is not None and os.path.realpath(unit.file) == os.path.realpath(path):
+            sudo = ["sudo"] if service.is_system else []
+            stop, start = (join([*sudo, *systemctl(service, verb, service.unit)]) for verb in ("stop", "start"))
+            return NotebookInUse("erase_while_service_runs", stop=stop, erase=join([*sudo, *command]), start=start)
+    return None
+
+
+def _show(erasure: Erasure) -> None:
+    """Print the note on standard error: number, time, author, the beginning of its text, and how many versions it has."""
+    number, entry = erasure.note.number, erasure.note.entry
+    at = zoned_time(entry.written_at, entry.utc_offset)
+    say(f"#{number}  {at}  {harmless(entry.author)}  {shortened(entry.text, SHOWN_CELLS)}")
+    say(Notice("erased_for_good", versions=len(erasure.numbers)))
+
+
+def _kept_by_this_user(text: str) -> list[str]:
+    """The paths of files of this user that still have something of the erased `text`, or may have it.
+
+    These are the history of `udpnote write`, and the outbox, if what SQLite has left there of sent entries cannot be removed.
+    """
+    settings = load_settings()
+    kept = [] if remove_remains(settings.outbox) else [settings.outbox]
+    lines = {line for each in text.splitlines() if (line := each.strip().encode())}
+    with suppress(OSError), open(settings.history, "rb") as history:  # there is none, or it cannot be read
+        if any(line.removeprefix(b"+").strip() in lines for line in history):
+            kept.append(settings.history)
+    return kept
+
+
+def _report(erasure: Erasure, kept: list[str], *, erased_at: int, as_json: bool) -> None:
+    """Print what was erased, and what may still have the text: the files `kept`, and what other people have."""
+    number = erasure.note.number
+    if as_json:
+        values = {"number": number, "versions": erasure.numbers, "erased_at": iso_time(erased_at, 0)}
+        print(in_json(values | {"was_erased": erasure.is_done, "kept": kept}))
+        return
+    if erasure.is_done:
+        print(Notice("erased_before", number=number, erased_at=local_time(erased_at)))
+    else:
+        print(Notice("erased_now", number=number, versions=len(erasure.numbers)))
+    if kept:
+        say(Notice("erased_but_kept_in", files=kept))
+    if erasure.note.entry.client_id == TEXT_CLIENT_ID:
+        say(Notice("erased_but_identity_computed", number=number))
+    say(Notice("erased_but_copied"))

@@ -1,0 +1,185 @@
+"""Erases a note with all of its versions: afterwards no file of the notebook has its text, its author or a digest of them.
+
+Of each version there stays a row of the kind ERASED, with its number, client id, sequence and time of storing. So no entry
+gets another number, and a client that sends the entry again is told that it was erased. To remove the rest from the files takes
+these steps:
+
+1. The search index is removed. The next server builds it again.
+2. One transaction replaces the rows, and removes the digests of their parts and the parts of revisions that are not complete.
+3. VACUUM writes all pages of the file anew: earlier versions of rows may be left between the rows of a page.
+4. The log is copied into the file and cut to nothing.
+5. The index is removed again, because a reader may have built it meanwhile; and the text file is written anew.
+
+If the program is killed before step 2, nothing was changed, because the index is only derived. If it is killed later, the note
+is erased, and erasing it once more does the steps that are left. No server can use the file meanwhile, because it is locked
+(see `file_guard`).
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
+from udpnote.model.entry import Kind, StoredEntry
+from udpnote.storage.database import atomic, close_after_reading, open_database, open_for_reading, storage_errors
+from udpnote.storage.index.index_file import remove_index_file
+from udpnote.storage.new_files import kept_beside
+from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.log import Log, check_log
+from udpnote.storage.notebook.lookup import index_path
+from udpnote.storage.notebook.tables import SCHEMA, TEXT_FILE_PROPERTY, entries_from, read_property, root_of
+from udpnote.storage.text_mirror import rewrite_text_file
+
+ROOM_RATIO = 2
+"""How many times the size of the notebook's file must be free on its disk: VACUUM writes a copy, and then the log."""
+
+ROOM_BYTES_MIN = 16 << 20
+"""How much must be free in addition: room for the log of its full length, for the text file of a small notebook, and more."""
+
+
+class Erasure:
+    """An erasure that is prepared: the notebook in the file `path` is locked, and nothing was changed.
+
+    `note` is the note as it was stored first, but with its last text, also if it was deleted since. If it was erased before,
+    its kind is ERASED. `numbers` are those of the note and all its revisions and deletions.
+    """
+
+    def __init__(self, path: str, content: "_Content", guard: FileGuard) -> None:
+        self.path = path
+        self.note, self.numbers, self._text_file = content
+        self._guard = guard
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the note was erased before. Then `commit` only removes what is left in the files."""
+        return self.note.entry.kind is Kind.ERASED
+
+    def commit(self, now: int) -> list[str]:
+        """Erase the note, and return the paths of files beside the notebook and its text file that may still have its text.
+
+        These are files that somebody has kept, such as the ones that a restore has replaced. `now` is the time of the erasure,
+        in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`; then nothing was
+        changed. If the kind of the error is `erasure_unfinished`, the note is erased, but its text may be left in a file.
+        """
+        self._check_room()
+        self._remove_index()
+        with storage_errors(self.path):
+            connection = open_database(self.path, SCHEMA)
+            try:
+                self._guard.watch()
+                aside = self._erase(connection, Log(self.path, connection, self._guard), now)
+            finally:
+                self._guard.end_use(connection)
+        beside = [*kept_beside(self.path), *(kept_beside(self._text_file) if self._text_file is not None else ())]
+        return sorted({*beside, *aside})
+
+    def _erase(self, connection: sqlite3.Connection, log: Log, now: int) -> list[str]:
+        """Do all steps after the first one; the result is that of `_remove_rest`."""
+        try:
+            connection.execute("PRAGMA secure_delete = ON")
+            if not self.is_done:
+                with atomic(connection):
+                    _replace_rows(connection, self.numbers, now)
+            return self._remove_rest(connection, log)
+        finally:
+            with suppress(StorageError):  # the log stays; the error that is raised says why
+                log.finish()
+
+    def _remove_rest(self, connection: sqlite3.Connection, log: Log) -> list[str]:
+        """Do the steps after the rows are replaced; returns the new path of the old text file, if somebody had changed it."""
+        try:
+            with storage_errors(self.path):
+                connection.execute("VACUUM")
+                log.empty()
+            self._remove_index()
+            aside = rewrite_text_file(self._text_file, self.path) if self._text_file is not None else None
+        except StorageError as error:
+            raise StorageError("erasure_unfinished", number=self.note.number, error=error) from error
+        return [aside] if aside is not None else []
+
+    def _remove_index(self) -> None:
+        path = index_path(self.path)
+        if not remove_index_file(path):
+            raise StorageError("index_not_removed", path=path)
+
+    def _check_room(self) -> None:
+        """Raise `NoSpace` if the disk has not enough room for the copies that VACUUM makes."""
+        with storage_errors(self.path):
+            needed = ROOM_RATIO * os.path.getsize(self.path) + ROOM_BYTES_MIN
+            disk = os.statvfs(self.path)
+            if disk.f_bavail * disk.f_frsize < needed:
+                raise NoSpace("no_space_to_erase", path=self.path, megabytes=-(-needed >> 20))
+
+
+@contextmanager
+def prepared_erasure(path: str, number: int) -> Iterator[Erasure]:
+    """Prepare to erase the note that the entry `number` is, revises or deletes, in the notebook's file `path`.
+
+    Nothing is changed until `commit` is called in the block. The notebook is locked during the block. Raises `EntryRefused` if
+    there is no such entry, `NotebookInUse` if a server uses the notebook, and `StorageError` if there is no notebook, or if it
+    cannot be read.
+    """
+    path = os.path.realpath(path)
+    with storage_errors(path):
+        if not os.path.exists(path):
+            raise StorageError("notebook_not_there", path=path)
+        check_log(path)
+    try:
+        guard = FileGuard(path)
+    except NotebookInUse:
+        raise NotebookInUse("erase_while_served", path=path, number=number) from None
+    try:
+        yield Erasure(path, _read(path, number), guard)
+    finally:
+        guard.release()
+
+
+class _Content(NamedTuple):
+    """The `note` and the `numbers` of an `Erasure`, and the path of the text file that a server has written last, or None."""
+
+    note: StoredEntry
+    numbers: list[int]
+    text_file: str | None
+
+
+def _read(path: str, number: int) -> _Content:
+    """What the notebook has of the note that the entry `number` is, revises or deletes.
+
+    Raises `EntryRefused` if there is no such entry.
+    """
+    with storage_errors(path):
+        connection = open_for_reading(path, SCHEMA)
+        try:
+            root = root_of(connection, number)
+            if root is None:
+                raise EntryRefused("no_such_entry", number=number)
+            later = connection.execute("SELECT number FROM revisions WHERE root = ? ORDER BY number", (root,)).fetchall()
+            numbers = [root, *(each for (each,) in later)]
+            [note] = entries_from(connection, "WHERE number = ?", (root,))
+            text = next((text for each in reversed(numbers) if (text := _text_of(connection, each))), "")
+            text_file = read_property(connection, TEXT_FILE_PROPERTY)
+            note = note._replace(entry=note.entry._replace(text=text))
+            return _Content(note, numbers, os.fsdecode(text_file) if isinstance(text_file, bytes) else None)
+        finally:
+            close_after_reading(connection, path)
+
+
+def _text_of(connection: sqlite3.Connection, number: int) -> str:
+    (text,) = connection.execute("SELECT text FROM entries WHERE number = ?", (number,)).fetchone()
+    return str(text)
+
+
+def _replace_rows(connection: sqlite3.Connection, numbers: list[int], now: int) -> None:
+    """Let the entries with these numbers, all versions of a note, be ERASED at the time `now`; in the open transaction."""
+    for number in numbers:
+        connection.execute(
+            "UPDATE entries SET kind = ?, written_at = ?, utc_offset = 0, author = '', text = '' WHERE number = ?",
+            (Kind.ERASED, now, number),
+        )
+        connection.execute("DELETE FROM part_digests WHERE number = ?", (number,))
+        connection.execute(
+            "DELETE FROM parts WHERE partial_entry IN (SELECT partial_entry FROM partial_entries WHERE revises = ?)", (number,)
+        )
+        connection.execute("DELETE FROM partial_entries WHERE revises = ?", (number,))

@@ -1,0 +1,86 @@
+"""The sentences of `udpnote erase`: what was erased, and what may still have the text."""
+
+from collections.abc import Callable, Sequence
+
+from udpnote.errors import Notice
+from udpnote.text.joining import listed
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
+
+
+def _erased_for_good(versions: int) -> str:
+    if versions == 1:
+        return _("nothing brings an erased note back, except a backup")
+    sentence = _("the note has {count:,} versions, and all are erased: nothing brings them back, except a backup")
+    return sentence.format(count=versions)
+
+
+def _erased_now(number: int, versions: int) -> str:
+    if versions == 1:
+        return _("erased #{number}").format(number=number)
+    return _("erased #{number}, all {count:,} versions").format(number=number, count=versions)
+
+
+def _erased_but_kept_in(files: Sequence[str]) -> str:
+    return _("these files may still have the text, so look at them, and remove what nobody needs: {files}").format(
+        files=listed(files)
+    )
+
+
+def _erasure_unfinished(number: int, error: Notice | str) -> str:
+    return _(
+        "#{number} is erased in the notebook, but its text may still be in the notebook's files ({error}). Mend that, and run "
+        "the command again: it does the rest"
+    ).format(number=number, error=error)
+
+
+def _erased_notes_return(numbers: Sequence[int]) -> str:
+    return _(
+        "these notes were erased in the notebook, but not in the backup, and come back: {numbers}. To erase them again, run "
+        "`udpnote erase NUMBER` after the restore"
+    ).format(numbers=listed(f"#{number}" for number in numbers))
+
+
+def _erased_not_imported(entries: int) -> str:
+    return ngettext(
+        "1 entry was not imported, because the notebook has erased it",
+        "{count:,} entries were not imported, because the notebook has erased them",
+        entries,
+    ).format(count=entries)
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    # before
+    "erase_while_served": (
+        "nothing was erased, because a server or another command uses {path}. End it, erase #{number}, and start it again"
+    ),
+    "erase_while_service_runs": (
+        "nothing was erased, because the notebook's service runs. Run  {stop}  then  {erase}  and at last  {start}"
+    ),
+    "erase_unasked": (
+        "nothing was erased: without a terminal udpnote cannot show #{number} and ask. --yes erases it without a question"
+    ),
+    "erased_for_good": _erased_for_good,
+    "erase_question": "Erase it for good?",
+    "nothing_erased": "nothing was erased: #{number} stays as it is",
+    "no_space_to_erase": (
+        "nothing was erased: to write {path} anew takes {megabytes:,} MiB of free space on its disk. Free some, and try again"
+    ),
+    "index_not_removed": "the search index {path} has the texts of notes and cannot be removed: check its permissions",
+    # after
+    "erased_now": _erased_now,
+    "erased_before": "#{number} was erased already, at {erased_at}: what was left in the files is gone now as well",
+    "erasure_unfinished": _erasure_unfinished,
+    "erased_but_kept_in": _erased_but_kept_in,
+    "erased_but_identity_computed": (
+        "#{number} was imported from a text file, and its identity, which stays, was computed from its time and text: a person "
+        "who has the notebook's file can check a guess of both"
+    ),
+    "erased_but_copied": (
+        "backups and exports that were made before still have the text, and so may the machine of its writer and what a "
+        "server or follower has printed. A restored backup brings the note back"
+    ),
+    # elsewhere
+    "erased_notes_return": _erased_notes_return,
+    "erased_not_imported": _erased_not_imported,
+}
