@@ -26,6 +26,7 @@ def told(line: str) -> tuple[str, Notice]:
 
 MEANT = {
     "command_unknown": "undelete 3: edit 3; rm -f 3: delete --yes 3; sned --jsn milk: send --json milk; LIST: list; "
+    "serch oat --author lin: search --author lin oat; "
     "搜索 牛奶: search 牛奶; 42: show 42; #42: show '#42'; buy milk: send buy milk; 今天开会: send 今天开会; "
     "send　milk: send milk; 1-3: show 1-3; expo: export; version: --version; key shwo: key show; key help: help key",
     "option_unknown": "list --limit 5: list -n 5; list --limit=5 --auth lin: list -n 5 --author lin; list -json: list --json; "
@@ -62,7 +63,6 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
         ("list --reverse=1", "option_takes_no_value", Notice("help_is_in", line="udpnote list --help")),
         ("find --port x", "value_not_whole", Notice("help_is_in", line="udpnote find --help")),
         ("list --history", "option_unknown", Notice("option_of_other_commands", option="--history", commands=["udpnote show"])),
-        ("serch milk --json", "command_unknown", Notice("help_is_in", line="udpnote search --help")),
         ("show", "argument_missing", Notice("command_line_example", line="udpnote show 42")),
         ("export -o", "option_value_missing", Notice("command_line_example", line="udpnote export -o notes.jsonl")),
         (f"sned {'milk ' * 100}", "command_unknown", Notice("help_is_in", line="udpnote send --help")),

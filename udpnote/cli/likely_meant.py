@@ -117,9 +117,10 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     guessed = [*words]
     current: UdpnoteError | None = error
     for _ in range(REPAIRS_MAX):
-        if not isinstance(current, WrongCommandLine):  # it is right now, or it is not clear where its text begins
-            break
-        repaired = _REPAIRS[current.notice.kind](guessed, current) if current.notice.kind in _REPAIRS else None
+        if isinstance(current, WrongCommandLine):
+            repaired = _REPAIRS[current.notice.kind](guessed, current) if current.notice.kind in _REPAIRS else None
+        else:
+            repaired = None if current is None else _option_before_text(guessed, current)
         if repaired is None:
             break
         guessed, current = repaired, _mistake_in(repaired)
@@ -299,6 +300,17 @@ def _is_within(letters: str, word: str) -> bool:
     """Whether `word` has all of these `letters` in this order, as `markdown` has those of `md`."""
     rest = iter(word)
     return all(each in rest for each in letters)
+
+
+def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | None:
+    """`words` with the option that stands in their text before it, which `error` has refused; None if it is another error."""
+    names, command, _ = find_command(words)
+    option = str(error.notice.values.get("option", "")).partition("=")[0]
+    position = next((place for place, word in enumerate(words) if word.partition("=")[0] == option), None)
+    if position is None or not isinstance(command, DeclaredCommand):
+        return None
+    end = position + 1 + (option_names(command).get(option, False) and "=" not in words[position])
+    return [*names, *words[position:end], *words[len(names) : position], *words[end:]]
 
 
 def _with_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
