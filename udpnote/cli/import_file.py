@@ -11,9 +11,10 @@ from contextlib import suppress
 from functools import partial
 from typing import BinaryIO, cast
 
+from udpnote.cli.terminal.progress import shown_percentage
 from udpnote.cli.times import localize
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.errors import InvalidImport
+from udpnote.errors import InvalidImport, Notice
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.storage.database import storage_errors
 from udpnote.text.encoding import other_encoding
@@ -128,6 +129,12 @@ def decoding(binary: BinaryIO) -> Callable[[int], str]:
     return read
 
 
+def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> Iterator[StoredEntry]:
+    """Yield the whole log of `notebook`, with which a file is compared before its import, and show how much is read."""
+    log = notebook.log(newest_first=newest_first)
+    return shown_percentage(log, notebook.last_number(), lambda percent: Notice("import_comparing", percent=percent))
+
+
 class JsonLines:
     """Iterates over the entries of `file`, which has the format JSON lines, as `StoredEntry`s with their numbers in the file.
 
@@ -195,7 +202,7 @@ class TextEntries:
         """Read the whole file and the whole `notebook` to find the entries that the notebook has already."""
         if notebook.last_number():
             keys = {each.key for each in self._entries(lambda _: None)}
-            self._stored = stored_blocks(notebook.log(newest_first=True), keys)
+            self._stored = stored_blocks(log_to_compare(notebook, newest_first=True), keys)
 
     def revised(self) -> set[int]:
         """The empty set, because a text file has no revisions."""

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from udpnote.cli.import_file import ImportFile, decoding
+from udpnote.cli.import_file import ImportFile, decoding, log_to_compare
 from udpnote.cli.import_folder import ImportFolder
 from udpnote.cli.import_report import ImportReport
 from udpnote.cli.times import localize, offset_at
@@ -51,7 +51,7 @@ class OtherNotes:
     def compare_with(self, notebook: NotebookReader) -> None:
         """Read the whole `notebook` to find the notes that earlier imports have added."""
         if notebook.last_number():
-            self._known = KnownNotes(notebook.log(), source_client_id(self._form.value))
+            self._known = KnownNotes(log_to_compare(notebook), source_client_id(self._form.value))
 
     def revised(self) -> set[int]:
         """The empty set: the revisions among these entries name entries of the notebook, not of the file."""

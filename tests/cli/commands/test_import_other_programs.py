@@ -128,6 +128,7 @@ def test_what_cannot_be_read_as_it_is_given_is_refused_with_the_way_out(served: 
         (f"import {served.notebook}", "udpnote export --file"),
     ):
         served.refused(command, facts=[fact])
+    served.refused("import --format markdown -", facts=["path"])
     served.refused("import -", facts=["path"], typed=(sources / "memos_prod.db").read_bytes())
     assert imported(served, sources / "german.txt", "--date-format", "%d.%m.%Y %H:%M") == {"imported": 2}
 

@@ -5,7 +5,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from udpnote.cli.terminal.progress import CopyingProgress, IndexingProgress
+from udpnote.cli.terminal.progress import ITEMS_BETWEEN_UPDATES, CopyingProgress, IndexingProgress, shown_percentage
 from udpnote.errors import Notice
 
 
@@ -43,3 +43,16 @@ def test_a_long_copy_shows_each_percentage_once_and_then_that_it_is_checked(pati
     shown = [Notice("copy_percentage", percent=percent) for percent in (0, 33)] + [Notice("copy_being_checked")]
     lines = ["", *(f"udpnote: {each}\x1b[K" for each in shown), "\x1b[K"]
     assert screen.getvalue().split("\r") == (lines if not patience_seconds else [""])
+
+
+@pytest.mark.parametrize("patience_seconds", [0.0, 60.0])
+def test_reading_for_long_shows_a_percentage_and_removes_it(patience_seconds: float) -> None:
+    items, total = range(2 * ITEMS_BETWEEN_UPDATES), ITEMS_BETWEEN_UPDATES
+    with redirect_stderr(Screen()) as screen:
+        shown = shown_percentage(items, total, lambda percent: Notice("import_comparing", percent=percent), patience_seconds)
+        assert list(shown) == list(items)
+    first = f"\rudpnote: {Notice('import_comparing', percent=0)}\x1b[K"
+    assert screen.getvalue().startswith("" if patience_seconds else first)
+    assert screen.getvalue().endswith("" if patience_seconds else "\r\x1b[K") and bool(screen.getvalue()) is not bool(
+        patience_seconds
+    )

@@ -57,6 +57,11 @@ def test_the_time_comes_from_heading_front_matter_name_or_the_last_change(
     assert (found.times[0], found.texts) == (time, texts)
 
 
+def test_the_author_is_that_of_the_front_matter_if_it_has_one() -> None:
+    assert [note.author for note in read("x.md", "---\nauthor: '小明'\nb: 1\n---\na").notes] == ["小明"]
+    assert read("x.md", f"---\nauthor: {'x' * 200}\n---\na").places == [("bad_import_in_file", {"path": "x.md", "line": 4})]
+
+
 def test_identities_stay_when_texts_change_and_differ_between_files_headings_and_folders() -> None:
     text = "a\n## 09:15\nb\n## 09:15\nc\n"
     old, new = read("2026-11-23.md", text), read("2026-11-23.md", text.replace("b", "B") + "\n## 10:00\nd")

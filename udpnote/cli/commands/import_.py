@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
-from udpnote.cli.import_file import ImportFile, JsonLines, TextEntries
+from udpnote.cli.import_file import ImportFile, JsonLines, TextEntries, log_to_compare
 from udpnote.cli.import_folder import ImportFolder
 from udpnote.cli.import_report import ImportReport
 from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
@@ -103,13 +103,15 @@ def import_file(
 def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
     """The source at `path`. A single Markdown file counts as a folder with this file, so its notes keep their identities.
 
-    Raises `InvalidImport` if `path` is a folder, and `format_name` a format of single files.
+    Raises `InvalidImport` if `format_name` is a format of single files, and `path` a folder, or the other way round.
     """
     if os.path.isdir(path):
         if format_name not in (None, "jrnl", "markdown"):
             raise InvalidImport("import_folder_of_other_format", path=path)
         return ImportFolder(path)
     is_markdown = path.lower().endswith((".md", ".markdown"))
+    if format_name == "markdown" and path == "-":
+        raise InvalidImport("import_markdown_from_stream")
     if format_name == "markdown" or (format_name is None and is_markdown):
         return ImportFolder(path)
     return ImportFile(path)
@@ -165,7 +167,7 @@ def _rehearsed(entries: Iterable[StoredEntry], notebook: NotebookReader | None =
     The identities of all its entries are held in memory. Entries that would be orphaned or differ, or that the notebook has
     erased, are not told apart.
     """
-    known = {stored.entry[:2] for stored in notebook.log()} if notebook is not None else set()
+    known = {stored.entry[:2] for stored in log_to_compare(notebook)} if notebook is not None else set()
     for old in entries:
         identity = old.entry[:2]
         yield Imported(old, ImportOutcome.THERE_ALREADY if identity in known else ImportOutcome.NEW, 0)

@@ -4,10 +4,10 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from udpnote.cli.terminal.streams import said, say, terminal_columns
 from udpnote.cli.terminal.text import shortened
@@ -22,6 +22,11 @@ PATIENCE_SECONDS = 1.0
 
 INTERVAL_SECONDS = 0.1
 """The time between two updates of the bar: it looks smooth, and costs next to nothing."""
+
+ITEMS_BETWEEN_UPDATES = 256
+"""After how many items the clock is asked again: it costs more than a small item."""
+
+Item = TypeVar("Item")
 
 
 def size_of(descriptor: int) -> int | None:
@@ -155,6 +160,24 @@ class CopyingProgress:
     def clear(self) -> None:
         """Remove what is shown, so that other lines can be printed."""
         self._status.clear()
+
+
+def shown_percentage(
+    items: Iterable[Item], total: int, message: Callable[[int], Notice], patience_seconds: float = PATIENCE_SECONDS
+) -> Iterator[Item]:
+    """Yield `items`, of which there are about `total`, and show on a terminal how many percent have been yielded.
+
+    `message` makes the notice from the percentage. It is shown if the work takes longer than `patience_seconds`, and removed at
+    the end.
+    """
+    status, shown_from = StatusLine(), time.monotonic() + patience_seconds
+    try:
+        for done, item in enumerate(items):
+            if not done % ITEMS_BETWEEN_UPDATES and time.monotonic() >= shown_from:
+                status.update(message(min(100, 100 * done // max(total, 1))))
+            yield item
+    finally:
+        status.clear()
 
 
 class IndexingProgress:

@@ -84,8 +84,8 @@ def _left_out(what: str, count: int) -> str:
             )
         case "properties":
             sentence = ngettext(
-                "{count:,} property of a file is not imported: only title, date and tags are",
-                "{count:,} properties of files are not imported: only title, date and tags are",
+                "{count:,} property of a file is not imported: only title, date, author and tags are",
+                "{count:,} properties of files are not imported: only title, date, author and tags are",
                 count,
             )
         case "files":
@@ -162,6 +162,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} is a database, but not of memos. For a notebook of udpnote, use `udpnote export --file {path}`, and import the "
         "result"
     ),
+    "import_markdown_from_stream": "Markdown cannot be read from standard input: give the path of its file or folder",
     "import_database_from_stream": "a database cannot be read from standard input: give the path of its file",
     "bad_import_line": "line {line:,}: {problem}",
     "bad_import_record": "entry {position:,}: {problem}",
@@ -172,6 +173,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_line_too_long": "the line has more than {bytes_max:,} bytes, which is longer than any exported entry",
     "not_imported": "not imported: {problem}",
     "more_not_imported": _more_not_imported,
+    "import_comparing": "comparing with the notebook: {percent} %",
     "import_result": _import_result,
     "import_rehearsed": _import_rehearsed,
     "import_interrupted": "interrupted: {result}; import the same again to go on",

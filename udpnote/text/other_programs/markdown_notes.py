@@ -26,6 +26,7 @@ _CODE = re.compile(r" {0,3}(```|~~~)")
 _LETTER = re.compile(r"[^\W\d_]")
 _DATES = ("date", "created", "creation date", "created_at", "created-at", "date created", "createdat", "日期", "创建时间")
 _TAGS = ("tags", "tag", "categories", "category", "标签")
+_AUTHORS = ("author", "作者")
 _TITLES = ("title", "标题")
 
 
@@ -56,7 +57,7 @@ def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNot
     name = re.sub(r"\.\w+$", "", file.path)
     named = stamp_in_name(name)
     own = stamp_of(properties.first(*_DATES)) or (named[0] if named is not None else None)
-    reading.left_out[LeftOut.PROPERTIES] += sum(key not in (*_DATES, *_TAGS, *_TITLES) for key in properties.values)
+    reading.left_out[LeftOut.PROPERTIES] += sum(key not in (*_DATES, *_TAGS, *_TITLES, *_AUTHORS) for key in properties.values)
     sections = _sections(properties, own.day if own is not None else None)
     title = _title(properties, named[1] if named is not None else name.rpartition("/")[2])
     seen: Counter[str] = Counter()
@@ -71,6 +72,7 @@ def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNot
         seen[heading] += 1
         tagged = with_tags(titled, properties.all(*_TAGS))
         note = _note(file, section, section.stamp or own, identity, tagged, reading)
+        note = note._replace(author=properties.first(*_AUTHORS))
         if reading.accepts(note):
             yield note
     if not found:
