@@ -51,3 +51,31 @@ def test_the_figures_are_those_of_the_notebook_with_a_picture_that_is_coloured_o
         "authors": {"lin\x1b[2J": 2, "小明": 1}, "tags": {"food": 2, "会议": 2},
         "days": {"2026-11-21": 2, "2026-11-23": 1},
     }  # fmt: skip
+
+
+def test_a_year_has_figures_and_a_calendar_of_its_own(diary: Machine) -> None:
+    assert diary.run("stats --year 2026", COLUMNS="40").lines[:7] == [
+        "year             2026", "notes            3", "days with notes  2", "days in a row    1",
+        "busiest day      2026-11-21 Saturday  (2)", "", "     Jan Feb Mar  Apr May  Jun",
+    ]  # fmt: skip
+    assert diary.json("stats --year 2026 --json") == [
+        {
+            "year": 2026, "notes": 3, "days_with_notes": 2, "longest_run": 1, "busiest_day": "2026-11-21",
+            "days": {"2026-11-21": 2, "2026-11-23": 1},
+        }
+    ]  # fmt: skip
+    assert diary.json("stats --year 2025 --json")[0]["busiest_day"] is None
+
+
+def test_a_picture_replaces_a_file_as_a_whole_and_has_no_text_of_a_note(diary: Machine) -> None:
+    path = diary.home / "year.svg"
+    path.write_text("before")
+    diary.refused(f"stats --svg {path} --server 127.0.0.1:1 --wait 0.1", code=69)
+    assert path.read_text() == "before"
+    result = diary.run(f"stats --svg {path}")
+    image = path.read_text()
+    assert (result.code, result.out, str(path) in result.err, image[:5], image[-7:]) == (0, "", True, "<svg ", "</svg>\n")
+    assert [word for word in ("milk", "开会", "food", "小明") if word in image] == []
+    assert diary.run("stats --svg - --year 2026").out == image, "the notebook has only that year"
+    diary.refused("stats --svg a.svg --json", code=2, facts=["--json"])
+    diary.refused("stats --svg /nowhere/a.svg", facts=["/nowhere/a.svg"])

@@ -5,16 +5,22 @@ from datetime import date, timedelta
 import pytest
 from wcwidth import wcswidth
 
-from udpnote.cli.terminal.calendar import picture
+from udpnote.cli.terminal.bars import Line
+from udpnote.cli.terminal.calendar import picture, year_picture
 from udpnote.model.language import SIMPLIFIED
 from udpnote.text.language import speaking
 
 TODAY = date(2026, 11, 23)
 
 
+def plain(line: Line) -> str:
+    """A line without its styles."""
+    return "".join(piece if isinstance(piece, str) else piece[0] for piece in line)
+
+
 def lines(amounts: dict[date, int], width: int = 80) -> list[str]:
     """The picture without its styles."""
-    return ["".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in picture(amounts, TODAY, width)]
+    return [plain(line) for line in picture(amounts, TODAY, width)]
 
 
 def days_back(*amounts: int, every: int = 1) -> dict[date, int]:
@@ -43,14 +49,27 @@ def test_a_long_time_is_a_calendar_with_weeks_as_columns() -> None:
     assert drawn[-1] == "     · 0   ░ 1   ▒ 2–3   ▓ 4–5   █ 6–7   notes a day"
 
 
-@pytest.mark.parametrize(("width", "weeks", "cells"), [(20, 15, 1), (80, 53, 1), (111, 53, 2), (300, 53, 2)])
-def test_the_calendar_is_of_the_last_year_or_what_fits(width: int, weeks: int, cells: int) -> None:
-    drawn = lines(days_back(*[1] * 1000), width)
-    assert max(map(wcswidth, drawn[:8])) <= width
-    assert drawn[1] == "Mon  " + "█" * weeks * cells
-    assert drawn[2] == "     " + "█" * (weeks - 1) * cells + " " * cells, "tomorrow is no day without notes"
-    left_out = f"not drawn: {1000 - 7 * weeks + 6} notes before {TODAY - timedelta(days=7 * (weeks - 1))}"
-    assert drawn[10:] == [f"these are the last {weeks} weeks; {left_out}"]
+@pytest.mark.parametrize(
+    ("width", "parts", "cells"), [(20, [13, 13, 13, 14], 1), (40, [26, 27], 1), (80, [53], 1), (120, [53], 2)]
+)
+def test_the_calendar_is_of_the_last_year_in_as_many_parts_as_the_width_needs(width: int, parts: list[int], cells: int) -> None:
+    *drawn, empty, legend, left_out = lines(days_back(*[1] * 1000), width)
+    assert (max(map(wcswidth, drawn)) <= width, empty, legend[-11:]) == (True, "", "notes a day")
+    assert [line for line in drawn if line.startswith("Mon")] == ["Mon  " + "█" * weeks * cells for weeks in parts]
+    assert drawn[9 * len(parts) - 7] == "     " + "█" * (parts[-1] - 1) * cells + " " * cells, (
+        "tomorrow is no day without notes"
+    )
+    start = TODAY - timedelta(days=7 * 52)
+    assert left_out == f"this is the last year; not drawn: {1000 - 7 * 52 - 1} notes before {start}"
+
+
+@pytest.mark.parametrize(("year", "days", "weeks"), [(2026, 327, 48), (2012, 366, 54), (9999, 1, 1)])
+def test_a_year_is_drawn_as_far_as_it_has_come(year: int, days: int, weeks: int) -> None:
+    drawn = [
+        "".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in year_picture({}, year, TODAY, 80)
+    ]
+    assert (drawn[0][:8], drawn[-1]) == ("     Jan", "     · 0   notes a day")
+    assert ("".join(drawn[1:8]).count("·"), max(map(len, drawn[1:8])) - 5) == (days, weeks)
 
 
 def test_the_months_stand_above_the_weeks_in_which_they_begin() -> None:

@@ -3,20 +3,26 @@
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import Json, NoPager, NotebookFile, ReadingClient
+from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import in_json, local_time, padded, shortened
-from udpnote.client.notebook_reader import Stats
+from udpnote.cli.terminal.text import cell_count, in_json, local_time, padded, shortened
+from udpnote.client.notebook_reader import NotebookReader, Stats
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.query import Tally
+from udpnote.settings import check_start
 from udpnote.text.jsonl import iso_time
+from udpnote.text.language import gettext as _
+from udpnote.text.writing_days import Figures, days_of_year, figures_of
 
 TAG_CELLS_MAX = 40
 """Longer tags, and longer names of authors in `stats`, are shortened to so many terminal cells."""
@@ -66,30 +72,100 @@ def tags(
 @app.command()
 @as_command
 def stats(
-    options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False, no_pager: NoPager = False
+    year: Annotated[
+        int | None, Option("--year", metavar="YEAR", smallest=1, largest=9999, help="Only this year, such as 2026.")
+    ] = None,
+    svg: Annotated[
+        str | None, Option("--svg", metavar="FILE", help="Write a picture of all years instead; -: to standard output.")
+    ] = None,
+    options: ReadingClient = NO_OPTIONS,
+    file: NotebookFile = None,
+    as_json: Json = False,
+    no_pager: NoPager = False,
 ) -> int:
     """Show how many notes, authors, tags and days the notebook has.
 
-    A chart shows how many notes were written on each day. It has at most the last year, and fewer weeks on a narrow terminal;
-    `--json` has all days.
+    A chart shows how many notes were written on each day of the last year; on a narrow terminal it has several parts. `--json`
+    has all days. The picture of `--svg` is light or dark as the reader's system is, and has no text of any note.
 
     Examples:
 
         udpnote stats
 
+        udpnote stats --year 2026
+
+        udpnote stats --svg year.svg --year 2026
+
         udpnote stats --file backup.sqlite3
     """
+    if svg is not None and as_json:
+        raise InvalidSetting("svg_and_json")
+    if svg is not None:
+        check_start(svg if svg != "-" else "/", "--svg")
     with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
-        figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
-        if as_json:
-            print(in_json(_object(figures, authors, days, tallies)))
+        if svg is not None:
+            _write_image(svg, notebook, year)
+        elif year is not None:
+            _print_year(printer, year, days_of_year(dict(notebook.days()), year), as_json=as_json)
         else:
-            for line in _lines(figures, authors, tallies):
-                printer.print(line)
-            if days:
-                _print_picture(printer, days)
+            _print_all(printer, notebook, as_json=as_json)
         sys.stdout.flush()
     return exit_codes.DONE
+
+
+def _print_all(printer: Printer, notebook: NotebookReader, *, as_json: bool) -> None:
+    """Print the figures of the whole notebook: as JSON, or as lines and a chart of its days."""
+    figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
+    if as_json:
+        print(in_json(_object(figures, authors, days, tallies)))
+        return
+    for line in _lines(figures, authors, tallies):
+        printer.print(line)
+    if days:
+        from udpnote.cli.terminal.calendar import picture
+
+        printer.print()
+        for pieces in picture(days, _today(), printer.width):
+            printer.print(*pieces)
+
+
+def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: bool) -> None:
+    """Print the figures of one year, whose days with notes are `days`: as JSON, or as lines and a calendar."""
+    figures = figures_of(days)
+    if as_json:
+        print(in_json(_year_object(year, figures, days)))
+        return
+    from udpnote.cli.terminal.calendar import heading, year_picture
+
+    rows = [(_("year"), str(year)), (_("notes"), f"{figures.notes:,}"), (_("days with notes"), f"{figures.days:,}")]
+    if figures.busiest is not None:
+        busiest = f"{heading(figures.busiest.timetuple())}  ({figures.busiest_notes:,})"
+        rows += [(_("days in a row"), f"{figures.longest_run:,}"), (_("busiest day"), busiest)]
+    cells = max(cell_count(label) for label, _value in rows)
+    for label, value in rows:
+        printer.print(f"{padded(label, cells)}  {value}")
+    printer.print()
+    for pieces in year_picture(days, year, _today(), printer.width):
+        printer.print(*pieces)
+
+
+def _write_image(path: str, notebook: NotebookReader, year: int | None) -> None:
+    """Write the picture of the days to the file `path`, which is replaced as a whole, or to standard output (`-`)."""
+    from udpnote.text.calendar_image import calendar_image
+
+    image = calendar_image(notebook.name, dict(notebook.days()), today=_today(), year=year)
+    if path == "-":
+        sys.stdout.write(image)
+        return
+    from udpnote.storage.atomic_file import whole_file
+
+    with ending_in_order(), whole_file(path) as file:
+        file.write(image.encode())
+    say(Notice("svg_written", path=path))
+
+
+def _today() -> date:
+    return date.fromtimestamp(wall_seconds())
 
 
 def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
@@ -117,15 +193,6 @@ def _named(tallies: Sequence[Tally], prefix: str) -> str:
     return f"  ({', '.join([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
 
 
-def _print_picture(printer: Printer, days: dict[date, int]) -> None:
-    """Print a blank line, and a chart of how many notes were written on each of `days`."""
-    from udpnote.cli.terminal.calendar import picture
-
-    printer.print()
-    for line in picture(days, date.fromtimestamp(wall_seconds()), printer.width):
-        printer.print(*line)
-
-
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:
     """The figures as an object for the JSON of `stats`; only the first `TOP_TAGS_MAX` of `tallies` are in it."""
     return {
@@ -137,5 +204,17 @@ def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tal
         "last": None if figures.last is None else iso_time(figures.last, 0),
         "authors": {each.label: each.amount for each in authors},
         "tags": {each.label: each.amount for each in tallies[:TOP_TAGS_MAX]},
+        "days": {day.isoformat(): amount for day, amount in days.items()},
+    }
+
+
+def _year_object(year: int, figures: Figures, days: dict[date, int]) -> dict[str, object]:
+    """The figures of one year as an object for the JSON of `stats --year`."""
+    return {
+        "year": year,
+        "notes": figures.notes,
+        "days_with_notes": figures.days,
+        "longest_run": figures.longest_run,
+        "busiest_day": None if figures.busiest is None else figures.busiest.isoformat(),
         "days": {day.isoformat(): amount for day, amount in days.items()},
     }

@@ -1,14 +1,15 @@
 """Days as text: the names of weekdays and months, the headings of `list`, and the chart of the days in `stats`."""
 
 import time
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 
 from udpnote.cli.terminal.bars import NO_BAR_STYLE, PLAIN_SHADES, SHADES, Line, bar_line
 from udpnote.cli.terminal.streams import drawn
 from udpnote.cli.terminal.text import cell_count, count, padded
 from udpnote.text.dates import dated_weekday, short_month_name, short_weekday_name
+from udpnote.text.language import gettext as _
+from udpnote.text.writing_days import DAY, WEEK, level_of, monday_of, quartiles
 
 BARS_DAYS_MAX = 36
 """Up to this many days (about five weeks) are drawn as bars, one for each day; more days are drawn as a calendar."""
@@ -18,8 +19,6 @@ CALENDAR_WEEKS_MAX = 53
 
 _SHADE_STYLES = (NO_BAR_STYLE, "color(22)", "color(28)", "color(34)", "color(46)")
 _LABEL_CELLS = 5
-_DAY = timedelta(days=1)
-_WEEK = timedelta(days=7)
 
 
 def heading(day: time.struct_time) -> str:
@@ -31,27 +30,42 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
     """Yield the lines of a chart that shows how many notes were written on each day.
 
     `amounts` has the number of notes for each day with notes; there must be at least one. If the first and the last day are
-    less than `BARS_DAYS_MAX` days apart, each day is a bar. Otherwise each day is a shade in a calendar, which has at most the
-    last year.
+    less than `BARS_DAYS_MAX` days apart, each day is a bar. Otherwise each day is a shade in a calendar of the last year.
 
     Bars, and the weeks of the calendar, are made to fit into `width` terminal cells. Days after tomorrow come from wrong
     clocks: they are left out, unless there are no other days. The last lines say how many notes the chart leaves out.
     """
-    past = {day: amount for day, amount in amounts.items() if day <= today + _DAY} or dict(amounts)
+    past = {day: amount for day, amount in amounts.items() if day <= today + DAY} or dict(amounts)
     first, last = min(past), max(past)
     if (last - first).days < BARS_DAYS_MAX:
         yield from _bars(past, first, last, width)
     else:
-        yield from _calendar(past, first, last, width)
+        start = max(first, monday_of(last) - (CALENDAR_WEEKS_MAX - 1) * WEEK)
+        yield from _calendar(past, start, last, width)
+        earlier = sum(amount for day, amount in past.items() if day < start)
+        if earlier:
+            notes = count(earlier, "note", "notes")
+            yield [_("this is the last year; not drawn: {notes} before {day}").format(notes=notes, day=start)]
     ahead = sum(amounts.values()) - sum(past.values())
     if ahead:
-        yield [f"not drawn: {count(ahead, 'note', 'notes')} of a clock that is ahead, dated after {last}"]
+        notes = count(ahead, "note", "notes")
+        yield [_("not drawn: {notes} of a clock that is ahead, dated after {day}").format(notes=notes, day=last)]
+
+
+def year_picture(amounts: Mapping[date, int], year: int, today: date, width: int) -> Iterator[Line]:
+    """Yield the lines of a calendar of one year, up to `today` or the last day with notes.
+
+    `amounts` has the number of notes for each day of the year with notes. The calendar fits into `width` terminal cells.
+    """
+    first = date(year, 1, 1)
+    last = max([first, min(date(year, 12, 31), today), *amounts])
+    yield from _calendar(amounts, first, last, width)
 
 
 def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
     """Yield a line for each day from `first` to `last`: its date, its weekday, a bar and its number of notes."""
     highest = max(amounts.values())
-    for day in (first + place * _DAY for place in range((last - first).days + 1)):
+    for day in (first + place * DAY for place in range((last - first).days + 1)):
         label = f"{day} {padded(short_weekday_name(day.weekday()), 4)} "
         yield bar_line(label, amounts.get(day, 0), highest=highest, width=width)
 
@@ -59,46 +73,32 @@ def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> I
 def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
     """Yield the lines of a calendar of the days from `first` to `last`: a column for each week, a row for each weekday.
 
-    Each day is a shade, which a legend below the calendar explains. If there are more weeks than `CALENDAR_WEEKS_MAX` or than
-    fit into `width` terminal cells, the earliest weeks are left out, and a line below the legend says so.
+    Each day is a shade, which a legend below the calendar explains. If not all weeks fit into `width` terminal cells, they are
+    drawn in several parts of about the same width, one below the other.
     """
-    cells = 2 if width >= _LABEL_CELLS + 2 * CALENDAR_WEEKS_MAX else 1
-    first_monday, last_monday = (day - day.weekday() * _DAY for day in (first, last))
-    weeks = min((last_monday - first_monday).days // 7 + 1, CALENDAR_WEEKS_MAX, max((width - _LABEL_CELLS) // cells, 1))
-    mondays = [last_monday - place * _WEEK for place in reversed(range(weeks))]
-    shown = {day: amount for day, amount in amounts.items() if mondays[0] <= day <= last}
-    limits = _quartiles(list(shown.values()))
-    yield [_month_names(mondays, cells)]
-    for weekday in range(7):
-        name = "" if weekday % 2 else short_weekday_name(weekday)
-        line: Line = [padded(name, _LABEL_CELLS)]
-        for day in (monday + weekday * _DAY for monday in mondays):
-            line.append(_shade(shown.get(day, 0), limits, cells) if first <= day <= last else " " * cells)
-        yield line
-    yield []
-    yield _legend(limits, max(shown.values()))
-    earlier = sum(amounts.values()) - sum(shown.values())
-    if earlier:
-        left_out = f"{count(earlier, 'note', 'notes')} before {mondays[0]}"
-        yield [f"these are the last {count(weeks, 'week', 'weeks')}; not drawn: {left_out}"]
-
-
-def _quartiles(amounts: list[int]) -> list[int]:
-    """Three limits that divide the `amounts` into four shades: about a quarter of the days gets each shade.
-
-    They are the amounts with which the second, third and fourth quarter begin when the amounts are sorted. If the shades
-    followed the highest amount instead, one day with very many notes would make all others look the same.
-    """
-    ordered = sorted(amounts)
-    return [ordered[len(ordered) * quarter // 4] for quarter in (1, 2, 3)]
+    weeks = [monday_of(first) + place * WEEK for place in range((monday_of(last) - monday_of(first)) // WEEK + 1)]
+    cells = 2 if width >= _LABEL_CELLS + 2 * max(len(weeks), CALENDAR_WEEKS_MAX) else 1
+    parts = -(-len(weeks) // max((width - _LABEL_CELLS) // cells, 1))
+    shown = {day: amount for day, amount in amounts.items() if first <= day <= last}
+    limits = quartiles(shown.values())
+    for part in range(parts):
+        mondays = weeks[len(weeks) * part // parts : len(weeks) * (part + 1) // parts]
+        yield [_month_names(mondays, cells)]
+        for weekday in range(7):
+            line: Line = [padded("" if weekday % 2 else short_weekday_name(weekday), _LABEL_CELLS)]
+            for day in (monday + weekday * DAY for monday in mondays):
+                line.append(_shade(shown.get(day, 0), limits, cells) if first <= day <= last else " " * cells)
+            yield line
+        yield []
+    yield _legend(limits, max(shown.values(), default=0))
 
 
 def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
     """Two texts: the sign for a day with `amount` notes, repeated or padded to `cells` terminal cells, and its style.
 
-    `limits` are those from `_quartiles`.
+    `limits` are those from `quartiles`.
     """
-    level = 1 + bisect_right(limits, amount) if amount else 0
+    level = level_of(amount, limits)
     sign = _shades()[level]
     return sign * cells if amount else sign.ljust(cells), _SHADE_STYLES[level]
 
@@ -115,9 +115,9 @@ def _month_names(mondays: list[date], cells: int) -> str:
     """
     line, filled = "", 0
     for place, monday in enumerate(mondays):
-        name = short_month_name((monday + 6 * _DAY).month)
+        name = short_month_name((monday + 6 * DAY).month)
         start = _LABEL_CELLS + place * cells
-        if (monday + 6 * _DAY).day <= 7 and start >= filled:
+        if (monday + 6 * DAY).day <= 7 and start >= filled:
             line += " " * (start - filled) + name
             filled = start + cell_count(name)
             line, filled = line + " ", filled + 1
@@ -127,7 +127,7 @@ def _month_names(mondays: list[date], cells: int) -> str:
 def _legend(limits: list[int], highest: int) -> Line:
     """The line below the calendar: for each shade, how many notes a day with this shade has.
 
-    `limits` are those from `_quartiles`, and `highest` is the highest number of notes of a day.
+    `limits` are those from `quartiles`, and `highest` is the highest number of notes of a day.
     """
     line: Line = [" " * _LABEL_CELLS, (_shades()[0], _SHADE_STYLES[0]), " 0"]
     starts = [1, *limits]
@@ -135,4 +135,4 @@ def _legend(limits: list[int], highest: int) -> Line:
         if start < end:
             amounts = f"{start:,}" if start == end - 1 else f"{start:,}–{end - 1:,}"
             line += ["   ", (_shades()[level], _SHADE_STYLES[level]), f" {amounts}"]
-    return [*line, "   notes a day"]
+    return [*line, f"   {_('notes a day')}"]

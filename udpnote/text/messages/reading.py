@@ -1,8 +1,11 @@
-"""The sentences of commands that read: about the pager, and about the command that `follow --exec` runs."""
+"""The sentences of commands that read: about the pager, the picture of `stats`, and the command of `follow --exec`."""
 
 from collections.abc import Callable
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    # statistics
+    "svg_and_json": "--svg writes a picture, and --json prints figures: use only one of these options",
+    "svg_written": "the picture is in {path}: open it with a browser",
     # following
     "exec_failed": "{command} ended with exit code {code} for #{number}; following goes on",
     "exec_not_found": "--exec: the program {command!r} is not installed, or not in PATH",

@@ -1,0 +1,64 @@
+"""On which days notes were written: figures about them, and how dark each day is in a calendar. For `stats`."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import NamedTuple
+
+LEVELS = 5
+"""How many shades a calendar has: one for a day without notes, and four for days with few, more, many and very many notes."""
+
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+
+
+class Figures(NamedTuple):
+    """Figures about some days: the number of `notes`, and of the `days` on which at least one was written.
+
+    `longest_run` is the most days in a row with notes. `busiest` is the day with the most notes, the earliest of several, and
+    `busiest_notes` their number. Without notes, `busiest` is None, and all numbers are 0.
+    """
+
+    notes: int
+    days: int
+    longest_run: int
+    busiest: date | None
+    busiest_notes: int
+
+
+def figures_of(amounts: Mapping[date, int]) -> Figures:
+    """The figures about the days in `amounts`, which has the number of notes for each day with notes."""
+    longest = run = 0
+    before: date | None = None
+    for day in sorted(amounts):
+        run = run + 1 if before is not None and day - before == DAY else 1
+        longest, before = max(longest, run), day
+    busiest = max(sorted(amounts), key=amounts.__getitem__, default=None)
+    return Figures(sum(amounts.values()), len(amounts), longest, busiest, amounts[busiest] if busiest is not None else 0)
+
+
+def days_of_year(amounts: Mapping[date, int], year: int) -> dict[date, int]:
+    """The part of `amounts` that is of the days in `year`."""
+    return {day: amount for day, amount in amounts.items() if day.year == year}
+
+
+def quartiles(amounts: Iterable[int]) -> list[int]:
+    """Three limits that divide the `amounts` into four shades: about a quarter of the days gets each shade.
+
+    They are the amounts with which the second, third and fourth quarter begin when the amounts are sorted. If the shades
+    followed the highest amount instead, one day with very many notes would make all others look the same. A day with one note
+    has the lightest shade if another day has more; without amounts, all limits are 1.
+    """
+    ordered = sorted(amounts) or [1]
+    least = min(ordered[-1], 2)
+    return [max(ordered[len(ordered) * quarter // 4], least) for quarter in (1, 2, 3)]
+
+
+def level_of(amount: int, limits: list[int]) -> int:
+    """The shade of a day with `amount` notes, from 0 (none) to 4. `limits` are those from `quartiles`."""
+    return 1 + bisect_right(limits, amount) if amount else 0
+
+
+def monday_of(day: date) -> date:
+    """The Monday of the week that has `day`."""
+    return day - day.weekday() * DAY
