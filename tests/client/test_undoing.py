@@ -199,3 +199,15 @@ def test_an_entry_that_a_restored_notebook_does_not_have_is_not_taken_back(lan: 
     with raises(NotTakenBack, "undo_not_there", number=2):
         client.plan_undo()
     assert texts(client) == ["a", "theirs"]
+
+
+def test_the_text_of_an_erased_note_is_not_replaced_by_an_empty_one(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client()
+    client.send("a")
+    client.revise(1, "b")
+    server.stop()
+    lan.erase(1)
+    lan.serve()
+    with raises(NotTakenBack, "undo_of_erased", note=1):
+        client.plan_undo()

@@ -128,6 +128,8 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
     note, before, found, latest, text_before = 0, None, None, None, None
     for version in reader.log(numbers=[write.number]):
         note, latest = note or version.number, version
+        if version.entry.kind is Kind.ERASED:
+            raise NotTakenBack("undo_of_erased", note=note)
         if version.number < write.number:
             before = version
             text_before = text_before if version.entry.kind is Kind.DELETION else version.text

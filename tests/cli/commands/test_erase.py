@@ -38,10 +38,15 @@ def test_a_note_is_erased_with_all_its_versions_and_other_commands_say_so(kept: 
     assert [each["tag"] for each in kept.json(f"tags --json {file}")] == ["a"]
     exported = kept.run(f"export {file}").out
     assert ("erased" in exported, len(exported.splitlines())) == (False, 2)
+    assert kept.run("edit --wait 0 2 sent later").code == 75
     kept.serve()
     for command in ("edit 2 new", "delete 2", "edit 3 new"):
         kept.refused(command, facts=["#2 was erased"])
     assert kept.send("new").out.startswith("#5")
+    shown_in_outbox = kept.run("outbox")
+    assert ("refused: erased" in shown_in_outbox.out, "sent later" in shown_in_outbox.out) == (True, True)
+    assert kept.run("outbox --send").code == 75, "it stays, and is not sent again"
+    assert (kept.run("outbox --discard-refused").code, kept.waiting()) == (0, [])
 
 
 def test_it_says_how_to_stop_the_server_that_uses_the_notebook(served: Machine) -> None:

@@ -81,6 +81,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "server or follower has printed. A restored backup brings the note back"
     ),
     # elsewhere
+    "undo_of_erased": "nothing is taken back: #{note} was erased on the notebook's host, with all its versions",
     "erased_notes_return": _erased_notes_return,
     "erased_not_imported": _erased_not_imported,
 }

@@ -12,6 +12,7 @@ _REFUSALS = {
     "TOO_LARGE": marked("refused: too large"),
     "REFUSED": marked("refused"),
     "OLDER_COPY": marked("refused: older copy"),
+    "ERASED": marked("refused: erased"),
 }
 """The states of refused entries in the outbox. The keys are names of members of `model.entry.Status`."""
 
