@@ -16,6 +16,7 @@ from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.search_worker import BackgroundSearch, Executor, search
 from udpnote.storage.index.shard_search import Answer, Question
+from udpnote.storage.notebook.erasure import replace_rows
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import PartialEntries
@@ -149,6 +150,16 @@ class NotebookDisk(Notebook):
         for table in ("entries", "revisions", "part_digests"):
             self._connection.execute(f"DELETE FROM {table} WHERE number > ?", (number,))
         self._last_number, self._newest = number, NOTHING_SEEN
+
+    def erase(self, number: int, now: int) -> list[int]:
+        """Erase the note of the entry with this number; no server runs. Returns the numbers of the note's versions."""
+        root = self.note_number(number)
+        rows = self._connection.execute("SELECT number FROM revisions WHERE root = ?", (root,))
+        numbers = [root, *(each for (each,) in rows)]
+        replace_rows(self._connection, numbers, now)
+        self._index.close()
+        self._open_index(None)
+        return numbers
 
     def remember_index(self) -> None:
         """Remember the search index as it is now; a crash may bring it back to this."""

@@ -21,7 +21,7 @@ FAULTS = names("""
     datagram lost to a partition; datagram misdelivered; datagram reordered; datagram replayed; datagram to nobody;
     datagram truncated; disk filled; follower crashed; import cut short; importer crashed after receiving;
     importer crashed before a datagram left; index behind after a crash; index damaged; index lost; key changed; noise sent;
-    older copy restored; outbox copied; power lost; reader crashed after receiving; reader crashed at rest;
+    note erased; older copy restored; outbox copied; power lost; reader crashed after receiving; reader crashed at rest;
     reader crashed before a datagram left; reader moved; reading failed; removal undone by a power failure;
     second process started; sender crashed after adding to the outbox; sender crashed after receiving;
     sender crashed at rest; sender crashed before a datagram left; sender crashed between an answer and removing the entry;
@@ -45,7 +45,7 @@ PATHS = names("""
     server dropped: oversized; server dropped: strange; server dropped: truncated; server dropped: type;
     server dropped: unexpected; server dropped: unsealed; server dropped: version; shows a revision;
     slice ended with readers left; unfinished entry expired; user told of a refusal; verdict CONFLICT; verdict NO_SPACE;
-    verdict PART_KEPT; verdict REFUSED; verdict STORED; verdict STORED_ALREADY; verdict SPLIT on a run;
+    verdict ERASED; verdict PART_KEPT; verdict REFUSED; verdict STORED; verdict STORED_ALREADY; verdict SPLIT on a run;
     verdict STORED on a run; verdict STORED_ALREADY on a run; verdict SPLIT on a bundle; verdict STORED on a bundle;
     verdict STORED_ALREADY on a bundle
 """)

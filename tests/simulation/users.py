@@ -1,14 +1,17 @@
 """The users of one seed: they install clients, write, revise, read, follow, and import."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from tests.simulation.disks import OutboxDisk
-from tests.simulation.importers import ImportingUser
+from tests.simulation.importers import ImportingProcess, ImportingUser
 from tests.simulation.lan import Lan
 from tests.simulation.readers import ReadingUsers
 from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_lines, draw_query, draw_revised, draw_text
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
+from udpnote.client.importing import Imported
+from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Query, View
 
 LONG_CHARACTERS = 2000  # a note of this length needs several pages
@@ -137,6 +140,12 @@ class Users:
             orphans = witness.imports(olds).orphans
         self.imports.append(ImportingUser(self._lan, olds, orphans=orphans, new_outbox=self._new_outbox))
         self.imports[-1].begin()
+
+    def import_again(self, olds: Sequence[StoredEntry]) -> list[Imported]:
+        """Have a user import these entries, whatever becomes of them. The result grows while time passes."""
+        process = ImportingProcess(self._lan, self._new_outbox(), olds, ended=lambda _: None)
+        process.resume()
+        return process.imported
 
     def _new_outbox(self) -> OutboxDisk:
         """The outbox of a user who knows the notebook at its present address or at another one."""

@@ -13,10 +13,13 @@ from tests.simulation.servers import ServerHost
 from tests.simulation.traffic import UNHEARD_SECONDS_MAX
 from tests.simulation.users import Users
 from tests.support.network import CALM, PORT, REPLAY_SECONDS, noise
+from udpnote.client.importing import ImportOutcome
 from udpnote.model.address import Address
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, split
 from udpnote.model.query import Query, View
 from udpnote.protocol.reading import REFRESH_SECONDS
+
+_ERASED, _THERE = ImportOutcome.ERASED, ImportOutcome.THERE_ALREADY
 
 SETTLING_SECONDS_MAX = 180
 """Without faults, everything is stored within this: the longest pauses of a discovery and of a timer, and a few round trips."""
@@ -30,6 +33,7 @@ LOOK_SECONDS, LOOKS_MAX = 0.005, 100  # the pause between two looks for an unfin
 
 IMPORT_RATE = 0.3
 RESTORE_RATE = 0.3
+ERASE_RATE = 0.3
 
 ALL_QUERIES = (
     Query(View.LOG), Query(View.NOTES), Query(View.NOTES, newest_first=True), Query(View.NOTES, author=AUTHORS[0]),
@@ -98,8 +102,11 @@ class World:
         self._read_in_calm()
         self._observe_aftermath()
         self._check()
-        if self._random.random() < RESTORE_RATE:
+        chance = self._random.random()
+        if chance < RESTORE_RATE:
             self._restore_an_older_copy()
+        elif chance < RESTORE_RATE + ERASE_RATE:
+            self._erase_a_note()
         return self._lan.coverage
 
     def close(self) -> None:
@@ -197,6 +204,35 @@ class World:
         if follower.entries != log + list(notebook.entries_after(kept)):
             shown = [each.number for each in follower.entries[len(log) :]]
             raise Violation(f"after a copy with {kept} of {len(log)} entries was restored, a follower was shown {shown}")
+        follower.crash()
+
+    def _erase_a_note(self) -> None:
+        """Erase a note; check that followers go on, that an import of all brings nothing back, and that all else stays."""
+        notebook = self._lan.notebook
+        log = list(notebook.entries_after(0))
+        if not log:
+            return
+        self._lan.count("note erased")
+        follower = self._users.readers.follow_alone(len(log))
+        self._clock.run(self._clock.now + CALM_READING_SECONDS_MAX)
+        self._server.crash()
+        erased = notebook.erase(self._random.choice(log).number, self._clock.wall_microseconds)
+        left = list(notebook.entries_after(0))
+        self._server.start()
+        told = self._users.import_again(log)
+        self._clock.run(self._clock.now + SETTLING_SECONDS_MAX)
+        outcomes = {each.old.number: each.outcome for each in told}
+        if outcomes != {each.number: _ERASED if each.number in erased else _THERE for each in log}:
+            raise Violation(f"after {erased} were erased, an import of all has given {outcomes}")
+        self._users.write(self._users.installations[0], long_entries=0.0)
+        self._clock.run(self._clock.now + SETTLING_SECONDS_MAX)
+        now = list(notebook.entries_after(0))
+        if now[: len(log)] != left or [each for each in left if each.number not in erased] != [
+            each for each in log if each.number not in erased
+        ]:
+            raise Violation("an erasure, or an import after it, has changed other entries")
+        if follower.entries != log + now[len(log) :]:
+            raise Violation(f"after {erased} were erased, a follower was shown {follower.entries[len(log) :]}")
         follower.crash()
 
     def _cause(self, kind: str) -> None:

@@ -81,7 +81,7 @@ class Erasure:
             connection.execute("PRAGMA secure_delete = ON")
             if not self.is_done:
                 with atomic(connection):
-                    _replace_rows(connection, self.numbers, now)
+                    replace_rows(connection, self.numbers, now)
             return self._remove_rest(connection, log)
         finally:
             with suppress(StorageError):  # the log stays; the error that is raised says why
@@ -171,7 +171,7 @@ def _text_of(connection: sqlite3.Connection, number: int) -> str:
     return str(text)
 
 
-def _replace_rows(connection: sqlite3.Connection, numbers: list[int], now: int) -> None:
+def replace_rows(connection: sqlite3.Connection, numbers: list[int], now: int) -> None:
     """Let the entries with these numbers, all versions of a note, be ERASED at the time `now`; in the open transaction."""
     for number in numbers:
         connection.execute(
