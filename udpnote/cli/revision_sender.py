@@ -101,14 +101,14 @@ class RevisionSender:
         if named != number:
             say(Notice("version_edited", number=named, note=number))
         if latest.entry.kind is Kind.DELETION:
-            say(f"#{number} was deleted by {_signature(latest)}: the revision brings it back")
+            say(Notice("deleted_note_revised", number=number, deletion=_signature(latest)))
         if text is not None:
             return self._revise(state, text)
         from udpnote.cli.terminal.editor import edited
 
         with edited(self._last_text(latest), f"udpnote-{number}.txt") as new:
             if new is None:
-                say(f"the editor ended with an error: #{number} stays as it is")
+                say(Notice("editor_failed_at_note", number=number))
                 return exit_codes.REFUSED
             return self._revise(state, new)
 
@@ -129,13 +129,13 @@ class RevisionSender:
         if named != number:
             return _refused(Notice("version_not_deleted", number=named, note=number))
         if latest.entry.kind is Kind.DELETION:
-            say(f"#{number} is deleted already, by {_signature(latest)}")
+            say(Notice("deleted_already", number=number, deletion=_signature(latest)))
             return exit_codes.DONE
         shown = shortened(latest.entry.text, DELETED_TEXT_CELLS)
         wait = 0.0 if self.has_queued else self._wait
         code = self._send(number, lambda: self._client.delete(number, seen=latest, wait=wait), shown, latest)
         if code == exit_codes.DONE and says_how_back:
-            say(f"`udpnote edit {number}` brings it back: the notebook keeps its text")
+            say(Notice("edit_brings_back", number=number))
         return code
 
     def count(self, numbers: range) -> tuple[int, range]:
@@ -215,7 +215,7 @@ class RevisionSender:
             say(Notice("revision_empty", number=number))
             return exit_codes.REFUSED
         if text == latest.entry.text:
-            say(f"the text is the same: #{number} stays as it is")
+            say(Notice("text_is_the_same", number=number))
             return exit_codes.DONE
         return self._send(number, lambda: self._client.revise(number, text, seen=latest, wait=self._wait), text, latest)
 
@@ -231,7 +231,7 @@ class RevisionSender:
             say(error.notice)
             return exit_codes.REFUSED
         except Queued as queued:
-            say(f"1 entry queued: {queued}")
+            say(Notice("entries_queued", entries=1, reason=queued.notice))
             self.has_queued = True
             self._print_queued(queued)
             return exit_codes.QUEUED
@@ -312,6 +312,7 @@ def _objection(named: int, state: NoteState | None) -> Notice:
     return Notice("note_erased", number=state.note.number, erased_at=local_time(state.latest.entry.written_at))
 
 
-def _signature(version: StoredEntry) -> str:
+def _signature(version: StoredEntry) -> Notice:
     """Who wrote a version of a note, when, and its number: `lin@desk at 2026-05-09 16:37:08 +08:00 (#43)`."""
-    return f"{version.entry.author} at {zoned_time(version.entry.written_at, version.entry.utc_offset)} (#{version.number})"
+    time = zoned_time(version.entry.written_at, version.entry.utc_offset)
+    return Notice("version_signed", author=version.entry.author, time=time, number=version.number)

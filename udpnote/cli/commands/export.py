@@ -16,10 +16,9 @@ from udpnote.cli.options import NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import prepare_for_json, say
-from udpnote.cli.terminal.text import count
 from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.settings import check_start
 from udpnote.storage.atomic_file import whole_file
@@ -94,7 +93,7 @@ def export(
         export = _Export(notebook, form, parsed, prints=False)
         with ending_in_order(), _reporting_failure(output), whole_file(output) as out:
             export.write(lambda piece: out.write(piece.encode()))
-        say(f"{count(export.entries, 'entry', 'entries')} written to {output}")
+        say(Notice("entries_exported", entries=export.entries, path=output))
     return exit_codes.DONE
 
 
@@ -182,7 +181,7 @@ def _print(export: _Export) -> int:
             export.write(lambda piece: sys.stdout.buffer.write(piece.encode()))
         sys.stdout.flush()
     except KeyboardInterrupt:
-        say("interrupted: the export is not complete")
+        say(Notice("export_interrupted"))
         return exit_codes.INTERRUPTED
     return exit_codes.DONE
 
@@ -198,6 +197,5 @@ def _reporting_failure(output: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        state = "is unchanged" if os.path.lexists(output) else "was not made"
-        say(f"the export was cut short and is discarded; {output} {state}")
+        say(Notice("export_cut_short" if os.path.lexists(output) else "export_not_made", path=output))
         raise

@@ -86,11 +86,7 @@ def list_notes(
         udpnote list --all --tag milk | wc -l
     """
     selection = Selection(filters, (), (), limit, is_all, reverse)
-    advice = (
-        "nothing found: try other filters"
-        if filters.are_given
-        else 'there are no notes yet: `udpnote send "some text"` writes the first'
-    )
+    advice = Notice("filters_find_nothing" if filters.are_given else "no_notes_yet")
     form = Form(as_json, full, not no_pager)
     with _opened(selection, options, file, form) as (notebook, printer, parsed):
         if not _show(notebook, printer, selection, parsed, form):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.terminal.streams import ask_to_type, output_error, say, text_encoding, typed_text
-from udpnote.cli.terminal.text import count, in_json, line_for_writer
+from udpnote.cli.terminal.text import in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
@@ -207,7 +207,7 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
     if lines.error is not None:
         report.bad_line(lines.error)
     if lines.blank_lines:
-        say(f"{count(lines.blank_lines, 'blank line', 'blank lines')} skipped")
+        say(Notice("blank_lines_skipped", lines=lines.blank_lines))
 
 
 def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report") -> Iterator[str | None]:
@@ -285,7 +285,7 @@ class _Report:
         Not all of the input that was read is queued: a thread reads ahead of the outbox (see `InputLines`).
         """
         sys.stdout.flush()
-        say(f"interrupted: {self._stored:,} stored; `udpnote outbox` shows which of the others are queued")
+        say(Notice("sending_interrupted", stored=self._stored))
 
     def conclude(self) -> int:
         """Print how many entries were not stored, and why, and how many queued entries of earlier commands were delivered.
@@ -295,13 +295,14 @@ class _Report:
         """
         sys.stdout.flush()
         if output_error() is not None:
-            say(f"{count(self._stored, 'entry', 'entries')} stored")
+            say(Notice("entries_stored", entries=self._stored))
         if self._delivered_earlier:
-            say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
+            say(Notice("queued_entries_delivered", entries=self._delivered_earlier))
         for (state, reason), entries in self._reasons.items():
-            say(f"{count(entries, 'entry', 'entries')} {state.value}: {reason}")
+            kind = "entries_refused" if state is State.REFUSED else "entries_queued"
+            say(Notice(kind, entries=entries, reason=reason))
         if self._bad_lines > BAD_LINES_NAMED_MAX:
-            say(f"{self._bad_lines - BAD_LINES_NAMED_MAX:,} more lines are not sent, for such reasons")
+            say(Notice("more_lines_not_sent", lines=self._bad_lines - BAD_LINES_NAMED_MAX))
         if self._elsewhere is not None:
             say(self._elsewhere)
         if self._reasons:
@@ -311,7 +312,7 @@ class _Report:
             if (hint := next(filter(None, hints), None)) is not None:
                 say(hint)
         if not self._stored and not self._reasons and not self._bad_lines:
-            say("nothing to send: the input holds no text")
+            say(Notice("nothing_to_send"))
         if self._bad_lines or any(state is State.REFUSED for state, _ in self._reasons):
             return exit_codes.REFUSED
         return exit_codes.QUEUED if self._reasons else exit_codes.DONE

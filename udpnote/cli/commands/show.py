@@ -20,6 +20,9 @@ from udpnote.client.notebook_reader import NotebookReader, NoteState
 from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.harmless import harmless
+from udpnote.text.joining import listed
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
 
 LATE_MICROSECONDS = 60_000_000
 """If an entry was stored more than this after it was written, both times are shown: it was queued, or a clock is wrong."""
@@ -165,13 +168,13 @@ class _NotePrinter:
         if latest.entry.kind is Kind.ERASED:
             self._report_erased(note)
         elif latest.entry.kind is Kind.DELETION:
-            say(f"#{note.number} was deleted by {_signature(latest)}: `udpnote show {note.number} --history` has its text")
+            say(Notice("note_was_deleted", number=note.number, deletion=_signature(latest)))
             self.is_complete = False
         elif self._as_json:
             current = note._replace(entry=note.entry._replace(text=latest.entry.text), version=latest.number)
             print(in_json(note_object(current)))
         else:
-            revised = f"revised by {_signature(latest)}" if latest is not note else ""
+            revised = _("revised by {version}").format(version=_signature(latest)) if latest is not note else ""
             self._print_entry(note, revised, latest.entry.text)
 
     def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
@@ -194,7 +197,8 @@ class _NotePrinter:
             self._printer.print()
         self._is_first = False
         late = stored.stored_at - entry.written_at > LATE_MICROSECONDS
-        remarks = [f"stored {zoned_time(stored.stored_at, entry.utc_offset)}"] * late + [remark] * bool(remark)
+        stored_at = _("stored {time}").format(time=zoned_time(stored.stored_at, entry.utc_offset))
+        remarks = [stored_at] * late + [remark] * bool(remark)
         self._printer.print(
             (f"#{stored.number}", "bold cyan"), "  ", (zoned_time(entry.written_at, entry.utc_offset), "dim"), "  ",
             (harmless(entry.author), "green"), *(piece for each in remarks for piece in ("  ", (each, "yellow"))),
@@ -216,11 +220,13 @@ def _change_of(version: StoredEntry, earlier: Sequence[int]) -> str:
     """
     entry = version.entry
     if entry.kind is Kind.NOTE:
-        return "written"
-    change = f"{'deleted' if entry.kind is Kind.DELETION else 'revised'} #{entry.revises}"
+        return _("written")
+    change = (_("deleted #{number}") if entry.kind is Kind.DELETION else _("revised #{number}")).format(number=entry.revises)
     first = bisect_right(earlier, entry.revises)
     if first == len(earlier):
         return change
     named = [f"#{number}" for number in earlier[first : first + UNSEEN_NAMED_MAX]]
-    others = len(earlier) - first - len(named)
-    return f"{change}, did not see {', '.join(named)}" + (f" and {others:,} more" if others else "")
+    unseen, others = listed(named), len(earlier) - first - len(named)
+    if others:
+        unseen = ngettext("{items} and 1 more", "{items} and {count:,} more", others).format(items=unseen, count=others)
+    return _("{change}, did not see {versions}").format(change=change, versions=unseen)

@@ -183,12 +183,6 @@ def _sealed_hint(server: SilentServer) -> str:
     return _("If the notebook was sealed meanwhile, `udpnote join` it")
 
 
-def _queued_entries_delivered(entries: int) -> str:
-    return ngettext("1 queued entry delivered as well", "{count:,} queued entries delivered as well", entries).format(
-        count=entries
-    )
-
-
 def _entry_erased(number: int) -> str:
     if number:
         return _(
@@ -338,7 +332,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "you need not do anything"
     ),
     # The server
-    "queued_entries_delivered": _queued_entries_delivered,
     "server_silent": "the server does not answer: looking for it on the LAN",
     "another_notebook_answers": _no_answer_to_reading,
     "server_port_closed": "no program receives at {address}, as that host says: still looking for the server",

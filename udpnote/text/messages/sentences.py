@@ -22,6 +22,7 @@ from udpnote.text.messages import (
     importing,
     measuring,
     notebooks,
+    outcomes,
     reading,
     sealing,
     searching,
@@ -33,8 +34,8 @@ from udpnote.text.messages import (
 )
 
 TABLES = (
-    writing, entries, importing, searching, settings, storage, client, server, command_line, reading, backup, sealing, hosting,
-    notebooks, measuring, service, erasing, diagnosis,
+    writing, outcomes, entries, importing, searching, settings, storage, client, server, command_line, reading, backup, sealing,
+    hosting, notebooks, measuring, service, erasing, diagnosis,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
