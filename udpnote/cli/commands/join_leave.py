@@ -10,10 +10,10 @@ from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_
 from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, in_json
+from udpnote.cli.terminal.text import in_json
 from udpnote.client.client import Client
 from udpnote.client.destination import waits_for
-from udpnote.errors import InvalidKey, InvalidSetting
+from udpnote.errors import InvalidKey, InvalidSetting, Notice
 from udpnote.model.join_code import join_code, parse_join_code
 from udpnote.model.notebook import display_name
 from udpnote.settings import load_settings
@@ -69,11 +69,11 @@ def join(
     if as_json:
         print(in_json(notebook_object(notebook)))
         return exit_codes.DONE
-    print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
-    say("entries go there from now on, encrypted; commands that are running stay with the notebook that they use")
+    print(harmless(str(Notice("joined", notebook=notebook))))
+    say(Notice("joined_then"))
     unsent = sum(each.entries for each in counts if waits_for(each, notebook))
     if unsent:
-        say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
+        say(Notice("entries_wait_for_it", entries=unsent))
     return exit_codes.DONE
 
 
@@ -97,7 +97,7 @@ def leave(
     with Client(on_notice=say) as client:
         left = client.leave(notebook, sends_open=send_open)
         name = display_name(left, client.known())
-    say(f"left {harmless(name)} and deleted its key: from now on this machine trusts an open notebook with this name")
+    say(Notice("left", name=name))
     return exit_codes.DONE
 
 
@@ -129,7 +129,7 @@ def _typed_code() -> str:
 
     for tries_left in reversed(range(TYPING_TRIES)):
         try:
-            code = getpass("Join code (printed by `udpnote key show` on the notebook's host; not shown here): ")
+            code = getpass(str(Notice("ask_for_join_code")))
         except EOFError:
             return ""
         try:

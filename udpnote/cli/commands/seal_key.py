@@ -11,8 +11,8 @@ from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_c
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, in_json
-from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
+from udpnote.cli.terminal.text import in_json
+from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, Notice, StorageError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.join_code import join_code, new_key
 from udpnote.storage.key_file import (
@@ -61,10 +61,10 @@ def seal(file: ServedFile = None) -> int:
         if notebook.is_sealed:
             raise NotebookSealed("sealed_already", path=notebook.path)
         keys = seal_notebook(notebook, name=notebook.name)
-        say(f"{notebook.name} is sealed and keeps its {count(notebook.last_number, 'entry', 'entries')}. Now")
-        say("  - start its server with `udpnote serve --sealed`")
-        say(f"  - run  udpnote backup --with-key FILE: without {key_path(notebook.path)} the server answers nobody")
-        say("  - run  udpnote join CODE  on each machine that is to use it, with this code:")
+        say(Notice("notebook_sealed", name=notebook.name, entries=notebook.last_number))
+        say(Notice("sealed_then_serve"))
+        say(Notice("sealed_then_back_up", path=key_path(notebook.path)))
+        say(Notice("sealed_then_join"))
         print(join_code(keys.current))
     return exit_codes.DONE
 
@@ -86,10 +86,9 @@ def unseal(file: ServedFile = None) -> int:
         if not notebook.is_sealed:
             raise NotebookOpen("open_already", path=notebook.path)
         unseal_notebook(notebook)
-        name = notebook.name
-        say(f"{name} is open and keeps its {count(notebook.last_number, 'entry', 'entries')}; its keys are deleted. Now")
-        say("  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it")
-        say(f"  - run `udpnote leave {name}` on each machine that has joined it, which takes it for an impostor until then")
+        say(Notice("notebook_unsealed", name=notebook.name, entries=notebook.last_number))
+        say(Notice("unsealed_then_serve"))
+        say(Notice("unsealed_then_leave", name=notebook.name))
     return exit_codes.DONE
 
 
@@ -113,7 +112,7 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
         return exit_codes.DONE
     print(join_code(keys.current))
     for each in accepted:
-        say(f"an earlier key is accepted until {_clock(each.accepted_until)}")
+        say(Notice("earlier_key_accepted", until=_clock(each.accepted_until)))
     return exit_codes.DONE
 
 
@@ -149,36 +148,31 @@ def rotate_key(
         keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
         write_key_file(key_path(path), keys, notebook_name=name)
     if not as_json:
-        say(f"{name} has a new key. Run  udpnote join CODE  on each machine that is to go on using it, with this code:")
+        say(Notice("notebook_has_new_key", name=name))
         print(join_code(new), flush=True)
     use = wait_for_use(path, new)
     if as_json:
         print(in_json({"code": join_code(new), "in_force": use is not KeyUse.NOT_IN_USE}))
-    if old is None:
-        end = "the key file was missing, so no earlier key is accepted any more"
-    else:
-        end = f"the old key is accepted until {_clock(until)}" if seconds else "the old key is not accepted any more"
-    code = _report_use(use, end)
+    code = _report_use(use, _clock(until) if seconds else None, had_key_file=old is not None)
     if old is not None:
         _report_ended_keys(old, keys)
     return code
 
 
-def _report_use(use: "KeyUse", end: str) -> int:
-    """Print whether the server uses a new key and, if so, how earlier keys `end`; returns the exit code."""
+def _report_use(use: "KeyUse", until: str | None, *, had_key_file: bool) -> int:
+    """Print whether the server uses a new key, and until when the old key is accepted; returns the exit code.
+
+    `until` is None if the old key is not accepted any more. Without a key file, there is no old key.
+    """
     from udpnote.server.sealing import TAKE_UP_SECONDS_MAX, KeyUse
 
     match use:
         case KeyUse.IN_USE:
-            say(f"the server uses the new key now: {end}")
+            say(Notice("new_key_used", until=until, had_key_file=had_key_file))
         case KeyUse.NO_SERVER:
-            say(f"no server runs. When you start one, it uses the new key: {end}")
+            say(Notice("new_key_without_server", until=until, had_key_file=had_key_file))
         case KeyUse.NOT_IN_USE:
-            say(
-                "the new key is NOT in force yet: the server that has the notebook open has not taken it up within "
-                f"{TAKE_UP_SECONDS_MAX:.0f} seconds, and still accepts the old key. See what it prints, or restart it. Then "
-                f"{end}"
-            )
+            say(Notice("new_key_unused", seconds=TAKE_UP_SECONDS_MAX))
             return exit_codes.REFUSED
     return exit_codes.DONE
 
@@ -191,15 +185,13 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
     now = wall_microseconds()
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
-        say(
-            f"the key that was accepted until {_clock(each.accepted_until)} is dropped, because only {EARLIER_KEYS_MAX} "
-            "earlier keys are kept: machines that joined with it get no answer any more, and must join again now"
-        )
+        say(Notice("earlier_key_dropped", until=_clock(each.accepted_until), keys_max=EARLIER_KEYS_MAX))
     for each, until in shortened:
-        end = f"is now accepted only until {_clock(until)}" if until > now else "is not accepted any more either"
-        say(
-            f"the key that was accepted until {_clock(each.accepted_until)} {end}: machines that joined with it must join again"
-        )
+        before = _clock(each.accepted_until)
+        if until > now:
+            say(Notice("earlier_key_shortened", until=before, end=_clock(until)))
+        else:
+            say(Notice("earlier_key_ended", until=before))
 
 
 def _opened(file: str | None) -> Notebook:

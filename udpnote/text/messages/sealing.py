@@ -2,4 +2,95 @@
 
 from collections.abc import Callable
 
-SENTENCES: dict[str, str | Callable[..., str]] = {}
+from udpnote.model.notebook import KnownNotebook
+from udpnote.text.joining import in_sentences
+from udpnote.text.language import gettext as _
+from udpnote.text.language import ngettext
+
+
+def _notebook_sealed(name: str, entries: int) -> str:
+    return ngettext(
+        "{name} is sealed and keeps its {entries:,} entry. Now",
+        "{name} is sealed and keeps its {entries:,} entries. Now",
+        entries,
+    ).format(name=name, entries=entries)
+
+
+def _notebook_unsealed(name: str, entries: int) -> str:
+    return ngettext(
+        "{name} is open and keeps its {entries:,} entry; its keys are deleted. Now",
+        "{name} is open and keeps its {entries:,} entries; its keys are deleted. Now",
+        entries,
+    ).format(name=name, entries=entries)
+
+
+def _new_key_used(until: str | None, had_key_file: bool) -> str:
+    return in_sentences(_("the server uses the new key now"), _end_of_old_key(until, had_key_file))
+
+
+def _new_key_without_server(until: str | None, had_key_file: bool) -> str:
+    return in_sentences(_("no server runs. When you start one, it uses the new key"), _end_of_old_key(until, had_key_file))
+
+
+def _end_of_old_key(until: str | None, had_key_file: bool) -> str:
+    """How long the old key is accepted: `until` a time, or not any more (None)."""
+    if not had_key_file:
+        return _("The key file was missing, so no earlier key is accepted any more")
+    if until is None:
+        return _("The old key is not accepted any more")
+    return _("The old key is accepted until {until}").format(until=until)
+
+
+def _earlier_key_dropped(until: str, keys_max: int) -> str:
+    return ngettext(
+        "the key that was accepted until {until} is dropped, because only {keys_max} earlier key is kept: machines that "
+        "joined with it get no answer any more, and must join again now",
+        "the key that was accepted until {until} is dropped, because only {keys_max} earlier keys are kept: machines that "
+        "joined with it get no answer any more, and must join again now",
+        keys_max,
+    ).format(until=until, keys_max=keys_max)
+
+
+def _joined(notebook: KnownNotebook) -> str:
+    return _("joined {name}  (id {notebook_id}, at {host} port {port})").format(
+        name=notebook.name, notebook_id=notebook.notebook_id.hex(), host=notebook.host, port=notebook.port
+    )
+
+
+def _entries_wait_for_it(entries: int) -> str:
+    return ngettext(
+        "{entries:,} entry waits for it: `udpnote outbox --send` delivers now",
+        "{entries:,} entries wait for it: `udpnote outbox --send` delivers now",
+        entries,
+    ).format(entries=entries)
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    "notebook_sealed": _notebook_sealed,
+    "sealed_then_serve": "  - start its server with `udpnote serve --sealed`",
+    "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: without {path} the server answers nobody",
+    "sealed_then_join": "  - run  udpnote join CODE  on each machine that is to use it, with this code:",
+    "notebook_unsealed": _notebook_unsealed,
+    "unsealed_then_serve": "  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it",
+    "unsealed_then_leave": "  - run `udpnote leave {name}` on each machine that has joined it, which takes it for an impostor "
+    "until then",
+    # keys
+    "earlier_key_accepted": "an earlier key is accepted until {until}",
+    "notebook_has_new_key": "{name} has a new key. Run  udpnote join CODE  on each machine that is to go on using it, with "
+    "this code:",
+    "new_key_used": _new_key_used,
+    "new_key_without_server": _new_key_without_server,
+    "new_key_unused": "the new key is NOT in force yet: the server that has the notebook open has not taken it up within "
+    "{seconds:.0f} seconds, and still accepts the old key. See what it prints, or restart it",
+    "earlier_key_dropped": _earlier_key_dropped,
+    "earlier_key_shortened": "the key that was accepted until {until} is now accepted only until {end}: machines that joined "
+    "with it must join again",
+    "earlier_key_ended": "the key that was accepted until {until} is not accepted any more either: machines that joined with "
+    "it must join again",
+    # clients
+    "joined": _joined,
+    "joined_then": "entries go there from now on, encrypted; commands that are running stay with the notebook that they use",
+    "entries_wait_for_it": _entries_wait_for_it,
+    "left": "left {name} and deleted its key: from now on this machine trusts an open notebook with this name",
+    "ask_for_join_code": "Join code (printed by `udpnote key show` on the notebook's host; not shown here): ",
+}
