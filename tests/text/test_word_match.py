@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udpnote.model.query import Query, SearchRunning
-from udpnote.text.word_match import OVERLAP_CHARACTERS, PORTION_CHARACTERS, comparison_of, contains, parse_word
+from udpnote.text.word_match import (
+    OVERLAP_CHARACTERS,
+    PORTION_CHARACTERS,
+    UNPAUSED_CHARACTERS,
+    comparison_of,
+    contains,
+    parse_word,
+)
 
 
 def steps_and_answer(comparing: Generator[SearchRunning, None, bool]) -> tuple[int, bool]:
@@ -55,6 +62,11 @@ def test_a_long_text_is_compared_in_portions_with_the_same_result(before: int, w
     steps, answer = steps_and_answer(contains(text, [[parse_word(word)]]))
     assert answer
     assert steps <= len(text) // (PORTION_CHARACTERS - OVERLAP_CHARACTERS)
+    for words in ([[parse_word("y+")] * 5], [[parse_word("y+")]] * 5):
+        assert (
+            5 <= steps_and_answer(contains(text, words))[0] <= 5 * (1 + len(text) // (PORTION_CHARACTERS - OVERLAP_CHARACTERS))
+        )
+        assert steps_and_answer(contains(text[:UNPAUSED_CHARACTERS], words)) == (0, False)
     steps, answer = steps_and_answer(contains(text, [[parse_word(word)], [parse_word("y+")]]))
     assert steps >= 2
     assert not answer

@@ -28,6 +28,9 @@ PORTION_CHARACTERS = 4 << 10
 OVERLAP_CHARACTERS = 1 << 10
 """By how many characters successive portions overlap: no word or phrase that anybody searches for is longer in a text."""
 
+UNPAUSED_CHARACTERS = 256
+"""A text of so few characters is compared with all words of a query at once: it takes a few milliseconds at most."""
+
 _SAME_SIGNS = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
@@ -88,6 +91,11 @@ class Comparison(NamedTuple):
     wanted: tuple[tuple[Word, ...], ...]
     left_out: tuple[Word, ...]
 
+    @property
+    def words(self) -> int:
+        """How many words there are."""
+        return sum(map(len, self.wanted)) + len(self.left_out)
+
     def accepts(self, text: str) -> Generator[SearchRunning, None, bool]:
         """Compare `text` with the words, and return whether it has what it must have and nothing else; see `contains`."""
         has_wanted = not self.wanted or (yield from contains(text, self.wanted))
@@ -105,7 +113,8 @@ def comparison_of(query: Query) -> Comparison | None:
 def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRunning, None, bool]:
     """Compare `text` with the words of `groups`, and return whether it contains at least one word of each group.
 
-    If the text has more than `PORTION_CHARACTERS`, yields a `SearchRunning`, which is over at once, after each portion.
+    If the text has more than `UNPAUSED_CHARACTERS`, yields a `SearchRunning`, which is over at once, after each word that is
+    not in a portion of at most `PORTION_CHARACTERS`: there are portions that take 8 ms to compare with one word.
     """
     missing = list(groups)
     if any(word.tag for group in groups for word in group):
@@ -116,10 +125,18 @@ def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRun
         # Joining characters at the start belong to the portion before.
         portion_text = JOINING_RUN.sub("", text[start:end], count=1) if start else text[:end]
         portion = FoldedTerms(fold(portion_text), is_cut_at_start=start > 0, is_cut_at_end=end < len(text))
-        missing = [group for group in missing if not any(portion.has(word) for word in group)]
+        still_missing = []
+        for group in missing:
+            for word in group:
+                if portion.has(word):
+                    break
+                if len(text) > UNPAUSED_CHARACTERS:
+                    yield SearchRunning(lambda: True)
+            else:
+                still_missing.append(group)
+        missing = still_missing
         if not missing or end >= len(text):
             break
-        yield SearchRunning(lambda: True)
     return not missing
 
 

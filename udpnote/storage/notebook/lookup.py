@@ -35,7 +35,7 @@ PASSED_OVER_CHARACTERS_MAX = 64 << 10
 """How many entries that are no results, and how many characters of them, are read before a pause: a millisecond's work, too."""
 
 COMPARED_CHARACTER_COST = 16
-"""How many characters are passed over in the time in which one character is compared with the words of a search."""
+"""How many characters are passed over in the time in which one character is compared with one word of a search."""
 
 
 def index_path(path: str) -> str:
@@ -170,7 +170,7 @@ class Lookup:
                     return Cursor(number, 0, time)
                 is_result = note is not None and _is_in_time(note, query)
                 if note is not None and is_result and comparison is not None:
-                    pauses.compare(note)
+                    pauses.compare(note, words=comparison.words)
                     is_result = yield from comparison.accepts(note.entry.text)
                 if note is not None and is_result:
                     yield note
@@ -334,9 +334,9 @@ class _Pauses:
         """Count the characters of an entry that was read, but is no result."""
         self._characters += len(stored.entry.text)
 
-    def compare(self, stored: StoredEntry) -> None:
-        """Count what it costs to compare the text of an entry with words, in characters."""
-        self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text)
+    def compare(self, stored: StoredEntry, *, words: int) -> None:
+        """Count what it costs to compare the text of an entry with so many words, in characters."""
+        self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text) * words
 
     def pass_over(self, stored: StoredEntry | None) -> None:
         """Count an entry that is no result, and its characters; None is a deleted note."""

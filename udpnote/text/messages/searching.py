@@ -23,7 +23,7 @@ def _no_beginnings_found(words: Sequence[str]) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    return _(", ").join(f'"{word}"' if " " in word else word for word in words)
+    return _(", ").join(_('"{text}"').format(text=word) if " " in word else word for word in words)
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
