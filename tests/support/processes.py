@@ -45,7 +45,8 @@ class Output:
     Without a `descriptor` there is nothing to read.
     """
 
-    def __init__(self, descriptor: int | None) -> None:
+    def __init__(self, descriptor: int | None, encoding: str = "utf-8") -> None:
+        self.encoding = encoding
         self._data = bytearray()
         self._position = 0
         self._is_ended = descriptor is None
@@ -57,7 +58,7 @@ class Output:
     def raw(self) -> str:
         """All of it so far, with its escape sequences."""
         with self._changed:
-            return self._data.decode(errors="replace")
+            return self._data.decode(self.encoding, "replace")
 
     @property
     def text(self) -> str:
@@ -181,13 +182,13 @@ class Process:
 class Terminal(Output):
     """A pseudo-terminal: `descriptor` is for the process; the test types and reads at the other side."""
 
-    def __init__(self, *, columns: int = 100) -> None:
+    def __init__(self, *, columns: int = 100, encoding: str = "utf-8") -> None:
         self._side, self.descriptor = pty.openpty()
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        super().__init__(self._side)
+        super().__init__(self._side, encoding)
 
     def type(self, keys: str) -> None:
-        os.write(self._side, keys.encode())
+        os.write(self._side, keys.encode(self.encoding))
 
     def finish(self) -> str:
         """All of it, once it is written; no process may use the terminal any more."""

@@ -49,7 +49,7 @@ def faults_of(source: str, text: str) -> Iterator[str]:
         yield "other placeholders"
     if _ends(text) != _ends(source):
         yield "other spaces, full stop or colon at its ends"
-    outside = _QUOTED.sub(lambda match: "{}" if match[0].startswith("{") else "`", text)
+    outside = _outside(text)
     left = [word for word in _WORD.findall(outside) if not _may_stay(word, source)]
     if left:
         yield f"left in English: {', '.join(left)}"
@@ -57,6 +57,16 @@ def faults_of(source: str, text: str) -> Iterator[str]:
         yield "half-width punctuation, or a space beside full-width punctuation"
     if _NO_SPACE.search(outside):
         yield "no space between Chinese and other characters"
+
+
+def latin_words(text: str) -> set[str]:
+    """The Latin words of `text` that are neither `NAMES` nor `_QUOTED`."""
+    return {*_WORD.findall(_outside(text))} - NAMES
+
+
+def _outside(text: str) -> str:
+    """`text` with signs in place of what is `_QUOTED`."""
+    return _QUOTED.sub(lambda match: "{}" if match[0].startswith("{") else "`", text)
 
 
 def _may_stay(word: str, source: str) -> bool:

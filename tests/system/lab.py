@@ -18,11 +18,11 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 
 import pytest
 
-from tests.support.processes import COMMAND, Process, Result, eventually
+from tests.support.processes import COMMAND, Process, Result, Terminal, eventually
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -35,6 +35,8 @@ SECONDS_MAX = 60.0
 
 SERVING = "Ctrl-C"
 """The end of what a server prints before it serves."""
+
+P = TypeVar("P", Process, Terminal)
 
 _numbers = count(1)
 
@@ -128,12 +130,26 @@ class Host:
         """Run a command of the operating system on this host, which must succeed, and return its output."""
         return shell("ip", "netns", "exec", self.namespace, *command, text=text)
 
-    def start(self, *arguments: str, lines: Iterable[str] = (), stdin: int | None = None, under: Iterable[str] = ()) -> Process:
-        """Start `udpnote` on this host, perhaps `under` another program. Its input is a file of `lines`, if not `stdin`."""
+    def start(
+        self,
+        *arguments: str,
+        lines: Iterable[str] = (),
+        stdin: int | None = None,
+        under: Iterable[str] = (),
+        terminal: Terminal | None = None,
+    ) -> Process:
+        """Start `udpnote` on this host, perhaps `under` another program. Its input is a file of `lines`, if not `stdin`.
+
+        At a `terminal`, that is its input and its outputs.
+        """
         environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
         environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
         environ |= self.environ
         command = ["ip", "netns", "exec", self.namespace, *under, COMMAND, *arguments]
+        if terminal is not None:
+            side = terminal.descriptor
+            process = Process(command, environ, folder=self._lab.folder, stdin=side, stdout=side, stderr=side)
+            return self._lab.kill_at_end(process)
         with tempfile.TemporaryFile() as file:
             file.write("".join(f"{line}\n" for line in lines).encode())
             file.seek(0)
@@ -144,6 +160,11 @@ class Host:
         """Start one of the tests' own programs on this host."""
         command = ["ip", "netns", "exec", self.namespace, sys.executable, "-m", module, *arguments]
         return self._lab.kill_at_end(Process(command, os.environ, folder=Path(__file__).parents[2]))
+
+    def at_terminal(self, *arguments: str, encoding: str = "utf-8") -> tuple[Terminal, Process]:
+        """Start `udpnote` at a new terminal of this host."""
+        terminal = self._lab.kill_at_end(Terminal(encoding=encoding))
+        return terminal, self.start(*arguments, terminal=terminal)
 
     def start_sending(self) -> Process:
         """Start a `udpnote send` that takes its lines from a pipe, and waits a minute for each answer."""
@@ -182,9 +203,9 @@ class Lab:
     def close(self) -> None:
         self._undo.close()
 
-    def kill_at_end(self, process: Process) -> Process:
-        self._undo.callback(process.kill)
-        return process
+    def kill_at_end(self, started: P) -> P:
+        self._undo.callback(started.kill)
+        return started
 
     def close_at_end(self, made: socket.socket) -> socket.socket:
         return self._undo.enter_context(made)

@@ -1,0 +1,81 @@
+"""Terminals with other encodings than UTF-8, in real locales: arguments, names of files, the prompt, and all outputs."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.machine import NOW
+from tests.system.conftest import Pair
+from tests.system.lab import require_tool, unavailable
+
+
+class LocaleCase(NamedTuple):
+    """A locale, its encoding as Python names it, and three texts that people write there."""
+
+    name: str
+    encoding: str
+    meeting: str
+    milk: str
+    notebook: str
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        LocaleCase("zh_CN.GBK", "gbk", "今天开会", "牛奶", "笔记"),
+        LocaleCase("zh_TW.BIG5", "big5", "今天開會", "牛奶", "筆記"),
+    ],
+    ids=lambda case: case.name,
+)
+def test_a_terminal_in_another_encoding_than_utf_8_works(pair: Pair, tmp_path: Path, case: LocaleCase) -> None:
+    make_locale(tmp_path, case.name)
+    for host in (pair.kitchen, pair.laptop):
+        host.environ |= {"LOCPATH": str(tmp_path), "LC_ALL": case.name, "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "CST-8"}
+    typed = {text: os.fsdecode(text.encode(case.encoding)) for text in case[2:]}  # the bytes that a shell there would pass on
+    folder = pair.kitchen.home / typed[case.notebook]
+    folder.mkdir()
+    notebook, text_file, backup, exported = (str(folder / name) for name in ("notebook", "text", "backup", "export.jsonl"))
+    pair.kitchen.environ |= {"UDPNOTE_FILE": notebook, "UDPNOTE_NAME": typed[case.notebook]}
+    screen, server = pair.kitchen.at_terminal("serve", "--text-file", text_file, encoding=case.encoding)
+    screen.expect("Ctrl-C")
+    assert case.notebook in screen.text
+    terminal, process = pair.laptop.at_terminal("send", typed[case.meeting], encoding=case.encoding)
+    assert process.wait().code == 0
+    terminal.expect(rf"#1  {NOW}  {case.meeting}\r\n")
+    terminal, process = pair.laptop.at_terminal("write", encoding=case.encoding)
+    terminal.expect("今日")
+    terminal.type(f"{case.milk}\x7f{case.milk}\r")
+    terminal.expect(rf"#2  {NOW}  {case.milk[0]}{case.milk}\r\n")
+    terminal.type("quit\r")
+    assert process.wait().code == 0
+    pair.laptop.environ["LC_ALL"] = "C.UTF-8"
+    pair.laptop.succeed("send", "--author", "ann🎉", "party 🎉")
+    pair.laptop.environ["LC_ALL"] = case.name
+    screen.expect(r"party \\U0001f389")
+    terminal, process = pair.laptop.at_terminal("list", "--json", encoding=case.encoding)
+    assert (process.wait().code, [json.loads(line)["text"] for line in terminal.finish().splitlines()][-1]) == (0, "party 🎉")
+    texts = [case.meeting, case.milk[0] + case.milk, "party 🎉"]
+    assert [json.loads(line)["text"] for line in pair.laptop.succeed("list", "--json").lines] == texts
+    following = pair.laptop.start("follow", "-n", "1", "--exec", "printenv NOTE_AUTHOR")
+    following.expect("\nann🎉\n")
+    following.interrupt()
+    server.interrupt()
+    assert server.wait().code == 0
+    pair.kitchen.succeed("backup", backup)
+    pair.kitchen.succeed("restore", "--yes", backup)
+    pair.kitchen.succeed("export", "--file", notebook, "-o", exported)
+    assert [json.loads(line)["text"] for line in Path(exported).read_text().splitlines()] == texts
+    assert Path(text_file).read_text().splitlines()[1::3] == texts
+
+
+def make_locale(folder: Path, name: str) -> None:
+    """Make the locale `name` in `folder`."""
+    require_tool("localedef")
+    language, charmap = name.split(".")
+    made = subprocess.run(["localedef", "-i", language, "-f", charmap, str(folder / name)], capture_output=True, check=False)
+    if not (folder / name / "LC_CTYPE").exists():
+        unavailable(f"the locale {name} cannot be made: {made.stderr.decode(errors='replace')}")
