@@ -43,6 +43,7 @@ def test_obsidian_logseq_and_jekyll_files_keep_date_title_and_tags(path: str, ti
         ("Pasta.md", "Boil.", "2026-05-05T05:05", ["Pasta\n\nBoil."]),
         ("Pasta.md", "# PASTA!\nBoil.", "2026-05-05T05:05", ["# PASTA!\nBoil."]),
         ("2026-11-23 周一.md", "a", "2026-11-23T00:00", ["a"]),
+        ("T\udcff.md", "a", "2026-05-05T05:05", ["T?\n\na"]),
         ("202611230915 Tea.md", "a", "2026-11-23T09:15", ["Tea\n\na"]),
         ("2020/08/31.md", "a", "2020-08-31T00:00", ["a"]),
         ("L.md", "# L\n\n## 2026年11月23日\na\n### c\n## 2026-11-24, 9:15pm\nb", "2026-11-23T00:00", ["# L\n\na\n### c", "b"]),
