@@ -14,12 +14,13 @@ from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import cell_count, in_json, local_time, padded, shortened
+from udpnote.cli.terminal.text import cell_count, in_json, local_time, padded, padded_left, shortened
 from udpnote.client.notebook_reader import NotebookReader, Stats
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.query import Tally
 from udpnote.settings import check_start
+from udpnote.text.joining import listed
 from udpnote.text.jsonl import iso_time
 from udpnote.text.language import gettext as _
 from udpnote.text.writing_days import Figures, days_of_year, figures_of
@@ -55,11 +56,11 @@ def tags(
     with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
         tallies = notebook.tags()
         labels = [shortened(f"#{tally.label}", TAG_CELLS_MAX) for tally in tallies]
-        cells = max(map(cell_len, ["TAG", *labels]))
+        cells = max(map(cell_len, [_("TAG"), *labels]))
         if not tallies:
-            say("there are no tags yet: a word that begins with # in a note is one, such as #milk")
+            say(Notice("no_tags_yet"))
         elif not as_json:
-            printer.print(padded("TAG", cells), "    NOTES")
+            printer.print(padded(_("TAG"), cells), padded_left(_("NOTES"), 9))
         for label, tally in zip(labels, tallies, strict=True):
             if as_json:
                 sys.stdout.write(in_json({"tag": tally.label, "notes": tally.amount}) + "\n")
@@ -141,9 +142,8 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
     if figures.busiest is not None:
         busiest = f"{heading(figures.busiest.timetuple())}  ({figures.busiest_notes:,})"
         rows += [(_("days in a row"), f"{figures.longest_run:,}"), (_("busiest day"), busiest)]
-    cells = max(cell_count(label) for label, _value in rows)
-    for label, value in rows:
-        printer.print(f"{padded(label, cells)}  {value}")
+    for line in _table(rows):
+        printer.print(line)
     printer.print()
     for pieces in year_picture(days, year, _today(), printer.width):
         printer.print(*pieces)
@@ -170,18 +170,28 @@ def _today() -> date:
 
 def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
     """Yield the lines of `stats` above the chart. `authors` and `tallies`, the tags, have the most frequent ones first."""
-    more = f"  (of {figures.entries:,} entries: each revision and deletion is one)" if figures.entries > figures.notes else ""
     from rich.filesize import decimal
 
-    yield f"notes    {figures.notes:,}{more}"
-    yield f"authors  {figures.authors:,}{_named(authors, '')}"
-    yield f"clients  {figures.clients:,}"
-    yield f"tags     {len(tallies):,}{_named(tallies, '#')}"
-    yield f"days     {figures.days:,}"
-    yield f"size     {decimal(figures.bytes)}"
+    more = ""
+    if figures.entries > figures.notes:
+        more = "  " + _("(of {entries:,} entries: each revision and deletion is one)").format(entries=figures.entries)
+    rows = [
+        (_("notes"), f"{figures.notes:,}{more}"),
+        (_("authors"), f"{figures.authors:,}{_named(authors, '')}"),
+        (_("clients"), f"{figures.clients:,}"),
+        (_("tags"), f"{len(tallies):,}{_named(tallies, '#')}"),
+        (_("days"), f"{figures.days:,}"),
+        (_("size"), decimal(figures.bytes)),
+    ]
     if figures.first is not None and figures.last is not None:
-        yield f"first    {local_time(figures.first)}"
-        yield f"last     {local_time(figures.last)}"
+        rows += [(_("first"), local_time(figures.first)), (_("last"), local_time(figures.last))]
+    yield from _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yield a line for each label and its value, with the values below each other."""
+    cells = max(cell_count(label) for label, _value in rows)
+    yield from (f"{padded(label, cells)}  {value}" for label, value in rows)
 
 
 def _named(tallies: Sequence[Tally], prefix: str) -> str:
@@ -190,7 +200,7 @@ def _named(tallies: Sequence[Tally], prefix: str) -> str:
     Two spaces stand before the brackets, and `prefix` before each label. The result is empty if there are no `tallies`.
     """
     named = [f"{prefix}{shortened(each.label, TAG_CELLS_MAX)} {each.amount:,}" for each in tallies[:NAMED_MAX]]
-    return f"  ({', '.join([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
+    return f"  ({listed([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
 
 
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:

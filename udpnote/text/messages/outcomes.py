@@ -64,6 +64,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # showing
     "note_was_deleted": "#{number} was deleted by {deletion}: `udpnote show {number} --history` has its text",
     "filters_find_nothing": "nothing found: try other filters",
+    "no_tags_yet": "there are no tags yet: a word that begins with # in a note is one, such as #milk",
     "no_notes_yet": 'there are no notes yet: `udpnote send "some text"` writes the first',
     # exporting
     "entries_exported": _entries_exported,
