@@ -1,7 +1,7 @@
 """The catalogues of translations in `udpnote/locale/`, made from the messages in the source.
 
-`python -m tests.catalogues` brings the PO files up to date, compiles them, and prints which messages have no translation. What
-is new in simplified Chinese is converted to traditional Chinese by OpenCC; its result must be read over.
+`python -m tests.catalogues` brings the PO files up to date, compiles them, and prints which messages have no translation.
+Translators write simplified Chinese. OpenCC and the table `TAIWANESE` make traditional Chinese of it, which must be read over.
 """
 
 import io
@@ -22,10 +22,12 @@ OPENCC_TABLE = "s2twp"
 """OpenCC's conversion of simplified characters to those of Taiwan, with the words that are used there."""
 
 TAIWANESE = {
-    "“": "「", "”": "」", "臺": "台", "最多隻": "最多只", "本里": "本裡", "設定檔案": "設定檔", "文本檔案": "文字檔",
-    "文本": "文字", "許可權": "權限", "套接字": "通訊端", "發件箱": "寄件匣", "客戶端": "用戶端", "通過": "透過",
-    "當前": "目前", "區域網": "區域網路", "埠": "連接埠", "地址": "位址", "短語": "詞組", "管道": "管線", "終端": "終端機",
-    "退出碼": "結束代碼", "生成": "產生", "金鑰檔案": "金鑰檔", "臨時": "暫時",
+    "“": "「", "”": "」", "臺": "台", "最多隻": "最多只", "不是隻": "不是只", "箇舊": "個舊", "后里": "後裡", "本里": "本裡",
+    "個數據報": "個資料包", "設定檔案": "設定檔", "文本檔案": "文字檔", "文本": "文字", "許可權": "權限", "套接字": "通訊端",
+    "發件箱": "寄件匣", "客戶端": "用戶端", "通過": "透過", "當前": "目前", "區域網": "區域網路", "埠": "連接埠",
+    "地址": "位址", "短語": "詞組", "管道": "管線", "終端": "終端機", "退出碼": "結束代碼", "生成": "產生",
+    "金鑰檔案": "金鑰檔", "臨時": "暫時", "網路接口": "網路介面", "只讀": "唯讀", "協議": "協定", "域名": "網域名稱",
+    "訪問": "存取", "} 周": "} 週",
 }  # fmt: skip
 """What people in Taiwan write instead of what OpenCC makes of our texts; a reader found it."""
 
@@ -112,27 +114,25 @@ def as_in_taiwan(text: str) -> str:
     return text
 
 
-def _convert_missing(simplified: Catalog, traditional: Catalog) -> int:
-    """Fill each gap of `traditional` with the converted translation of `simplified`, and return how many were filled."""
-    from opencc import OpenCC  # here, because tests only read the catalogues
+def converted(simplified: Catalog, traditional: Catalog) -> Catalog:
+    """`traditional` with each translation made anew from that of `simplified`."""
+    from opencc import OpenCC  # here, because most tests only read the catalogues
 
-    convert, filled = OpenCC(OPENCC_TABLE).convert, 0
+    convert = OpenCC(OPENCC_TABLE).convert
     for message in traditional:
         source = simplified.get(_text(message.id)) if message.id else None
-        if source is None or all(_strings(message.string)) or not all(_strings(source.string)):
-            continue
-        converted = [as_in_taiwan(convert(each)) for each in _strings(source.string)]
-        message.string = tuple(converted) if message.pluralizable else converted[0]
-        filled += 1
-    return filled
+        if source is not None:
+            forms = [as_in_taiwan(convert(each)) for each in _strings(source.string)]
+            message.string = tuple(forms) if message.pluralizable else forms[0]
+    return traditional
 
 
 def main() -> int:
     """Write all catalogues; return 1 if a message has no translation."""
     messages = marked_messages()
     catalogues = {language: updated(read(language), messages) for language in TRANSLATIONS}
-    filled = _convert_missing(catalogues[SIMPLIFIED], catalogues[TRADITIONAL])
-    print(f"{len(messages)} messages; {filled} converted to traditional characters: read these over")
+    converted(catalogues[SIMPLIFIED], catalogues[TRADITIONAL])
+    print(f"{len(messages)} messages; read over what has changed in traditional characters")
     missing = 0
     for language, catalogue in catalogues.items():
         path = po_path(language)

@@ -47,7 +47,7 @@ def faults_of(source: str, text: str) -> Iterator[str]:
     """What is wrong with `text` as the translation of the English `source`, which is the form for several things."""
     if _placeholders(text) != _placeholders(source):
         yield "other placeholders"
-    if _ends(text) != _ends(source):
+    if _ends(text) != _ends(source) and not (_ends_wide(text) and _ends(text + " ") == _ends(source)):
         yield "other spaces, full stop or colon at its ends"
     outside = _outside(text)
     left = [word for word in _WORD.findall(outside) if not _may_stay(word, source)]
@@ -85,6 +85,11 @@ def _ends(text: str) -> tuple[str, str, str]:
     bare = text.strip()
     sign = bare[-1:].translate({ord("。"): ".", ord("："): ":"})
     return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :], sign if sign in ".:" else ""
+
+
+def _ends_wide(text: str) -> bool:
+    """Whether `text` ends with a full-width sign, which has its space in itself."""
+    return text[-1:] in "，、；："
 
 
 def _forms(either: object) -> list[str]:
