@@ -72,6 +72,11 @@ def test_where_nothing_is_likely_an_example_another_command_or_the_help_is_named
     assert told(line) == (kind, after)
 
 
+def test_a_long_text_in_place_of_a_command_does_not_fill_the_screen(machine: Machine) -> None:
+    for words in (["milk " * 9999], ["list", "milk" * 9999], ["list", "-n", "milk" * 9999]):
+        assert len(machine.refused(*words, code=2)) < 300
+
+
 def test_help_prints_what_the_option_prints_and_names_the_command_that_was_likely_meant(machine: Machine) -> None:
     for line in ("", "list", "key", "key rotate"):
         assert machine.run(f"help {line}") == machine.run(f"{line} --help")

@@ -6,6 +6,9 @@ from udpnote.text.joining import all_of, any_of, in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
 
+WORD_CHARACTERS_MAX = 60
+"""A message about a wrong command line shows at most so many characters of a wrong word."""
+
 
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
     if is_deleted:
@@ -75,14 +78,31 @@ def _entries_done(entries: int, rate: float) -> str:
     return sentence.format(entries=entries, rate=rate)
 
 
+def _start_of(word: str) -> str:
+    """The first characters of a wrong word, which may be a whole letter in the place of a command."""
+    return word if len(word) <= WORD_CHARACTERS_MAX else f"{word[:WORD_CHARACTERS_MAX]}…"
+
+
 def _command_unknown(command: str, word: str) -> str:
     if command == "udpnote":
-        return _("there is no command '{word}'").format(word=word)
-    return _("{command} has no command '{word}'").format(command=command, word=word)
+        return _("there is no command '{word}'").format(word=_start_of(word))
+    return _("{command} has no command '{word}'").format(command=command, word=_start_of(word))
+
+
+def _word_superfluous(command: str, word: str) -> str:
+    return _("{command} takes no argument '{word}'").format(command=command, word=_start_of(word))
+
+
+def _value_not_whole(name: str, value: str) -> str:
+    return _("{name} must be a whole number, not '{value}'").format(name=name, value=_start_of(value))
+
+
+def _value_not_a_number(name: str, value: str) -> str:
+    return _("{name} must be a number, not '{value}'").format(name=name, value=_start_of(value))
 
 
 def _value_not_a_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    return _("{name} must be {choices}, not '{value}'").format(name=name, choices=any_of(choices), value=value)
+    return _("{name} must be {choices}, not '{value}'").format(name=name, choices=any_of(choices), value=_start_of(value))
 
 
 def _value_out_of_range(name: str, value: str, smallest: int, largest: int | None) -> str:
@@ -113,10 +133,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "other_dashes_in_text": "nothing is sent: {word} stands in the text. If it is an option, write it before the text: "
     "`udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`",
     "argument_missing": "{command} needs {metavar}",
-    "word_superfluous": "{command} takes no argument '{word}'",
+    "word_superfluous": _word_superfluous,
     "value_in_other_quotes": "{name}: the quotation marks of shells are \" and ', not those of {value}",
-    "value_not_whole": "{name} must be a whole number, not '{value}'",
-    "value_not_a_number": "{name} must be a number, not '{value}'",
+    "value_not_whole": _value_not_whole,
+    "value_not_a_number": _value_not_a_number,
     "value_out_of_range": _value_out_of_range,
     "value_not_a_choice": _value_not_a_choice,
     "command_line_meant": "you probably mean: {line}",
