@@ -42,6 +42,7 @@ COMMANDS = {
     "edit": Command("edit_delete", _CORRECT, "Revise a note."),
     "delete": Command("edit_delete", _CORRECT, "Delete notes."),
     "undo": Command("undo", _CORRECT, "Take back the last of your writes, edits and deletions."),
+    "erase": Command("erase", _CORRECT, "Erase a note for good, with all its versions."),
     "find": Command("find_use", _NOTEBOOK, "List the notebooks that answer on this LAN."),
     "use": Command("find_use", _NOTEBOOK, "Choose the notebook that entries go to, or show the choice."),
     "status": Command("status", _NOTEBOOK, "Show which notebook is meant, and why, and whether it answers."),
@@ -54,7 +55,6 @@ COMMANDS = {
     "serve": Command("serve", _HOST, "Host a notebook: receive entries from the LAN."),
     "service": Command("service", _HOST, "Serve at boot, with systemd: install, uninstall, status."),
     "backup": Command("backup_restore", _HOST, "Make a backup of a notebook, also while its server runs."),
-    "erase": Command("erase", _HOST, "Erase a note for good, with all its versions."),
     "restore": Command("backup_restore", _HOST, "Put a backup in the place of a notebook."),
 }
 
