@@ -20,6 +20,14 @@ FILES = {
 }
 
 
+OTHER_VARIABLES = {
+    "UDPNOTE_HOME": "The folder of all files, instead of those below.",
+    "UDPNOTE_PAGER, PAGER": "The program that shows long output on a terminal; empty or `cat`: none. Default: `less`.",
+    "VISUAL, EDITOR": "The editor for texts.",
+    "NO_COLOR": "If it is not empty, output has no colours.",
+}
+
+
 def manual_page() -> str:
     """The text of the page, as man(7) marks it up."""
     root, *commands = declared_commands()
@@ -40,7 +48,7 @@ def manual_page() -> str:
         ".SH ENVIRONMENT",
         *_paragraphs(["An option overrides its variable, and a variable overrides the settings file."]),
     ]
-    lines += _terms([*_variables(), ("UDPNOTE_HOME", "The folder of all files, instead of those below.")])
+    lines += _terms([*_variables(), *OTHER_VARIABLES.items()])
     lines += [".SH FILES", *_terms(FILES.items())]
     return "\n".join(lines) + "\n"
 

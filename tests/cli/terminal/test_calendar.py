@@ -82,6 +82,7 @@ def test_the_months_stand_above_the_weeks_in_which_they_begin() -> None:
     ]  # fmt: skip
     with speaking(SIMPLIFIED):
         assert wcswidth(lines(amounts)[0].partition("10月")[0]) == names.index("Oct")
+        assert lines(amounts)[0].split() == ["9月", "10月11月"], "each month, even where two names touch"
 
 
 def test_a_clock_that_is_ahead_does_not_hide_what_was_written_in_its_shades() -> None:

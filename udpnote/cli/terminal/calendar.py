@@ -120,8 +120,7 @@ def _month_names(mondays: list[date], cells: int) -> str:
         if (monday + 6 * DAY).day <= 7 and start >= filled:
             line += " " * (start - filled) + name
             filled = start + cell_count(name)
-            line, filled = line + " ", filled + 1
-    return line.rstrip()
+    return line
 
 
 def _legend(limits: list[int], highest: int) -> Line:
