@@ -171,7 +171,8 @@ class Screen:
 
 def _introduction(server: Server, settings: Settings) -> str:
     """The lines that a server prints first: the notebook, its file, and how people join it and write to it."""
-    lines = [(_("notebook"), f"{server.name}  (id {server.notebook_id})"), (_("file"), settings.file)]
+    shown = Notice("serves_notebook", name=server.name, notebook_id=server.notebook_id)
+    lines = [(_("notebook"), str(shown)), (_("file"), settings.file)]
     if settings.text_file is not None:
         lines.append((_("text file"), settings.text_file))
     if server.join_code is None:

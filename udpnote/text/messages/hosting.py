@@ -22,6 +22,7 @@ def _messages_not_shown(messages: int) -> str:
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    "serves_notebook": "{name}  (id {notebook_id})",
     "open_on_machine": "everybody on this machine can read it and write in it",
     "open_on_lan": "everybody on this LAN can read it and write in it",
     "sealed_on_lan": "only machines that have its key can use it",
