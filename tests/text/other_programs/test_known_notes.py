@@ -56,6 +56,22 @@ def test_a_changed_text_revises_what_was_imported_but_not_what_somebody_has_chan
     assert (decision.entry is not None) is (fate is Fate.CHANGED)
 
 
+def test_a_text_that_was_changed_back_revises_the_note_again_unless_somebody_has_changed_it() -> None:
+    later = NOTE._replace(changed_at=2_000_001)
+    for changes, fate in (
+        (("import 第二",), Fate.CHANGED),
+        (("import 第二", "revise mine"), Fate.THERE_ALREADY),
+        (("revise mine",), Fate.THERE_ALREADY),
+    ):
+        assert KnownNotes(log(*changes).entries, CLIENT).decide(later, "lin").fate is fate
+    sequences = set()
+    for changed_at in (2_000_001, 2_000_002):
+        entry = KnownNotes(log("import 第二").entries, CLIENT).decide(NOTE._replace(changed_at=changed_at), "lin").entry
+        assert entry is not None
+        sequences.add(entry.sequence)
+    assert len(sequences) == 2, "the same text may come back several times"
+
+
 def test_a_revision_names_the_version_that_it_replaces_and_has_an_identity_of_its_own() -> None:
     entries = log("import 第二").entries
     revision = KnownNotes(entries, CLIENT).decide(NOTE._replace(text="第三"), "lin").entry

@@ -21,13 +21,18 @@ class Fate(Enum):
 
 
 class _Known:
-    """A note from an earlier import: its number, when it was written, the digests of its texts, and its newest version."""
+    """A note from an earlier import: its number, when it was written, the digests of its texts, and its newest version.
 
-    __slots__ = ("digests", "is_deleted", "is_imported", "newest", "number", "written_at")
+    `digest` and `changed_at` are those of the newest version. `is_imported` says that an import wrote that version.
+    """
+
+    __slots__ = ("changed_at", "digest", "digests", "is_deleted", "is_imported", "newest", "number", "written_at")
 
     def __init__(self, number: int, written_at: int) -> None:
         self.number, self.written_at = number, written_at
         self.digests: set[bytes] = set()
+        self.digest = b""
+        self.changed_at = written_at
         self.is_deleted = False
         self.is_imported = True
         self.newest = SeenEntry(0, b"", 0)
@@ -68,12 +73,12 @@ class KnownNotes:
         if known is None:
             moved = self._by_text.get((note.written_at, digest)) if note.may_move else None
             return Decision(Fate.NEW, entry) if moved is None else Decision(Fate.THERE_ALREADY, None, moved)
-        if not note.may_change or known.is_deleted or digest in known.digests:
+        if not note.may_change or known.is_deleted or digest == known.digest or self._is_older(note, digest, known):
             return Decision(Fate.THERE_ALREADY, None, known.number)
         if not known.is_imported:
             return Decision(Fate.CHANGED_HERE_TOO, None, known.number)
         revision = entry._replace(
-            sequence=sequence_of(f"{note.identity}\n{digest.hex()}"),
+            sequence=sequence_of(f"{note.identity}\n{digest.hex()}\n{note.changed_at}"),
             kind=Kind.REVISION,
             written_at=max(note.changed_at, note.written_at),
             revises=known.newest.number,
@@ -81,11 +86,17 @@ class KnownNotes:
         )
         return Decision(Fate.CHANGED, revision, known.number)
 
+    @staticmethod
+    def _is_older(note: ImportedNote, digest: bytes, known: _Known) -> bool:
+        """Whether `note` has an earlier text of the note, as in an older export: it was not changed back to that text since."""
+        return digest in known.digests and not (known.is_imported and note.changed_at > known.changed_at)
+
     def _note_version(self, known: _Known, number: int, entry: Entry) -> None:
         known.is_deleted = entry.kind is Kind.DELETION
         known.is_imported = entry.client_id == self._client_id
         known.newest = SeenEntry(number, entry.client_id, entry.sequence)
+        known.changed_at = entry.written_at
         if not known.is_deleted:
-            digest = digest_of(entry.text)
-            known.digests.add(digest)
-            self._by_text[known.written_at, digest] = known.number
+            known.digest = digest_of(entry.text)
+            known.digests.add(known.digest)
+            self._by_text[known.written_at, known.digest] = known.number
