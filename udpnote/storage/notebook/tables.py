@@ -105,6 +105,9 @@ _NOTE_COLUMNS = _COLUMNS.replace(" text,", f" CASE WHEN {_IS_UNREVISED} THEN tex
 """The columns of a note; `text` is empty if the note was revised: its first text may be long, and is not shown."""
 
 _KINDS = {int(kind): kind for kind in Kind}
+_KIND, _ERASED = _COLUMNS.split(", ").index("kind"), int(Kind.ERASED)
+"""The place of the kind among `_COLUMNS`, and the kind of erased entries; as integers, because this is asked for each note."""
+
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done twice for each row."""
 
@@ -162,10 +165,10 @@ def _notes(
     """Yields the notes as `notes_from` does, but instead of a number the note itself, whose text is empty if it was revised."""
     for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_JOINED}{clause}", values):
         stored = _stored_entry(row)
-        if latest is not None:
-            yield stored, _revised(connection, stored, latest)
+        if latest is None:
+            yield stored, stored if row[_KIND] != _ERASED else None
         else:
-            yield stored, stored if stored.entry.kind is not Kind.ERASED else None
+            yield stored, _revised(connection, stored, latest)
 
 
 def root_of(connection: sqlite3.Connection, number: int) -> int | None:
