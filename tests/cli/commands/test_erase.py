@@ -106,6 +106,19 @@ def test_what_sqlite_has_left_of_sent_entries_in_the_outbox_of_this_user_is_gone
     assert log.read_text() == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("notes.txt", "2019/05/09 16:37:08\nsecret\n\n"), ("jrnl.txt", "[2019-05-09 16:37] secret\n")]
+)
+def test_an_identity_that_was_made_from_the_text_stays_and_this_is_said(machine: Machine, name: str, content: str) -> None:
+    source, file = machine.home / name, f"--file {machine.notebook}"
+    machine.home.mkdir(mode=0o700, exist_ok=True)
+    source.write_text(content)
+    assert "1 " in machine.run(f"import {source} {file}").err
+    assert "computed" in machine.run("erase 1 --yes").err
+    again = machine.run(f"import {source} {file} --json")
+    assert ('"erased": 1' in again.out, machine.texts()) == (True, [""])
+
+
 def test_a_restore_of_a_backup_from_before_says_that_it_brings_the_note_back(kept: Machine) -> None:
     backup = kept.home / "b"
     kept.run(f"backup {backup}")

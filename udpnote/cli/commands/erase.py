@@ -21,8 +21,10 @@ from udpnote.settings import load_settings
 from udpnote.storage.notebook.erasure import Erasure, prepared_erasure
 from udpnote.storage.outbox_tables import remove_remains
 from udpnote.text.harmless import harmless
+from udpnote.text.import_format import Format
 from udpnote.text.jsonl import iso_time
 from udpnote.text.notebook_text import TEXT_CLIENT_ID
+from udpnote.text.other_programs.imported_note import source_client_id
 
 SHOWN_CELLS = 200
 """How much of the note's text the question shows, in terminal cells: enough to recognize the note."""
@@ -133,6 +135,6 @@ def _report(erasure: Erasure, kept: list[str], *, erased_at: int, as_json: bool)
         print(Notice("erased_now", number=number, versions=len(erasure.numbers)))
     if kept:
         say(Notice("erased_but_kept_in", files=kept))
-    if erasure.note.entry.client_id == TEXT_CLIENT_ID:
+    if erasure.note.entry.client_id in (TEXT_CLIENT_ID, *(source_client_id(each.value) for each in Format)):
         say(Notice("erased_but_identity_computed", number=number))
     say(Notice("erased_but_copied"))

@@ -73,8 +73,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "#{number} was imported from a text file, and its identity, which stays, was computed from its time and text: a person "
-        "who has the notebook's file can check a guess of both"
+        "#{number} was imported, and its identity, which stays, was computed from what was imported, perhaps from its time and "
+        "text: a person who has the notebook's file can check a guess of both"
     ),
     "erased_but_copied": (
         "backups and exports that were made before still have the text, and so may the machine of its writer and what a "
