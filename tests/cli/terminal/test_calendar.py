@@ -63,7 +63,7 @@ def test_the_calendar_is_of_the_last_year_in_as_many_parts_as_the_width_needs(wi
     assert left_out == f"this is the last year; not drawn: {1000 - 7 * 52 - 1} notes before {start}"
 
 
-@pytest.mark.parametrize(("year", "days", "weeks"), [(2026, 327, 48), (2012, 366, 54), (9999, 1, 1)])
+@pytest.mark.parametrize(("year", "days", "weeks"), [(2026, 327, 48), (2012, 366, 54), (1, 365, 53), (9999, 1, 1)])
 def test_a_year_is_drawn_as_far_as_it_has_come(year: int, days: int, weeks: int) -> None:
     drawn = [
         "".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in year_picture({}, year, TODAY, 80)
@@ -94,3 +94,11 @@ def test_a_clock_that_is_ahead_does_not_hide_what_was_written_in_its_shades() ->
         *lines(days_back(1, 2)), "not drawn: 1 note of a clock that is ahead, dated after 2026-11-23",
     ]  # fmt: skip
     assert lines(ahead)[0].startswith("9999-12-30")
+
+
+def test_the_first_and_the_last_days_of_all_can_be_drawn() -> None:
+    for first, last, label in ((date.min, date(1, 3, 1), "Jan Feb Mar"), (date(9999, 11, 1), date.max, "Oct Nov Dec")):
+        drawn = lines({first: 1, last: 1})
+        assert "".join(drawn[1:8]).count("█") == 2
+        assert {*label.split()} >= {*drawn[0].split()} > set()
+    assert "".join(map(plain, year_picture({date.max: 1}, 9999, TODAY, 80))).count("█") == 2, "one of them in the legend"

@@ -15,6 +15,7 @@ from udpnote.cli.options import Json, NoPager, NotebookFile, Numbers, ReadingCli
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.styles import author_colour
 from udpnote.cli.terminal.text import in_json, local_time, zoned_time
 from udpnote.client.notebook_reader import NotebookReader, NoteState
 from udpnote.errors import Notice
@@ -201,7 +202,8 @@ class _NotePrinter:
         remarks = [stored_at] * late + [remark] * bool(remark)
         self._printer.print(
             (f"#{stored.number}", "bold cyan"), "  ", (zoned_time(entry.written_at, entry.utc_offset), "dim"), "  ",
-            (harmless(entry.author), "green"), *(piece for each in remarks for piece in ("  ", (each, "yellow"))),
+            (harmless(entry.author), f"color({author_colour(entry.author)})"),
+            *(piece for each in remarks for piece in ("  ", (each, "yellow"))),
         )  # fmt: skip
         for line in text.rstrip("\n").split("\n") if text else []:
             self._printer.print("\t".join(map(harmless, line.removesuffix("\r").split("\t"))))

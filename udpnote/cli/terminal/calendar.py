@@ -40,7 +40,7 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
     if (last - first).days < BARS_DAYS_MAX:
         yield from _bars(past, first, last, width)
     else:
-        start = max(first, monday_of(last) - (CALENDAR_WEEKS_MAX - 1) * WEEK)
+        start = max(first, date.fromordinal(max(monday_of(last).toordinal() - 7 * (CALENDAR_WEEKS_MAX - 1), 1)))
         yield from _calendar(past, start, last, width)
         earlier = sum(amount for day, amount in past.items() if day < start)
         if earlier:
@@ -86,8 +86,9 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
         yield [_month_names(mondays, cells)]
         for weekday in range(7):
             line: Line = [padded("" if weekday % 2 else short_weekday_name(weekday), _LABEL_CELLS)]
-            for day in (monday + weekday * DAY for monday in mondays):
-                line.append(_shade(shown.get(day, 0), limits, cells) if first <= day <= last else " " * cells)
+            for ordinal in (monday.toordinal() + weekday for monday in mondays):
+                is_drawn = first.toordinal() <= ordinal <= last.toordinal()
+                line.append(_shade(shown.get(date.fromordinal(ordinal), 0), limits, cells) if is_drawn else " " * cells)
             yield line
         yield []
     yield _legend(limits, max(shown.values(), default=0))
@@ -115,9 +116,10 @@ def _month_names(mondays: list[date], cells: int) -> str:
     """
     line, filled = "", 0
     for place, monday in enumerate(mondays):
-        name = short_month_name((monday + 6 * DAY).month)
+        sunday = min(monday, date.max - 6 * DAY) + 6 * DAY
+        name = short_month_name(sunday.month)
         start = _LABEL_CELLS + place * cells
-        if (monday + 6 * DAY).day <= 7 and start >= filled:
+        if sunday.day <= 7 and start >= filled:
             line += " " * (start - filled) + name
             filled = start + cell_count(name)
     return line
