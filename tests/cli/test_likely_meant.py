@@ -1,6 +1,10 @@
 """What a person is told who has typed a wrong command line."""
 
+import shlex
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.machine import Machine
 from udpnote.cli.app import COMMANDS, load
@@ -13,7 +17,34 @@ from udpnote.cli.likely_meant import (
     WORDS_OF_COMMANDS,
     advice,
 )
-from udpnote.errors import Notice
+from udpnote.errors import InvalidEntry, InvalidQuery, Notice
+
+WORDS = [
+    "list",
+    "serch",
+    "key",
+    "rm",
+    "find",
+    "-n",
+    "--limit",
+    "--wait",
+    "--json",
+    "--auth",
+    "lin",
+    "“a",
+    "b”",
+    "——json",
+    "－n",
+    "5s",
+    "0",
+    "42",
+    "--",
+    "-",
+    "-5",
+    "-qh",
+    "--a=b",
+    "送\u3000x",
+]
 
 
 def told(line: str) -> tuple[str, Notice]:
@@ -70,6 +101,18 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
 )  # fmt: skip
 def test_where_nothing_is_likely_an_example_another_command_or_the_help_is_named(line: str, kind: str, after: Notice) -> None:
     assert told(line) == (kind, after)
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5))
+def test_a_command_line_that_is_named_can_be_run(words: list[str]) -> None:
+    try:
+        read_command_line(words)
+    except WrongCommandLine as error:
+        after = advice(words, error)
+        if after.kind == "command_line_meant":
+            read_command_line(shlex.split(str(after.values["line"]))[1:])
+    except (InvalidEntry, InvalidQuery):
+        pass
 
 
 def test_a_long_text_in_place_of_a_command_does_not_fill_the_screen(machine: Machine) -> None:

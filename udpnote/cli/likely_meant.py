@@ -24,6 +24,9 @@ REPAIRS_MAX = 5
 LINE_CHARACTERS_MAX = 400
 """A longer command line is not repeated: it has a long text, which would fill the screen."""
 
+COMMANDS_NAMED_MAX = 4
+"""If more commands than these have an option, naming them does not help."""
+
 COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
 """How similar, from 0 to 1, a mistyped name is at least to the one that was meant."""
 
@@ -127,7 +130,8 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
         guessed, current = repaired, _mistake_in(repaired)
     if current is None and len(line := _quoted(["udpnote", *guessed])) <= LINE_CHARACTERS_MAX:
         return Notice("command_line_meant", line=line)
-    if (commands := _commands_with_option(error)) and current is error:
+    commands = _commands_with_option(error)
+    if current is error and 0 < len(commands) <= COMMANDS_NAMED_MAX:
         return Notice("option_of_other_commands", option=error.notice.values["option"], commands=commands)
     names, command, _ = find_command(guessed)
     if names == ["help"]:
