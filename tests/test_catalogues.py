@@ -4,6 +4,7 @@ import pytest
 
 from tests.catalogues import TRANSLATIONS, read
 from tests.support.translations import faults, faults_of
+from tests.support.unmarked_texts import unmarked_in
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
@@ -26,3 +27,19 @@ def test_every_translation_has_the_placeholders_of_its_message_and_is_all_in_chi
 def test_what_is_wrong_with_a_translation_is_found(source: str, translation: str, fault: str) -> None:
     found = list(faults_of(source, translation))
     assert (fault in found[0] and len(found) == 1) if fault else not found
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ('say(f"{count} notes stored")', ["{} notes stored"]), ('print("stored")', ["stored"]), ('input("Name: ")', ["Name: "]),
+        ('rows = [("NOTES", "12")]', ["NOTES"]), ('def f() -> str:\n    return "open" if x else "closed"', ["open", "closed"]),
+        ('print(f"{_(\'note\')} of {name}")', ["{} of {}"]), ('class A(Enum):\n    QUEUED = "queued"', ["queued"]),
+        ('text = "a " + _("note")', []), ('print(f"{_(\'note\')}: {f(\'late\')}")', ["late"]), ('"""A docstring."""', []),
+        ('say(_("notes"))', []), ('say(ngettext("1 note", "{count} notes", n).format(count=n))', []),
+        ('say(Notice("notes_stored", number=3))', []), ('raise ValueError("no note")', []), ('x = os.environ["LANG"]', []),
+        ('print("`udpnote list` --all", path)', []), ('if kind == "note":\n    pass', []), ('say("Goodbye.")', ["Goodbye."]),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_not_marked_for_translation_is_found(source: str, texts: list[str]) -> None:
+    assert unmarked_in(source) == texts

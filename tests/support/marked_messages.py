@@ -1,4 +1,4 @@
-"""Which texts of the source are marked for translation, and which texts for people are not."""
+"""Which texts of the source are marked for translation."""
 
 import ast
 import errno
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from tests.support.source import Module, modules
+from tests.support.source import modules
 from udpnote.cli.app import COMMANDS, HELP, load
 from udpnote.cli.declared_command import DeclaredCommand
 from udpnote.cli.help_page import EXAMPLE_INDENT, HELP_ROW, OPTION_ROWS, cleaned
@@ -21,12 +21,6 @@ MARKS = {"_", "gettext", "ngettext", "marked", "count"}
 SENTENCE_TABLES = {"SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "Option", "Argument"}
 SENTENCE_TABLES |= {"COMMANDS_OF_OTHER_PROGRAMS", "WORDS_OF_COMMANDS", "TOPICS"}  # names, not sentences
 """Assignments and calls whose literals are messages; `marked_messages` finds these when it imports them."""
-
-PROSE = re.compile(r"[a-z]{2,},? [a-z]{2,}|[a-z]{4,}: ")
-"""Two words of English beside each other, or one before a colon: a text for people."""
-
-WRITTEN_FOR_PROGRAMS = re.compile(r"^(SELECT|INSERT|PRAGMA|#!|\[Unit\])|`|%\(|\\\\")
-
 
 SYSTEM_ERRORS = """
     EPERM ENOENT EINTR EIO ENXIO E2BIG ENOEXEC EBADF EAGAIN ENOMEM EACCES EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE
@@ -142,44 +136,3 @@ def help_paragraphs(docstring: str) -> list[str]:
 
 def _file(module: str) -> str:
     return module.replace(".", "/") + ".py"
-
-
-def unmarked() -> Iterator[str]:
-    """Each place in `cli` and `text/messages` that has a text for people without a mark."""
-    for name, module in modules().items():
-        if name.startswith(("udpnote.cli.", "udpnote.text.messages.")):
-            yield from (f"{module.place(node)}: {ast.unparse(node)[:90]}" for node in _unmarked_in(module))
-
-
-def _unmarked_in(module: Module) -> Iterator[ast.expr]:
-    pending: list[ast.AST] = [module.tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (ast.Constant, ast.JoinedStr)):
-            if _is_prose(node):
-                yield node
-        elif not _is_marked(node):
-            pending += _children(node)
-
-
-def _is_prose(node: ast.Constant | ast.JoinedStr) -> bool:
-    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-    text = "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in parts)
-    is_text = isinstance(node, ast.JoinedStr) or isinstance(node.value, str)
-    return is_text and bool(PROSE.search(text)) and not WRITTEN_FOR_PROGRAMS.search(text)
-
-
-def _is_marked(node: ast.AST) -> bool:
-    """Whether the texts in this part of the source are messages, documentation, or for developers alone."""
-    if isinstance(node, ast.Call):
-        name = ast.unparse(node.func).rpartition(".")[2]
-        return name in MARKS | SENTENCE_TABLES | {"AssertionError", "Notice"}
-    if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return any(ast.unparse(target) in SENTENCE_TABLES for target in targets)
-    is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_docstring or isinstance(node, (ast.Assert, ast.Raise))
-
-
-def _children(node: ast.AST) -> list[ast.AST]:
-    return list(ast.iter_child_nodes(node))

@@ -63,13 +63,13 @@ def faults() -> Iterator[str]:
     yield from (f"{kind} has several entries" for kind in sorted({kind for kind in entries if entries.count(kind) > 1}))
     told = set[str]()
     for module in modules().values():
-        for call, kinds in _tellings(module):
+        for call, kinds in tellings(module):
             told |= kinds
             yield from (f"{module.place(call)}: {problem}" for problem in _problems(call, kinds))
     yield from (f"{kind} is never told" for kind in sorted(set(entries) - told))
 
 
-def _tellings(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
+def tellings(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
     """Each call that makes an error or a notice, and the kinds that it may have; `errors` itself passes on what it gets."""
     for call, function in _calls(module.tree, None):
         maker = ast.unparse(call.func)  # `type(error)` makes an error of the same class

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands
+from udpnote.text.language import marked
 
 HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactly once, on the notebook's host."
 
@@ -21,8 +22,8 @@ class Command(NamedTuple):
     help: str
 
 
-_START, _WRITE, _READ, _CORRECT = "Start", "Write", "Read", "Correct"
-_NOTEBOOK, _SEALED, _HOST = "Notebook", "Sealed", "Host"
+_START, _WRITE, _READ, _CORRECT = marked("Start"), marked("Write"), marked("Read"), marked("Correct")
+_NOTEBOOK, _SEALED, _HOST = marked("Notebook"), marked("Sealed"), marked("Host")
 COMMANDS = {
     "help": Command("help_", _START, "Show the help of a command, or the list of all commands."),
     "demo": Command("demo", _START, "Show on this machine alone how udpnote works on a bad network."),

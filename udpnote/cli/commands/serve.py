@@ -99,7 +99,8 @@ def _run(settings: Settings, screen: "Screen", *, shows_entries: bool) -> None:
     )
     with _ended_by_signals(server) as received:
         screen.print(_introduction(server, settings))
-        report_ready(harmless(f"{server.name} at {', '.join(server.addresses)}"), os.environ)
+        place = Notice("notebook_at", name=server.name, address=tuple(server.addresses))
+        report_ready(harmless(str(place)), os.environ)
         server.serve_forever()
     if signal.SIGINT in received and sys.stderr.isatty():
         screen.print("")  # the terminal shows `^C`: what comes next begins on a new line
@@ -180,7 +181,7 @@ def _introduction(server: Server, settings: Settings) -> str:
     else:
         lines += [(_("sealed"), str(Notice("sealed_on_lan"))), (_("to join"), f"udpnote join {server.join_code}")]
     lines += [
-        (_("listening"), str(Notice("listens_at", addresses=", ".join(server.addresses)))),
+        (_("listening"), str(Notice("listens_at", addresses=tuple(server.addresses)))),
         (_("to write"), str(_how_to_write(server, settings))),
         (_("to end"), "Ctrl-C"),
     ]
