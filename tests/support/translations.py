@@ -26,6 +26,7 @@ WORDS_OF_PROGRAMS = frozenset(
 _HAN = "\u4e00-\u9fff"
 _QUOTED = re.compile(
     r"`[^`]*`|'[^']*'|\"[^\"]*\"|{[^}]*}|(?<![A-Za-z0-9])(--?|[#.])[a-z][a-z0-9.-]*"
+    r"|(?<=[输輸]入)quit(?=退出)"  # the prompt of udpnote's predecessor, which stays as it was
     r"|[A-Za-z0-9.*~]*[/@_=][A-Za-z0-9./@_=*~+-]*|(?<![A-Za-z0-9])[0-9]+[A-Za-z:-][A-Za-z0-9:-]*"
 )
 """Commands, values, placeholders, options, tags, endings of files, paths, times and durations."""
@@ -66,7 +67,7 @@ def latin_words(text: str) -> set[str]:
 
 def _outside(text: str) -> str:
     """`text` with signs in place of what is `_QUOTED`."""
-    return _QUOTED.sub(lambda match: "{}" if match[0].startswith("{") else "`", text)
+    return _QUOTED.sub(lambda match: "{}" if match[0].startswith(("{", "quit")) else "`", text)
 
 
 def _may_stay(word: str, source: str) -> bool:

@@ -7,6 +7,7 @@ from udpnote.client.connection import Connection
 from udpnote.client.entry_numbers import check_number, check_numbers
 from udpnote.client.session import Driver
 from udpnote.model.argument_types import check_type
+from udpnote.model.entry import Entry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.outbox import Outbox
@@ -46,6 +47,11 @@ class OutboxAccess:
             yield from page
             with self._connection.lock():
                 page = self._outbox.listing(page[-1].entry.sequence + 1)
+
+    def is_own(self, entry: Entry) -> bool:
+        """Whether `entry` was written with this client's outbox, by this or another client."""
+        with self._connection.lock():
+            return self._outbox.writes.is_own(entry.client_id)
 
     def waiting_counts(self) -> list[WaitingCount]:
         """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.

@@ -55,6 +55,11 @@ class OwnWrites:
                 default=None,
             )
 
+    def is_own(self, client_id: bytes) -> bool:
+        """Whether this is a client id of the outbox, now or before."""
+        with storage_errors(self._path):
+            return self._connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,)).fetchone() is not None
+
     def is_settled(self, client_id: bytes, sequence: int) -> bool:
         """Whether a stored revision or deletion was taken back, or took another write back."""
         query = "SELECT is_settled FROM writes WHERE client_id = ? AND sequence = ?"

@@ -5,7 +5,7 @@ import signal
 from contextlib import closing
 
 from tests.support.machine import NOW, Machine
-from tests.support.processes import Process, Terminal
+from tests.support.processes import Process, Terminal, eventually
 from udpnote.storage.outbox import Outbox
 
 PROMPT = r"\(quit ends\):"
@@ -13,9 +13,9 @@ CHINESE_PROMPT = "今日记录，请输入（输入quit退出程序）："
 UP, BACKSPACE, LEFT, CONTROL_C, CONTROL_D = "\x1b[A", "\x7f", "\x1b[D", "\x03", "\x04"
 
 
-def writing(machine: Machine, *options: str, **environ: str) -> tuple[Terminal, Process]:
+def writing(machine: Machine, *options: str, columns: int = 100, **environ: str) -> tuple[Terminal, Process]:
     """The prompt, ready at a terminal."""
-    terminal = machine.terminal()
+    terminal = machine.terminal(columns=columns)
     side = terminal.descriptor
     environ = {"PROMPT_TOOLKIT_NO_CPR": "1"} | environ
     process = machine.start("write", *options, environ=environ, stdin=side, stdout=side, stderr=side)
@@ -151,3 +151,63 @@ def test_control_z_does_not_get_into_an_entry(machine: Machine) -> None:
     terminal.expect(PROMPT)
     terminal.type(CONTROL_D)
     assert process.end().code == 0
+
+
+def test_commands_of_the_prompt_tag_edit_and_take_back_what_was_written_there(machine: Machine) -> None:
+    machine.serve()
+    machine.send("from another command")
+    terminal, process = writing(machine)
+    for typed, shown in (
+        ("/undo", "`udpnote undo`"), ("/edit", "/edit 42"), ("/bin is full", "//bin is full"),
+        ("//bin is full", answer(2, "/bin is full")),
+        ("/tag work 家", "#work #家"), ("met Bob #work", answer(3, "met Bob #work #家")), ("/tag a,b", "a,b"),
+        ("/tag", "no tag"),
+        ("call Bob", answer(4, "call Bob")), ("/edit 99", "#99"), ("/undo", f"#5 deletes #4  {NOW}"),
+        ("call Amy", answer(6, "call Amy")),
+    ):  # fmt: skip
+        terminal.type(f"{typed}\r")
+        terminal.expect(shown)
+        terminal.expect(PROMPT)
+    for typed, keys, shown in (
+        ("/edit", f"{BACKSPACE * 3}Lin\r", f"#7 revises #6  {NOW}  call Lin"), ("/edit 2", "\r", "stays"),
+        ("/edit 2", CONTROL_C, "stays"), ("/undo", "", f"#8 revises #7  {NOW}  call Amy"),
+        ("/undo", "", f"#9 deletes #8  {NOW}"), ("/edit 6", "", "`udpnote edit 6`"),
+    ):  # fmt: skip
+        terminal.type(f"{typed}\r")
+        if keys:
+            terminal.expect("#[26]: ")
+        terminal.type(keys)
+        terminal.expect(shown)
+        terminal.expect(PROMPT)
+    terminal.type("/quit\r")
+    assert process.end().code == 0
+    assert [each["text"] for each in machine.json("list --json")] == [
+        "from another command", "/bin is full", "met Bob #work #家",
+    ]  # fmt: skip
+    assert machine.run("write", typed="/undo\n/tag x\n//y\n").code == 0
+    assert machine.texts()[-3:] == ["/undo", "/tag x", "//y"], "from a pipe, they are data"
+
+
+def test_notes_of_others_appear_while_a_line_is_typed_and_leave_the_line_as_it_is(machine: Machine) -> None:
+    machine.serve()
+    terminal, process = writing(machine, columns=30)
+    terminal.type("first\r")
+    terminal.expect("  first")
+    others = {"UDPNOTE_HOME": str(machine.home / "other"), "UDPNOTE_AUTHOR": "小明@书房"}
+    typed = "这一行还没有写完，而且比终端宽得多"
+    terminal.type(typed[:9])
+    terminal.expect(typed[8])
+    eventually(lambda: machine.send("别人的记录", **others).code == 0 and "小明" in terminal.text)  # it begins to follow soon
+    terminal.type(typed[9:] + "\r")
+    eventually(lambda: typed in machine.texts())
+    terminal.expect(PROMPT)
+    machine.run("send", typed="".join(f"line {number}\n" for number in range(500)), **others)
+    terminal.expect(r"\d+ more entries of others")
+    terminal.expect("line 499")
+    machine.send("from another command of mine")
+    terminal.type("last\r")
+    terminal.expect("  last")
+    terminal.type("quit\r")
+    assert process.end().code == 0
+    assert "from another command of mine" not in terminal.text
+    assert "line 250" not in terminal.text

@@ -4,7 +4,7 @@ A cell is the width of a Latin letter on the terminal; a Chinese character takes
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -149,15 +149,6 @@ def count(number: int, one: str, many: str) -> str:
     Where a sentence needs no noun by itself, `ngettext` takes the whole sentence instead.
     """
     return ngettext(f"{{count:,}} {one}", f"{{count:,}} {many}", number).format(count=number)
-
-
-def reads_chinese(environ: Mapping[str, str]) -> bool:
-    """Whether the locale in the environment variables `environ` is Chinese.
-
-    The first of LC_ALL, LC_MESSAGES and LANG that is not empty names the locale, as in locale(7).
-    """
-    locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
-    return locale.startswith("zh")
 
 
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":

@@ -22,6 +22,14 @@ def _notes_deleted(notes: int) -> str:
     ).format(notes=notes)
 
 
+def _write_others_passed_over(entries: int) -> str:
+    return ngettext(
+        "1 more entry of others: `udpnote list` shows it",
+        "{entries:,} more entries of others: `udpnote list` shows them",
+        entries,
+    ).format(entries=entries)
+
+
 def _undo_elsewhere(notebook: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
@@ -61,6 +69,36 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "when it answers",
     "undo_of_waiting_change": "nothing is taken back: your change of #{number} is queued and may be stored, and only the "
     "notebook knows what was there before. Run `udpnote undo` again when its server answers",
+    # the prompt
+    "write_prompt": "Today's note (quit ends): ",
+    "write_tagged_prompt": "Today's note, {tags} (quit ends): ",
+    "write_welcome": "each line is stored as an entry; `help` explains more, `quit` or Ctrl-D ends",
+    "write_help": "Enter stores a line as an entry; several pasted lines are several entries. Up brings back an earlier line\n"
+    "/tag NAME adds #NAME to each line from now on; /tag alone ends that\n"
+    "/edit changes your last note, /edit 42 note #42. /undo takes back what you wrote last\n"
+    "//text stores /text. Notes of others appear above the prompt\n"
+    "Ctrl-C drops the line, Ctrl-Z suspends the prompt; `quit`, `exit`, `q` or Ctrl-D ends it\n"
+    "`udpnote send quit` stores such a word; `udpnote send --whole` stores several lines as one entry",
+    "write_line_dropped": "the line is dropped; `quit` or Ctrl-D ends the prompt",
+    "write_unknown_command": "{word} is no command: /help, /tag, /edit, /undo and /quit are. To store the line, write /{line}",
+    "write_no_tags": "no tag is added any more",
+    "write_nothing_to_edit": "no note was stored here yet: /edit 42 changes note #42",
+    "write_edit_elsewhere": "note #{number} is deleted or long: `udpnote edit {number}` opens its text in your editor",
+    "write_unchanged": "note #{number} stays as it is",
+    "write_undo_elsewhere": "your last write was in another command: `udpnote undo` takes it back",
+    "write_others_passed_over": _write_others_passed_over,
+    "write_pasted": "{lines:,} lines were pasted: each is stored as an entry",
+    "write_how_to_store": "{lines:,} lines were pasted. Store each (`e`), all as one entry (`a`), or none (`n`)? ",
+    "write_pasted_dropped": "nothing is stored",
+    "write_to_open": "your lines go to {name}, which is open",
+    "write_to_sealed": "your lines go to {name}, which is sealed",
+    "write_queued": "queued, delivered as soon as the server answers",
+    "write_queued_because": "queued, delivered as soon as the server answers ({reason})",
+    "write_interrupted": "not waited for: `udpnote outbox` shows whether it is queued",
+    "write_delivered": "delivered: {line}",
+    "write_refused": "not stored: {reason}",
+    "write_waiting": "still queued: {entries:,} (`udpnote outbox`)",
+    "write_goodbye": "Goodbye",
     # sending
     "at_in_future": "--at: {text!r} is in the future, and nobody can have written the note then: name a time that has come",
     "at_longer_than_a_day": "--at: {text!r} is longer than a day: name a day or a time, such as yesterday or "

@@ -1,0 +1,98 @@
+"""The prompt of `udpnote write`: line editing, the lines of earlier days, and what else may be typed than an entry."""
+
+import os
+from enum import Enum
+from typing import NamedTuple
+
+from udpnote.errors import Notice
+from udpnote.storage.new_files import make_folders
+
+END_WORDS = frozenset(("quit", "exit", "bye", "q", ":q", "退出"))
+"""The lines, in any case, that end the prompt. From a pipe only `quit` ends it, because the other words may be data."""
+
+HELP_WORDS = frozenset(("help", "?", "帮助"))
+"""The lines, in any case, that print the help at the prompt."""
+
+
+class Deed(Enum):
+    """What a typed line asks for; each but STORE and UNKNOWN is also the name of a command after a `/`."""
+
+    STORE = ""
+    HELP = "help"
+    TAG = "tag"
+    EDIT = "edit"
+    UNDO = "undo"
+    QUIT = "quit"
+    UNKNOWN = "?"
+
+
+class Typed(NamedTuple):
+    """What was typed in one line: the `deed`, and the rest of the line; of STORE the text to store, of UNKNOWN the line."""
+
+    deed: Deed
+    rest: str
+
+
+_COMMANDS = {deed.value: deed for deed in Deed if deed not in (Deed.STORE, Deed.UNKNOWN)} | {
+    "exit": Deed.QUIT,
+    "标签": Deed.TAG,
+    "修改": Deed.EDIT,
+    "撤销": Deed.UNDO,
+    "帮助": Deed.HELP,
+    "退出": Deed.QUIT,
+}
+"""What may follow a `/`, in any case."""
+
+
+def parse_line(line: str) -> Typed:
+    """What the typed `line` asks for.
+
+    A line that begins with `/`, also a full-width one, is a command of the prompt; with `//`, it is an entry without the first
+    `/`.
+    """
+    bare = line.strip()
+    word = bare.casefold()
+    if word in END_WORDS:
+        return Typed(Deed.QUIT, "")
+    if word in HELP_WORDS:
+        return Typed(Deed.HELP, "")
+    if not bare.startswith(("/", "／")):
+        return Typed(Deed.STORE, line)
+    if bare[1:2] in ("/", "／"):
+        return Typed(Deed.STORE, bare[1:])
+    name, _, rest = bare[1:].partition(" ")
+    deed = _COMMANDS.get(name.casefold(), Deed.UNKNOWN)
+    return Typed(deed, bare if deed is Deed.UNKNOWN else rest.strip())
+
+
+class Prompt:
+    """A prompt with line editing. It keeps the lines in the file `history`, so that the user can bring them back.
+
+    If the file cannot be written, the lines are kept until the command ends, and `problem` is the notice that says so.
+    """
+
+    def __init__(self, history: str) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
+        self.problem: Notice | None = None
+        try:
+            make_folders(os.path.dirname(history))
+            os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
+            kept: History = FileHistory(history)
+        except OSError as error:  # from the history's file: the prompt works without it
+            self.problem = Notice("history_not_kept", path=history, problem=error.strerror)
+            kept = InMemoryHistory()
+        self._lines: PromptSession[str] = PromptSession(history=kept, enable_suspend=True)
+        self._choices: PromptSession[str] = PromptSession(history=InMemoryHistory(), enable_suspend=True)
+
+    def ask(self, prompt: str, *, is_kept: bool = True, text: str = "") -> str:
+        """Show `prompt`, let the user edit `text`, and return the result; keep it in the history if `is_kept`.
+
+        What other threads print meanwhile appears above the prompt. The result has several lines if they were pasted. Raises
+        `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C.
+        """
+        from prompt_toolkit.patch_stdout import patch_stdout
+
+        with patch_stdout(raw=True):
+            return (self._lines if is_kept else self._choices).prompt(prompt, default=text)

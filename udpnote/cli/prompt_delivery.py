@@ -1,0 +1,99 @@
+"""What happens at the prompt of `udpnote write` besides the lines that are typed: which notebook is used; queued entries."""
+
+import threading
+from contextlib import suppress
+
+from udpnote.cli.terminal.text import shortened
+from udpnote.client.client import Client
+from udpnote.errors import Notice, UdpnoteError
+from udpnote.model.notebook import KnownNotebook, display_name
+from udpnote.text.harmless import harmless
+
+DELIVERY_PAUSE_SECONDS = 3.0
+DELIVERY_PAUSE_MAX_SECONDS = 24.0
+"""The pause before the next attempt to deliver queued entries. After each failed attempt it doubles, up to the maximum."""
+
+DELIVERY_WAIT_SECONDS = 1.0
+"""How long an attempt to deliver queued entries waits for an answer. A line typed meanwhile may have to wait as long."""
+
+NAME_CELLS_MAX = 40
+"""A longer name of a notebook is shortened, so that its line fits on a terminal of 80 columns."""
+
+
+def say_here(text: str | Notice) -> None:
+    """Print each line of `text` on standard output, without characters that could harm a terminal.
+
+    Unlike other commands' messages, it belongs to the dialogue at the prompt.
+    """
+    print("\n".join(map(harmless, str(text).split("\n"))), flush=True)
+
+
+class DestinationLine:
+    """Prints which notebook the lines go to, when it becomes known and whenever it changes.
+
+    It changes if the client uses another notebook, or if the notebook gets another name, is sealed or is made open.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._printed: tuple[bytes, str] | None = None
+        self._lock = threading.Lock()
+
+    def print_if_new(self) -> None:
+        """Print which notebook the lines go to, if it is known and is not what was printed last.
+
+        Several threads may call this.
+        """
+        with self._lock, suppress(UdpnoteError):  # `send` of the next line reports the same error
+            notebook = self._client.notebook
+            if notebook is None:
+                return
+            kind = "write_to_open" if notebook.key_id is None else "write_to_sealed"
+            line = notebook.notebook_id, str(Notice(kind, name=self._name(notebook)))
+            if line != self._printed:
+                self._printed = line
+                say_here(line[1])
+
+    def _name(self, notebook: KnownNotebook) -> str:
+        """The name of `notebook`, shortened; if another known notebook has this name, the start of the id follows."""
+        start_of_id = display_name(notebook, self._client.known())[len(notebook.name) :]
+        return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
+
+
+class BackgroundDelivery:
+    """In its `with` block, delivers queued entries in a thread of its own, also while the prompt waits for a line.
+
+    The end of the block does not wait for the thread; closing the client ends its work.
+    """
+
+    def __init__(self, client: Client, destination: DestinationLine) -> None:
+        self._client = client
+        self._destination = destination
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._deliver, name="udpnote delivery", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()  # closing the client ends a delivery that is still going on
+
+    def _deliver(self) -> None:
+        """Try to deliver the queued entries, if there are any, again and again until the block ends.
+
+        The pauses between these attempts become longer while attempts deliver nothing.
+        """
+        pause = DELIVERY_PAUSE_SECONDS
+        while not self._ended.wait(pause):
+            with suppress(UdpnoteError):  # no server answers: the user read that when the entry was queued
+                before = count_waiting(self._client)
+                if before:
+                    self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
+                    self._destination.print_if_new()
+                has_failed = 0 < before <= count_waiting(self._client)
+                pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if has_failed else DELIVERY_PAUSE_SECONDS
+
+
+def count_waiting(client: Client) -> int:
+    """How many entries in the outbox wait for delivery, for any notebook; refused ones are not counted."""
+    return sum(each.entries for each in client.waiting_counts() if each.refused is None)
