@@ -16,13 +16,17 @@ _DATE = (
 )
 _SHORT_DATE = r"(?P<year>(?:1[89]|2[01])\d\d)(?P<month>\d\d)(?P<day>\d\d)"
 _CLOCK = (
+    r"(?:(?P<part>凌晨|早上|上午|中午|下午|晚上)\s*)?"
     r"(?P<hour>\d{1,2})[:：](?P<minute>\d\d)(?:[:：](?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?"
 )
 _ZONE = r"\s*(?P<zone>Z|[+-]\d\d:?\d\d)"
-_WEEKDAY = r"(?:[,，]?\s*[(（]?(?:[A-Z][a-z]+day|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\.?|星期.|周.|週.)[)）]?(?!\w))?"
+_WEEKDAY = (
+    r"(?:[,，]?\s*[(（]?"
+    r"(?:(?:[A-Z][a-z]+day|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\.?)(?!\w)|(?:星期|周|週)[一二三四五六日天])[)）]?)?"
+)
 _DAY_OF_WEEK = re.compile(rf"^[ _-]+{_WEEKDAY}")
-_STAMP = re.compile(rf"{_DATE}{_WEEKDAY}(?:(?:[T,，]|\s)\s*{_CLOCK}(?:{_ZONE})?)?(?!\d)")
+_STAMP = re.compile(rf"{_DATE}{_WEEKDAY}(?:(?:[T,，\s]\s*|(?=[凌早上中下晚])){_CLOCK}(?:{_ZONE})?)?(?!\d)")
 _CLOCK_ALONE = re.compile(rf"{_CLOCK}(?![\d:：])")
 _SHORT_STAMP = re.compile(rf"{_SHORT_DATE}(?:[T_ -]?(?P<hour>\d\d)[.:-]?(?P<minute>\d\d)(?:[.:-]?(?P<second>\d\d))?)?(?!\d)")
 _NAME_STAMP = re.compile(rf"{_DATE}(?:[T_ -]+(?P<hour>\d\d)[-.:h]?(?P<minute>\d\d)(?:[-.:m]?(?P<second>\d\d)s?)?(?!\d))?(?!\d)")
@@ -114,6 +118,8 @@ def _clock(found: dict[str, str | None]) -> time | None:
         raise ValueError(hour)
     if half:
         hour = hour % 12 + (12 if half in "Pp" else 0)
+    if found.get("part") in ("下午", "晚上") and hour < 12:
+        hour += 12
     fraction = (found.get("fraction") or "0").ljust(6, "0")[:6]
     return time(hour, int(found["minute"] or 0), int(found.get("second") or 0), int(fraction))
 
