@@ -15,7 +15,7 @@ USERS = {"pi": "ann", "desk": "lin", "laptop": "ann"}
 CODE = r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){5}-[0-9A-Z]{3}"
 MASKS = [
     (r"\d{4}[-/]\d\d[-/]\d\d( \d\d:\d\d:\d\d| \w+day)", "TIME"),
-    (r"\b\d\d:\d\d\b(?! \w+@\w+ (written|revised))", "CLOCK"),
+    (r"\b\d\d:\d\d(:\d\d)?\b(?! \w+@\w+ (written|revised))", "CLOCK"),
     (r"[0-9a-f]{32}", "ID"),
     (CODE, "CODE"),
     (r"10\.(6\.83|77\.\d+)\.\d+", "ADDRESS"),
