@@ -93,11 +93,14 @@ def test_programs_get_what_was_erased_and_the_files_of_this_user_that_may_still_
     kept.refused("erase x", code=2, facts=["x"])
 
 
-def test_what_sqlite_has_left_of_sent_entries_in_the_outbox_of_this_user_is_gone_and_what_waits_there_stays(
+def test_the_text_file_and_what_sqlite_has_left_in_the_outbox_of_this_user_are_cleared_and_what_waits_there_stays(
     served: Machine,
 ) -> None:
+    served.stop()
+    served.serve("kitchen", text_file=served.home / "notes.txt")
     served.send("pa55word " * 999)
     served.stop()
+    assert served.home / "notes.txt" in shown(served, "pa55word")
     assert served.send("waiting", wait="0").code == 75
     assert served.run("erase 1 --yes").code == 0
     assert (shown(served, "pa55word"), served.waiting()) == ([], ["waiting"])
