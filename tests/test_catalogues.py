@@ -4,7 +4,7 @@ import pytest
 
 from tests.catalogues import TRANSLATIONS, read
 from tests.support.translations import faults, faults_of
-from tests.support.unmarked_texts import unmarked_in
+from tests.support.unmarked_texts import unmarked, unmarked_in
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
@@ -27,6 +27,10 @@ def test_every_translation_has_the_placeholders_of_its_message_and_is_all_in_chi
 def test_what_is_wrong_with_a_translation_is_found(source: str, translation: str, fault: str) -> None:
     found = list(faults_of(source, translation))
     assert (fault in found[0] and len(found) == 1) if fault else not found
+
+
+def test_every_text_for_people_is_marked_for_translation() -> None:
+    assert list(unmarked()) == []
 
 
 @pytest.mark.parametrize(
