@@ -65,6 +65,17 @@ def test_less_is_told_to_show_colours_whatever_else_it_is_told(diary: Machine) -
         assert (process.wait().code, terminal.finish()) == (0, f"<{expected}>\r\n")
 
 
+def test_less_begins_where_the_newest_notes_are_except_where_all_notes_would_have_to_be_read(diary: Machine) -> None:
+    less = diary.home / "less"
+    less.write_text('#!/bin/sh\ncat >/dev/null; echo "<$*>"\n')
+    less.chmod(0o700)
+    for options, expected in (("-n 90", "-S +G"), ("-n 90 --reverse", "-S"), ("--all", "-S")):
+        terminal = diary.terminal()
+        command = ["list", "--file", str(diary.notebook), *options.split()]
+        process = diary.start(*command, environ={"UDPNOTE_PAGER": f"{less} -S"}, stdout=terminal.descriptor)
+        assert (process.wait().code, terminal.finish()) == (0, f"<{expected}>\r\n")
+
+
 def test_a_pager_that_is_closed_early_ends_the_command_quietly_and_a_late_failure_is_told(machine: Machine) -> None:
     machine.keep(*[note(n, "x" * 5000) for n in range(1, 301)])
     for pager, code, lines in (("head -n 1", 0, 0), ("sh -c 'head -c 400000 >/dev/null; exit 3'", 1, 1)):

@@ -172,7 +172,10 @@ def _opened(
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
     filters = selection.filters.parsed()
-    with paged(is_wanted=form.is_paged), opened(options, file) as (notebook, printer):
+    with (
+        paged(is_wanted=form.is_paged, starts_at_end=not (selection.is_all or selection.newest_first)),
+        opened(options, file) as (notebook, printer),
+    ):
         yield notebook, printer, filters
 
 

@@ -38,12 +38,14 @@ _CTRL_C_CODES = (-SIGINT, 128 + SIGINT)
 
 
 @contextmanager
-def paged(*, is_wanted: bool = True) -> Iterator[None]:
+def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[None]:
     """In the block, show standard output in the user's pager, if it is a terminal and the output is longer than its screen.
 
     If the user closes the pager early, the block ends there, without an error. When the block is done, this waits until the
     user closes the pager. Messages that come meanwhile are printed on the terminal after that. If the pager cannot be started
     or fails, a message says so, and all the output is printed to the terminal.
+
+    With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 
     There is no pager if not `is_wanted`, if the environment asks for none (see `PAGER_VARIABLES`), or on a terminal that cannot
     move its cursor (TERM=dumb). Raises `KeyboardInterrupt` if Ctrl-C ends the pager. If the pager fails after more
@@ -54,7 +56,7 @@ def paged(*, is_wanted: bool = True) -> Iterator[None]:
         yield
         return
     screen, messages = sys.stdout, sys.stderr
-    output = _PagedOutput(screen, given)
+    output = _PagedOutput(screen, given, starts_at_end=starts_at_end)
     sys.stdout = cast(TextIO, output)
     try:
         with suppress(_PagerClosed):
@@ -81,8 +83,8 @@ class _PagedOutput:
     `failure` is the exit code of a pager that has failed so late that its output is not kept any more; otherwise None.
     """
 
-    def __init__(self, screen: TextIO, command: str) -> None:
-        self._screen, self._command = screen, command
+    def __init__(self, screen: TextIO, command: str, *, starts_at_end: bool) -> None:
+        self._screen, self._command, self._starts_at_end = screen, command, starts_at_end
         self._pager: Popen[bytes] | None = None
         self._kept: list[str] | None = []
         self._characters = 0
@@ -148,7 +150,10 @@ class _PagedOutput:
         less = os.environ.get("LESS")
         environ = {"LV": "-c", **os.environ, "LESS": LESS_OPTIONS if less is None else f"-R {less}"}
         try:
-            self._pager = Popen(split(self._command), stdin=PIPE, env=environ)
+            words = split(self._command)
+            if self._starts_at_end and os.path.basename(words[0]) == "less":
+                words.append("+G")
+            self._pager = Popen(words, stdin=PIPE, env=environ)
         except (OSError, ValueError, IndexError) as error:  # it is not there, or its quotes are wrong
             if self._command != DEFAULT_PAGER:
                 say(Notice("pager_not_started", command=self._command, problem=getattr(error, "strerror", None) or str(error)))
