@@ -205,9 +205,8 @@ def test_notes_of_others_appear_while_a_line_is_typed_and_leave_the_line_as_it_i
     terminal.expect(r"\d+ more entries of others")
     terminal.expect("line 499")
     machine.send("from another command of mine")
-    terminal.type("last\r")
-    terminal.expect("  last")
+    machine.send("the last of others", **others)
+    terminal.expect("the last of others")
     terminal.type("quit\r")
     assert process.end().code == 0
     assert "from another command of mine" not in terminal.text
-    assert "line 250" not in terminal.text

@@ -59,8 +59,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "history keeps their texts",
     "undo_nothing": "there is nothing to take back: only the latest writes of your user on this machine are remembered",
     "undo_elsewhere": _undo_elsewhere,
-    "undo_not_there": "nothing is taken back: the notebook does not have your #{number}, perhaps because it was restored from "
-    "an older copy. `udpnote list` shows its notes",
+    "undo_not_there": "nothing is taken back: the notebook does not have your #{number} any more. It was erased, or the "
+    "notebook was restored from an older copy: `udpnote list` shows its notes",
     "undo_changed_since": "nothing is taken back: {author} has changed note #{note} since, with #{number}. "
     "`udpnote show {note} --history` shows all versions, and `udpnote edit {note}` revises it",
     "undo_meanwhile": "nothing is taken back: another command has just sent, removed or taken back this write. Run "
