@@ -65,3 +65,17 @@ def test_an_entry_that_a_hanging_server_may_have_is_queued_to_be_deleted_and_is_
     assert machine.run("outbox --send").code == 0
     assert [each["text"] for each in machine.json("list --json")] == ["before"]
     assert len(machine.rows()) == 5
+
+
+def test_commands_that_are_killed_while_they_take_back_leave_no_write_out_and_take_none_back_twice(machine: Machine) -> None:
+    machine.serve()
+    machine.send(typed="".join(f"{number}\n" for number in range(1, 21)))
+    for _ in range(6):
+        process = machine.start("undo")
+        process.expect_error("takes back note")
+        process.end(signal.SIGKILL)
+    machine.run("outbox --send")
+    left = [int(each["text"]) for each in machine.json("list --json -n 100")]
+    assert left == list(range(1, len(left) + 1)), "those from the last on, and no other"
+    assert len(machine.rows()) == 20 + (20 - len(left)), "each once"
+    assert f"note #{len(left)}:" in machine.run("undo").err
