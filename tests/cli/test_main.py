@@ -50,10 +50,13 @@ REPORTING_COMMAND = (sys.executable, "-S", "-c", REPORTING)  # without `site`, w
 
 SLOW = {
     "typer", "rich", "prompt_toolkit", "platformdirs", "cryptography", "netifaces",
-    "asyncio", "csv", "dataclasses", "getpass", "html", "importlib.metadata", "inspect", "json", "locale", "logging",
+    "asyncio", "csv", "dataclasses", "getpass", "gettext", "html", "importlib.metadata", "inspect", "json", "locale", "logging",
     "pathlib", "platform", "shutil", "subprocess", "tempfile", "tomllib", "traceback", "urllib", "uuid",
 }  # fmt: skip
 """Packages of others, and modules of Python that are slow to import. No short command needs them, unless the table names it."""
+
+WORDLESS = ("send milk", "send --json milk", "list -n 5", "search one", "--version")
+"""Commands that print no sentence: for these, no language is looked for."""
 
 ONE_SHOT_UNUSED = (
     "bisect ipaddress random signal udpnote.cli.declared_command udpnote.cli.terminal.progress udpnote.client.filters "
@@ -194,13 +197,17 @@ def test_a_file_of_another_kind_is_named_and_left_alone(
         ("find --timeout 0.2", 0, "", "udpnote.server udpnote.client.reading"),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_a_command_imports_only_what_it_uses_and_nothing_of_sealing_where_nothing_is_sealed(
-    machine: Machine, command: str, code: int, used: str, unused: str
+    machine: Machine, command: str, code: int, used: str, unused: str, language: str
 ) -> None:
+    if language == "zh_CN" and command not in WORDLESS:
+        used += " gettext locale rich" if "--help" in command else " gettext locale"  # rich knows how wide Chinese is
     if command != "send more":
         machine.keep(note(1, "one"))
         machine.serve()
-    environ = {"UDPNOTE_HOME": "", "HOME": str(machine.home.parent)} | ({"UDPNOTE_WAIT": "0.3"} if code else {})
+    environ = {"UDPNOTE_HOME": "", "HOME": str(machine.home.parent), "LC_ALL": f"{language}.UTF-8"}
+    environ |= {"UDPNOTE_WAIT": "0.3"} if code else {}
     result = machine.start(*command.split(), environ=environ, command=REPORTING_COMMAND).end()
     imported = set(result.err.splitlines()[-1].split())
     banned = (SLOW - {*used.split()}) | {*unused.split()}
