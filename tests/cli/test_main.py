@@ -202,7 +202,7 @@ def test_a_command_imports_only_what_it_uses_and_nothing_of_sealing_where_nothin
     machine: Machine, command: str, code: int, used: str, unused: str, language: str
 ) -> None:
     if language == "zh_CN" and command not in WORDLESS:
-        used += " gettext locale rich" if "--help" in command else " gettext locale"  # rich knows how wide Chinese is
+        used += " gettext locale rich"  # rich knows how wide Chinese is
     if command != "send more":
         machine.keep(note(1, "one"))
         machine.serve()

@@ -7,14 +7,18 @@ from udpnote.cli.terminal.text import shortened
 from udpnote.client.client import Client
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.notebook import KnownNotebook, display_name
+from udpnote.protocol.discovery import SETTLING_SECONDS
 from udpnote.text.harmless import harmless
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
 """The pause before the next attempt to deliver queued entries. After each failed attempt it doubles, up to the maximum."""
 
-DELIVERY_WAIT_SECONDS = 1.0
-"""How long an attempt to deliver queued entries waits for an answer. A line typed meanwhile may have to wait as long."""
+DELIVERY_WAIT_SECONDS = SETTLING_SECONDS + 0.5
+"""How long an attempt to deliver queued entries waits for an answer. A line typed meanwhile may have to wait as long.
+
+It is longer than a discovery on the LAN, which is settled `SETTLING_SECONDS` after the first answer.
+"""
 
 NAME_CELLS_MAX = 40
 """A longer name of a notebook is shortened, so that its line fits on a terminal of 80 columns."""
