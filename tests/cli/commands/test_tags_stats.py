@@ -77,5 +77,7 @@ def test_a_picture_replaces_a_file_as_a_whole_and_has_no_text_of_a_note(diary: M
     assert (result.code, result.out, str(path) in result.err, image[:5], image[-7:]) == (0, "", True, "<svg ", "</svg>\n")
     assert [word for word in ("milk", "开会", "food", "小明") if word in image] == []
     assert diary.run("stats --svg - --year 2026").out == image, "the notebook has only that year"
+    in_chinese = diary.shell("LC_ALL=zh_CN.UTF-8 PYTHONIOENCODING=gbk udpnote stats --svg -")
+    assert "星期六" in in_chinese.out, "a picture in a pipe is in UTF-8, whatever the terminal's encoding is"
     diary.refused("stats --svg a.svg --json", code=2, facts=["--json"])
     diary.refused("stats --svg /nowhere/a.svg", facts=["/nowhere/a.svg"])

@@ -65,6 +65,12 @@ def test_less_is_told_to_show_colours_whatever_else_it_is_told(diary: Machine) -
         assert (process.wait().code, terminal.finish()) == (0, f"<{expected}>\r\n")
 
 
+def test_less_shows_the_bytes_of_chinese_characters_on_a_terminal_of_gbk(diary: Machine) -> None:
+    for encoding, expected in (("gbk", "8bcccbcc18b95.b128."), ("utf-8", "")):
+        process, terminal = start(diary, "sh -c 'cat >/dev/null; echo \"<$LESSCHARDEF>\"'", PYTHONIOENCODING=encoding)
+        assert (process.wait().code, terminal.finish()) == (0, f"<{expected}>\r\n")
+
+
 def test_less_begins_where_the_newest_notes_are_except_where_all_notes_would_have_to_be_read(diary: Machine) -> None:
     less = diary.home / "less"
     less.write_text('#!/bin/sh\ncat >/dev/null; echo "<$*>"\n')

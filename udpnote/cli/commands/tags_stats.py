@@ -150,12 +150,18 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
 
 
 def _write_image(path: str, notebook: NotebookReader, year: int | None) -> None:
-    """Write the picture of the days to the file `path`, which is replaced as a whole, or to standard output (`-`)."""
+    """Write the picture of the days to the file `path`, which is replaced as a whole, or to standard output (`-`).
+
+    It is in UTF-8, except on a terminal with another encoding.
+    """
     from udpnote.text.calendar_image import calendar_image
 
     image = calendar_image(notebook.name, dict(notebook.days()), today=_today(), year=year)
     if path == "-":
-        sys.stdout.write(image)
+        if sys.stdout.isatty():
+            sys.stdout.write(image)
+        else:
+            sys.stdout.buffer.write(image.encode())
         return
     from udpnote.storage.atomic_file import whole_file
 

@@ -30,6 +30,12 @@ NO_PAGERS = ("", "cat")
 LESS_OPTIONS = "FRX"
 """Options of less if $LESS is not set: end at once if all fits (F), show colours (R), leave the text on the screen (X)."""
 
+LESS_BYTES = "8bcccbcc18b95.b128."
+"""$LESSCHARDEF for a terminal whose encoding is not UTF-8, such as GBK, which less does not know: show all bytes from 128 on.
+
+A Chinese character has two bytes and two cells there, so that less also counts its width right.
+"""
+
 KEPT_CHARACTERS_MAX = 1 << 18
 """So much output is kept while a pager runs: more than a pipe can hold. If the pager fails before that, it is printed."""
 
@@ -147,19 +153,18 @@ class _PagedOutput:
         from shlex import split
         from subprocess import PIPE, Popen
 
-        less = os.environ.get("LESS")
-        environ = {"LV": "-c", **os.environ, "LESS": LESS_OPTIONS if less is None else f"-R {less}"}
+        self._before = signal(SIGINT, self._interrupt)  # before the pager runs, because Ctrl-C is for the pager from then on
         try:
             words = split(self._command)
             if self._starts_at_end and os.path.basename(words[0]) == "less":
                 words.append("+G")
-            self._pager = Popen(words, stdin=PIPE, env=environ)
+            self._pager = Popen(words, stdin=PIPE, env=_environment(self._screen.encoding))
         except (OSError, ValueError, IndexError) as error:  # it is not there, or its quotes are wrong
+            signal(SIGINT, self._before)
             if self._command != DEFAULT_PAGER:
                 say(Notice("pager_not_started", command=self._command, problem=getattr(error, "strerror", None) or str(error)))
             self._print_kept()
             return
-        self._before = signal(SIGINT, self._interrupt)
         if sys.stderr.isatty():
             sys.stderr = StringIO()
         self._pass_on("".join(self._kept or ()))
@@ -201,3 +206,12 @@ class _PagedOutput:
         """Ctrl-C is for the pager while it runs: less ends a search then, but not itself."""
         if self._pager is not None and self._pager.poll() is not None:
             raise KeyboardInterrupt
+
+
+def _environment(encoding: str) -> dict[str, str]:
+    """The environment of the pager, with options for less and lv, on a terminal with this `encoding`."""
+    less = os.environ.get("LESS")
+    options = {"LESS": LESS_OPTIONS if less is None else f"-R {less}"}
+    if encoding.lower() not in ("utf-8", "ascii"):
+        options["LESSCHARDEF"] = os.environ.get("LESSCHARDEF", LESS_BYTES)
+    return {"LV": "-c", **os.environ, **options}
