@@ -4,6 +4,7 @@ import pytest
 
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, StoredEntry
 from udpnote.model.notebook import Destination, KnownNotebook
+from udpnote.model.own_write import OwnWrite, StoredRun
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 
 ID = bytes(range(0xF0, 0x100))
@@ -11,7 +12,8 @@ ENTRY = Entry(ID, 1, Kind.NOTE, 0, 480, "小明", "今天开会")
 VALUES: list[tuple[object, ...]] = [
     ENTRY, StoredEntry(7, 0, ENTRY, 7), StoredEntry(7, 0, ENTRY, 7).as_seen, KnownNotebook(ID, "厨房", "::1", 6683, 0, ID[:8]),
     Destination(key_id=ID[:8]), WaitingEntry(ENTRY, ID, "厨房", ID[:8], Destination(), None),
-    WaitingCount(ID, None, Destination(), None, 3),
+    WaitingCount(ID, None, Destination(), None, 3), StoredRun(range(1, 3), 7, ID, Kind.NOTE),
+    OwnWrite(ID, 1, Kind.NOTE, None, 7, is_unsent=False),
 ]  # fmt: skip
 
 
