@@ -19,6 +19,7 @@ COMMANDS = {
     "show --history": "show --history --json 1",
     "tags": "tags --json",
     "stats": "stats --json",
+    "stats --year": "stats --year 2026 --json",
     "delete": "delete --json 1",
     "undo": "undo --json",
     "export": "export",
