@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -30,6 +30,9 @@ TAIWANESE = {
     "訪問": "存取", "} 周": "} 週",
 }  # fmt: skip
 """What people in Taiwan write instead of what OpenCC makes of our texts; a reader found it."""
+
+KEPT_HEADERS = ("Language", "Plural-Forms", "Content-Type")
+"""Fields in the header of a catalogue that say how to read it."""
 
 UNKEPT_HEADERS = (
     b"POT-Creation",
@@ -60,9 +63,7 @@ def read(language: str) -> Catalog:
 def updated(old: Catalog, messages: list[MarkedMessage]) -> Catalog:
     """A catalogue with each of `messages`, in their order, and the translations of `old`; others are dropped."""
     new = Catalog(locale=old.locale, domain="udpnote", header_comment=old.header_comment, fuzzy=False)
-    new.mime_headers = [
-        (name, value) for name, value in old.mime_headers if name in ("Language", "Plural-Forms", "Content-Type")
-    ]
+    new.mime_headers = [(name, value) for name, value in old.mime_headers if name in KEPT_HEADERS]
     for message in messages:
         key = (message.text, message.plural) if message.plural else message.text
         known = old.get(message.text)
@@ -84,10 +85,24 @@ def _changes_each_time(line: bytes) -> bool:
     return line.startswith(tuple(b'"' + name for name in UNKEPT_HEADERS))
 
 
+class _Compiled(Catalog):
+    """A catalogue whose header has only what does not change each time."""
+
+    def __iter__(self) -> Iterator[Message]:
+        header, *messages = super().__iter__()
+        lines = str(header.string).splitlines()
+        header.string = "".join(f"{line}\n" for line in lines if line.partition(":")[0] in KEPT_HEADERS)
+        return iter([header, *messages])
+
+
 def mo_bytes(catalogue: Catalog) -> bytes:
     """The MO file of `catalogue`, which Python reads."""
+    compiled = _Compiled(locale=catalogue.locale, fuzzy=False)
+    for message in catalogue:
+        if message.id:
+            compiled.add(message.id, message.string)
     buffer = io.BytesIO()
-    write_mo(buffer, catalogue)
+    write_mo(buffer, compiled)
     return buffer.getvalue()
 
 

@@ -2,9 +2,18 @@
 
 import pytest
 
-from tests.catalogues import TRANSLATIONS, read
+from tests.catalogues import TRANSLATIONS, mo_bytes, po_bytes, po_path, read, untranslated, updated
+from tests.support.marked_messages import marked_messages
 from tests.support.translations import faults, faults_of
 from tests.support.unmarked_texts import unmarked, unmarked_in
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_every_message_is_translated_and_no_other_and_the_compiled_catalogue_is_as_new(language: str) -> None:
+    current = updated(read(language), marked_messages())
+    assert untranslated(current) == []
+    assert po_bytes(current) == po_path(language).read_bytes(), "run `python -m tests.catalogues`"
+    assert mo_bytes(current) == po_path(language).with_suffix(".mo").read_bytes(), "run `python -m tests.catalogues`"
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)

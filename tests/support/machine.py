@@ -30,9 +30,11 @@ from tests.support.processes import COMMAND, DEADLINE_SECONDS, Process, Result, 
 from udpnote.cli.main import main
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
 from udpnote.model.join_code import join_code
+from udpnote.model.language import ENGLISH
 from udpnote.server.server import Server
 from udpnote.storage.key_file import read_key_file
 from udpnote.storage.notebook.notebook import Notebook
+from udpnote.text.language import speak_by
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 """What matches a time of this moment, as commands print it."""
@@ -201,6 +203,7 @@ class Machine:
             streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
             with mock.patch.multiple(sys, argv=argv, **streams), pytest.raises(SystemExit) as ended:
                 main()
+        speak_by(lambda: ENGLISH)  # as before: the language of a command is that of its process
         assert isinstance(ended.value.code, int)
         return ended.value.code
 

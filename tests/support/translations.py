@@ -82,10 +82,14 @@ def _placeholders(template: str) -> set[tuple[str, str]]:
 
 
 def _ends(text: str) -> tuple[str, str, str]:
-    """The spaces before and after `text`, and the full stop or colon at its end, if it has one."""
+    """The spaces before and after `text`, and the full stop or colon at its end, if it has one.
+
+    Spaces after a colon do not count, because the full-width colon has room of its own.
+    """
     bare = text.strip()
     sign = bare[-1:].translate({ord("。"): ".", ord("："): ":"})
-    return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :], sign if sign in ".:" else ""
+    after = "" if sign == ":" else text[len(text.rstrip()) :]
+    return text[: len(text) - len(text.lstrip())], after, sign if sign in ".:" else ""
 
 
 def _ends_wide(text: str) -> bool:

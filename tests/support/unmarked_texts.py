@@ -59,7 +59,7 @@ NO_TEXTS = [
         r"(sudo|mv) .*|udpnote([ -].*)?|\[.*\]\n?|_arguments .*|# Made by .*|udpnote, a notebook for the LAN",
         "(2026-|today, |yesterday |15:00, |3 hours ago, |this week, |last 3 days, )[^;。]*",
         r"[a-z]+(_[a-z0-9]+)+|[A-Z]+(_[A-Z]+)+|[\w{}-]*([/.][\w{}-]+)+/?|--?[a-z-]+|[\w-]*=.*\n?|\^.*|utf-8|color\(.*\)",
-        "[{} ]*(ms|µs|s) ?",
+        "[{} ]*(ms|µs|s) ?|[0-9][\\w.]*",
     )
 ]
 """Commands and files for programs; examples of times; identifiers, paths, options and patterns; measures."""

@@ -212,7 +212,8 @@ class _NotePrinter:
 def _signature(version: StoredEntry) -> str:
     """The number of a version, who wrote it, and when: `#43 (lin@desk, 2026-05-09 16:37:08 +08:00)`."""
     entry = version.entry
-    return f"#{version.number} ({harmless(entry.author)}, {zoned_time(entry.written_at, entry.utc_offset)})"
+    time = zoned_time(entry.written_at, entry.utc_offset)
+    return _("#{number} ({author}, {time})").format(number=version.number, author=harmless(entry.author), time=time)
 
 
 def _change_of(version: StoredEntry, earlier: Sequence[int]) -> str:
