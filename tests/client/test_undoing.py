@@ -1,9 +1,12 @@
 """Taking back one's last write: exactly that one, exactly once, and nothing that others have written."""
 
+from contextlib import suppress
+from random import Random
+
 import pytest
 
 from tests.support.errors import raises
-from tests.support.lan import CELLAR, KITCHEN, Lan
+from tests.support.lan import CELLAR, IN_ORDER, KITCHEN, Lan, SimulatedServer
 from udpnote import Client
 from udpnote.client.undoing import Way
 from udpnote.errors import NotTakenBack, Queued, ServerNotFound
@@ -211,3 +214,38 @@ def test_the_text_of_an_erased_note_is_not_replaced_by_an_empty_one(lan: Lan) ->
     lan.serve()
     with raises(NotTakenBack, "undo_of_erased", note=1):
         client.plan_undo()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_lost_stopped_and_begun_anew_the_notebook_has_what_was_not_taken_back(lan: Lan, seed: int) -> None:
+    random = Random(seed)
+    server: SimulatedServer | None = lan.serve()
+    client = lan.client(wait=2.0)
+    client.send("first")
+    lan.network.weather = IN_ORDER._replace(loss=random.choice((0.0, 0.2, 0.5)))
+    kept = ["first"]
+    for number in range(40):
+        deed = random.choice(("send", "send", "undo", "undo", "server", "client"))
+        if deed == "server":
+            if server is not None:
+                server.stop()
+            server = lan.serve() if server is None else None
+        elif deed == "client":
+            client.close()
+            client = lan.client(wait=2.0)
+        else:
+            with suppress(Queued):
+                if deed == "send":
+                    kept.append(str(number))
+                    client.send(str(number), wait=random.choice((0.0, 0.3, 2.0)))
+                elif kept:
+                    plan = client.plan_undo()
+                    assert plan.written in (None, kept.pop())
+                    client.undo(plan, wait=random.choice((0.0, 0.3, 2.0)))
+    lan.network.weather = IN_ORDER
+    if server is None:
+        lan.serve()
+    client = lan.client()
+    client.deliver()
+    assert sorted(texts(client)) == sorted(kept)
+    assert not list(client.waiting())
