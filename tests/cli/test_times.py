@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.errors import raises
-from udpnote.cli.times import localize, time_filters, writing_time
+from udpnote.cli.times import localize, offset_at, time_filters, writing_time
 from udpnote.errors import InvalidSetting
 from udpnote.machine.local_zone import LocalZone
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
@@ -144,6 +144,23 @@ def test_options_that_make_no_sense_are_refused() -> None:
     assert refusal(on="today", since="today") == refusal(on="today", until="today") == ("on_and_range", {})
     for since, until in (("today", "yesterday"), ("13:00", "13:00"), ("now", "2026-11-23 07:52")):
         assert refusal(since, until) == ("time_range_empty", {"since": since, "until": until})
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "minutes"),
+    [
+        ("America/New_York", "2026-11-01T05:59", -240), ("America/New_York", "2026-11-01T06:00", -300),
+        ("Asia/Kathmandu", "2026-11-01T06:00", 345),
+        *((zone, "2026-11-01T06:00", 60) for zone in ("", "Asia", "Mars/A", "../x")),
+    ],
+)  # fmt: skip
+def test_the_offset_of_a_named_zone_is_that_of_the_moment_and_of_an_unknown_one_that_of_this_machine(
+    use_zone: UseZone, zone: str, day: str, minutes: int
+) -> None:
+    use_zone("Europe/Berlin")
+    assert offset_at(int(datetime.fromisoformat(f"{day}+00:00").timestamp()) * 1_000_000, zone) == minutes
+    for end in (WRITTEN_AT_MIN, WRITTEN_AT_MAX):
+        assert abs(offset_at(end, zone)) <= UTC_OFFSET_MINUTES_MAX
 
 
 def test_a_local_time_has_the_offset_that_was_in_force_then(use_zone: UseZone) -> None:
