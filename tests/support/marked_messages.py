@@ -95,7 +95,7 @@ def _calls() -> Iterator[tuple[str, str, str]]:
 
 def _sentences() -> Iterator[tuple[str, str, str]]:
     for kind, sentence in SENTENCES.items():
-        if isinstance(sentence, str) and re.search(r"[A-Za-z]", re.sub(r"{[^}]*}", "", sentence)):
+        if isinstance(sentence, str) and re.sub(r"{[^}]*}", "", sentence):
             yield sentence, "", "udpnote/text/messages" if kind not in TROUBLES else "udpnote/text/messages/diagnosis.py"
     for trouble in TROUBLES.values():
         yield trouble.place, "", "udpnote/text/messages/diagnosis.py"

@@ -206,7 +206,9 @@ def _named(tallies: Sequence[Tally], prefix: str) -> str:
     Two spaces stand before the brackets, and `prefix` before each label. The result is empty if there are no `tallies`.
     """
     named = [f"{prefix}{shortened(each.label, TAG_CELLS_MAX)} {each.amount:,}" for each in tallies[:NAMED_MAX]]
-    return f"  ({listed([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
+    if not named:
+        return ""
+    return "  " + _("({items})").format(items=listed([*named, "…"] if len(tallies) > NAMED_MAX else named))
 
 
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:
