@@ -170,13 +170,13 @@ class Host:
         """Start a `udpnote send` that takes its lines from a pipe, and waits a minute for each answer."""
         return self.start("send", "--wait", "60", stdin=subprocess.PIPE)
 
-    def run(self, *arguments: str, lines: Iterable[str] = ()) -> Result:
-        """Run `udpnote` to its end, with `lines` as its standard input."""
-        return self.start(*arguments, lines=lines).wait(SECONDS_MAX)
+    def run(self, *arguments: str, lines: Iterable[str] = (), under: Iterable[str] = ()) -> Result:
+        """Run `udpnote` to its end, with `lines` as its standard input, perhaps `under` another program."""
+        return self.start(*arguments, lines=lines, under=under).wait(SECONDS_MAX)
 
-    def succeed(self, *arguments: str, lines: Iterable[str] = ()) -> Result:
+    def succeed(self, *arguments: str, lines: Iterable[str] = (), under: Iterable[str] = ()) -> Result:
         """Run `udpnote` to its end; it must exit with code 0."""
-        result = self.run(*arguments, lines=lines)
+        result = self.run(*arguments, lines=lines, under=under)
         assert result.code == 0, f"udpnote {' '.join(arguments)} on {self.name}: exit code {result.code}: {result.err}"
         return result
 

@@ -50,12 +50,12 @@ def test_a_terminal_in_another_encoding_than_utf_8_works(pair: Pair, tmp_path: P
     terminal.expect("今日")
     terminal.type(f"{case.milk}\x7f{case.milk}\r")
     terminal.expect(rf"#2  {NOW}  {case.milk[0]}{case.milk}\r\n")
+    in_utf8 = ("env", "-u", "UDPNOTE_FILE", "-u", "UDPNOTE_NAME", "LC_ALL=C.UTF-8")
+    pair.kitchen.succeed("send", "--author", "ann🎉", "party 🎉", under=in_utf8)
+    for each in (screen, terminal):
+        each.expect(r"party \\U0001f389")
     terminal.type("quit\r")
     assert process.wait().code == 0
-    pair.laptop.environ["LC_ALL"] = "C.UTF-8"
-    pair.laptop.succeed("send", "--author", "ann🎉", "party 🎉")
-    pair.laptop.environ["LC_ALL"] = case.name
-    screen.expect(r"party \\U0001f389")
     terminal, process = pair.laptop.at_terminal("list", "--json", encoding=case.encoding)
     assert (process.wait().code, [json.loads(line)["text"] for line in terminal.finish().splitlines()][-1]) == (0, "party 🎉")
     texts = [case.meeting, case.milk[0] + case.milk, "party 🎉"]

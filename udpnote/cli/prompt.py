@@ -4,6 +4,7 @@ import os
 from enum import Enum
 from typing import NamedTuple
 
+from udpnote.cli.terminal.streams import escaping_output
 from udpnote.errors import Notice
 from udpnote.storage.new_files import make_folders
 
@@ -94,5 +95,5 @@ class Prompt:
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        with patch_stdout(raw=True):
+        with patch_stdout(raw=True), escaping_output():
             return (self._lines if is_kept else self._choices).prompt(prompt, default=text)

@@ -46,6 +46,9 @@ def test_input_in_another_encoding_than_that_of_the_locale_is_refused(
     for command, code in (("send", 1), ("send --whole", 2), ("edit 1 -", 2)):
         result = machine.run(command, typed=typed + b"\nquit\n", encoding=encoding)
         assert (result.code, says in result.err) == (code, True), result
+    before = machine.texts()
+    refused = machine.run("write", typed=typed + b"\nquit\n", encoding=encoding)
+    assert (says in refused.out, machine.texts()) == (True, before)
     machine.run("send", typed="\ufeff今天\n明天".encode(), encoding="gbk")
     assert [text for text in machine.texts() if text != "quit"] == ["one", "今天", "明天"]
 

@@ -13,6 +13,7 @@ from udpnote.cli.open_notebook import parse_number
 from udpnote.cli.options import WritingClient
 from udpnote.cli.prompt import Deed, Prompt, parse_line
 from udpnote.cli.prompt_delivery import BackgroundDelivery, DestinationLine, count_waiting, say_here
+from udpnote.cli.terminal.streams import text_encoding, typed_line
 from udpnote.cli.terminal.text import line_for_writer
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry
@@ -102,7 +103,7 @@ class _LineSender:
 
     def send(self, line: str) -> None:
         """Send `line` as a note, and print its outcome; see `run`."""
-        self.run(lambda: self._client.send(line))
+        self.run(lambda: self._client.send(typed_line(line, text_encoding())))
 
     def run(self, send: Callable[[], SentEntry | None]) -> None:
         """Call `send`, print the outcome, then which notebook the lines go to, if that has changed.

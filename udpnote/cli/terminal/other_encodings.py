@@ -4,6 +4,7 @@ This defines two error handlers of Python's codecs: `TEXT_ESCAPES` for people, a
 """
 
 import codecs
+from typing import Any, TextIO
 
 TEXT_ESCAPES = "udpnote.text"
 """An escape for each character, such as `\\U0001f389`, but `^J` for the picture of a control character, and `us` for `µs`."""
@@ -13,6 +14,22 @@ JSON_ESCAPES = "udpnote.json"
 
 _PICTURES = range(0x2400, 0x2420)
 _PICTURE_OF_DELETE = 0x2421
+
+
+class EscapingOutput:
+    """The output `stream`, with `TEXT_ESCAPES` for the characters that its `encoding` does not have."""
+
+    def __init__(self, stream: TextIO, encoding: str) -> None:
+        self._stream, self._encoding = stream, encoding
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything except `write` comes from the stream."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write `text` with escapes, and return how many characters it has."""
+        self._stream.write(text.encode(self._encoding, TEXT_ESCAPES).decode(self._encoding))
+        return len(text)
 
 
 def _text_escapes(error: UnicodeError) -> tuple[str, int]:

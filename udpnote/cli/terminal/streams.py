@@ -80,17 +80,40 @@ def text_encoding() -> str:
 
 
 def typed_text(words: list[str]) -> str:
-    """The `words` of a text on the command line, joined by spaces.
+    """The `words` of a text on the command line, joined by spaces. Raises `InvalidEntry` as `typed_line` does."""
+    return typed_line(" ".join(words), sys.getfilesystemencoding())  # by which Python has decoded the words
 
-    Raises `InvalidEntry` if the encoding of the locale is not UTF-8, and the words are not in it, or are UTF-8 nevertheless.
+
+def typed_line(line: str, encoding: str) -> str:
+    """`line`, which was typed or read, and which Python has decoded by `encoding`, that of the locale.
+
+    Raises `InvalidEntry` if the encoding is not UTF-8, and the bytes of the line are not in it, or are UTF-8 nevertheless.
     """
-    text = " ".join(words)
-    encoding = sys.getfilesystemencoding()  # by which Python has decoded the words
-    if encoding != UTF_8 and not text.isascii():
+    if encoding != UTF_8 and not line.isascii():
         from udpnote.cli.input_lines import decoded
 
-        decoded(os.fsencode(text), encoding)
-    return text
+        with suppress(UnicodeEncodeError):  # a line from the history, which was typed in another locale
+            decoded(line.encode(encoding, "surrogateescape"), encoding)
+    return line
+
+
+@contextmanager
+def escaping_output() -> Iterator[None]:
+    """In the block, replace standard output by one that escapes what its encoding does not have, as `prepare` lets it do.
+
+    This is for an output that would print `?`, as that of a prompt does.
+    """
+    encoding = _codec_name(sys.stdout)
+    if encoding == UTF_8:
+        yield
+        return
+    from udpnote.cli.terminal.other_encodings import EscapingOutput
+
+    stream, sys.stdout = sys.stdout, cast(TextIO, EscapingOutput(sys.stdout, encoding))
+    try:
+        yield
+    finally:
+        sys.stdout = stream
 
 
 def drawn(signs: str, plain: str) -> str:
