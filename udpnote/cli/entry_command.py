@@ -32,8 +32,8 @@ class EntryCommand:
     def __init__(self, line: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         try:
             self._words = split(line)
-        except ValueError as error:
-            raise InvalidSetting("exec_not_understood", command=line, problem=str(error)) from None
+        except ValueError:
+            raise InvalidSetting("exec_not_understood", command=line) from None
         if not self._words or which(self._words[0]) is None:
             raise InvalidSetting("exec_not_found", command=self._words[0] if self._words else line)
         self._patience_seconds = patience_seconds

@@ -221,8 +221,8 @@ def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]
         run(restart)
     except FailedCommand:
         why, again = last_message(service, since=began), properties(service).get("SubState") == TRIED_AGAIN
-        more = join(journal(service, "-n", "20"))
-        say(Notice("service_not_started", unit=service.unit, message=why, is_tried_again=again, journal=more))
+        why, more = why and why.rstrip("."), join(journal(service, "-n", "20"))
+        say(Notice("service_not_started", unit=service.unit, problem=why, is_tried_again=again, journal=more))
         return exit_codes.REFUSED
     print(_state_lines(_state(service)))
     for label, text in _next_steps(service, plan, program):

@@ -10,7 +10,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "exec_failed": "{command} ended with exit code {code} for #{number}; following goes on",
     "exec_not_found": "--exec: the program {command!r} is not installed, or not in PATH",
     "exec_not_started": "cannot start {command} for #{number} ({problem}); following goes on",
-    "exec_not_understood": "--exec: {command!r} cannot be split into words ({problem}): check its quotes",
+    "exec_not_understood": "--exec: {command!r} cannot be read, because a quotation mark in it is not closed, or a backslash "
+    "ends it",
     "exec_takes_long": "{command} has been running for {seconds} s for #{number}: newer entries wait until it ends, and none "
     "is lost. Ctrl-C ends both",
     # the pager

@@ -12,11 +12,11 @@ _TRUSTED_PLACE = (
 """What mends an executable that a service of the whole system cannot trust."""
 
 
-def _service_not_started(unit: str, message: str | None, is_tried_again: bool, journal: str) -> str:
-    if message is None:
+def _service_not_started(unit: str, problem: str | None, is_tried_again: bool, journal: str) -> str:
+    if problem is None:
         what = _("{unit} is installed, but its server did not start").format(unit=unit)
     else:
-        what = _("{unit} is installed, but its server did not start: {message}").format(unit=unit, message=message.rstrip("."))
+        what = _("{unit} is installed, but its server did not start: {problem}").format(unit=unit, problem=problem)
     if is_tried_again:
         then = _("systemd tries again every 10 seconds; `{journal}` says more")
     else:
