@@ -57,3 +57,10 @@ def test_a_notebook_whose_name_a_shell_could_evaluate_is_suggested_by_its_id(mac
 def test_what_a_shell_could_read_as_a_sign_of_its_own_is_not_plain(text: str) -> None:
     plain = Suggestion("Lin at home_2 工作/周会", "")
     assert fitting([Suggestion(text, ""), plain], "") == fitting([plain], "Lin") == [plain]
+
+
+def test_a_tag_is_suggested_only_where_the_terminal_has_its_characters(machine: Machine) -> None:
+    machine.serve()
+    machine.send("#家里 #节日🎉")
+    assert complete(machine, "list --tag ", encoding="gbk") == ["家里"]
+    assert complete(machine, "list --tag ") == ["家里", "节日🎉"]

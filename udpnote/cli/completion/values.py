@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.completion.word_at_cursor import Kind, Suggestion, WordAtCursor
+from udpnote.cli.terminal.streams import is_printed_whole
 from udpnote.cli.terminal.text import count
 from udpnote.errors import UdpnoteError
 from udpnote.settings import load_settings
@@ -64,8 +65,11 @@ def values(word: WordAtCursor) -> list[Suggestion]:
 
 
 def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
-    """Those of the suggestions `found` that begin with `typed` and are plain, since a hostile server may send any tag."""
-    return [each for each in found if each.word.startswith(typed) and is_plain(each.word)]
+    """Those of the suggestions `found` that begin with `typed` and are plain, since a hostile server may send any tag.
+
+    A word with characters that the terminal's encoding lacks is left out: it would be completed to another word.
+    """
+    return [each for each in found if each.word.startswith(typed) and is_plain(each.word) and is_printed_whole(each.word)]
 
 
 def _notebooks(*, only_joined: bool) -> list[Suggestion]:

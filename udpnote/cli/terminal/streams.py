@@ -97,6 +97,15 @@ def typed_line(line: str, encoding: str) -> str:
     return line
 
 
+def is_printed_whole(text: str) -> bool:
+    """Whether the encoding of standard output has all characters of `text`, so that none is printed as an escape."""
+    try:
+        text.encode(_codec_name(sys.stdout))
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @contextmanager
 def escaping_output() -> Iterator[None]:
     """In the block, replace standard output by one that escapes what its encoding does not have, as `prepare` lets it do.
