@@ -5,6 +5,7 @@ Translators write simplified Chinese. OpenCC and the table `TAIWANESE` make trad
 """
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,11 +134,19 @@ def converted(simplified: Catalog, traditional: Catalog) -> Catalog:
     """`traditional` with each translation made anew from that of `simplified`."""
     from opencc import OpenCC  # here, because most tests only read the catalogues
 
-    convert = OpenCC(OPENCC_TABLE).convert
+    opencc = OpenCC(OPENCC_TABLE)
+
+    def convert(text: str) -> str:
+        """`text` as people in Taiwan write it; of a command in backquotes, only what is in quotation marks."""
+        parts = re.split("(`[^`]*`)", text)
+        parts[::2] = (as_in_taiwan(opencc.convert(part)) for part in parts[::2])
+        parts[1::2] = (re.sub('"[^"]*"', lambda quoted: as_in_taiwan(opencc.convert(quoted[0])), part) for part in parts[1::2])
+        return "".join(parts)
+
     for message in traditional:
         source = simplified.get(_text(message.id)) if message.id else None
         if source is not None:
-            forms = [as_in_taiwan(convert(each)) for each in _strings(source.string)]
+            forms = [convert(each) for each in _strings(source.string)]
             message.string = tuple(forms) if message.pluralizable else forms[0]
     return traditional
 

@@ -1,6 +1,7 @@
-"""Lists and texts of several sentences, as English joins them."""
+"""Lists, clauses and texts of several sentences, as English joins them, and Chinese where that differs."""
 
-from udpnote.text.joining import all_of, any_of, in_sentences, listed
+from udpnote.text.joining import all_of, any_of, in_clauses, in_sentences, listed
+from udpnote.text.language import speaking
 
 
 def test_words_become_a_list_and_sentences_a_text() -> None:
@@ -13,3 +14,6 @@ def test_words_become_a_list_and_sentences_a_text() -> None:
         "no answer",
         "no answer. Ask again. Or not",
     )
+    assert in_clauses(["2 imported", "1 revised", "3 there"]) == "2 imported, 1 revised, 3 there"
+    with speaking("zh_CN"):
+        assert (listed(["牛奶", "鸡蛋"]), in_clauses(["导入 2 个", "修订 1 个"])) == ("牛奶、鸡蛋", "导入 2 个，修订 1 个")

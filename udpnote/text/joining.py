@@ -1,4 +1,4 @@
-"""Joins words to a list, and sentences to a text, as the language that is spoken does."""
+"""Joins words to a list, clauses to a sentence, and sentences to a text, as the language that is spoken does."""
 
 from collections.abc import Iterable
 
@@ -22,6 +22,11 @@ def any_of(items: Iterable[str]) -> str:
     return _closed(items, _("{items} or {item}"))
 
 
+def in_clauses(clauses: Iterable[str]) -> str:
+    """A sentence of several `clauses`; some languages separate clauses by another sign than the items of a list."""
+    return _joined(clauses, _("{items}, {clause}"))
+
+
 def in_sentences(first: str, *others: str) -> str:
     """A text of several sentences, which have no full stop at their ends; the text has none at its end either."""
     text = first
@@ -38,8 +43,8 @@ def _closed(items: Iterable[str], ending: str) -> str:
 
 
 def _joined(items: Iterable[str], template: str) -> str:
-    """The `items`, of which `template` adds each to those before it; empty if there are none."""
+    """The `items`, of which `template` adds each, as `item` or `clause`, to those before it; empty if there are none."""
     text = ""
     for item in items:
-        text = template.format(items=text, item=item) if text else item
+        text = template.format(items=text, item=item, clause=item) if text else item
     return text

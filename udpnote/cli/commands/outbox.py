@@ -239,10 +239,10 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
     from rich.cells import cell_len
 
     width = terminal_columns() if sys.stdout.isatty() else None
-    places = max(cell_len(harmless(place_name(each, known))) for each in counts)
+    places = max(cell_len(_("FOR")), *(cell_len(harmless(place_name(each, known))) for each in counts))
     place_cells = places if width is None else min(places, max(width // 4, len("127.0.0.1:65535")))
     sequence_cells = max(cell_len(_("SEQUENCE")), SEQUENCE_CELLS)
-    state_cells = max(cell_len(_state(each)) for each in counts)
+    state_cells = max(cell_len(_("STATE")), *(cell_len(_state(each)) for each in counts))
 
     def print_row(sequence: str, state: str, since: str, place: str, text: str) -> None:
         place = padded(shortened(place, place_cells), place_cells)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from udpnote.text.joining import in_sentences, listed
+from udpnote.text.joining import in_clauses, in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 from udpnote.text.messages.entries import shown
@@ -29,7 +29,7 @@ def _import_result(new: int, revised: int, there: int, different: int, named: Se
         )
         numbers = listed([f"#{number}" for number in named], different - len(named))
         clauses.append(differing.format(count=different, numbers=numbers))
-    return listed(clauses)
+    return in_clauses(clauses)
 
 
 def _import_rehearsed(result: object, first: str, last: str) -> str:
