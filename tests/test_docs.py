@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -27,6 +28,10 @@ from udpnote.text.times import read_time
 ROOT = DOCS.parent
 DOCUMENTS = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 README = DOCUMENTS[0].read_text()
+WORDS_OF_NOTES = r'"[^"]*"|[^ -~]+|\b(?:home|work|monday|the|printer|toner|ink)\b'
+"""What stands in the commands of one README in English, and in the other in Chinese."""
+
+CHINESE_README = (DOCS / "README.zh-CN.md").read_text()
 REMEDY = "run `python -m tests.reference`"
 
 
@@ -129,8 +134,31 @@ def test_every_example_of_the_library_runs_and_shows_what_the_page_says(
     assert (failed, tried > 25) == (0, True)
 
 
-def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
-    [example] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def test_the_chinese_readme_has_the_sections_commands_and_links_of_the_english_one() -> None:
+    assert README.startswith("[简体中文](docs/README.zh-CN.md)\n\n# ")
+    assert CHINESE_README.startswith("[English](../README.md)\n\n# ")
+    sections = [_comparable_sections(text, folder) for text, folder in ((README, ROOT), (CHINESE_README, DOCS))]
+    for number, (english, chinese) in enumerate(zip(*sections, strict=True)):
+        assert english == chinese, number
+
+
+def _comparable_sections(text: str, folder: Path) -> Iterator[list[str]]:
+    """What both READMEs must have in each section: its level, kinds of lines, code without texts of notes, and links."""
+    for section in re.split("^(?=#+ )", text, flags=re.MULTILINE)[1:]:
+        level = re.findall("^#*", section)[0]
+        text_alone = re.sub("^```.*?^```", "", section, flags=re.MULTILINE | re.DOTALL)
+        kinds = re.findall(r"^(?:- |\| |```\w*)", section, re.MULTILINE)
+        code = re.findall("`([^`\n]+)`", text_alone)
+        code += re.findall(r"^(?:\w*\$ |\.venv|python3? ).*", section, re.MULTILINE)
+        commands = (" ".join(re.sub(WORDS_OF_NOTES, "", each).split()) for each in code)
+        links = re.findall(r"\]\(([^)#]*)(#[^)]*)?\)", section)
+        targets = (f"{(folder / path).resolve()}{heading}" for path, heading in links)
+        yield [level, *kinds, *sorted(commands), *sorted(targets)]
+
+
+@pytest.mark.parametrize("readme", [README, CHINESE_README], ids=["en", "zh"])
+def test_the_python_example_of_the_readme_runs(tmp_path: Path, readme: str) -> None:
+    [example] = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     program = example.replace('Server("notes.sqlite3")', 'Server("notes.sqlite3", bind="127.0.0.1", port=0) as server')
     program = program.replace('"localhost"', 'f"127.0.0.1:{server.port}"')
     environment = {"UDPNOTE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}

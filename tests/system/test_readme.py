@@ -1,4 +1,4 @@
-"""The tour of the README, typed on three hosts of a LAN as it is printed there, prints what the README shows."""
+"""The tours of both READMEs, typed on three hosts of a LAN as they are printed there, print what the README shows."""
 
 import os
 import re
@@ -7,15 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from tests.support.processes import COMMAND, Process, Terminal, eventually
 from tests.system.lab import Host, Lab
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README, CHINESE_README = ROOT / "README.md", ROOT / "docs" / "README.zh-CN.md"
 USERS = {"pi": "ann", "desk": "lin", "laptop": "ann"}
 CODE = r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){5}-[0-9A-Z]{3}"
 MASKS = [
-    (r"\d{4}[-/]\d\d[-/]\d\d( \d\d:\d\d:\d\d| \w+day)", "TIME"),
-    (r"\b\d\d:\d\d(:\d\d)?\b(?! \w+@\w+ (written|revised))", "CLOCK"),
+    (r"\d{4}[-/]\d\d[-/]\d\d( \d\d:\d\d:\d\d| \w+day| 星期\w)", "TIME"),
+    (r"(?<!\+)\b\d\d:\d\d(:\d\d)?\b", "CLOCK"),
     (r"[0-9a-f]{32}", "ID"),
     (CODE, "CODE"),
     (r"10\.(6\.83|77\.\d+)\.\d+", "ADDRESS"),
@@ -33,8 +36,9 @@ class Step(NamedTuple):
     lines: list[str]
 
 
-def tour() -> list[Step]:
-    text = README.read_text().partition("## A tour")[2].partition("## What it promises")[0]
+def tour(readme: Path) -> list[Step]:
+    """The steps of the tour of a README: it is the section that begins with the first prompt of a host."""
+    text = next(section for section in re.split("^## ", readme.read_text(), flags=re.MULTILINE) if "```console\npi$" in section)
     steps: list[Step] = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         is_first = True
@@ -53,21 +57,24 @@ def tour() -> list[Step]:
 class Desk:
     """A host with its user's home, where commands are typed at terminals."""
 
-    def __init__(self, lab: Lab, host: Host) -> None:
+    def __init__(self, lab: Lab, host: Host, locale: dict[str, str]) -> None:
         self._lab, self._host = lab, host
         self._home = lab.folder / f"{host.name}-home"
         self._home.mkdir()
-        others = ("UDPNOTE_", "XDG_", "COLUMNS")  # the width is that of the terminal
+        others = ("UDPNOTE_", "XDG_", "COLUMNS", "LANG", "LC_")  # the width is that of the terminal
         environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-        self._environ = environ | {
-            "HOME": str(self._home),
-            "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}",
-            "UDPNOTE_AUTHOR": f"{USERS[host.name]}@{host.name}",
-            "UDPNOTE_WAIT": "1.5",
-            "TZ": "CST-8",
-            "NO_COLOR": "1",
-            "LC_ALL": "C.UTF-8",
-        }
+        self._environ = (
+            environ
+            | {
+                "HOME": str(self._home),
+                "PATH": f"{Path(COMMAND).parent}:{os.environ['PATH']}",
+                "UDPNOTE_AUTHOR": f"{USERS[host.name]}@{host.name}",
+                "UDPNOTE_WAIT": "1.5",
+                "TZ": "CST-8",
+                "NO_COLOR": "1",
+            }
+            | locale
+        )
         self.server: Process | None = None
         self.screen = Terminal(columns=250)
         self._shown = 0
@@ -117,10 +124,13 @@ def masked(text: str) -> str:
     return text.rstrip()
 
 
-def test_the_tour_works_in_sequence_as_it_is_printed(lab: Lab) -> None:
+@pytest.mark.parametrize(
+    ("readme", "locale"), [(README, {"LC_ALL": "C.UTF-8"}), (CHINESE_README, {"LANG": "zh_CN.UTF-8"})], ids=["en", "zh"]
+)
+def test_the_tour_works_in_sequence_as_it_is_printed(lab: Lab, readme: Path, locale: dict[str, str]) -> None:
     lan = lab.switch()
-    desks = {name: Desk(lab, lab.host(name, lan)) for name in USERS}
-    steps = tour()
+    desks = {name: Desk(lab, lab.host(name, lan), locale) for name in USERS}
+    steps = tour(readme)
     assert len(steps) > 20
     for step in steps:
         codes = re.findall(CODE, desks["pi"].screen.text)
