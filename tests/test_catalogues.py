@@ -31,6 +31,7 @@ def test_every_translation_has_the_placeholders_of_its_message_and_is_all_in_chi
         ("a: b", "甲:乙", "half-width"), ("{a}: b", "{a}: 乙", "half-width"), ("a (b)", "甲(乙)", "half-width"),
         ("a. b", "甲. 乙", "half-width"), ("a, b", "甲， 乙", "half-width"), ("a; b? c!", "甲；乙？丙！", ""),
         ("a `b`", "甲`b`", "no space"), ("3 notes", "3条笔记", "no space"), ("May", "5月", ""), ("id of a", "甲的 id", ""),
+        ("your notebook", "你的记事本", ""), ("your notebook", "你的笔记本", "one word"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_translation_is_found(source: str, translation: str, fault: str) -> None:

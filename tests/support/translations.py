@@ -23,6 +23,9 @@ WORDS_OF_PROGRAMS = frozenset(
 )
 """Words that Chinese sentences keep where the English sentence has them as what is typed: names of arguments, and examples."""
 
+OTHER_WORDS = re.compile("您|[笔筆][记記]本|[报報]文|服[务務]端|缺省")
+"""Words for which the catalogues have others: 你, 记事本, 数据报, 服务器, 默认."""
+
 _HAN = "\u4e00-\u9fff"
 _QUOTED = re.compile(
     r"`[^`]*`|'[^']*'|\"[^\"]*\"|{[^}]*}|(?<![A-Za-z0-9])(--?|[#.])[a-z][a-z0-9.-]*"
@@ -56,6 +59,8 @@ def faults_of(source: str, text: str) -> Iterator[str]:
         yield f"left in English: {', '.join(left)}"
     if re.search(f"[{_HAN}]", text) and _HALF_WIDTH.search(outside):
         yield "half-width punctuation, or a space beside full-width punctuation"
+    if OTHER_WORDS.search(outside):
+        yield "not one word for one thing"
     if _NO_SPACE.search(outside):
         yield "no space between Chinese and other characters"
 
