@@ -58,7 +58,8 @@ def told(line: str) -> tuple[str, Notice]:
 MEANT = {
     "command_unknown": "undelete 3: edit 3; rm -f 3: delete --yes 3; sned --jsn milk: send --json milk; LIST: list; "
     "serch oat --author lin: search --author lin oat; "
-    "搜索 牛奶: search 牛奶; 42: show 42; #42: show '#42'; buy milk: send buy milk; 今天开会: send 今天开会; "
+    "搜索 牛奶: search 牛奶; 搜尋 牛奶: search 牛奶; 顯示 3: show 3; "
+    "42: show 42; #42: show '#42'; buy milk: send buy milk; 今天开会: send 今天开会; "
     "send　milk: send milk; 1-3: show 1-3; expo: export; version: --version; key shwo: key show; key help: help key",
     "option_unknown": "list --limit 5: list -n 5; list --limit=5 --auth lin: list -n 5 --author lin; list -json: list --json; "
     "list -5: list -n 5; tail -f: tail; --author lin send milk: send --author lin milk; -v: --version",

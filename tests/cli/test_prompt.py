@@ -13,6 +13,7 @@ from udpnote.cli.prompt import Deed, Typed, parse_line
         ("／／路径", Typed(Deed.STORE, "／路径")), ("1/2 cup", Typed(Deed.STORE, "1/2 cup")),
         ("退出", Typed(Deed.QUIT, "")), ("Exit", Typed(Deed.QUIT, "")), ("/quit", Typed(Deed.QUIT, "")),
         ("/退出", Typed(Deed.QUIT, "")),
+        ("幫助", Typed(Deed.HELP, "")), ("/說明", Typed(Deed.HELP, "")), ("/復原", Typed(Deed.UNDO, "")),
         ("help", Typed(Deed.HELP, "")), ("/HELP", Typed(Deed.HELP, "")), ("/tag work  home", Typed(Deed.TAG, "work  home")),
         ("／标签 家", Typed(Deed.TAG, "家")), ("/edit 42", Typed(Deed.EDIT, "42")), ("/undo", Typed(Deed.UNDO, "")),
         ("/usr is full", Typed(Deed.UNKNOWN, "/usr is full")), ("/", Typed(Deed.UNKNOWN, "/")),

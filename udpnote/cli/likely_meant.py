@@ -17,6 +17,7 @@ from udpnote.cli.command_line import (
 from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
 from udpnote.cli.help_topics import TOPICS
 from udpnote.errors import Notice, UdpnoteError
+from udpnote.text.han_variants import one_form
 
 REPAIRS_MAX = 5
 """With more mistakes in it, a command line is not guessed."""
@@ -34,24 +35,24 @@ COMMANDS_OF_OTHER_PROGRAMS = {
     "send": "add new append create note post log echo put record save + 发送 发 记 添加 新建",
     "write": "prompt shell repl diary jot 写",
     "list": "ls ll dir recent last latest head all notes entries history view 列表 列出",
-    "search": "grep query lookup filter where 搜索 搜",
-    "show": "cat get read display print less more open less 显示 查看",
+    "search": "grep query lookup filter where 搜索 搜 搜尋",
+    "show": "cat get read display print less more open less 显示 查看 檢視",
     "edit": "undelete change modify revise update amend replace set fix vi vim nano 修改 编辑",
     "delete": "rm remove del unlink trash drop 删除",
     "erase": "wipe shred purge redact 抹除 抹去",
     "follow": "watch live stream listen monitor subscribe 跟随",
-    "undo": "revert unsend takeback 撤销 撤消",
-    "find": "discover scan browse notebooks servers hosts devices lookup-server 查找 发现",
+    "undo": "revert unsend takeback 撤销 撤消 復原",
+    "find": "discover scan browse notebooks servers hosts devices lookup-server 查找 发现 尋找",
     "use": "switch select choose checkout connect cd 选择 使用",
     "status": "info whoami which st 状态",
     "doctor": "check diagnose debug ping troubleshoot 诊断",
-    "outbox": "queue pending waiting sync flush push resend 发件箱",
+    "outbox": "queue pending waiting sync flush push resend 发件箱 寄件匣",
     "serve": "server start host run daemon 服务",
     "service": "systemd enable install",
-    "export": "dump save-as download 导出",
-    "import": "load upload ingest 导入",
+    "export": "dump save-as download 导出 匯出",
+    "import": "load upload ingest 导入 匯入",
     "backup": "copy snapshot 备份",
-    "restore": "recover 恢复",
+    "restore": "recover 恢复 還原",
     "tags": "tag labels 标签",
     "stats": "statistics count summary calendar 统计",
     "seal": "encrypt lock 加密",
@@ -63,7 +64,7 @@ COMMANDS_OF_OTHER_PROGRAMS = {
     "demo": "tour try tutorial example 演示",
     "help": "man usage commands ? 帮助",
 }
-"""For each command, names under which other programs have it, and Chinese names."""
+"""For each command, names under which other programs have it, and Chinese names, in simplified or traditional characters."""
 
 OPTIONS_OF_OTHER_PROGRAMS = {
     "-n": "--limit --lines --number --count --last --max --max-count --head --tail --num -l -c -m",
@@ -197,7 +198,7 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
             return ["--version"]
     if group is None:
         for name, others in COMMANDS_OF_OTHER_PROGRAMS.items():
-            if word.lower() in others.split():
+            if one_form(word.lower()) in one_form(others).split():
                 return [*before, name, *after]
     if near := _near(word.lower(), names, COMMAND_SIMILARITY_MIN):
         return [*before, near, *after]

@@ -11,7 +11,7 @@ from udpnote.storage.new_files import make_folders
 END_WORDS = frozenset(("quit", "exit", "bye", "q", ":q", "退出"))
 """The lines, in any case, that end the prompt. From a pipe only `quit` ends it, because the other words may be data."""
 
-HELP_WORDS = frozenset(("help", "?", "帮助"))
+HELP_WORDS = frozenset(("help", "?", "帮助", "幫助", "說明"))
 """The lines, in any case, that print the help at the prompt."""
 
 
@@ -37,12 +37,14 @@ class Typed(NamedTuple):
 _COMMANDS = {deed.value: deed for deed in Deed if deed not in (Deed.STORE, Deed.UNKNOWN)} | {
     "exit": Deed.QUIT,
     "标签": Deed.TAG,
+    "標籤": Deed.TAG,
     "修改": Deed.EDIT,
     "撤销": Deed.UNDO,
-    "帮助": Deed.HELP,
+    "撤銷": Deed.UNDO,
+    "復原": Deed.UNDO,
     "退出": Deed.QUIT,
 }
-"""What may follow a `/`, in any case."""
+"""What may follow a `/`, in any case, besides `HELP_WORDS`."""
 
 
 def parse_line(line: str) -> Typed:
@@ -62,7 +64,8 @@ def parse_line(line: str) -> Typed:
     if bare[1:2] in ("/", "／"):
         return Typed(Deed.STORE, bare[1:])
     name, _, rest = bare[1:].partition(" ")
-    deed = _COMMANDS.get(name.casefold(), Deed.UNKNOWN)
+    name = name.casefold()
+    deed = Deed.HELP if name in HELP_WORDS else _COMMANDS.get(name, Deed.UNKNOWN)
     return Typed(deed, bare if deed is Deed.UNKNOWN else rest.strip())
 
 
