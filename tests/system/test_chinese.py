@@ -48,7 +48,7 @@ def test_the_flow_of_the_first_notebook_in_chinese(pair: Pair) -> None:
     screen, server = pair.kitchen.at_terminal("serve", "--name", "厨房", "--text-file", str(text_file))
     screen.expect("Ctrl-C")
     terminal.type("明天买牛奶\r")
-    terminal.expect(rf"#1  {NOW}  今天开会\r\n", DELIVERY_PAUSE_SECONDS + DELIVERY_WAIT_SECONDS + 2)  # by the first attempt
+    terminal.expect(rf"#1  {NOW}  今天开会\r\n", DELIVERY_PAUSE_SECONDS + DELIVERY_WAIT_SECONDS + 4)  # by the first attempt
     terminal.expect(rf"#2  {NOW}  明天买牛奶\r\n")
     screen.expect("明天买牛奶")
     terminal.type("quit\r")
