@@ -102,7 +102,8 @@ def test_the_help_has_every_option_whole_whatever_the_width(machine: Machine, co
     assert "…" not in helped
     everything = machine.run("--help", COLUMNS=columns).out
     assert "…" not in everything and "..." not in everything.replace("[ARGS]...", "")
-    assert max(map(wcswidth, (helped + everything).splitlines())) <= max(int(columns) or 80, 52)
+    topic = machine.run("help times", COLUMNS=columns, UDPNOTE_LANGUAGE="zh_CN").out
+    assert max(map(wcswidth, (helped + everything + topic).splitlines())) <= max(int(columns) or 80, 52)
 
 
 def test_a_size_of_the_terminal_that_cannot_be_one_is_ignored(machine: Machine) -> None:

@@ -146,17 +146,18 @@ class _Page:
 
     def _rows(self, box: Box, columns: int, label_cells_max: int) -> Iterator[tuple[str, int]]:
         """Yield each line of the rows of `box`, and its width in terminal cells: at most `columns`, except for longer words."""
-        indent = 2 + max((len(label) for label, _ in box.rows if len(label) <= label_cells_max), default=2)
+        indent = 2 + max((cells for label, _ in box.rows if (cells := cell_count(label)) <= label_cells_max), default=2)
         for label, sentence in box.rows:
             lines = wrapped(sentence, columns - indent)
             shown = " ".join(
                 self._styled(word, _NAME if word[0] in "-/" or word.islower() else _WORD) for word in label.split()
             )
-            if len(label) + 2 > indent:
-                yield shown, len(label)
+            label_cells = cell_count(label)
+            if label_cells + 2 > indent:
+                yield shown, label_cells
             else:
                 first = lines.pop(0)
-                yield f"{shown}{' ' * (indent - len(label))}{first}", indent + cell_count(first)
+                yield f"{shown}{' ' * (indent - label_cells)}{first}", indent + cell_count(first)
             for line in lines:
                 yield f"{' ' * indent}{line}", indent + cell_count(line)
 
