@@ -408,3 +408,71 @@ def test_a_refused_run_is_sent_again_as_it_was_to_the_server_that_is_found() -> 
     assert list(map(type, delivery.events())) == [WrongServer]
     delivery.server_found(0.02, round_trip_seconds=0.001)
     assert decoded(Run, delivery.datagrams_to_send()) == [run._replace(attempt=2)]
+
+
+def test_what_is_given_up_is_not_sent_again_wherever_it_is_and_frees_what_waits_for_it() -> None:
+    late, long = entry(90, "late" * 200), in_parts(91, 30)
+    unwanted = [*entries(2), in_parts(3, 2), *entries(20, first=4), revision(30), revision(31), long, entry(92, "short")]
+    delivery = acquainted(*unwanted, late, entry(93, "kept"), revision(32))
+    delivery.receive_datagram(ack(sent(delivery)[2], status=Status.PART_KEPT), 0.005)
+    assert delivery.kept_parts(unwanted[2]) == 1
+    expire(delivery)
+    delivery.datagrams_to_send()
+    delivery.give_up([*unwanted, entry(99)], 0.2)
+    assert (delivery.outstanding, delivery.unsent_parts, delivery.kept_parts(unwanted[2])) == (3, 0, 0)
+    assert keys(sent(delivery)) == attempts(90, 93, 32)
+    assert (delivery.outstanding_entry(CLIENT_ID, 90), delivery.outstanding_entry(CLIENT_ID, 1)) == (late, None)
+    delivery.give_up([late, entry(93, "kept"), revision(32)], 0.3)
+    assert (delivery.next_timeout(), delivery.events(), delivery.outstanding) == (None, [], 0)
+
+
+def test_what_was_given_up_is_delivered_anew_also_with_another_text_and_only_answers_to_that_count() -> None:
+    delivery = acquainted(in_parts(1, 40))
+    before = sent(delivery)
+    delivery.give_up([in_parts(1, 40)], 0.1)
+    delivery.receive_datagram(ack(*before[:3]), 0.1)
+    assert delivery.events() == []
+    delivery.add([entry(1, "new" * 2000)], 0.2)
+    after = sent(delivery)
+    assert b"".join(append.part.data for append in after) == b"new" * 2000
+    delivery.receive_datagram(ack(*before[:3], status=Status.CONFLICT), 0.3)
+    delivery.receive_datagram(ack(*after), 0.3)
+    assert delivery.events() == [stored(entry(1, "new" * 2000), 101)]
+
+
+def test_nothing_of_a_rejected_text_is_sent_when_another_text_is_added_under_its_identity() -> None:
+    delivery = acquainted(*entries(9), in_parts(50, 40))
+    first = sent(delivery)
+    now = expire(delivery)
+    sent(delivery)
+    delivery.receive_datagram(ack(first[9], status=Status.CONFLICT), now)
+    delivery.add([entry(50, "again" * 1000)], now)
+    delivery.events()
+    while delivery.outstanding:
+        now, appends = sent_next(delivery)
+        assert not any(b"x" in append.part.data for append in appends)
+        delivery.receive_datagram(ack(*appends), now)
+    assert stored(entry(50, "again" * 1000), 150) in delivery.events()
+
+
+@pytest.mark.parametrize("step", [1, 2], ids=["a run", "a bundle"])
+@pytest.mark.parametrize("status", [Status.STORED, Status.SPLIT])
+def test_a_note_that_is_given_up_rides_along_with_the_others_of_its_datagram_until_these_have_a_verdict(
+    status: Status, step: int
+) -> None:
+    one, two, three = [entry(sequence) for sequence in (1, 1 + step, 1 + 2 * step)]
+    delivery = acquainted(one, two, three)
+    [run] = decoded(Run, delivery.datagrams_to_send())
+    delivery.give_up([one, three], 0.001)
+    assert delivery.outstanding == 3
+    delivery.add([three], 0.002)
+    now = expire(delivery)
+    assert [again.notes for again in decoded(Run, delivery.datagrams_to_send())] == [run.notes]
+    delivery.receive_datagram(run_ack(run, status), now)
+    if status is Status.STORED:
+        assert delivery.events() == [Stored((one, two, three), 101)]
+        delivery.add([one], now)
+    else:
+        assert keys(sent(delivery)) == attempts(two.sequence, three.sequence)
+        delivery.give_up([two, three], now)
+    assert delivery.outstanding == (status is Status.STORED)

@@ -108,7 +108,21 @@ def test_the_notes_of_a_bundle_that_are_put_back_travel_alone_and_first_unless_t
     assert isinstance(bundle, BundlePayload)
     queue.add([note(9)])
     queue.put_back(bundle.as_parts())
-    alone = [queue.take(lambda identity: identity[1] != 2) for _ in range(4)]
+    alone = [queue.take(lambda entry: entry.sequence != 2) for _ in range(4)]
     parts = [payload.part for payload in alone if isinstance(payload, PartPayload)]
     assert [(part.sequence, part.restored) for part in parts] == [(1, RESTORED[0]), (3, RESTORED[2]), (9, None)]
     assert (alone[3:], len(queue)) == ([None], 0)
+
+
+def test_what_is_dropped_leaves_the_rest_in_order_and_the_notes_beside_a_gap_travel_apart() -> None:
+    queue = UnsentPayloads()
+    queue.add([note(number) for number in range(1, 8)])
+    queue.add([note(20, "long" * 500)])
+    queue.add_imported(IMPORTED[0], RESTORED[0])
+    queue.drop({note(4)[:2], note(99)[:2]})
+    assert len(queue) == 6 + 2 + 1
+    queue.drop({note(20)[:2]})
+    assert len(queue) == 6 + 1
+    bundle, imported = [queue.take(lambda _: True) for _ in range(2)]
+    assert isinstance(bundle, BundlePayload) and [entry.sequence for entry in bundle.entries] == [1, 2, 3, 5, 6, 7]
+    assert isinstance(imported, PartPayload) and (imported.part.restored, len(queue)) == (RESTORED[0], 0)

@@ -51,6 +51,21 @@ def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever
     assert max(pauses) == pytest.approx(RTO_MAX_SECONDS)
 
 
+def test_a_new_request_after_a_pause_hastens_the_next_probe_but_not_below_three_seconds() -> None:
+    made = silent()
+    for now in (SILENCE, 10.0, 30.0):
+        made.note_probe(now)
+        made.expect_answers_from(now + 1.0)
+        assert made.next_probe_at == now + SILENT_INTERVAL_SECONDS
+    made = contact()
+    made.note_refusal(is_key_changed=False, now=100.0)
+    made.expect_answers_from(101.0)
+    assert made.next_probe_at == 100.0 + SILENT_INTERVAL_SECONDS
+    answer(made, 104.0)
+    made.expect_answers_from(105.0)
+    assert made.next_probe_at is None
+
+
 def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_has_a_fresh_path() -> None:
     made = silent()
     made.note_probe(2.0)

@@ -5,6 +5,7 @@ ends the same way each time.
 """
 
 import sqlite3
+import threading
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -38,6 +39,8 @@ class Lan(Place, Clock):
         self.network = Network(self, Random(6683), Counter())
         self.network.weather = IN_ORDER
         self.network.watcher = lambda data, *_: self.sent.append(data)
+        self.woken = threading.Event()
+        """Set when a thread wakes a client that waits in another thread."""
         self._clients = 0
 
     def monotonic(self) -> float:
@@ -101,15 +104,17 @@ class WaitingEndpoint(SimulatedEndpoint):
     def __init__(self, lan: Lan, address: Address) -> None:
         super().__init__(lan.network, address)
         self._lan = lan
+        self._is_woken = False
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
         assert timeout_seconds is not None or self._inbox, "this client would wait for ever"
-        self._lan.run(self._lan.now + (timeout_seconds or 0.0), lambda: bool(self._inbox or self._errors))
-        received, self._inbox = self._inbox, []
+        self._lan.run(self._lan.now + (timeout_seconds or 0.0), lambda: bool(self._inbox or self._errors or self._is_woken))
+        received, self._inbox, self._is_woken = self._inbox, [], False
         return received
 
     def wake(self) -> None:
-        """Nobody waits in another thread."""
+        self._is_woken = True
+        self._lan.woken.set()
 
 
 class SimulatedServer:

@@ -20,7 +20,17 @@ from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.argument_types import check_several, check_type
-from udpnote.model.entry import Kind, SeenEntry, StoredEntry, WritingTime, check_author, check_text, check_writing_time
+from udpnote.model.entry import (
+    Entry,
+    Kind,
+    SeenEntry,
+    StoredEntry,
+    Verdict,
+    WritingTime,
+    check_author,
+    check_text,
+    check_writing_time,
+)
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
@@ -28,6 +38,7 @@ from udpnote.settings import load_settings
 from udpnote.storage.outbox import Outbox
 
 if TYPE_CHECKING:
+    from udpnote.client.forwarding import Forwarder
     from udpnote.client.importing import Imported
     from udpnote.client.reading import Overtaken
     from udpnote.client.round_trips import RoundTrips
@@ -107,6 +118,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         )
         self._driver = Driver(self._connection, self._outbox, self._keyring, self._finder, self._notify)
         self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
+        self._forwarder: Forwarder | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -257,6 +269,25 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
                 raise NotTakenBack("undo_meanwhile")
         return None
 
+    def forward(self, entries: Iterable[Entry], *, wait: float | None = None) -> list[Verdict | None]:
+        """Deliver `entries` that have client ids and sequences of their own, without the outbox; returns a verdict for each.
+
+        `Verdict.status` is STORED if the notebook has the entry, under `Verdict.number`, whether it stored it now or earlier;
+        otherwise it says why not, and the entry is not sent again. None: for `wait` seconds no answer has come about any of the
+        entries, or the notebook was joined, left or exchanged for another one meanwhile. Then the entry may or may not be
+        stored: its writer keeps it, and has it forwarded again, with the same client id and sequence.
+
+        Several threads may forward at once, also the same entry; what they forward travels together. Raises the errors of
+        `deliver`, and those of `forwarding.check_entry` before anything is sent.
+        """
+        from udpnote.client.forwarding import Forwarder, checked_entries  # here, because a one-shot send forwards nothing
+
+        checked, wait_seconds = checked_entries(entries), self._seconds(wait)
+        if self._forwarder is None:
+            with self._connection.lock():
+                self._forwarder = self._forwarder or Forwarder(self._driver)
+        return self._forwarder.forward(checked, wait_seconds=wait_seconds)
+
     def import_entries(self, entries: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
         """Import `entries`, which another notebook has stored, and yield an `Imported` for each, in order.
 
@@ -278,22 +309,6 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
         return overtaken_revisions(self, self._driver)
 
-    @property
-    def is_notebook_decided(self) -> bool:
-        """Whether the client's notebook is known, or the user has named it by its server, its name, its id or its key."""
-        with self._connection.lock():
-            return self._finder.is_notebook_decided
-
-    def check_notebook_is_same(self, number: int) -> None:
-        """Raise `WrongNotebook` if a notice has said that the named server has another notebook than before.
-
-        Then `number` may be that of another note there.
-        """
-        from udpnote.client.revising import check_notebook_is_same
-
-        with self._connection.lock():
-            check_notebook_is_same(self._driver, number)
-
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """Run a discovery for `timeout` seconds, and yield each notebook, also that of an impostor, as soon as it answers.
 
@@ -309,16 +324,6 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         """The name of the client's notebook. If this is not known, discovery looks for it. Raises the errors of `deliver`."""
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
-
-    @property
-    def notebook(self) -> KnownNotebook | None:
-        """The client's notebook; None if only a discovery can tell it.
-
-        Once this has returned a notebook, the client keeps to it, even if another command chooses another one. Only the
-        client's own `use`, `join` and `leave` change it.
-        """
-        with self._connection.lock():
-            return self._finder.known()
 
     def status(self, wait: float | None = None) -> "NotebookStatus":
         """The client's notebook, and whether its server answers within `wait` seconds, as a `NotebookStatus`; saves nothing."""

@@ -1,6 +1,7 @@
-"""The methods of a client that choose which notebook is the client's: `use`, `join` and `leave`."""
+"""The methods of a client that say and choose which notebook is the client's."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from udpnote.client.connection import Connection
 from udpnote.client.notebook_finder import NotebookFinder
@@ -8,6 +9,9 @@ from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.outbox import Outbox
+
+if TYPE_CHECKING:
+    from udpnote.client.forwarding import Forwarder
 
 
 class NotebookChoice:
@@ -17,8 +21,35 @@ class NotebookChoice:
     _outbox: Outbox
     _driver: Driver
     _sender: Sender
+    _forwarder: "Forwarder | None"
     _finder: NotebookFinder
     _ports: Sequence[int]
+
+    @property
+    def notebook(self) -> KnownNotebook | None:
+        """The client's notebook; None if only a discovery can tell it.
+
+        Once this has returned a notebook, the client keeps to it, even if another command chooses another one. Only the
+        client's own `use`, `join` and `leave` change it.
+        """
+        with self._connection.lock():
+            return self._finder.known()
+
+    @property
+    def is_notebook_decided(self) -> bool:
+        """Whether the client's notebook is known, or the user has named it by its server, its name, its id or its key."""
+        with self._connection.lock():
+            return self._finder.is_notebook_decided
+
+    def check_notebook_is_same(self, number: int) -> None:
+        """Raise `WrongNotebook` if a notice has said that the named server has another notebook than before.
+
+        Then `number` may be that of another note there.
+        """
+        from udpnote.client.revising import check_notebook_is_same
+
+        with self._connection.lock():
+            check_notebook_is_same(self._driver, number)
 
     def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.
@@ -66,3 +97,5 @@ class NotebookChoice:
         """Decide again which notebook is the client's, because `use`, `join` or `leave` may have changed it."""
         self._finder.decide_again()
         self._sender.leave_other_notebook()
+        if self._forwarder is not None:
+            self._forwarder.leave_other_notebook()

@@ -19,8 +19,7 @@ A server counts as silent if it has not answered for a while, or has refused a p
 sends only one payload at a time, as a probe.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -30,15 +29,20 @@ from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.held_revisions import HeldRevisions
+from udpnote.protocol.kept_parts import KeptParts
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
 from udpnote.protocol.payloads import (
     ATTEMPT_MAX,
     BundlePayload,
+    Identity,
     PartPayload,
     Payload,
     PayloadKey,
     RunPayload,
     UnsentPayloads,
+    padded,
+    remove_given_up,
 )
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
@@ -61,7 +65,6 @@ class Rejected(NamedTuple):
 
 
 DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
-_Identity = tuple[bytes, int]
 
 
 class Delivery:
@@ -87,13 +90,13 @@ class Delivery:
         self._contact = ServerContact(
             random=random, key_id=envelope.key_id, window_max=WINDOW_MAX, round_trip_seconds=round_trip_seconds
         )
-        self._entries: dict[_Identity, Entry] = {}
-        self._kept_by_server: dict[_Identity, dict[int, PartPayload]] = {}
+        self._entries: dict[Identity, Entry] = {}
+        self._given_up: set[Identity] = set()
+        self._kept_by_server = KeptParts()
         self._unsent = UnsentPayloads()
         self._in_flight: dict[PayloadKey, Payload] = {}
         self._lost: dict[PayloadKey, Payload] = {}
-        self._held_revisions: deque[Entry] = deque()
-        self._revision_under_way: _Identity | None = None
+        self._revisions = HeldRevisions()
         self._resend_at = 0.0
         self._retransmissions = 0
         self._answers = 0
@@ -138,14 +141,23 @@ class Delivery:
         """How many of the datagrams that this delivery has sent since it began repeated a payload."""
         return self._retransmissions
 
-    def add(self, entries: Iterable[Entry], now: float) -> None:
+    def outstanding_entry(self, client_id: bytes, sequence: int) -> Entry | None:
+        """The outstanding entry with this client id and sequence; None if there is none."""
+        return self._entries.get((client_id, sequence))
+
+    def kept_parts(self, entry: Entry) -> int:
+        """How many parts of `entry`, a long one that is outstanding, the server keeps until the others arrive."""
+        return self._kept_by_server.count(entry[:2])
+
+    def add(self, entries: Collection[Entry], now: float) -> None:
         """Begin to deliver `entries`, except those that are outstanding already, by their client id and sequence."""
         self._expect_answers_from(now)
+        self._given_up.difference_update([entry[:2] for entry in entries] if self._given_up else ())
         added = {identity: entry for entry in entries if (identity := entry[:2]) not in self._entries}
         self._entries.update(added)
         notes = [entry for entry in added.values() if entry.kind is Kind.NOTE]
         if len(notes) < len(added):
-            self._held_revisions.extend([entry for entry in added.values() if entry.kind is not Kind.NOTE])
+            self._revisions.add([entry for entry in added.values() if entry.kind is not Kind.NOTE])
         self._unsent.add(notes)
         self._start_next_revision()
         self._fill_window(now)
@@ -157,6 +169,24 @@ class Delivery:
             if entry[:2] not in self._entries:
                 self._entries[entry[:2]] = entry
                 self._unsent.add_imported(entry, restored)
+        self._fill_window(now)
+
+    def give_up(self, entries: Iterable[Entry], now: float) -> None:
+        """Stop delivering `entries`, those among them that are outstanding: they are not sent again, and get no event.
+
+        A note that has left in one datagram with notes that are not given up stays outstanding, and may get its event, until
+        that datagram has a verdict or those notes are given up as well; until then, `add` takes it back. Entries of
+        `add_restored` cannot be given up.
+        """
+        self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
+        shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)
+        dropped, self._given_up = self._given_up - shared, shared
+        self._unsent.drop(dropped)
+        self._revisions.drop(dropped)
+        for identity in dropped:
+            del self._entries[identity]
+            self._kept_by_server.forget(identity)
+        self._start_next_revision()
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
@@ -273,8 +303,12 @@ class Delivery:
 
     def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
         """Stop delivering a run or bundle, and add its events; or, if it was split, deliver each of its notes by itself."""
+        unwanted = self._given_up & run.identities if self._given_up else set()
+        self._given_up -= unwanted
         if status is Status.SPLIT:
-            self._unsent.put_back(run.as_parts())
+            self._unsent.put_back([part for part in run.as_parts() if part.key[:2] not in unwanted])
+            for identity in unwanted:
+                del self._entries[identity]
             return
         for entry in run.entries:
             del self._entries[entry[:2]]
@@ -291,54 +325,28 @@ class Delivery:
         entry = self._entries.pop(outgoing.key[:2])
         if not is_whole(outgoing.part):
             self._forget_parts(entry)
-        if number:
-            self._events.append(Stored((entry,), number))
-        else:
-            self._events.append(Rejected(entry, status))
-        if entry[:2] == self._revision_under_way:
-            self._revision_under_way = None
-            if status.is_temporary:
-                self._reject_held_revisions(status)
+        self._events.append(Stored((entry,), number) if number else Rejected(entry, status))
+        if self._revisions.end(entry[:2]):
+            if status.is_temporary:  # a later one, which is perhaps shorter, must not be stored before this one
+                for held in self._revisions.take_all():
+                    del self._entries[held[:2]]
+                    self._events.append(Rejected(held, status))
             self._start_next_revision()
-
-    def _reject_held_revisions(self, status: Status) -> None:
-        """Reject all held revisions and deletions, because an earlier one could not be stored now.
-
-        Otherwise a later one might be stored before the earlier one, for example because it is shorter and fits on the disk.
-        """
-        while self._held_revisions:
-            entry = self._held_revisions.popleft()
-            del self._entries[entry[:2]]
-            self._events.append(Rejected(entry, status))
 
     def _start_next_revision(self) -> None:
         """Put the parts of the next held revision or deletion into `_unsent`, unless another one is being delivered."""
-        if self._revision_under_way is None and self._held_revisions:
-            entry = self._held_revisions.popleft()
-            self._revision_under_way = entry[:2]
+        if (entry := self._revisions.take_next()) is not None:
             self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Note that the server keeps this part until the other parts of its entry arrive.
-
-        The verdict on the last part should be about the whole entry. If the server instead says of every part that it keeps it,
-        it has removed some parts meanwhile. Then all parts of the entry count as in flight again, as if sent at `now`, so that
-        they are sent again when their timers expire.
-        """
-        part = outgoing.part
-        identity = (part.client_id, part.sequence)
-        kept = self._kept_by_server.setdefault(identity, {})
-        kept[part.offset] = outgoing
-        parts_count = -(-part.total_bytes // part_bytes_max(part.author))
-        if len(kept) >= parts_count:
-            del self._kept_by_server[identity]
-            for again in kept.values():
-                again.timed_from = now
-                self._in_flight[again.key] = again
+        """Note that the server keeps this part. Parts to send again are in flight again, as if sent at `now`, not at once."""
+        for again in self._kept_by_server.note(outgoing):
+            again.timed_from = now
+            self._in_flight[again.key] = again
 
     def _forget_parts(self, entry: Entry) -> None:
         """Stop sending the parts of an entry whose outcome is known. Unsent ones stay in the queue, which drops them later."""
-        self._kept_by_server.pop(entry[:2], None)
+        self._kept_by_server.forget(entry[:2])
         for part in split(entry, part_bytes_max(entry.author)):
             key = (part.client_id, part.sequence, part.offset)
             self._in_flight.pop(key, None)
@@ -377,13 +385,10 @@ class Delivery:
         """Remove and return the payload to send next: the first lost one, else the first unsent one, else None."""
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
-        return self._unsent.take(self._entries.__contains__)
+        return self._unsent.take(lambda entry: self._entries.get(entry[:2]) is entry)
 
     def _send(self, due: list[Payload], now: float) -> None:
-        """Encode the payloads `due` as datagrams to send at `now`, each with its attempt number.
-
-        Padding gives all datagrams one size, so that one system call can send them, unless it would more than double the bytes.
-        """
+        """Encode the payloads `due` as datagrams to send at `now`, each with its attempt number."""
         if not due:
             return
         for outgoing in due:
@@ -391,8 +396,5 @@ class Delivery:
             if len(outgoing.sent_at) < ATTEMPT_MAX:
                 outgoing.sent_at.append(now)
             outgoing.timed_from = now
-        bodies = [outgoing.body(self._notebook_id, self._token) for outgoing in due]
-        longest, total = max(map(len, bodies)), sum(map(len, bodies))
-        if total < longest * len(bodies) <= 2 * total:
-            bodies = [body.ljust(longest, b"\0") for body in bodies]
+        bodies = padded([outgoing.body(self._notebook_id, self._token) for outgoing in due])
         self._datagrams += map(self._envelope.wrap, bodies)

@@ -5,7 +5,7 @@ packed into bundles if a bundle then carries more notes than a run would. Import
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import sub
 
@@ -39,6 +39,9 @@ days with a minute between attempts."""
 PayloadKey = tuple[bytes, int, int]
 """The client id, the sequence and the offset of a payload. The offset is 0 if the payload has several notes."""
 
+Identity = tuple[bytes, int]
+"""The client id and the sequence of an entry."""
+
 ShortNote = tuple[Entry, bytes, Restored | None]
 """A short note, its text in UTF-8, and its `Restored` if it is imported."""
 
@@ -47,20 +50,26 @@ _new = tuple.__new__
 
 
 class PartPayload:
-    """One part to deliver.
+    """One part of `entry` to deliver.
 
     `sent_at` has the monotonic times at which it was sent: of its first attempt, its second and so on, up to `ATTEMPT_MAX`.
     `timed_from` is the monotonic time from which its timer runs: that of the latest attempt or, if the server says of every
     part of the entry that it keeps it, that of its latest answer.
     """
 
-    __slots__ = ("key", "part", "sent_at", "timed_from")
+    __slots__ = ("entry", "key", "part", "sent_at", "timed_from")
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, entry: Entry) -> None:
         self.key: PayloadKey = (part.client_id, part.sequence, part.offset)
         self.part = part
+        self.entry = entry
         self.sent_at: list[float] = []
         self.timed_from = 0.0
+
+    @property
+    def identities(self) -> set[Identity]:
+        """The client id and sequence of each entry of which this payload has something."""
+        return {self.key[:2]}
 
     @property
     def check(self) -> int:
@@ -86,6 +95,11 @@ class RunPayload:
         written_at = tuple([entry.written_at for entry in entries])
         fields = (first.client_id, first.sequence, first.utc_offset, first.author, written_at, ())
         self._content = pack_notes(_new(NoteRun, fields), texts)
+
+    @property
+    def identities(self) -> set[Identity]:
+        """The client id and sequence of each note."""
+        return {entry[:2] for entry in self.entries}
 
     @property
     def check(self) -> int:
@@ -118,6 +132,11 @@ class BundlePayload:
         self._content = pack_bundle(Bundle(entries, stored_at, *after), list(texts))
 
     @property
+    def identities(self) -> set[Identity]:
+        """The client id and sequence of each note."""
+        return {entry[:2] for entry in self.entries}
+
+    @property
     def check(self) -> int:
         """The check that an answer to this payload must have."""
         return run_check(self._content)
@@ -132,6 +151,20 @@ class BundlePayload:
 
 
 Payload = PartPayload | RunPayload | BundlePayload
+
+
+def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]) -> set[Identity]:
+    """Remove from `payloads` those that have only entries that are `given_up`.
+
+    Returns those of `given_up` that the other payloads have.
+    """
+    shared: set[Identity] = set()
+    for payload in list(payloads.values()):
+        if payload.identities <= given_up:
+            del payloads[payload.key]
+        else:
+            shared |= payload.identities & given_up
+    return shared
 
 
 class UnsentPayloads:
@@ -159,7 +192,7 @@ class UnsentPayloads:
     def add_parts(self, entry: Entry, restored: Restored | None = None) -> None:
         """Add the parts of an entry at the end of the queue; `restored` says how to store it if it is imported."""
         parts = split(entry, part_bytes_max(entry.author), restored)
-        self._queue.extend(map(PartPayload, parts))
+        self._queue.extend([PartPayload(part, entry) for part in parts])
         self._length += len(parts)
 
     def add_imported(self, entry: Entry, restored: Restored) -> None:
@@ -182,11 +215,21 @@ class UnsentPayloads:
         self._queue.extendleft(reversed(payloads))
         self._length += len(payloads)
 
-    def take(self, is_outstanding: Callable[[tuple[bytes, int]], bool]) -> Payload | None:
+    def drop(self, identities: Collection[Identity]) -> None:
+        """Remove what belongs to the entries with these client ids and sequences, none of which is imported."""
+        queue, self._queue, self._length = self._queue, deque(), 0
+        for item in queue:
+            if isinstance(item, _ShortNotes) and item.restored is None:
+                self.add([entry for entry in item.entries if entry[:2] not in identities])
+            elif isinstance(item, _ShortNotes) or item.key[:2] not in identities:
+                self._queue.append(item)
+                self._length += len(item.entries) if isinstance(item, _ShortNotes) else 1
+
+    def take(self, is_outstanding: Callable[[Entry], bool]) -> Payload | None:
         """Remove and return the next payload; None: nothing is left. Parts of entries that are not outstanding are dropped.
 
-        `is_outstanding` says whether the entry with a client id and sequence has no verdict yet. It is not asked about short
-        notes, which have none before they are sent.
+        `is_outstanding` says whether an entry has no verdict yet. It is not asked about short notes, which have none before
+        they are sent.
         """
         while self._queue:
             first = self._queue[0]
@@ -194,7 +237,7 @@ class UnsentPayloads:
                 return self._take_notes(first)
             self._queue.popleft()
             self._length -= 1
-            if is_outstanding(first.key[:2]):
+            if is_outstanding(first.entry):
                 return first
         return None
 
@@ -311,4 +354,15 @@ def _may_travel_together(entries: Sequence[Entry]) -> bool:
 def _whole(note: Entry, restored: Restored | None = None) -> PartPayload:
     """The payload of a short note that travels alone; `restored` is that of an imported one."""
     [part] = split(note, part_bytes_max(note.author), restored)
-    return PartPayload(part)
+    return PartPayload(part, note)
+
+
+def padded(bodies: list[bytes]) -> list[bytes]:
+    """`bodies`, at least one, padded to one length, so that one system call can send them as datagrams.
+
+    They stay as they are if that would more than double the bytes.
+    """
+    longest, total = max(map(len, bodies)), sum(map(len, bodies))
+    if total < longest * len(bodies) <= 2 * total:
+        return [body.ljust(longest, b"\0") for body in bodies]
+    return bodies

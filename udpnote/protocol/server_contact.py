@@ -80,6 +80,8 @@ class ServerContact:
         """The time from which silence counts: that of the latest answer or discovery, or of the first request after a pause."""
         self.next_probe_at: float | None = None
         """When the next datagram may leave for the silent server; None: the server is not silent."""
+        self._probe_again_at = now
+        """The earliest time for the next probe, if new requests hasten it."""
 
     @property
     def is_silent(self) -> bool:
@@ -99,8 +101,13 @@ class ServerContact:
         )
 
     def expect_answers_from(self, now: float) -> None:
-        """Let silence count from `now` on, because until `now` no request waited for an answer."""
+        """Let silence count from `now` on, because until `now` no request waited for an answer.
+
+        If the server is silent, the next probe is due `SILENT_INTERVAL_SECONDS` after the latest, however long the timeout is.
+        """
         self.quiet_since = now
+        if self.next_probe_at is not None:
+            self.next_probe_at = self._probe_again_at
 
     def receive_answer(self, now: float, *, sent_at: float | None, answered: int, in_flight: int) -> bool:
         """Note that an answer to `answered` of the `in_flight` datagrams has arrived. Returns whether it ends a silence.
@@ -134,7 +141,7 @@ class ServerContact:
             self._backed_off_at = now
         if now - self.quiet_since < SILENCE_SECONDS:
             return None
-        self.next_probe_at = now
+        self.next_probe_at = self._probe_again_at = now
         return ServerSilent()
 
     def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
@@ -143,7 +150,7 @@ class ServerContact:
         The server then counts as silent. Returns the event for the caller to report. A refusal for a wrong notebook by a server
         that is silent already changes nothing and returns None, because discovery is looking for the right server.
         """
-        next_probe_at = now + SILENT_INTERVAL_SECONDS
+        self._probe_again_at = next_probe_at = now + SILENT_INTERVAL_SECONDS
         if is_key_changed and self._key_id is not None:
             self.next_probe_at = max(self.next_probe_at or 0.0, next_probe_at)
             return KeyChanged()
@@ -163,6 +170,7 @@ class ServerContact:
         """
         self.timer.back_off()
         self.next_probe_at = now + max(SILENT_INTERVAL_SECONDS, self.timer.timeout_seconds)
+        self._probe_again_at = now + SILENT_INTERVAL_SECONDS
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
         """Note that discovery has found the server: the silence ends, and the timer and the window start anew.

@@ -1,0 +1,354 @@
+"""Forwards entries that have identities of their own to the client's notebook, without this client's outbox.
+
+The writers of such entries, browsers for example, keep them and give them their client ids and sequences. So nothing is lost if
+the forwarding process is killed: the writer has the entry forwarded again, under the same identity, and it is stored once.
+
+Several threads may forward at once. Their entries share one session, and thus datagrams and the fsyncs of the server. One of
+the calls, the driving call, exchanges datagrams for all calls that wait. The other calls wait until it has their outcomes, or
+until it has its own outcomes and hands the driving over.
+"""
+
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from copy import copy
+
+from udpnote.client.entry_numbers import check_number
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.session import Driver, Session
+from udpnote.errors import InvalidEntry, InvalidQuery, JoinedOrLeftMeanwhile, UdpnoteError
+from udpnote.model.argument_types import check_several, check_type, wrong_type
+from udpnote.model.entry import (
+    CLIENT_ID_BYTES,
+    NOTHING_SEEN,
+    Entry,
+    Kind,
+    SeenEntry,
+    Status,
+    Verdict,
+    WritingTime,
+    check_author,
+    check_text,
+    check_writing_time,
+)
+from udpnote.model.notebook import KnownNotebook, address_of
+from udpnote.model.randomness import Randomness
+from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.payloads import Identity
+
+
+def check_entry(entry: Entry) -> None:
+    """Raise an error unless `entry` can be forwarded, for its form: whether the notebook stores it is the notebook's verdict.
+
+    Raises `InvalidEntry` for its text, author or time, `InvalidQuery` for a number or the length of a client id that no entry
+    has, and `TypeError` for a field of another type.
+    """
+    check_type("each of entries", entry, Entry)
+    _check_client_id("client_id", entry.client_id)
+    check_number("sequence", entry.sequence)
+    check_type("kind", entry.kind, Kind)
+    if entry.kind is Kind.ERASED:  # no client writes it
+        raise wrong_type("kind", "Kind.NOTE, Kind.REVISION or Kind.DELETION", entry.kind)
+    check_writing_time(WritingTime(entry.written_at, entry.utc_offset))
+    check_author(entry.author)
+    check_number("revises", entry.revises, least=int(entry.kind is not Kind.NOTE))
+    if entry.kind is Kind.NOTE and entry.revises:
+        raise InvalidEntry("note_with_revises")
+    if entry.kind is not Kind.DELETION:
+        check_text(entry.text)
+    elif entry.text:
+        raise InvalidEntry("deletion_with_text", value=entry.text)
+    check_type("seen", entry.seen, SeenEntry)
+    if entry.seen != NOTHING_SEEN:
+        check_number("seen.number", entry.seen.number)
+        _check_client_id("seen.client_id", entry.seen.client_id)
+        check_number("seen.sequence", entry.seen.sequence)
+
+
+def checked_entries(entries: Iterable[Entry]) -> list[Entry]:
+    """`entries` as a list. Raises what `check_entry` does, and `TypeError` if they are not several."""
+    check_several("entries", entries, "a sequence of entries")
+    checked = list(entries)
+    for entry in checked:
+        check_entry(entry)
+    return checked
+
+
+def _check_client_id(name: str, client_id: bytes) -> None:
+    check_type(name, client_id, bytes)
+    if len(client_id) != CLIENT_ID_BYTES:
+        length = {"name": f"len({name})", "number": len(client_id), "least": CLIENT_ID_BYTES, "most": CLIENT_ID_BYTES}
+        raise InvalidQuery("argument_out_of_range", **length)
+
+
+class ForwardSession(Session[Stored | Rejected]):
+    """Delivers forwarded entries to `notebook`. For each entry that is not given up there is one event."""
+
+    def __init__(
+        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
+    ) -> None:
+        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
+        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
+        self._held: list[Entry] = []
+
+    @property
+    def outstanding(self) -> int:
+        """How many entries are under way, or held until another one with the same identity has its verdict."""
+        return self._delivery.outstanding + len(self._held)
+
+    def add(self, entries: Iterable[Entry], now: float) -> None:
+        """Begin to deliver `entries`; those that are under way already are delivered once.
+
+        If another entry with the same client id and sequence is under way, an entry is held until that one has its verdict:
+        then the notebook decides which of the two it is.
+        """
+        ready: dict[Identity, Entry] = {}
+        for entry in entries:
+            identity = entry[:2]
+            if (ready.get(identity) or self._delivery.outstanding_entry(*identity) or entry) == entry:
+                ready[identity] = entry
+            elif entry not in self._held:
+                self._held.append(entry)
+        self._delivery.add(list(ready.values()), now)
+
+    def prepare(self, now: float) -> None:
+        """Begin to deliver the entries that need not be held any more."""
+        if self._held:
+            held, self._held = self._held, []
+            self.add(held, now)
+
+    def give_up(self, entries: Collection[Entry], now: float) -> None:
+        """Stop delivering `entries`."""
+        self._held = [entry for entry in self._held if entry not in entries]
+        self._delivery.give_up([entry for entry in entries if self._delivery.outstanding_entry(*entry[:2]) == entry], now)
+
+    def kept_parts(self, entry: Entry) -> int:
+        """How many parts of `entry`, a long one that is under way, the server keeps until the others arrive."""
+        return self._delivery.kept_parts(entry)
+
+
+class _Call:
+    """A call of `Forwarder.forward`: its outcomes so far, and the places of the entries in it that have no verdict yet.
+
+    The call gives up at the monotonic time `gives_up_at`. If it `is_over`, `verdicts` or `error` is what it returns or raises.
+    """
+
+    def __init__(self, entries: Sequence[Entry], wait_seconds: float, now: float) -> None:
+        self.verdicts: list[Verdict | None] = [None] * len(entries)
+        self.error: UdpnoteError | None = None
+        self.pending: dict[Entry, list[int]] = {}
+        for place, entry in enumerate(entries):
+            self.pending.setdefault(entry, []).append(place)
+        self.wait_seconds = wait_seconds
+        self.gives_up_at = now + wait_seconds
+        self.is_over = False
+        self.woken = threading.Event()
+        self._kept_parts = 0
+
+    def settle(self, entry: Entry, verdict: Verdict, now: float) -> None:
+        """Note the verdict on `entry`, which this call waits for."""
+        for place in self.pending.pop(entry):
+            self.verdicts[place] = verdict
+        self.gives_up_at = now + self.wait_seconds
+
+    def look_at_progress(self, session: ForwardSession, now: float) -> None:
+        """Wait for `wait_seconds` more if the server has got more parts of long entries since the last look."""
+        kept_parts = sum(map(session.kept_parts, self.pending))
+        if kept_parts > self._kept_parts:
+            self.gives_up_at = now + self.wait_seconds
+        self._kept_parts = kept_parts
+
+
+class Forwarder:
+    """Forwards the entries of several calls at once through `driver`, in one session with the client's notebook.
+
+    The session lasts until the notebook is joined or left, until the client uses another one, or until an error.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._session: ForwardSession | None = None
+        self._waiting: dict[Entry, list[_Call]] = {}
+        """Which calls wait for the verdict on an entry. This and the session are used with the connection's lock held."""
+        self._lock = threading.Lock()
+        """Guards the attributes below, in which calls are that do not hold the connection's lock."""
+        self._calls: list[_Call] = []
+        self._new_calls: list[_Call] = []
+        self._interrupted_calls: list[_Call] = []
+        self._driving: _Call | None = None
+
+    def forward(self, entries: Sequence[Entry], *, wait_seconds: float) -> list[Verdict | None]:
+        """Deliver `entries`, and return a verdict for each, in their order; see `Client.forward`."""
+        call = _Call(entries, wait_seconds, self._driver.now())
+        try:
+            if entries and not self._begins_to_drive(call):
+                self._driver.connection.endpoint.wake()
+                call.woken.wait()
+            while call.pending and not call.is_over:
+                with self._driver.connection.lock():
+                    self._round(call)
+        finally:
+            self._leave(call)
+        if call.error is not None:
+            raise copy(call.error)  # because other threads raise it as well
+        return call.verdicts
+
+    def leave_other_notebook(self) -> None:
+        """End the session if its notebook is not the client's any more. The caller must hold the lock of the connection."""
+        session, notebook = self._session, self._driver.finder.known()
+        if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
+            self._end_session()
+            self._end_calls()
+
+    def _begins_to_drive(self, call: _Call) -> bool:
+        """Add a call. Returns whether it drives the session from now on, because no other call does."""
+        with self._lock:
+            self._calls.append(call)
+            self._new_calls.append(call)
+            if self._driving is None:
+                self._driving = call
+            return self._driving is call
+
+    def _leave(self, call: _Call) -> None:
+        """Note that a call has ended, and if it was the driving one, hand the driving over to the one that waits longest."""
+        with self._lock:
+            if call in self._calls:  # it was interrupted
+                self._calls.remove(call)
+                self._interrupted_calls.append(call)
+            if self._driving is call:
+                self._driving = self._calls[0] if self._calls else None
+                if self._driving is not None:
+                    self._driving.woken.set()
+
+    def _round(self, driving: _Call) -> None:
+        """Send what is due, receive answers, and end the calls that have all verdicts or have waited too long.
+
+        If the notebook cannot be used, all calls end with the error. If it was joined or left, they end without verdicts.
+        """
+        try:
+            session = self._prepare(driving)
+            with self._lock:
+                until = min(call.gives_up_at for call in self._calls)
+            self._take_events(self._driver.round(session, until))
+            self._end_overdue_calls(session)
+        except JoinedOrLeftMeanwhile:
+            self._end_session()
+            self._end_calls()
+        except UdpnoteError as error:
+            self._end_session()
+            self._end_calls(error)
+
+    def _prepare(self, driving: _Call) -> ForwardSession:
+        """Return the session, with the entries of new calls and without those of calls that were interrupted."""
+        if not self._waiting:
+            self._end_outdated_session()
+        session = self._session or self._begin_session(driving.wait_seconds)
+        now = self._driver.now()
+        with self._lock:
+            new_calls, self._new_calls = self._new_calls, []
+            interrupted_calls, self._interrupted_calls = self._interrupted_calls, []
+        for call in new_calls:
+            for entry in call.pending:
+                self._waiting.setdefault(entry, []).append(call)
+        for call in interrupted_calls:
+            self._give_up(session, call, now)
+        entries = [entry for call in new_calls for entry in call.pending if entry in self._waiting]
+        if entries:
+            session.add(entries, now)
+        session.prepare(now)
+        return session
+
+    def _begin_session(self, wait_seconds: float) -> ForwardSession:
+        """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first."""
+        located = self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
+        self._session = ForwardSession(
+            located.notebook,
+            random=self._driver.connection.random,
+            envelope=self._driver.keyring.envelope(located.notebook),
+            round_trip_seconds=located.round_trip_seconds,
+        )
+        self._driver.connection.add_listener(self._session)
+        now = self._driver.now()
+        with self._lock:
+            for call in self._calls:  # the discovery may have taken as long as they wait
+                call.gives_up_at = now + call.wait_seconds
+        return self._session
+
+    def _end_outdated_session(self) -> None:
+        """End the idle session if its notebook was joined or left, or was found at another address by other calls."""
+        session, finder = self._session, self._driver.finder
+        if session is None:
+            return
+        try:
+            finder.check(session.notebook)
+        except JoinedOrLeftMeanwhile:
+            self._end_session()
+            return
+        if session.is_silent and finder.destination.host is None:
+            known = finder.known()
+            if known is not None and address_of(known) != session.address:
+                self._end_session()
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._driver.connection.remove_listener(self._session)
+            self._session = None
+
+    def _take_events(self, events: Iterable[Stored | Rejected]) -> None:
+        """Pass verdicts on to the calls that wait for them."""
+        now = self._driver.now()
+        for event in events:
+            match event:
+                case Stored(entries, first):
+                    for number, entry in enumerate(entries, first):
+                        self._settle(entry, Verdict(Status.STORED, number), now)
+                case Rejected(entry, status):
+                    self._settle(entry, Verdict(status, 0), now)
+
+    def _settle(self, entry: Entry, verdict: Verdict, now: float) -> None:
+        for call in self._waiting.pop(entry, ()):
+            call.settle(entry, verdict, now)
+            if not call.pending:
+                self._end(call)
+
+    def _end_overdue_calls(self, session: ForwardSession) -> None:
+        """End the calls that have waited too long, and stop delivering what only they have waited for."""
+        now = self._driver.now()
+        with self._lock:
+            overdue = [call for call in self._calls if now >= call.gives_up_at]
+        for call in overdue:
+            call.look_at_progress(session, now)
+            if now >= call.gives_up_at:
+                self._give_up(session, call, now)
+                self._end(call)
+
+    def _give_up(self, session: ForwardSession, call: _Call, now: float) -> None:
+        """Stop delivering the entries of `call` for which no other call waits."""
+        unwanted: set[Entry] = set()
+        for entry in call.pending:
+            calls = [each for each in self._waiting.pop(entry, ()) if each is not call]
+            if calls:
+                self._waiting[entry] = calls
+            else:
+                unwanted.add(entry)
+        session.give_up(unwanted, now)
+
+    def _end_calls(self, error: UdpnoteError | None = None) -> None:
+        """End all calls, with `error` or, if it is None, without further verdicts."""
+        self._waiting.clear()
+        with self._lock:
+            calls = list(self._calls)
+            self._new_calls.clear()
+            self._interrupted_calls.clear()
+        for call in calls:
+            call.error = error
+            self._end(call)
+
+    def _end(self, call: _Call) -> None:
+        """Let `call` return."""
+        with self._lock:
+            for calls in (self._calls, self._new_calls):
+                if call in calls:
+                    calls.remove(call)
+        call.is_over = True
+        call.woken.set()
