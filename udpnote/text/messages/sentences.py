@@ -13,6 +13,7 @@ from udpnote.text.joining import listed
 from udpnote.text.language import gettext, language
 from udpnote.text.messages import (
     backup,
+    certificates,
     client,
     command_line,
     diagnosis,
@@ -36,6 +37,7 @@ from udpnote.text.messages import (
 TABLES = (
     writing, outcomes, entries, importing, searching, settings, storage, client, server, command_line, reading, backup, sealing,
     hosting, notebooks, measuring, service, erasing, diagnosis,
+    certificates,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -1,0 +1,214 @@
+"""The certificates: valid by every rule for what they name, and a stolen key vouches for nothing else."""
+
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.support.errors import raises
+from udpnote.errors import StorageError
+from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
+from udpnote.page.certificates import (
+    ADDRESSES_MAX,
+    AUTHORITY_DAYS,
+    SERVER_DAYS,
+    Authority,
+    authority_in,
+    covered_subjects,
+    server_certificate,
+)
+
+NOW = 1_795_622_400_000_000
+"""2026-11-25T16:00:00Z, in microseconds."""
+
+DAY = 86_400_000_000
+NAMES = ["localhost", "pc.local", "notes.example.org", "dev"]
+ADDRESSES = ["127.0.0.1", "10.1.2.3", "192.168.0.7", "::1", "fd12::7", "8.8.8.8", "2606:4700::1"]
+OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "authority.pem"
+
+
+@pytest.fixture
+def authority(path: Path) -> Authority:
+    return made(path)
+
+
+def made(path: Path, *, now: int = NOW) -> Authority:
+    return authority_in(str(path), host="刘的电脑", names=NAMES, now=now)
+
+
+def first(pem: bytes) -> x509.Certificate:
+    return x509.load_pem_x509_certificates(pem)[0]
+
+
+def by_thief(authority: Authority, subject: x509.GeneralName, *, extension: x509.ExtensionType | None = None) -> bytes:
+    """A certificate that somebody makes who has the authority's key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    honest = first(server_certificate(authority, names=NAMES, addresses=[], now=NOW).pem)
+    builder = x509.CertificateBuilder(
+        issuer_name=authority.issuer.subject,
+        subject_name=honest.subject,
+        public_key=key.public_key(),
+        serial_number=7,
+        not_valid_before=honest.not_valid_before_utc,
+        not_valid_after=honest.not_valid_after_utc,
+    )
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    for each in (x509.SubjectAlternativeName([subject]), identifier, *([extension] if extension else [])):
+        builder = builder.add_extension(each, critical=False)
+    return builder.sign(authority.key, SHA256()).public_bytes(Encoding.PEM)
+
+
+def verified(folder: Path, authority: Authority, pem: bytes, *options: str, purpose: str = "sslserver") -> str:
+    """What OpenSSL says of the certificate `pem`, if it trusts the authority: OK, or why not."""
+    files = {"root": authority.pem, "issuer": authority.issuer.public_bytes(Encoding.PEM), "own": pem}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    root, issuer, own = (str(folder / name) for name in files)
+    moment = str(NOW // 1_000_000)
+    command = [
+        "openssl",
+        "verify",
+        "-x509_strict",
+        "-attime",
+        moment,
+        "-purpose",
+        purpose,
+        "-CAfile",
+        root,
+        "-untrusted",
+        issuer,
+    ]
+    done = subprocess.run([*command, *options, own], capture_output=True, text=True, timeout=30, check=False)
+    return "OK" if done.returncode == 0 else done.stderr
+
+
+@OPENSSL
+@pytest.mark.parametrize(
+    "options",
+    [*(("-verify_hostname", each) for each in NAMES[:3]), *(("-verify_ip", each) for each in ADDRESSES[:5])],
+    ids=lambda options: options[1],
+)
+def test_a_server_certificate_is_valid_for_each_name_and_private_address(
+    authority: Authority, tmp_path: Path, options: tuple[str, str]
+) -> None:
+    pem = server_certificate(authority, names=NAMES, addresses=ADDRESSES, now=NOW).pem
+    assert verified(tmp_path, authority, pem, *options) == "OK"
+
+
+@OPENSSL
+@pytest.mark.parametrize(
+    ("subject", "problem"),
+    [
+        (x509.DNSName("pc.local"), "OK"),
+        (x509.DNSName("example.org"), "permitted subtree violation"),
+        (x509.DNSName("other.local"), "permitted subtree violation"),
+        (x509.DNSName("www.dev"), "permitted subtree violation"),
+        (x509.DNSName("dev"), "permitted subtree violation"),
+        (x509.IPAddress(ip_address("8.8.8.8")), "permitted subtree violation"),
+        (x509.IPAddress(ip_address("172.32.0.1")), "permitted subtree violation"),
+        (x509.IPAddress(ip_address("2606:4700::1")), "permitted subtree violation"),
+    ],
+    ids=str,
+)
+def test_whoever_steals_the_key_can_vouch_for_no_other_name_or_address(
+    authority: Authority, tmp_path: Path, subject: x509.GeneralName, problem: str
+) -> None:
+    assert problem in verified(tmp_path, authority, by_thief(authority, subject))
+
+
+@OPENSSL
+@pytest.mark.parametrize("purpose", ["smimesign", "sslclient", "timestampsign"])
+def test_whoever_steals_the_key_can_vouch_for_web_servers_only(authority: Authority, tmp_path: Path, purpose: str) -> None:
+    subject = x509.RFC822Name("somebody@example.org")
+    assert "purpose" in verified(tmp_path, authority, by_thief(authority, subject), purpose=purpose)
+
+
+def test_nobody_keeps_the_key_that_could_lift_the_constraints(authority: Authority, path: Path) -> None:
+    assert path.read_text().count("PRIVATE KEY") == 2, "the beginning and the end of one key"
+    assert authority.key.public_key() == authority.issuer.public_key() != authority.root.public_key()
+    for certificate, path_length in ((authority.root, 1), (authority.issuer, 0)):
+        assert certificate.extensions.get_extension_for_class(x509.NameConstraints).critical
+        assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == path_length
+
+
+def test_an_authority_is_made_once_for_its_user_alone(path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        fingerprints = {each.fingerprint for each in threads.map(lambda _: made(path), range(8))}
+    assert fingerprints == {made(path, now=NOW + 3000 * DAY).fingerprint}
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)]
+    assert modes == [0o600, 0o700]
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kept", [0, 100, 1000, -1], ids=["empty", "cut in the key", "cut in a certificate", "cut at the end"])
+def test_a_damaged_file_is_said_to_be_damaged(path: Path, kept: int) -> None:
+    made(path)
+    path.write_bytes(path.read_bytes()[: kept if kept >= 0 else -100])
+    with raises(StorageError, "authority_damaged", path=str(path)):
+        made(path)
+
+
+def test_the_key_of_another_authority_is_noticed(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pem"
+    for each in (path, other):
+        made(each)
+    begin = "-----BEGIN CERTIFICATE"
+    path.write_text(other.read_text().partition(begin)[0] + "".join(path.read_text().partition(begin)[1:]))
+    with raises(StorageError, "authority_damaged"):
+        made(path)
+
+
+def test_an_authority_ends_after_ten_years_and_its_certificates_with_it(authority: Authority, path: Path) -> None:
+    late = server_certificate(authority, names=NAMES, addresses=[], now=NOW + (AUTHORITY_DAYS - 10) * DAY)
+    assert first(late.pem).not_valid_after_utc == authority.issuer.not_valid_after_utc
+    assert late.renewed_at == NOW + (AUTHORITY_DAYS - 9) * DAY
+    with raises(StorageError, "authority_expired"):
+        made(path, now=NOW + AUTHORITY_DAYS * DAY)
+
+
+@pytest.mark.parametrize("wrong", [WRITTEN_AT_MIN, 0, NOW + 900 * DAY])
+def test_an_authority_that_was_made_at_a_wrong_time_holds_at_the_right_one(path: Path, wrong: int) -> None:
+    root = made(path, now=wrong).root
+    assert (
+        root.not_valid_before_utc
+        < first(server_certificate(made(path), names=NAMES, addresses=[], now=NOW).pem).not_valid_before_utc
+    )
+    assert (
+        server_certificate(made(path), names=NAMES, addresses=[], now=NOW).renewed_at
+        == NOW + (SERVER_DAYS - 37) * DAY - 1_000_000
+    )
+
+
+@pytest.mark.parametrize("now", [WRITTEN_AT_MIN, WRITTEN_AT_MAX])
+def test_the_ends_of_the_calendar_give_certificates_too(path: Path, now: int) -> None:
+    assert server_certificate(made(path, now=now), names=NAMES, addresses=[], now=now).subjects == {*NAMES[:3]}
+
+
+def test_a_server_certificate_is_short_enough_for_apple_and_begins_before_clocks_that_are_late(authority: Authority) -> None:
+    certificate = server_certificate(authority, names=NAMES, addresses=ADDRESSES, now=NOW)
+    own = first(certificate.pem)
+    assert own.not_valid_after_utc - own.not_valid_before_utc + timedelta(seconds=1) == timedelta(days=397)
+    assert certificate.valid_from == NOW - 7 * DAY
+    assert certificate.subjects == {*NAMES[:3], *ADDRESSES[:5]}
+
+
+def test_a_host_with_many_addresses_gets_a_certificate_with_the_first_ones(authority: Authority) -> None:
+    many: Iterable[str] = [f"10.0.{each // 250}.{each % 250}" for each in range(1000)]
+    _, addresses = covered_subjects(authority, names=[], addresses=many)
+    assert addresses == list(many)[:ADDRESSES_MAX]
+    assert server_certificate(authority, names=[], addresses=many, now=NOW).subjects == set(addresses)

@@ -1,0 +1,282 @@
+"""The certificates of `udpnote page --https`: an authority of this host's own, which devices install, and what it issues.
+
+What a stolen key of the authority can do is limited by name constraints (RFC 5280 §4.2.1.10): the names of this host, and
+addresses that only a private network uses. Software need not heed constraints in a root certificate that a user has installed
+(RFC 5280 §6.1 leaves that open, and RFC 5937 tells why it matters), but must heed them in a certificate below it. Therefore
+there are three:
+
+* The *root* is what devices install. Its key signs a single certificate, that of the issuer, and is then forgotten: it is in
+  no file, so nobody can steal it.
+* The *issuer* has the same constraints, may vouch for web servers only, and for no further authority. Its key is in the file
+  of the authority.
+* A *server certificate* has this host's addresses and names of the moment. It is made anew at each start, and when they change.
+
+The constraint for a name includes all names that end with it: that for `dev` would include `www.example.dev`. Hence a name
+without a dot is never in one, except `localhost`, which belongs to this machine everywhere (RFC 6761 §6.3).
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from udpnote.errors import StorageError
+from udpnote.page.own_names import is_for_one_host
+from udpnote.storage.atomic_file import secret_file
+from udpnote.storage.database import storage_errors
+from udpnote.storage.new_files import locked_folder, make_folders
+
+_IPV4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8")  # RFC 1918, RFC 3927, RFC 1122
+_IPV6 = ("::1/128", "fe80::/10", "fc00::/7")  # RFC 4291, RFC 4193
+PRIVATE_NETWORKS = tuple(map(ip_network, _IPV4 + _IPV6))
+"""The addresses that certificates may have. Outside of its own network nobody reaches a host by one of them."""
+
+AUTHORITY_DAYS = 3653
+"""How long an authority lasts: ten years. Devices must install the certificate of the next one."""
+
+AUTHORITY_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
+"""An authority is valid from this time on, and ten years at least from the year 2026: if it is made while this host's clock is
+wrong, it can still be used when the clock is right."""
+
+SERVER_DAYS = 397
+"""How long a server certificate is valid. Apple's systems refuse more than 825 days (support.apple.com/103769), and from
+authorities that come with the system more than 398 (support.apple.com/102028), for which they recommend 397."""
+
+BACKDATED_DAYS = 7
+"""A server certificate is valid from so many days ago on, for devices whose clocks are late."""
+
+RENEWAL_DAYS = 30
+"""A server certificate that is valid for less than this is replaced: many a device's clock is wrong, hardly one by more."""
+
+ADDRESSES_MAX = 100
+"""The most addresses in a server certificate, which each browser gets at the beginning of a connection. A host with hundreds
+of containers or virtual machines has more, and no browser needs them."""
+
+FILE_BYTES_MAX = 1 << 16
+"""The longest file of an authority that is read, many times as long as one with its key and two certificates."""
+
+_FILE_HEADER = """\
+The certificate authority of `udpnote page --https` on {host}.
+Keep this file secret: who has it can pose as this host's page, to all devices that have installed the certificate.
+
+"""
+
+_COMMON_NAME_CHARACTERS_MAX = 64  # RFC 5280, appendix A.1, ub-common-name
+
+
+class Authority(NamedTuple):
+    """An authority: the certificate that devices install, the issuer's certificate below it, and the issuer's key."""
+
+    root: x509.Certificate
+    issuer: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate that devices install, as PEM."""
+        return self.root.public_bytes(Encoding.PEM)
+
+    @property
+    def der(self) -> bytes:
+        """The certificate that devices install, as DER."""
+        return self.root.public_bytes(Encoding.DER)
+
+    @property
+    def common_name(self) -> str:
+        """The name under which devices list the certificate."""
+        return str(self.root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 fingerprint of the certificate that devices install: 32 bytes as `AB:CD:…`."""
+        return self.root.fingerprint(SHA256()).hex(":").upper()
+
+    def covers_name(self, name: str) -> bool:
+        """Whether the constraints permit `name`, as `dns_name` returns it."""
+        permitted = self.issuer.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+        bases = [each.value for each in permitted if isinstance(each, x509.DNSName)]
+        return any(name == base or name.endswith(f".{base}") for base in bases)
+
+
+class ServerCertificate(NamedTuple):
+    """A certificate for this host's web server. `pem` has it and its key, and the issuer's certificate.
+
+    `subjects` are its names and addresses. It should be used while the time is in `valid_from` … `renewed_at`, both in
+    microseconds since 1970 UTC.
+    """
+
+    pem: bytes
+    subjects: frozenset[str]
+    valid_from: int
+    renewed_at: int
+
+
+def is_private(address: str) -> bool:
+    """Whether a certificate may have the IP address `address`: it is in one of `PRIVATE_NETWORKS`."""
+    own = ip_address(address)
+    return any(own in network for network in PRIVATE_NETWORKS)
+
+
+def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Authority:
+    """The authority in the file `path`. If there is no such file, makes an authority for `names`, and the file.
+
+    `names` are as `dns_name` returns them; those that are not for one host get no constraint. `host` is this host's name, for
+    the certificate's name. `now` is the time in microseconds since 1970 UTC. The file appears whole or not at all, and only
+    this user can read it. Two processes that do this at once get the same authority. Raises `StorageError` if the file cannot
+    be read or made, is damaged, or if the authority is no longer valid.
+    """
+    folder = os.path.dirname(path)
+    with storage_errors(path):
+        make_folders(folder)
+        with locked_folder(folder):
+            if not os.path.exists(path):
+                _write(path, _new_authority(host, names, now), host)
+            with open(path, "rb") as file:
+                data = file.read(FILE_BYTES_MAX)
+    authority = _read(path, data)
+    if _time(now) >= authority.root.not_valid_after_utc - timedelta(days=1):
+        raise StorageError("authority_expired", path=path)
+    return authority
+
+
+def server_certificate(authority: Authority, *, names: Iterable[str], addresses: Iterable[str], now: int) -> ServerCertificate:
+    """A new certificate for this host, with those of its `names` and `addresses` that the authority covers.
+
+    At most `ADDRESSES_MAX` of `addresses` are in it, the first ones. `now` is the time in microseconds since 1970 UTC.
+    """
+    covered, private = covered_subjects(authority, names=names, addresses=addresses)
+    key = ec.generate_private_key(ec.SECP256R1())
+    start = _time(now) - timedelta(days=BACKDATED_DAYS)
+    end = min(start + timedelta(days=SERVER_DAYS) - timedelta(seconds=1), authority.issuer.not_valid_after_utc)
+    subjects = [*map(x509.DNSName, covered), *(x509.IPAddress(ip_address(address)) for address in private)]
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_key_usage(signs_certificates=False), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+        (x509.SubjectAlternativeName(subjects), False),
+    ]
+    certificate = _signed("udpnote page", key.public_key(), authority.issuer.subject, authority.key, start, end, extensions)
+    parts = (_key_bytes(key), *(each.public_bytes(Encoding.PEM) for each in (certificate, authority.issuer)))
+    renewed_at = max(end - timedelta(days=RENEWAL_DAYS), _time(now) + timedelta(days=1))
+    return ServerCertificate(b"".join(parts), frozenset((*covered, *private)), _microseconds(start), _microseconds(renewed_at))
+
+
+def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Those of `names` and of `addresses` that `server_certificate` puts into a certificate, as two lists."""
+    covered = [name for name in dict.fromkeys(names) if authority.covers_name(name)]
+    private = [address for address in dict.fromkeys(addresses) if is_private(address)]
+    return covered, private[:ADDRESSES_MAX]
+
+
+def _new_authority(host: str, names: Iterable[str], now: int) -> Authority:
+    """A new authority; its root's key is forgotten when this returns."""
+    made = _time(now)
+    end = max(made, datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(days=AUTHORITY_DAYS)
+    ending = f" ({made:%Y-%m-%d})"
+    name = f"udpnote on {host}"[: _COMMON_NAME_CHARACTERS_MAX - len(ending) - len(" issuer")] + ending
+    hosts = [x509.DNSName(each) for each in dict.fromkeys(names) if is_for_one_host(each)]
+    constraints = x509.NameConstraints([*hosts, *map(x509.IPAddress, PRIVATE_NETWORKS)], None)
+    common: list[tuple[x509.ExtensionType, bool]] = [(_key_usage(signs_certificates=True), True), (constraints, True)]
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_extensions = [*common, (x509.BasicConstraints(ca=True, path_length=1), True)]
+    root = _signed(name, root_key.public_key(), _subject(name), root_key, AUTHORITY_BEGINS, end, root_extensions)
+    issuer_extensions = [
+        *common,
+        (x509.BasicConstraints(ca=True, path_length=0), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+    ]
+    issuer = _signed(f"{name} issuer", key.public_key(), root.subject, root_key, AUTHORITY_BEGINS, end, issuer_extensions)
+    return Authority(root, issuer, key)
+
+
+def _signed(
+    common_name: str,
+    public_key: ec.EllipticCurvePublicKey,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    start: datetime,
+    end: datetime,
+    extensions: Sequence[tuple[x509.ExtensionType, bool]],
+) -> x509.Certificate:
+    """A certificate, signed with the key of its issuer; with each extension is whether it is critical."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_subject(common_name))
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    for extension, is_critical in extensions:
+        builder = builder.add_extension(extension, critical=is_critical)
+    return builder.sign(issuer_key, SHA256())
+
+
+def _subject(common_name: str) -> x509.Name:
+    return x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "udpnote"), x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """That of an authority, or of a server."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write(path: str, authority: Authority, host: str) -> None:
+    shown = "".join(character if character.isprintable() else " " for character in host)  # no newline
+    certificates = (each.public_bytes(Encoding.PEM) for each in (authority.issuer, authority.root))
+    with secret_file(path, beside=path) as file:
+        file.write(b"".join((_FILE_HEADER.format(host=shown).encode(), _key_bytes(authority.key), *certificates)))
+
+
+def _read(path: str, data: bytes) -> Authority:
+    """The authority in the `data` of the file `path`. Raises `StorageError` if there is none, or its parts do not match."""
+    try:
+        key = load_pem_private_key(data, password=None)
+        issuer, root = x509.load_pem_x509_certificates(data)
+        issuer.verify_directly_issued_by(root)
+        constraints = issuer.extensions.get_extension_for_class(x509.NameConstraints)
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+        raise StorageError("authority_damaged", path=path) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != issuer.public_key() or not constraints.critical:
+        raise StorageError("authority_damaged", path=path)
+    return Authority(root, issuer, key)
+
+
+def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _time(microseconds: int) -> datetime:
+    """The time `microseconds` since 1970 UTC, to the second: certificates have no fractions (RFC 5280 §4.1.2.5).
+
+    A clock before 1971 counts as 1971, one after 9900 as 9900, because certificates are valid for a while before and after.
+    """
+    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=microseconds // 1_000_000)
+    return min(max(time, datetime(1971, 1, 1, tzinfo=UTC)), datetime(9900, 1, 1, tzinfo=UTC))
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

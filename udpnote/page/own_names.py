@@ -1,0 +1,31 @@
+"""The names of this host in the DNS, as browsers and certificates write them."""
+
+import re
+
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+
+
+def dns_name(name: str) -> str | None:
+    """`name`, of a host, as certificates have it: small letters, and other than ASCII characters by IDNA (RFC 3490).
+
+    None: it is no name that a certificate could have, or it is an address.
+    """
+    try:
+        encoded = name.strip().rstrip(".").lower().encode("idna").decode().lower()
+    except UnicodeError:
+        return None
+    is_name = len(encoded) <= 253 and _DNS_NAME.fullmatch(encoded) and not encoded.rpartition(".")[2].isdigit()
+    return encoded if is_name else None
+
+
+def own_names(host: str) -> list[str]:
+    """The names of this host that certificates may have. `host` is its name by the system, with or without a domain."""
+    name = dns_name(host) or "localhost"
+    names = ["localhost", f"{name.partition('.')[0]}.local", name]
+    return list(dict.fromkeys(each for each in names if is_for_one_host(each) and each != "localhost.local"))
+
+
+def is_for_one_host(name: str) -> bool:
+    """Whether a constraint for `name` could not include names of all the internet: it has a dot or is `localhost`."""
+    return "." in name or name == "localhost"

@@ -1,0 +1,74 @@
+"""The TLS of the page's server, with a certificate for the addresses that this host has when a browser connects."""
+
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from udpnote.errors import StorageError
+from udpnote.page.certificates import Authority, ServerCertificate, covered_subjects, server_certificate
+from udpnote.storage.database import storage_errors
+from udpnote.storage.new_files import draft_of
+
+CHECK_MICROSECONDS = 1_000_000
+"""The addresses are asked for at most once in so long a time: a page opens several connections at once."""
+
+
+class ServerTls:
+    """TLS for a server with the `names` and addresses of this host that `authority` covers.
+
+    `own_addresses` returns the addresses of this host, `now` the time in microseconds since 1970 UTC. Both are asked when a
+    browser connects; if the certificate lacks an address, or is near its end, the browser already gets a new one. Beside the
+    file `path` each certificate and its key are for a moment in a file that only this user can read, because OpenSSL loads them
+    from files. The constructor raises `StorageError` if that file cannot be made.
+    """
+
+    def __init__(
+        self,
+        authority: Authority,
+        path: str,
+        *,
+        names: Sequence[str],
+        own_addresses: Callable[[], Sequence[str]],
+        now: Callable[[], int],
+    ) -> None:
+        self._authority, self._path, self._names = authority, path, names
+        self._own_addresses, self._now = own_addresses, now
+        self._checked_at = now()
+        self._certificate = self._new_certificate()
+        self._current = self._context_with(self._certificate)
+        self.context = self._current
+        """The context for the server's sockets. It replaces itself in each connection by the current one."""
+
+    def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Give a new connection the current context. OpenSSL calls this also for browsers that name no host."""
+        now = self._now()
+        if abs(now - self._checked_at) >= CHECK_MICROSECONDS:
+            self._checked_at = now
+            if not self._is_current(now):
+                self._renew()
+        connection.context = self._current
+
+    def _renew(self) -> None:
+        certificate = self._new_certificate()
+        with suppress(StorageError):  # a full disk: browsers get the old certificate until there is space
+            self._current = self._context_with(certificate)
+            self._certificate = certificate
+
+    def _is_current(self, now: int) -> bool:
+        """Whether the certificate has all addresses that this host has now, and is valid for long enough."""
+        certificate = self._certificate
+        names, addresses = covered_subjects(self._authority, names=self._names, addresses=self._own_addresses())
+        return certificate.subjects.issuperset(names + addresses) and certificate.valid_from <= now < certificate.renewed_at
+
+    def _new_certificate(self) -> ServerCertificate:
+        return server_certificate(self._authority, names=self._names, addresses=self._own_addresses(), now=self._now())
+
+    def _context_with(self, certificate: ServerCertificate) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
+        context.sni_callback = self._choose
+        with storage_errors(self._path), draft_of(self._path) as (descriptor, draft):
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(certificate.pem)
+            context.load_cert_chain(draft)
+        return context
