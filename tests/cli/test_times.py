@@ -200,6 +200,13 @@ def test_a_time_of_writing_is_a_moment_or_the_middle_of_a_day_but_never_in_the_f
     assert (shown(at.written_at), at.utc_offset) == (written, offset)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "XXX-14", "XXX12"])
+def test_a_time_of_writing_on_the_first_day_of_the_calendar_is_one_that_an_entry_can_have(use_zone: UseZone, zone: str) -> None:
+    use_zone(zone)
+    for text in ("0001-01-01", "0001-01-01 00:00", "0001-01-01T00:00+14:00"):
+        assert 0 <= writing_time(text, now()).written_at - WRITTEN_AT_MIN <= 86_400_000_000
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [

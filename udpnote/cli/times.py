@@ -45,18 +45,15 @@ def writing_time(text: str, now: float) -> WritingTime:
     The UTC offset is that of this machine at that time, or the one in `text`. Raises `InvalidSetting` if the time is not
     understood, is after `now`, or is longer than a day.
     """
-    named, present = _option("--at", text, now), datetime.fromtimestamp(now, UTC)
-    start, end = named.start.astimezone(UTC), named.end.astimezone(UTC)
+    named, present = _option("--at", text, now), microseconds(datetime.fromtimestamp(now, UTC))
+    start, end = microseconds(named.start), microseconds(named.end)  # for the first days of the calendar, `datetime` has no UTC
     if start > present:
         raise InvalidSetting("at_in_future", text=text)
-    if end - start > LONGEST_DAY:
+    if end - start > LONGEST_DAY // timedelta(microseconds=1):
         raise InvalidSetting("at_longer_than_a_day", text=text)
-    midnight = (named.start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)).astimezone(UTC)
-    middle = min(start + (min(end, midnight) - start) / 2, present) if not named.is_moment else start
-    moment = middle.astimezone(LocalZone() if named.start.tzinfo is UTC else named.start.tzinfo)
-    offset = moment.utcoffset()
-    assert offset is not None, "a named time has a time zone"
-    return WritingTime(microseconds(moment), _offset_minutes(offset))
+    midnight = microseconds(named.start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
+    middle = min(start + (min(end, midnight) - start) // 2, present) if not named.is_moment else start
+    return WritingTime(middle, _offset_in(LocalZone() if named.start.tzinfo is UTC else named.start.tzinfo, middle))
 
 
 def localize(moment: datetime) -> tuple[int, int]:
@@ -67,6 +64,15 @@ def localize(moment: datetime) -> tuple[int, int]:
     """
     zone = LocalZone()
     return microseconds(moment.replace(tzinfo=zone)), _offset_minutes(zone.utcoffset(moment))
+
+
+def _offset_in(zone: tzinfo | None, written_at: int) -> int:
+    """The offset from UTC, in minutes east and within the limits for entries, at the time `written_at` in `zone`.
+
+    `written_at` is in microseconds since 1970 UTC.
+    """
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=written_at)
+    return _offset_minutes(moment.astimezone(zone).utcoffset() or timedelta())
 
 
 def _offset_minutes(offset: timedelta) -> int:
@@ -86,8 +92,7 @@ def offset_at(written_at: int, zone: str) -> int:
         place: tzinfo = ZoneInfo(zone) if zone else LocalZone()
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a name of a zone may be a path that cannot be read
         place = LocalZone()
-    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=written_at)
-    return _offset_minutes(moment.astimezone(place).utcoffset() or timedelta())
+    return _offset_in(place, written_at)
 
 
 def _option(option: str, text: str, now: float) -> NamedTime:

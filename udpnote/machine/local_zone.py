@@ -9,6 +9,9 @@ _FIRST = datetime(1, 1, 3)
 _LAST = datetime(9999, 12, 30)
 """Local times between these two are in the years 1 to 9999 of the calendar in every time zone, which Python needs."""
 
+_DAYS_AHEAD = timedelta(days=2)
+"""So much later than the first days of the calendar, each clock has the same offset from UTC as on them."""
+
 
 class LocalZone(tzinfo):
     """This machine's time zone, with the offset and the name that are in force at each time.
@@ -31,6 +34,8 @@ class LocalZone(tzinfo):
 
     def fromutc(self, moment: datetime) -> datetime:
         """The local time of `moment`, which is in UTC although its time zone is this one, as `astimezone` wants it."""
+        if moment.replace(tzinfo=None) < _FIRST + _DAYS_AHEAD:  # Python looks a day back for a change of the clocks
+            return self.fromutc(moment + _DAYS_AHEAD) - _DAYS_AHEAD
         return datetime.fromtimestamp(moment.replace(tzinfo=UTC).timestamp()).replace(tzinfo=self)
 
 
