@@ -54,6 +54,7 @@ COMMANDS = {
     "unseal": Command("seal_key", _SEALED, "Make a sealed notebook open: everybody on the LAN can use it."),
     "key": Command("seal_key", _SEALED, "Show or change the key of a sealed notebook."),
     "serve": Command("serve", _HOST, "Host a notebook: receive entries from the LAN."),
+    "page": Command("page", _HOST, "Serve the notebook to browsers on the LAN, such as those of phones."),
     "service": Command("service", _HOST, "Serve at boot, with systemd: install, uninstall, status."),
     "backup": Command("backup_restore", _HOST, "Make a backup of a notebook, also while its server runs."),
     "restore": Command("backup_restore", _HOST, "Put a backup in the place of a notebook."),

@@ -53,6 +53,28 @@ def lan_interfaces() -> list[Interface]:
     return found
 
 
+def own_addresses() -> list[str]:
+    """The IP addresses of this machine, IPv4 before IPv6, also loopback ones; without the scope ids of IPv6 addresses.
+
+    Each call asks the operating system; if that fails, the list is empty.
+    """
+    import netifaces  # here, because only `udpnote page` needs them
+
+    found: list[str] = []
+    for family in (netifaces.AF_INET, netifaces.AF_INET6):
+        try:
+            names = netifaces.interfaces()
+        except OSError:
+            return []
+        for name in names:
+            try:
+                addresses = netifaces.ifaddresses(name).get(family, [])
+            except (OSError, ValueError):
+                continue  # the interface was removed in this moment
+            found += [address["addr"].partition("%")[0] for address in addresses]
+    return found
+
+
 def no_interfaces() -> list[Interface]:
     """An empty list, for an endpoint whose probes must stay on this machine."""
     return []

@@ -4,8 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
-from typing import Annotated, Literal
+from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
@@ -16,23 +15,14 @@ from udpnote.cli.options import NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import prepare_for_json, say
+from udpnote.client.exporting import Form, export_pieces
 from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.settings import check_start
 from udpnote.storage.atomic_file import whole_file
-from udpnote.text.jsonl import jsonl_line
-from udpnote.text.markdown import markdown
-from udpnote.text.notebook_text import text_block
-from udpnote.text.spreadsheet import csv_table
-from udpnote.text.web_page import web_page
 
-CHUNK_ENTRIES = 512
-CHUNK_CHARACTERS = 1 << 20
-"""The most entries, and about the most characters, that are written at a time: large enough that few writes are needed."""
-
-Form = Literal["jsonl", "markdown", "text", "csv", "html"]
 _FORMS: dict[str, Form] = {
     "": "jsonl",
     ".jsonl": "jsonl",
@@ -124,49 +114,16 @@ class _Export:
     def write(self, put: Callable[[str], object]) -> None:
         """Read the entries that the filters choose, and call `put` with each piece of the export's text, in order."""
         with self._progress:
-            for piece in self._pieces():
+            pieces = export_pieces(
+                self._notebook, self._form, self._filters, for_file=not self._prints, on_written=self._note_written
+            )
+            for piece in pieces:
                 put(piece)
 
-    def _pieces(self) -> Iterator[str]:
-        """Yield the text of the export in pieces.
-
-        The format `jsonl` has all versions of the notes, the other formats only their latest texts.
-        """
-        if self._form == "jsonl":
-            return ("".join(map(jsonl_line, chunk)) for chunk in self._chunks(self._notebook.log(**self._filters)))
-        chunks = self._chunks(self._notebook.entries(by_number=True, **self._filters))
-        if self._form == "text":
-            return ("".join(map(_text_block, chunk)) for chunk in chunks)
-        notes = chain.from_iterable(chunks)
-        if self._form == "csv":
-            return csv_table(notes, for_file=not self._prints)
-        make = markdown if self._form == "markdown" else web_page
-        return make(self._notebook.name, notes)
-
-    def _chunks(self, entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-        """Yield `entries` in lists (see `_portions`). Each list is counted once it is written."""
-        for chunk in _portions(entries):
-            yield chunk
-            self.entries += len(chunk)
-            self._number = chunk[-1].number
-            self._progress.advance(len(chunk))
-
-
-def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-    """Yield `entries` in lists of at most `CHUNK_ENTRIES`. This limits the memory for them.
-
-    A list is shorter if its texts are long: it ends once they have `CHUNK_CHARACTERS` together.
-    """
-    portion: list[StoredEntry] = []
-    characters = 0
-    for stored in entries:
-        portion.append(stored)
-        characters += len(stored.entry.text)
-        if len(portion) == CHUNK_ENTRIES or characters >= CHUNK_CHARACTERS:
-            yield portion
-            portion, characters = [], 0
-    if portion:
-        yield portion
+    def _note_written(self, entries: list[StoredEntry]) -> None:
+        self.entries += len(entries)
+        self._number = entries[-1].number
+        self._progress.advance(len(entries))
 
 
 def _print(export: _Export) -> int:
@@ -184,11 +141,6 @@ def _print(export: _Export) -> int:
         say(Notice("export_interrupted"))
         return exit_codes.INTERRUPTED
     return exit_codes.DONE
-
-
-def _text_block(stored: StoredEntry) -> str:
-    """A note in the format `text`."""
-    return text_block(stored.entry.written_at, stored.entry.utc_offset, stored.entry.text)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from udpnote.text.messages import (
     measuring,
     notebooks,
     outcomes,
+    page,
     reading,
     sealing,
     searching,
@@ -36,8 +37,7 @@ from udpnote.text.messages import (
 
 TABLES = (
     writing, outcomes, entries, importing, searching, settings, storage, client, server, command_line, reading, backup, sealing,
-    hosting, notebooks, measuring, service, erasing, diagnosis,
-    certificates,
+    hosting, notebooks, measuring, service, erasing, diagnosis, certificates, page,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -1,0 +1,74 @@
+"""The text of an export of a notebook, in pieces."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Literal
+
+from udpnote.client.filters import Filters
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.model.entry import StoredEntry
+from udpnote.text.jsonl import jsonl_line
+from udpnote.text.markdown import markdown
+from udpnote.text.notebook_text import text_block
+from udpnote.text.spreadsheet import csv_table
+from udpnote.text.web_page import web_page
+
+CHUNK_ENTRIES = 512
+CHUNK_CHARACTERS = 1 << 20
+"""The most entries, and about the most characters, that are written at a time: large enough that few writes are needed."""
+
+Form = Literal["jsonl", "markdown", "text", "csv", "html"]
+
+
+def export_pieces(
+    notebook: NotebookReader,
+    form: Form,
+    filters: Filters,
+    *,
+    for_file: bool,
+    on_written: Callable[[list[StoredEntry]], None] = lambda _: None,
+) -> Iterator[str]:
+    """Yield the text of an export of the entries in `notebook` that `filters` choose, in the format `form`, in pieces.
+
+    The format `jsonl` has all versions of the notes, the other formats only their latest texts. `for_file`: the text is for a
+    file, not for standard output. `on_written` is called with the entries that the pieces so far have, a portion at a time.
+    Raises the errors of reading (see `NotebookReader`).
+    """
+
+    def counted(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
+        for chunk in _portions(entries):
+            yield chunk
+            on_written(chunk)
+
+    if form == "jsonl":
+        return ("".join(map(jsonl_line, chunk)) for chunk in counted(notebook.log(**filters)))
+    chunks = counted(notebook.entries(by_number=True, **filters))
+    if form == "text":
+        return ("".join(map(_text_block, chunk)) for chunk in chunks)
+    notes = chain.from_iterable(chunks)
+    if form == "csv":
+        return csv_table(notes, for_file=for_file)
+    make = markdown if form == "markdown" else web_page
+    return make(notebook.name, notes)
+
+
+def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
+    """Yield `entries` in lists of at most `CHUNK_ENTRIES`. This limits the memory for them.
+
+    A list is shorter if its texts are long: it ends once they have `CHUNK_CHARACTERS` together.
+    """
+    portion: list[StoredEntry] = []
+    characters = 0
+    for stored in entries:
+        portion.append(stored)
+        characters += len(stored.entry.text)
+        if len(portion) == CHUNK_ENTRIES or characters >= CHUNK_CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    if portion:
+        yield portion
+
+
+def _text_block(stored: StoredEntry) -> str:
+    """A note in the format `text`."""
+    return text_block(stored.entry.written_at, stored.entry.utc_offset, stored.entry.text)

@@ -1,0 +1,74 @@
+"""The TCP sockets at which `udpnote page` listens for browsers."""
+
+import errno
+import socket
+from contextlib import ExitStack
+
+from udpnote.errors import AddressInUse, AddressUnavailable
+from udpnote.lan.udp_socket import format_address, opening_sockets
+from udpnote.model.address import Address
+
+TcpSocket = socket.socket
+"""A socket that listens for connections."""
+
+WAITING_CONNECTIONS_MAX = 128
+"""How many connections the system keeps until they are accepted: all tabs of a few phones that come back at once."""
+
+
+def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
+    """Sockets that listen at TCP `port` of the address `bind`; None: of all addresses, with a socket for IPv4 and one for IPv6.
+
+    The port 0 stands for any free port. Raises `AddressInUse` if another process listens there, and `AddressUnavailable` if
+    this machine does not have the address, or if the user may not use the port.
+    """
+    with ExitStack() as opened:
+        sockets: list[TcpSocket] = []
+        for family, address in _addresses(bind, port):
+            if sockets and not port:
+                address = (address[0], sockets[0].getsockname()[1], *address[2:])
+            try:
+                listener = _listen(family, address)
+            except OSError as error:
+                if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and bind is None:
+                    continue  # a machine without IPv4 or without IPv6 uses the other one
+                raise _unusable(address, error) from error
+            sockets.append(opened.enter_context(listener))
+        opened.pop_all()
+    return sockets
+
+
+def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, Address]]:
+    """The addresses at which to listen, each with its family."""
+    if bind is None:
+        return [(socket.AF_INET, ("0.0.0.0", port)), (socket.AF_INET6, ("::", port, 0, 0))]
+    try:
+        found = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label of the name is empty or too long
+        raise AddressUnavailable("not_an_own_address", host=bind) from error
+    family, _, _, _, address = found[0]
+    return [(family, address)]  # type: ignore[list-item]
+
+
+def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:
+    with opening_sockets():
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier process may still be closing
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(WAITING_CONNECTIONS_MAX)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _unusable(address: Address, error: OSError) -> AddressInUse | AddressUnavailable:
+    """The error that this process cannot listen at `address`."""
+    if error.errno == errno.EADDRINUSE:
+        return AddressInUse("page_port_taken", port=address[1], address=format_address(address))
+    if error.errno == errno.EADDRNOTAVAIL:
+        return AddressUnavailable("not_an_own_address", host=address[0])
+    return AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror)

@@ -1,0 +1,181 @@
+"""Which requests the page answers at all, and the headers that tell browsers what the page may do (docs/security.md).
+
+A web site can let a browser send requests to any host of the LAN. It cannot choose their Host, Origin and Sec-Fetch-Site
+headers. So a request is refused if its Host is none of this machine's names (DNS rebinding), if it changes something and does
+not come from the page itself, or if the browser says that it comes from another site.
+"""
+
+import ipaddress
+import time
+from collections.abc import Callable, Collection, Sequence
+from html import escape
+
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from udpnote.errors import Notice
+from udpnote.model.language import ENGLISH, language_named
+from udpnote.page.own_names import dns_name, own_names
+from udpnote.page.rates import RatePerAddress
+from udpnote.page.responses import Refusal, refused
+from udpnote.text.language import language, speaking
+
+ADDRESSES_SECONDS = 2.0
+"""How long the addresses of this machine are remembered, because a request with a wrong Host must not cost much."""
+
+REQUESTS_PER_SECOND, REQUESTS_BURST = 200.0, 400.0
+"""How many requests each other host may make: more than ten busy browsers of one host do."""
+
+HOST_CHARACTERS_MAX = 253
+"""The longest name of a host (RFC 1035, section 2.3.4), as text."""
+
+LANGUAGES_READ_MAX = 16
+"""How many languages of an Accept-Language header are looked at."""
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; "
+        "worker-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+"""The headers of every answer: the page runs and shows nothing but its own files, and no other page may contain it."""
+
+
+class AllowedHosts:
+    """The hosts by which a browser may name this machine: its addresses, `localhost`, its names, and the `allowed` ones."""
+
+    def __init__(self, host_name: str, allowed: Collection[str], own_addresses: Callable[[], Sequence[str]]) -> None:
+        named = [host_name, host_name.partition(".")[0], *allowed]
+        self._names = {*own_names(host_name), *filter(None, map(dns_name, named))}
+        self._allowed_addresses = {each.strip("[]").lower() for each in allowed}
+        self._own_addresses = own_addresses
+        self._addresses: set[str] = set()
+        self._read_at = float("-inf")
+
+    def __contains__(self, host: str) -> bool:
+        """Whether `host`, as `host_of` returns it, is one of them."""
+        if host in self._names or host in self._allowed_addresses:
+            return True
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return address.is_loopback or str(address) in self._own()
+
+    def _own(self) -> set[str]:
+        now = time.monotonic()
+        if now - self._read_at > ADDRESSES_SECONDS:
+            self._addresses = {str(ipaddress.ip_address(each)) for each in self._own_addresses()}
+            self._read_at = now
+        return self._addresses
+
+
+def host_of(authority: str) -> str:
+    """The host in a Host header (`HOST`, `HOST:PORT`, `[IPV6]:PORT`), in small letters; empty if there is none."""
+    if authority.startswith("["):
+        host, bracket, rest = authority[1:].partition("]")
+        is_port = not rest or (rest[0] == ":" and _is_port(rest[1:]))
+        return host.lower() if bracket and is_port else ""
+    host, colon, port = authority.partition(":")
+    return host.rstrip(".").lower() if not colon or _is_port(port) else ""
+
+
+def is_local(scope: Scope) -> bool:
+    """Whether browser and page are on one machine: the request comes from a loopback address, to a loopback name or address."""
+    host, client = host_of(_header(scope, b"host")), scope.get("client")
+    return client is not None and _is_loopback(client[0]) and (host == "localhost" or _is_loopback(host))
+
+
+def is_private(scope: Scope) -> bool:
+    """Whether nobody on the LAN can read the request: over HTTPS, or within this machine."""
+    return scope["scheme"] == "https" or is_local(scope)
+
+
+class Gate:
+    """Lets those requests pass to `app` that the page answers, in the language of their browser, and adds `HEADERS`."""
+
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
+        self._app, self._hosts = app, hosts
+        self._rates = RatePerAddress(REQUESTS_PER_SECOND, REQUESTS_BURST)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        with speaking(language_of(_header(scope, b"accept-language"))):
+            answer = self._refusal(scope) or self._app
+            await answer(scope, receive, _with_headers(send))
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """The answer to a request that is refused; None: it passes."""
+        authority, client = _header(scope, b"host"), scope.get("client")
+        if host_of(authority) not in self._hosts:
+            return _host_refused(scope, host_of(authority))
+        if client is not None and not _is_loopback(client[0]) and not self._rates.take(client[0], time.monotonic()):
+            return refused(Refusal(429, Notice("page_too_many_requests"), {"Retry-After": "1"}))
+        is_reading = scope["method"] in ("GET", "HEAD")
+        if not is_reading and _header(scope, b"origin").lower() != f"{scope['scheme']}://{authority}".lower():
+            return refused(Refusal(403, Notice("page_origin_refused")))
+        is_page = scope["path"] == "/" and _header(scope, b"sec-fetch-mode") == "navigate"
+        if not is_page and _header(scope, b"sec-fetch-site") in ("cross-site", "same-site"):
+            return refused(Refusal(403, Notice("page_origin_refused")))
+        return None
+
+
+def language_of(accepted: str) -> str:
+    """The language, one of `model.language.LANGUAGES`, for an Accept-Language header (RFC 9110, section 12.5.4)."""
+    wanted: list[tuple[float, str]] = []
+    for part in accepted[:1000].split(",")[:LANGUAGES_READ_MAX]:
+        tag, _, parameter = part.strip().partition(";")
+        try:
+            weight = float(parameter.strip().removeprefix("q=") or 1)
+        except ValueError:
+            weight = 0.0
+        name = language_named(tag.strip())
+        if name is not None and weight > 0:
+            wanted.append((weight, name))
+    return max(wanted, key=lambda each: each[0])[1] if wanted else ENGLISH
+
+
+def _host_refused(scope: Scope, host: str) -> Response:
+    """The answer to a request for a host that is none of this machine's names (421, RFC 9110, section 15.5.20)."""
+    notice = Notice("page_host_refused", host=host[:HOST_CHARACTERS_MAX] or "?")
+    if scope["path"].startswith("/api/"):
+        return refused(Refusal(421, notice))
+    page = f'<!doctype html><html lang="{language().replace("_", "-")}"><meta charset="utf-8"><title>udpnote</title>'
+    return HTMLResponse(f"{page}<p>{escape(str(notice))}</p></html>", 421, {"Cache-Control": "no-store"})
+
+
+def _with_headers(send: Send) -> Send:
+    """`send` that adds `HEADERS` to the answer."""
+    added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *((name, value) for name, value in added if name not in present)]
+        await send(message)
+
+    return send_with_headers
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """The value of a header; empty if the request does not have it, or has it more than once."""
+    values: list[bytes] = [value for each, value in scope["headers"] if each == name]
+    return values[0].decode("latin-1").strip() if len(values) == 1 else ""
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,27 @@
+"""The addresses of the page, as people type them."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from udpnote.model.address import is_loopback
+
+
+def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
+    """The addresses under which other machines open a page that listens at TCP `port` of `bind`; None: of all addresses.
+
+    `own` are this machine's IP addresses. If others reach none of them, the host is `localhost`.
+    """
+    return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
+
+
+def is_for_this_machine(bind: str | None, own: Sequence[str]) -> bool:
+    """Whether only browsers on this machine can open a page that listens at `bind`; for the arguments see `page_addresses`."""
+    host = _hosts(bind, own)[0]
+    return host == "localhost" or is_loopback((host.strip("[]"), 0))
+
+
+def _hosts(bind: str | None, own: Sequence[str]) -> list[str]:
+    if bind is not None:
+        return [f"[{bind}]" if ":" in bind else bind]
+    outside = [each for each in map(ipaddress.ip_address, own) if not (each.is_loopback or each.is_link_local)]
+    return [str(each) for each in outside if each.version == 4] or [f"[{each}]" for each in outside] or ["localhost"]

@@ -1,0 +1,173 @@
+"""The page's application: its routes, and what they share."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from udpnote.client.client import Client
+from udpnote.errors import Notice
+from udpnote.model.notebook import KnownNotebook
+from udpnote.page.access import AllowedHosts, Gate, is_private
+from udpnote.page.asset_files import INDEX, Assets
+from udpnote.page.entry_objects import json_object
+from udpnote.page.live_events import LiveEvents
+from udpnote.page.page_notebook import PageNotebook, Threads
+from udpnote.page.reading_routes import ReadingRoutes
+from udpnote.page.request_body import read_body
+from udpnote.page.responses import Refusal, json_response, refused, told
+from udpnote.page.sessions import Opened, Sessions
+from udpnote.page.stream_routes import StreamRoutes
+from udpnote.page.writing_routes import WritingRoutes
+from udpnote.version import __version__
+
+CODE_BYTES_MAX = 1024
+"""The longest body with a join code, which has 33 characters."""
+
+COOKIE = "udpnote"
+COOKIE_OVER_HTTPS = "__Host-udpnote"
+"""The name of the session's cookie. Browsers accept this prefix over HTTPS only, and for this host only (RFC 6265bis)."""
+
+
+class ClientOpener(Protocol):
+    """Opens a client of the page's notebook: with the join code `key` that a browser gave; None: as other commands do.
+
+    `known` is what the page knows of its notebook. `on_notice` is called with the client's notices.
+    """
+
+    def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
+        """Open it. The caller closes it."""
+
+
+class Page:
+    """The page: `asgi` answers browsers, until `close`. `base` is the notebook that the process itself uses."""
+
+    def __init__(self, open_client: ClientOpener, hosts: AllowedHosts) -> None:
+        self._open_client = open_client
+        self._threads = Threads()
+        self._assets = Assets()
+        self.base = PageNotebook(lambda on_notice: open_client(None, None, on_notice), self._threads)
+        self._opened = Opened(self.base, LiveEvents(self.base))
+        self._sessions = Sessions(self._open_with_code, self.base)
+        self.asgi: ASGIApp = Gate(self._starlette(), hosts)
+
+    async def close(self) -> None:
+        """End all streams, sessions and calls."""
+        self._opened.live.end()
+        self._sessions.close()
+        await asyncio.to_thread(self.base.close)
+        self._threads.close()
+
+    def notebook_of(self, request: Request) -> Opened:
+        """The notebook that this request may use. Raises a `Refusal` if it is sealed, and the browser has no session."""
+        token = request.cookies.get(_cookie_name(request))
+        opened = self._sessions.find(token) if token else None
+        if opened is not None:
+            if opened.notebook.ended is not None:
+                raise Refusal(401, opened.notebook.ended)
+            return opened
+        if self._is_sealed:
+            raise Refusal(401, Notice("page_needs_code"))
+        return self._opened
+
+    @property
+    def _is_sealed(self) -> bool:
+        return self.base.known is not None and self.base.known.key_id is not None
+
+    def _open_with_code(self, code: str) -> PageNotebook:
+        def open_client(on_notice: Callable[[Notice], None]) -> Client:
+            return self._open_client(code, self.base.known, on_notice)
+
+        return PageNotebook(open_client, self._threads, has_key=True)
+
+    def _starlette(self) -> Starlette:
+        routes = [
+            Route("/", self._index),
+            Route("/static/{name}", self._static),
+            Route("/api/state", self._state),
+            Route("/api/session", self._begin_session, methods=["POST"]),
+            Route("/api/session", self._end_session, methods=["DELETE"]),
+            *ReadingRoutes(self.notebook_of).routes(),
+            *WritingRoutes(self.notebook_of).routes(),
+            *StreamRoutes(self.notebook_of).routes(),
+        ]
+        return Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http_error})
+
+    async def _index(self, request: Request) -> Response:
+        return self._assets.answer(request, INDEX)
+
+    async def _static(self, request: Request) -> Response:
+        return self._assets.answer(request, request.path_params["name"])
+
+    async def _state(self, request: Request) -> Response:
+        """What a browser asks first: which notebook this is, and whether it may use it."""
+        if self.base.known is None:
+            await self.base.check()
+        state: dict[str, object] = {
+            "notebook": None,
+            "needs_code": False,
+            "may_give_code": is_private(request.scope),
+            "away": False,
+            "reason": None,
+            "newest": None,
+            "version": __version__,
+            "https": request.scope["scheme"] == "https",
+        }
+        try:
+            opened = self.notebook_of(request)
+        except Refusal as refusal:
+            state |= {"notebook": {"name": None, "id": None, "sealed": True}, "needs_code": True, **told(refusal.notice)}
+            if not is_private(request.scope):
+                state |= told(Notice("page_code_needs_https"))
+            return json_response(state)
+        try:
+            state["newest"] = await opened.notebook.read(lambda client: client.last_number())
+        except Refusal as refusal:
+            state |= {"away": True, **told(refusal.notice)}
+        known = opened.notebook.known
+        if known is not None:
+            state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
+        elif state["away"]:
+            state["needs_code"] = is_private(request.scope)  # perhaps it is sealed, and only a browser has its key
+        return json_response(state)
+
+    async def _begin_session(self, request: Request) -> Response:
+        if not is_private(request.scope):
+            raise Refusal(403, Notice("page_code_needs_https"))
+        code = json_object(await read_body(request, CODE_BYTES_MAX)).get("code")
+        if not isinstance(code, str):
+            raise Refusal(400, Notice("page_request_malformed", field="code"))
+        token = await self._sessions.begin(code)
+        response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+        is_secure = request.scope["scheme"] == "https"
+        response.set_cookie(_cookie_name(request), token, path="/", secure=is_secure, httponly=True, samesite="strict")
+        return response
+
+    async def _end_session(self, request: Request) -> Response:
+        self._sessions.end(request.cookies.get(_cookie_name(request), ""))
+        response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+        is_secure = request.scope["scheme"] == "https"
+        response.delete_cookie(_cookie_name(request), path="/", secure=is_secure, httponly=True, samesite="strict")
+        return response
+
+
+def _cookie_name(request: Request) -> str:
+    return COOKIE_OVER_HTTPS if request.scope["scheme"] == "https" else COOKIE
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal), "another exception would be reported as a refusal"
+    return refused(error)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    """The answer to a request for which there is no route."""
+    assert isinstance(error, HTTPException), "another exception would be reported as a missing route"
+    notice = Notice("page_method_refused") if error.status_code == 405 else Notice("page_not_there")
+    return refused(Refusal(error.status_code, notice, error.headers))

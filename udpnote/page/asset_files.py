@@ -1,0 +1,57 @@
+"""The files of the page, which are part of udpnote. They are read once, by a fixed table of names."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from udpnote.errors import Notice
+from udpnote.page.responses import Refusal
+
+FOLDER = Path(__file__).parent / "assets"
+INDEX = "index.html"
+
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json; charset=utf-8",
+}
+"""The media types of the files that the page may have, by their endings."""
+
+
+class Asset(NamedTuple):
+    """A file of the page: its bytes, its media type, and its entity tag."""
+
+    data: bytes
+    media_type: str
+    etag: str
+
+
+class Assets:
+    """All files of the page, by their names."""
+
+    def __init__(self) -> None:
+        self._assets = {path.name: _asset(path) for path in FOLDER.iterdir() if path.suffix in TYPES}
+
+    def answer(self, request: Request, name: str) -> Response:
+        """The answer with the file `name`, or 304 if the browser has it. Raises a `Refusal` if there is no such file."""
+        asset = self._assets.get(name)
+        if asset is None:
+            raise Refusal(404, Notice("page_not_there"))
+        # `no-cache`: the browser keeps the file, and asks each time whether it is still the same one
+        headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Content-Type": asset.media_type}
+        if name == "worker.js":
+            headers["Service-Worker-Allowed"] = "/"
+        if asset.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(asset.data, headers=headers)
+
+
+def _asset(path: Path) -> Asset:
+    data = path.read_bytes()
+    return Asset(data, TYPES[path.suffix], f'"{sha256(data).hexdigest()[:16]}"')

@@ -1,0 +1,89 @@
+"""The connections of browsers: how many there are, how long their requests may take to arrive, and how slowly they may read."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from udpnote.model.address import is_loopback
+
+CONNECTIONS_MAX = 512
+"""How many connections there may be: seven for each of the 64 streams, because a browser opens six for its other requests."""
+
+CONNECTIONS_PER_ADDRESS_MAX = 64
+"""How many connections another host may have, so that one host cannot take them all."""
+
+HEADER_BYTES_MAX = 16_384
+"""The longest request line with its headers. Those of browsers have about a thousand bytes."""
+
+REQUEST_SECONDS = 10.0
+"""How long a new connection may take until its first request has arrived, without the body."""
+
+IDLE_SECONDS = 30
+"""How long a connection may have no request."""
+
+UNREAD_SECONDS = 20.0
+"""How long a browser may leave more than 64 KiB unread, which are in the memory of this process. Then it is cut off."""
+
+_counts: Counter[str] = Counter()
+
+
+class BoundedConnection(H11Protocol):
+    """A connection that is cut off if there are too many, if no request comes, or if its browser does not read."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._host = ""
+        self._cut_off: asyncio.TimerHandle | None = None
+        self._has_request = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the connection, and wait for its first request."""
+        super().connection_made(transport)
+        self._host = self.client[0] if self.client is not None else ""
+        _counts[self._host] += 1
+        is_crowd = _counts[self._host] > CONNECTIONS_PER_ADDRESS_MAX and not is_loopback((self._host, 0))
+        if is_crowd or _counts.total() > CONNECTIONS_MAX:
+            transport.abort()
+        else:
+            self._abort_after(REQUEST_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        _counts[self._host] -= 1
+        if not _counts[self._host]:
+            del _counts[self._host]
+        self._abort_after(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request."""
+        super().data_received(data)
+        if not self._has_request and self.cycle is not None:
+            self._has_request = True
+            self._abort_after(None)
+
+    def pause_writing(self) -> None:
+        """Give the browser some time to read."""
+        super().pause_writing()
+        self._abort_after(UNREAD_SECONDS)
+
+    def resume_writing(self) -> None:
+        """Go on, because the browser has read."""
+        super().resume_writing()
+        self._abort_after(None)
+
+    def _abort_after(self, seconds: float | None) -> None:
+        """Cut the connection off after so many seconds, unless this is called again before; None: do not."""
+        if self._cut_off is not None:
+            self._cut_off.cancel()
+        self._cut_off = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)

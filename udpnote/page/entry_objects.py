@@ -1,0 +1,140 @@
+"""The entries that a browser sends, read from JSON, and the outcomes that it gets (docs/page.md)."""
+
+import json
+from typing import Any, NamedTuple
+
+from udpnote.client.forwarding import check_entry
+from udpnote.errors import InvalidEntry, InvalidQuery, Notice
+from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status, Verdict
+from udpnote.page.responses import Refusal, told
+
+ENTRIES_MAX = 100
+"""How many entries one request may have. A browser sends the rest of a long outbox with its next requests."""
+
+_KINDS = {"note": Kind.NOTE, "revision": Kind.REVISION, "deletion": Kind.DELETION}
+
+
+class ReadEntry(NamedTuple):
+    """An entry of a request. `wrong` says why no notebook would take it; None: it is sent to the notebook."""
+
+    entry: Entry
+    wrong: Notice | None
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`. Raises a `Refusal` if it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise Refusal(400, Notice("page_request_malformed", field="body"))
+    return value
+
+
+def read_entries(body: bytes) -> list[ReadEntry]:
+    """The entries in the `body` of a request, in their order.
+
+    Raises a `Refusal` for a body of another form: then none of its entries is sent. An entry with the right form that no
+    notebook would take, such as a blank text, is only marked as wrong, so that it does not hold up the others.
+    """
+    value = json_object(body)
+    client_id = _client_id(value, "client")
+    entries = value.get("entries")
+    if not isinstance(entries, list) or not 0 < len(entries) <= ENTRIES_MAX:
+        raise _malformed("entries")
+    return [_read_entry(client_id, each) for each in entries]
+
+
+def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
+    """What the notebook has done with `entry`, by its `verdict`; None: the notebook has not answered.
+
+    The state is `stored` only if the notebook has said that it has exactly this entry.
+    """
+    if verdict is None:
+        return _outcome(entry, "later", Notice("page_no_verdict"))
+    match verdict.status:
+        case Status.STORED | Status.STORED_ALREADY:
+            return _outcome(entry, "stored", None, verdict.number)
+        case Status.CONFLICT:
+            return _outcome(entry, "conflict", Notice("page_identity_taken"))
+        case Status.ERASED:
+            return _outcome(entry, "erased", Notice("entry_erased", number=entry.revises))
+        case Status.NO_SPACE:
+            return _outcome(entry, "later", Notice("notebook_disk_full"))
+        case Status.OLDER_COPY:
+            return _outcome(entry, "refused", Notice("older_copy", number=entry.revises))
+        case Status.REFUSED if entry.kind is not Kind.NOTE:
+            return _outcome(entry, "refused", Notice("no_such_entry", number=entry.revises))
+        case Status.REFUSED | Status.TOO_LARGE:
+            return _outcome(entry, "refused", Notice("entry_refused", status=verdict.status.name))
+        case _:
+            return _outcome(entry, "later", Notice("notebook_not_writable"))
+
+
+def wrong_outcome(entry: Entry, wrong: Notice) -> dict[str, object]:
+    """The outcome of an entry that is not sent, because no notebook would take it."""
+    return _outcome(entry, "refused", wrong)
+
+
+def _outcome(entry: Entry, state: str, reason: Notice | None, number: int | None = None) -> dict[str, object]:
+    said = told(reason) if reason is not None else {"kind": None, "reason": None}
+    return {"sequence": entry.sequence, "state": state, "number": number, **said}
+
+
+def _read_entry(client_id: bytes, value: object) -> ReadEntry:
+    if not isinstance(value, dict):
+        raise _malformed("entries")
+    kind = _KINDS.get(_text(value, "kind"))
+    if kind is None:
+        raise _malformed("kind")
+    entry = Entry(
+        client_id,
+        _number(value, "sequence"),
+        kind,
+        _number(value, "written_at"),
+        _number(value, "utc_offset"),
+        _text(value, "author"),
+        _text(value, "text"),
+        _number(value, "revises"),
+        _seen(value.get("seen")),
+    )
+    try:
+        check_entry(entry)
+    except (InvalidEntry, InvalidQuery) as error:
+        return ReadEntry(entry, error.notice)
+    return ReadEntry(entry, None)
+
+
+def _seen(value: object) -> SeenEntry:
+    if value is None:
+        return NOTHING_SEEN
+    if not isinstance(value, dict):
+        raise _malformed("seen")
+    return SeenEntry(_number(value, "number"), _client_id(value, "client"), _number(value, "sequence"))
+
+
+def _number(value: dict[str, Any], field: str) -> int:
+    number = value.get(field)
+    if type(number) is not int:
+        raise _malformed(field)
+    return number
+
+
+def _text(value: dict[str, Any], field: str) -> str:
+    text = value.get(field)
+    if not isinstance(text, str):
+        raise _malformed(field)
+    return text
+
+
+def _client_id(value: dict[str, Any], field: str) -> bytes:
+    digits = _text(value, field)
+    is_id = len(digits) == 2 * CLIENT_ID_BYTES and all(each in "0123456789abcdef" for each in digits)
+    if not is_id:
+        raise _malformed(field)
+    return bytes.fromhex(digits)
+
+
+def _malformed(field: str) -> Refusal:
+    return Refusal(400, Notice("page_request_malformed", field=field))

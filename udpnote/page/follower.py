@@ -1,0 +1,165 @@
+"""Follows a notebook in a thread, for all browsers that read it live.
+
+The follower only keeps the latest entries, and wakes the streams. Each stream knows up to which entry its browser has read. It
+reads from the notebook what the follower does not have any more. So a slow stream loses nothing and costs no memory.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from udpnote.client.client import Client
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.errors import ClientClosed, Notice, UdpnoteError
+from udpnote.model.entry import NOTHING_SEEN, Kind, SeenEntry, StoredEntry
+from udpnote.page.note_objects import event_object
+from udpnote.page.page_notebook import PageNotebook
+from udpnote.page.responses import encoded
+
+KEPT_EVENTS_MAX = 256
+"""How many of the latest entries the follower keeps: those of some seconds in which many people write."""
+
+RETRY_SECONDS = 1.0
+"""How long after an error the notebook is followed again."""
+
+_SILENT_KINDS = {"server_silent", "server_unreachable"}
+
+
+class StoredEvent(NamedTuple):
+    """An entry that was stored, and `data`, the JSON that browsers get for it."""
+
+    seen: SeenEntry
+    data: bytes
+
+
+class Follower:
+    """Follows `notebook` from `start` to `stop`, and calls `on_change`, in the page's loop, when there is something new.
+
+    `newest` is the newest entry that it has read; None: it has read none yet. `restorations` counts how often the notebook was
+    restored from an older copy meanwhile: then its entries may be other ones than before.
+    """
+
+    def __init__(self, notebook: PageNotebook, on_change: Callable[[], None]) -> None:
+        self._notebook, self._on_change = notebook, on_change
+        self._loop = asyncio.get_running_loop()
+        self._stopping = threading.Event()
+        self._client: Client | None = None
+        self._lock = threading.Lock()
+        self._events: deque[StoredEvent] = deque(maxlen=KEPT_EVENTS_MAX)
+        self.newest: SeenEntry | None = None
+        self.restorations = 0
+
+    def start(self) -> None:
+        """Begin to follow."""
+        threading.Thread(target=self._run, name="udpnote page follower", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the thread soon."""
+        self._stopping.set()
+        with self._lock:
+            if self._client is not None:
+                self._client.close()  # ends the reading
+
+    def events_after(self, number: int, restorations: int) -> list[StoredEvent] | None:
+        """The kept events of all entries after the `number`; None: some of them may not be kept any more.
+
+        None also if the notebook was restored since the caller has seen the count `restorations`.
+        """
+        with self._lock:
+            is_kept = bool(self._events) and self._events[0].seen.number <= number + 1
+            if not is_kept or restorations != self.restorations:
+                return None
+            return [event for event in self._events if event.seen.number > number]
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with self._notebook.open_client(self._take_notice) as client:
+                    with self._lock:
+                        self._client = client
+                    if not self._stopping.is_set():
+                        self._follow(client)
+            except ClientClosed:
+                return
+            except UdpnoteError as error:
+                self._tell(lambda error=error: self._note_error(error))  # type: ignore[misc]
+            self._stopping.wait(RETRY_SECONDS)
+
+    def _follow(self, client: Client) -> None:
+        """Take the entries of the notebook one after the other, without end."""
+        if self.newest is not None and not has_entry(client, self.newest):
+            self._restart()
+        with self._lock:
+            self._events.clear()  # between them and the next ones, entries may be missing
+        for stored in client.follow(last=1):
+            event = StoredEvent(stored.as_seen, encoded(event_object(stored, note_number(client, stored))))
+            with self._lock:
+                if self._events and self._events[-1].seen.number >= stored.number:
+                    self._events.clear()
+                self._events.append(event)
+                self.newest = stored.as_seen
+            self._tell(self._note_entry)
+
+    def _take_notice(self, notice: Notice) -> None:
+        """Act on a notice of the client that follows, in its thread."""
+        if notice.kind == "notebook_restored":
+            self._restart()
+        elif notice.kind == "server_found_again":
+            self._tell(self._notebook.note_presence)
+        elif notice.kind in _SILENT_KINDS:
+            self._tell(self._notebook.suspect)
+
+    def _restart(self) -> None:
+        """Note that the notebook was restored: what was read before may be other entries now."""
+        with self._lock:
+            self._events.clear()
+            self.newest = None
+            self.restorations += 1
+        self._tell(self._on_change)
+
+    def _note_entry(self) -> None:
+        self._notebook.note_presence()
+        self._on_change()
+
+    def _note_error(self, error: UdpnoteError) -> None:
+        self._notebook.note_error(error)
+        self._notebook.suspect()
+
+    def _tell(self, callback: Callable[[], None]) -> None:
+        """Let the page's loop call `callback`, unless it has ended."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback)
+
+
+def has_entry(reader: NotebookReader, seen: SeenEntry) -> bool:
+    """Whether the notebook has this entry under its number, or has had it and erased it. True for `NOTHING_SEEN`."""
+    if seen == NOTHING_SEEN:
+        return True
+    found = reader.log(numbers=[seen.number], start=seen.number, limit=1)
+    return any(stored.as_seen == seen for stored in found)
+
+
+def newest_entry(reader: NotebookReader) -> SeenEntry:
+    """The newest entry of the notebook that was not erased; `NOTHING_SEEN` if there is none."""
+    return next((stored.as_seen for stored in reader.log(newest_first=True, limit=1)), NOTHING_SEEN)
+
+
+def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[StoredEvent] | None:
+    """The events of the next entries after the entry `after`, at most `limit`; None: the notebook does not have that entry."""
+    entries = list(reader.log(start=after.number + 1, limit=limit))
+    if not has_entry(reader, after):  # asked after the entries were read: so they are of the same copy of the notebook
+        return None
+    return [StoredEvent(each.as_seen, encoded(event_object(each, note_number(reader, each)))) for each in entries]
+
+
+def note_number(reader: NotebookReader, stored: StoredEntry) -> int | None:
+    """The number of the note that an entry adds or changes; None if the notebook does not say it."""
+    if stored.entry.kind is Kind.NOTE:
+        return stored.number
+    with suppress(UdpnoteError):  # the browser then reads its notes again
+        for note in reader.log(numbers=[stored.entry.revises], limit=1):
+            return note.number
+    return None

@@ -1,0 +1,154 @@
+"""Live events for browsers: entries as they are stored, as server-sent events (WHATWG HTML, section 9.2)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from udpnote.errors import Notice
+from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, SeenEntry
+from udpnote.page.follower import RETRY_SECONDS, Follower, has_entry, newest_entry, read_events
+from udpnote.page.page_notebook import PageNotebook
+from udpnote.page.responses import Refusal, encoded, told
+
+STREAMS_MAX = 64
+"""How many streams the page has at most, for all notebooks and keys together."""
+
+HEARTBEAT_SECONDS = 15.0
+"""How often a stream without events sends a comment, so that routers keep the connection, and a lost browser is noticed."""
+
+EVENTS_PER_READING = 100
+"""How many entries a stream reads from the notebook at a time."""
+
+MISSED_ENTRIES_MAX = 2000
+"""A browser that has missed more entries is told to load its notes again, which is faster."""
+
+RECONNECT_MILLISECONDS = 1000
+"""After how long a browser connects again when a stream was cut off."""
+
+
+def cursor_text(seen: SeenEntry) -> str:
+    """The id of the event for this entry."""
+    return f"{seen.number}-{seen.client_id.hex()}-{seen.sequence}"
+
+
+def parse_cursor(text: str) -> SeenEntry:
+    """The entry of an event's id. Raises a `Refusal` for any other text."""
+    try:
+        number, client_id, sequence = text.split("-")
+        if not all(each.isascii() and each.isdigit() and len(each) < 20 for each in (number, sequence)):
+            raise ValueError
+        seen = SeenEntry(int(number), bytes.fromhex(client_id), int(sequence))
+        if len(seen.client_id) != CLIENT_ID_BYTES or max(seen.number, seen.sequence) > SEQUENCE_MAX:
+            raise ValueError
+    except ValueError:
+        raise Refusal(400, Notice("page_request_malformed", field="Last-Event-ID")) from None
+    return seen
+
+
+class LiveEvents:
+    """The streams of one notebook, and the follower that they share."""
+
+    def __init__(self, notebook: PageNotebook) -> None:
+        self._notebook = notebook
+        self._changed = asyncio.Event()
+        self._follower: Follower | None = None
+        self._is_ending = False
+        notebook.on_change.append(self._wake)
+
+    def end(self) -> None:
+        """End all streams, because the page's process ends, or because no browser has the notebook's key any more."""
+        self._is_ending = True
+        if self._follower is not None:
+            self._follower.stop()
+        self._wake()
+
+    async def stream(self, cursor: SeenEntry | None) -> AsyncIterator[bytes]:
+        """Yield the bytes of a stream: what was stored after the entry `cursor`; None: what is stored from now on."""
+        yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
+        reader = _StreamReader(self._notebook, self._started_follower(), cursor)
+        absence: Notice | None = None
+        while not self._is_ending:
+            changed, seconds = self._changed, HEARTBEAT_SECONDS  # taken first, so that no change is missed
+            if self._notebook.ended is not None:
+                yield _event("session_ended", told(self._notebook.ended))
+                return
+            if (absence is None) != (self._notebook.absence is None):
+                yield _event("back", {}) if self._notebook.absence is None else _event("away", told(self._notebook.absence))
+            absence = self._notebook.absence
+            if absence is None:
+                try:
+                    async for event in reader.events():
+                        yield event
+                except Refusal:  # the notebook is silent, which the next round says, or too many calls wait
+                    seconds = RETRY_SECONDS
+            try:
+                await asyncio.wait_for(changed.wait(), seconds)
+            except TimeoutError:
+                yield b": still here\n\n"
+
+    def _started_follower(self) -> Follower:
+        if self._follower is None:
+            self._follower = Follower(self._notebook, self._wake)
+            self._follower.start()
+        return self._follower
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class _StreamReader:
+    """What one stream has to send. Its browser knows the entries up to `position`; None: its notes are not loaded yet."""
+
+    def __init__(self, notebook: PageNotebook, follower: Follower, cursor: SeenEntry | None) -> None:
+        self._notebook, self._follower, self._position = notebook, follower, cursor
+        self._restorations = follower.restorations
+        self._is_ready = False
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the events that are due now. Raises a `Refusal` if the notebook cannot be read."""
+        if not self._is_ready or self._restorations != self._follower.restorations:
+            yield await self._start()
+        while (newest := self._follower.newest) is not None and newest.number > self._place.number:
+            if newest.number - self._place.number > MISSED_ENTRIES_MAX:
+                yield await self._jump("far_behind")
+                return
+            events = self._follower.events_after(self._place.number, self._restorations)
+            if events is None:
+                place = self._place
+                events = await self._notebook.read(lambda client: read_events(client, place, EVENTS_PER_READING))  # noqa: B023
+            if events is None:
+                yield await self._jump("restored")
+                return
+            if not events:
+                return  # the newest entries were erased
+            for event in events:
+                self._position = event.seen
+                yield _event("entry", event.data, event.seen)
+
+    @property
+    def _place(self) -> SeenEntry:
+        assert self._position is not None, "a stream without a position would send all entries of the notebook"
+        return self._position
+
+    async def _start(self) -> bytes:
+        """Find the place from which the browser reads on, at the beginning or after a restoration: an event that says it."""
+        restorations, position = self._follower.restorations, self._position
+        if position is not None and not await self._notebook.read(lambda client: has_entry(client, position)):
+            event = await self._jump("restored")
+        else:
+            if position is None:
+                self._position = await self._notebook.read(newest_entry)
+            event = _event("ready", {"newest": self._place.number}, self._place)
+        self._restorations, self._is_ready = restorations, True
+        return event
+
+    async def _jump(self, cause: str) -> bytes:
+        """Go to the newest entry: an event that says that the browser must load its notes again, and why."""
+        self._position = await self._notebook.read(newest_entry)
+        return _event("restored", {"cause": cause}, self._position)
+
+
+def _event(name: str, data: object, seen: SeenEntry | None = None) -> bytes:
+    """An event with `data`, an object or its JSON. Its id says that the browser now knows all entries up to `seen`."""
+    head = f"event: {name}\n" if seen is None else f"event: {name}\nid: {cursor_text(seen)}\n"
+    return head.encode() + b"data: " + (data if isinstance(data, bytes) else encoded(data)) + b"\n\n"

@@ -1,0 +1,96 @@
+"""Notes and entries as the JSON objects that the page sends to browsers (docs/page.md)."""
+
+from collections.abc import Sequence
+
+from udpnote.model.entry import StoredEntry
+from udpnote.text.highlight import occurrences
+
+TEXT_CHARACTERS_MAX = 4000
+"""In a list and in an event, a longer text is cut to so many characters: more than a phone shows at once."""
+
+BEFORE_OCCURRENCE_CHARACTERS = 200
+"""If a search finds a long text only beyond the cut, the text begins so many characters before the first word found."""
+
+
+def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: bool = False) -> dict[str, object]:
+    """A note with its latest text. `highlights` has the places of the `words` in the shown text, in UTF-16 code units.
+
+    Unless it `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut, with `…` for what is left out, and
+    `is_cut` is true.
+    """
+    text, spans = stored.text, occurrences(stored.text, words) if words else []
+    is_cut = not is_whole and len(text) > TEXT_CHARACTERS_MAX
+    if is_cut:
+        text, spans = _cut(text, spans)
+    return {
+        "number": stored.number,
+        "version": stored.version,
+        "author": stored.author,
+        "text": text,
+        "is_cut": is_cut,
+        "highlights": utf_16_spans(text, spans),
+        "noted_at": stored.noted_at,
+        **_origin(stored),
+    }
+
+
+def version_object(stored: StoredEntry) -> dict[str, object]:
+    """An entry as it was stored, with its whole text."""
+    entry = stored.entry
+    return {
+        "number": stored.number,
+        "kind": entry.kind.name.lower(),
+        "author": entry.author,
+        "text": entry.text,
+        "revises": entry.revises,
+        "stored_at": stored.stored_at,
+        "noted_at": stored.noted_at,
+        **_origin(stored),
+    }
+
+
+def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
+    """An entry as it was stored, with a text that is cut as in a list.
+
+    `note` is the number of the note that it changes, or its own if it is a note; None: that could not be read.
+    """
+    text = stored.text
+    is_cut = len(text) > TEXT_CHARACTERS_MAX
+    shown = _cut(text, [])[0] if is_cut else text
+    return {**version_object(stored), "text": shown, "is_cut": is_cut, "note": note}
+
+
+def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """`spans`, which are in characters of `text` and in order, in UTF-16 code units, as JavaScript counts."""
+    counted, units, result = 0, 0, []
+    for span in spans:
+        converted = []
+        for place in span:
+            units += place - counted + sum(character > "\uffff" for character in text[counted:place])
+            counted = place
+            converted.append(units)
+        result.append(converted)
+    return result
+
+
+def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """The part of a long `text` that is shown, and those of `spans` that are in it, as places in that part."""
+    start = 0
+    if spans and spans[0][1] > TEXT_CHARACTERS_MAX:
+        start = max(spans[0][0] - BEFORE_OCCURRENCE_CHARACTERS, 0)
+    end = start + TEXT_CHARACTERS_MAX
+    before, after = "…" if start else "", "…" if end < len(text) else ""
+    shift = len(before) - start
+    shown = [(first + shift, min(last, end) + shift) for first, last in spans if start <= first < end]
+    return before + text[start:end] + after, shown
+
+
+def _origin(stored: StoredEntry) -> dict[str, object]:
+    """When and by which client an entry was written."""
+    entry = stored.entry
+    return {
+        "written_at": entry.written_at,
+        "utc_offset": entry.utc_offset,
+        "client": entry.client_id.hex(),
+        "sequence": entry.sequence,
+    }

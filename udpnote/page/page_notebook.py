@@ -1,0 +1,202 @@
+"""A notebook as the page uses it: its clients, and whether its server answers.
+
+A server that does not answer would hold up each browser for as long as a client waits. Therefore the page asks by itself, once
+for all browsers: when a call takes longer than `SUSPICION_SECONDS`, and then again and again while the server is silent. Until
+the server answers, further calls are refused at once.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from udpnote.client.client import Client
+from udpnote.client.status import NotebookStatus
+from udpnote.errors import ClientClosed, Notice, OldKey, ServerNotFound, UdpnoteError
+from udpnote.model.notebook import KnownNotebook
+from udpnote.page.responses import refusal_for, unavailable
+from udpnote.page.worker_threads import WorkerThreads
+
+T = TypeVar("T")
+
+CALL_SECONDS = 2.0
+"""How long a client of the page waits without an answer. A browser keeps its entries and asks again, so this can be short."""
+
+CALL_SECONDS_MAX = 20.0
+"""How long a browser waits for a result, such as that of a search whose index is being built. Then it is told to ask again."""
+
+SUSPICION_SECONDS = 0.5
+"""A call that takes longer than this lets the page ask whether the server still answers."""
+
+PROBE_SECONDS = 0.5
+"""How long that question waits for an answer, which takes a millisecond on a LAN."""
+
+PROBE_PAUSE_SECONDS_MAX = 4.0
+"""While the server is silent, the pauses between the questions grow from one second to this, as those of browsers do."""
+
+READING_THREADS, WRITING_THREADS, PROBING_THREADS = 8, 8, 2
+"""How many calls run at a time. Entries of calls that run together share datagrams and fsyncs; a reading call keeps the whole
+texts of about a page of its results in memory."""
+
+WAITING_CALLS_MAX = 200
+"""How many calls may wait for a thread: a few for each of the browsers that the page serves at once."""
+
+Purpose = Literal["read", "write"]
+
+
+class Threads:
+    """The threads of a page, by what they are for."""
+
+    def __init__(self) -> None:
+        self.reading = WorkerThreads(READING_THREADS, WAITING_CALLS_MAX)
+        self.writing = WorkerThreads(WRITING_THREADS, WAITING_CALLS_MAX)
+        self.probing = WorkerThreads(PROBING_THREADS, WAITING_CALLS_MAX)
+
+    def close(self) -> None:
+        """Begin no more calls."""
+        for each in (self.reading, self.writing, self.probing):
+            each.close()
+
+
+class PageNotebook:
+    """One notebook, with the key of some browsers if it is sealed. `open_client` opens a client of it, which this closes.
+
+    `absence` says why its server cannot be used now; None: it answers. `ended` says why these browsers can never use it again,
+    because the notebook has a new key; None: they can. Each change of the two calls the functions in `on_change`. `known` is
+    what the server's latest answer to a question of the page says of the notebook; None: it has not answered yet. `has_key`
+    says that `open_client` opens clients with a key that a browser gave.
+    """
+
+    def __init__(
+        self, open_client: Callable[[Callable[[Notice], None]], Client], threads: Threads, *, has_key: bool = False
+    ) -> None:
+        self._open_client, self._threads, self._has_key = open_client, threads, has_key
+        self._clients: dict[Purpose, Client] = {}
+        self._opening = threading.Lock()
+        self._is_closed = False
+        self._probing: asyncio.Task[None] | None = None
+        self._absent = asyncio.Event()
+        self.absence: Notice | None = None
+        self.ended: Notice | None = None
+        self.known: KnownNotebook | None = None
+        self.on_change: list[Callable[[], None]] = []
+
+    async def read(self, work: Callable[[Client], T]) -> T:
+        """Call `work` with a client that reads, in a thread, and return its result.
+
+        Raises a `Refusal` if the notebook cannot be used now, or if `work` raises an `UdpnoteError`.
+        """
+        return await self._call(self._threads.reading, "read", work)
+
+    async def write(self, work: Callable[[Client], T]) -> T:
+        """As `read`, with a client that writes."""
+        return await self._call(self._threads.writing, "write", work)
+
+    async def check(self) -> NotebookStatus:
+        """Ask the server whether it answers, and note what it says."""
+        status = await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS))
+        if status.failure is None:
+            self.known = status.notebook
+            self.note_presence()
+        else:
+            self.known = self.known or status.notebook
+            self._note_failure(status.failure)
+        return status
+
+    def suspect(self) -> None:
+        """Ask whether the server answers, and while it does not, ask again."""
+        if self._probing is None and self.ended is None and not self._is_closed:
+            self._probing = asyncio.create_task(self._probe())
+
+    def note_presence(self) -> None:
+        """Note that the server has answered."""
+        if self.absence is not None:
+            self.absence = None
+            self._absent.clear()
+            self._tell()
+
+    def end(self, reason: Notice) -> None:
+        """Note that the notebook can never be used again, and why."""
+        if self.ended is None:
+            self.ended = self.absence = reason
+            self._absent.set()
+            self._tell()
+
+    def close(self) -> None:
+        """Close the clients; calls that wait in them end."""
+        with self._opening:
+            self._is_closed = True
+            clients = list(self._clients.values())
+        if self._probing is not None:
+            self._probing.cancel()
+        for client in clients:
+            client.close()
+
+    def open_client(self, on_notice: Callable[[Notice], None]) -> Client:
+        """Open a further client of this notebook, which the caller closes."""
+        return self._open_client(on_notice)
+
+    async def _call(self, threads: WorkerThreads, purpose: Purpose, work: Callable[[Client], T]) -> T:
+        if self.absence is not None:
+            raise unavailable(self.absence)
+        call = asyncio.ensure_future(threads.run(lambda: work(self._client(purpose))))
+        try:
+            await asyncio.wait({call}, timeout=SUSPICION_SECONDS)
+            if not call.done():
+                self.suspect()
+                await self._wait_unless_absent(call)
+            return call.result()
+        except UdpnoteError as error:
+            if isinstance(error, ServerNotFound):
+                self.suspect()
+            self.note_error(error)
+            raise refusal_for(error) from error
+        finally:
+            call.cancel()
+
+    async def _wait_unless_absent(self, call: "asyncio.Future[T]") -> None:
+        """Wait for the end of `call`. Raises a `Refusal` if the server turns out to be silent, or if this takes too long."""
+        absence = asyncio.ensure_future(self._absent.wait())
+        either: set[asyncio.Future[Any]] = {call, absence}
+        try:
+            await asyncio.wait(either, timeout=CALL_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            absence.cancel()
+        if not call.done():
+            raise unavailable(self.absence or Notice("page_busy"))
+
+    async def _probe(self) -> None:
+        pause = 1.0
+        try:
+            while (await self.check()).failure is not None and self.ended is None:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, PROBE_PAUSE_SECONDS_MAX)
+        except ClientClosed:
+            pass
+        finally:
+            self._probing = None
+
+    def _note_failure(self, error: UdpnoteError) -> None:
+        self.note_error(error)
+        if self.ended is None and self.absence != error.notice:
+            self.absence = error.notice
+            self._absent.set()
+            self._tell()
+
+    def note_error(self, error: UdpnoteError) -> None:
+        """If `error` says that the notebook has a new key, note that: then the key that a browser gave is an old one."""
+        if self._has_key and isinstance(error, OldKey):
+            self.end(error.notice)
+
+    def _tell(self) -> None:
+        for each in list(self.on_change):
+            each()
+
+    def _client(self, purpose: Purpose) -> Client:
+        """The client for this purpose. Opening one reads files, so this is called in a thread."""
+        with self._opening:
+            if self._is_closed:
+                raise ClientClosed("client_closed")
+            if purpose not in self._clients:
+                self._clients[purpose] = self._open_client(lambda _: None)
+            return self._clients[purpose]

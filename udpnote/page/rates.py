@@ -1,0 +1,42 @@
+"""How many requests each address may make."""
+
+from collections import OrderedDict
+
+ADDRESSES_MAX = 1024
+"""For how many addresses the page remembers how much they have asked: more than a LAN has hosts."""
+
+
+class Rate:
+    """Allows `per_second` takings on average, and `burst` at once after a pause (a token bucket)."""
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._per_second, self._burst = per_second, burst
+        self._left, self._at = float(burst), float("-inf")
+
+    def take(self, now: float) -> bool:
+        """Whether one more is allowed at the monotonic time `now`, in seconds. If so, it counts as taken."""
+        if now > self._at:
+            self._left = min(self._left + (now - self._at) * self._per_second, self._burst)
+            self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class RatePerAddress:
+    """A `Rate` for each address. The address that asked the longest time ago is forgotten first."""
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._limits = per_second, burst
+        self._rates: OrderedDict[str, Rate] = OrderedDict()
+
+    def take(self, address: str, now: float) -> bool:
+        """As `Rate.take`, for this address."""
+        rate = self._rates.get(address)
+        if rate is None:
+            rate = self._rates[address] = Rate(*self._limits)
+            if len(self._rates) > ADDRESSES_MAX:
+                self._rates.popitem(last=False)
+        self._rates.move_to_end(address)
+        return rate.take(now)

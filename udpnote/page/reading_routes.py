@@ -1,0 +1,226 @@
+"""The routes that read the notebook: its notes, one note, its history, tags, the calendar, and exports."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import date
+from typing import Any, get_args
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from udpnote.client.client import Client
+from udpnote.client.exporting import Form, export_pieces
+from udpnote.client.filters import Filters
+from udpnote.errors import Notice
+from udpnote.machine.clock import wall_seconds
+from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind, StoredEntry
+from udpnote.page.note_objects import note_object, version_object
+from udpnote.page.page_notebook import PageNotebook
+from udpnote.page.responses import Refusal, json_response, unavailable
+from udpnote.page.sessions import Opened
+from udpnote.text.calendar_image import calendar_image
+from udpnote.text.query_words import parse_words
+
+NOTES, NOTES_MAX = 50, 200
+"""How many notes a list has by default, and at most."""
+
+TAGS_MAX = 1000
+"""How many tags are listed, the most frequent ones: more than anybody looks through."""
+
+VERSIONS_MAX = 200
+"""How many versions of a note are listed, the latest ones."""
+
+EXPORTS_MAX = 4
+"""How many exports may run at once."""
+
+QUERY_CHARACTERS_MAX = 1000
+"""The longest text of a search, tag or author in a request."""
+
+QUOTES = '"“”„‟＂'
+"""The double quotes that `text.query_words` reads."""
+
+_EXPORT_TYPES: dict[Form, tuple[str, str]] = {
+    "jsonl": ("application/x-ndjson", "jsonl"),
+    "markdown": ("text/markdown", "md"),
+    "text": ("text/plain", "txt"),
+    "csv": ("text/csv", "csv"),
+    "html": ("text/html", "html"),
+}
+"""For each format of an export its media type and the ending of its file."""
+
+
+class ReadingRoutes:
+    """`notebook_of` gives the notebook that a request may use."""
+
+    def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
+        self._notebook_of = notebook_of
+        self._exports = 0
+
+    def routes(self) -> list[Route]:
+        """The routes of this object."""
+        return [
+            Route("/api/notes", self._notes),
+            Route("/api/notes/{number}", self._note),
+            Route("/api/notes/{number}/history", self._history),
+            Route("/api/tags", self._tags),
+            Route("/api/stats.svg", self._stats),
+            Route("/api/export", self._export),
+        ]
+
+    async def _notes(self, request: Request) -> Response:
+        notebook, query = self._notebook_of(request).notebook, request.query_params
+        limit = _number(query, "limit", NOTES_MAX, default=NOTES)
+        before = _cursor(query.get("before"))
+        filters: dict[str, Any] = {"author": _text(query, "author") or None, "tags": _text(query, "tag") or ()}
+        text = _text(query, "q")
+        arguments = [text] if set(text) & set(QUOTES) else text.split()
+        return json_response(await notebook.read(lambda client: _listed(client, arguments, filters, limit, before)))
+
+    async def _note(self, request: Request) -> Response:
+        notebook, number = self._notebook_of(request).notebook, _path_number(request)
+        return json_response(await notebook.read(lambda client: _whole_note(client, number)))
+
+    async def _history(self, request: Request) -> Response:
+        notebook, number = self._notebook_of(request).notebook, _path_number(request)
+
+        def versions(client: Client) -> list[dict[str, object]]:
+            latest = client.log(numbers=[number], newest_first=True, limit=VERSIONS_MAX)
+            return [version_object(stored) for stored in latest][::-1]
+
+        found = await notebook.read(versions)
+        if not found:
+            raise Refusal(404, Notice("page_note_not_there", number=number))
+        return json_response({"versions": found})
+
+    async def _tags(self, request: Request) -> Response:
+        notebook = self._notebook_of(request).notebook
+        tallies = await notebook.read(lambda client: client.tags()[:TAGS_MAX])
+        return json_response({"tags": [{"tag": each.label, "notes": each.amount} for each in tallies]})
+
+    async def _stats(self, request: Request) -> Response:
+        notebook = self._notebook_of(request).notebook
+
+        def image(client: Client) -> str:
+            return calendar_image(client.name, dict(client.days()), today=date.fromtimestamp(wall_seconds()), year=None)
+
+        svg = await notebook.read(image)
+        return Response(svg, headers={"Cache-Control": "no-store"}, media_type="image/svg+xml")
+
+    async def _export(self, request: Request) -> Response:
+        notebook, form = self._notebook_of(request).notebook, _form(request.query_params.get("format", "jsonl"))
+        media_type, ending = _EXPORT_TYPES[form]
+        pieces, first = await notebook.read(lambda client: _begun(client, form))
+        if self._exports >= EXPORTS_MAX:
+            raise unavailable(Notice("page_busy"))
+        headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="notes.{ending}"'}
+        stream = self._export_stream(notebook, first, pieces)
+        return StreamingResponse(stream, headers=headers, media_type=media_type)
+
+    async def _export_stream(self, notebook: PageNotebook, first: str, pieces: Iterator[str]) -> AsyncIterator[bytes]:
+        """Yield the pieces. An error cuts the download off, so that no browser takes a part for the whole."""
+        self._exports += 1
+        try:
+            piece: str | None = first
+            while piece is not None:
+                yield piece.encode()
+                piece = await notebook.read(lambda _: next(pieces, None))
+        finally:
+            self._exports -= 1
+
+
+def _begun(client: Client, form: Form) -> tuple[Iterator[str], str]:
+    """An export, and its first piece: an error of reading becomes an answer if it comes before that."""
+    pieces = export_pieces(client, form, Filters(), for_file=True)
+    return pieces, next(pieces, "")
+
+
+def _listed(
+    client: Client, arguments: list[str], filters: dict[str, Any], limit: int, before: tuple[int, int] | None
+) -> dict[str, object]:
+    """The newest `limit` notes that are chosen, before the note with this `noted_at` and number; None: the newest of all.
+
+    Several notes may have the same `noted_at`. So as many notes are read as may be needed to go past those that are known.
+    """
+    words = parse_words(arguments) if arguments else None
+    if before is not None:
+        filters = {**filters, "until": before[0] + 1}
+    wanted, asked = limit + 1, limit + 1
+    while True:
+        read = 0
+        notes: list[StoredEntry] = []
+        for stored in client.entries(words=words.as_typed if words else (), newest_first=True, limit=asked, **filters):
+            read += 1
+            if before is None or (stored.noted_at, stored.number) < before:
+                notes.append(stored)
+        if len(notes) >= wanted or read < asked:
+            break
+        asked *= 4
+    more, notes = len(notes) > limit, notes[:limit]
+    return {
+        "notes": [note_object(stored, words.wanted if words else ()) for stored in notes],
+        "before": f"{notes[-1].noted_at}-{notes[-1].number}" if more else None,
+    }
+
+
+def _whole_note(client: Client, number: int) -> dict[str, object]:
+    """The note with this number, with its whole text. Raises a `Refusal` if there is none."""
+    state = client.note_states([number]).get(number)
+    if state is None:
+        raise Refusal(404, Notice("page_note_not_there", number=number))
+    if state.latest.entry.kind in (Kind.DELETION, Kind.ERASED):
+        raise Refusal(410, Notice("page_note_deleted", number=number))
+    latest = state.latest.entry
+    note = state.note._replace(entry=state.note.entry._replace(text=latest.text), version=state.latest.number)
+    return note_object(note, is_whole=True)
+
+
+def _form(name: str) -> Form:
+    for form in get_args(Form):
+        if form == name:
+            return form  # type: ignore[no-any-return]
+    raise _malformed("format")
+
+
+def _text(query: QueryParams, field: str) -> str:
+    text = query.get(field, "")
+    if len(text) > QUERY_CHARACTERS_MAX:
+        raise _malformed(field)
+    return text
+
+
+def _number(query: QueryParams, field: str, number_max: int, *, default: int) -> int:
+    text = query.get(field)
+    if text is None:
+        return default
+    number = _integer(text)
+    if number is None or not 0 < number <= number_max:
+        raise _malformed(field)
+    return number
+
+
+def _path_number(request: Request) -> int:
+    number = _integer(request.path_params["number"])
+    if number is None or not 0 < number <= SEQUENCE_MAX:
+        raise Refusal(404, Notice("page_not_there"))
+    return number
+
+
+def _cursor(text: str | None) -> tuple[int, int] | None:
+    """The `noted_at` and the number of a note, from what an earlier answer had as `before`."""
+    if not text:
+        return None
+    time, dash, number = text.rpartition("-")
+    noted_at, parsed = _integer(time.removeprefix("-")), _integer(number)
+    if noted_at is None or parsed is None or not dash:
+        raise _malformed("before")
+    return (min(max(-noted_at if time.startswith("-") else noted_at, WRITTEN_AT_MIN), WRITTEN_AT_MAX), parsed)
+
+
+def _integer(text: str) -> int | None:
+    """The number that the ASCII digits of `text` name; None if they name none that an entry can have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(SEQUENCE_MAX)) else None
+
+
+def _malformed(field: str) -> Refusal:
+    return Refusal(400, Notice("page_request_malformed", field=field))

@@ -1,0 +1,67 @@
+"""What the page answers: JSON, and refusals with the sentence for a person."""
+
+import json
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from udpnote.errors import (
+    BadAnswer,
+    ClientClosed,
+    EntryRefused,
+    InvalidEntry,
+    InvalidQuery,
+    InvalidSetting,
+    Notice,
+    UdpnoteError,
+)
+
+RETRY_SECONDS = 2
+"""After so many seconds a browser may ask again what was refused for the moment."""
+
+
+class Refusal(Exception):
+    """The page refuses a request, with an HTTP `status` and a `notice` that says why. `headers` are further headers."""
+
+    def __init__(self, status: int, notice: Notice, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, notice)
+        self.status, self.notice, self.headers = status, notice, dict(headers or {})
+
+
+def unavailable(notice: Notice) -> Refusal:
+    """A refusal for the moment (503): the browser may ask again after `RETRY_SECONDS`."""
+    return Refusal(503, notice, {"Retry-After": str(RETRY_SECONDS)})
+
+
+def refusal_for(error: UdpnoteError) -> Refusal:
+    """The refusal of a request that `error` has ended. Unless the request itself was wrong, the browser may ask again."""
+    if isinstance(error, InvalidEntry | InvalidQuery | InvalidSetting):
+        return Refusal(400, error.notice)
+    if isinstance(error, EntryRefused):
+        return Refusal(403, error.notice)
+    if isinstance(error, ClientClosed):
+        return unavailable(Notice("page_ends"))
+    if isinstance(error, BadAnswer):
+        return Refusal(502, error.notice, {"Retry-After": str(RETRY_SECONDS)})
+    return unavailable(error.notice)
+
+
+def encoded(value: object) -> bytes:
+    """`value` as JSON in UTF-8. What is not Unicode, which only a wrong request can contain, becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with `value` as JSON, which no browser keeps."""
+    headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(encoded(value), status, headers, media_type="application/json")
+
+
+def refused(refusal: Refusal) -> Response:
+    """The answer to a refused request: `kind` and `reason`, the sentence in the language that is spoken here."""
+    return json_response(told(refusal.notice), refusal.status, refusal.headers)
+
+
+def told(notice: Notice) -> dict[str, str]:
+    """A notice as an object: its `kind`, and as `reason` its sentence."""
+    return {"kind": notice.kind, "reason": str(notice)}

@@ -1,0 +1,110 @@
+"""Runs the page's application at its sockets, until a signal ends it."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ssl import SSLContext
+from typing import NamedTuple
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from udpnote.client.status import NotebookStatus
+from udpnote.errors import SeveralNotebooks, WrongNotebook
+from udpnote.lan.tcp_listener import TcpSocket
+from udpnote.page.app import Page
+from udpnote.page.connections import HEADER_BYTES_MAX, IDLE_SECONDS, BoundedConnection
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end the page's process."""
+
+START_POLL_SECONDS = 0.01
+"""How often it is looked whether the servers have started."""
+
+END_SECONDS = 1
+"""How long answers that are under way may take when the process ends. A browser sends again what was not confirmed."""
+
+
+class Listener(NamedTuple):
+    """An application and the sockets at which it answers: over HTTPS if there is a `tls`, otherwise over HTTP."""
+
+    app: ASGIApp
+    sockets: Sequence[TcpSocket]
+    tls: SSLContext | None = None
+
+
+def run_page(page: Page, listeners: Sequence[Listener], *, on_started: Callable[[NotebookStatus], None]) -> None:
+    """Answer at all `listeners` until Ctrl-C, SIGTERM or SIGHUP, and then close `page`.
+
+    When they are ready, `on_started` is called with what the notebook's server has answered. Raises `SeveralNotebooks` or
+    `WrongNotebook` before that if the user must say which notebook is meant, and the errors of `Client`.
+    """
+    asyncio.run(_run(page, listeners, on_started))
+
+
+async def _run(page: Page, listeners: Sequence[Listener], on_started: Callable[[NotebookStatus], None]) -> None:
+    ended = asyncio.Event()
+    servers = [_Server(_config(listener)) for listener in listeners]
+    try:
+        status = await page.base.check()
+        if isinstance(status.failure, SeveralNotebooks | WrongNotebook):
+            raise status.failure
+        with _setting(ended):
+            runs = [
+                asyncio.create_task(server.serve(list(listener.sockets)))
+                for server, listener in zip(servers, listeners, strict=True)
+            ]
+            while not all(server.started for server in servers):
+                await asyncio.sleep(START_POLL_SECONDS)
+            on_started(status)
+            await ended.wait()
+            logging.getLogger("uvicorn.error").disabled = True  # it would report the answers that are cut off now
+            for server in servers:
+                server.should_exit = True
+            await page.close()
+            await asyncio.gather(*runs)
+    finally:
+        await page.close()
+
+
+class _Server(uvicorn.Server):
+    """A server of uvicorn that leaves the signals alone: they are for all servers of this process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(listener: Listener) -> uvicorn.Config:
+    config = uvicorn.Config(
+        listener.app,
+        http=BoundedConnection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=END_SECONDS,
+        h11_max_incomplete_event_size=HEADER_BYTES_MAX,
+    )
+    config.load()
+    config.ssl = listener.tls
+    return config
+
+
+@contextmanager
+def _setting(ended: asyncio.Event) -> Iterator[None]:
+    """In the block, let each of `SIGNALS` set `ended`; one that is ignored, as by nohup(1), stays ignored."""
+    loop = asyncio.get_running_loop()
+    caught = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    for each in caught:
+        loop.add_signal_handler(each, ended.set)
+    try:
+        yield
+    finally:
+        for each in caught:
+            loop.remove_signal_handler(each)

@@ -1,0 +1,127 @@
+"""Sessions of browsers that have given the join code of a sealed notebook. Keys and sessions are in memory only."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from udpnote.errors import InvalidKey, KeyMissing, Notice, NotSealed, OldKey, ServerNotFound, WrongNotebook
+from udpnote.model.join_code import parse_join_code
+from udpnote.page.live_events import LiveEvents
+from udpnote.page.page_notebook import PageNotebook
+from udpnote.page.rates import Rate
+from udpnote.page.responses import RETRY_SECONDS, Refusal, unavailable
+
+SESSIONS_MAX = 256
+"""How many browsers may have a session. A further one ends the session that was not used for the longest time."""
+
+SESSION_IDLE_SECONDS = 14 * 86_400.0
+"""A session that was not used for two weeks ends: a phone that was lost does not keep the notebook open for ever."""
+
+KEYS_MAX = 8
+"""For how many keys the page keeps clients: those of a few notebooks, before and after a rotation."""
+
+CODES_PER_MINUTE = 20
+"""How many join codes are tried in a minute. Nobody can guess one, but each costs a discovery."""
+
+TOKEN_BYTES = 32
+"""The length of a session's token: 256 random bits."""
+
+
+class Opened(NamedTuple):
+    """A notebook that browsers use, and its live events."""
+
+    notebook: PageNotebook
+    live: LiveEvents
+
+    def close(self) -> None:
+        """End the streams, and close the clients."""
+        self.live.end()
+        self.notebook.close()
+
+
+class _Session:
+    def __init__(self, key: bytes, used_at: float) -> None:
+        self.key, self.used_at = key, used_at
+
+
+class Sessions:
+    """All sessions. `open_notebook` opens the notebook with a join code; `base` is the one that the page's process uses."""
+
+    def __init__(self, open_notebook: Callable[[str], PageNotebook], base: PageNotebook) -> None:
+        self._open_notebook, self._base = open_notebook, base
+        self._sessions: dict[str, _Session] = {}
+        self._opened: dict[bytes, Opened] = {}
+        self._beginning = asyncio.Lock()
+        self._codes = Rate(CODES_PER_MINUTE / 60, CODES_PER_MINUTE)
+
+    async def begin(self, code: str) -> str:
+        """Begin a session with the join code `code`, and return its token.
+
+        Raises a `Refusal` if `code` is not the join code of this notebook, or if its server does not answer.
+        """
+        if not self._codes.take(time.monotonic()):
+            raise Refusal(429, Notice("page_too_many_codes"), {"Retry-After": "60"})
+        try:
+            key = parse_join_code(code)
+        except InvalidKey as error:
+            raise Refusal(403, error.notice) from error
+        async with self._beginning:
+            opened = self._opened.get(key)
+            if opened is None or opened.notebook.ended is not None:
+                opened = await self._open(key, code)
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._sessions[token] = _Session(key, time.monotonic())
+        self._forget_unused()
+        return token
+
+    def find(self, token: str) -> Opened | None:
+        """The notebook of the session with this token; None: there is no such session."""
+        session = self._sessions.get(token)
+        if session is None or time.monotonic() - session.used_at > SESSION_IDLE_SECONDS:
+            return None
+        session.used_at = time.monotonic()
+        return self._opened.get(session.key)
+
+    def end(self, token: str) -> None:
+        """End a session, if there is one with this token."""
+        self._sessions.pop(token, None)
+        self._forget_unused()
+
+    def close(self) -> None:
+        """End all sessions."""
+        self._sessions.clear()
+        self._forget_unused()
+
+    async def _open(self, key: bytes, code: str) -> Opened:
+        """Open the notebook with this key, if its server accepts the key."""
+        notebook = self._open_notebook(code)
+        status = await notebook.check()
+        shown, found = self._base.known, status.notebook
+        if status.failure is None and (shown is None or found is None or shown.notebook_id == found.notebook_id):
+            self._opened[key] = Opened(notebook, LiveEvents(notebook))
+            return self._opened[key]
+        notebook.close()
+        match status.failure:
+            case None | WrongNotebook():
+                raise Refusal(403, Notice("page_code_of_other_notebook"))
+            case OldKey() | NotSealed() | KeyMissing():
+                raise Refusal(403, status.failure.notice)
+            case ServerNotFound():
+                raise Refusal(503, Notice("page_code_finds_nothing"), {"Retry-After": str(RETRY_SECONDS)})
+            case _:
+                raise unavailable(status.failure.notice)
+
+    def _forget_unused(self) -> None:
+        """End the sessions that are too old or too many, and close the notebooks that no session uses any more."""
+        now = time.monotonic()
+        by_use = sorted(self._sessions, key=lambda token: -self._sessions[token].used_at)
+        self._sessions = {
+            token: self._sessions[token]
+            for token in by_use[:SESSIONS_MAX]
+            if now - self._sessions[token].used_at <= SESSION_IDLE_SECONDS
+        }
+        keys = list(dict.fromkeys(session.key for session in self._sessions.values()))[:KEYS_MAX]
+        for key in self._opened.keys() - set(keys):
+            self._opened.pop(key).close()

@@ -1,0 +1,62 @@
+"""The route of live events."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from udpnote.errors import Notice
+from udpnote.page.access import is_local
+from udpnote.page.live_events import STREAMS_MAX, parse_cursor
+from udpnote.page.responses import unavailable
+from udpnote.page.sessions import Opened
+
+STREAMS_PER_ADDRESS_MAX = 16
+"""How many of the streams another host may have, so that one host cannot take them all."""
+
+
+class StreamRoutes:
+    """`notebook_of` gives the notebook that a request may use."""
+
+    def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
+        self._notebook_of = notebook_of
+        self._streams: Counter[str] = Counter()
+
+    def routes(self) -> list[Route]:
+        """The routes of this object."""
+        return [Route("/api/events", self._events, methods=["GET"])]
+
+    async def _events(self, request: Request) -> Response:
+        opened = self._notebook_of(request)
+        text = request.headers.get("last-event-id") or request.query_params.get("after")
+        cursor = parse_cursor(text) if text else None
+        host = request.client.host if request.client is not None else ""
+        is_full = not is_local(request.scope) and self._streams[host] >= STREAMS_PER_ADDRESS_MAX
+        if is_full or self._streams.total() >= STREAMS_MAX:
+            raise unavailable(Notice("page_too_many_streams", streams_max=STREAMS_MAX))
+        if request.method == "HEAD":
+            return Response(headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
+        self._streams[host] += 1
+        return _Stream(
+            opened.live.stream(cursor),
+            headers={"Cache-Control": "no-store"},
+            media_type="text/event-stream",
+            on_end=lambda: self._streams.subtract([host]),
+        )
+
+
+class _Stream(StreamingResponse):
+    """A stream that calls `on_end` when it has ended in whatever way."""
+
+    def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()

@@ -1,0 +1,49 @@
+"""Runs calls that block, such as those of a `Client`, in threads, so that the page can answer other browsers meanwhile."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from udpnote.errors import Notice
+from udpnote.page.responses import unavailable
+
+T = TypeVar("T")
+
+
+class WorkerThreads:
+    """At most `threads` calls run at a time; at most `waiting_max` more wait for a thread. Further ones are refused (503)."""
+
+    def __init__(self, threads: int, waiting_max: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="udpnote page")
+        self._calls_max = threads + waiting_max
+        self._calls = 0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Call `work` in a thread, in the language that is spoken here, and return its result.
+
+        If the awaiting task is cancelled, a call that has begun goes on, and its result is dropped. Raises the errors of
+        `work`, and a `Refusal` if too many calls wait.
+        """
+        if self._calls >= self._calls_max:
+            raise unavailable(Notice("page_busy"))
+        self._calls += 1
+        context = contextvars.copy_context()
+        future = self._executor.submit(context.run, work)
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda _: _soon(loop, self._note_end))
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Begin no more calls, and do not wait for those that run."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _note_end(self) -> None:
+        self._calls -= 1
+
+
+def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    """Let `loop` call `callback`, unless the loop has ended."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(callback)
