@@ -1,7 +1,8 @@
 """Translates the English messages of the source into the language that is spoken.
 
 `gettext` and `ngettext` are what GNU gettext calls so. The catalogues are in `udpnote/locale/`, a folder for each language, and
-`python -m tests.catalogues` makes them. In English no catalogue is read, and the `gettext` of Python is not imported.
+`python -m tests.catalogues` makes them. In English no catalogue is read, and the `gettext` of Python is not imported. If a
+catalogue cannot be read, its language is English.
 
 A command calls `speak_by` once, and all of its threads then speak the user's language. A program that serves several people at
 once, such as the page, calls `speaking` for each request. Without either, everything is in English.
@@ -81,7 +82,19 @@ def ngettext(singular: str, plural: str, count: int) -> str:
 
 def _catalogue(name: str) -> "NullTranslations":
     if name not in _catalogues:
-        from gettext import translation  # here, because English needs no catalogue
-
-        _catalogues[name] = translation("udpnote", _LOCALE_FOLDER, [name])
+        _catalogues[name] = read_catalogue(_LOCALE_FOLDER, name)
     return _catalogues[name]
+
+
+def read_catalogue(folder: str, name: str) -> "NullTranslations":
+    """The catalogue of the language `name` in `folder`; if it is missing, unreadable or damaged, an empty one: all is English.
+
+    It raises no error, because the message about the error would need the catalogue.
+    """
+    import struct  # here, as the next one, because English needs no catalogue
+    from gettext import NullTranslations, translation
+
+    try:
+        return translation("udpnote", folder, [name])
+    except (OSError, ValueError, LookupError, struct.error):  # what `gettext` raises for a file that is no catalogue
+        return NullTranslations()
