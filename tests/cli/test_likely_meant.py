@@ -62,7 +62,8 @@ MEANT = {
     "42: show 42; #42: show '#42'; buy milk: send buy milk; 今天开会: send 今天开会; "
     "send　milk: send milk; 1-3: show 1-3; expo: export; version: --version; key shwo: key show; key help: help key",
     "option_unknown": "list --limit 5: list -n 5; list --limit=5 --auth lin: list -n 5 --author lin; list -json: list --json; "
-    "list -5: list -n 5; tail -f: tail; --author lin send milk: send --author lin milk; -v: --version",
+    "list -5: list -n 5; tail -f: tail; "
+    "serve --notebook home: serve --name home; --author lin send milk: send --author lin milk; -v: --version",
     "option_in_other_dashes": "list －－json: list --json; list ——since＝today: list --since=today; list －ｎ 5: list -n 5; "
     "list --author＝林: list '--author=林'; "
     "edit ——json 3 milk: edit --json 3 milk; key —help: key --help; —version: --version",
@@ -74,7 +75,7 @@ MEANT = {
     "value_not_a_choice": "export --format md: export --format markdown",
     "option_value_missing": "list -n: list -n 10",
     "word_superfluous": "list help: help list; list 5 --json: show --json 5; list milk: search milk; "
-    "find kitchen: use kitchen; export notes.md: export -o notes.md",
+    "find kitchen: use kitchen; export notes.md: export -o notes.md; undo --json 3: delete --json 3",
 }
 """For each kind of message, wrong command lines, and the right one that is named after the message."""
 

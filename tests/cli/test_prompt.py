@@ -17,6 +17,8 @@ from udpnote.cli.prompt import Deed, Typed, parse_line
         ("help", Typed(Deed.HELP, "")), ("/HELP", Typed(Deed.HELP, "")), ("/tag work  home", Typed(Deed.TAG, "work  home")),
         ("／标签 家", Typed(Deed.TAG, "家")), ("/edit 42", Typed(Deed.EDIT, "42")), ("/undo", Typed(Deed.UNDO, "")),
         ("/usr is full", Typed(Deed.UNKNOWN, "/usr is full")), ("/", Typed(Deed.UNKNOWN, "/")),
+        ("/undo 3", Typed(Deed.NOT_ALONE, "/undo 3")), ("／退出 了", Typed(Deed.NOT_ALONE, "／退出 了")),
+        ("/标签　家　Büro", Typed(Deed.TAG, "家　Büro")), ("／？", Typed(Deed.HELP, "")), ("：Q", Typed(Deed.QUIT, "")),
     ],
 )  # fmt: skip
 def test_a_line_is_an_entry_or_a_command_of_the_prompt_or_is_no_command_that_is_known(line: str, typed: Typed) -> None:

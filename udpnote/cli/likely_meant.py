@@ -82,6 +82,7 @@ OPTIONS_OF_OTHER_PROGRAMS = {
     "--json": "-j --as-json --jsonl",
     "--file": "--path --db --database --notebook-file -f",
     "--notebook": "--notebook-id --notebook-name -N",
+    "--name": "--notebook --notebook-name --title",
     "-o": "--output --out --to-file",
     "--format": "--type --as",
     "--history": "--versions --revisions --log",
@@ -267,6 +268,8 @@ def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | Non
         return ["show" if re.fullmatch(NUMBERS, word) else "search", *others, word]
     if name == "find":
         return ["use", *others, word]
+    if name == "undo" and re.fullmatch(NUMBERS, word):
+        return ["delete", *others, word]
     option = WORDS_OF_COMMANDS.get(name)
     return [*names, *others, option, word] if option in option_names(command) and option else None
 

@@ -1,6 +1,7 @@
 """The prompt of `udpnote write`: line editing, the lines of earlier days, and what else may be typed than an entry."""
 
 import os
+import re
 from enum import Enum
 from typing import NamedTuple
 
@@ -8,15 +9,15 @@ from udpnote.cli.terminal.streams import escaping_output
 from udpnote.errors import Notice
 from udpnote.storage.new_files import make_folders
 
-END_WORDS = frozenset(("quit", "exit", "bye", "q", ":q", "退出"))
+END_WORDS = frozenset(("quit", "exit", "bye", "q", ":q", "：q", "退出"))
 """The lines, in any case, that end the prompt. From a pipe only `quit` ends it, because the other words may be data."""
 
-HELP_WORDS = frozenset(("help", "?", "帮助", "幫助", "說明"))
+HELP_WORDS = frozenset(("help", "?", "？", "帮助", "幫助", "說明"))
 """The lines, in any case, that print the help at the prompt."""
 
 
 class Deed(Enum):
-    """What a typed line asks for; each but STORE and UNKNOWN is also the name of a command after a `/`."""
+    """What a typed line asks for; each but STORE, UNKNOWN and NOT_ALONE is also the name of a command after a `/`."""
 
     STORE = ""
     HELP = "help"
@@ -25,16 +26,21 @@ class Deed(Enum):
     UNDO = "undo"
     QUIT = "quit"
     UNKNOWN = "?"
+    NOT_ALONE = "? …"
 
 
 class Typed(NamedTuple):
-    """What was typed in one line: the `deed`, and the rest of the line; of STORE the text to store, of UNKNOWN the line."""
+    """What was typed in one line: the `deed`, and the rest of the line.
+
+    Of STORE, `rest` is the text to store. Of UNKNOWN, and of NOT_ALONE, it is the line: a command of the prompt that is not
+    known, or one that takes nothing and has something after it.
+    """
 
     deed: Deed
     rest: str
 
 
-_COMMANDS = {deed.value: deed for deed in Deed if deed not in (Deed.STORE, Deed.UNKNOWN)} | {
+_COMMANDS = {deed.value: deed for deed in (Deed.HELP, Deed.TAG, Deed.EDIT, Deed.UNDO, Deed.QUIT)} | {
     "exit": Deed.QUIT,
     "标签": Deed.TAG,
     "標籤": Deed.TAG,
@@ -63,10 +69,12 @@ def parse_line(line: str) -> Typed:
         return Typed(Deed.STORE, line)
     if bare[1:2] in ("/", "／"):
         return Typed(Deed.STORE, bare[1:])
-    name, _, rest = bare[1:].partition(" ")
+    name, *rest = re.split(r"\s+", bare[1:], maxsplit=1)  # also at the wide space of an input method
     name = name.casefold()
     deed = Deed.HELP if name in HELP_WORDS else _COMMANDS.get(name, Deed.UNKNOWN)
-    return Typed(deed, bare if deed is Deed.UNKNOWN else rest.strip())
+    if rest and deed in (Deed.UNDO, Deed.QUIT):
+        deed = Deed.NOT_ALONE
+    return Typed(deed, bare if deed in (Deed.UNKNOWN, Deed.NOT_ALONE) else "".join(rest))
 
 
 class Prompt:

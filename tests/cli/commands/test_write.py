@@ -162,7 +162,7 @@ def test_commands_of_the_prompt_tag_edit_and_take_back_what_was_written_there(ma
         ("//bin is full", answer(2, "/bin is full")),
         ("/tag work 家", "#work #家"), ("met Bob #work", answer(3, "met Bob #work #家")), ("/tag a,b", "a,b"),
         ("/tag", "no tag"),
-        ("call Bob", answer(4, "call Bob")), ("/edit 99", "#99"), ("/undo", f"#5 deletes #4  {NOW}"),
+        ("call Bob", answer(4, "call Bob")), ("/edit 99", "#99"), ("/undo 2", "alone"), ("/undo", f"#5 deletes #4  {NOW}"),
         ("call Amy", answer(6, "call Amy")),
     ):  # fmt: skip
         terminal.type(f"{typed}\r")

@@ -193,6 +193,8 @@ class _Dialogue:
                 self._undo()
             case Deed.UNKNOWN:
                 say_here(Notice("write_unknown_command", line=typed.rest, word=typed.rest.split()[0]))
+            case Deed.NOT_ALONE:
+                say_here(Notice("write_command_not_alone", line=typed.rest, word=typed.rest.split()[0]))
             case Deed.STORE if typed.rest.strip():
                 self._store(typed.rest)
         return True

@@ -81,6 +81,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "`udpnote send quit` stores such a word; `udpnote send --whole` stores several lines as one entry",
     "write_line_dropped": "the line is dropped; `quit` or Ctrl-D ends the prompt",
     "write_unknown_command": "{word} is no command: /help, /tag, /edit, /undo and /quit are. To store the line, write /{line}",
+    "write_command_not_alone": "nothing was done, because {word} takes nothing after it: write {word} alone. To store the "
+    "line, write /{line}",
     "write_no_tags": "no tag is added any more",
     "write_nothing_to_edit": "no note was stored here yet: /edit 42 changes note #42",
     "write_edit_elsewhere": "note #{number} is deleted or long: `udpnote edit {number}` opens its text in your editor",
