@@ -37,6 +37,13 @@ def test_words_that_find_nothing_are_tried_as_beginnings(
         assert "nothing found" in result.err
 
 
+def test_signs_in_a_phrase_that_finds_nothing_are_named(machine: Machine) -> None:
+    machine.keep(note(1, "milk or tea"))
+    for words, is_named in (("'milk OR nosuch'", True), ("'milk -tea'", True), ("'milk OR'", False), ("'a-b' -c", False)):
+        told = machine.run(f"search --file {machine.notebook} {words}").err
+        assert ("leave the quotation marks out" in told) == is_named, told
+
+
 def test_what_was_tried_is_highlighted_and_options_stand_before_the_words(machine: Machine) -> None:
     machine.keep(note(1, "Oat MILK #a/b"), note(2, "-n C++"))
     for words, marked in (("mil '#a'", ["MILK", "#a/b"]), ("oa -sugar", ["Oat"]), ("c++ OR '#a'", ["#a/b", "C"])):

@@ -20,7 +20,8 @@ def typed(arguments: list[str]) -> tuple[str, str, str]:
     [
         ([], "", "", ""), (["a phrase", "word"], "a phrase|word", "", ""), (['"a phrase" word'], "a phrase|word", "", ""),
         (['left "in the middle" right'], "left|in the middle|right", "", ""), (['"never closed'], "never closed", "", ""),
-        (["今日", "!?", "—"], "今日|!?|—", "", ""), (['"" C++ ""'], "C++", "", ""), (["今日　开会"], "今日　开会", "", ""),
+        (["今日", "!?", "—"], "今日|!?|—", "", ""), (['"" C++ ""'], "C++", "", ""),
+        (["今日　开会　-茶", "　"], "今日|开会", "", "茶"), (["牛奶　OR　奶油"], "", "牛奶/奶油", ""), (["“今日　开会”"], "今日　开会", "", ""),
         (["milk", "OR", "cream", "tea"], "tea", "milk/cream", ""),
         (["a", "b", "OR", "c d", "OR", "#e", "f"], "a|f", "b/c d/#e", ""),
         (["a OR b"], "a OR b", "", ""), (['"a b" OR c', "x OR y"], "x OR y", "a b/c", ""), (["a", "or", "b"], "a|or|b", "", ""),

@@ -26,8 +26,13 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _OTHER_QUOTES = str.maketrans(dict.fromkeys("“”„‟＂", '"'))
 """Double quotes that input methods type. No shell takes them for its own, so that they arrive here."""
 
+_WIDE_SPACE = "\u3000"
+"""The space that Chinese and Japanese input methods type. No shell divides words at it, so that they are divided here."""
+
 _MINUS = "-－"
 _QUOTED_OR_NOT = re.compile(rf'([{_MINUS}]?)"([^"]*)"?|([^\s"]+)')
+
+_SIGN_IN_PHRASE = re.compile(rf"\s(OR\s|[{_MINUS}]\w)")
 
 
 class QueryWords(NamedTuple):
@@ -44,6 +49,11 @@ class QueryWords(NamedTuple):
     def wanted(self) -> tuple[str, ...]:
         """All words and phrases that a note may have: `words`, and those of all groups in `any_of`."""
         return self.words + tuple(word for group in self.any_of for word in group)
+
+    @property
+    def has_sign_in_phrase(self) -> bool:
+        """Whether a phrase that a note may have contains an `OR`, or a `-` before a word, which are text there."""
+        return any(_SIGN_IN_PHRASE.search(phrase) for phrase in self.wanted)
 
     @property
     def as_typed(self) -> list[str]:
@@ -67,8 +77,9 @@ class _Piece(NamedTuple):
 def parse_words(arguments: Sequence[str]) -> QueryWords:
     """The words to search for, from the `arguments` of a command.
 
-    Without double quotes (`"` or `“”`), an argument is a word, or a phrase if it has white space in it. In one with quotes,
-    the text between two quotes is a phrase, and the rest is split into words at white space. The word `OR` joins the words or
+    Without double quotes (`"` or `“”`), an argument is a word, or a phrase if it has white space in it; at wide spaces
+    (U+3000), it is split as if it were several arguments. In one with quotes, the text between two quotes is a phrase, and the
+    rest is split into words at white space. The word `OR` joins the words or
     phrases on both sides of it. A `-` before a word or phrase says that notes with it are left out. In quotes, `OR` and `-` are
     a word and a sign as any other.
 
@@ -128,8 +139,8 @@ def _pieces(argument: str) -> Iterator[_Piece]:
             piece = _unquoted(word) if word else _Piece(phrase.strip(), is_quoted=True, is_left_out=bool(minus))
             if piece.text:
                 yield piece
-    elif argument.strip():
-        yield _unquoted(argument.strip())
+    else:
+        yield from map(_unquoted, filter(None, map(str.strip, argument.split(_WIDE_SPACE))))
 
 
 def _unquoted(text: str) -> _Piece:

@@ -152,13 +152,13 @@ def _show_beginnings(
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing
 
     tried = words_that_find_nothing(notebook, query, filters)
-    if not tried:
-        say(Notice("no_note_found"))
-        return
     widened = with_beginnings(query, tried)
     selection = selection._replace(words=widened.as_typed, highlighted=widened.wanted)
-    if not _show(notebook, printer, selection, filters, form, notice=Notice("beginnings_found", words=tried)):
-        say(Notice("no_beginnings_found", words=tried))
+    if tried and _show(notebook, printer, selection, filters, form, notice=Notice("beginnings_found", words=tried)):
+        return
+    say(Notice("no_beginnings_found", words=tried) if tried else Notice("no_note_found"))
+    if query.has_sign_in_phrase:
+        say(Notice("sign_in_phrase"))
 
 
 @contextmanager

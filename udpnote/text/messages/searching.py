@@ -53,6 +53,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "a search for words finds current notes only: it cannot search the log, and cannot be limited to numbers"
     ),
     "no_note_found": "nothing found: a note must have all of the words, whole and with their signs: `udpnote search --help`",
+    "sign_in_phrase": "between quotation marks, OR and - are text that a note must have: leave the quotation marks out",
     "beginnings_found": _beginnings_found,
     "no_beginnings_found": _no_beginnings_found,
 }
