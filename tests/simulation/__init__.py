@@ -7,7 +7,7 @@ Nothing here sleeps, reads the real time or opens a socket. The seed decides eve
 - `disks`: the databases, which survive crashes, may be full or broken, and may be copied
 - `servers`: the host of a server: it drives a real request handler, and crashes at every step
 - `processes`, `endpoints`: the process of a client: a thread that runs a real client, and crashes at every step
-- `senders`, `readers`, `importers`: what the users of these processes do
+- `senders`, `readers`, `importers`, `browsers`: what the users of these processes do
 - `witness`, `traffic`: check the promises of the notebook, and those about the datagrams, whenever something happens
 - `history`: what the notebook held at each moment, and so, what readers must have got
 - `seals`: the keys of a sealed notebook, the content of each sealed datagram, and what may be said under which key

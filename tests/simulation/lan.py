@@ -29,6 +29,7 @@ class Lan:
     """The LAN of one seed; all random numbers come from `random`."""
 
     def __init__(self, seed: int, trace: Trace | None = None) -> None:
+        self.seed = seed
         self.random = Random(seed)
         self.clock = Clock()
         self.coverage: Counter[str] = Counter()

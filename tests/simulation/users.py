@@ -1,8 +1,10 @@
-"""The users of one seed: they install clients, write, revise, read, follow, and import."""
+"""The users of one seed: they install clients, open pages in browsers, write, revise, read, follow, and import."""
 
 from collections.abc import Sequence
 from functools import partial
+from random import Random
 
+from tests.simulation.browsers import Browser, Page
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.importers import ImportingProcess, ImportingUser
 from tests.simulation.lan import Lan
@@ -11,7 +13,7 @@ from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_lines, 
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
 from udpnote.client.importing import Imported
-from udpnote.model.entry import StoredEntry
+from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import Query, View
 
 LONG_CHARACTERS = 2000  # a note of this length needs several pages
@@ -30,11 +32,16 @@ class Users:
         self.readers = ReadingUsers(lan, new_outbox=self._new_outbox)
         self.imports: list[ImportingUser] = []
         self.installations = [self._install() for _ in range(scenario.installations)]
+        self._browser_random = Random(f"browsers of {lan.seed}")  # its own, so that seeds without browsers stay as they are
+        self._page: Page | None = None
+        self.browsers: list[Browser] = []
+        self._open_browsers(self._browser_random.choice((0, 0, 1, 3)))
 
     @property
     def unsettled(self) -> list[str]:
         """The users for whom something still waits to be stored or read."""
-        users: dict[str, Installation | ImportingUser | ReadingUsers] = {"readers": self.readers}
+        users: dict[str, Installation | ImportingUser | ReadingUsers | Browser] = {"readers": self.readers}
+        users |= {f"browser {number}": user for number, user in enumerate(self.browsers)}
         users |= {f"importer {number}": user for number, user in enumerate(self.imports)}
         users |= {f"sender {number}": user for number, user in enumerate(self.installations)}
         return [name for name, user in users.items() if not user.is_settled]
@@ -50,6 +57,13 @@ class Users:
         for action, times in (*plans, (self.import_file, self._scenario.imports)):
             for _ in range(times):
                 self._clock.at(self._random.uniform(0.0, self._scenario.trouble_seconds), action)
+        random = self._browser_random
+        for browser in self.browsers:
+            for _ in range(random.randint(1, self._scenario.writes)):
+                self._clock.at(random.uniform(0.0, self._scenario.trouble_seconds), partial(self._write_in_browser, browser))
+        if self._page is not None:
+            for _ in range(random.randint(0, 4)):
+                self._clock.at(random.uniform(0.0, self._scenario.trouble_seconds), self._page.crash)
 
     def command(self) -> None:
         for installation in self.installations:
@@ -107,6 +121,22 @@ class Users:
         self._texts += count
         numbers = range(self._texts - count + 1, self._texts + 1)
         return [draw_text(self._random, number, long_entries=long_entries) for number in numbers]
+
+    def _open_browsers(self, count: int) -> None:
+        if count:
+            self._page = Page(self._lan, self._new_outbox())
+            self.browsers = [Browser(self._lan, self._page, self._browser_random) for _ in range(count)]
+
+    def _write_in_browser(self, browser: Browser) -> None:
+        """Write a few notes in a browser, and perhaps revise or delete entries."""
+        random = self._browser_random
+        for text in self._new_texts(random.choice((1, 1, 3, 8)), self._scenario.long_entries):
+            browser.write(text)
+        for _ in range(random.choice((0, 0, 1, 3)) if self._scenario.revisions else 0):
+            revises = draw_revised(random, self._lan.witness.history.last)
+            [text] = self._new_texts(1, 0.0)
+            is_deletion = random.random() < 0.2
+            browser.write("" if is_deletion else text, kind=Kind.DELETION if is_deletion else Kind.REVISION, revises=revises)
 
     def _read(self) -> None:
         query, limit = draw_query(self._random, last=self._lan.witness.history.last, now=self._clock.wall_microseconds)

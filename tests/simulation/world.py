@@ -167,7 +167,7 @@ class World:
         before = self._lan.sent.copy()
         self._clock.run(self._clock.now + REPLAY_SECONDS[1])
         sent = self._lan.sent - before
-        if sent["sender"] or sent["importer"]:
+        if sent["sender"] or sent["importer"] or sent["forwarder"]:
             raise Violation("a client with nothing to send has sent something")
         if sent["reader"] > self._scenario.followers * REPLAY_SECONDS[1] * FOLLOWER_DATAGRAMS_PER_SECOND_MAX:
             raise Violation(f"readers with nothing to read have sent {sent['reader']} datagrams")
@@ -179,6 +179,8 @@ class World:
             self._lan.witness.look_up(query)
         for installation in self._users.installations:
             installation.check()
+        for browser in self._users.browsers:
+            browser.check()
         if any(notebook.last_number or notebook.unfinished for notebook in self._foreign_notebooks):
             raise Violation("something of ours is in another notebook")
 
