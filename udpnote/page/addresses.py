@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from udpnote.model.address import is_loopback
 
+PORT_MAX = 65535
+
 
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
     """The addresses under which other machines open a page that listens at TCP `port` of `bind`; None: of all addresses.
@@ -12,6 +14,11 @@ def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https:
     `own` are this machine's IP addresses. If others reach none of them, the host is `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
+
+
+def certificate_port(port: int) -> int:
+    """The TCP port at which a page over HTTPS at `port` offers its certificate, over HTTP: the next one."""
+    return port + 1 if port < PORT_MAX else port - 1
 
 
 def is_for_this_machine(bind: str | None, own: Sequence[str]) -> bool:

@@ -1,6 +1,8 @@
 """`udpnote page`: serves the notebook to browsers on the LAN."""
 
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -13,19 +15,21 @@ from udpnote.cli.terminal.styles import shows_styles, styled
 from udpnote.cli.terminal.text import padded
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.lan.interfaces import own_addresses
-from udpnote.page.addresses import is_for_this_machine, page_addresses
+from udpnote.page.addresses import certificate_port, is_for_this_machine, page_addresses
 from udpnote.page.extra import is_installed
+from udpnote.settings import find_places
 from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _
 
 if TYPE_CHECKING:
     from udpnote.client.status import NotebookStatus
+    from udpnote.page.https import Https
 
 PAGE_PORT = 6680
 """The TCP port of the page. IANA has assigned it to nothing; it is beside the UDP ports of servers."""
 
-LABEL_CELLS = 11
-"""The width of the column with the labels of the lines that are printed first: that of `serve`."""
+LABEL_CELLS = 13
+"""The width of the column with the labels of the lines that are printed first."""
 
 _DARK_ON_LIGHT = "30;47"
 """The style of the QR code, by its numbers in SGR (ECMA-48 §8.3.117): cameras need dark modules on a light ground."""
@@ -51,6 +55,10 @@ def page(
             help="A further name under which browsers reach this machine. May be repeated.",
         ),
     ] = None,
+    https: Annotated[
+        bool,
+        Option("--https", help="Serve it over HTTPS, with a certificate that each device installs once."),
+    ] = False,
     server: Server = None,
     notebook: NotebookName = None,
 ) -> int:
@@ -65,10 +73,20 @@ def page(
         udpnote page
 
         udpnote page --notebook kitchen --port 8080
+
+        udpnote page --https
     """
     if not is_installed():
         raise UdpnoteError("page_extra_missing", command=f"{quote(sys.executable)} -m pip install 'udpnote[page]'")
-    port = port or PAGE_PORT
+    _serve(bind, port or PAGE_PORT, allow_host or [], is_https=https, server=server, notebook=notebook)
+    say(Notice("page_ended"))
+    return exit_codes.DONE
+
+
+def _serve(
+    bind: str | None, port: int, allowed: Sequence[str], *, is_https: bool, server: str | None, notebook: str | None
+) -> None:
+    """Serve the page until a signal ends it; the arguments are the options of the command."""
     from udpnote.lan.tcp_listener import listen_tcp
     from udpnote.machine.names import host_name
     from udpnote.page.access import AllowedHosts
@@ -76,30 +94,62 @@ def page(
     from udpnote.page.clients import NotebookClients
     from udpnote.page.serving import Listener, run_page
 
+    secure = _https(allowed) if is_https else None
+    hosts = AllowedHosts(host_name(), allowed, own_addresses)
     with ExitStack() as opened:
-        sockets = [opened.enter_context(each) for each in listen_tcp(bind, port)]
-        shown = Page(NotebookClients(server, notebook), AllowedHosts(host_name(), allow_host or [], own_addresses))
-        run_page(shown, [Listener(shown.asgi, sockets)], on_started=lambda status: _introduce(status, bind, port))
-    say(Notice("page_ended"))
-    return exit_codes.DONE
+        shown = Page(NotebookClients(server, notebook), hosts)
+        served = [(shown.asgi, port, secure.tls.context if secure is not None else None)]
+        if secure is not None:
+            served.append((secure.certificate_page(port, hosts), certificate_port(port), None))
+        listeners = [
+            Listener(asgi, [opened.enter_context(each) for each in listen_tcp(bind, at_port)], tls)
+            for asgi, at_port, tls in served
+        ]
+        run_page(shown, listeners, on_started=lambda status: _introduce(status, bind, port, secure))
 
 
-def _introduce(status: "NotebookStatus", bind: str | None, port: int) -> None:
-    """Print what the page prints first, to standard error: the notebook, the page's addresses, and a QR code."""
+def _https(allowed: Sequence[str]) -> "Https":
+    """HTTPS for this host, with the authority in the user's folder of data; raises `StorageError`."""
+    from udpnote.machine.clock import wall_microseconds
+    from udpnote.machine.names import host_name
+    from udpnote.page.https import Https
+
+    folder = find_places(os.environ).data
+    return Https(folder, host=host_name(), allowed=allowed, own_addresses=own_addresses, now=wall_microseconds)
+
+
+def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None") -> None:
+    """Print what the page prints first, to standard error: the notebook, addresses, how it is trusted, and a QR code."""
     own, known = own_addresses(), status.notebook
-    addresses, is_local = page_addresses(bind, port, own), is_for_this_machine(bind, own)
-    lines = [(_("page"), "  ".join(addresses)), (_("to end"), "Ctrl-C")]
+    is_local = is_for_this_machine(bind, own)
+    lines, first = _address_lines(bind, port, own, secure)
     if known is not None:
         shown = Notice("serves_notebook", name=known.name, notebook_id=known.notebook_id.hex())
         lines.insert(0, (_("notebook"), str(shown)))
-    for label, text in lines:
+    for label, text in [*lines, (_("to end"), "Ctrl-C")]:
         print(f"{padded(label, LABEL_CELLS)}{harmless(text)}", file=sys.stderr)
     if is_local:
         say(Notice("page_on_machine"))
+    if secure is not None:
+        for each in (Notice("certificate_on_devices", address=first), *secure.notices()):
+            say(each)
     if status.failure is not None:
         say(Notice("page_waits_for_notebook", reason=status.failure.notice))
     if shows_styles(sys.stderr) and not is_local:
         from udpnote.page.qr_code import qr_lines
 
-        print("\n" + "\n".join(styled(line, _DARK_ON_LIGHT) for line in qr_lines(addresses[0])), file=sys.stderr)
+        print("\n" + "\n".join(styled(line, _DARK_ON_LIGHT) for line in qr_lines(first)), file=sys.stderr)
     sys.stderr.flush()
+
+
+def _address_lines(
+    bind: str | None, port: int, own: Sequence[str], secure: "Https | None"
+) -> tuple[list[tuple[str, str]], str]:
+    """The labels and texts of the lines with addresses, and the address that a device opens first."""
+    if secure is None:
+        addresses = page_addresses(bind, port, own)
+        return [(_("page"), "  ".join(addresses))], addresses[0]
+    covered = secure.covered(own) or own
+    first = page_addresses(bind, certificate_port(port), covered)[0]
+    lines = [(_("page"), "  ".join(page_addresses(bind, port, covered, is_https=True))), (_("certificate"), first)]
+    return lines + list(zip(("SHA-256", ""), secure.fingerprint_lines(), strict=True)), first

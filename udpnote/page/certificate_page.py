@@ -1,0 +1,121 @@
+"""The page that offers the authority's certificate to devices. It is served over plain HTTP: without it, HTTPS is not trusted.
+
+Somebody on the path can replace this page, and the certificate in it. Therefore the steps end with comparing the fingerprint
+that the device shows with the one in the terminal, where nobody on the path can write.
+"""
+
+from html import escape
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from udpnote.errors import Notice
+from udpnote.page.access import AllowedHosts, Gate, host_of
+from udpnote.page.asset_files import Assets
+from udpnote.page.certificates import Authority
+from udpnote.text.language import gettext as _
+from udpnote.text.language import language
+
+FILE_NAME = "udpnote.crt"
+"""Under this name devices keep the file. Android and Windows know certificates by this ending, in both encodings."""
+
+SYSTEMS = (
+    ("Android", "certificate_steps_android", ("Android",)),
+    ("iPhone, iPad", "certificate_steps_ios", ("iPhone", "iPad")),
+    ("Windows", "certificate_steps_windows", ("Windows",)),
+    ("macOS", "certificate_steps_macos", ("Macintosh",)),
+    ("Linux (Chrome, Chromium)", "certificate_steps_linux", ("Linux", "X11")),
+    ("Firefox", "certificate_steps_firefox", ()),
+)
+"""The systems, each with the kind of its steps, which are lines, and with words by which browsers there call themselves."""
+
+
+class CertificatePage:
+    """Offers the certificate of `authority` for the page at TCP `port` of the host with the name `host_name`.
+
+    `asgi` answers browsers that ask for one of `hosts`.
+    """
+
+    def __init__(self, authority: Authority, host_name: str, port: int, hosts: AllowedHosts) -> None:
+        self._authority, self._host_name, self._port, self._assets = authority, host_name, port, Assets()
+        routes = [
+            Route("/", self._steps),
+            Route(f"/{FILE_NAME}", self._certificate),
+            Route("/static/certificate.css", self._style),
+        ]
+        self.asgi: ASGIApp = Gate(Starlette(routes=routes), hosts)
+
+    async def _certificate(self, _request: Request) -> Response:
+        headers = {"Content-Disposition": f'attachment; filename="{FILE_NAME}"', "Cache-Control": "no-store"}
+        return Response(self._authority.der, media_type="application/x-x509-ca-cert", headers=headers)
+
+    async def _style(self, request: Request) -> Response:
+        return self._assets.answer(request, "certificate.css")
+
+    async def _steps(self, request: Request) -> Response:
+        host = host_of(request.headers.get("host", ""))
+        address = f"https://{f'[{host}]' if ':' in host else host}:{self._port}/"
+        agent = request.headers.get("user-agent", "")
+        return HTMLResponse(self._html(address, agent), headers={"Cache-Control": "no-store"})
+
+    def _html(self, address: str, agent: str) -> str:
+        title = str(Notice("certificate_page_title"))
+        parts = [
+            f"<h1>{escape(title)}</h1>",
+            *_paragraphs(Notice("certificate_page_purpose", host=self._host_name), Notice("certificate_page_limits")),
+            f'<p><a class="button" href="/{FILE_NAME}" download>{escape(_("Download the certificate"))}</a></p>',
+            *(_section(name, kind, is_open=name == _system_of(agent)) for name, kind, _words in SYSTEMS),
+            f"<h2>{escape(_('Compare the fingerprint'))}</h2>",
+            *_paragraphs(Notice("certificate_page_compare")),
+            f"<p>SHA-256<br><code>{_in_lines(self._authority.fingerprint)}</code></p>",
+            f"<h2>{escape(_('Open the page'))}</h2>",
+            f'<p><a href="{escape(address)}">{escape(address)}</a></p>',
+        ]
+        return _DOCUMENT.format(language=language().replace("_", "-"), title=escape(title), body="\n".join(parts))
+
+
+_DOCUMENT = """\
+<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<link rel="stylesheet" href="/static/certificate.css">
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _in_lines(fingerprint: str) -> str:
+    """`fingerprint` as HTML in four lines, which fit on a phone."""
+    pairs = fingerprint.split(":")
+    return "<br>".join(":".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8))
+
+
+def _system_of(agent: str) -> str:
+    """The name of the system in `SYSTEMS` whose browser has the User-Agent `agent`; empty if it is none of them."""
+    return next((name for name, _kind, words in SYSTEMS if any(word in agent for word in words)), "")
+
+
+def _section(name: str, kind: str, *, is_open: bool) -> str:
+    steps = "".join(f"<li>{_marked_up(step)}</li>" for step in str(Notice(kind, file=FILE_NAME)).split("\n"))
+    return f"<details{' open' if is_open else ''}><summary>{escape(name)}</summary><ol>{steps}</ol></details>"
+
+
+def _paragraphs(*notices: Notice) -> list[str]:
+    return [f"<p>{_marked_up(_('{sentences}.').format(sentences=notice))}</p>" for notice in notices]
+
+
+def _marked_up(text: str) -> str:
+    """`text` as HTML, with what is in backquotes as code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

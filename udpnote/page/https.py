@@ -1,0 +1,87 @@
+"""HTTPS for the page: which names and addresses of this host its certificate has, and what people must know of it."""
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from ipaddress import IPv4Address, ip_address
+
+from starlette.types import ASGIApp
+
+from udpnote.errors import Notice
+from udpnote.page.access import AllowedHosts
+from udpnote.page.certificate_page import CertificatePage
+from udpnote.page.certificates import authority_in, is_private
+from udpnote.page.own_names import dns_name, is_for_one_host, own_names
+from udpnote.page.server_tls import ServerTls
+
+AUTHORITY_FILE = "https-authority.pem"
+"""The name of the authority's file in the user's folder of data."""
+
+
+class Https:
+    """The authority of this host, which is made if there is none, and TLS with the certificates that it issues.
+
+    `folder` is the folder of the authority's file. `host` is this host's name, `allowed` has the further names and addresses by
+    which browsers reach it. `own_addresses` returns its addresses, `now` the time in microseconds since 1970 UTC. The
+    constructor raises `StorageError` if the authority cannot be read or made, is damaged, or is no longer valid.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        *,
+        host: str,
+        allowed: Collection[str],
+        own_addresses: Callable[[], Sequence[str]],
+        now: Callable[[], int],
+    ) -> None:
+        self._path = os.path.join(folder, AUTHORITY_FILE)
+        self._further_addresses = [each for each in allowed if _is_address(each)]
+        further_names = [name for each in allowed if (name := dns_name(each)) is not None]
+        self._names = list(dict.fromkeys([*own_names(host), *further_names]))
+        self._host, self._own_addresses = host, own_addresses
+        self.authority = authority_in(self._path, host=host, names=self._names, now=now())
+        self.tls = ServerTls(
+            self.authority,
+            self._path,
+            names=self._names,
+            own_addresses=lambda: [*self._further_addresses, *own_addresses()],
+            now=now,
+        )
+
+    def certificate_page(self, port: int, hosts: AllowedHosts) -> ASGIApp:
+        """The application that offers the certificate for the page at TCP `port`, to browsers that ask for one of `hosts`."""
+        return CertificatePage(self.authority, self._host, port, hosts).asgi
+
+    def covered(self, addresses: Sequence[str]) -> list[str]:
+        """Those of `addresses` that the certificate can have."""
+        return [each for each in addresses if is_private(each)]
+
+    def fingerprint_lines(self) -> list[str]:
+        """The fingerprint that devices show for the certificate, in two lines of 16 bytes: terminals have 80 columns."""
+        pairs = self.authority.fingerprint.split(":")
+        return [":".join(pairs[:16]), ":".join(pairs[16:])]
+
+    def notices(self) -> list[Notice]:
+        """What browsers will warn of: names and addresses of this host that the certificate cannot have, and why not."""
+        named = {name: self.authority.covers_name(name) for name in self._names}
+        without_dot = tuple(name for name in named if not is_for_one_host(name))
+        missing = tuple(name for name, is_covered in named.items() if not is_covered and is_for_one_host(name))
+        own_public = [each for each in self._own_addresses() if isinstance(ip_address(each), IPv4Address)]
+        public = tuple(dict.fromkeys(each for each in [*self._further_addresses, *own_public] if not is_private(each)))
+        notices = []
+        if without_dot:
+            other = next(name for name, is_covered in reversed(named.items()) if is_covered)
+            notices.append(Notice("names_without_dot", names=without_dot, other=other))
+        if missing:
+            notices.append(Notice("names_not_covered", names=missing, path=self._path))
+        if public:
+            notices.append(Notice("addresses_not_private", addresses=public))
+        return notices
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
