@@ -15,6 +15,7 @@ from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.machine.names import host_name
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
+from udpnote.model.language import SIMPLIFIED
 from udpnote.settings import (
     DEFAULT,
     PORTS,
@@ -30,6 +31,7 @@ from udpnote.settings import (
     load_settings,
     source_of_place,
 )
+from udpnote.text.language import speaking
 
 Environ = dict[str, str]
 
@@ -113,6 +115,8 @@ def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:
         assert str(refused(home | {variable: value})).startswith(variable)
         settings_file(home).write_text(f"{name} = {json.dumps(value)}\n")
         assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
+        with speaking(SIMPLIFIED):
+            assert ": " not in str(refused(home))
 
 
 def test_a_value_of_another_type_and_an_unknown_setting_in_the_file_are_refused(home: Environ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
-from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting
+from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting, Notice
 from udpnote.machine.names import cut, host_name, user_of_system
 from udpnote.model.address import parse_port, parse_server
 from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
@@ -283,11 +283,11 @@ def _from_file(path: str) -> dict[str, tuple[Any, Source]]:
     for name in table:
         if name not in _PARSERS:
             raise InvalidSetting("setting_unknown", path=path, name=name, known=list(_PARSERS))
-    source = Source("settings file", path)
-    return {name: (_PARSERS[name](value, f"{path}: {name}"), source) for name, value in table.items()}
+    places = {name: Notice("setting_in_file", path=path, name=name) for name in table}
+    return {name: (_PARSERS[name](value, places[name]), Source("settings file", path)) for name, value in table.items()}
 
 
-def _text(value: object, where: str) -> str:
+def _text(value: object, where: str | Notice) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidSetting("setting_not_text", where=where, value=value)
     try:
@@ -297,7 +297,7 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def absolute_path(value: object, where: str) -> str:
+def absolute_path(value: object, where: str | Notice) -> str:
     """The path `value`, a str or an `os.PathLike` of one, as an absolute path of Unicode text.
 
     A relative path starts from the current folder; `~` is the user's home folder. `where` names the place of the value. Raises
@@ -314,7 +314,7 @@ def absolute_path(value: object, where: str) -> str:
     return os.path.abspath(expanded)
 
 
-def check_start(path: str, where: str) -> None:
+def check_start(path: str, where: str | Notice) -> None:
     """Raise `InvalidSetting` if `path` is relative and the current folder was deleted. `where` names the place of the path."""
     try:
         os.path.abspath(path)
@@ -322,13 +322,13 @@ def check_start(path: str, where: str) -> None:
         raise InvalidSetting("current_folder_gone", where=where, value=path) from None
 
 
-def _server(value: object, where: str) -> str:
+def _server(value: object, where: str | Notice) -> str:
     server = _text(value, where)
     parse_server(server, PORT)
     return server
 
 
-def _seconds(value: object, where: str) -> float:
+def _seconds(value: object, where: str | Notice) -> float:
     try:
         seconds = float(str(value))
     except ValueError:
@@ -338,7 +338,7 @@ def _seconds(value: object, where: str) -> float:
     return seconds
 
 
-def _key(value: object, where: str) -> bytes:
+def _key(value: object, where: str | Notice) -> bytes:
     """The key that the join code `value` stands for. Raises `InvalidKey`, whose message does not show `value`."""
     from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
@@ -348,7 +348,7 @@ def _key(value: object, where: str) -> bytes:
         raise InvalidKey("setting_not_a_join_code", where=where, error=error) from None
 
 
-def _boolean(value: object, where: str) -> bool:
+def _boolean(value: object, where: str | Notice) -> bool:
     given = str(value).lower()
     if given not in _BOOLEANS:
         raise InvalidSetting("setting_not_boolean", where=where, value=value)
@@ -358,13 +358,13 @@ def _boolean(value: object, where: str) -> bool:
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-def _language(value: object, where: str) -> str:
+def _language(value: object, where: str | Notice) -> str:
     if (language := language_named(_text(value, where))) is None:
         raise InvalidSetting("setting_not_a_language", where=where, value=value)
     return language
 
 
-def _author(value: object, where: str) -> str:
+def _author(value: object, where: str | Notice) -> str:
     author = _text(value, where)
     try:
         check_author(author)
@@ -373,7 +373,7 @@ def _author(value: object, where: str) -> str:
     return author
 
 
-_PARSERS: dict[str, Callable[[object, str], Any]] = {
+_PARSERS: dict[str, Callable[[object, str | Notice], Any]] = {
     "server": _server,
     "port": parse_port,
     "key": _key,

@@ -1,6 +1,6 @@
 """Addresses: as the socket module represents them, and as people write the address of a server."""
 
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 """A UDP address as in the socket module: (host, port) for IPv4, (host, port, flow label, scope id) for IPv6."""
@@ -43,7 +43,7 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
     return host, number
 
 
-def parse_port(value: object, where: str) -> int:
+def parse_port(value: object, where: str | Notice) -> int:
     """The UDP port from 1 to 65535 that `value` is: an integer, or a string of digits.
 
     Raises `InvalidSetting` for any other value. `where` names the place of the value for the message, such as an option.

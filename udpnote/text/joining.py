@@ -35,6 +35,11 @@ def in_sentences(first: str, *others: str) -> str:
     return text
 
 
+def in_brackets(text: str) -> str:
+    """The `text` in the round brackets of the language: `(text)`."""
+    return _("({text})").format(text=text)
+
+
 def _closed(items: Iterable[str], ending: str) -> str:
     """The `items` with commas, except for the last one, which the template `ending` adds."""
     firsts = list(items)

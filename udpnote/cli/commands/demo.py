@@ -18,6 +18,7 @@ from udpnote.lan.interfaces import Interface, lan_interfaces, no_interfaces
 from udpnote.model.address import Datagram
 from udpnote.server.server import Server
 from udpnote.storage.notebook.notebook import Notebook
+from udpnote.text.joining import in_brackets
 from udpnote.text.language import gettext as _
 
 LOSS = 0.3
@@ -131,7 +132,7 @@ def _show(path: str) -> list[str]:
         entries = list(notebook.entries_after(0))
     for stored in entries:
         text = stored.entry.text
-        size = f"  ({count(len(text), 'character', 'characters')})" if len(text) > 40 else ""
+        size = "  " + in_brackets(count(len(text), "character", "characters")) if len(text) > 40 else ""
         print(f"   #{stored.number}  {local_time(stored.entry.written_at)}  {shortened(text, 40)}{size}")
     print(f"\n{Notice('demo_next')}")
     return [stored.entry.text for stored in entries]

@@ -146,7 +146,7 @@ def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
     others = [each for each in alike if each.is_sealed == is_sealed]
     if others and not any(each.is_impostor for each in alike):
         other_id = others[0].notebook_id[:ID_DIGITS_SHOWN]
-        say(Notice("own_notebook_not_found", name=f"{own.name} ({short_id(own)})", other_id=other_id))
+        say(Notice("own_notebook_not_found", name=own.name, own_id=short_id(own), other_id=other_id))
 
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:

@@ -20,7 +20,7 @@ from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.query import Tally
 from udpnote.settings import check_start
-from udpnote.text.joining import listed
+from udpnote.text.joining import in_brackets, listed
 from udpnote.text.jsonl import iso_time
 from udpnote.text.language import gettext as _
 from udpnote.text.writing_days import Figures, days_of_year, figures_of
@@ -140,7 +140,7 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
 
     rows = [(_("year"), str(year)), (_("notes"), f"{figures.notes:,}"), (_("days with notes"), f"{figures.days:,}")]
     if figures.busiest is not None:
-        busiest = f"{heading(figures.busiest.timetuple())}  ({figures.busiest_notes:,})"
+        busiest = f"{heading(figures.busiest.timetuple())}  {in_brackets(f'{figures.busiest_notes:,}')}"
         rows += [(_("days in a row"), f"{figures.longest_run:,}"), (_("busiest day"), busiest)]
     for line in _table(rows):
         printer.print(line)
@@ -208,7 +208,7 @@ def _named(tallies: Sequence[Tally], prefix: str) -> str:
     named = [f"{prefix}{shortened(each.label, TAG_CELLS_MAX)} {each.amount:,}" for each in tallies[:NAMED_MAX]]
     if not named:
         return ""
-    return "  " + _("({items})").format(items=listed([*named, "…"] if len(tallies) > NAMED_MAX else named))
+    return "  " + in_brackets(listed([*named, "…"] if len(tallies) > NAMED_MAX else named))
 
 
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:

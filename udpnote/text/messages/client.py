@@ -249,8 +249,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "one of the two only, so end the wrong server"
     ),
     "own_notebook_not_found": (
-        "{name}, which your entries go to, does not answer, and another notebook answers with its name or in its place: "
-        "`udpnote use {other_id}` chooses that one"
+        "{name} ({own_id}), which your entries go to, does not answer, and another notebook answers with its name or in its "
+        "place: `udpnote use {other_id}` chooses that one"
     ),
     "no_answer_at_server": (
         "no answer from {host} port {port}: check that `udpnote serve` runs there, and that its firewall lets UDP in. A sealed "

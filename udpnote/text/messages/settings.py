@@ -1,7 +1,7 @@
 """The sentences about a wrong setting, and about a host, a port or an address that cannot be used.
 
-The value `where` names the place of the wrong setting: the option, the environment variable, or the settings file and the
-setting's name.
+The value `where` names the place of the wrong setting: the option, the environment variable, or, as the notice
+`setting_in_file`, the settings file and the setting's name.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "current_folder_gone": "{where}: {value!r} starts from the current folder, which was deleted: go to another one with cd",
     "setting_home_unknown": "{where}: there is no such home folder as in {value!r}: write the whole path",
     # One setting
+    "setting_in_file": "{path}: {name}",
     "setting_not_text": "{where} must be text, and not empty; it is {value!r}",
     "setting_not_utf8": "{where} is not valid UTF-8: {value!r}",
     "setting_not_a_path": "{where} must be the path of a file, not {value!r}",
