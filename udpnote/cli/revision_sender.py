@@ -281,10 +281,12 @@ class RevisionSender:
 
 
 def undo_notice(undo: "Undo") -> Notice:
-    """The notice that says what `undo` takes back."""
+    """The notice that says what `undo` takes back, with its text if that is known."""
     write, text = undo.write, shortened(undo.written or "", DELETED_TEXT_CELLS)
     if not write.number:
         return Notice("undo_waiting", sequence=write.sequence, text=text)
+    if undo.written is None:
+        return Notice("undo_unread", number=write.number)
     kind = {Kind.NOTE: "undo_note", Kind.REVISION: "undo_revision", Kind.DELETION: "undo_deletion"}[write.kind]
     return Notice(kind, number=write.number, note=undo.note, text=text)
 

@@ -67,6 +67,15 @@ def test_an_entry_that_a_hanging_server_may_have_is_queued_to_be_deleted_and_is_
     assert len(machine.rows()) == 5
 
 
+def test_a_note_that_cannot_be_read_is_taken_back_without_its_text(machine: Machine) -> None:
+    server = machine.serve_process()
+    machine.environ |= machine.discovering
+    machine.send("milk")
+    server.signal(signal.SIGKILL)
+    result = machine.run("undo --wait 0.2")
+    assert (result.code, "takes back #1, " in result.err) == (75, True), result.err
+
+
 def test_commands_that_are_killed_while_they_take_back_leave_no_write_out_and_take_none_back_twice(machine: Machine) -> None:
     machine.serve()
     machine.send(typed="".join(f"{number}\n" for number in range(1, 21)))

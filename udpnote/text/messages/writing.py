@@ -52,6 +52,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_revision": "takes back #{number}, your edit of note #{note}: {text}",
     "undo_deletion": "takes back #{number}, your deletion of note #{note}: {text}",
     "undo_waiting": "takes back entry {sequence} of the outbox: {text}",
+    "undo_unread": "takes back #{number}, whose text only the notebook has",
     "undo_discarded": "no notebook has it: it is removed from the outbox",
     "undo_deleted": "`udpnote edit {number}` brings it back: the notebook keeps its text",
     "undo_later": "it may be stored already: a deletion waits behind it in the outbox, and is sent when the server answers",
