@@ -98,6 +98,9 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
         ("list --history", "option_unknown", Notice("option_of_other_commands", option="--history", commands=["udpnote show"])),
         ("show", "argument_missing", Notice("command_line_example", line="udpnote show 42")),
         ("export -o", "option_value_missing", Notice("command_line_example", line="udpnote export -o notes.jsonl")),
+        (f"list --wait x{'9' * 400}", "value_not_a_number", Notice("command_line_meant", line="udpnote list --wait 10")),
+        (f"find --port {'9' * 5000}", "value_not_whole", Notice("help_is_in", line="udpnote find --help")),
+        (f"list -n {'9' * 4000}", "value_out_of_range", Notice("command_line_meant", line="udpnote list -n 100000")),
         (f"sned {'milk ' * 100}", "command_unknown", Notice("help_is_in", line="udpnote send --help")),
     ],
 )  # fmt: skip
@@ -118,7 +121,7 @@ def test_a_command_line_that_is_named_can_be_run(words: list[str]) -> None:
 
 
 def test_a_long_text_in_place_of_a_command_does_not_fill_the_screen(machine: Machine) -> None:
-    for words in (["milk " * 9999], ["list", "milk" * 9999], ["list", "-n", "milk" * 9999]):
+    for words in (["milk " * 9999], ["list", "milk" * 9999], ["list", "-n", "milk" * 9999], ["list", "-n", "9" * 4000]):
         assert len(machine.refused(*words, code=2)) < 300
 
 

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from math import inf
 
 from udpnote.cli.app import COMMANDS, find_command
 from udpnote.cli.command_line import (
@@ -299,10 +300,11 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
     """The number in `given`, or near to it, that an option takes, or an example of one; None if nothing is likely."""
     values = error.notice.values
     found = re.search("[0-9]+" if error.notice.kind != "value_not_a_number" else r"[0-9]+(\.[0-9]+)?", given)
+    number = float(found[0]) if found else 0.0  # infinite if it has hundreds of digits
     largest: int | None = values.get("largest")  # type: ignore[assignment]  # as in `Option`
-    if found and int(float(found[0])) and (largest is None or float(found[0]) <= largest):
+    if found and 1 <= number < inf and (largest is None or number <= largest):
         return found[0]
-    return str(largest) if largest is not None and found and int(found[0]) else EXAMPLES_OF_NUMBERS.get(str(values["name"]))
+    return str(largest) if largest is not None and number >= 1 else EXAMPLES_OF_NUMBERS.get(str(values["name"]))
 
 
 def _is_within(letters: str, word: str) -> bool:

@@ -79,7 +79,7 @@ def _entries_done(entries: int, rate: float) -> str:
 
 
 def _start_of(word: str) -> str:
-    """The first characters of a wrong word, which may be a whole letter in the place of a command."""
+    """The beginning of a wrong `word`, which may be as long as a note: somebody may type one in the place of a command."""
     return word if len(word) <= WORD_CHARACTERS_MAX else f"{word[:WORD_CHARACTERS_MAX]}…"
 
 
@@ -107,10 +107,10 @@ def _value_not_a_choice(name: str, value: str, choices: Sequence[str]) -> str:
 
 def _value_out_of_range(name: str, value: str, smallest: int, largest: int | None) -> str:
     if largest is None:
-        return _("{name} must be at least {smallest:,}, not {value}").format(name=name, smallest=smallest, value=value)
-    return _("{name} must be from {smallest:,} to {largest:,}, not {value}").format(
-        name=name, smallest=smallest, largest=largest, value=value
-    )
+        sentence = _("{name} must be at least {smallest:,}, not {value}")
+    else:
+        sentence = _("{name} must be from {smallest:,} to {largest:,}, not {value}")
+    return sentence.format(name=name, smallest=smallest, largest=largest, value=_start_of(value))
 
 
 def _option_of_other_commands(option: str, commands: Sequence[str]) -> str:
