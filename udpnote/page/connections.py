@@ -31,6 +31,11 @@ UNREAD_SECONDS = 20.0
 _counts: Counter[str] = Counter()
 
 
+def open_connections() -> int:
+    """How many connections there are."""
+    return _counts.total()
+
+
 class BoundedConnection(H11Protocol):
     """A connection that is cut off if there are too many, if no request comes, or if its browser does not read."""
 
@@ -42,28 +47,40 @@ class BoundedConnection(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._host = ""
+        self._host: str | None = None
         self._cut_off: asyncio.TimerHandle | None = None
         self._has_request = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and wait for its first request."""
         super().connection_made(transport)
-        self._host = self.client[0] if self.client is not None else ""
-        _counts[self._host] += 1
-        is_crowd = _counts[self._host] > CONNECTIONS_PER_ADDRESS_MAX and not is_loopback((self._host, 0))
-        if is_crowd or _counts.total() > CONNECTIONS_MAX:
-            transport.abort()
-        else:
+        if self.is_admitted(transport):
             self._abort_after(REQUEST_SECONDS)
+        else:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        _counts[self._host] -= 1
-        if not _counts[self._host]:
-            del _counts[self._host]
+        self.forget()
         self._abort_after(None)
         super().connection_lost(exc)
+
+    def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
+        """Count the connection once, until `forget`; return whether there are not too many, from its host or at all."""
+        if self._host is None:
+            address = transport.get_extra_info("peername")
+            self._host = address[0] if address else ""
+            _counts[self._host] += 1
+        is_crowd = _counts[self._host] > CONNECTIONS_PER_ADDRESS_MAX and not is_loopback((self._host, 0))
+        return not is_crowd and open_connections() <= connections_max
+
+    def forget(self) -> None:
+        """Count the connection no longer."""
+        if self._host is not None:
+            _counts[self._host] -= 1
+            if not _counts[self._host]:
+                del _counts[self._host]
+            self._host = None
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""

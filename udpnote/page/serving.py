@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from ssl import SSLContext
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from udpnote.errors import SeveralNotebooks, WrongNotebook
 from udpnote.lan.tcp_listener import TcpSocket
 from udpnote.page.app import Page
 from udpnote.page.connections import HEADER_BYTES_MAX, IDLE_SECONDS, BoundedConnection
+from udpnote.page.tls_connections import TlsConnection
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end the page's process."""
@@ -92,7 +94,8 @@ def _config(listener: Listener) -> uvicorn.Config:
         h11_max_incomplete_event_size=HEADER_BYTES_MAX,
     )
     config.load()
-    config.ssl = listener.tls
+    if listener.tls is not None:
+        config.http_protocol_class = partial(TlsConnection, tls=listener.tls)  # type: ignore[assignment]
     return config
 
 
