@@ -1,10 +1,11 @@
 """The options that a command hands to its client: which notebook it uses, who writes, and how long it waits."""
 
 from collections.abc import Callable
+from os.path import isfile
 from typing import TYPE_CHECKING, NamedTuple
 
 from udpnote.cli.terminal.streams import say
-from udpnote.errors import Notice
+from udpnote.errors import InvalidSetting, Notice
 
 if TYPE_CHECKING:
     from udpnote.client.client import Client
@@ -41,8 +42,10 @@ class ClientOptions(NamedTuple):
         """Open a new `Client` with these options, and with `outbox` (None: that of the settings). The caller must close it.
 
         Notices are printed on standard error unless the caller gives another `on_notice`. `Client` describes the other
-        arguments, and the errors that are raised.
+        arguments, and the errors that are raised. Raises `InvalidSetting` if `notebook` is the path of a file.
         """
+        if self.notebook is not None and "/" in self.notebook and isfile(self.notebook):
+            raise InvalidSetting("notebook_is_a_file", path=self.notebook)
         from udpnote.client.client import Client  # here, because a command that reads a notebook's file needs no client
 
         return Client(

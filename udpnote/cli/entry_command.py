@@ -26,7 +26,7 @@ class EntryCommand:
     The line is split into words as by a shell, but no shell runs it. Each run gets the text of the entry on standard input, and
     facts about the entry as environment variables (see `_environment`). So no text of an entry becomes part of a command.
 
-    Raises `InvalidSetting` if the line cannot be split into words, or if there is no such program.
+    Raises `InvalidSetting` if the line cannot be split into words or has none, or if there is no such program.
     """
 
     def __init__(self, line: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -34,8 +34,10 @@ class EntryCommand:
             self._words = split(line)
         except ValueError:
             raise InvalidSetting("exec_not_understood", command=line) from None
-        if not self._words or which(self._words[0]) is None:
-            raise InvalidSetting("exec_not_found", command=self._words[0] if self._words else line)
+        if not self._words:
+            raise InvalidSetting("exec_empty")
+        if which(self._words[0]) is None:
+            raise InvalidSetting("exec_not_found", command=self._words[0])
         self._patience_seconds = patience_seconds
 
     def run(self, stored: StoredEntry) -> None:

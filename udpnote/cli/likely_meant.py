@@ -185,6 +185,8 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     is_helped = before[:1] == ["help"]
     _, group, _ = find_command(before[1:] if is_helped else before)
+    if is_helped and isinstance(group, DeclaredCommand):  # which has no commands
+        return before
     names = [*(COMMANDS if group is None else group.commands if isinstance(group, DeclaredCommands) else ())]
     names += TOPICS if is_helped and group is None else ()
     if "\u3000" in word:  # the space of an input method, which divides no words for a shell

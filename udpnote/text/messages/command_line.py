@@ -149,6 +149,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "author_filter_empty": "--author is empty: name an author, or leave the option out",
     "export_ending_unknown": "nothing is exported: no format has the ending {ending} of {path}. Use .jsonl, .md, .txt, .csv or "
     ".html, or say with --format what the file holds",
+    "notebook_is_a_file": "--notebook names a notebook by its name or id, and {path} is a file: a command that reads opens it "
+    "with --file {path}",
     "file_and_server": "--file opens a file, and {option} is for a server: use only one of them",
     "option_without_to": "{option} says what `--to` moves, and there is no --to",
     "changes_not_moved": _changes_not_moved,
