@@ -1,16 +1,20 @@
 """Taking back one's last write: exactly that one, exactly once, and nothing that others have written."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, IN_ORDER, KITCHEN, Lan, SimulatedServer
 from udpnote import Client
-from udpnote.client.undoing import Way
+from udpnote.client.session import Driver
+from udpnote.client.undoing import Way, plan_undo
 from udpnote.errors import NotTakenBack, Queued, ServerNotFound
 from udpnote.model.entry import Kind
+from udpnote.model.own_write import OwnWrite
 
 
 def change(client: Client, deed: str) -> None:
@@ -214,6 +218,21 @@ def test_the_text_of_an_erased_note_is_not_replaced_by_an_empty_one(lan: Lan) ->
     lan.serve()
     with raises(NotTakenBack, "undo_of_erased", note=1):
         client.plan_undo()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_write_that_leaves_the_outbox_during_the_plan_is_not_mistaken_for_another(lan: Lan, others: int) -> None:
+    client = lan.client(wait=0.0)
+    for text in ("left meanwhile", "another"):
+        with suppress(Queued):
+            client.send(text)
+    write, other = (each.entry for each in client.waiting())
+    last = OwnWrite(write.client_id, write.sequence, Kind.NOTE, None, 0, is_unsent=True)
+    later = {write.sequence: [SimpleNamespace(entry=other)][:others]}
+    outbox = SimpleNamespace(writes=SimpleNamespace(last=lambda: last), listing=later.__getitem__)
+    driver = SimpleNamespace(connection=SimpleNamespace(lock=nullcontext), outbox=outbox)
+    with raises(NotTakenBack, "undo_meanwhile"):
+        plan_undo(client, cast(Driver, driver), client.deliver, anywhere=True)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -14,7 +14,7 @@ from udpnote.model.notebook import name_or_id
 from udpnote.model.own_write import OwnWrite
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long a queued write is tried to be delivered before it is taken back: if it is stored, it can be taken back at once."""
+"""How long an undo tries to deliver a queued write first: once the write is stored, it can be taken back at once."""
 
 
 class Way(Enum):
@@ -112,9 +112,14 @@ def _notebook_id(driver: Driver) -> bytes:
 
 
 def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
-    """How to take back `write`, which is in the outbox. Raises `ServerNotFound` if that needs the notebook."""
+    """How to take back `write`, which was in the outbox.
+
+    Raises `ServerNotFound` if that needs the notebook, and `NotTakenBack` if the write has left the outbox meanwhile.
+    """
     with driver.connection.lock():
-        entry = next(each.entry for each in driver.outbox.listing(write.sequence))
+        entry = next((each.entry for each in driver.outbox.listing(write.sequence)[:1]), None)
+    if entry is None or entry.sequence != write.sequence:  # another process has sent or discarded it
+        raise NotTakenBack("undo_meanwhile")
     written = entry.text if entry.kind is not Kind.DELETION else None
     if write.is_unsent:
         return Undo(write, Way.DISCARD, entry.revises, written, None, None)
