@@ -38,7 +38,7 @@ class ImportReport:
         self._first: StoredEntry | None = None
         self._last: StoredEntry | None = None
 
-    def take(self, imported: Imported) -> None:
+    def count_outcome(self, imported: Imported) -> None:
         """Count the outcome of one entry.
 
         If the notebook has another entry with the same identity, and the file is no export in JSON lines, the entry counts as
@@ -56,18 +56,18 @@ class ImportReport:
         if outcome is ImportOutcome.ORPHANED and len(self._orphaned) < NAMED_MAX:
             self._orphaned.append(f"#{old.number} (#{old.entry.revises})")
 
-    def there(self) -> None:
+    def count_there_already(self) -> None:
         """Count an entry that the notebook has already, and that is therefore not imported."""
         self._found_entry()
         self._outcomes[ImportOutcome.THERE_ALREADY] += 1
 
-    def differs(self, number: int) -> None:
+    def count_different(self, number: int) -> None:
         """Count a note of another program that was changed there, and also in the notebook, where it has this `number`."""
         self._found_entry()
         self._outcomes[ImportOutcome.DIFFERENT] += 1
         self._name_different(number)
 
-    def bad(self, error: InvalidImport) -> None:
+    def count_bad(self, error: InvalidImport) -> None:
         """Count a piece of the source that is not an entry. Of the first `NAMED_MAX`, print why, after the first entry.
 
         Raises `InvalidImport` if the first `NAMED_MAX` pieces of the source are not entries.

@@ -183,19 +183,19 @@ def _commands_with_option(error: WrongCommandLine) -> list[str]:
 def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | None:
     """`words` with a known command in the place of the unknown one."""
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
-    is_helped = before[:1] == ["help"]
-    _, group, _ = find_command(before[1:] if is_helped else before)
-    if is_helped and isinstance(group, DeclaredCommand):  # which has no commands
+    asks_for_help = before[:1] == ["help"]
+    _, group, _ = find_command(before[1:] if asks_for_help else before)
+    if asks_for_help and isinstance(group, DeclaredCommand):  # which has no commands
         return before
     names = [*(COMMANDS if group is None else group.commands if isinstance(group, DeclaredCommands) else ())]
-    names += TOPICS if is_helped and group is None else ()
+    names += TOPICS if asks_for_help and group is None else ()
     if "\u3000" in word:  # the space of an input method, which divides no words for a shell
         return [*before, *word.split("\u3000"), *after]
     if word.lower() in names:
         return [*before, word.lower(), *after]
     if word == "help" and before:
         return ["help", *before, *after]
-    if group is None and not is_helped:
+    if group is None and not asks_for_help:
         if re.fullmatch(NUMBERS, word):
             return ["show", word, *after]
         if word in ("version", "ver", "版本"):
@@ -248,6 +248,7 @@ def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
 
 
 def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
+    """`words` with the option of `error` as a keyboard types it, in the place of the one with dashes of an input method."""
     return [*words[: error.position], str(error.notice.values["option"]), *words[error.position + 1 :]]
 
 

@@ -33,7 +33,7 @@ class OtherNotes:
         self, source: ImportFile | ImportFolder, form: Format, author: str, date_format: str, report: ImportReport
     ) -> None:
         self._source, self._form, self._author, self._report = source, form, author, report
-        self._reading = Reading(Zones(localize, offset_at), report.bad, report.left_out, date_format)
+        self._reading = Reading(Zones(localize, offset_at), report.count_bad, report.left_out, date_format)
         self._known = KnownNotes([], source_client_id(form.value))
 
     def __iter__(self) -> Iterator[StoredEntry]:
@@ -41,9 +41,9 @@ class OtherNotes:
         for note in self._notes():
             fate, entry, known = self._known.decide(note, self._author)
             if fate is Fate.THERE_ALREADY:
-                self._report.there()
+                self._report.count_there_already()
             elif fate is Fate.CHANGED_HERE_TOO:
-                self._report.differs(known)
+                self._report.count_different(known)
             elif entry is not None:
                 number += 1
                 yield StoredEntry(number, 0, entry, number)

@@ -90,7 +90,7 @@ def import_file(
             try:
                 with _importing(entries, report, options, file, is_rehearsal=dry_run) as outcomes:
                     for imported in outcomes:
-                        report.take(imported)
+                        report.count_outcome(imported)
                         progress.advance()
             except KeyboardInterrupt:
                 return report.interrupted()
@@ -124,7 +124,11 @@ def _entries(
     if isinstance(source, ImportFolder) or form not in (Format.JSONL, Format.TEXT, None):
         assert form is not None, "a folder has a format"
         return OtherNotes(source, form, author, date_format, report)
-    return TextEntries(source, author, report.bad, report.there) if form is Format.TEXT else JsonLines(source, report.bad)
+    return (
+        TextEntries(source, author, report.count_bad, report.count_there_already)
+        if form is Format.TEXT
+        else JsonLines(source, report.count_bad)
+    )
 
 
 @contextmanager
