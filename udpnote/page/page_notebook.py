@@ -182,6 +182,7 @@ class PageNotebook:
             self.absence = error.notice
             self._absent.set()
             self._tell()
+        self.suspect()
 
     def note_error(self, error: UdpnoteError) -> None:
         """If `error` says that the notebook has a new key, note that: then the key that a browser gave is an old one."""

@@ -37,36 +37,43 @@ class Listener(NamedTuple):
     tls: SSLContext | None = None
 
 
-def run_page(page: Page, listeners: Sequence[Listener], *, on_started: Callable[[NotebookStatus], None]) -> None:
-    """Answer at all `listeners` until Ctrl-C, SIGTERM or SIGHUP, and then close `page`.
+OnStarted = Callable[[NotebookStatus], None]
+
+
+def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted) -> None:
+    """Answer at all `listeners` until Ctrl-C, SIGTERM or SIGHUP, and then close `page`; see `serve`."""
+
+    async def run() -> None:
+        ended = asyncio.Event()
+        with _setting(ended):
+            await serve(page, listeners, ended, on_started=on_started)
+
+    asyncio.run(run())
+
+
+async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event, *, on_started: OnStarted) -> None:
+    """Answer at all `listeners` until `ended` is set, and then close `page`.
 
     When they are ready, `on_started` is called with what the notebook's server has answered. Raises `SeveralNotebooks` or
     `WrongNotebook` before that if the user must say which notebook is meant, and the errors of `Client`.
     """
-    asyncio.run(_run(page, listeners, on_started))
-
-
-async def _run(page: Page, listeners: Sequence[Listener], on_started: Callable[[NotebookStatus], None]) -> None:
-    ended = asyncio.Event()
     servers = [_Server(_config(listener)) for listener in listeners]
     try:
         status = await page.base.check()
         if isinstance(status.failure, SeveralNotebooks | WrongNotebook):
             raise status.failure
-        with _setting(ended):
-            runs = [
-                asyncio.create_task(server.serve(list(listener.sockets)))
-                for server, listener in zip(servers, listeners, strict=True)
-            ]
-            while not all(server.started for server in servers):
-                await asyncio.sleep(START_POLL_SECONDS)
-            on_started(status)
-            await ended.wait()
-            logging.getLogger("uvicorn.error").disabled = True  # it would report the answers that are cut off now
-            for server in servers:
-                server.should_exit = True
-            await page.close()
-            await asyncio.gather(*runs)
+        runs = [
+            asyncio.create_task(server.serve(list(listener.sockets)))
+            for server, listener in zip(servers, listeners, strict=True)
+        ]
+        while not all(server.started for server in servers):
+            await asyncio.sleep(START_POLL_SECONDS)
+        on_started(status)
+        await ended.wait()
+        for server in servers:
+            server.should_exit = True
+        await page.close()
+        await asyncio.gather(*runs)
     finally:
         await page.close()
 
@@ -77,6 +84,15 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[TcpSocket] | None = None) -> None:
+        """End all connections. Those that are cut off are not reported: browsers know what was not confirmed."""
+        logger = logging.getLogger("uvicorn.error")
+        logger.disabled = True
+        try:
+            await super().shutdown(sockets)
+        finally:
+            logger.disabled = False
 
 
 def _config(listener: Listener) -> uvicorn.Config:

@@ -1,0 +1,109 @@
+"""Live events: a browser that connects again gets what it has missed, nothing twice, also after the notebook was restored."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import pytest
+
+from tests.support.loopback import Loopback
+from tests.support.page_server import ADA, Event, PageServer, entry
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry
+from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, cursor_text, parse_cursor
+from udpnote.page.responses import Refusal
+from udpnote.page.stream_routes import STREAMS_PER_ADDRESS_MAX
+
+
+def numbers(events: Iterator[Event], count: int) -> list[int]:
+    """The numbers of the next entries among these events."""
+    return [event.data["number"] for event in islice((each for each in events if each.name == "entry"), count)]
+
+
+def test_a_stream_that_is_cut_off_goes_on_where_it_was_for_each_browser(page: PageServer) -> None:
+    page.store(entry(1, "before"))
+    with page.events() as events:
+        ready = next(events)
+        assert (ready.name, ready.id, ready.data) == ("ready", f"1-{ADA}-1", {"newest": 1})
+        page.store(entry(2, "买牛奶"), entry(3, "revised", kind="revision", revises=1), entry(4, kind="deletion", revises=3))
+        stored = [next(events) for _ in range(3)]
+    assert [(event.data["kind"], event.data["text"], event.data["note"]) for event in stored] == [
+        ("note", "买牛奶", 2), ("revision", "revised", 1), ("deletion", "", 1),
+    ]  # fmt: skip
+    page.store(*(entry(number, "meanwhile") for number in range(5, 8)))
+    for options in ({"last-event-id": stored[1].id}, {}):
+        with page.events("/api/events" if options else f"/api/events?after={stored[1].id}", **options) as events:
+            assert next(events).data == {"newest": 3}
+            assert numbers(events, 4) == [4, 5, 6, 7]
+            page.store(entry(8, "live"))
+            page.store(entry(9 + len(options), "live"))
+            assert len(numbers(events, 1)) == 1
+
+
+def test_more_entries_than_the_follower_keeps_are_read_from_the_notebook(page: PageServer) -> None:
+    for start in range(1, 401, 100):
+        page.store(*(entry(number, "many") for number in range(start, start + 100)))
+    with page.events(f"/api/events?after=1-{ADA}-1") as events:
+        assert next(events).name == "ready"
+        assert numbers(events, 399) == list(range(2, 401))
+
+
+def test_a_browser_that_is_far_behind_loads_its_notes_again(page: PageServer) -> None:
+    for start in range(1, MISSED_ENTRIES_MAX + 101, 100):
+        page.store(*(entry(number, "many") for number in range(start, start + 100)))
+    with page.events(f"/api/events?after=1-{ADA}-1") as events:
+        assert next(events).name == "ready"
+        behind = next(events)
+        assert (behind.name, behind.data["cause"]) == ("restored", "far_behind")
+        assert parse_cursor(behind.id).number == MISSED_ENTRIES_MAX + 100
+
+
+def test_after_a_restoration_browsers_load_their_notes_again_and_get_what_is_stored_then(
+    loopback: Loopback, serve_page: Callable[..., PageServer]
+) -> None:
+    server = loopback.serve()
+    page = serve_page()
+    page.store(entry(1, "kept"))
+    server.__exit__(None, None, None)
+    shutil.copy(loopback.notebook(), loopback.folder / "copy")
+    server = loopback.serve()
+    page.store(entry(2, "lost"), entry(3, "lost"))
+    with page.events() as events:
+        newest = next(event for event in events if event.name == "ready").id
+        server.__exit__(None, None, None)
+        shutil.copy(loopback.folder / "copy", loopback.notebook())
+        loopback.serve()
+        page.store(entry(4, "new"))
+        restored = next(event for event in events if event.name == "restored")
+        assert restored.data == {"cause": "restored"}
+        page.store(entry(5, "newer"))
+        assert numbers(events, 1)[0] in (2, 3)
+    with page.events(**{"last-event-id": newest}) as events:
+        assert next(events).name == "restored", "another entry has the number now"
+    assert loopback.texts() == ["kept", "new", "newer"]
+
+
+def test_there_are_so_many_streams_and_one_that_ends_makes_room(page: PageServer) -> None:
+    opened = [page.http.stream("GET", "/api/events") for _ in range(STREAMS_MAX)]
+    page.http.timeout = 20.0
+    for stream in opened:
+        stream.__enter__()
+    answer = page.http.get("/api/events")
+    assert (answer.status_code, answer.json()["kind"]) == (503, "page_too_many_streams")
+    for stream in opened:
+        stream.__exit__(None, None, None)
+    with page.events() as events:
+        assert next(events).name == "ready"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1-2-3", f"1-{ADA}", f"-1-{ADA}-1", f"1-{ADA}-x", f"1-{ADA}-{2**63}", f"１-{ADA}-1", f"1-{ADA}00-1"]
+)
+def test_an_id_that_no_event_has_is_refused(text: str) -> None:
+    with pytest.raises(Refusal):
+        parse_cursor(text)
+
+
+def test_ids_name_entries() -> None:
+    for seen in (NOTHING_SEEN, SeenEntry(2**63 - 1, b"a" * 16, 2**63 - 1)):
+        assert parse_cursor(cursor_text(seen)) == seen
+    assert STREAMS_PER_ADDRESS_MAX < STREAMS_MAX

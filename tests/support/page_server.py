@@ -1,0 +1,124 @@
+"""The page of a notebook of this machine alone, at a real port, for tests that send HTTP requests."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import httpx
+
+from tests.support.processes import DEADLINE_SECONDS
+from udpnote import Client
+from udpnote.errors import Notice
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.tcp_listener import listen_tcp
+from udpnote.model.notebook import KnownNotebook
+from udpnote.page.access import AllowedHosts
+from udpnote.page.app import Page
+from udpnote.page.serving import Listener, serve
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.outbox import Outbox
+
+ADA = "00112233445566778899aabbccddeeff"
+
+
+class Event(NamedTuple):
+    """A server-sent event."""
+
+    name: str
+    id: str
+    data: Any
+
+
+class PageServer:
+    """A page, served by a thread until the block ends. `port` is where it looks for the notebook's server."""
+
+    def __init__(self, folder: Path, port: int, *, hosts: Sequence[str] = ()) -> None:
+        self._folder, self._server_port = folder, port
+        self._page = Page(self._open_client, AllowedHosts("pi.lan", hosts, lambda: ["192.0.2.7", "fe80::7"]))
+        self._sockets = listen_tcp("127.0.0.1", 0)
+        self.port: int = self._sockets[0].getsockname()[1]
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self._started, self._ended = threading.Event(), asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self.http = httpx.Client(
+            base_url=self.origin,
+            headers={"Origin": self.origin},
+            timeout=DEADLINE_SECONDS,
+            limits=httpx.Limits(max_connections=None),
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(DEADLINE_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(DEADLINE_SECONDS)
+        assert not self._thread.is_alive(), "the page did not end"
+
+    def get(self, path: str, status: int = 200, **headers: str) -> Any:
+        """The JSON that is answered with this status."""
+        answer = self.http.get(path, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def post(self, path: str, value: object, status: int = 200, **headers: str) -> Any:
+        answer = self.http.post(path, content=json.dumps(value), headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    def store(self, *entries: dict[str, object], client: str = ADA) -> list[dict[str, Any]]:
+        """The outcomes of entries that a browser sends."""
+        outcomes: list[dict[str, Any]] = self.post("/api/entries", {"client": client, "entries": entries})["outcomes"]
+        return outcomes
+
+    @contextmanager
+    def events(self, path: str = "/api/events", **headers: str) -> Iterator[Iterator[Event]]:
+        """The events of a stream, without its comments."""
+        with self.http.stream("GET", path, headers=headers) as answer:
+            assert answer.status_code == 200, answer.read()
+            yield _parsed(answer.iter_lines())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await serve(
+            self._page, [Listener(self._page.asgi, self._sockets)], self._ended, on_started=lambda _: self._started.set()
+        )
+
+    def _open_client(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None]) -> Client:
+        outbox = Outbox(IN_MEMORY) if key is not None else str(self._folder / "page-outbox.sqlite3")
+        endpoint = Endpoint.client(list_interfaces=no_interfaces)
+        client = Client(port=self._server_port, key=key, outbox=outbox, wait=2.0, endpoint=endpoint, on_notice=on_notice)
+        if known is not None and known.key_id == client.named_key_id and isinstance(outbox, Outbox):
+            outbox.remember(known)
+        return client
+
+
+def entry(sequence: int, text: str = "", **fields: object) -> dict[str, object]:
+    """An entry as a browser sends it: by default a note."""
+    return {
+        "sequence": sequence, "kind": "note", "text": text, "author": "王芳", "written_at": 1_557_391_028_000_000,
+        "utc_offset": 480, "revises": 0, "seen": None,
+    } | fields  # fmt: skip
+
+
+def _parsed(lines: Iterator[str]) -> Iterator[Event]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "event" in fields:
+            yield Event(fields["event"], fields.get("id", ""), json.loads(fields["data"]))
+            fields = {}
+        else:
+            fields = {}
