@@ -11,6 +11,7 @@ from hypothesis import settings
 from tests.support.disks import mounted
 from tests.support.lan import Lan
 from tests.support.loopback import Loopback
+from tests.support.page_site import Site
 
 WORKERS_PER_CORE = 2
 """How many workers `-n auto` starts per core: while one test waits for something, another one runs."""
@@ -72,3 +73,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """The folder of a disk of 40 MB."""
     with mounted(tmp_path / "disk") as disk:
         yield disk
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A notebook with its page, none of them started yet."""
+    made = Site(tmp_path / "site")
+    yield made
+    made.close()

@@ -72,13 +72,9 @@ class Page:
             if opened.notebook.ended is not None:
                 raise Refusal(401, opened.notebook.ended)
             return opened
-        if self._is_sealed:
+        if self.base.needs_session:
             raise Refusal(401, Notice("page_needs_code"))
         return self._opened
-
-    @property
-    def _is_sealed(self) -> bool:
-        return self.base.known is not None and self.base.known.key_id is not None
 
     def _open_with_code(self, code: str) -> PageNotebook:
         def open_client(on_notice: Callable[[Notice], None]) -> Client:

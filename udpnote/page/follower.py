@@ -108,7 +108,7 @@ class Follower:
         if notice.kind == "notebook_restored":
             self._restart()
         elif notice.kind == "server_found_again":
-            self._tell(self._notebook.note_presence)
+            self._tell(self._notebook.note_answer)
         elif notice.kind in _SILENT_KINDS:
             self._tell(self._notebook.suspect)
 
@@ -121,7 +121,7 @@ class Follower:
         self._tell(self._on_change)
 
     def _note_entry(self) -> None:
-        self._notebook.note_presence()
+        self._notebook.note_answer()
         self._on_change()
 
     def _note_error(self, error: UdpnoteError) -> None:

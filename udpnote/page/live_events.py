@@ -68,8 +68,8 @@ class LiveEvents:
         absence: Notice | None = None
         while not self._is_ending:
             changed, seconds = self._changed, HEARTBEAT_SECONDS  # taken first, so that no change is missed
-            if self._notebook.ended is not None:
-                yield _event("session_ended", told(self._notebook.ended))
+            if self._notebook.ended is not None or self._notebook.needs_session:
+                yield _event("session_ended", told(self._notebook.ended or Notice("page_needs_code")))
                 return
             if (absence is None) != (self._notebook.absence is None):
                 yield _event("back", {}) if self._notebook.absence is None else _event("away", told(self._notebook.absence))

@@ -75,11 +75,17 @@ class PageNotebook:
         self._opening = threading.Lock()
         self._is_closed = False
         self._probing: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[NotebookStatus] | None = None
         self._absent = asyncio.Event()
         self.absence: Notice | None = None
         self.ended: Notice | None = None
         self.known: KnownNotebook | None = None
         self.on_change: list[Callable[[], None]] = []
+
+    @property
+    def needs_session(self) -> bool:
+        """Whether it is sealed, and its key is that of this machine, not of a browser: then no browser may use it."""
+        return not self._has_key and self.known is not None and self.known.key_id is not None
 
     async def read(self, work: Callable[[Client], T]) -> T:
         """Call `work` with a client that reads, in a thread, and return its result.
@@ -97,7 +103,7 @@ class PageNotebook:
         status = await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS))
         if status.failure is None:
             self.known = status.notebook
-            self.note_presence()
+            self._note_presence()
         else:
             self.known = self.known or status.notebook
             self._note_failure(status.failure)
@@ -108,8 +114,17 @@ class PageNotebook:
         if self._probing is None and self.ended is None and not self._is_closed:
             self._probing = asyncio.create_task(self._probe())
 
-    def note_presence(self) -> None:
-        """Note that the server has answered."""
+    def note_answer(self) -> None:
+        """Note that the server has answered another client of this notebook.
+
+        The notebook may be sealed since then, and its key be on this machine. So it is asked before browsers may use it again.
+        """
+        if self._has_key:
+            self._note_presence()
+        elif self.absence is not None and not self._is_closed:
+            self._checking = asyncio.create_task(self.check())
+
+    def _note_presence(self) -> None:
         if self.absence is not None:
             self.absence = None
             self._absent.clear()
@@ -127,8 +142,9 @@ class PageNotebook:
         with self._opening:
             self._is_closed = True
             clients = list(self._clients.values())
-        if self._probing is not None:
-            self._probing.cancel()
+        for task in (self._probing, self._checking):
+            if task is not None:
+                task.cancel()
         for client in clients:
             client.close()
 

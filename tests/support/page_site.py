@@ -1,0 +1,182 @@
+"""A notebook's server and its page, as real processes on this machine alone, and a proxy that loses answers on purpose."""
+
+import os
+import socket
+import sqlite3
+import threading
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+from tests.support.processes import COMMAND, Process, free_port
+
+STARTED = "Ctrl-C"
+"""The end of what `udpnote serve` and `udpnote page` print before they serve."""
+
+SECONDS_MAX = 60.0
+"""How long a process may take to start on a busy machine."""
+
+
+def free_tcp_port() -> int:
+    """A TCP port of loopback that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Site:
+    """A notebook, its server, its page, and a proxy in front of the page; browsers use `address` or `direct_address`."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder = folder
+        self.notebook = folder / "kitchen.sqlite3"
+        self.port, self.page_port = free_port(), free_tcp_port()
+        self._undo = ExitStack()
+        self._environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
+        self._environ |= {"UDPNOTE_HOME": str(folder / "home"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        (folder / "home").mkdir(mode=0o700, exist_ok=True)
+        self.proxy = AnswerLosingProxy(self.page_port)
+        self._undo.callback(self.proxy.close)
+
+    @property
+    def address(self) -> str:
+        """The page's address, by way of the proxy. Browsers trust it as they trust HTTPS."""
+        return f"http://127.0.0.1:{self.proxy.port}"
+
+    @property
+    def direct_address(self) -> str:
+        """The page's address, without the proxy."""
+        return f"http://127.0.0.1:{self.page_port}"
+
+    @property
+    def plain_address(self) -> str:
+        """The page's address with the name of a host, as on another machine: the browser has no locks and no worker for it."""
+        return f"http://kitchen.test:{self.proxy.port}"
+
+    def start(self, *serve: str) -> "Site":
+        """Start the server, with further options, and the page."""
+        self.serve(*serve)
+        self.start_page()
+        return self
+
+    def serve(self, *options: str) -> Process:
+        """Start the server, and wait until it serves."""
+        where = ("--file", str(self.notebook), "--bind", "127.0.0.1", "--port", str(self.port), "--name", "kitchen")
+        self.server = self._started("serve", *where, "--quiet", *options)
+        return self.server
+
+    def start_page(self) -> Process:
+        """Start the page, and wait until it serves."""
+        where = ("--bind", "127.0.0.1", "--port", str(self.page_port), "--server", f"127.0.0.1:{self.port}")
+        self.page = self._started("page", *where, "--allow-host", "kitchen.test")
+        return self.page
+
+    def run(self, *arguments: str) -> str:
+        """Run a command to its end, and return its output."""
+        result = self._process(*arguments).wait(SECONDS_MAX)
+        assert result.code == 0, f"udpnote {' '.join(arguments)}: {result.err}"
+        return result.out
+
+    def send(self, *texts: str) -> None:
+        """Write notes as another person of the LAN."""
+        for text in texts:
+            self.run("send", "--server", f"127.0.0.1:{self.port}", "--author", "bob", "--", text)
+
+    def texts(self) -> list[str]:
+        """The texts of all entries that the notebook's file has, in order, read beside its server."""
+        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
+            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
+
+    def close(self) -> None:
+        self._undo.close()
+
+    def _started(self, *arguments: str) -> Process:
+        process = self._process(*arguments)
+        process.expect_error(STARTED, SECONDS_MAX)
+        return process
+
+    def _process(self, *arguments: str) -> Process:
+        process = Process([COMMAND, *arguments], self._environ, folder=self.folder)
+        self._undo.callback(process.kill)
+        return process
+
+
+class AnswerLosingProxy:
+    """Passes bytes between browsers and the page. While `loses_answers`, no answer to a request with entries arrives.
+
+    The browsers' connections stay open then, without an answer, until `cut` or the end of the page.
+    """
+
+    def __init__(self, page_port: int) -> None:
+        self._page_port = page_port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.loses_answers = False
+        self.answers_lost = 0
+        self.requests_with_entries = 0
+        self._sockets: set[socket.socket] = set()
+        self._asking: set[socket.socket] = set()
+        self.asking_at_once_max = 0
+        self._lock = threading.Lock()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Close all connections, as a network does that is gone for a moment."""
+        with self._lock:
+            for each in self._sockets:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the listener is closed
+            while True:
+                self._serve(self._listener.accept()[0])
+
+    def _serve(self, browser: socket.socket) -> None:
+        try:
+            page = socket.create_connection(("127.0.0.1", self._page_port), 5)
+        except OSError:  # no page is there: the browser sees a connection that is closed
+            browser.close()
+            return
+        page.settimeout(None)
+        with self._lock:
+            self._sockets |= {browser, page}
+        for source, sink in ((browser, page), (page, browser)):
+            threading.Thread(target=self._pass, args=(browser, source, sink), daemon=True).start()
+
+    def _pass(self, browser: socket.socket, source: socket.socket, sink: socket.socket) -> None:
+        """Pass what `source` says on to `sink` until one of them has ended."""
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                if source is browser and data.startswith(b"POST /api/entries"):
+                    self._note_request(browser)
+                if source is browser or not self._loses(browser):
+                    sink.sendall(data)
+        with self._lock:
+            self._asking.discard(browser)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+        source.close()
+        with self._lock:
+            self._sockets.discard(source)
+
+    def _note_request(self, browser: socket.socket) -> None:
+        with self._lock:
+            self.requests_with_entries += 1
+            self._asking.add(browser)
+            self.asking_at_once_max = max(self.asking_at_once_max, len(self._asking))
+
+    def _loses(self, browser: socket.socket) -> bool:
+        """Whether what the page answers to this browser is lost."""
+        with self._lock:
+            if browser not in self._asking:
+                return False
+            if self.loses_answers:
+                self.answers_lost += 1
+            else:
+                self._asking.discard(browser)
+            return self.loses_answers
