@@ -44,6 +44,8 @@ def test_a_task_speaks_a_language_of_its_own() -> None:
         assert (gettext(MESSAGE), str(notice)) == simplified
         assert not gettext("")
     assert (gettext(MESSAGE), str(notice)) == (MESSAGE, english)
+    with pytest.raises(ValueError, match="zh-CN"), speaking("zh-CN"):
+        pass
 
 
 def test_english_has_two_forms_and_other_languages_their_own() -> None:

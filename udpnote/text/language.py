@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from udpnote.model.language import ENGLISH
+from udpnote.model.language import ENGLISH, LANGUAGES
 
 TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would slow down a one-shot send
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def speak_by(find_language: Callable[[], str]) -> None:
 
 @contextmanager
 def speaking(name: str) -> Iterator[None]:
-    """In the block, in this thread or task alone, speak the language `name`, one of `LANGUAGES`."""
+    """In the block, in this thread or task alone, speak the language `name`. Raises `ValueError` if it is not in `LANGUAGES`."""
+    if name not in LANGUAGES:
+        raise ValueError(f"udpnote speaks {', '.join(LANGUAGES)}, and not {name!r}")
     token = _language_here.set(name)
     try:
         yield
