@@ -48,7 +48,10 @@ def speak_by(find_language: Callable[[], str]) -> None:
 
 @contextmanager
 def speaking(name: str) -> Iterator[None]:
-    """In the block, in this thread or task alone, speak the language `name`. Raises `ValueError` if it is not in `LANGUAGES`."""
+    """In the block, in this thread or task alone, speak the language `name`, one of `LANGUAGES`.
+
+    Raises `ValueError` for any other name.
+    """
     if name not in LANGUAGES:
         raise ValueError(f"udpnote speaks {', '.join(LANGUAGES)}, and not {name!r}")
     token = _language_here.set(name)
