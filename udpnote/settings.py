@@ -315,9 +315,9 @@ def absolute_path(value: object, where: str | Notice) -> str:
 
 
 def check_start(path: str, where: str | Notice) -> None:
-    """Raise `InvalidSetting` if `path` is relative and the current folder was deleted. `where` names the place of the path."""
+    """Raise `InvalidSetting` if `path` is blank, or relative while the current folder was deleted. `where` names its place."""
     try:
-        os.path.abspath(path)
+        os.path.abspath(path if path.strip() else _text(path, where))
     except FileNotFoundError:
         raise InvalidSetting("current_folder_gone", where=where, value=path) from None
 

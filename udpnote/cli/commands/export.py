@@ -74,7 +74,7 @@ def export(
     output = None if output == "-" else output
     form = form or _form_of(output or "")
     parsed = filters.parsed()
-    check_start(output or "/", "-o")
+    check_start("/" if output is None else output, "-o")
     with opened(options, file) as (notebook, _):
         if output is None:
             if form == "jsonl":
