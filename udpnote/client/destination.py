@@ -105,6 +105,8 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
     named = waiting.destination
     if named.names_nothing:
         return _("not known yet")
+    if named.name_or_id is not None and named == Destination(name_or_id=named.name_or_id):
+        return named.name_or_id
     place = named.server or (_("any port") if named.port is None else _("port {port}").format(port=named.port))
     if named.key_id is not None:
         place = _("{place}, by its key").format(place=place)
