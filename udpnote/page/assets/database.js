@@ -1,0 +1,86 @@
+/**
+ * The database that the browser keeps for this page (IndexedDB): opening it, and transactions that are promises.
+ *
+ * A promise of `transact` is fulfilled only when the browser has told that the transaction is complete. All transactions that
+ * write ask for `durability: "strict"`: then the browser tells so after the disk has the data, not only the operating system.
+ */
+
+const VERSION = 1;
+
+/** The outcome of one request of a transaction. */
+export function result(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+export class Database {
+  #opening = null;
+
+  /** `indexedDB` is the browser's factory of databases; undefined where the browser has none. */
+  constructor(indexedDB, name = "udpnote") {
+    this.factory = indexedDB;
+    this.name = name;
+  }
+
+  /** Open the database, which makes it where it does not exist. Rejected where the browser does not keep anything. */
+  open() {
+    this.#opening ??= this.#open().catch((error) => {
+      this.#opening = null;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  /**
+   * Call the asynchronous function `work` with a transaction of all stores, and return what `work` has returned.
+   *
+   * `work` may only await requests of the transaction: a transaction ends as soon as nothing is asked of it. If `work` throws,
+   * nothing of the transaction is kept.
+   */
+  async transact(mode, work, { durability = "strict" } = {}) {
+    const transaction = await this.#begin(mode, { durability });
+    return new Promise((resolve, reject) => {
+      let value;
+      let failure = null;
+      transaction.oncomplete = () => resolve(value);
+      transaction.onabort = () => reject(failure ?? transaction.error ?? new DOMException("aborted", "AbortError"));
+      work(transaction).then(
+        (returned) => { value = returned; },
+        (error) => {
+          failure = error;
+          try {
+            transaction.abort();
+          } catch {
+            reject(error); // it has ended already
+          }
+        },
+      );
+    });
+  }
+
+  async #begin(mode, options) {
+    try {
+      return (await this.open()).transaction(["entries", "facts"], mode, options);
+    } catch (error) {
+      if (error.name !== "InvalidStateError") throw error;
+      // Safari closes databases of a page that was in the background for long: open it again.
+      this.#opening = null;
+      return (await this.open()).transaction(["entries", "facts"], mode, options);
+    }
+  }
+
+  async #open() {
+    if (!this.factory) throw new DOMException("this browser has no IndexedDB", "NotSupportedError");
+    const request = this.factory.open(this.name, VERSION);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("entries", { keyPath: "order", autoIncrement: true });
+      request.result.createObjectStore("facts");
+    };
+    const database = await result(request);
+    database.onversionchange = () => database.close();
+    database.onclose = () => { this.#opening = null; };
+    return database;
+  }
+}

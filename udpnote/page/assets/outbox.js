@@ -1,0 +1,306 @@
+/**
+ * The outbox: what was written in this browser and is not known to be stored yet, each entry under its own identity.
+ *
+ * An entry is identified for ever by a client id (16 random bytes) and a sequence number. One transaction allots the sequence
+ * number and keeps the text; only after it is complete may the entry be sent. Sending it again is harmless then, whatever
+ * happens to an answer, this page or the servers: the notebook stores each identity once.
+ *
+ * Three rules follow from this, and each method keeps them:
+ * - The text of an entry that may have been sent (`is_sent`) never changes, and the entry never vanishes without an answer.
+ *   A later edit or deletion of it waits behind it (`after`) until the number of the note is known.
+ * - An entry leaves when the notebook has stored exactly its identity. Nothing else means "stored".
+ * - If the notebook has another entry under an identity (the browser's profile was copied), then that entry and all entries
+ *   that were never sent get a new client id. An entry that was sent without an answer keeps its identity: under a new one it
+ *   might be stored twice.
+ */
+
+import { result } from "./database.js";
+
+/** The page's server takes so many entries in a request, and a body of so many bytes. */
+export const BATCH_ENTRIES_MAX = 100;
+export const BATCH_CHARACTERS_MAX = 1 << 18;
+
+/** Drafts and own writes that are remembered: more than anybody sends twice by mistake or takes back. */
+const DRAFTS_MAX = 50;
+const WRITES_MAX = 50;
+
+/** The fields of an entry that the notebook keeps. */
+const SENT_FIELDS = ["sequence", "kind", "text", "author", "written_at", "utc_offset", "revises", "seen"];
+
+/** An entry of the outbox as it is sent. */
+export function sentForm(entry) {
+  return Object.fromEntries(SENT_FIELDS.map((field) => [field, entry[field]]));
+}
+
+/** 16 random bytes in hexadecimal digits. `crypto.randomUUID` does not exist over plain HTTP; this does. */
+export function randomId(crypto) {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A name for a draft with this text. Tabs that show one draft, and in which its text has become another, have two drafts. */
+export function draftName(id, text) {
+  let hash = 0x811c9dc5; // FNV-1a: this compares texts of one person, not of an attacker
+  for (let place = 0; place < text.length; place += 1) hash = Math.imul(hash ^ text.charCodeAt(place), 0x01000193);
+  return `${id} ${text.length} ${hash >>> 0}`;
+}
+
+export class Outbox {
+  /** `newId` gives a client id that no other browser has. `onChange` is called after each change. */
+  constructor(database, newId, onChange = () => {}) {
+    this.database = database;
+    this.newId = newId;
+    this.onChange = onChange;
+  }
+
+  /** All entries, the oldest first. */
+  entries() {
+    return this.database.transact("readonly", (transaction) => result(transaction.objectStore("entries").getAll()));
+  }
+
+  /**
+   * Keep an entry to be sent, and return it with its identity.
+   *
+   * `entry` has the fields kind, text, author, written_at, utc_offset, revises, seen, and notebook (an id; null: not known yet).
+   * `draft` is the name of the draft that it was written in: the second entry from one draft is not kept, and null is returned. So
+   * two presses of Enter, or two tabs with the same draft, write one note. `undoes` is the `order` of the own write that the
+   * entry takes back: null is returned if that was taken back already.
+   */
+  add(entry, { draft = null, undoes = null } = {}) {
+    return this.#change(async (transaction) => {
+      if (draft !== null && !(await remember(transaction, "drafts", draft, DRAFTS_MAX))) return null;
+      if (undoes !== null && !(await forgetWrite(transaction, undoes))) return null;
+      return this.#append(transaction, { ...entry, is_undoable: undoes === null });
+    });
+  }
+
+  /**
+   * Give the note or revision `order` another text. Returns the entry that has the text; null if that is not possible any more.
+   *
+   * Before the entry was sent, its text is replaced. Later, a revision waits behind it, or is sent after it. `draft` is as in `add`.
+   */
+  revise(order, change, { draft = null } = {}) {
+    return this.#change(async (transaction) => {
+      if (draft !== null && !(await remember(transaction, "drafts", draft, DRAFTS_MAX))) return null;
+      const entry = await find(transaction, order);
+      if (entry && entry.state === "waiting" && !entry.is_sent) {
+        const changed = { ...entry, text: change.text, author: change.author };
+        await result(transaction.objectStore("entries").put(changed));
+        return changed;
+      }
+      return this.#appendAfter(transaction, order, entry, { ...change, kind: "revision" });
+    });
+  }
+
+  /**
+   * Take back the waiting entry `order`. Returns what was removed or added; null if it cannot be taken back now.
+   *
+   * An entry that was never sent is removed. A note that may have been sent is followed by a deletion, which `change` describes.
+   * Of a revision or deletion that may have been sent, only the notebook knows what was there before: it must be answered first.
+   */
+  takeBack(order, change) {
+    return this.#change(async (transaction) => {
+      const entry = await find(transaction, order);
+      if (entry && entry.state === "waiting" && !entry.is_sent) {
+        await drop(transaction, entry);
+        return entry;
+      }
+      const write = entry ?? ((await fact(transaction, "writes")) ?? []).find((each) => each.order === order);
+      if (!write || write.kind !== "note") return null;
+      if (entry) await result(transaction.objectStore("entries").put({ ...entry, is_undoable: false }));
+      const deletion = { ...change, kind: "deletion", text: "", is_undoable: false };
+      const added = await this.#appendAfter(transaction, order, entry, deletion);
+      if (!entry) await forgetWrite(transaction, order);
+      return added;
+    });
+  }
+
+  /** Remove the refused or erased entry `order`, after a person has read why. */
+  dismiss(order) {
+    return this.#change(async (transaction) => {
+      const entry = await find(transaction, order);
+      if (entry && entry.state !== "waiting") await result(transaction.objectStore("entries").delete(order));
+    });
+  }
+
+  /**
+   * The next entries to send to the notebook with this id: of one client id, in the order of their sequence numbers.
+   *
+   * They are marked as sent, in a transaction that is complete before this returns. Entries for another notebook stay; entries
+   * for no notebook in particular are for this one from now on.
+   */
+  async take(notebook, entriesMax = BATCH_ENTRIES_MAX) {
+    const batch = [];
+    await this.database.transact("readwrite", async (transaction) => {
+      let characters = 0;
+      await eachEntry(transaction, (entry) => {
+        const isDue = entry.state === "waiting" && entry.after === null && [null, notebook].includes(entry.notebook);
+        if (!isDue || (batch.length > 0 && entry.client !== batch[0].client)) return true;
+        characters += entry.text.length + entry.author.length;
+        if (batch.length === entriesMax || (batch.length > 0 && characters > BATCH_CHARACTERS_MAX)) return false;
+        batch.push({ ...entry, notebook, is_sent: true });
+        return true;
+      }, (entry) => (entry.is_sent && entry.notebook ? null : batch.find(({ order }) => order === entry.order)));
+    });
+    return batch;
+  }
+
+  /**
+   * Note what the notebook has done with a batch that `take` gave, and return the entries that are stored, with their numbers.
+   *
+   * Each outcome has the sequence number of its entry, a state, the number of a stored entry, and a reason.
+   */
+  async settle(batch, outcomes) {
+    const bySequence = new Map(outcomes.map((outcome) => [outcome.sequence, outcome]));
+    const stored = [];
+    await this.#change(async (transaction) => {
+      const conflicting = new Set();
+      for (const sent of batch) {
+        const outcome = bySequence.get(sent.sequence);
+        const entry = await find(transaction, sent.order);
+        // Another tab may have had the same answer, and have given the entry another identity since.
+        if (!outcome || !entry || entry.client !== sent.client || entry.sequence !== sent.sequence) continue;
+        if (outcome.state === "stored" && Number.isSafeInteger(outcome.number) && outcome.number > 0) {
+          await this.#noteStored(transaction, entry, outcome.number);
+          stored.push({ ...entry, number: outcome.number });
+        } else if (outcome.state === "conflict") {
+          conflicting.add(entry.order);
+        } else if (outcome.state === "refused" || outcome.state === "erased") {
+          await refuse(transaction, entry, outcome);
+        } else {
+          await result(transaction.objectStore("entries").put({ ...entry, reason: outcome.reason ?? null }));
+        }
+      }
+      if (conflicting.size > 0) await this.#renew(transaction, conflicting);
+    });
+    return stored;
+  }
+
+  /** The latest own write that can be taken back: a waiting entry, or one with its `number` that is stored; null: none. */
+  lastWrite() {
+    return this.database.transact("readonly", async (transaction) => {
+      const writes = (await fact(transaction, "writes")) ?? [];
+      const entries = await result(transaction.objectStore("entries").getAll());
+      const candidates = [...writes, ...entries.filter((entry) => entry.state === "waiting" && entry.is_undoable)];
+      return candidates.reduce((last, entry) => (last && last.order > entry.order ? last : entry), null);
+    });
+  }
+
+  async #change(work) {
+    const returned = await this.database.transact("readwrite", work);
+    this.onChange();
+    return returned;
+  }
+
+  async #append(transaction, entry) {
+    const identity = (await fact(transaction, "identity")) ?? { client: this.newId(), next: 1 };
+    const kept = {
+      after: null, seen: null, revises: 0, notebook: null, is_undoable: true,
+      ...entry,
+      client: identity.client, sequence: identity.next, state: "waiting", is_sent: false, reason: null,
+    };
+    await setFact(transaction, "identity", { ...identity, next: identity.next + 1 });
+    kept.order = await result(transaction.objectStore("entries").add(kept));
+    return kept;
+  }
+
+  /** Add a change of the entry `order`: it waits while `entry` waits, or is for the number that the entry has got since. */
+  async #appendAfter(transaction, order, entry, change) {
+    if (entry) {
+      if (entry.state !== "waiting") return null;
+      return this.#append(transaction, { ...change, notebook: entry.notebook, after: order });
+    }
+    const write = ((await fact(transaction, "writes")) ?? []).find((each) => each.order === order);
+    if (!write) return null;
+    return this.#append(transaction, { ...change, notebook: write.notebook, ...seenAs(write, write.number) });
+  }
+
+  async #noteStored(transaction, entry, number) {
+    const store = transaction.objectStore("entries");
+    await result(store.delete(entry.order));
+    if (entry.is_undoable) {
+      const { order, notebook, client, sequence, kind, revises } = entry;
+      await remember(transaction, "writes", { order, notebook, client, sequence, kind, revises, number }, WRITES_MAX);
+    }
+    await eachEntry(transaction, () => true, (other) =>
+      other.after === entry.order ? { ...other, after: null, ...seenAs(entry, number) } : null,
+    );
+  }
+
+  /** Give the `conflicting` entries, and all that were never sent, a new client id and sequence numbers from 1 on. */
+  async #renew(transaction, conflicting) {
+    const client = this.newId();
+    let next = 1;
+    await eachEntry(transaction, () => true, (entry) => {
+      if (entry.state !== "waiting" || (entry.is_sent && !conflicting.has(entry.order))) return null;
+      return { ...entry, client, sequence: next++, is_sent: false };
+    });
+    await setFact(transaction, "identity", { client, next });
+  }
+}
+
+/** What a change says of the entry that it changes, which the notebook has under `number`. */
+function seenAs({ client, sequence }, number) {
+  return { revises: number, seen: { number, client, sequence } };
+}
+
+function find(transaction, order) {
+  return result(transaction.objectStore("entries").get(order));
+}
+
+function fact(transaction, name) {
+  return result(transaction.objectStore("facts").get(name));
+}
+
+function setFact(transaction, name, value) {
+  return result(transaction.objectStore("facts").put(value, name));
+}
+
+/** Append `value` to the list `name` of facts, of which the last `countMax` are kept; false if it is there already. */
+async function remember(transaction, name, value, countMax) {
+  const values = (await fact(transaction, name)) ?? [];
+  if (values.includes(value)) return false;
+  await setFact(transaction, name, [...values, value].slice(-countMax));
+  return true;
+}
+
+async function forgetWrite(transaction, order) {
+  const writes = (await fact(transaction, "writes")) ?? [];
+  if (!writes.some((write) => write.order === order)) return false;
+  await setFact(transaction, "writes", writes.filter((write) => write.order !== order));
+  return true;
+}
+
+/** Call `visit` with each entry, the oldest first, until it returns false; replace an entry by what `replace` returns, if not null. */
+function eachEntry(transaction, visit, replace) {
+  return new Promise((resolve, reject) => {
+    const request = transaction.objectStore("entries").openCursor();
+    request.onerror = () => reject(request.error);
+    request.onsuccess = () => {
+      const cursor = request.result;
+      if (!cursor || !visit(cursor.value)) return resolve();
+      const replacement = replace(cursor.value);
+      if (replacement) cursor.update(replacement);
+      cursor.continue();
+    };
+  });
+}
+
+/** Mark an entry as refused; what waits behind it can never be sent, and is refused with it. A deletion has nothing to delete. */
+async function refuse(transaction, entry, { state, kind, reason }) {
+  await result(transaction.objectStore("entries").put({ ...entry, state, reason, reason_kind: kind }));
+  for (const other of await followers(transaction, entry.order)) {
+    if (other.kind === "deletion") await drop(transaction, other);
+    else await refuse(transaction, other, { state, kind, reason });
+  }
+}
+
+/** Remove an entry, and what waits behind it. */
+async function drop(transaction, entry) {
+  await result(transaction.objectStore("entries").delete(entry.order));
+  for (const other of await followers(transaction, entry.order)) await drop(transaction, other);
+}
+
+async function followers(transaction, order) {
+  return (await result(transaction.objectStore("entries").getAll())).filter((other) => other.after === order);
+}

@@ -1,0 +1,132 @@
+/**
+ * Sends what is in the outbox, batch after batch, until everything is stored or refused.
+ *
+ * Without an answer the same entries are sent again after 1, 2, 4 … 30 seconds, and at once when there is a sign that the
+ * notebook can be reached. That is harmless: the notebook stores each identity once.
+ */
+
+import { BATCH_ENTRIES_MAX, sentForm } from "./outbox.js";
+
+export const PAUSE_SECONDS_MIN = 1;
+export const PAUSE_SECONDS_MAX = 30;
+
+/** Pauses differ by up to this share in either direction, so that many browsers do not all come back in the same moment. */
+const PAUSE_SPREAD = 0.25;
+
+/** With these statuses the server says that the request itself is wrong: sending the same again gives the same answer. */
+const WRONG_REQUEST = new Set([400, 413]);
+
+export class Sender {
+  #wake = () => {};
+  #isRetryDue = false;
+  #isNew = false;
+  #failures = 0;
+
+  /**
+   * `post(body, signal)` sends a request, and returns the object that was answered or throws a `Failure`. `notebook()` is the id
+   * of the notebook that the page shows; null: not known. `isLeader()` tells whether this tab still is the one that sends.
+   * `random()` is from 0 to 1. `onStored(entries)` gets what was stored; `onFailure(failure)` why an attempt has failed, null
+   * after a success.
+   */
+  constructor({ outbox, post, notebook, isLeader, random = Math.random, onStored = () => {}, onFailure = () => {} }) {
+    Object.assign(this, { outbox, post, notebook, isLeader, random, onStored, onFailure });
+  }
+
+  /** There are new entries. While a pause lasts they wait with the others. */
+  nudge() {
+    this.#isNew = true;
+    if (this.#failures === 0) this.#wake();
+  }
+
+  /** There is a sign that the notebook can be reached again: send now. */
+  retry() {
+    this.#isRetryDue = true;
+    this.#failures = 0;
+    this.#wake();
+  }
+
+  /** Send until `signal` is aborted, or until this tab is not the leader any more. */
+  async run(signal) {
+    const stop = () => this.#wake();
+    signal.addEventListener("abort", stop);
+    let entriesMax = BATCH_ENTRIES_MAX;
+    try {
+      while (!signal.aborted && (await this.isLeader())) {
+        this.#isNew = this.#isRetryDue = false;
+        const notebook = this.notebook();
+        const batch = notebook === null ? [] : await this.outbox.take(notebook, entriesMax);
+        if (signal.aborted) return;
+        if (batch.length === 0) {
+          this.#failures = 0;
+          await this.#pause(null, signal);
+          continue;
+        }
+        const isAlone = await this.#send(notebook, batch, signal);
+        entriesMax = isAlone ? 1 : BATCH_ENTRIES_MAX;
+      }
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Send one batch, and pause after a failure. Returns whether the entries must be sent one by one next. */
+  async #send(notebook, batch, signal) {
+    let outcomes;
+    try {
+      const body = { notebook, client: batch[0].client, entries: batch.map(sentForm) };
+      outcomes = checkedOutcomes(await this.post(body, signal));
+    } catch (failure) {
+      if (signal.aborted) return false;
+      if (WRONG_REQUEST.has(failure.status) && failure.kind) {
+        // One wrong entry must not hold up the others for ever: find it, and say what is wrong with it.
+        if (batch.length > 1) return true;
+        const { kind, reason } = failure;
+        await this.outbox.settle(batch, [{ sequence: batch[0].sequence, state: "refused", kind, reason }]);
+        return true;
+      }
+      await this.#fail(failure, signal);
+      return false;
+    }
+    const stored = await this.outbox.settle(batch, outcomes);
+    if (stored.length > 0) this.onStored(stored);
+    const later = outcomes.find(({ state }) => !["stored", "conflict", "erased", "refused"].includes(state));
+    if (later || outcomes.length < batch.length) {
+      await this.#fail(later ?? {}, signal);
+    } else {
+      this.#failures = 0;
+      this.onFailure(null);
+    }
+    return false;
+  }
+
+  async #fail({ status = 0, kind = null, reason = null, retrySeconds = 0 }, signal) {
+    if (this.#isRetryDue) return; // the sign came while the request was under way
+    const growing = Math.min(PAUSE_SECONDS_MIN * 2 ** this.#failures, PAUSE_SECONDS_MAX);
+    this.#failures += 1;
+    const spread = 1 + PAUSE_SPREAD * (2 * this.random() - 1);
+    this.onFailure({ status, kind, reason });
+    await this.#pause(Math.min(Math.max(growing * spread, retrySeconds), PAUSE_SECONDS_MAX), signal);
+  }
+
+  /** Wait for so many seconds, or until something happens; null: only until something happens. */
+  #pause(seconds, signal) {
+    return new Promise((resolve) => {
+      if (signal.aborted || this.#isRetryDue || (seconds === null && this.#isNew)) return resolve();
+      const timer = seconds === null ? null : setTimeout(() => this.#wake(), seconds * 1000);
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = () => {};
+        resolve();
+      };
+    });
+  }
+}
+
+/** The outcomes of an answer. Throws if it has another form: then nothing is known about the entries. */
+function checkedOutcomes(answer) {
+  const outcomes = answer?.outcomes;
+  if (!Array.isArray(outcomes) || !outcomes.every((each) => Number.isSafeInteger(each?.sequence))) {
+    throw new TypeError("the answer has no outcomes");
+  }
+  return outcomes;
+}

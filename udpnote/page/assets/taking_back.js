@@ -1,0 +1,51 @@
+/**
+ * Takes back the last own write: a new note is deleted, a new text gives way to the one before it, and a deleted note comes back.
+ *
+ * Nothing is taken back that somebody has changed since. The outcome is the name of a sentence in words.js.
+ */
+
+export class TakingBack {
+  /** `request` asks the page's server; `change(fields)` makes the fields of an entry that is written now. */
+  constructor({ outbox, request, change }) {
+    Object.assign(this, { outbox, request, change });
+  }
+
+  /** Take back the last write of this browser. */
+  async last() {
+    const write = await this.outbox.lastWrite();
+    if (write === null) return "undo_nothing";
+    if (!write.number) return this.waiting(write.order);
+    return this.#stored(write);
+  }
+
+  /** Take back the entry `order` of the outbox. */
+  async waiting(order) {
+    const changed = await this.outbox.takeBack(order, this.change({}));
+    return changed ? "undone" : "undo_later";
+  }
+
+  /** Take back a write that is stored under its `number`. */
+  async #stored(write) {
+    let versions;
+    try {
+      ({ versions } = await this.request(`/api/notes/${write.number}/history`));
+    } catch (failure) {
+      return failure.status === 404 ? "gone" : "undo_failed";
+    }
+    const place = versions.findIndex((version) => version.number === write.number);
+    if (place === -1 || versions[place].client !== write.client || versions[place].sequence !== write.sequence) return "gone";
+    if (place !== versions.length - 1) return "undo_changed";
+    const seen = { number: write.number, client: write.client, sequence: write.sequence };
+    const entry = write.kind === "note" ? { kind: "deletion", text: "" } : before(versions.slice(0, place));
+    if (entry === null) return "gone";
+    const fields = this.change({ ...entry, revises: write.number, seen, notebook: write.notebook });
+    return (await this.outbox.add(fields, { undoes: write.order })) ? "undone" : "undo_nothing";
+  }
+}
+
+/** The change that brings back what these versions of a note say; null if its text was erased. */
+function before(versions) {
+  const last = versions.at(-1);
+  if (!last || last.kind === "erased") return null;
+  return last.kind === "deletion" ? { kind: "deletion", text: "" } : { kind: "revision", text: last.text };
+}

@@ -1,0 +1,295 @@
+/**
+ * The notes that are shown, by day, the newest at the end next to the field for writing, and below them what waits in the outbox.
+ *
+ * Older notes are loaded when a person scrolls up to them. Whatever is added or removed, the note that a person reads stays where
+ * it is on the screen; only who is at the end sees new notes come in.
+ */
+
+import { make } from "./dom.js";
+import { request, withParameters } from "./api.js";
+
+const PAGE_NOTES = 50;
+
+/** So near to the end, in pixels, a person is taken to be at the end. */
+const END_PIXELS = 60;
+
+export class Timeline {
+  #notes = new Map();
+  #sorted = [];
+  #before = null;
+  #isLoading = false;
+  #loads = 0;
+  #wasAtEnd = true;
+  #unread = 0;
+  #stored = new Set();
+  #fresh = new Set();
+  #waiting = new Map();
+
+  /** `elements` has main, days, older, empty, waiting, newest; `builder` is a `NoteBuilder`; `onFailure` gets each `Failure`. */
+  constructor({ elements, builder, words, times, onFailure }) {
+    Object.assign(this, { elements, builder, words, times, onFailure, filters: { q: "", tag: "", author: "" } });
+    const { main, older, newest } = elements;
+    main.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
+    new ResizeObserver(() => this.#wasAtEnd && this.scrollToEnd()).observe(main);
+    new IntersectionObserver((entries) => entries[0].isIntersecting && this.loadOlder(), { root: main, rootMargin: "600px" }).observe(older);
+    older.onclick = () => this.loadOlder();
+    newest.onclick = () => this.scrollToEnd();
+  }
+
+  get isFiltered() {
+    return Object.values(this.filters).some(Boolean);
+  }
+
+  /** Whether notes are shown. */
+  get isLoaded() {
+    return this.#notes.size > 0;
+  }
+
+  get(number) {
+    return this.#notes.get(number)?.note ?? null;
+  }
+
+  /** Show the latest notes that match `filters`. Returns whether they could be loaded. */
+  async load(filters = this.filters) {
+    this.filters = filters;
+    this.#loads += 1;
+    const load = this.#loads;
+    const page = await this.#page(null);
+    if (page === null || load !== this.#loads) return page !== null;
+    this.clear();
+    this.#before = page.before;
+    for (const note of page.notes.reverse()) this.#insert(note);
+    this.#showState();
+    this.scrollToEnd();
+    return true;
+  }
+
+  /** Show what has changed in the meantime. Who reads older notes goes on reading where they are. */
+  async refresh() {
+    if (this.#wasAtEnd || this.#notes.size === 0) return this.load();
+    const load = this.#loads;
+    const page = await this.#page(null);
+    if (page === null || load !== this.#loads) return page !== null;
+    const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
+    if (isGap) return this.load();
+    const numbers = new Set(page.notes.map(({ number }) => number));
+    const oldest = page.before === null ? null : page.notes.at(-1);
+    const deleted = this.#sorted.filter((note) => !numbers.has(note.number) && (oldest === null || isBefore(oldest, note)));
+    for (const note of deleted) this.remove(note.number);
+    for (const note of page.notes.reverse()) this.put(note);
+    return true;
+  }
+
+  /** Forget all stored notes, for example because the session has ended. */
+  clear() {
+    this.#notes.clear();
+    this.#sorted = [];
+    this.#before = null;
+    this.#unread = 0;
+    this.elements.days.replaceChildren();
+    this.#showState();
+  }
+
+  /** Load the notes before the oldest one that is shown. */
+  async loadOlder() {
+    if (this.#before === null || this.#isLoading) return;
+    this.#isLoading = true;
+    const load = this.#loads;
+    const page = await this.#page(this.#before);
+    this.#isLoading = false;
+    if (page === null || load !== this.#loads) return;
+    this.#keepPlace(() => {
+      this.#before = page.before;
+      for (const note of page.notes) this.#insert(note);
+      this.#showState();
+    });
+    const { older, main } = this.elements;
+    if (this.#before !== null && older.getBoundingClientRect().bottom > main.getBoundingClientRect().top - 600) this.loadOlder();
+  }
+
+  /** Show a note that was stored, or its latest text. Returns whether it was not shown before. */
+  put(note) {
+    const shown = this.#notes.get(note.number);
+    if (shown && shown.note.version > note.version) return false;
+    const isFresh = this.#isFresh(note);
+    if (shown && shown.note.version === note.version && shown.note.noted_at === note.noted_at && shown.isFresh === isFresh) return false;
+    this.#keepPlace(() => {
+      if (shown) this.#take(note.number);
+      this.#insert(note);
+      this.#showState();
+    });
+    if (!shown && !this.#wasAtEnd) this.#countUnread(1);
+    return !shown;
+  }
+
+  /** Remove a note that was deleted or erased. */
+  remove(number) {
+    if (!this.#notes.has(number)) return;
+    const { element } = this.#notes.get(number);
+    const hadFocus = element.contains(document.activeElement);
+    const next = this.#sorted[this.#sorted.findIndex((each) => each.number === number) + 1];
+    this.#keepPlace(() => {
+      this.#take(number);
+      this.#showState();
+    });
+    if (hadFocus) (this.#notes.get(next?.number)?.element.querySelector(".more") ?? this.elements.main).focus();
+  }
+
+  /** Whether a note from this time belongs to the notes that are loaded. */
+  covers(notedAt) {
+    return this.#before === null || (this.#sorted.length > 0 && notedAt >= this.#sorted[0].noted_at);
+  }
+
+  /** Show these entries of the outbox. `describe(entry)` says how, as in `NoteBuilder.waiting`. */
+  showWaiting(entries, describe) {
+    this.#keepPlace(() => {
+      const shown = entries.filter((entry) => !this.#stored.has(entry.order));
+      const { waiting } = this.elements;
+      for (const [order, row] of this.#waiting) {
+        if (!shown.some((entry) => entry.order === order)) this.#dropWaiting(order, row);
+      }
+      for (const entry of shown) {
+        const description = describe(entry);
+        const content = JSON.stringify([entry.text, description.state, description.title, description.isHeld]);
+        const row = this.#waiting.get(entry.order);
+        if (row?.content === content) continue;
+        const element = this.builder.waiting(entry, description);
+        if (row) row.element.replaceWith(element);
+        else waiting.append(element);
+        this.#waiting.set(entry.order, { element, content });
+      }
+      this.#showState();
+    });
+  }
+
+  /** An entry of the outbox is stored: show it as a note from now on, without a moment in which it is shown twice or not at all. */
+  noteStored(entry) {
+    this.#stored.add(entry.order);
+    this.#keepPlace(() => {
+      const row = this.#waiting.get(entry.order);
+      if (row) this.#dropWaiting(entry.order, row);
+      if (entry.kind === "note" && !this.isFiltered) {
+        const { number, author, text, written_at: written, client, sequence } = entry;
+        this.#fresh.add(number);
+        this.put(this.get(number) ?? { number, version: number, author, text, noted_at: written, client, sequence, highlights: [] });
+      }
+      this.#showState();
+    });
+  }
+
+  /** The headings change at midnight. */
+  nameDays() {
+    for (const section of this.elements.days.children) {
+      section.firstElementChild.textContent = this.times.heading(section.dataset.day);
+    }
+  }
+
+  scrollToEnd() {
+    const { main } = this.elements;
+    main.scrollTop = main.scrollHeight;
+    this.#wasAtEnd = true;
+    this.#countUnread(-this.#unread);
+  }
+
+  async #page(before) {
+    try {
+      return await request(withParameters("/api/notes", { limit: PAGE_NOTES, before, ...this.filters }));
+    } catch (failure) {
+      this.onFailure(failure);
+      return null;
+    }
+  }
+
+  /** Insert a note where its time and number belong. Nearly always that is one of the two ends. */
+  #insert(note) {
+    if (this.#notes.has(note.number)) return;
+    const isFresh = this.#isFresh(note);
+    const element = this.builder.note(note, { isFresh });
+    this.#notes.set(note.number, { note, element, isFresh });
+    let low = this.#sorted.length > 0 && isBefore(note, this.#sorted[0]) ? 0 : this.#sorted.length;
+    while (low > 0 && isBefore(note, this.#sorted[low - 1])) low -= 1;
+    this.#sorted.splice(low, 0, note);
+    const section = this.#section(this.times.day(note.noted_at));
+    const next = this.#sorted[low + 1];
+    const nextElement = next ? this.#notes.get(next.number).element : null;
+    section.insertBefore(element, nextElement?.parentNode === section ? nextElement : null);
+  }
+
+  /** Whether the note was written here just now: then its state is shown in words. */
+  #isFresh(note) {
+    return note.version === note.number && this.#fresh.has(note.number);
+  }
+
+  #take(number) {
+    const { element } = this.#notes.get(number);
+    const section = element.parentNode;
+    this.#notes.delete(number);
+    this.#sorted = this.#sorted.filter((note) => note.number !== number);
+    element.remove();
+    if (section.children.length === 1) section.remove();
+  }
+
+  /** The section of a day, made where it belongs. */
+  #section(day) {
+    const { days } = this.elements;
+    let next = null;
+    for (let section = days.lastElementChild; section; section = section.previousElementSibling) {
+      if (section.dataset.day === day) return section;
+      if (section.dataset.day < day) break;
+      next = section;
+    }
+    const heading = make("h2", { id: `d${day}`, text: this.times.heading(day) });
+    const made = make("section", { data: { day } }, heading);
+    made.setAttribute("aria-labelledby", heading.id);
+    return days.insertBefore(made, next);
+  }
+
+  #dropWaiting(order, { element }) {
+    const hadFocus = element.contains(document.activeElement);
+    element.remove();
+    this.#waiting.delete(order);
+    if (hadFocus) this.elements.main.focus();
+  }
+
+  #showState() {
+    const { older, empty, waiting } = this.elements;
+    older.hidden = this.#before === null;
+    waiting.hidden = this.#waiting.size === 0;
+    empty.hidden = this.#notes.size > 0 || this.#waiting.size > 0 || this.#loads === 0;
+    empty.textContent = this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet");
+  }
+
+  /** Call `change`, and keep the end, or else the first note on the screen, where it is. */
+  #keepPlace(change) {
+    const { main } = this.elements;
+    if (this.#wasAtEnd) {
+      change();
+      main.scrollTop = main.scrollHeight;
+      return;
+    }
+    const { left, top, width } = main.getBoundingClientRect();
+    const at = (offset) => document.elementFromPoint(left + width / 2, top + offset)?.closest("article");
+    const anchor = at(8) ?? at(60) ?? null;
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    if (anchor?.isConnected) main.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  #noteScroll() {
+    const { main } = this.elements;
+    this.#wasAtEnd = main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
+    if (this.#wasAtEnd && this.#unread > 0) this.#countUnread(-this.#unread);
+  }
+
+  #countUnread(change) {
+    this.#unread += change;
+    const { newest } = this.elements;
+    newest.hidden = this.#unread === 0;
+    newest.lastElementChild.textContent = this.words.say("new_notes", { count: this.#unread });
+  }
+}
+
+/** Notes are in the order of their times; of one time, in that of their numbers. */
+function isBefore(one, other) {
+  return one.noted_at === other.noted_at ? one.number < other.number : one.noted_at < other.noted_at;
+}

@@ -1,0 +1,167 @@
+/**
+ * The sentences of the page in English, and how those of the browser's language are found.
+ *
+ * A sentence is a text with {names}; one that depends on a count has the forms `one` and `other`. The Chinese sentences are in
+ * files of their own, so that a browser loads only what it shows.
+ */
+
+export const ENGLISH = {
+  skip: "Go to writing",
+  write: "Write a note",
+  send: "Store",
+  save: "Save",
+  cancel: "Cancel",
+  close: "Close",
+  search: "Search",
+  search_hint: "Search the notes",
+  menu: "Menu",
+  notes: "Notes",
+  today: "Today",
+  yesterday: "Yesterday",
+  earlier: "Earlier notes",
+  nothing_yet: "Nothing is written yet. The first note is yours.",
+  nothing_found: "No note was found.",
+  filter_tag: "Tag {tag}",
+  filter_author: "Written by {author}",
+  remove_filter: "Remove the filter: {filter}",
+  new_notes: { one: "{count} new note", other: "{count} new notes" },
+  arrived: "New note by {author}: {text}",
+  load_failed: "The notes could not be loaded.",
+  actions: "Note {number}: edit, delete and more",
+  actions_title: "Note {number}",
+  waiting_title: "Not stored yet",
+  edit: "Edit",
+  delete: "Delete",
+  history: "History",
+  copy: "Copy the text",
+  copied: "Copied",
+  not_copied: "This browser does not let the page copy. The text is selected: copy it by hand.",
+  show_all: "Show all",
+  edited: "edited",
+  show_history: "Edited: show the history of note {number}",
+  only_tag: "Show notes with the tag {tag}",
+  only_author: "Show notes by {author}",
+  nobody: "no name",
+  stored: "stored {number}",
+  waiting: "waiting",
+  waits_for_note: "waits for the note",
+  waits_elsewhere: "waits for another notebook",
+  refused: "Refused: {reason}",
+  erased: "Erased: {reason}",
+  no_reason: "the notebook gave no reason",
+  dismiss: "Dismiss",
+  write_again: "Write again",
+  take_back: "Take back",
+  waiting_edit: "New text of note {number}",
+  waiting_edit_unsent: "New text of the note",
+  waiting_delete: "Deletion of note {number}",
+  waiting_delete_unsent: "Deletion of the note",
+  waiting_count: { one: "{count} entry waits to be stored", other: "{count} entries wait to be stored" },
+  copy_waiting: "Copy what waits",
+  editing: "New text of note {number}",
+  editing_waiting: "New text of the waiting note",
+  deleted: "Note {number} is deleted",
+  undo: "Undo",
+  undo_last: "Take back my last write",
+  undone: "Taken back",
+  undo_nothing: "There is nothing to take back.",
+  undo_changed: "Nothing is taken back: the note was changed since.",
+  undo_later: "Nothing is taken back yet: wait until the notebook has answered.",
+  undo_failed: "Nothing is taken back: the notebook does not answer.",
+  gone: "This note is not in the notebook any more.",
+  who: "Who writes?",
+  who_hint: "Your name",
+  who_why: "Your name stands beside your notes. This browser remembers it.",
+  who_too_long: "This name is too long.",
+  writes_as: "You write as {author}",
+  change: "Change",
+  say_who: "Say who writes",
+  keep_name: "Keep this name",
+  too_long: "This note is too long: a note has at most 1 MiB of text. Write it in parts.",
+  not_kept: "This browser could not keep the note, so it is not sent. The text is still here: copy it to a safe place.",
+  no_storage: "This browser keeps nothing in this window (private mode?). Notes could be lost, so writing is off. You can read.",
+  not_persistent: "This browser may delete waiting notes when its disk is full. Copy what must not be lost.",
+  persistent: "This browser has promised to keep waiting notes.",
+  only_here: "They wait in this browser, and only for this address of the page.",
+  live: "Connected",
+  connecting: "Connecting …",
+  away_short: "Not connected",
+  away: "The notebook does not answer. What you write is kept in this browser and stored later.",
+  lost: "The page does not answer. What you write is kept in this browser and stored later.",
+  restored: "The notebook was restored from an older copy.",
+  tags: "Tags",
+  no_tags: "No note has a tag. A word with # before it is a tag.",
+  tag_notes: { one: "{count} note", other: "{count} notes" },
+  calendar: "Calendar",
+  calendar_alt: "How many notes were written on each day",
+  export: "Export",
+  export_jsonl: "JSON lines (for import)",
+  export_markdown: "Markdown",
+  export_text: "Text",
+  export_csv: "Table (CSV)",
+  export_html: "Web page",
+  version_note: "Written",
+  version_revision: "New text",
+  version_deletion: "Deleted",
+  version_erased: "Erased",
+  code_title: "This notebook is sealed",
+  code_why: "Enter its join code. On the notebook's machine, `udpnote key show` prints it.",
+  code: "Join code",
+  enter: "Open",
+  end_session: "Lock the notebook",
+  session_ended: "The notebook has a new key. Enter the new join code.",
+  about: "udpnote {version}",
+};
+
+const LOADERS = {
+  "zh-CN": () => import("./words.zh_CN.js"),
+  "zh-TW": () => import("./words.zh_TW.js"),
+};
+
+/** The first of the wanted `languages` (as `navigator.languages`) in which the page has sentences: en, zh-CN or zh-TW. */
+export function chosenLanguage(languages) {
+  for (const wanted of languages) {
+    const parts = wanted.toLowerCase().split("-");
+    if (parts[0] === "en") return "en";
+    if (parts[0] === "zh") {
+      const isTraditional = parts.includes("hant") || (!parts.includes("hans") && ["tw", "hk", "mo"].some((each) => parts.includes(each)));
+      return isTraditional ? "zh-TW" : "zh-CN";
+    }
+  }
+  return "en";
+}
+
+export class Words {
+  constructor(language, sentences) {
+    this.language = language;
+    this.sentences = sentences;
+    this.plurals = new Intl.PluralRules(language);
+  }
+
+  static async load(languages) {
+    const language = chosenLanguage(languages);
+    return new Words(language, language === "en" ? ENGLISH : (await LOADERS[language]()).SENTENCES);
+  }
+
+  /** The sentence `name`, with `values` in the place of their {names}. A `count` chooses the form and is written with separators. */
+  say(name, values = {}) {
+    let sentence = this.sentences[name] ?? ENGLISH[name];
+    if (typeof sentence === "object") sentence = sentence[this.plurals.select(values.count)] ?? sentence.other;
+    return sentence.replace(/\{(\w+)\}/g, (_, key) => (key === "count" ? this.number(values.count) : values[key]));
+  }
+
+  number(value) {
+    return value.toLocaleString(this.language);
+  }
+
+  /** Give the elements below `root` their sentences: `data-word` as text, `data-label` for screen readers, `data-hint` in a field. */
+  fill(root) {
+    for (const element of root.querySelectorAll("[data-word]")) element.textContent = this.say(element.dataset.word);
+    for (const element of root.querySelectorAll("[data-label]")) {
+      const label = this.say(element.dataset.label);
+      element.setAttribute("aria-label", label);
+      if (element.tagName === "BUTTON") element.title = label;
+    }
+    for (const element of root.querySelectorAll("[data-hint]")) element.placeholder = this.say(element.dataset.hint);
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The service worker, over HTTPS only: it keeps the files of the page, so that the page opens when its server does not answer.
+ *
+ * It asks the server first, so that a new version of the page is seen at once. It never touches requests to /api: notes are kept
+ * by the notebook, and what waits is kept by the outbox.
+ */
+
+const CACHE = "udpnote-page";
+const ANSWER_SECONDS_MAX = 3;
+
+const FILES = ["/", ...[
+  "page.css", "page.js", "api.js", "composer.js", "database.js", "dom.js", "leader.js", "live.js", "note.js", "outbox.js", "sender.js",
+  "settings.js", "sheets.js", "taking_back.js", "timeline.js", "times.js", "words.js", "words.zh_CN.js", "words.zh_TW.js",
+  "manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png",
+].map((name) => `/static/${name}`)];
+
+addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => skipWaiting()));
+});
+
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+
+addEventListener("fetch", (event) => {
+  const { pathname, origin } = new URL(event.request.url);
+  if (event.request.method !== "GET" || origin !== location.origin || !FILES.includes(pathname)) return;
+  event.respondWith(answer(event.request, pathname));
+});
+
+/** The server's answer, which is kept; or what is kept, if the server does not answer soon. */
+async function answer(request, pathname) {
+  const cache = await caches.open(CACHE);
+  try {
+    const response = await fetch(request, { signal: AbortSignal.timeout(ANSWER_SECONDS_MAX * 1000) });
+    if (response.ok) await cache.put(pathname, response.clone());
+    return response;
+  } catch (error) {
+    const kept = await cache.match(pathname);
+    if (kept) return kept;
+    throw error;
+  }
+}
