@@ -27,6 +27,13 @@ export function icon(name) {
   return svg;
 }
 
+/** A sentence of the page or its server, in which `commands` stand between backquotes. */
+export function prose(text) {
+  const pieces = document.createDocumentFragment();
+  text.split("`").forEach((piece, place) => pieces.append(place % 2 === 1 ? make("code", { text: piece }) : piece));
+  return pieces;
+}
+
 /** Copy `text`. Returns false where the browser does not let the page copy. */
 export async function copyText(text) {
   try {

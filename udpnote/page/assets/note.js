@@ -1,6 +1,6 @@
 /** One note as an element: its text with tags and the words that a search has found, its time, author, number and state. */
 
-import { button, icon, make } from "./dom.js";
+import { button, icon, make, prose } from "./dom.js";
 
 /** A longer text is cut, so that one note cannot fill many screens, nor a megabyte hold up the browser. */
 const SHOWN_CHARACTERS_MAX = 1500;
@@ -107,7 +107,7 @@ export class NoteBuilder {
 
   /** An entry of the outbox: its state in words, and `buttons` under it. `isHeld`: it waits for longer than a moment. */
   waiting(entry, { title, state, iconName, isBad, isHeld, buttons }) {
-    const stateElement = make("span", { className: isBad ? "state bad" : "state" }, icon(iconName), state);
+    const stateElement = make("span", { className: isBad ? "state bad" : "state" }, icon(iconName), make("span", {}, prose(state)));
     const meta = make("div", { className: "meta" }, this.#time(entry.written_at), this.#author(entry.author), stateElement);
     const heading = title ? make("p", { className: "waiting-title", text: title }) : null;
     const text = entry.kind === "deletion" ? [] : this.#text(entry.text, {});

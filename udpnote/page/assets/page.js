@@ -3,7 +3,7 @@
 import { Failure, request } from "./api.js";
 import { Composer, isTooLong } from "./composer.js";
 import { Database } from "./database.js";
-import { button, copyText, icon, make } from "./dom.js";
+import { button, copyText, icon, make, prose } from "./dom.js";
 import { Leader, Lease } from "./leader.js";
 import { Channel, Live } from "./live.js";
 import { NoteBuilder } from "./note.js";
@@ -214,11 +214,11 @@ class Page {
     if (state.notebook?.id) keep("notebook", state.notebook);
     else if (!state.needs_code) state.notebook ??= recall("notebook");
     this.showState();
+    this.showConnection(state.away ? "away" : "live", state.reason);
     if (state.needs_code) {
       this.timeline.clear();
       return;
     }
-    this.showConnection(state.away ? "away" : "live");
     this.newest = state.newest ?? this.newest;
     if (this.timeline.isLoaded) await this.timeline.refresh();
     else await this.showAddress();
@@ -234,8 +234,7 @@ class Page {
     $("session").hidden = !state.needs_code;
     if (!state.needs_code) return;
     $("code-fields").hidden = !state.may_give_code;
-    $("code-why").textContent = state.may_give_code ? words.say("code_why") : state.reason ?? "";
-    $("connection").textContent = "";
+    $("code-why").replaceChildren(prose(state.may_give_code ? words.say("code_why") : state.reason ?? ""));
     if (state.may_give_code) $("code").focus();
   }
 
@@ -245,12 +244,13 @@ class Page {
     try {
       await request("/api/session", { method: "POST", body: { code: $("code").value.trim() } });
     } catch (failure) {
-      wrong.textContent = failure.reason ?? this.words.say("lost");
+      wrong.replaceChildren(prose(failure.reason ?? this.words.say("lost")));
       $("code").select();
       return;
     }
     $("code").value = "";
     this.channel.say("session");
+    await this.refresh();
     $("text").focus();
   }
 
@@ -276,22 +276,21 @@ class Page {
         this.refresh();
         return;
       case "away":
-        this.showConnection("away");
+        this.showConnection("away", data.reason);
         return;
       case "back":
         this.showConnection("live");
         this.onSign();
         return;
       case "session_ended":
-        $("code-wrong").textContent = this.words.say("session_ended");
-        this.refresh();
+        this.noteEndOfSession();
         return;
       case "open":
         this.showConnection("live");
         this.sender.retry();
         return;
       case "lost":
-        if (!this.state.needs_code) this.showConnection("lost");
+        this.showConnection("lost");
     }
   }
 
@@ -343,18 +342,27 @@ class Page {
   noteFailure(failure) {
     this.failure = failure;
     if (failure === null) return;
-    if (failure.status === 401) this.refresh();
-    else if (failure.status === 0) this.showConnection(failure.reason ? "live" : "lost");
-    else if (failure.status === 503) this.showConnection("away");
-    else if (failure.reason) this.toast(failure.reason);
+    const { status, reason } = failure;
+    if (status === 401) this.noteEndOfSession();
+    else if (status === 0) this.showConnection(reason ? "live" : "lost");
+    else if (status === 503) this.showConnection("away", reason);
+    else if (reason) this.toast(reason);
     this.showHeld();
   }
 
-  showConnection(state) {
-    const isGood = state === "live" || state === "connecting";
-    $("connection").textContent = this.words.say(isGood ? state : "away_short");
+  async noteEndOfSession() {
+    const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
+    await this.refresh();
+    if (wasOpen && this.state.needs_code) $("code-wrong").textContent = this.words.say("session_ended");
+  }
+
+  /** Show whether the page and the notebook answer; `reason` is what the server says of it. */
+  showConnection(state, reason = null) {
+    const isLocked = this.state.needs_code;
+    const isGood = isLocked || state === "live" || state === "connecting";
+    $("connection").textContent = isLocked ? "" : this.words.say(isGood ? state : "away_short");
     document.body.classList.toggle("away", !isGood);
-    this.notice("connection", isGood ? null : this.words.say(state));
+    this.notice("connection", isGood ? null : this.words.say(state), reason);
   }
 
   // Writing
@@ -677,12 +685,18 @@ class Page {
 
   // What the page says
 
-  /** Show a notice until it does not apply any more: `text` null. */
-  notice(name, text) {
-    const shown = $(`notice-${name}`);
-    if (text === null) shown?.remove();
-    else if (shown) shown.lastElementChild.textContent = text;
-    else $("notices").append(make("p", { id: `notice-${name}`, className: "notice" }, icon("warning"), make("span", { text })));
+  /** Show a notice, perhaps with a `detail`, until it does not apply any more: `text` null. */
+  notice(name, text, detail = null) {
+    const id = `notice-${name}`;
+    const shown = $(id);
+    if (text === null) {
+      shown?.remove();
+    } else if (shown?.dataset.text !== text || (detail && shown.dataset.detail !== detail)) {
+      const small = detail && make("span", { className: "detail" }, prose(detail));
+      const notice = make("p", { id, className: "notice", data: { text, detail } }, icon("warning"), make("span", {}, text, small));
+      if (shown) shown.replaceWith(notice);
+      else $("notices").append(notice);
+    }
     if (name === "connection") this.showHeld();
   }
 
@@ -691,7 +705,7 @@ class Page {
     clearTimeout(this.toastTimer);
     const hide = () => $("toast").replaceChildren();
     const act = action && button({ className: "quiet", text: action.text, onclick: () => { hide(); action.act(); } });
-    $("toast").replaceChildren(make("span", { text }), ...(act ? [act] : []));
+    $("toast").replaceChildren(make("span", {}, prose(text)), ...(act ? [act] : []));
     this.toastTimer = setTimeout(hide, TOAST_MILLISECONDS);
   }
 }

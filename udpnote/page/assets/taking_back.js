@@ -1,7 +1,7 @@
 /**
  * Takes back the last own write: a new note is deleted, a new text gives way to the one before it, and a deleted note comes back.
  *
- * Nothing is taken back that somebody has changed since. The outcome is the name of a sentence in words.js.
+ * Nothing is taken back that somebody else has changed since. The outcome is the name of a sentence in words.js.
  */
 
 export class TakingBack {
@@ -34,11 +34,13 @@ export class TakingBack {
     }
     const place = versions.findIndex((version) => version.number === write.number);
     if (place === -1 || versions[place].client !== write.client || versions[place].sequence !== write.sequence) return "gone";
-    if (place !== versions.length - 1) return "undo_changed";
-    const seen = { number: write.number, client: write.client, sequence: write.sequence };
+    // What this browser has written to the note since is taken back already: otherwise that would be the last write.
+    if (versions.slice(place).some((version) => version.client !== write.client)) return "undo_changed";
+    const { number, client, sequence } = versions.at(-1);
+    const seen = { number, client, sequence };
     const entry = write.kind === "note" ? { kind: "deletion", text: "" } : before(versions.slice(0, place));
     if (entry === null) return "gone";
-    const fields = this.change({ ...entry, revises: write.number, seen, notebook: write.notebook });
+    const fields = this.change({ ...entry, revises: number, seen, notebook: write.notebook });
     return (await this.outbox.add(fields, { undoes: write.order })) ? "undone" : "undo_nothing";
   }
 }

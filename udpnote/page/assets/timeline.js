@@ -269,7 +269,8 @@ export class Timeline {
     }
     const { left, top, width } = main.getBoundingClientRect();
     const at = (offset) => document.elementFromPoint(left + width / 2, top + offset)?.closest("article");
-    const anchor = at(8) ?? at(60) ?? null;
+    const isBelowTop = (element) => element.getBoundingClientRect().bottom > top;
+    const anchor = at(8) ?? at(60) ?? [...main.querySelectorAll("article")].find(isBelowTop);
     const before = anchor?.getBoundingClientRect().top;
     change();
     if (anchor?.isConnected) main.scrollTop += anchor.getBoundingClientRect().top - before;
