@@ -77,8 +77,13 @@ def checked_entries(entries: Iterable[Entry]) -> list[Entry]:
 def _check_client_id(name: str, client_id: bytes) -> None:
     check_type(name, client_id, bytes)
     if len(client_id) != CLIENT_ID_BYTES:
-        length = {"name": f"len({name})", "number": len(client_id), "least": CLIENT_ID_BYTES, "most": CLIENT_ID_BYTES}
-        raise InvalidQuery("argument_out_of_range", **length)
+        raise InvalidQuery(
+            "argument_out_of_range",
+            name=f"len({name})",
+            number=len(client_id),
+            least=CLIENT_ID_BYTES,
+            most=CLIENT_ID_BYTES,
+        )
 
 
 class ForwardSession(Session[Stored | Rejected]):

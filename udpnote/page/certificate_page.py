@@ -23,14 +23,14 @@ FILE_NAME = "udpnote.crt"
 """Under this name devices keep the file. Android and Windows know certificates by this ending, in both encodings."""
 
 SYSTEMS = (
-    ("Android", "certificate_steps_android", ("Android",)),
-    ("iPhone, iPad", "certificate_steps_ios", ("iPhone", "iPad")),
-    ("Windows", "certificate_steps_windows", ("Windows",)),
-    ("macOS", "certificate_steps_macos", ("Macintosh",)),
-    ("Linux (Chrome, Chromium)", "certificate_steps_linux", ("Linux", "X11")),
-    ("Firefox", "certificate_steps_firefox", ()),
+    ("Android", Notice("certificate_steps_android", file=FILE_NAME), ("Android",)),
+    ("iPhone, iPad", Notice("certificate_steps_ios", file=FILE_NAME), ("iPhone", "iPad")),
+    ("Windows", Notice("certificate_steps_windows", file=FILE_NAME), ("Windows",)),
+    ("macOS", Notice("certificate_steps_macos", file=FILE_NAME), ("Macintosh",)),
+    ("Linux (Chrome, Chromium)", Notice("certificate_steps_linux", file=FILE_NAME), ("Linux", "X11")),
+    ("Firefox", Notice("certificate_steps_firefox", file=FILE_NAME), ()),
 )
-"""The systems, each with the kind of its steps, which are lines, and with words by which browsers there call themselves."""
+"""The systems, each with its steps, which are lines, and with words by which browsers there call themselves."""
 
 
 class CertificatePage:
@@ -67,7 +67,7 @@ class CertificatePage:
             f"<h1>{escape(title)}</h1>",
             *_paragraphs(Notice("certificate_page_purpose", host=self._host_name), Notice("certificate_page_limits")),
             f'<p><a class="button" href="/{FILE_NAME}" download>{escape(_("Download the certificate"))}</a></p>',
-            *(_section(name, kind, is_open=name == _system_of(agent)) for name, kind, _words in SYSTEMS),
+            *(_section(name, steps, is_open=name == _system_of(agent)) for name, steps, _words in SYSTEMS),
             f"<h2>{escape(_('Compare the fingerprint'))}</h2>",
             *_paragraphs(Notice("certificate_page_compare")),
             f"<p>SHA-256<br><code>{_in_lines(self._authority.fingerprint)}</code></p>",
@@ -103,12 +103,12 @@ def _in_lines(fingerprint: str) -> str:
 
 def _system_of(agent: str) -> str:
     """The name of the system in `SYSTEMS` whose browser has the User-Agent `agent`; empty if it is none of them."""
-    return next((name for name, _kind, words in SYSTEMS if any(word in agent for word in words)), "")
+    return next((name for name, _steps, words in SYSTEMS if any(word in agent for word in words)), "")
 
 
-def _section(name: str, kind: str, *, is_open: bool) -> str:
-    steps = "".join(f"<li>{_marked_up(step)}</li>" for step in str(Notice(kind, file=FILE_NAME)).split("\n"))
-    return f"<details{' open' if is_open else ''}><summary>{escape(name)}</summary><ol>{steps}</ol></details>"
+def _section(name: str, steps: Notice, *, is_open: bool) -> str:
+    lines = "".join(f"<li>{_marked_up(step)}</li>" for step in str(steps).split("\n"))
+    return f"<details{' open' if is_open else ''}><summary>{escape(name)}</summary><ol>{lines}</ol></details>"
 
 
 def _paragraphs(*notices: Notice) -> list[str]:
