@@ -1,0 +1,114 @@
+"""Which requests are answered: what web sites and hosts of the LAN can and cannot do."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.loopback import Loopback
+from tests.support.page_server import ADA, PageServer, entry
+from udpnote.model.language import LANGUAGES
+from udpnote.page.access import HEADERS, AllowedHosts, host_of, is_private, language_of
+
+BODY = {"client": ADA, "entries": [entry(1, "from elsewhere")]}
+HOSTS = AllowedHosts("Pi.lan", ["notes.example", "[fd00::9]"], lambda: ["192.0.2.7", "fe80::7"])
+
+
+@pytest.mark.parametrize(
+    ("authority", "is_allowed"),
+    [
+        ("localhost:6680", True), ("127.0.0.1", True), ("[::1]:6680", True), ("192.0.2.7:6680", True), ("[fe80::7]", True),
+        ("PI.LAN:6680", True), ("pi.lan.", True), ("pi", True), ("pi.local:6680", True), ("notes.example", True),
+        ("[FD00::9]:1", True), ("evil.example", False), ("evil.example:6680", False), ("192.0.2.8", False), ("", False),
+        ("localhost.evil.example", False), ("[::1", False), ("[::1]x", False), ("pi.lan@evil.example", False),
+        ("localhost:x", False), ("localhost:6680:1", False), ("0x7f.1", False), ("127.1", False), ("[fe80::8]", False),
+    ],
+)  # fmt: skip
+def test_only_names_and_addresses_of_this_machine_are_its_hosts(authority: str, is_allowed: bool) -> None:
+    assert (host_of(authority) in HOSTS) == is_allowed
+
+
+def test_a_rebound_name_gets_a_page_that_names_the_option_and_nothing_else(
+    loopback: Loopback, serve_page: Callable[..., PageServer]
+) -> None:
+    loopback.serve()
+    page = serve_page(hosts=["notes.example"])
+    for path in ("/", "/static/page.js", "/api/notes", "/api/state", "/api/events"):
+        answer = page.http.get(path, headers={"Host": "evil.example", "Origin": "http://evil.example"})
+        assert answer.status_code == 421
+        assert "--allow-host evil.example" in answer.text
+    assert "<b>" not in page.http.get("/", headers={"Host": "<b>"}).text
+    chinese = page.http.get("/", headers={"Host": "evil.example", "Accept-Language": "zh-CN"}).text
+    assert 'lang="zh-CN"' in chinese and "网页" in chinese
+    assert page.http.get("/api/notes", headers={"Host": "notes.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_what_changes_something_must_come_from_the_page_itself(loopback: Loopback, page: PageServer, method: str) -> None:
+    host = page.origin.removeprefix("http://")
+    for origin in (None, "null", "http://evil.example", f"https://{host}", f"{page.origin}1", "http://127.0.0.1"):
+        headers = {} if origin is None else {"Origin": origin}
+        with httpx.Client(base_url=page.origin, headers=headers) as other:
+            for path in ("/api/entries", "/api/session", "/"):
+                answer = other.request(method, path, json=BODY)
+                assert (answer.status_code, answer.json()["kind"]) == (403, "page_origin_refused")
+                assert "access-control-allow-origin" not in answer.headers
+    assert loopback.texts() == []
+
+
+def test_another_site_can_let_a_browser_open_the_page_but_neither_read_nor_contain_it(page: PageServer) -> None:
+    from_elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert page.http.get("/", headers=from_elsewhere).status_code == 200
+    for path in ("/api/notes", "/api/export", "/api/events", "/static/index.html"):
+        assert page.http.get(path, headers=from_elsewhere | {"Sec-Fetch-Mode": "no-cors"}).status_code == 403
+    for path in ("/", "/api/state", "/api/export", "/api/stats.svg", "/nothing", "/static/nothing"):
+        answer = page.http.get(path)
+        assert HEADERS.items() <= dict(answer.headers).items()
+        assert "server" not in answer.headers
+        assert path in ("/", "/static/nothing") or answer.headers["cache-control"] == "no-store"
+    policy = HEADERS["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy and "unsafe" not in policy and "default-src 'none'" in policy
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../app.py",
+        "/static/..%2fapp.py",
+        "/static/%2e%2e/app.py",
+        "/static//etc/passwd",
+        "/static/index.html%00",
+        "/static/",
+    ],
+)
+def test_no_path_reaches_another_file(page: PageServer, path: str) -> None:
+    answer = page.http.get(page.origin + path)
+    assert answer.status_code in (404, 307), "Starlette sends a path with a slash too many to the one without"
+    assert "import" not in answer.text
+
+
+def test_only_https_and_this_machine_itself_are_private() -> None:
+    scope = {"type": "http", "scheme": "http", "headers": [(b"host", b"pi.lan")], "client": ("192.0.2.9", 1)}
+    assert not is_private(scope)
+    assert is_private(scope | {"scheme": "https"})
+    assert not is_private(scope | {"client": ("127.0.0.1", 1)}), "a proxy on this machine may pass requests of others on"
+    assert is_private(scope | {"client": ("::1", 1), "headers": [(b"host", b"localhost:6680")]})
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"), ("de", "en"), ("zh-TW,zh;q=0.9,en;q=0.8", "zh_TW"), ("de;q=0.9, zh-CN;q=0.5", "zh_CN"),
+        ("en;q=0.5,zh-Hant-HK;q=0.7", "zh_TW"), ("zh;q=0,en", "en"), ("en;q=x,zh", "zh_CN"), ("*", "en"),
+    ],
+)  # fmt: skip
+def test_the_language_is_the_one_that_the_browser_wants_most(accepted: str, language: str) -> None:
+    assert language_of(accepted) == language
+
+
+@given(st.text())
+def test_any_header_has_a_language_and_a_host_or_none(text: str) -> None:
+    assert language_of(text) in LANGUAGES
+    assert (host_of(text) in HOSTS) in (True, False)

@@ -1,0 +1,67 @@
+"""The application as a whole: any request gets an answer that is no error of the page itself."""
+
+import json
+from urllib.parse import quote
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.page_server import ADA, PageServer, entry
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+wrong_entries = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(entry(1), json_values)
+    | {"kind": st.sampled_from(["note", "revision", "deletion"]), "sequence": st.integers(), "text": st.text()},
+).map(lambda fields: entry(1, "a") | fields)
+bodies = json_values | st.fixed_dictionaries(
+    {"client": st.just(ADA) | st.text(), "entries": st.lists(wrong_entries, max_size=3) | json_values}
+)
+queries = st.dictionaries(
+    st.sampled_from(["limit", "before", "q", "tag", "author", "format", "after"]),
+    st.text(max_size=20)
+    | st.integers().map(str)
+    | st.tuples(st.integers(), st.integers()).map(lambda two: f"{two[0]}-{two[1]}"),
+)
+paths = st.sampled_from(
+    [
+        "/api/notes",
+        "/api/notes/1",
+        "/api/notes/1/history",
+        "/api/tags",
+        "/api/export",
+        "/api/state",
+        "/api/stats.svg",
+        "/static/x",
+    ]
+) | st.binary(max_size=12).map(lambda name: f"/api/notes/{quote(name)}")
+
+
+def test_no_request_is_an_error_of_the_page(page: PageServer) -> None:
+    page.store(entry(1, "买牛奶 🥛 #milk"))
+
+    @settings(max_examples=60)
+    @given(path=paths, query=queries, method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE"]))
+    def read(path: str, query: dict[str, str], method: str) -> None:
+        answer = page.http.request(method, path, params=query)
+        assert answer.status_code < 500, (answer.status_code, answer.text)
+
+    @settings(max_examples=60)
+    @given(path=st.sampled_from(["/api/entries", "/api/session"]), body=bodies)
+    def write(path: str, body: object) -> None:
+        answer = page.http.post(path, content=json.dumps(body).encode())
+        assert answer.status_code < 500, (answer.status_code, answer.text)
+
+    read()
+    write()
+
+
+def test_files_are_sent_once_and_then_only_if_they_have_changed(page: PageServer) -> None:
+    answer = page.http.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    again = page.http.get("/", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")

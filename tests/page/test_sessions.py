@@ -1,0 +1,98 @@
+"""Sealed notebooks: every route needs the join code, which is accepted in private only, and ends with the key."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.loopback import Loopback
+from tests.support.page_server import ADA, PageServer, entry
+from udpnote.model.join_code import join_code
+from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
+
+ROUTES = (
+    "/api/notes", "/api/notes/1", "/api/notes/1/history", "/api/tags", "/api/stats.svg", "/api/export", "/api/events",
+)  # fmt: skip
+OTHER_CODE = "0000-0000-0000-0000-0000-0000-000"
+
+
+@pytest.fixture
+def sealed(loopback: Loopback, serve_page: Callable[..., PageServer]) -> tuple[PageServer, str]:
+    """The page of a sealed notebook that its host has joined, and the join code."""
+    server = loopback.serve(sealed=True)
+    code = server.join_code
+    assert code is not None
+    with loopback.client("page-outbox.sqlite3") as client:
+        client.join(code)
+    return serve_page(), code
+
+
+def test_nothing_of_a_sealed_notebook_is_told_without_its_join_code(loopback: Loopback, sealed: tuple[PageServer, str]) -> None:
+    page, code = sealed
+    state = page.get("/api/state")
+    assert (state["notebook"], state["needs_code"], state["may_give_code"], state["newest"]) == (
+        {"name": None, "id": None, "sealed": True}, True, True, None,
+    )  # fmt: skip
+    for route in ROUTES:
+        assert page.get(route, status=401)["kind"] == "page_needs_code"
+    page.post("/api/entries", {"client": ADA, "entries": [entry(1, "a")]}, status=401)
+    for wrong in ("x", code[:-1], OTHER_CODE):
+        assert page.post("/api/session", {"code": wrong}, status=403 if wrong != OTHER_CODE else 503)
+    page.post("/api/session", {"code": 1}, status=400)
+    assert loopback.texts() == []
+
+
+def test_a_session_reads_and_writes_until_it_ends(loopback: Loopback, sealed: tuple[PageServer, str]) -> None:
+    page, code = sealed
+    answer = page.http.post("/api/session", json={"code": code.lower()})
+    assert answer.status_code == 204
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie and "secure" not in cookie
+    assert [each["state"] for each in page.store(entry(1, "秘密"))] == ["stored"]
+    assert page.get("/api/state")["notebook"]["name"] == "kitchen"
+    for route in ROUTES[:-1]:
+        assert page.http.get(route).status_code == 200
+    with page.events() as events:
+        assert next(events).data == {"newest": 1}
+    assert page.http.delete("/api/session").status_code == 204
+    page.get("/api/notes", status=401)
+    assert code.replace("-", "").encode() not in b"".join(path.read_bytes() for path in loopback.folder.glob("page-*"))
+
+
+def test_a_join_code_is_not_accepted_where_others_can_read_it(sealed: tuple[PageServer, str]) -> None:
+    page, code = sealed
+    assert (
+        page.post("/api/session", {"code": code}, status=403, Host="pi.lan", Origin="http://pi.lan")["kind"]
+        == "page_code_needs_https"
+    )
+    state = page.get("/api/state", Host="pi.lan")
+    assert (state["may_give_code"], state["kind"]) == (False, "page_code_needs_https")
+
+
+def test_a_new_key_ends_sessions_and_streams_and_its_join_code_begins_new_ones(
+    loopback: Loopback, sealed: tuple[PageServer, str]
+) -> None:
+    page, code = sealed
+    page.post("/api/session", {"code": code}, status=204)
+    path = key_path(str(loopback.notebook()))
+    with page.events() as events:
+        assert next(events).name == "ready"
+        old = read_key_file(path)
+        assert old is not None
+        write_key_file(path, rotated(old, b"n" * 16, accepted_until=0), notebook_name="kitchen")
+        assert next(event for event in events if event.name != "away").data["kind"] == "key_changed"
+    assert page.get("/api/notes", status=401)["kind"] == "key_changed"
+    page.post("/api/session", {"code": code}, status=403)
+    page.post("/api/session", {"code": join_code(b"n" * 16)}, status=204)
+    assert page.get("/api/notes")["notes"] == []
+
+
+def test_another_token_is_no_session(sealed: tuple[PageServer, str]) -> None:
+    page, _ = sealed
+    for token in ("", "x", "a" * 43, "../../etc"):
+        page.get("/api/notes", status=401, Cookie=f"udpnote={token}")
+
+
+def test_join_codes_cannot_be_tried_without_end(sealed: tuple[PageServer, str]) -> None:
+    page, _code = sealed
+    kinds = [page.http.post("/api/session", json={"code": "x"}).json()["kind"] for _ in range(25)]
+    assert kinds[-1] == "page_too_many_codes"
