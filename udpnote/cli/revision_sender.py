@@ -147,13 +147,13 @@ class RevisionSender:
             self._client.check_notebook_is_same(first)
         return notes, range(first, last + 1)
 
-    def delete_range(self, numbers: range) -> Iterator[int]:
-        """Delete the notes that have one of `numbers` and are not deleted, in order, and yield an exit code for each."""
+    def delete_range(self, numbers: range) -> Iterator[tuple[int, int]]:
+        """Delete the notes that have one of `numbers` and are not deleted, in order. Yield the number and exit code of each."""
         start = numbers.start
         while start < numbers.stop:
             found = list(islice(self._client.states_between(start, numbers.stop - 1), NOTES_AT_ONCE))
             for state in found:
-                yield self.delete(state.note.number, state, says_how_back=False)
+                yield state.note.number, self.delete(state.note.number, state, says_how_back=False)
             start = found[-1].note.number + 1 if found else numbers.stop
 
     def delete_unseen(self, number: int, *, is_first: bool) -> int:

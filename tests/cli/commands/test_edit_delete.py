@@ -211,6 +211,20 @@ def test_a_range_is_deleted_after_a_question_on_a_terminal_and_at_once_elsewhere
     assert machine.waiting() == []
 
 
+def test_a_range_ends_with_the_first_deletion_that_a_server_leaves_unanswered(machine: Machine) -> None:
+    machine.keep(*(note(number, f"note {number}") for number in range(1, 700)))
+    server = machine.serve_process()
+    process = machine.start("delete", "--wait", "0.5", "1-500", "600-699")
+    process.expect("deletes #3 ")
+    server.signal(signal.SIGSTOP)
+    result = process.end()
+    server.signal(signal.SIGCONT)
+    [queued] = [each["revises"] for each in machine.json("outbox --json")]
+    assert (result.code, f"`udpnote delete {queued + 1}-500`" in result.err, "`udpnote delete 600-699`" in result.err) == (
+        75, True, True,
+    ), result.err  # fmt: skip
+
+
 def test_changes_without_a_server_are_queued_and_delivered_once(machine: Machine) -> None:
     machine.keep(note(1, "one"), note(2, "two"), note(3, "three"))
     machine.refused("edit 2 --wait 0.2 later", code=75, facts=["1 entry queued"])

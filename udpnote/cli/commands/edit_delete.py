@@ -75,8 +75,8 @@ def delete(
     after a question, unless `--yes` is given.
 
     If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75), but nothing is queued for a
-    range. If udpnote cannot know which notebook has this NUMBER, nothing is queued: name the notebook, for example with
-    `--notebook`.
+    range. If the server stops answering during a range, one deletion is queued, and a message names the rest. If udpnote cannot
+    know which notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook`.
 
     Examples:
 
@@ -118,24 +118,36 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
             return [exit_codes.REFUSED]
     codes = [sender.delete(number, state, says_how_back=True) for number, state in states.items()]
     for each, notes, within in counted:
-        codes += _delete_range(sender, each, notes, within)
+        if exit_codes.QUEUED in codes:
+            say(Notice("range_not_deleted", numbers=range_name(each)))
+        else:
+            codes += _delete_range(sender, each, notes, within)
     return codes
 
 
 def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: range) -> list[int]:
     """Delete the notes that have one of `numbers`, and return an exit code for each; REFUSED if there is none.
 
-    `notes` is how many they are, and `within` the range from the first to the last of them.
+    `notes` is how many they are, and `within` the range from the first to the last of them. The first deletion that is queued
+    is the last one, because nobody would see what the others do: a message names the rest of the range.
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))
         return [exit_codes.REFUSED]
     skipped = min(numbers.stop, sender.end_of_numbers) - numbers.start - notes
-    codes = list(sender.delete_range(within))
+    codes = []
+    rest = range(0)
+    for number, code in sender.delete_range(within):
+        codes.append(code)
+        if code == exit_codes.QUEUED:
+            rest = range(number + 1, within.stop)
+            break
     if skipped > 0:
         say(Notice("range_numbers_skipped", numbers=range_name(numbers), skipped=skipped))
     if deleted := codes.count(exit_codes.DONE):
         say(Notice("notes_deleted", notes=deleted))
+    if rest:
+        say(Notice("range_not_deleted", numbers=str(rest.start) if is_one_number(rest) else range_name(rest)))
     return codes
 
 

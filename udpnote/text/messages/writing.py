@@ -42,6 +42,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # ranges
     "not_a_range": "{text!r} is not a range of numbers: write 1-3, or 10- for all from #10 on",
     "range_reversed": "the range {text} goes backwards: write {meant}",
+    "range_not_deleted": "not deleted: {numbers}. Run `udpnote delete {numbers}` when the server answers again",
     "range_empty": "no note has a number in {numbers}: `udpnote list` shows the latest notes",
     "range_numbers_skipped": _range_numbers_skipped,
     "delete_question": "Delete {notes:,} notes, from #{first} to #{last}?",
