@@ -31,8 +31,9 @@ def test_the_status_names_the_notebook_that_commands_use_and_chooses_none(lan: L
     assert facts(lan.client(server=CELLAR)) == ("cellar", False, 0, None)
     assert facts(lan.client(server=CELLAR, notebook="kitchen")) == (None, False, None, "wrong_notebook")
     list(lan.client(server=CELLAR).entries())
-    for server in (kitchen, cellar):
-        server.stop()
+    kitchen.stop()
+    assert facts(lan.client()) == ("kitchen", True, None, "no_answer_to_reading")
+    cellar.stop()
     assert facts(lan.client()) == ("kitchen", True, None, "no_answer_on_lan")
     assert facts(lan.client(server=CELLAR)) == ("cellar", False, None, "no_answer_at_server")
 

@@ -5,8 +5,9 @@ from contextlib import closing
 from typing import NamedTuple
 
 from udpnote.client.session import Driver
-from udpnote.errors import UdpnoteError
-from udpnote.model.notebook import KnownNotebook
+from udpnote.errors import ServerNotFound, UdpnoteError
+from udpnote.lan.udp_socket import format_host
+from udpnote.model.notebook import KnownNotebook, SilentServer, address_of
 from udpnote.protocol.rediscovery import known_notebook
 from udpnote.storage.key_file import key_path
 from udpnote.storage.notebook.file_guard import is_guarded
@@ -62,6 +63,9 @@ def notebook_status(driver: Driver, seconds: float) -> NotebookStatus:
         answer = finder.find(destination, driver.now() + seconds, expected=known)
     except UdpnoteError as error:
         failure = error
+        if known is not None and error.notice.kind == "name_or_id_not_found":  # nobody has typed the id
+            server = SilentServer(driver.name_of(known), format_host(address_of(known)), known.key_id is not None)
+            failure = ServerNotFound("no_answer_to_reading", server=server)
     notebook = known_notebook(answer) if answer is not None else known or finder.server.last_notebook(destination)
     chosen = driver.outbox.chosen()
     return NotebookStatus(
