@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support.certificates import by_thief, first
 from tests.support.errors import raises
 from udpnote.errors import StorageError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
@@ -49,28 +48,6 @@ def authority(path: Path) -> Authority:
 
 def made(path: Path, *, now: int = NOW) -> Authority:
     return authority_in(str(path), host="刘的电脑", names=NAMES, now=now)
-
-
-def first(pem: bytes) -> x509.Certificate:
-    return x509.load_pem_x509_certificates(pem)[0]
-
-
-def by_thief(authority: Authority, subject: x509.GeneralName, *, extension: x509.ExtensionType | None = None) -> bytes:
-    """A certificate that somebody makes who has the authority's key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    honest = first(server_certificate(authority, names=NAMES, addresses=[], now=NOW).pem)
-    builder = x509.CertificateBuilder(
-        issuer_name=authority.issuer.subject,
-        subject_name=honest.subject,
-        public_key=key.public_key(),
-        serial_number=7,
-        not_valid_before=honest.not_valid_before_utc,
-        not_valid_after=honest.not_valid_after_utc,
-    )
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    for each in (x509.SubjectAlternativeName([subject]), identifier, *([extension] if extension else [])):
-        builder = builder.add_extension(each, critical=False)
-    return builder.sign(authority.key, SHA256()).public_bytes(Encoding.PEM)
 
 
 def verified(folder: Path, authority: Authority, pem: bytes, *options: str, purpose: str = "sslserver") -> str:
@@ -128,14 +105,14 @@ def test_a_server_certificate_is_valid_for_each_name_and_private_address(
 def test_whoever_steals_the_key_can_vouch_for_no_other_name_or_address(
     authority: Authority, tmp_path: Path, subject: x509.GeneralName, problem: str
 ) -> None:
-    assert problem in verified(tmp_path, authority, by_thief(authority, subject))
+    assert problem in verified(tmp_path, authority, by_thief(authority, subject, now=NOW))
 
 
 @OPENSSL
 @pytest.mark.parametrize("purpose", ["smimesign", "sslclient", "timestampsign"])
 def test_whoever_steals_the_key_can_vouch_for_web_servers_only(authority: Authority, tmp_path: Path, purpose: str) -> None:
     subject = x509.RFC822Name("somebody@example.org")
-    assert "purpose" in verified(tmp_path, authority, by_thief(authority, subject), purpose=purpose)
+    assert "purpose" in verified(tmp_path, authority, by_thief(authority, subject, now=NOW), purpose=purpose)
 
 
 def test_nobody_keeps_the_key_that_could_lift_the_constraints(authority: Authority, path: Path) -> None:

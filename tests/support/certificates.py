@@ -1,0 +1,32 @@
+"""Certificates that somebody makes who has stolen the key of the page's authority."""
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from udpnote.page.certificates import Authority, server_certificate
+
+
+def first(pem: bytes) -> x509.Certificate:
+    return x509.load_pem_x509_certificates(pem)[0]
+
+
+def by_thief(authority: Authority, *subjects: x509.GeneralName, now: int) -> bytes:
+    """A certificate for `subjects`, which the constraints may forbid, its key, and the issuer's certificate, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    honest = first(server_certificate(authority, names=["localhost"], addresses=[], now=now).pem)
+    builder = x509.CertificateBuilder(
+        issuer_name=authority.issuer.subject,
+        subject_name=honest.subject,
+        public_key=key.public_key(),
+        serial_number=7,
+        not_valid_before=honest.not_valid_before_utc,
+        not_valid_after=honest.not_valid_after_utc,
+    )
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    for each in (x509.SubjectAlternativeName(subjects), identifier):
+        builder = builder.add_extension(each, critical=False)
+    chain = (builder.sign(authority.key, SHA256()), authority.issuer)
+    certificates = b"".join(each.public_bytes(Encoding.PEM) for each in chain)
+    return certificates + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
