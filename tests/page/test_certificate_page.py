@@ -1,6 +1,7 @@
 """The page that offers the certificate: whole, for this host alone, and with the right steps for each system."""
 
 import asyncio
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def test_a_device_gets_the_certificate_whose_fingerprint_the_terminal_and_the_pa
 @pytest.mark.parametrize(("host", "page"), [("pc.local:6681", "pc.local"), ("[fd12::7]:6681", "[fd12::7]")])
 def test_the_page_leads_on_to_the_notebook_at_the_name_by_which_it_was_found(browser: Browser, host: str, page: str) -> None:
     assert f'href="https://{page}:6680/"' in browser.get("/", host=host).text
+
+
+def test_the_page_has_the_files_that_it_needs_and_no_others(browser: Browser) -> None:
+    files = re.findall(r'"(/static/.*?)"', browser.get("/").text)
+    assert [browser.get(path).status_code for path in [*files, "/static/page.js"]] == [200, 200, 404]
 
 
 def test_nothing_is_offered_under_a_name_of_another_host(browser: Browser) -> None:

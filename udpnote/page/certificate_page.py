@@ -22,6 +22,9 @@ from udpnote.text.language import language
 FILE_NAME = "udpnote.crt"
 """Under this name devices keep the file. Android and Windows know certificates by this ending, in both encodings."""
 
+ASSETS = ("certificate.css", "icon.svg")
+"""The files that the page needs."""
+
 SYSTEMS = (
     ("Android", Notice("certificate_steps_android", file=FILE_NAME), ("Android",)),
     ("iPhone, iPad", Notice("certificate_steps_ios", file=FILE_NAME), ("iPhone", "iPad")),
@@ -44,7 +47,7 @@ class CertificatePage:
         routes = [
             Route("/", self._steps),
             Route(f"/{FILE_NAME}", self._certificate),
-            Route("/static/certificate.css", self._style),
+            *(Route(f"/static/{name}", self._asset) for name in ASSETS),
         ]
         self.asgi: ASGIApp = Gate(Starlette(routes=routes), hosts)
 
@@ -52,8 +55,8 @@ class CertificatePage:
         headers = {"Content-Disposition": f'attachment; filename="{FILE_NAME}"', "Cache-Control": "no-store"}
         return Response(self._authority.der, media_type="application/x-x509-ca-cert", headers=headers)
 
-    async def _style(self, request: Request) -> Response:
-        return self._assets.answer(request, "certificate.css")
+    async def _asset(self, request: Request) -> Response:
+        return self._assets.answer(request, request.url.path.rpartition("/")[2])
 
     async def _steps(self, request: Request) -> Response:
         host = host_of(request.headers.get("host", ""))
@@ -84,6 +87,7 @@ _DOCUMENT = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
+<link rel="icon" href="/static/icon.svg">
 <link rel="stylesheet" href="/static/certificate.css">
 </head>
 <body>
