@@ -4,6 +4,7 @@ import os
 import socket
 import sqlite3
 import threading
+from collections.abc import Iterable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -71,9 +72,12 @@ class Site:
         self.page = self._started("page", *where, "--allow-host", "kitchen.test")
         return self.page
 
-    def run(self, *arguments: str) -> str:
-        """Run a command to its end, and return its output."""
-        result = self._process(*arguments).wait(SECONDS_MAX)
+    def run(self, *arguments: str, lines: Iterable[str] = ()) -> str:
+        """Run a command to its end with `lines` as its standard input, and return its output."""
+        process = self._process(*arguments)
+        process.type("".join(f"{line}\n" for line in lines))
+        process.end_input()
+        result = process.wait(SECONDS_MAX)
         assert result.code == 0, f"udpnote {' '.join(arguments)}: {result.err}"
         return result.out
 

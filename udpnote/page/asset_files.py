@@ -1,5 +1,6 @@
 """The files of the page, which are part of udpnote. They are read once, by a fixed table of names."""
 
+import gzip
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -25,9 +26,10 @@ TYPES = {
 
 
 class Asset(NamedTuple):
-    """A file of the page: its bytes, its media type, and its entity tag."""
+    """A file of the page: its bytes, the same compressed by gzip, its media type, and its entity tag."""
 
     data: bytes
+    compressed: bytes
     media_type: str
     etag: str
 
@@ -44,14 +46,16 @@ class Assets:
         if asset is None:
             raise Refusal(404, Notice("page_not_there"))
         # `no-cache`: the browser keeps the file, and asks each time whether it is still the same one
-        headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Content-Type": asset.media_type}
+        headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", "Content-Type": asset.media_type}
         if name == "worker.js":
             headers["Service-Worker-Allowed"] = "/"
         if asset.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", "") and len(asset.compressed) < len(asset.data):
+            return Response(asset.compressed, headers={**headers, "Content-Encoding": "gzip"})
         return Response(asset.data, headers=headers)
 
 
 def _asset(path: Path) -> Asset:
     data = path.read_bytes()
-    return Asset(data, TYPES[path.suffix], f'"{sha256(data).hexdigest()[:16]}"')
+    return Asset(data, gzip.compress(data, mtime=0), TYPES[path.suffix], f'"{sha256(data).hexdigest()[:16]}"')

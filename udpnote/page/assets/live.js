@@ -62,6 +62,11 @@ export class Live {
     if (this.#source?.readyState !== 1) this.#renew();
   }
 
+  /** This browser has another session than before, which only a new stream has. */
+  restart() {
+    this.#renew();
+  }
+
   /** Listen to one EventSource until it ends for good. Returns whether it was ever open. */
   #listen(signal) {
     return new Promise((resolve) => {

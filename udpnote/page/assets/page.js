@@ -134,7 +134,10 @@ class Page {
     channel.on("failure", (failure) => this.noteFailure(failure));
     channel.on("live", ({ name, data }) => this.onLive(name, data));
     channel.on("left", (owner) => this.lease.noteLeft(owner));
-    channel.on("session", () => this.refresh());
+    channel.on("session", () => {
+      this.live.restart();
+      this.refresh();
+    });
     channel.on("author", (author) => {
       this.author = author;
       this.showAuthor();

@@ -1,0 +1,155 @@
+"""Notes that browsers write are in the notebook once, whatever ends or hangs on the way."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.browser import Chromium
+from tests.support.page_site import Site
+from tests.support.processes import eventually
+from tests.support.visitor import AT_A_DESK, AT_A_PHONE, Visitors
+
+
+def test_what_is_written_at_a_phone_is_read_at_another_browser_at_once(site: Site, visitors: Visitors) -> None:
+    site.start()
+    phone = visitors.visit(site.address, **AT_A_PHONE)
+    desk = visitors.visit(site.plain_address, author="bob", **AT_A_DESK)
+    phone.write("牛奶 milk", "two\nlines")
+    desk.sees("牛奶 milk", "two")
+    desk.write("from the desk")
+    phone.sees("from the desk")
+    phone.sees_nothing_waiting()
+    assert site.texts() == phone.texts() == desk.texts() == ["牛奶 milk", "two\nlines", "from the desk"]
+
+
+def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_the_browser_is_online(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("before")
+    amy.sees("before")
+    amy.profile.set_offline(True)
+    amy.write("first offline", "second offline")
+    eventually(lambda: amy.waiting() == ["first offline", "second offline"])
+    amy.type("a draft")
+    amy.wait_until("JSON.parse(localStorage.getItem('udpnote.draft'))?.text === 'a draft'")
+    amy.reload()  # without a network: from the service worker
+    assert amy.waiting() == ["first offline", "second offline"]
+    assert amy.page.locator("#text").input_value() == "a draft"
+    amy.profile.set_offline(False)
+    amy.sees("first offline", "second offline")
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["before", "first offline", "second offline"]
+
+
+@pytest.mark.parametrize("address", ["address", "plain_address"])
+def test_a_page_that_is_killed_between_a_request_and_its_answer_has_each_entry_stored_once(
+    site: Site, visitors: Visitors, address: str
+) -> None:
+    site.start()
+    amy = visitors.visit(getattr(site, address))
+    site.proxy.loses_answers = True
+    amy.write("sent, and not answered")
+    eventually(lambda: site.proxy.answers_lost > 0)
+    assert site.texts() == ["sent, and not answered"]
+    site.page.kill()
+    amy.write("while no page is there")
+    assert "while no page is there" in amy.waiting()
+    site.proxy.loses_answers = False
+    site.start_page()
+    amy.sees("sent, and not answered", "while no page is there")
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["sent, and not answered", "while no page is there"]
+
+
+def test_a_notebook_that_is_killed_gets_each_entry_once_when_it_is_back(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("before")
+    amy.sees("before")
+    site.server.kill()
+    amy.write("while it is away", "another")
+    amy.page.locator("body.away").wait_for()
+    assert amy.waiting() == ["while it is away", "another"]
+    site.serve()
+    amy.sees("while it is away", "another")
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["before", "while it is away", "another"]
+
+
+@pytest.mark.parametrize("address", ["address", "plain_address"])
+def test_a_tab_that_is_closed_with_entries_waiting_leaves_them_to_the_next_one(
+    site: Site, visitors: Visitors, address: str
+) -> None:
+    site.start()
+    amy = visitors.visit(getattr(site, address))
+    site.page.kill()
+    amy.write("one", "two", "three")
+    amy.page.close()
+    site.start_page()
+    again = visitors.visit(getattr(site, address), profile=amy.profile)
+    again.sees("one", "two", "three")
+    again.sees_nothing_waiting()
+    assert site.texts() == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("address", ["address", "plain_address"])
+def test_two_tabs_send_one_after_the_other_and_show_the_same(site: Site, visitors: Visitors, address: str) -> None:
+    site.start()
+    one = visitors.visit(getattr(site, address))
+    two = visitors.visit(getattr(site, address), profile=one.profile)
+    texts = []
+    for number in range(3):
+        one.write(f"of one: {number}")
+        two.write(f"of two: {number}")
+        texts += [f"of one: {number}", f"of two: {number}"]
+    for tab in (one, two):
+        tab.sees(*texts)
+        tab.sees_nothing_waiting()
+    assert (site.texts(), site.proxy.asking_at_once_max) == (texts, 1)
+    if address == "plain_address":  # without locks, the other one has to wait for the end of a lease: see test_outbox
+        return
+    one.page.close()
+    two.write("alone")
+    two.sees("alone")
+    two.sees_nothing_waiting()
+    assert site.texts() == [*texts, "alone"]
+
+
+def test_a_copied_profile_writes_under_a_new_identity_and_loses_nothing(site: Site, visitors: Visitors) -> None:
+    site.start()
+    original = visitors.visit(site.address)
+    original.write("before the copy")
+    original.sees_nothing_waiting()
+    copy = visitors.visit(site.address, storage_state=original.profile.storage_state(indexed_db=True))
+    original.write("of the original")
+    original.sees_nothing_waiting()
+    copy.write("of the copy", "another of the copy")
+    copy.sees_nothing_waiting()
+    original.write("the last of the original")
+    original.sees_nothing_waiting()
+    assert sorted(site.texts()) == sorted(
+        ["before the copy", "of the original", "of the copy", "another of the copy", "the last of the original"]
+    )
+
+
+def test_a_browser_that_is_killed_right_after_a_note_was_written_still_has_it(
+    site: Site, visitors: Visitors, chromium: Chromium, tmp_path: Path
+) -> None:
+    site.start()
+    profile, process = chromium.profile_on_disk(tmp_path / "profile")
+    amy = visitors.visit(site.address, profile=profile)
+    site.page.kill()
+    amy.write("one", "two")
+    os.kill(process, signal.SIGKILL)
+    profile.close()
+    site.start_page()
+    profile, _ = chromium.profile_on_disk(tmp_path / "profile")
+    amy = visitors.visit(site.address, profile=profile)
+    amy.sees("one", "two")
+    amy.sees_nothing_waiting()
+    profile.close()
+    assert site.texts() == ["one", "two"]

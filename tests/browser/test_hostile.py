@@ -1,0 +1,117 @@
+"""What notes, web sites and wrong names cannot do in a real browser."""
+
+import pytest
+
+from tests.support.page_site import Site
+from tests.support.visitor import AT_A_PHONE, Visitors
+
+SCRIPTS = [
+    "<script>window.isHarmed = true</script>",
+    "<img src=x onerror='window.isHarmed = true'>",
+    '"><svg onload="window.isHarmed = true">',
+    "<style>body { display: none }</style></textarea></title></script><h1>",
+    "javascript:window.isHarmed=true #<b>tag</b>",
+    "{{constructor.constructor('window.isHarmed = true')()}} ${window.isHarmed = true}",
+]
+BIDI = "amy \u202e\u2066gnihtyreve deteled \u2069\u202c end"
+MEGABYTE = "今天开会，" * (2**20 // 15)
+"""An entry may have 1 MiB of UTF-8, and this is all but a byte of it."""
+
+
+def test_notes_are_only_ever_text(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address, author="<b>amy</b>", **AT_A_PHONE)
+    amy.write(*SCRIPTS)
+    bob = visitors.visit(site.address, author="bob")
+    for tab in (amy, bob):
+        tab.sees(*SCRIPTS)
+        assert tab.texts() == SCRIPTS
+    bob.search("onerror")
+    bob.page.locator("mark", has_text="onerror").wait_for()
+    for tab in (amy, bob):
+        assert tab.page.evaluate("window.isHarmed") is None
+        assert tab.page.locator("main :is(script, img, h1, style, b)").count() == 0
+    assert site.texts() == SCRIPTS
+
+
+def test_text_that_turns_the_direction_does_not_turn_what_stands_beside_it(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address, author="amy \u202e")
+    amy.write(BIDI)
+    amy.sees("end")
+    isolated = (
+        "[...document.querySelectorAll('#days .text, #days .author bdi')].map((each) => getComputedStyle(each).unicodeBidi)"
+    )
+    assert set(amy.page.evaluate(isolated)) <= {"isolate", "plaintext", "isolate-override"}
+    assert site.texts() == [BIDI]
+
+
+def test_a_note_of_a_megabyte_is_stored_whole_shown_cut_and_opened(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write(MEGABYTE, "after it")
+    amy.sees("after it")
+    amy.sees_nothing_waiting()
+    assert site.texts() == [MEGABYTE, "after it"]
+    bob = visitors.visit(site.address)
+    assert [len(text) < 3000 for text in bob.texts()] == [True, True]
+    bob.page.get_by_role("button", name="Show all").click()
+    bob.wait_until(f"document.querySelector('#days .text').textContent.length === {len(MEGABYTE)}")
+    amy.type(MEGABYTE + "！")
+    amy.page.locator("#send").click()
+    amy.page.locator("#notice-writing").wait_for()
+    assert len(amy.page.locator("#text").input_value()) == len(MEGABYTE) + 1, "what is too long stays in the field"
+    assert len(site.texts()) == 2
+
+
+@pytest.mark.parametrize("path", ["/", "/api/state", "/static/page.js", "/api/export?format=text"])
+def test_a_name_that_is_not_this_machines_gets_nothing_but_the_name_of_the_option(
+    site: Site, visitors: Visitors, path: str
+) -> None:
+    site.start()
+    profile = visitors.profile()
+    page = profile.new_page()
+    answer = page.goto(f"http://attacker.test:{site.page_port}{path}")
+    assert answer is not None
+    assert (answer.status, "--allow-host" in answer.text()) == (421, True)
+
+
+def test_another_site_in_the_same_browser_cannot_write_read_or_frame_the_page(site: Site, visitors: Visitors) -> None:
+    site.start()
+    site.send("private")
+    profile = visitors.profile()
+    profile.route("http://attacker.test/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
+    page = profile.new_page()
+    page.goto("http://attacker.test/")
+    done = page.evaluate(
+        """async (address) => {
+            const note = { sequence: 1, kind: "note", text: "forged", author: "", written_at: 1, utc_offset: 0 }
+            const entry = { ...note, revises: 0, seen: null }
+            const body = JSON.stringify({ client: "0".repeat(32), entries: [entry] })
+            const read = async (path, options) => {
+                try { return (await fetch(address + path, options)).type } catch { return "failed" }
+            }
+            const frame = document.createElement("iframe")
+            frame.src = address
+            document.body.append(frame)
+            await new Promise((resolve) => { frame.onload = resolve })
+            const form = document.createElement("form")
+            Object.assign(form, { action: address + "/api/entries", method: "post", enctype: "text/plain", target: "x" })
+            const field = document.createElement("input")
+            field.name = body
+            form.append(field)
+            document.body.append(form)
+            form.submit()
+            const seen = []
+            for (const mode of ["cors", "no-cors"]) {
+                seen.push(await read("/api/notes", { mode, credentials: "include" }))
+                seen.push(await read("/api/entries", { mode, method: "POST", body, headers: { "Content-Type": "text/plain" } }))
+            }
+            return seen
+        }""",
+        site.direct_address,
+    )
+    assert set(done) <= {"failed", "opaque"}
+    framed = [frame for frame in page.frames if frame.url.startswith(site.direct_address)]
+    assert all(not frame.locator("#text").count() for frame in framed)
+    assert site.texts() == ["private"]

@@ -1,0 +1,70 @@
+"""Notes of others as they are stored, in each tab once, also after what breaks a stream."""
+
+import shutil
+
+from tests.support.page_site import Site
+from tests.support.processes import eventually
+from tests.support.visitor import Visitors
+
+
+def test_a_stream_that_was_cut_or_whose_page_was_killed_loses_and_repeats_nothing(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    other = visitors.visit(site.address, profile=amy.profile)
+    site.send("one")
+    for tab in (amy, other):
+        tab.sees("one")
+    site.proxy.cut()
+    site.send("while it was cut")
+    for tab in (amy, other):
+        tab.sees("one", "while it was cut")
+    site.page.kill()
+    site.send("while no page was there", "and another")
+    site.start_page()
+    expected = ["one", "while it was cut", "while no page was there", "and another"]
+    for tab in (amy, other):
+        tab.sees(*expected)
+        assert tab.texts() == expected
+
+
+def test_edits_deletions_and_undo_of_others_arrive(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
+    amy.write("first", "second")
+    bob.sees("first", "second")
+    amy.act("first", "Edit")
+    amy.page.locator("#text").fill("first, and better")
+    amy.page.locator("#send").click()
+    bob.sees("first, and better")
+    amy.act("second", "Delete")
+    eventually(lambda: bob.texts() == ["first, and better"])
+    amy.page.locator("#toast").get_by_role("button", name="Undo").click()
+    bob.sees("second")
+    bob.act("first", "History")
+    versions = bob.page.locator("#sheet .versions .text")
+    eventually(lambda: versions.all_inner_texts() == ["first, and better", "first"])
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["first", "second", "first, and better", "", "second"]
+
+
+def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(site: Site, visitors: Visitors) -> None:
+    site.start()
+    site.send("kept")
+    backup = site.folder / "backup.sqlite3"
+    site.run("backup", "--file", str(site.notebook), str(backup))
+    amy = visitors.visit(site.address)
+    amy.write("after the backup")
+    amy.sees("kept", "after the backup")
+    amy.sees_nothing_waiting()
+    site.server.end(15)
+    shutil.copy(backup, site.notebook)
+    for each in ("-wal", "-shm"):
+        site.notebook.with_name(site.notebook.name + each).unlink(missing_ok=True)
+    site.serve()
+    site.send("after the restoration")
+    amy.sees("kept", "after the restoration")
+    eventually(lambda: amy.texts() == ["kept", "after the restoration"])
+    amy.write("still under the same identity")
+    amy.sees("still under the same identity")
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["kept", "after the restoration", "still under the same identity"]

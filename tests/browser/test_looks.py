@@ -1,0 +1,159 @@
+"""The page for everybody: with a keyboard alone, with a screen reader, in light and dark, in Chinese, on a small phone."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.page_site import Site
+from tests.support.processes import eventually
+from tests.support.visitor import AT_A_DESK, AT_A_PHONE, Visitor, Visitors
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def serious_faults(page: "Page") -> list[str]:
+    """What axe-core finds that keeps somebody from using what is shown."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found if each["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("device", [AT_A_PHONE, AT_A_DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_in_any_view(
+    site: Site, visitors: Visitors, device: dict[str, Any], color_scheme: str
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address, color_scheme=color_scheme, **device)
+    assert serious_faults(amy.page) == []
+    amy.write("milk #shopping 牛奶", "an edited note")
+    amy.sees("an edited note")
+    amy.act("an edited note", "Edit")
+    amy.type("it has a new text")
+    amy.page.locator("#send").click()
+    amy.sees("it has a new text")
+    assert serious_faults(amy.page) == []
+    amy.page.locator("#open-menu").click()
+    assert serious_faults(amy.page) == []
+    for view in ("Tags", "Calendar", "Export"):
+        amy.choose(view)
+        amy.page.locator("#sheet-title", has_text=view).wait_for()
+        assert serious_faults(amy.page) == [], view
+        amy.page.keyboard.press("Escape")
+        amy.page.locator("#open-menu").click()
+    amy.page.keyboard.press("Escape")
+    amy.act("it has a new text", "History")
+    amy.page.locator("#sheet .versions").wait_for()
+    assert serious_faults(amy.page) == []
+    amy.page.keyboard.press("Escape")
+    amy.page.keyboard.press("Escape")
+    amy.search("奶")
+    amy.page.locator("mark").wait_for()
+    assert serious_faults(amy.page) == []
+    amy.page.keyboard.press("Escape")
+    site.server.kill()
+    amy.write("waits")
+    amy.page.locator("body.away #waiting article").wait_for()
+    assert serious_faults(amy.page) == []
+
+
+def tab_to(visitor: Visitor, selector: str) -> None:
+    """Press Tab until the focus is on an element, which must be seen to have it."""
+    has_focus = f"document.activeElement?.matches({selector!r})"
+    for _ in range(40):
+        if visitor.page.evaluate(has_focus):
+            outline = "getComputedStyle(document.activeElement)"
+            assert visitor.page.evaluate(f"{outline}.outlineStyle !== 'none' || {outline}.boxShadow !== 'none'"), selector
+            return
+        visitor.page.keyboard.press("Tab")
+    raise AssertionError(f"Tab never comes to {selector}")
+
+
+def test_a_keyboard_is_enough_to_write_edit_search_and_take_back(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address, **AT_A_DESK)
+    keys = amy.page.keyboard
+    tab_to(amy, "#text")
+    keys.type("first line")
+    keys.press("Shift+Enter")
+    keys.type("second line")
+    keys.press("Enter")
+    amy.page.locator("#who-field").wait_for()
+    keys.type("amy")
+    keys.press("Enter")
+    amy.sees("second line")
+    amy.wait_until("document.activeElement === document.querySelector('#text')")
+    keys.press("Shift+Tab")
+    tab_to(amy, "article .more")
+    keys.press("Enter")
+    amy.page.locator("#sheet").wait_for()
+    tab_to(amy, "#sheet-content button")
+    keys.press("Enter")
+    amy.page.locator("#editing").wait_for()
+    keys.type(", changed")
+    keys.press("Enter")
+    amy.sees("changed")
+    keys.press("Escape")
+    amy.page.locator("#main").focus()
+    keys.press("/")
+    keys.type("changed")
+    amy.page.locator("mark").wait_for()
+    keys.press("Escape")
+    amy.wait_until("document.querySelector('mark') === null")
+    assert site.texts() == ["first line\nsecond line", "first line\nsecond line, changed"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"), [("en-GB", "en"), ("fr-FR", "en"), ("zh-CN", "zh-CN"), ("zh-TW", "zh-TW"), ("zh-Hant-HK", "zh-TW")]
+)
+def test_the_page_and_the_server_speak_the_browsers_language(
+    site: Site, visitors: Visitors, locale: str, language: str
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address, locale=locale, **AT_A_PHONE)
+    assert amy.page.locator("html").get_attribute("lang") == language
+    reason = amy.page.evaluate("fetch('/api/notes?before=wrong').then((each) => each.json()).then(({ reason }) => reason)")
+    is_chinese = [re.search("[\u4e00-\u9fff]", text) is not None for text in (amy.page.locator("#empty").inner_text(), reason)]
+    assert is_chinese == 2 * [language != "en"]
+
+
+def test_the_first_view_transfers_little(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address, locale="zh-CN")
+    sizes = "performance.getEntries().map(({ transferSize }) => transferSize ?? 0)"
+    assert 10_000 < sum(amy.page.evaluate(sizes)) < 100_000
+
+
+def test_nothing_is_wider_than_a_phone_and_older_notes_come_while_scrolling(site: Site, visitors: Visitors) -> None:
+    site.serve()
+    lines = [f"note {number} " + "x" * (number % 400) + " https://example.org/" + "y" * 300 for number in range(120)]
+    site.run("send", "--server", f"127.0.0.1:{site.port}", lines=lines)
+    site.start_page()
+    amy = visitors.visit(site.address, **AT_A_PHONE)
+    amy.sees("note 119 ")
+    assert amy.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert amy.page.evaluate("document.querySelector('#main').scrollWidth <= document.querySelector('#main').clientWidth")
+    assert amy.page.locator("#days article").count() < 120
+
+    def scrolled() -> bool:
+        amy.page.evaluate("document.querySelector('#main').scrollTop = 0")
+        return amy.page.locator("#days article").count() == 120
+
+    eventually(scrolled, "all notes are loaded")
+    assert amy.texts() == lines
+
+
+def test_a_draft_and_the_author_survive_a_reload(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address, author="amy 陈", **AT_A_PHONE)
+    amy.write("first")
+    amy.type("half a thought,\nand more")
+    amy.reload()
+    assert amy.page.locator("#text").input_value() == "half a thought,\nand more"
+    assert amy.page.locator("#author").inner_text() == "amy 陈"
+    amy.page.locator("#send").click()
+    amy.sees("half a thought")
+    assert site.texts() == ["first", "half a thought,\nand more"]

@@ -1,0 +1,220 @@
+"""The browser's outbox against a server that breaks every promise: each entry is stored once, and none is given up."""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.browser import Chromium
+from tests.support.fake_notebook import FAULTS, ORIGIN, PLAIN_ORIGIN, FakeNotebook
+from tests.support.processes import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+RIG = Path(__file__).with_name("rig.js")
+ATTEMPTS = 200
+
+
+def tab(profile: "BrowserContext", origin: str = ORIGIN) -> "Page":
+    """A new tab with the outbox, as `window.rig`."""
+    made = profile.new_page()
+    made.goto(origin)
+    made.evaluate("async () => { window.rig = await import('/rig.js') }")
+    return made
+
+
+def write(page: "Page", *texts: str) -> None:
+    page.evaluate("async (texts) => { for (const text of texts) await rig.write(text) }", texts)
+
+
+def send_all(page: "Page") -> None:
+    page.evaluate(f"rig.sendAll({ATTEMPTS})")
+
+
+def waiting(page: "Page") -> list[str]:
+    texts: list[str] = page.evaluate("async () => (await rig.waiting()).map(({ text }) => text)")
+    return texts
+
+
+def until(page: "Page", condition: Callable[[], bool]) -> None:
+    """Let the browser work until `condition` holds; the fake notebook only answers while something is asked of the browser."""
+    eventually(lambda: page.evaluate("true") is True and condition())
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, PLAIN_ORIGIN])
+def test_each_entry_is_stored_once_in_order_whatever_happens_to_an_answer(profile: "BrowserContext", origin: str) -> None:
+    notebook = FakeNotebook(profile, rig=RIG)
+    page = tab(profile, origin)
+    written: list[str] = []
+    for fault in FAULTS:
+        notebook.faults = [fault, "", fault, fault]
+        for _ in range(2):
+            texts = [f"{len(written) + number}：{fault}" for number in range(5)]
+            write(page, *texts)
+            send_all(page)
+            written += texts
+        assert (notebook.texts(), waiting(page)) == (written, []), fault
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_tabs_that_die_at_any_moment_lose_and_double_nothing(profile: "BrowserContext", seed: int) -> None:
+    random = Random(seed)
+    notebook = FakeNotebook(profile, rig=RIG)
+    written: list[str] = []
+    for life in range(6):
+        notebook.faults = random.choices([*FAULTS, ""], k=3)
+        page = tab(profile)
+        written += (texts := [f"{life}.{each}" for each in range(random.randrange(4))])
+        write(page, *texts)
+        page.evaluate("rig.send()")
+        page.wait_for_timeout(random.choice((0, 1, 5, 30)))
+        page.close()  # perhaps between the transaction and the request, or between the request and its answer
+    notebook.faults = []
+    page = tab(profile)
+    send_all(page)
+    assert (sorted(notebook.texts()), waiting(page)) == (sorted(written), []), f"seed {seed}"
+
+
+def test_what_is_kept_before_a_crash_has_its_identity_and_is_not_sent_before_it_is_kept(profile: "BrowserContext") -> None:
+    notebook = FakeNotebook(profile, rig=RIG)
+    page = tab(profile)
+    page.evaluate(
+        """async () => {
+            const begin = IDBDatabase.prototype.transaction
+            IDBDatabase.prototype.transaction = function (...given) {
+                window.durability = given[2]?.durability
+                return begin.apply(this, given)
+            }
+            rig.send()
+            const kept = rig.write("first")
+            kept.then(() => { window.isKept = true })
+            await kept
+        }"""
+    )
+    assert page.evaluate("[isKept, durability]") == [True, "strict"]
+    page.close()
+    page = tab(profile)
+    write(page, "second")
+    send_all(page)
+    ((client, first), (same_client, second)) = notebook.stored
+    assert (client == same_client, first, second) == (True, 1, 2)
+    assert notebook.texts() == ["first", "second"]
+
+
+def test_a_transaction_that_fails_keeps_nothing_and_uses_no_sequence_number(profile: "BrowserContext") -> None:
+    notebook = FakeNotebook(profile, rig=RIG)
+    page = tab(profile)
+    write(page, "one")
+    outcome = page.evaluate(
+        """async () => {
+            const add = IDBObjectStore.prototype.add
+            IDBObjectStore.prototype.add = () => { throw new DOMException("full", "QuotaExceededError") }
+            try { await rig.write("lost"); return "kept" } catch (error) { return error.name }
+            finally { IDBObjectStore.prototype.add = add }
+        }"""
+    )
+    write(page, "two")
+    send_all(page)
+    assert outcome == "QuotaExceededError"
+    assert [sequence for _, sequence in notebook.stored] == [1, 2]
+
+
+def test_an_entry_under_a_used_identity_gets_a_new_client_id_with_all_that_were_never_sent(chromium: Chromium) -> None:
+    original = chromium.profile()
+    notebook = FakeNotebook(original, rig=RIG)
+    page = tab(original)
+    write(page, "before the copy")
+    send_all(page)
+    copied = original.storage_state(indexed_db=True)
+    write(page, "of the original")
+    send_all(page)
+    copy = chromium.profile(storage_state=copied)
+    copy_notebook = FakeNotebook(copy, rig=RIG)
+    copy_notebook.stored = notebook.stored
+    page = tab(copy)
+    write(page, "of the copy", "of the copy, too")
+    send_all(page)
+    assert waiting(page) == []
+    assert sorted(notebook.texts()) == sorted(["before the copy", "of the original", "of the copy", "of the copy, too"])
+    assert len({client for client, _ in notebook.stored}) == 2
+    copy.close()
+    original.close()
+
+
+def test_a_draft_is_written_once_though_two_tabs_press_enter(profile: "BrowserContext") -> None:
+    notebook = FakeNotebook(profile, rig=RIG)
+    tabs = [tab(profile), tab(profile)]
+    for page in tabs:
+        page.evaluate("() => { window.written = rig.write('once', { draft: 'draft 1' }) }")
+    kept = [page.evaluate("async () => (await written) !== null") for page in tabs]
+    for page in tabs:
+        send_all(page)
+    assert (sorted(kept), notebook.texts()) == ([False, True], ["once"])
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_an_edit_and_a_deletion_of_a_waiting_note_follow_it_and_change_no_text_that_may_be_stored(
+    profile: "BrowserContext", is_sent: bool
+) -> None:
+    notebook = FakeNotebook(profile, rig=RIG, faults=["answer lost"] if is_sent else [])
+    page = tab(profile)
+    orders = page.evaluate("async () => [(await rig.write('one')).order, (await rig.write('two')).order]")
+    if is_sent:
+        page.evaluate("rig.send()")
+        until(page, lambda: len(notebook.requests) == 1)
+    change = {"text": "new one", "author": "amy", "written_at": 1, "utc_offset": 0}
+    page.evaluate("([order, change]) => rig.outbox.revise(order, change)", [orders[0], change])
+    page.evaluate("([order, change]) => rig.outbox.takeBack(order, change)", [orders[1], change])
+    send_all(page)
+    kept = [(entry["kind"], entry["text"], entry["revises"]) for entry in notebook.stored.values()]
+    sent = [("note", "one", 0), ("note", "two", 0), ("revision", "new one", 1), ("deletion", "", 2)]
+    assert (kept, waiting(page)) == (sent if is_sent else [("note", "new one", 0)], [])
+
+
+def test_the_pauses_between_attempts_grow_to_half_a_minute(profile: "BrowserContext") -> None:
+    notebook = FakeNotebook(profile, rig=RIG, faults=["request lost"] * 8)
+    page = tab(profile)
+    page.clock.install()
+    write(page, "note")
+    page.evaluate(
+        """() => {
+            const begin = setTimeout
+            window.delays = []
+            window.setTimeout = (work, delay) => { delays.push(delay / 1000); return begin(work, delay) }
+            rig.send()
+        }"""
+    )
+    for attempt in range(1, 8):
+        page.wait_for_function(f"delays.length === {2 * attempt}", polling=20)  # the limit of the request, then the pause
+        page.clock.run_for(31_000)
+    until(page, lambda: len(notebook.requests) == 8)
+    assert page.evaluate("delays")[1:14:2] == [1, 2, 4, 8, 16, 30, 30]
+
+
+@pytest.mark.parametrize(("origin", "locks"), [(ORIGIN, True), (PLAIN_ORIGIN, False)])
+def test_one_tab_at_a_time_sends_and_another_follows_when_it_is_closed(
+    profile: "BrowserContext", origin: str, locks: bool
+) -> None:
+    notebook = FakeNotebook(profile, rig=RIG)
+    tabs = {name: tab(profile, origin) for name in ("first", "second")}
+    for page in tabs.values():
+        page.clock.install()
+    for name, page in tabs.items():
+        page.evaluate("([tab, locks]) => rig.lead(tab, { locks })", [name, locks])
+    until(tabs["second"], lambda: len(notebook.leading) == 1)
+    leader = notebook.leading[0].removeprefix("begins ")
+    (other,) = set(tabs) - {leader}
+    for _ in range(9):
+        for name in (other, leader):  # the one without the lease first, or it would think that the clock was set back
+            tabs[name].clock.run_for(1_000)
+            tabs[name].evaluate("() => rig.waiting()")
+    assert len(notebook.leading) == 1
+    tabs[leader].close()
+    for _ in range(5):
+        tabs[other].clock.run_for(4_000)
+        tabs[other].evaluate("() => rig.waiting()")
+    until(tabs[other], lambda: len(notebook.leading) == 2)
+    assert notebook.leading == [f"begins {leader}", f"begins {other}"]

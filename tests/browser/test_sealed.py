@@ -1,0 +1,49 @@
+"""A sealed notebook in a browser: the join code, who may give it, and the end of a session."""
+
+from tests.support.page_site import Site
+from tests.support.visitor import Visitor, Visitors
+
+ROUTES = ["notes", "notes/1", "notes/1/history", "tags", "stats.svg", "export?format=text"]
+
+
+def refused(visitor: Visitor) -> list[bool]:
+    """Of each route, whether it refuses this browser. Without the key, nobody can tell a sealed notebook from a missing one."""
+    asked = "(routes) => Promise.all(routes.map((each) => fetch('/api/' + each).then(({ status }) => status)))"
+    return [status in (401, 503) for status in visitor.page.evaluate(asked, ROUTES)]
+
+
+def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(site: Site, visitors: Visitors) -> None:
+    site.start("--sealed")
+    code = site.run("key", "show", "--file", str(site.notebook)).strip()
+    amy = visitors.visit(site.address)
+    assert all(refused(amy))
+    amy.page.locator("#code").fill("a wrong code")
+    amy.page.keyboard.press("Enter")
+    amy.page.locator("#code-wrong:not(:empty)").wait_for()
+    amy.page.locator("#code").fill(code)
+    amy.page.keyboard.press("Enter")
+    amy.write("secret")
+    amy.sees("secret")
+    assert code not in amy.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    (cookie,) = amy.profile.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    new_code = site.run("key", "rotate", "--file", str(site.notebook)).split("\n")[0].split()[-1]
+    amy.page.locator("#code").wait_for()
+    assert amy.texts() == []
+    assert all(refused(amy))
+    amy.page.locator("#code").fill(new_code)
+    amy.page.keyboard.press("Enter")
+    amy.sees("secret")
+    amy.write("with the new key")
+    amy.sees("with the new key")
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["secret", "with the new key"]
+
+
+def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, visitors: Visitors) -> None:
+    site.start("--sealed")
+    amy = visitors.visit(site.plain_address)
+    assert not amy.page.locator("#code").is_visible()
+    assert amy.page.locator("#code-why").inner_text()
+    given = "fetch('/api/session', { method: 'POST', body: JSON.stringify({ code: 'x' }) }).then(({ status }) => status)"
+    assert amy.page.evaluate(given) == 403

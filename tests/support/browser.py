@@ -1,0 +1,80 @@
+"""A real Chromium for the tests of the page: one process for a module of tests, and for each test profiles of its own.
+
+It is Debian's chromium, driven by playwright. Where one of them is not installed, the tests are skipped with the reason, or
+fail where `UDPNOTE_REQUIRE_SYSTEM_TESTS` is 1.
+"""
+
+import os
+import shutil
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Playwright
+
+CHROMIUM = "/usr/bin/chromium"
+
+FLAGS = (
+    "--no-sandbox",  # the tests run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",  # containers have little shared memory
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+)
+"""Chromium asks nobody on the network; the names of hosts that end with `.test` are this machine's."""
+
+PHONE = {"width": 360, "height": 640}
+DESKTOP = {"width": 1280, "height": 800}
+
+SECONDS_MAX = 20.0
+"""How long a browser may take for anything on a busy machine."""
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test, or fail it where all such tests are required."""
+    if os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1":
+        pytest.fail(f"the tests in a browser are required here, but {reason}")
+    pytest.skip(reason)
+
+
+class Chromium:
+    """A running Chromium. `close` ends it."""
+
+    def __init__(self, *, executable: str = CHROMIUM) -> None:
+        """Start Chromium, or an `executable` that starts it in its own way."""
+        if find_spec("playwright") is None:
+            unavailable("playwright is not installed")
+        if shutil.which(CHROMIUM) is None:
+            unavailable(f"there is no {CHROMIUM}")
+        from playwright.sync_api import sync_playwright
+
+        self._undo = ExitStack()
+        self._playwright: Playwright = self._undo.enter_context(sync_playwright())
+        self.browser: Browser = self._playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        self._undo.callback(self.browser.close)
+
+    def close(self) -> None:
+        self._undo.close()
+
+    def profile(self, **options: Any) -> "BrowserContext":
+        """A new profile: a browser that has never seen any page. The caller closes it."""
+        context = self.browser.new_context(**options)
+        context.set_default_timeout(SECONDS_MAX * 1000)
+        return context
+
+    def profile_on_disk(self, folder: Path) -> "tuple[BrowserContext, int]":
+        """A profile that a process of its own keeps in `folder`, as a person's browser does; and the number of that process."""
+        starter, number = folder.with_suffix(".sh"), folder.with_suffix(".pid")
+        starter.write_text(f'#!/bin/sh\necho $$ > {number}\nexec {CHROMIUM} "$@"\n')
+        starter.chmod(0o700)
+        context = self._playwright.chromium.launch_persistent_context(folder, executable_path=starter, args=FLAGS)
+        context.set_default_timeout(SECONDS_MAX * 1000)
+        return context, int(number.read_text())

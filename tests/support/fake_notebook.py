@@ -1,0 +1,99 @@
+"""The page's server as a browser sees it, with a notebook in memory and every fault that an answer can have."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Route
+
+ASSETS = Path(__file__).parents[2] / "udpnote" / "page" / "assets"
+
+ORIGIN = "http://localhost"
+PLAIN_ORIGIN = "http://kitchen.test"
+"""The origins of the blank page: browsers trust the first as they trust HTTPS, and have no locks for the second."""
+
+FAULTS = {
+    "request lost": "nothing arrives",
+    "answer lost": "it is stored, and no answer arrives",
+    "later": "the notebook has no space or does not answer: 200, and nothing is stored",
+    "away": "503",
+    "broken": "500",
+    "foreign": "200 with a page of somebody else, such as the log-in page of a wireless network",
+    "half": "half of it is stored, and only that half has an outcome",
+    "other": "it is stored, and the answer has the outcomes of other sequence numbers",
+    "unnumbered": "an outcome `stored` without a number, of a server that is not ours; nothing is stored",
+}
+
+
+class FakeNotebook:
+    """Answers what a profile asks. The next requests with entries meet `faults`, one each, and then none."""
+
+    def __init__(self, profile: "BrowserContext", *, rig: Path | None = None, faults: Iterable[str] = ()) -> None:
+        self.faults = list(faults)
+        self.stored: dict[tuple[str, int], dict[str, Any]] = {}
+        self.requests: list[list[tuple[str, int]]] = []
+        self.leading: list[str] = []
+        self._rig = rig
+        profile.route("**/*", self._answer)
+
+    def texts(self) -> list[str]:
+        """The texts of all entries that are stored, in the order of their numbers."""
+        return [entry["text"] for entry in self.stored.values()]
+
+    def _answer(self, route: "Route") -> None:
+        path = "/" + route.request.url.split("/", 3)[3]
+        match path.split("/")[1:]:
+            case ["api", "entries"]:
+                self._take(route)
+            case ["begins" | "ends" as what, tab]:
+                self.leading.append(f"{what} {tab}")
+                route.fulfill(status=204)
+            case ["rig.js"] if self._rig is not None:
+                route.fulfill(body=self._rig.read_text(), content_type="text/javascript")
+            case ["static", name]:
+                route.fulfill(body=(ASSETS / name).read_bytes(), content_type="text/javascript")
+            case _:
+                route.fulfill(body="<!doctype html><title>blank</title>", content_type="text/html")
+
+    def _take(self, route: "Route") -> None:
+        body = json.loads(route.request.post_data or "")
+        entries = body["entries"]
+        self.requests.append([(body["client"], entry["sequence"]) for entry in entries])
+        fault = self.faults.pop(0) if self.faults else ""
+        match fault:
+            case "request lost":
+                route.abort()
+            case "answer lost":
+                self._store(body["client"], entries)
+                route.abort()
+            case "later":
+                self._outcomes(route, [{"sequence": each["sequence"], "state": "later", "number": None} for each in entries])
+            case "away":
+                route.fulfill(status=503, json={"kind": "away", "reason": "It is away."}, headers={"Retry-After": "1"})
+            case "broken":
+                route.fulfill(status=500, body="Internal Server Error")
+            case "foreign":
+                route.fulfill(body="<html>Log in", content_type="text/html")
+            case "half":
+                self._outcomes(route, self._store(body["client"], entries[: len(entries) // 2]))
+            case "other":
+                outcomes = self._store(body["client"], entries)
+                self._outcomes(route, [{**each, "sequence": each["sequence"] + 1000} for each in outcomes])
+            case "unnumbered":
+                self._outcomes(route, [{"sequence": each["sequence"], "state": "stored", "number": None} for each in entries])
+            case "":
+                self._outcomes(route, self._store(body["client"], entries))
+
+    def _store(self, client: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        outcomes = []
+        for entry in entries:
+            identity = (client, entry["sequence"])
+            agrees = self.stored.setdefault(identity, entry) == entry
+            number = [*self.stored].index(identity) + 1 if agrees else None
+            outcomes.append({"sequence": entry["sequence"], "state": "stored" if agrees else "conflict", "number": number})
+        return outcomes
+
+    def _outcomes(self, route: "Route", outcomes: list[dict[str, Any]]) -> None:
+        route.fulfill(json={"outcomes": outcomes})

@@ -1,0 +1,142 @@
+"""A person who reads and writes at the page, in a tab of a real browser."""
+
+from typing import TYPE_CHECKING, Any
+
+from tests.support.browser import DESKTOP, PHONE, SECONDS_MAX, Chromium
+from tests.support.processes import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
+
+AT_A_PHONE: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+AT_A_DESK: dict[str, Any] = {"viewport": DESKTOP}
+
+
+class Visitor:
+    """A tab with the page. `faults` are the errors of its scripts, and what the browser has refused to do for them."""
+
+    def __init__(self, profile: "BrowserContext", address: str, *, author: str = "amy") -> None:
+        """Open the page. The author is asked for, and given, when the first note is written."""
+        self.profile, self._address, self._author = profile, address, author
+        self.faults: list[str] = []
+        self.page: Page = profile.new_page()
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._note_console)
+        self.open()
+
+    def open(self) -> None:
+        """Open the page, again."""
+        self.page.goto(self._address)
+        self.wait_until_ready()
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        self.page.locator("body.ready").wait_for()
+
+    def wait_until(self, expression: str, seconds: float = SECONDS_MAX) -> None:
+        """Wait until a JavaScript expression is true in the page, whose policy forbids the browser to ask again by itself."""
+        eventually(lambda: bool(self.page.evaluate(expression)), expression, seconds)
+
+    def type(self, text: str) -> None:
+        """Put a text into the field for writing, without sending it."""
+        self.page.locator("#text").fill(text)
+
+    def write(self, *texts: str) -> None:
+        """Write notes by the button, and say who writes when the page asks; each is in the outbox, or further, afterwards."""
+        for text in texts:
+            self.type(text)
+            self.page.locator("#send").click()
+            self.sign()
+            self.wait_until("document.querySelector('#text').value === ''")
+
+    def sign(self) -> None:
+        """Say who writes, if the page asks."""
+        is_known = "localStorage.getItem('udpnote.author') !== null"
+        if not self.page.evaluate(is_known):
+            self.page.locator("#who-field").fill(self._author)
+            self.page.keyboard.press("Enter")
+            self.wait_until(is_known)
+
+    def note(self, text: str) -> "Locator":
+        """The stored note with this text, anywhere in it."""
+        return self.page.locator("#days article", has_text=text)
+
+    def sees(self, *texts: str) -> None:
+        """Wait until each of these notes is shown as stored, once."""
+        for text in texts:
+            self.note(text).wait_for()
+            assert self.note(text).count() == 1, text
+
+    def texts(self) -> list[str]:
+        """The texts of the stored notes that are shown."""
+        return self.page.locator("#days article .text").all_inner_texts()
+
+    def waiting(self) -> list[str]:
+        """The texts of the notes that are shown as waiting."""
+        return self.page.locator("#waiting article .text").all_inner_texts()
+
+    def sees_nothing_waiting(self, seconds: float = 2 * SECONDS_MAX) -> None:
+        """Wait until nothing waits in the outbox, nor is shown there."""
+        asked = """async () => {
+            const { Database } = await import("/static/database.js")
+            const { Outbox } = await import("/static/outbox.js")
+            const entries = await new Outbox(new Database(indexedDB)).entries()
+            return entries.length + document.querySelector("#waiting").children.length
+        }"""
+        self.wait_until(f"({asked})().then((count) => count === 0)", seconds)
+
+    def search(self, query: str) -> None:
+        """Search; on a narrow screen the field has to be opened first."""
+        if not self.page.locator("#query").is_visible():
+            self.page.locator("#open-search").click()
+        self.page.locator("#query").fill(query)
+
+    def act(self, text: str, action: str) -> None:
+        """Open the actions of the note with this text, and choose one by its name."""
+        self.note(text).locator("button.more").click()
+        self.choose(action)
+
+    def menu(self, action: str) -> None:
+        """Open the menu, and choose an action by its name."""
+        self.page.locator("#open-menu").click()
+        self.choose(action)
+
+    def choose(self, action: str) -> None:
+        self.page.locator("#sheet").get_by_role("button", name=action, exact=True).click()
+
+    def _note_console(self, message: "ConsoleMessage") -> None:
+        """Note errors, but not those of the network, which are meant, nor that plain HTTP has no use for a policy."""
+        meant = ("Failed to load resource", "error occurred when fetching the script", "Cross-Origin-Opener-Policy")
+        is_meant = any(each in message.text for each in meant)
+        if message.type in ("error", "warning") and not is_meant:
+            self.faults.append(message.text)
+
+
+class Visitors:
+    """Makes visitors of one page, each in a profile of its own; `close` closes the profiles, and checks for faults."""
+
+    def __init__(self, chromium: Chromium) -> None:
+        self._chromium = chromium
+        self._profiles: list[BrowserContext] = []
+        self._visitors: list[Visitor] = []
+
+    def visit(self, address: str, *, author: str = "amy", profile: "BrowserContext | None" = None, **options: Any) -> Visitor:
+        """A visitor in a new profile with these options of playwright, or in a further tab of this `profile`."""
+        visitor = Visitor(profile or self.profile(**options), address, author=author)
+        self._visitors.append(visitor)
+        return visitor
+
+    def profile(self, **options: Any) -> "BrowserContext":
+        """A new profile, without a visitor."""
+        made = self._chromium.profile(**options)
+        self._profiles.append(made)
+        return made
+
+    def close(self) -> None:
+        for profile in self._profiles:
+            profile.close()
+        faults = [fault for visitor in self._visitors for fault in visitor.faults]
+        assert not faults, faults
