@@ -48,7 +48,7 @@ def test_revisions_and_deletions_have_their_outcomes_and_a_wrong_entry_does_not_
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ("[" * 5000, "body"), ("[]", "body"), ("{}", "client"), ('{"client": "AA"}', "client"),
+        ("[" * 5000, "body"), ("[]", "body"), ("{}", "client"), ('{"client": "AA"}', "client"), ('{"notebook": 1}', "notebook"),
         ({"client": ADA, "entries": []}, "entries"), ({"client": ADA, "entries": [entry(1, "a")] * 101}, "entries"),
         ({"client": ADA, "entries": [[]]}, "entries"), ({"client": ADA, "entries": [entry(1, kind="erased")]}, "kind"),
         *(({"client": ADA, "entries": [entry(1, "a") | {name: wrong}]}, name) for name, wrong in (
@@ -65,6 +65,15 @@ def test_of_a_malformed_request_nothing_is_stored(loopback: Loopback, page: Page
     assert (answer.status_code, answer.json()["kind"]) == (400, "page_request_malformed")
     assert f"`{field}`" in answer.json()["reason"]
     assert loopback.texts() == []
+
+
+def test_entries_that_were_written_for_another_notebook_are_refused(loopback: Loopback, page: PageServer) -> None:
+    notebook_id = page.get("/api/state")["notebook"]["id"]
+    request = {"client": ADA, "entries": [entry(1, "kept")]}
+    assert page.post("/api/entries", request | {"notebook": BOB}, 409)["kind"] == "page_other_notebook"
+    assert loopback.texts() == []
+    page.post("/api/entries", request | {"notebook": notebook_id})
+    assert loopback.texts() == ["kept"]
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_is_read(page: PageServer) -> None:

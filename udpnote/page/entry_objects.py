@@ -32,13 +32,19 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def read_entries(body: bytes) -> list[ReadEntry]:
+def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
     """The entries in the `body` of a request, in their order.
 
-    Raises a `Refusal` for a body of another form: then none of its entries is sent. An entry with the right form that no
+    Raises a `Refusal` for a body of another form, or if it names another notebook than `notebook_id` (32 hexadecimal digits;
+    None: the page does not know its notebook yet): then none of its entries is sent. An entry with the right form that no
     notebook would take, such as a blank text, is only marked as wrong, so that it does not hold up the others.
     """
     value = json_object(body)
+    wanted = value.get("notebook")
+    if wanted is not None and not isinstance(wanted, str):
+        raise _malformed("notebook")
+    if wanted is not None and notebook_id is not None and wanted != notebook_id:
+        raise Refusal(409, Notice("page_other_notebook"))
     client_id = _client_id(value, "client")
     entries = value.get("entries")
     if not isinstance(entries, list) or not 0 < len(entries) <= ENTRIES_MAX:

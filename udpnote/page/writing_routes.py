@@ -32,7 +32,8 @@ class WritingRoutes:
 
     async def _store(self, request: Request) -> Response:
         notebook = self._notebook_of(request).notebook
-        entries = read_entries(await read_body(request, ENTRIES_BYTES_MAX))
+        body = await read_body(request, ENTRIES_BYTES_MAX)
+        entries = read_entries(body, notebook.known.notebook_id.hex() if notebook.known is not None else None)
         sent = [each.entry for each in entries if each.wrong is None]
         verdicts = iter(await notebook.write(lambda client: client.forward(sent, wait=CALL_SECONDS)) if sent else [])
         outcomes = [

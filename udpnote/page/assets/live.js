@@ -2,10 +2,11 @@
  * The stream of live events (server-sent events). The leader has it; the other tabs get its events through a channel.
  *
  * While the connection is only interrupted, the browser's EventSource connects again by itself and names the last event that it
- * has got (Last-Event-ID), so nothing is lost or repeated. With a new EventSource, the server's first event (`ready`) has the
- * number of the newest entry, and a tab that does not know that entry loads the notes again.
+ * has got (Last-Event-ID). When another tab becomes the leader, it names the last event that it has heard of. So nothing is lost
+ * or repeated. A tab that missed events itself, because its browser had stopped it, finds that out by the number in `ready`.
  */
 
+import { withParameters } from "./api.js";
 import { pause } from "./leader.js";
 
 const EVENTS = ["ready", "entry", "restored", "away", "back", "session_ended"];
@@ -39,9 +40,18 @@ export class Live {
   #source = null;
   #renew = () => {};
 
-  /** `connect()` opens an EventSource. Each event is said on `channel` as `live`, with its `name` and `data`. */
-  constructor({ channel, connect = () => new EventSource("/api/events") }) {
-    Object.assign(this, { channel, connect });
+  /**
+   * `connect(id)` opens an EventSource for what comes after the event with this id; null: from now on. Each event is said on
+   * `channel` as `live`, with its `name`, `data` and `id`.
+   */
+  constructor({ channel, connect = (id) => new EventSource(withParameters("/api/events", { after: id })) }) {
+    Object.assign(this, { channel, connect, lastId: null });
+    channel.on("live", ({ id }) => { this.lastId = id || this.lastId; });
+  }
+
+  /** The next stream begins with what comes from now on, because the notes are loaded anew. */
+  forget() {
+    this.lastId = null;
   }
 
   /** Keep a stream open until `signal` is aborted. */
@@ -71,7 +81,7 @@ export class Live {
   #listen(signal) {
     return new Promise((resolve) => {
       let wasOpen = false;
-      const source = this.connect();
+      const source = this.connect(this.lastId);
       this.#source = source;
       const end = () => {
         source.close();
@@ -89,7 +99,9 @@ export class Live {
         if (source.readyState === 2) end(); // it was refused: the browser does not try again
       };
       for (const name of EVENTS) {
-        source.addEventListener(name, (event) => this.channel.say("live", { name, data: JSON.parse(event.data) }));
+        source.addEventListener(name, ({ data, lastEventId }) => {
+          this.channel.say("live", { name, data: JSON.parse(data), id: lastEventId });
+        });
       }
     });
   }

@@ -3,8 +3,8 @@
 import { button, icon, make, prose } from "./dom.js";
 
 /** A longer text is cut, so that one note cannot fill many screens, nor a megabyte hold up the browser. */
-const SHOWN_CHARACTERS_MAX = 1500;
-const SHOWN_LINES_MAX = 25;
+const SHOWN_CHARACTERS_MAX = 800;
+const SHOWN_LINES_MAX = 20;
 
 /** In a longer text, the direction of each paragraph is not found out by its letters: that takes seconds for a megabyte. */
 export const PARAGRAPH_DIRECTIONS_CHARACTERS_MAX = 20_000;

@@ -42,6 +42,7 @@ class Page {
     this.failure = null;
     this.newest = 0;
     this.arrivals = [];
+    this.ownClients = new Set();
     this.newId = () => randomId(crypto);
     this.channel = new Channel();
     this.database = new Database(globalThis.indexedDB);
@@ -220,6 +221,7 @@ class Page {
     this.showConnection(state.away ? "away" : "live", state.reason);
     if (state.needs_code) {
       this.timeline.clear();
+      this.live.forget();
       return;
     }
     this.newest = state.newest ?? this.newest;
@@ -312,10 +314,12 @@ class Page {
       await timeline.refresh();
     } else if (entry.kind === "note") {
       const isNew = !timeline.isFiltered && timeline.put({ ...entry, version: entry.number, highlights: [] });
-      if (isNew && !this.entries.some(({ client }) => client === entry.client)) this.announce(entry);
+      if (isNew && !this.ownClients.has(entry.client)) this.announce(entry);
     } else if (entry.kind === "revision") {
       const note = timeline.get(entry.note);
-      if (note) timeline.put({ ...note, text: entry.text, is_cut: entry.is_cut, version: entry.number, highlights: [] });
+      const { number, client, sequence, text, is_cut } = entry;
+      const latest = { number, client, sequence };
+      if (note) timeline.put({ ...note, text, is_cut, version: number, latest, highlights: [] });
       else if (!timeline.isFiltered) await this.bringBack(entry.note);
     } else {
       timeline.remove(entry.note);
@@ -347,6 +351,7 @@ class Page {
     if (failure === null) return;
     const { status, reason } = failure;
     if (status === 401) this.noteEndOfSession();
+    else if (status === 409) this.refresh(); // the page shows another notebook now
     else if (status === 0) this.showConnection(reason ? "live" : "lost");
     else if (status === 503) this.showConnection("away", reason);
     else if (reason) this.toast(reason);
@@ -392,8 +397,7 @@ class Page {
         const kept = await this.outbox.revise(editing.order, this.change({ text }), { draft });
         if (kept === null) this.toast(this.words.say("gone"));
       } else if (editing) {
-        const { number, version, client, sequence } = editing;
-        await this.outbox.add(this.change({ kind: "revision", text, revises: version, seen: { number, client, sequence } }), { draft });
+        await this.outbox.add(this.change({ kind: "revision", text, revises: editing.seen.number, seen: editing.seen }), { draft });
       } else {
         await this.outbox.add(this.change({ kind: "note", text }), { draft });
       }
@@ -415,25 +419,23 @@ class Page {
   }
 
   edit(note) {
-    const { number, version, client, sequence, text } = note;
-    this.composer.edit({ number, version, client, sequence }, this.words.say("editing", { number: `#${number}` }), text);
+    this.composer.edit({ seen: seenIn(note) }, this.words.say("editing", { number: `#${note.number}` }), note.text);
   }
 
   async editStored(note) {
     const whole = note.is_cut ? await this.wholeNote(note.number) : note;
-    if (whole) this.edit(whole);
+    if (whole) this.edit({ ...note, text: whole.text });
   }
 
   async delete(note) {
-    const { number, version, client, sequence } = note;
-    const seen = { number, client, sequence };
+    const seen = seenIn(note);
     try {
-      await this.outbox.add(this.change({ kind: "deletion", text: "", revises: version, seen }));
+      await this.outbox.add(this.change({ kind: "deletion", text: "", revises: seen.number, seen }));
     } catch {
       this.notice("writing", this.words.say("not_kept"));
       return;
     }
-    this.toast(this.words.say("deleted", { number: `#${number}` }), { text: this.words.say("undo"), act: () => this.undo() });
+    this.toast(this.words.say("deleted", { number: `#${note.number}` }), { text: this.words.say("undo"), act: () => this.undo() });
   }
 
   async undo() {
@@ -443,7 +445,9 @@ class Page {
   noteStored(entries) {
     for (const entry of entries) {
       this.timeline.noteStored(entry);
-      this.newest = Math.max(this.newest, entry.number);
+      const changed = entry.kind === "note" ? null : this.timeline.withVersion(entry.revises);
+      // Events say the same, mostly earlier; but there may be no stream, because the server has too many.
+      if (changed) this.onEntry({ ...entry, note: changed.number, is_cut: false });
     }
     this.showConnection("live");
   }
@@ -463,6 +467,7 @@ class Page {
     } finally {
       this.isReadingOutbox = false;
     }
+    for (const { client } of this.entries) this.ownClients.add(client);
     if (this.entries.some(isQuick)) {
       clearTimeout(this.quickTimer);
       this.quickTimer = setTimeout(() => this.showOutbox(), QUICK_MILLISECONDS);
@@ -711,6 +716,14 @@ class Page {
     $("toast").replaceChildren(make("span", {}, prose(text)), ...(act ? [act] : []));
     this.toastTimer = setTimeout(hide, TOAST_MILLISECONDS);
   }
+}
+
+/**
+ * The version of a note that its reader has seen: its latest one where its identity is known, or else the note itself. A number
+ * alone does not do: after the notebook was restored from an older copy, it may be that of another note.
+ */
+function seenIn({ latest, number, client, sequence }) {
+  return latest ?? { number, client, sequence };
 }
 
 /** Whether an entry was written just now, so that it probably is stored in the next moment. */

@@ -49,6 +49,11 @@ export class Timeline {
     return this.#notes.get(number)?.note ?? null;
   }
 
+  /** The note that has this number, or whose shown version has it; null: none that is shown. */
+  withVersion(number) {
+    return this.get(number) ?? this.#sorted.find(({ version }) => version === number) ?? null;
+  }
+
   /** Show the latest notes that match `filters`. Returns whether they could be loaded. */
   async load(filters = this.filters) {
     this.filters = filters;

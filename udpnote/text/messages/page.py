@@ -34,6 +34,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_identity_taken": (
         "the notebook has another note with the same identity, perhaps from a copied profile: the note is sent under another"
     ),
+    "page_other_notebook": (
+        "the page shows another notebook than the one that this note was written for: the note waits in this browser"
+    ),
     # Sealed notebooks
     "page_needs_code": "this notebook is sealed: give its join code",
     "page_code_needs_https": (
