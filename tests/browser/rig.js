@@ -50,10 +50,13 @@ export async function waiting() {
   return (await outbox.entries()).filter(({ state }) => state === "waiting");
 }
 
+export function lease(owner, now) {
+  return new Lease(database, owner, now);
+}
+
 /** Lead whenever this tab may, and tell the server when that begins and ends. */
 export function lead(tab, { locks }) {
-  const lease = new Lease(database, tab);
-  const leader = new Leader({ locks: locks ? navigator.locks : undefined, lease });
+  const leader = new Leader({ locks: locks ? navigator.locks : undefined, lease: lease(tab, Date.now) });
   leader.run(never, async (signal) => {
     await fetch(`/begins/${tab}`);
     await pause(1e9, signal);
