@@ -66,10 +66,10 @@ class Site:
         self.server = self._started("serve", *where, "--quiet", *options)
         return self.server
 
-    def start_page(self) -> Process:
-        """Start the page, and wait until it serves."""
+    def start_page(self, *options: str) -> Process:
+        """Start the page, with further options, and wait until it serves."""
         where = ("--bind", "127.0.0.1", "--port", str(self.page_port), "--server", f"127.0.0.1:{self.port}")
-        self.page = self._started("page", *where, "--allow-host", "kitchen.test")
+        self.page = self._started("page", *where, "--allow-host", "kitchen.test", *options)
         return self.page
 
     def run(self, *arguments: str, lines: Iterable[str] = ()) -> str:

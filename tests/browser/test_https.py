@@ -1,0 +1,124 @@
+"""The page over HTTPS in a browser that trusts its authority, and nothing that a thief of the key makes."""
+
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+from cryptography import x509
+
+from tests.support.browser import CHROMIUM, Chromium, unavailable
+from tests.support.certificates import by_thief
+from tests.support.page_site import Site
+from tests.support.visitor import AT_A_PHONE, Visitors
+from udpnote.machine.clock import wall_microseconds
+from udpnote.page.certificates import Authority, authority_in
+from udpnote.page.https import AUTHORITY_FILE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+
+
+@contextmanager
+def chromium_that_trusts(certificate: bytes, folder: Path) -> Iterator[Chromium]:
+    """A Chromium whose user has installed the `certificate`."""
+    if shutil.which("certutil") is None:
+        unavailable("certutil is not installed (on Debian in libnss3-tools)")
+    file, database = folder / "udpnote.crt", folder / ".pki" / "nssdb"
+    file.write_bytes(certificate)
+    database.mkdir(parents=True)
+    for options in (("-N", "--empty-password"), ("-A", "-t", "C,,", "-n", "udpnote", "-i", str(file))):
+        subprocess.run(["certutil", "-d", f"sql:{database}", *options], check=True, timeout=30)
+    starter = folder / "chromium.sh"
+    starter.write_text(f'#!/bin/sh\nHOME={folder} exec {CHROMIUM} "$@"\n')
+    starter.chmod(0o700)
+    chromium = Chromium(executable=str(starter))
+    try:
+        yield chromium
+    finally:
+        chromium.close()
+
+
+@contextmanager
+def thief(folder: Path, pem: bytes) -> Iterator[int]:
+    """A web server with the certificate, its key and the issuer's certificate in `pem`; its port."""
+    file = folder / "thief.pem"
+    file.write_bytes(pem)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(file)
+    server = HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # browsers refuse the certificate
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def outcome(profile: "BrowserContext", address: str) -> str:
+    """The browser's error when it opens `address`; empty if it opens it."""
+    from playwright.sync_api import Error
+
+    page = profile.new_page()
+    try:
+        page.goto(address)
+    except Error as error:
+        return next(word for word in str(error).split() if word.startswith("net::"))
+    finally:
+        page.close()
+    return ""
+
+
+def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(tmp_path: Path) -> None:
+    now = wall_microseconds()
+    authority, other = (
+        authority_in(str(tmp_path / name), host="pc", names=["localhost", "notes.test"], now=now) for name in ("own", "other")
+    )
+    with chromium_that_trusts(authority.pem, tmp_path) as chromium:
+        profile = chromium.profile()
+
+        def outcome_with(key_of: Authority, *subjects: str, host: str) -> str:
+            pem = by_thief(key_of, *map(x509.DNSName, subjects), now=now)
+            with thief(tmp_path, pem) as port:
+                return outcome(profile, f"https://{host}:{port}")
+
+        assert outcome_with(authority, "notes.test", host="notes.test") == ""
+        assert outcome_with(authority, "bank.test", host="bank.test") == "net::ERR_CERT_INVALID"
+        assert outcome_with(authority, "notes.test", "bank.test", host="notes.test") == "net::ERR_CERT_INVALID"
+        assert outcome_with(other, "notes.test", host="notes.test") == "net::ERR_CERT_AUTHORITY_INVALID"
+
+
+def test_over_https_the_page_can_be_installed_and_opens_and_takes_notes_without_its_server(site: Site, tmp_path: Path) -> None:
+    site.serve()
+    site.start_page("--https", "--allow-host", "notes.test")
+    offered = urlopen(f"http://127.0.0.1:{site.page_port + 1}/udpnote.crt", timeout=10).read()
+    assert (site.folder / "home" / AUTHORITY_FILE).stat().st_mode & 0o777 == 0o600
+    with chromium_that_trusts(offered, tmp_path) as chromium:
+        visitors = Visitors(chromium)
+        amy = visitors.visit(f"https://notes.test:{site.page_port}", **AT_A_PHONE)
+        amy.write("with the server")
+        amy.sees("with the server")
+        amy.wait_until("navigator.serviceWorker.controller !== null")
+        devtools = amy.profile.new_cdp_session(amy.page)
+        hindrances = [each["errorId"] for each in devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]]
+        assert hindrances == ["in-incognito"], "but for the profiles of playwright, it can be installed"
+        site.page.kill()
+        amy.faults.clear()
+        amy.reload()
+        amy.write("without the server")
+        amy.page.get_by_text("without the server").wait_for()
+        site.start_page("--https", "--allow-host", "notes.test")
+        amy.wait_until("!document.body.innerText.includes('waiting')")
+        amy.faults.clear()  # what the browser says of requests without an answer
+        visitors.close()
+    assert site.texts() == ["with the server", "without the server"]
