@@ -49,7 +49,7 @@ class BoundedConnection(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._host: str | None = None
         self._cut_off: asyncio.TimerHandle | None = None
-        self._has_request = False
+        self._waits_for_request = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and wait for its first request."""
@@ -83,11 +83,14 @@ class BoundedConnection(H11Protocol):
             self._host = None
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Take a part of a request. The rest of its head must come soon, also of a later request on this connection."""
         super().data_received(data)
-        if not self._has_request and self.cycle is not None:
-            self._has_request = True
+        has_request = self.cycle is not None and not self.cycle.response_complete
+        if has_request and self._waits_for_request:
             self._abort_after(None)
+        elif not has_request and not self._waits_for_request:
+            self._abort_after(REQUEST_SECONDS)
+        self._waits_for_request = not has_request
 
     def pause_writing(self) -> None:
         """Give the browser some time to read."""

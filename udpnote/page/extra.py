@@ -1,11 +1,16 @@
 """Whether the packages of the extra `page` are installed. This module needs none of them."""
 
+import sys
 from importlib.util import find_spec
+from shlex import quote
+
+from udpnote.errors import UdpnoteError
 
 PACKAGES = ("starlette", "uvicorn", "segno")
 """The packages of the extra `page`, by the names of their modules."""
 
 
-def is_installed() -> bool:
-    """Whether all of `PACKAGES` are there."""
-    return all(find_spec(each) is not None for each in PACKAGES)
+def check_installed() -> None:
+    """Raise an `UdpnoteError` with the command that installs them unless all of `PACKAGES` are there."""
+    if any(find_spec(each) is None for each in PACKAGES):
+        raise UdpnoteError("page_extra_missing", command=f"{quote(sys.executable)} -m pip install 'udpnote[page]'")

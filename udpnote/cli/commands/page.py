@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
@@ -13,10 +12,10 @@ from udpnote.cli.options import NotebookName, Server
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import shows_styles, styled
 from udpnote.cli.terminal.text import padded
-from udpnote.errors import Notice, UdpnoteError
+from udpnote.errors import Notice
 from udpnote.lan.interfaces import own_addresses
 from udpnote.page.addresses import certificate_port, is_for_this_machine, page_addresses
-from udpnote.page.extra import is_installed
+from udpnote.page.extra import check_installed
 from udpnote.settings import find_places
 from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _
@@ -76,8 +75,7 @@ def page(
 
         udpnote page --https
     """
-    if not is_installed():
-        raise UdpnoteError("page_extra_missing", command=f"{quote(sys.executable)} -m pip install 'udpnote[page]'")
+    check_installed()
     _serve(bind, port or PAGE_PORT, allow_host or [], is_https=https, server=server, notebook=notebook)
     say(Notice("page_ended"))
     return exit_codes.DONE

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from shlex import quote
 from types import FrameType
 from typing import Annotated
@@ -52,6 +52,7 @@ def serve(
         str | None, Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, for any editor.")
     ] = None,
     quiet: Annotated[bool, Option("--quiet -q", help="Do not print the entries.")] = False,
+    page: Annotated[bool, Option("--page", help="Also serve the notebook to browsers, as `udpnote page` does.")] = False,
 ) -> int:
     """Host a notebook: receive entries from the LAN.
 
@@ -64,13 +65,19 @@ def serve(
         udpnote serve --name kitchen --file ~/kitchen.sqlite3
 
         udpnote serve --sealed
+
+        udpnote serve --page
     """
     settings = load_settings({"name": name, "bind": bind, "port": port, "file": file, "sealed": sealed, "text_file": text_file})
     if text_file == "-":
         raise InvalidSetting("text_file_is_output")
+    if page:
+        from udpnote.page.extra import check_installed  # here, because most servers have no page
+
+        check_installed()
     with closing(Screen()) as screen:
         try:
-            _run(settings, screen, shows_entries=not quiet)
+            _run(settings, screen, shows_entries=not quiet, has_page=page)
         except UdpnoteError as error:  # printed on `screen`, which a stopped terminal does not hold up
             screen.say(error.notice)
             return exit_codes.exit_code_for(error)
@@ -78,10 +85,11 @@ def serve(
     return exit_codes.DONE
 
 
-def _run(settings: Settings, screen: "Screen", *, shows_entries: bool) -> None:
+def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, has_page: bool) -> None:
     """Run a server until a signal ends it; print where its notebook is, and its messages, on `screen`.
 
-    With `shows_entries`, each entry that is stored is printed, too. Raises the errors of `Server`.
+    With `shows_entries`, each entry that is stored is printed, too. With `has_page`, the page runs beside the server. Raises
+    the errors of `Server`.
     """
 
     def show(stored: StoredEntry) -> None:
@@ -97,7 +105,7 @@ def _run(settings: Settings, screen: "Screen", *, shows_entries: bool) -> None:
         on_stored=show if shows_entries else None,
         on_notice=screen.say,
     )
-    with _ended_by_signals(server) as received:
+    with _ended_by_signals(server) as received, _page_of(server, settings.bind) if has_page else nullcontext():
         screen.print(_introduction(server, settings))
         place = Notice("notebook_at", name=server.name, address=tuple(server.addresses))
         report_ready(harmless(str(place)), os.environ)
@@ -133,6 +141,19 @@ def _ended_by_signals(server: Server) -> Iterator[list[int]]:
         signal.set_wakeup_fd(-1)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _page_of(server: Server, bind: str | None) -> AbstractContextManager[None]:
+    """A context manager: in its block, the page of the notebook of `server` runs in a process of its own.
+
+    It listens at the same address as the server, `bind`; None: at all addresses.
+    """
+    from udpnote.cli.page_process import page_beside  # here, because most servers have no page
+
+    host = parse_server(server.addresses[0], PORT)[0]
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    address = f"[{reached}]:{server.port}" if ":" in reached else f"{reached}:{server.port}"
+    return page_beside(address, server.notebook_id, bind)
 
 
 class Screen:

@@ -1,0 +1,44 @@
+"""`udpnote page` and `serve --page` as processes: what they print, how they end, and what they leave."""
+
+import signal
+import socket
+from contextlib import closing
+
+import httpx
+import pytest
+
+from tests.support.machine import Machine
+from tests.support.processes import free_port
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_page_with_open_streams_ends_at_a_signal_and_keeps_nothing(machine: Machine, number: int) -> None:
+    machine.serve("kitchen")
+    port = free_port()
+    page = machine.start("page", "--bind", "127.0.0.1", "--port", str(port))
+    page.expect_error(rf"kitchen .*\n.*http://127\.0\.0\.1:{port}\n.*Ctrl-C\n.*only browsers on this machine")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http, http.stream("GET", "/api/events") as stream:
+        assert "ready" in next(text for text in stream.iter_text() if "event" in text)
+        page.signal(number)
+        ended = page.wait()
+    assert (ended.code, "Traceback" in ended.err) == (0, False)
+    assert "udpnote: the page has ended" in ended.err
+
+
+def test_a_taken_port_is_named(machine: Machine) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        machine.refused("page", "--bind", "127.0.0.1", "--port", str(port), facts=[port, "--port"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_page_beside_a_server_listens_where_the_server_does_and_ends_with_it(machine: Machine, number: int) -> None:
+    address = f"127.{machine.port >> 8}.{machine.port & 255}.9"  # no other test has it, so port 6680 is free there
+    server = machine.start("serve", "--bind", address, "--port", str(machine.port), "--name", "kitchen", "--page")
+    server.expect_error(rf"http://{address}:6680\n")
+    with httpx.Client(base_url=f"http://{address}:6680", timeout=20.0) as http:
+        assert http.get("/api/state").json()["notebook"]["name"] == "kitchen"
+        server.signal(number)
+        server.expect_error("the page has ended")
