@@ -38,7 +38,7 @@ def page_beside(server: str, notebook_id: str, bind: str | None) -> Iterator[Non
 
 def _run(arguments: Sequence[str]) -> None:
     """Run `udpnote page` with these arguments until standard input ends."""
-    from udpnote.__main__ import main
+    from udpnote.cli.main import main
 
     threading.Thread(target=_end_with_input, daemon=True).start()
     sys.argv = ["udpnote", "page", *arguments]

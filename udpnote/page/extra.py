@@ -13,4 +13,4 @@ PACKAGES = ("starlette", "uvicorn", "segno")
 def check_installed() -> None:
     """Raise an `UdpnoteError` with the command that installs them unless all of `PACKAGES` are there."""
     if any(find_spec(each) is None for each in PACKAGES):
-        raise UdpnoteError("page_extra_missing", command=f"{quote(sys.executable)} -m pip install 'udpnote[page]'")
+        raise UdpnoteError("page_extra_missing", python=quote(sys.executable))
