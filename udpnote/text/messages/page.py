@@ -5,8 +5,8 @@ from collections.abc import Callable
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # The command
     "page_extra_missing": (
-        "`udpnote page` needs more packages than the other commands, and they are not installed. To install them: {python} "
-        "-m pip install 'udpnote[page]'"
+        "`udpnote page` needs more packages than the other commands, and they are not installed. To install them: "
+        "`{python} -m pip install 'udpnote[page]'`"
     ),
     "page_port_taken": (
         "port {port} is taken ({address}), most likely by another page: end that one, or choose another port with --port"
