@@ -1,0 +1,42 @@
+"""The files of the page fit together: the sentences of its languages, and the lists of its files."""
+
+import re
+
+import pytest
+
+from udpnote.page.asset_files import FOLDER
+
+_SENTENCE = re.compile(r'^  (\w+): (".*"|\{.*\}),$', re.MULTILINE)
+_MODULES = {path.name for path in FOLDER.glob("*.js")} - {"worker.js"}
+
+
+def _sentences(name: str) -> dict[str, set[str]]:
+    """For each sentence of a file of words the {names} in it."""
+    found = _SENTENCE.findall((FOLDER / name).read_text())
+    return {key: set(re.findall(r"\{(\w+)\}", text)) for key, text in found}
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "zh_TW"])
+def test_each_sentence_has_a_translation_with_the_same_names(language: str) -> None:
+    assert _sentences(f"words.{language}.js") == _sentences("words.js") != {}
+
+
+def test_no_sentence_is_missing_and_none_is_left_over() -> None:
+    sources = {name: (FOLDER / name).read_text() for name in {"index.html", *_MODULES} if not name.startswith("words")}
+    text = "\n".join([*sources.values(), '"today" "yesterday"'])
+    used = set(re.findall(r'data-(?:word|label|hint)="(\w+)"', sources["index.html"])) | set(
+        re.findall(r"words\.say\(\"(\w+)\"", text)
+    )
+    sentences = set(_sentences("words.js"))
+    assert used <= sentences
+    assert {
+        each for each in sentences - set(re.findall(r'"(\w+)"', text)) if not each.startswith(("export_", "version_"))
+    } == set()
+
+
+def test_the_worker_keeps_and_the_page_loads_early_every_file_that_it_needs() -> None:
+    needed = {path.name for path in FOLDER.iterdir()} - {"index.html", "worker.js", "certificate.css"}
+    assert set(re.findall(r'"([\w.-]+\.\w+)"', (FOLDER / "worker.js").read_text())) == needed
+    index = (FOLDER / "index.html").read_text()
+    loaded = set(re.findall(r'"/static/([\w.-]+\.js)"', index))
+    assert loaded == {name for name in _MODULES if not name.startswith("words.zh")}
