@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from tests.benchmarks.bulk import interactive, pipe
 from tests.benchmarks.growth import growth, growth_to_ten_million, million
 from tests.benchmarks.measures import Row
+from tests.benchmarks.page import page
 from tests.benchmarks.reading import export, held_up
 from tests.benchmarks.sealing import sealed_sustained, strangers
 from tests.benchmarks.start_up import start_up
@@ -33,6 +34,7 @@ MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
         held_up,
         sealed_sustained,
         strangers,
+        page,
     )
 }
 
