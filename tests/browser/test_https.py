@@ -1,11 +1,13 @@
 """The page over HTTPS in a browser that trusts its authority, and nothing that a thief of the key makes."""
 
+import re
 import shutil
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from urllib.request import urlopen
 
 from cryptography import x509
 
-from tests.support.browser import CHROMIUM, Chromium, unavailable
+from tests.support.browser import CHROMIUM, SECONDS_MAX, Chromium, unavailable
 from tests.support.certificates import by_thief
 from tests.support.page_site import Site
 from tests.support.visitor import AT_A_PHONE, Visitors
@@ -98,10 +100,18 @@ def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(tmp_pat
         assert outcome_with(other, "notes.test", host="notes.test") == "net::ERR_CERT_AUTHORITY_INVALID"
 
 
+def offered_by(site: Site) -> bytes:
+    """The certificate that the page offers; its fingerprint must be the one in the terminal."""
+    offered: bytes = urlopen(f"http://127.0.0.1:{site.page_port + 1}/udpnote.crt", timeout=SECONDS_MAX).read()
+    shown = re.findall("(?:[0-9A-F]{2}:){15}[0-9A-F]{2}", site.page.errors)
+    assert ":".join(shown) == sha256(offered).digest().hex(":").upper()
+    return offered
+
+
 def test_over_https_the_page_can_be_installed_and_opens_and_takes_notes_without_its_server(site: Site, tmp_path: Path) -> None:
     site.serve()
     site.start_page("--https", "--allow-host", "notes.test")
-    offered = urlopen(f"http://127.0.0.1:{site.page_port + 1}/udpnote.crt", timeout=10).read()
+    offered = offered_by(site)
     assert (site.folder / "home" / AUTHORITY_FILE).stat().st_mode & 0o777 == 0o600
     with chromium_that_trusts(offered, tmp_path) as chromium:
         visitors = Visitors(chromium)
@@ -122,3 +132,25 @@ def test_over_https_the_page_can_be_installed_and_opens_and_takes_notes_without_
         amy.faults.clear()  # what the browser says of requests without an answer
         visitors.close()
     assert site.texts() == ["with the server", "without the server"]
+
+
+def test_over_https_a_browser_may_give_the_join_code_and_gets_a_secure_session(site: Site, tmp_path: Path) -> None:
+    site.serve("--sealed")
+    code = site.run("key", "show", "--file", str(site.notebook)).strip()
+    site.start_page("--https", "--allow-host", "notes.test")
+    with chromium_that_trusts(offered_by(site), tmp_path) as chromium:
+        visitors = Visitors(chromium)
+        amy = visitors.visit(f"https://notes.test:{site.page_port}")
+        amy.page.locator("#code").fill(code)
+        amy.page.keyboard.press("Enter")
+        amy.write("secret")
+        amy.sees("secret")
+        (cookie,) = amy.profile.cookies()
+        assert (cookie["name"][:7], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (
+            "__Host-",
+            True,
+            True,
+            "Strict",
+        )
+        amy.faults.clear()  # what the browser says of requests without a session
+        visitors.close()

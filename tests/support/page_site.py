@@ -18,10 +18,12 @@ SECONDS_MAX = 60.0
 
 
 def free_tcp_port() -> int:
-    """A TCP port of loopback that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of loopback that nobody uses, and neither the next one, which a page over HTTPS needs."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", 0)) as probe:  # the next one is taken
+            port: int = probe.getsockname()[1]
+            socket.create_server(("127.0.0.1", port + 1)).close()
+            return port
 
 
 class Site:
