@@ -96,9 +96,11 @@ class Page {
     this.showState();
     this.showConnection("connecting");
     this.composer.start();
+    const refreshing = this.refresh();
     const hasStorage = await this.database.open().then(() => true, () => false);
-    if (!hasStorage) this.noteMissingStorage();
-    await Promise.all([this.refresh(), hasStorage && this.showOutbox()]);
+    if (hasStorage) await this.showOutbox();
+    else this.noteMissingStorage();
+    await refreshing;
     this.run(hasStorage);
     document.body.classList.add("ready");
     if (globalThis.isSecureContext) navigator.serviceWorker?.register("/static/worker.js", { scope: "/" }).catch(() => {});
@@ -206,8 +208,8 @@ class Page {
 
   // The state of the notebook
 
-  /** Ask which notebook this is, and show its notes. */
-  async refresh() {
+  /** Ask which notebook this is, and show its notes. `isSign`: if it answers, what waits is sent at once. */
+  async refresh({ isSign = true } = {}) {
     try {
       this.state = await request("/api/state");
     } catch (failure) {
@@ -218,6 +220,7 @@ class Page {
     if (state.notebook?.id) keep("notebook", state.notebook);
     else if (!state.needs_code) state.notebook ??= recall("notebook");
     this.showState();
+    if (this.entries.length > 0) this.showOutbox(); // an entry may wait for another notebook than this one
     this.showConnection(state.away ? "away" : "live", state.reason);
     if (state.needs_code) {
       this.timeline.clear();
@@ -227,7 +230,7 @@ class Page {
     this.newest = state.newest ?? this.newest;
     if (this.timeline.isLoaded) await this.timeline.refresh();
     else await this.showAddress();
-    this.onSign();
+    if (isSign) this.onSign();
   }
 
   showState() {
@@ -351,7 +354,7 @@ class Page {
     if (failure === null) return;
     const { status, reason } = failure;
     if (status === 401) this.noteEndOfSession();
-    else if (status === 409) this.refresh(); // the page shows another notebook now
+    else if (status === 409) this.refresh({ isSign: false }); // the page shows another notebook now
     else if (status === 0) this.showConnection(reason ? "live" : "lost");
     else if (status === 503) this.showConnection("away", reason);
     else if (reason) this.toast(reason);
@@ -360,7 +363,7 @@ class Page {
 
   async noteEndOfSession() {
     const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
-    await this.refresh();
+    await this.refresh({ isSign: false });
     if (wasOpen && this.state.needs_code) $("code-wrong").textContent = this.words.say("session_ended");
   }
 
