@@ -145,7 +145,7 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
 
 
 def _quoted(words: Sequence[str]) -> str:
-    """The `words` as a shell reads them; unlike those of `shlex.join`, words of Chinese characters need no quotation marks."""
+    """One line with `words`, quoted for a shell where necessary. `shlex.join` would also quote words of Chinese characters."""
     return " ".join(each if each.replace("-", "").isalnum() else shlex.quote(each) for each in words)
 
 

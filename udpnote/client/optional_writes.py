@@ -50,10 +50,10 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 
 
 def _outbox_to_read(path: str, error: StorageError) -> Outbox:
-    """The outbox at `path`, which could not be opened because of `error`, for reading only.
+    """Open the outbox at `path` for reading only, after it could not be opened for writing because of `error`.
 
-    Then reading a notebook still works, and only what adds to the outbox fails. Raises `error` if the outbox cannot be read,
-    either: it may have the key of a sealed notebook, without which an impostor would be believed.
+    With such an outbox, commands can read a notebook, and fail only where they add to the outbox. Raises `error` if the outbox
+    cannot even be read: it may hold the key of a sealed notebook, without which the client would believe an impostor.
     """
     if not is_unwritable(error):
         raise error

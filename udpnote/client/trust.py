@@ -25,12 +25,12 @@ from udpnote.storage.outbox_tables import is_unwritable
 
 
 class Keyring:
-    """The keys that a client can use: the joined ones in `outbox`, and the key `named` for this command, if any.
+    """The keys that a client can use: the joined keys in `outbox`, and the key `named`, if the user names one for this command.
 
     A key has 16 bytes. `named_id` is the id of the named key; None: no key is named. `own` is the key of this user's own
-    notebook on this machine, which counts like a joined one; None: there is none. `random_bytes` gives the salts of sealed
-    datagrams. `is_joining` is for `join`: then a notebook with the named key is no impostor, even if the outbox has another key
-    for the same name or id.
+    notebook on this machine; None: there is none. If no key is named, `own` counts like a joined key. `random_bytes` gives the
+    salts of sealed datagrams. `is_joining` is True only for `join`: it accepts a notebook with the named key, even if the
+    outbox has another key for the same name or id, which otherwise is the mark of an impostor.
     """
 
     def __init__(

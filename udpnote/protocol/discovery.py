@@ -153,9 +153,9 @@ class Prober(Generic[Source]):
                 self._receive_offer(message, envelope, source, now)
 
     def handle_timeout(self, now: float) -> None:
-        """If a round is due by `now`, start it: one DISCOVER for each target is due then.
+        """If a round of probes is due by `now`, start it: then `datagrams_to_send` returns one DISCOVER for each target.
 
-        If several rounds are due, because the machine was asleep, start only one. After `finished_at`, start none.
+        If several rounds are due, because the machine was asleep, start only one. From `finished_at` on, start none.
         """
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:

@@ -23,9 +23,10 @@ _INT64_MAX = (1 << 63) - 1
 
 
 class Reporter:
-    """Answers the EXAMINEs for a server that has the notebook `notebook_id`. `server_id` is as in `Offerer`.
+    """Answers the EXAMINEs of `udpnote doctor` for a server that has the notebook `notebook_id`.
 
-    Its memory is bounded by `EXAMINATIONS_MAX` and `HEARD_HOSTS_MAX`.
+    `server_id` is random, and new for each start of a server. The latest `EXAMINATIONS_MAX` examinations are remembered, and
+    the latest `HEARD_HOSTS_MAX` hosts that have sent a DISCOVER or an EXAMINE.
     """
 
     def __init__(self, *, notebook_id: bytes, server_id: bytes) -> None:

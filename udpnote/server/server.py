@@ -321,7 +321,7 @@ class Server:
             self._announced = self._notebook.last_number
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is, revises or deletes; 0: none. Only `on_stored` may call this."""
+        """The number of the note that the entry `number` is or changes; 0: no such entry. Only `on_stored` may call this."""
         return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:

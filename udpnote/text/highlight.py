@@ -75,15 +75,15 @@ class _FoldedText(NamedTuple):
     def start_of(self, place: int) -> int:
         """The index in the original text of the character from which the character `folded[place]` was made.
 
-        If its piece is not one-to-one, this is the index of the beginning of the piece.
+        In a piece that is not one-to-one (see `are_one_to_one`), that is not known: then this is where the piece begins.
         """
         piece = bisect_right(self.folded_starts, place) - 1
         return self.starts[piece] + (place - self.folded_starts[piece] if self.are_one_to_one[piece] else 0)
 
     def end_of(self, place: int) -> int:
-        """The index in the original text after the character from which the character `folded[place]` was made.
+        """The index in the original text just after the character from which the character `folded[place]` was made.
 
-        If its piece is not one-to-one, this is the index of the end of the piece.
+        In a piece that is not one-to-one (see `are_one_to_one`), that is not known: then this is where the piece ends.
         """
         piece = bisect_right(self.folded_starts, place) - 1
         return self.start_of(place) + 1 if self.are_one_to_one[piece] else self.starts[piece + 1]

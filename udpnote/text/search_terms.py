@@ -190,7 +190,11 @@ def tags(text: str) -> list[str]:
 
 
 def _tag_places(text: str) -> Iterator[re.Match[str]]:
-    """The matches of `_TAGS` in `text`, as far as they count."""
+    """The tags and URLs of `text`, in order, each as a match of `_TAGS`: its group 1 is the tag without `#`, None for a URL.
+
+    URLs are matched because a `#` in them begins no tag. At most `TAG_PLACES_MAX` matches are found, none after so many `#`
+    signs, and none in a text without `#`.
+    """
     signs = text.count("#") + text.count("＃")
     if not signs:
         return iter(())

@@ -150,9 +150,9 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
 
 
 def _write_image(path: str, notebook: NotebookReader, year: int | None) -> None:
-    """Write the picture of the days to the file `path`, which is replaced as a whole, or to standard output (`-`).
+    """Write the calendar of days with notes, an SVG, to the file `path`, which is replaced whole, or to standard output (`-`).
 
-    It is in UTF-8, except on a terminal with another encoding.
+    It shows only `year`, or the latest years if `year` is None. Its encoding is UTF-8, or on a terminal that of the terminal.
     """
     from udpnote.text.calendar_image import calendar_image
 

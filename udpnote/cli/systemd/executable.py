@@ -25,9 +25,9 @@ _UNSAFE = {*map(chr, range(32)), "\x7f", '"', "'", "\\"}
 
 
 def server_program() -> list[str]:
-    """The words that start this `udpnote`: the installed command or, if there is none, Python with the package.
+    """The program and arguments that start this `udpnote`: the installed command or, if there is none, `python -m udpnote`.
 
-    Raises `ServiceRefused` if systemd does not start programs with such a path.
+    Raises `ServiceRefused` if the program's path has a character that systemd refuses (see `_UNSAFE`).
     """
     beside = Path(sys.executable).with_name("udpnote")
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which(sys.argv[0])

@@ -13,11 +13,11 @@ BUFFER_BYTES_MIN = 64 << 10
 
 
 class HostFacts(NamedTuple):
-    """What this host says about itself.
+    """What the system says about this host.
 
-    `routes` is None if the system does not say. `firewalls` are those of ufw and firewalld that are active. `buffer_bytes` is
-    the size of the receive buffer that the system grants, `wanted_bytes` that of the one that udpnote asks for. `fsync_seconds`
-    is the median time of an fsync in `folder`; None: nothing can be written there.
+    `routes` is None if the system does not name them. `firewalls` are the active ones of ufw and firewalld. udpnote asks for
+    a receive buffer of `wanted_bytes`, and the system grants one of `buffer_bytes`. `folder` is the folder of the outbox, and
+    `fsync_seconds` the median time of an fsync there; None: nothing can be written there.
     """
 
     interfaces: Sequence[HostInterface]

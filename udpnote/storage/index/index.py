@@ -62,7 +62,7 @@ class IndexDamaged(StorageError):
 
 
 class Index:
-    """The search index at `path` of the notebook that the connection `notebook` has open. Not thread-safe.
+    """The search index of a notebook, in the file `path`; `notebook` is a connection to the notebook's file. Not thread-safe.
 
     The index has all entries once `catch_up` has returned True. If the file at `path` cannot be opened or written, the index is
     built in a temporary file, or in memory. Methods that read the index raise `IndexDamaged` if they fail; a damaged index is

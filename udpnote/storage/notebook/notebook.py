@@ -193,7 +193,7 @@ class Notebook:
             yield from entries_from(self._connection, "WHERE number > ? ORDER BY number", (number,))
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is, revises or deletes; 0 if there is no such entry."""
+        """The number of the note that the entry `number` is or changes; 0: there is no such entry."""
         with storage_errors(self.path):
             return root_of(self._connection, number) or 0
 
@@ -273,7 +273,11 @@ class Notebook:
         return self._insert_one(part._replace(offset=0, data=data), root or 0, now)
 
     def _objection(self, part: Part, data: bytes, root: int | None) -> Status | None:
-        """Why a complete entry with the text `data` cannot be stored; None: it can. `root` is None if the note is missing."""
+        """The status with which to refuse a complete entry with the text `data`; None: it can be stored.
+
+        `root` is the number of the note that the entry revises or deletes, None if the notebook does not have that note, and 0
+        if the entry is itself a note.
+        """
         if self._is_for_newer_copy(part):
             return Status.OLDER_COPY
         if root is None or (part.kind is not Kind.DELETION and not is_text(data)):

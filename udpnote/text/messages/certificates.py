@@ -50,34 +50,38 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "security settings > Encryption & credentials > Install a certificate\n"
         'Choose "Install anyway" and the file {file} in your downloads\n'
         "Under Encryption & credentials > Trusted credentials > User open the certificate, and compare its SHA-256 "
-        "fingerprint. There you can also remove it again"
+        "fingerprint with the one in the terminal of `udpnote page --https`. There you can also remove the certificate again"
     ),
     "certificate_steps_ios": (
         "Download the certificate in Safari, and allow the profile\n"
         'Open Settings > General > VPN & Device Management, choose the profile and install it. "More Details" shows '
-        "its SHA-256 fingerprint: compare it. There you can also remove it again\n"
+        "the SHA-256 fingerprint: compare it with the one in the terminal of `udpnote page --https`. There you can also "
+        "remove the certificate again\n"
         "Open Settings > General > About > Certificate Trust Settings, and switch the certificate on"
     ),
     "certificate_steps_windows": (
         "Download the certificate\n"
         "Open a command prompt, run `certutil -hashfile %USERPROFILE%\\Downloads\\{file} SHA256` and compare the result, "
-        "which has no colons\n"
+        "which has no colons, with the fingerprint in the terminal of `udpnote page --https`\n"
         "Run `certutil -user -addstore Root %USERPROFILE%\\Downloads\\{file}` and confirm it\n"
         "To remove the certificate again, run `certmgr.msc`: it is under Trusted Root Certification Authorities"
     ),
     "certificate_steps_macos": (
         "Download the certificate and open it: Keychain Access adds it to the login keychain\n"
-        "Open it there with a double click, and compare its SHA-256 fingerprint\n"
+        "Open it there with a double click, and compare its SHA-256 fingerprint with the one in the terminal of "
+        "`udpnote page --https`\n"
         'Under Trust choose "Always Trust". To remove the certificate again, delete it in Keychain Access'
     ),
     "certificate_steps_linux": (
-        "Download the certificate, run `sha256sum {file}` and compare the result, which has no colons\n"
+        "Download the certificate, run `sha256sum {file}` and compare the result, which has no colons, with the fingerprint "
+        "in the terminal of `udpnote page --https`\n"
         "Open `chrome://certificate-manager`, choose the certificates that you have installed, and import {file} under "
         "Trusted Certificates. There you can also remove it again"
     ),
     "certificate_steps_firefox": (
         "On Android, Windows and macOS, install it as described for the system: Firefox uses its certificates\n"
         "Elsewhere open Settings > Privacy & Security > View Certificates > Authorities, import {file}, and choose that "
-        'it may identify websites. "View" shows its SHA-256 fingerprint: compare it. There you can also remove it again'
+        'it may identify websites. "View" shows the SHA-256 fingerprint: compare it with the one in the terminal of '
+        "`udpnote page --https`. There you can also remove the certificate again"
     ),
 }

@@ -61,8 +61,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "key_file_in_the_way": (
         "the notebook was not sealed and stays open, because there already is a key file, {path}, perhaps of a notebook that "
-        "was here before. Move the key file to a safe place and try again; or, if you want the earlier notebook, put its "
-        "notebook file back"
+        "was here before. To seal this notebook, move the key file to a safe place and try again. If you want the earlier "
+        "notebook instead, move this one elsewhere first, then put the earlier file back"
     ),
     "key_file_left_behind": (
         "{path} is open, but there is still its key file {key_file} ({error}): remove that file before you seal the notebook "

@@ -156,8 +156,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_lost": (
         "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or hard-linked "
         "while in use. Acknowledged entries are in these two files; all others are still in their senders' outboxes, or in the "
-        "file to import. Put both files back in their place (if one was hard-linked, remove the extra link instead; if {path} "
-        "was deleted, put a backup in its place with `udpnote restore`), then start again"
+        "file to import. Put both files back in their place, or remove the extra hard link, then start again. If {path} was "
+        "deleted, put a backup in its place with `udpnote restore`: entries acknowledged after the backup are lost"
     ),
     "log_without_notebook": (
         "{log} is there, perhaps with the latest entries, but its notebook {path} is not: put that back, or move the log away "

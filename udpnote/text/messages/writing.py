@@ -80,7 +80,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "/edit changes your last note, /edit 42 note #42. /undo takes back what you wrote last\n"
     "//text stores /text. Notes of others appear above the prompt\n"
     "Ctrl-C drops the line, Ctrl-Z suspends the prompt; `quit`, `exit`, `q` or Ctrl-D ends it\n"
-    "`udpnote send quit` stores such a word; `udpnote send --whole` stores several lines as one entry",
+    "To store the word `quit`, type `udpnote send quit`; to store several lines as one entry, `udpnote send --whole`",
     "write_line_dropped": "the line is dropped; `quit` or Ctrl-D ends the prompt",
     "write_unknown_command": "{word} is no command: /help, /tag, /edit, /undo and /quit are. To store the line, write /{line}",
     "write_command_not_alone": "nothing was done, because {word} takes nothing after it: write {word} alone. To store the "
