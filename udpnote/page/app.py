@@ -103,7 +103,7 @@ class Page:
 
     async def _state(self, request: Request) -> Response:
         """What a browser asks first: which notebook this is, and whether it may use it."""
-        if self.base.known is None:
+        if self.base.known is None and self.base.absence is None:
             await self.base.check()
         state: dict[str, object] = {
             "notebook": None,

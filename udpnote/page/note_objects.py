@@ -34,14 +34,16 @@ def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: boo
     }
 
 
-def version_object(stored: StoredEntry) -> dict[str, object]:
-    """An entry as it was stored, with its whole text."""
+def version_object(stored: StoredEntry, *, is_whole: bool = False) -> dict[str, object]:
+    """An entry as it was stored, with a text that is cut as in a list unless it `is_whole`."""
     entry = stored.entry
+    is_cut = not is_whole and len(entry.text) > TEXT_CHARACTERS_MAX
     return {
         "number": stored.number,
         "kind": entry.kind.name.lower(),
         "author": entry.author,
-        "text": entry.text,
+        "text": _cut(entry.text, [])[0] if is_cut else entry.text,
+        "is_cut": is_cut,
         "revises": entry.revises,
         "stored_at": stored.stored_at,
         "noted_at": stored.noted_at,
@@ -54,10 +56,7 @@ def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
 
     `note` is the number of the note that it changes, or its own if it is a note; None: that could not be read.
     """
-    text = stored.text
-    is_cut = len(text) > TEXT_CHARACTERS_MAX
-    shown = _cut(text, [])[0] if is_cut else text
-    return {**version_object(stored), "text": shown, "is_cut": is_cut, "note": note}
+    return {**version_object(stored), "note": note}
 
 
 def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:

@@ -14,7 +14,7 @@ from udpnote.client.exporting import Form, export_pieces
 from udpnote.client.filters import Filters
 from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
-from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind, StoredEntry
+from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind
 from udpnote.page.note_objects import note_object, version_object
 from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import Refusal, json_response, unavailable
@@ -30,6 +30,9 @@ TAGS_MAX = 1000
 
 VERSIONS_MAX = 200
 """How many versions of a note are listed, the latest ones."""
+
+VERSIONS_CHARACTERS_MAX = 2 << 20
+"""The latest versions of a note have their whole texts, together at most so many characters; those of earlier ones are cut."""
 
 EXPORTS_MAX = 4
 """How many exports may run at once."""
@@ -85,8 +88,12 @@ class ReadingRoutes:
         notebook, number = self._notebook_of(request).notebook, _path_number(request)
 
         def versions(client: Client) -> list[dict[str, object]]:
-            latest = client.log(numbers=[number], newest_first=True, limit=VERSIONS_MAX)
-            return [version_object(stored) for stored in latest][::-1]
+            found: list[dict[str, object]] = []
+            characters = 0
+            for stored in client.log(numbers=[number], newest_first=True, limit=VERSIONS_MAX):
+                characters += len(stored.text)
+                found.append(version_object(stored, is_whole=characters <= VERSIONS_CHARACTERS_MAX))
+            return found[::-1]
 
         found = await notebook.read(versions)
         if not found:
@@ -145,21 +152,23 @@ def _listed(
     words = parse_words(arguments) if arguments else None
     if before is not None:
         filters = {**filters, "until": before[0] + 1}
-    wanted, asked = limit + 1, limit + 1
+    shown = words.wanted if words else ()
+    asked = limit + 1
     while True:
         read = 0
-        notes: list[StoredEntry] = []
+        notes: list[tuple[tuple[int, int], dict[str, object]]] = []  # not the entries: their texts may be very long
         for stored in client.entries(words=words.as_typed if words else (), newest_first=True, limit=asked, **filters):
             read += 1
-            if before is None or (stored.noted_at, stored.number) < before:
-                notes.append(stored)
-        if len(notes) >= wanted or read < asked:
+            place = (stored.noted_at, stored.number)
+            if (before is None or place < before) and len(notes) <= limit:
+                notes.append((place, note_object(stored, shown)))
+        if len(notes) > limit or read < asked:
             break
         asked *= 4
     more, notes = len(notes) > limit, notes[:limit]
     return {
-        "notes": [note_object(stored, words.wanted if words else ()) for stored in notes],
-        "before": f"{notes[-1].noted_at}-{notes[-1].number}" if more else None,
+        "notes": [note for _, note in notes],
+        "before": f"{notes[-1][0][0]}-{notes[-1][0][1]}" if more else None,
     }
 
 
