@@ -7,6 +7,9 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from udpnote.model.entry import TEXT_BYTES_MAX
+from udpnote.page.request_body import BodyRoom
+from udpnote.page.responses import Refusal
+from udpnote.page.writing_routes import ENTRIES_BYTES_MAX
 
 BOB = "b0" * 16
 
@@ -76,10 +79,26 @@ def test_entries_that_were_written_for_another_notebook_are_refused(loopback: Lo
     assert loopback.texts() == ["kept"]
 
 
+def test_the_longest_text_is_stored_whichever_characters_it_has(loopback: Loopback, page: PageServer) -> None:
+    text = "x" + "\x01" * (TEXT_BYTES_MAX - 1)
+    assert [each["state"] for each in page.store(entry(1, text))] == ["stored"]
+    assert loopback.texts() == [text]
+
+
+def test_bodies_have_bounded_room_together_and_give_it_back() -> None:
+    room = BodyRoom(10)
+    room.take(6)
+    with pytest.raises(Refusal) as refusal:
+        room.take(5)
+    assert (refusal.value.status, refusal.value.notice.kind) == (503, "page_busy")
+    room.give_back(6)
+    room.take(10)
+
+
 def test_a_body_that_is_too_long_is_refused_before_it_is_read(page: PageServer) -> None:
-    answer = page.http.post("/api/entries", content=b"x" * ((2 << 20) + 1))
+    answer = page.http.post("/api/entries", content=b"x" * (ENTRIES_BYTES_MAX + 1))
     assert (answer.status_code, answer.json()["kind"]) == (413, "page_body_too_long")
-    chunks = (b"x" * 65_536 for _ in range(40))
+    chunks = (b"x" * 65_536 for _ in range(100))
     assert page.http.post("/api/entries", content=chunks).status_code == 413
 
 

@@ -20,7 +20,7 @@ from udpnote.page.entry_objects import json_object
 from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.reading_routes import ReadingRoutes
-from udpnote.page.request_body import read_body
+from udpnote.page.request_body import BodyRoom, body_of
 from udpnote.page.responses import Refusal, json_response, refused, told
 from udpnote.page.sessions import Opened, Sessions
 from udpnote.page.stream_routes import StreamRoutes
@@ -136,7 +136,8 @@ class Page:
     async def _begin_session(self, request: Request) -> Response:
         if not is_private(request.scope):
             raise Refusal(403, Notice("page_code_needs_https"))
-        code = json_object(await read_body(request, CODE_BYTES_MAX)).get("code")
+        async with body_of(request, CODE_BYTES_MAX, BodyRoom(CODE_BYTES_MAX)) as body:
+            code = json_object(body).get("code")
         if not isinstance(code, str):
             raise Refusal(400, Notice("page_request_malformed", field="code"))
         token = await self._sessions.begin(code)

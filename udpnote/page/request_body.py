@@ -1,29 +1,61 @@
-"""Reads the body of a request, with bounds on its length and on the time that it takes."""
+"""Reads the body of a request, with bounds on its length, on the time that it takes, and on all bodies together."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
 from udpnote.errors import Notice
-from udpnote.page.responses import Refusal
+from udpnote.page.responses import Refusal, unavailable
 
 BODY_SECONDS_MAX = 30.0
-"""How long a body may take to arrive: 2 MiB over a bad wireless LAN."""
+"""How long a body may take to arrive: 6 MiB over a bad wireless LAN."""
 
 
-async def read_body(request: Request, bytes_max: int) -> bytes:
-    """The body of `request`. Raises a `Refusal` if it is longer than `bytes_max` bytes, takes too long, or is cut off."""
+class BodyRoom:
+    """Room for the bodies that are in memory at the same time: at most `bytes_max` bytes together."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._free = bytes_max
+
+    def take(self, amount: int) -> None:
+        """Take `amount` bytes. Raises a `Refusal` for the moment if there is not so much room."""
+        if amount > self._free:
+            raise unavailable(Notice("page_busy"))
+        self._free -= amount
+
+    def give_back(self, amount: int) -> None:
+        """Give back `amount` bytes that were taken."""
+        self._free += amount
+
+
+@asynccontextmanager
+async def body_of(request: Request, bytes_max: int, room: BodyRoom) -> AsyncIterator[bytes]:
+    """Read the body of `request`, and give it to the block. Until the end of the block its bytes are taken from `room`.
+
+    Raises a `Refusal` if it is longer than `bytes_max` bytes, takes too long, is cut off, or `room` has too few bytes left.
+    """
+    body = bytearray()
+    try:
+        await _read(request, bytes_max, room, body)
+        yield bytes(body)
+    finally:
+        room.give_back(len(body))
+
+
+async def _read(request: Request, bytes_max: int, room: BodyRoom, body: bytearray) -> None:
+    """Append the body of `request` to `body`, and take its bytes from `room`."""
     too_long = Refusal(413, Notice("page_body_too_long", bytes_max=bytes_max), {"Connection": "close"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > bytes_max:
         raise too_long
-    body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
             async for piece in request.stream():
+                room.take(len(piece))
                 body += piece
                 if len(body) > bytes_max:
                     raise too_long
     except (TimeoutError, ClientDisconnect):
         raise Refusal(408, Notice("page_body_cut_off"), {"Connection": "close"}) from None
-    return bytes(body)

@@ -11,20 +11,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from udpnote.page.entry_objects import outcome_object, read_entries, wrong_outcome
-from udpnote.page.page_notebook import CALL_SECONDS
-from udpnote.page.request_body import read_body
+from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
+from udpnote.page.request_body import BodyRoom, body_of
 from udpnote.page.responses import json_response
 from udpnote.page.sessions import Opened
 
-ENTRIES_BYTES_MAX = 2 << 20
-"""The longest body with entries: the longest text, of 1 MiB, as a browser writes it in JSON."""
+ENTRIES_BYTES_MAX = (6 << 20) + (64 << 10)
+"""The longest body with entries: a text of 1 MiB, in JSON, which writes six bytes for a control character, and its fields."""
+
+BODIES_BYTES_MAX = 4 * ENTRIES_BYTES_MAX
+"""The most bytes of all bodies that are read or stored at the same time, so that the page's memory stays bounded."""
 
 
 class WritingRoutes:
     """`notebook_of` gives the notebook that a request may use."""
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
-        self._notebook_of = notebook_of
+        self._notebook_of, self._room = notebook_of, BodyRoom(BODIES_BYTES_MAX)
 
     def routes(self) -> list[Route]:
         """The routes of this object."""
@@ -32,12 +35,15 @@ class WritingRoutes:
 
     async def _store(self, request: Request) -> Response:
         notebook = self._notebook_of(request).notebook
-        body = await read_body(request, ENTRIES_BYTES_MAX)
+        async with body_of(request, ENTRIES_BYTES_MAX, self._room) as body:
+            return json_response({"outcomes": await self._outcomes(notebook, body)})
+
+    async def _outcomes(self, notebook: PageNotebook, body: bytes) -> list[dict[str, object]]:
+        """Store the entries in `body`, and return an outcome for each, in order."""
         entries = read_entries(body, notebook.known.notebook_id.hex() if notebook.known is not None else None)
         sent = [each.entry for each in entries if each.wrong is None]
         verdicts = iter(await notebook.write(lambda client: client.forward(sent, wait=CALL_SECONDS)) if sent else [])
-        outcomes = [
+        return [
             wrong_outcome(entry, wrong) if wrong is not None else outcome_object(entry, next(verdicts))
             for entry, wrong in entries
         ]
-        return json_response({"outcomes": outcomes})
