@@ -1,5 +1,9 @@
 """What notes, web sites and wrong names cannot do in a real browser."""
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from tests.support.page_site import Site
@@ -76,16 +80,37 @@ def test_a_name_that_is_not_this_machines_gets_nothing_but_the_name_of_the_optio
     assert (answer.status, "--allow-host" in answer.text()) == (421, True)
 
 
-def test_another_site_in_the_same_browser_cannot_write_read_or_frame_the_page(site: Site, visitors: Visitors) -> None:
+@pytest.fixture
+def other_site() -> Iterator[int]:
+    """The port of a web server that has nothing to do with udpnote. Chromium lets pages of such an address ask loopback."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Blank) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+class _Blank(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>blank</title>")
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+def test_another_site_in_the_same_browser_cannot_write_read_or_frame_the_page(
+    site: Site, visitors: Visitors, other_site: int
+) -> None:
     site.start()
     site.send("private")
     profile = visitors.profile()
-    profile.route("http://attacker.test/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
     page = profile.new_page()
-    page.goto("http://attacker.test/")
+    page.goto(f"http://attacker.test:{other_site}/")
     done = page.evaluate(
         """async (address) => {
-            const note = { sequence: 1, kind: "note", text: "forged", author: "", written_at: 1, utc_offset: 0 }
+            const note = { sequence: 1, kind: "note", text: "forged", author: "mallory", written_at: 1, utc_offset: 0 }
             const entry = { ...note, revises: 0, seen: null }
             const body = JSON.stringify({ client: "0".repeat(32), entries: [entry] })
             const read = async (path, options) => {
