@@ -84,7 +84,6 @@ def test_after_a_restoration_browsers_load_their_notes_again_and_get_what_is_sto
 
 def test_there_are_so_many_streams_and_one_that_ends_makes_room(page: PageServer) -> None:
     opened = [page.http.stream("GET", "/api/events") for _ in range(STREAMS_MAX)]
-    page.http.timeout = 20.0
     for stream in opened:
         stream.__enter__()
     answer = page.http.get("/api/events")

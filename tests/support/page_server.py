@@ -23,6 +23,9 @@ from udpnote.page.serving import Listener, serve
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
 
+SILENCE_SECONDS = 12.0
+"""How long nothing may come before a test fails: less than `HEARTBEAT_SECONDS`, so that a stream with only those fails, too."""
+
 ADA = "00112233445566778899aabbccddeeff"
 
 
@@ -49,7 +52,7 @@ class PageServer:
         self.http = httpx.Client(
             base_url=self.origin,
             headers={"Origin": self.origin},
-            timeout=DEADLINE_SECONDS,
+            timeout=SILENCE_SECONDS,
             limits=httpx.Limits(max_connections=None),
         )
 
