@@ -121,6 +121,23 @@ def test_a_browser_that_does_not_read_is_cut_off(connect: Connect) -> None:
     assert transport.is_cut_off
 
 
+def test_neither_of_sending_and_reading_gives_more_time_for_the_other(connect: Connect) -> None:
+    connection, transport, loop = connect()
+    connection.data_received(REQUEST)
+    loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop)))
+    connection.pause_writing()
+    connection.data_received(REQUEST[:9])
+    connection.data_received(REQUEST[9:])
+    loop.expire(UNREAD_SECONDS)
+    assert transport.is_cut_off
+    connection, transport, loop = connect()
+    connection.data_received(REQUEST[:9])
+    connection.pause_writing()
+    connection.resume_writing()
+    loop.expire(REQUEST_SECONDS)
+    assert transport.is_cut_off
+
+
 def test_one_host_cannot_take_all_connections(connect: Connect) -> None:
     crowd = [connect("192.0.2.9")[1] for _ in range(CONNECTIONS_PER_ADDRESS_MAX + 1)]
     assert [each.is_cut_off for each in crowd] == [False] * CONNECTIONS_PER_ADDRESS_MAX + [True]

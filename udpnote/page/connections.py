@@ -48,21 +48,23 @@ class BoundedConnection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._host: str | None = None
-        self._cut_off: asyncio.TimerHandle | None = None
+        self._request_due: asyncio.TimerHandle | None = None
+        self._reading_due: asyncio.TimerHandle | None = None
         self._waits_for_request = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and wait for its first request."""
         super().connection_made(transport)
         if self.is_admitted(transport):
-            self._abort_after(REQUEST_SECONDS)
+            self._request_due = self._aborting_after(REQUEST_SECONDS)
         else:
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self.forget()
-        self._abort_after(None)
+        _cancel(self._request_due)
+        _cancel(self._reading_due)
         super().connection_lost(exc)
 
     def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
@@ -87,23 +89,26 @@ class BoundedConnection(H11Protocol):
         super().data_received(data)
         has_request = self.cycle is not None and not self.cycle.response_complete
         if has_request and self._waits_for_request:
-            self._abort_after(None)
+            _cancel(self._request_due)
         elif not has_request and not self._waits_for_request:
-            self._abort_after(REQUEST_SECONDS)
+            self._request_due = self._aborting_after(REQUEST_SECONDS)
         self._waits_for_request = not has_request
 
     def pause_writing(self) -> None:
-        """Give the browser some time to read."""
+        """Give the browser some time to read, whatever it sends meanwhile."""
         super().pause_writing()
-        self._abort_after(UNREAD_SECONDS)
+        self._reading_due = self._aborting_after(UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
         """Go on, because the browser has read."""
         super().resume_writing()
-        self._abort_after(None)
+        _cancel(self._reading_due)
 
-    def _abort_after(self, seconds: float | None) -> None:
-        """Cut the connection off after so many seconds, unless this is called again before; None: do not."""
-        if self._cut_off is not None:
-            self._cut_off.cancel()
-        self._cut_off = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+    def _aborting_after(self, seconds: float) -> asyncio.TimerHandle:
+        """A timer that cuts the connection off after so many seconds, unless it is cancelled."""
+        return self.loop.call_later(seconds, self.transport.abort)
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
