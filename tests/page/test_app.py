@@ -1,8 +1,10 @@
 """The application as a whole: any request gets an answer that is no error of the page itself."""
 
 import json
+import socket
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,3 +67,11 @@ def test_files_are_sent_once_and_then_only_if_they_have_changed(page: PageServer
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     again = page.http.get("/", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_malformed_requests_are_not_logged(page: PageServer, caplog: pytest.LogCaptureFixture) -> None:
+    for request in (b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"):
+        with socket.create_connection((page.http.base_url.host, page.http.base_url.port or 0), timeout=5) as connection:
+            connection.sendall(request)
+            assert connection.recv(100).startswith(b"HTTP/1.1 4")
+    assert not caplog.records

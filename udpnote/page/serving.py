@@ -102,6 +102,7 @@ def _config(listener: Listener) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # warnings are about malformed requests, with which anybody could fill the log
         access_log=False,
         proxy_headers=False,
         server_header=False,
