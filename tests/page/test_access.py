@@ -112,3 +112,13 @@ def test_the_language_is_the_one_that_the_browser_wants_most(accepted: str, lang
 def test_any_header_has_a_language_and_a_host_or_none(text: str) -> None:
     assert language_of(text) in LANGUAGES
     assert (host_of(text) in HOSTS) in (True, False)
+
+
+def test_the_command_for_a_refused_host_has_nothing_that_a_shell_would_execute(page: PageServer) -> None:
+    for host, shown in {
+        "evil.example": "evil.example",
+        "192.0.2.1": "192.0.2.1",
+        "$(x).evil.example": "NAME",
+        "": "NAME",
+    }.items():
+        assert f"--allow-host {shown}`" in page.http.get("/api/state", headers={"Host": host}).json()["reason"]

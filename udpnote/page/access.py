@@ -26,9 +26,6 @@ ADDRESSES_SECONDS = 2.0
 REQUESTS_PER_SECOND, REQUESTS_BURST = 200.0, 400.0
 """How many requests each other host may make: more than ten busy browsers of one host do."""
 
-HOST_CHARACTERS_MAX = 253
-"""The longest name of a host (RFC 1035, section 2.3.4), as text."""
-
 LANGUAGES_READ_MAX = 16
 """How many languages of an Accept-Language header are looked at."""
 
@@ -144,11 +141,19 @@ def language_of(accepted: str) -> str:
 
 def _host_refused(scope: Scope, host: str) -> Response:
     """The answer to a request for a host that is none of this machine's names (421, RFC 9110, section 15.5.20)."""
-    notice = Notice("page_host_refused", host=host[:HOST_CHARACTERS_MAX] or "?")
+    notice = Notice("page_host_refused", host=_harmless_name(host))
     if scope["path"].startswith("/api/"):
         return refused(Refusal(421, notice))
     page = f'<!doctype html><html lang="{language().replace("_", "-")}"><meta charset="utf-8"><title>udpnote</title>'
     return HTMLResponse(f"{page}<p>{escape(str(notice))}</p></html>", 421, {"Cache-Control": "no-store"})
+
+
+def _harmless_name(host: str) -> str:
+    """`host` if it is a name or an address. A link of a web site could have characters in it that a shell would execute."""
+    try:
+        return dns_name(host) or str(ipaddress.ip_address(host.partition("%")[0]))  # `%` begins any text as a zone
+    except ValueError:
+        return "NAME"
 
 
 def _with_headers(send: Send) -> Send:
