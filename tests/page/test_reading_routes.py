@@ -1,10 +1,13 @@
 """Reading: the newest notes page by page, searches with highlights, one note, histories, tags, the picture and exports."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from tests.support.page_server import PageServer, entry
+from tests.support.processes import eventually
 from udpnote.page.note_objects import TEXT_CHARACTERS_MAX, utf_16_spans
-from udpnote.page.reading_routes import NOTES_MAX
+from udpnote.page.reading_routes import EXPORTS_MAX, NOTES_MAX
 
 
 def test_scrolling_back_shows_each_note_once_also_where_many_have_the_same_time(page: PageServer) -> None:
@@ -71,3 +74,11 @@ def test_a_query_that_cannot_be_meant_is_refused(page: PageServer, query: str) -
 
 def test_spans_are_counted_in_utf_16() -> None:
     assert utf_16_spans("a🥛b🥛c", [(0, 1), (1, 2), (3, 5)]) == [[0, 1], [1, 3], [4, 7]]
+
+
+def test_exports_that_nobody_reads_take_a_bounded_number_of_places_and_give_them_back(page: PageServer) -> None:
+    page.store(*(entry(number, "x" * (1 << 20)) for number in range(1, 6)))
+    with ExitStack() as stack:
+        answers = [stack.enter_context(page.http.stream("GET", "/api/export")) for _ in range(EXPORTS_MAX + 1)]
+        assert [answer.status_code for answer in answers] == [200] * EXPORTS_MAX + [503]
+    eventually(lambda: page.http.get("/api/export?format=jsonl").status_code == 200, "a place is free again")

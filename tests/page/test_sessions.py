@@ -92,7 +92,9 @@ def test_another_token_is_no_session(sealed: tuple[PageServer, str]) -> None:
         page.get("/api/notes", status=401, Cookie=f"udpnote={token}")
 
 
-def test_join_codes_cannot_be_tried_without_end(sealed: tuple[PageServer, str]) -> None:
-    page, _code = sealed
-    kinds = [page.http.post("/api/session", json={"code": "x"}).json()["kind"] for _ in range(25)]
-    assert kinds[-1] == "page_too_many_codes"
+def test_join_codes_cannot_be_tried_without_end_and_mistyped_ones_lock_nobody_out(sealed: tuple[PageServer, str]) -> None:
+    page, code = sealed
+    assert {page.http.post("/api/session", json={"code": "x"}).status_code for _ in range(25)} == {403}
+    answers = [page.http.post("/api/session", json={"code": code}) for _ in range(25)]
+    assert (answers[0].status_code, answers[-1].status_code) == (204, 429)
+    assert answers[-1].json()["kind"] == "page_too_many_codes"

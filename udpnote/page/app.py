@@ -140,7 +140,7 @@ class Page:
             code = json_object(body).get("code")
         if not isinstance(code, str):
             raise Refusal(400, Notice("page_request_malformed", field="code"))
-        token = await self._sessions.begin(code)
+        token = await self._sessions.begin(code, request.client.host if request.client is not None else "")
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         is_secure = request.scope["scheme"] == "https"
         response.set_cookie(_cookie_name(request), token, path="/", secure=is_secure, httponly=True, samesite="strict")

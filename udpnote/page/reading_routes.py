@@ -1,12 +1,13 @@
 """The routes that read the notebook: its notes, one note, its history, tags, the calendar, and exports."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
 from typing import Any, get_args
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from udpnote.client.client import Client
@@ -15,9 +16,10 @@ from udpnote.client.filters import Filters
 from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind
+from udpnote.page.access import is_local
 from udpnote.page.note_objects import note_object, version_object
 from udpnote.page.page_notebook import PageNotebook
-from udpnote.page.responses import Refusal, json_response, unavailable
+from udpnote.page.responses import EndingStream, Refusal, json_response, unavailable
 from udpnote.page.sessions import Opened
 from udpnote.text.calendar_image import calendar_image
 from udpnote.text.query_words import parse_words
@@ -35,7 +37,8 @@ VERSIONS_CHARACTERS_MAX = 2 << 20
 """The latest versions of a note have their whole texts, together at most so many characters; those of earlier ones are cut."""
 
 EXPORTS_MAX = 4
-"""How many exports may run at once."""
+EXPORTS_PER_ADDRESS_MAX = 2
+"""How many exports may run at once, and how many of them for another host, so that one host cannot take them all."""
 
 QUERY_CHARACTERS_MAX = 1000
 """The longest text of a search, tag or author in a request."""
@@ -58,7 +61,7 @@ class ReadingRoutes:
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of
-        self._exports = 0
+        self._exports: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
         """The routes of this object."""
@@ -117,23 +120,30 @@ class ReadingRoutes:
     async def _export(self, request: Request) -> Response:
         notebook, form = self._notebook_of(request).notebook, _form(request.query_params.get("format", "jsonl"))
         media_type, ending = _EXPORT_TYPES[form]
-        pieces, first = await notebook.read(lambda client: _begun(client, form))
-        if self._exports >= EXPORTS_MAX:
+        host = request.client.host if request.client is not None else ""
+        is_full = not is_local(request.scope) and self._exports[host] >= EXPORTS_PER_ADDRESS_MAX
+        if is_full or self._exports.total() >= EXPORTS_MAX:
             raise unavailable(Notice("page_busy"))
-        headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="notes.{ending}"'}
-        stream = self._export_stream(notebook, first, pieces)
-        return StreamingResponse(stream, headers=headers, media_type=media_type)
-
-    async def _export_stream(self, notebook: PageNotebook, first: str, pieces: Iterator[str]) -> AsyncIterator[bytes]:
-        """Yield the pieces. An error cuts the download off, so that no browser takes a part for the whole."""
-        self._exports += 1
+        self._exports[host] += 1
         try:
-            piece: str | None = first
-            while piece is not None:
-                yield piece.encode()
-                piece = await notebook.read(lambda _: next(pieces, None))
-        finally:
-            self._exports -= 1
+            pieces, first = await notebook.read(lambda client: _begun(client, form))
+        except BaseException:
+            self._exports.subtract([host])
+            raise
+        return EndingStream(
+            _export_stream(notebook, first, pieces),
+            headers={"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="notes.{ending}"'},
+            media_type=media_type,
+            on_end=lambda: self._exports.subtract([host]),
+        )
+
+
+async def _export_stream(notebook: PageNotebook, first: str, pieces: Iterator[str]) -> AsyncIterator[bytes]:
+    """Yield the pieces. An error cuts the download off, so that no browser takes a part for the whole."""
+    piece: str | None = first
+    while piece is not None:
+        yield piece.encode()
+        piece = await notebook.read(lambda _: next(pieces, None))
 
 
 def _begun(client: Client, form: Form) -> tuple[Iterator[str], str]:

@@ -1,9 +1,10 @@
 """What the page answers: JSON, and refusals with the sentence for a person."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from udpnote.errors import (
     BadAnswer,
@@ -65,3 +66,18 @@ def refused(refusal: Refusal) -> Response:
 def told(notice: Notice) -> dict[str, str]:
     """A notice as an object: its `kind`, and as `reason` its sentence."""
     return {"kind": notice.kind, "reason": str(notice)}
+
+
+class EndingStream(StreamingResponse):
+    """A stream that calls `on_end` when it has ended in whatever way."""
+
+    def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI asks for."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()

@@ -10,7 +10,7 @@ from udpnote.errors import InvalidKey, KeyMissing, Notice, NotSealed, OldKey, Se
 from udpnote.model.join_code import parse_join_code
 from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook
-from udpnote.page.rates import Rate
+from udpnote.page.rates import RatePerAddress
 from udpnote.page.responses import RETRY_SECONDS, Refusal, unavailable
 
 SESSIONS_MAX = 256
@@ -23,7 +23,7 @@ KEYS_MAX = 8
 """For how many keys the page keeps clients: those of a few notebooks, before and after a rotation."""
 
 CODES_PER_MINUTE = 20
-"""How many join codes are tried in a minute. Nobody can guess one, but each costs a discovery."""
+"""How many join codes of each host are tried in a minute. Nobody can guess one, but each costs a discovery."""
 
 TOKEN_BYTES = 32
 """The length of a session's token: 256 random bits."""
@@ -54,19 +54,19 @@ class Sessions:
         self._sessions: dict[str, _Session] = {}
         self._opened: dict[bytes, Opened] = {}
         self._beginning = asyncio.Lock()
-        self._codes = Rate(CODES_PER_MINUTE / 60, CODES_PER_MINUTE)
+        self._codes = RatePerAddress(CODES_PER_MINUTE / 60, CODES_PER_MINUTE)
 
-    async def begin(self, code: str) -> str:
-        """Begin a session with the join code `code`, and return its token.
+    async def begin(self, code: str, address: str) -> str:
+        """Begin a session with the join code `code`, which came from the IP address `address`, and return its token.
 
         Raises a `Refusal` if `code` is not the join code of this notebook, or if its server does not answer.
         """
-        if not self._codes.take(time.monotonic()):
-            raise Refusal(429, Notice("page_too_many_codes"), {"Retry-After": "60"})
         try:
             key = parse_join_code(code)
         except InvalidKey as error:
             raise Refusal(403, error.notice) from error
+        if not self._codes.take(address, time.monotonic()):
+            raise Refusal(429, Notice("page_too_many_codes"), {"Retry-After": "60"})
         async with self._beginning:
             opened = self._opened.get(key)
             if opened is None or opened.notebook.ended is not None:

@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from udpnote.errors import Notice
 from udpnote.page.access import is_local
 from udpnote.page.live_events import STREAMS_MAX, parse_cursor
-from udpnote.page.responses import unavailable
+from udpnote.page.responses import EndingStream, unavailable
 from udpnote.page.sessions import Opened
 
 STREAMS_PER_ADDRESS_MAX = 16
@@ -40,23 +39,9 @@ class StreamRoutes:
         if request.method == "HEAD":
             return Response(headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
         self._streams[host] += 1
-        return _Stream(
+        return EndingStream(
             opened.live.stream(cursor),
             headers={"Cache-Control": "no-store"},
             media_type="text/event-stream",
             on_end=lambda: self._streams.subtract([host]),
         )
-
-
-class _Stream(StreamingResponse):
-    """A stream that calls `on_end` when it has ended in whatever way."""
-
-    def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[arg-type]
-        self._on_end = on_end
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._on_end()
