@@ -72,6 +72,15 @@ class AllowedHosts:
         return self._addresses
 
 
+def is_host(text: str) -> bool:
+    """Whether `text` is a name in the DNS, or an IP address, also in brackets."""
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return dns_name(text) is not None
+    return True
+
+
 def host_of(authority: str) -> str:
     """The host in a Host header (`HOST`, `HOST:PORT`, `[IPV6]:PORT`), in small letters; empty if there is none."""
     if authority.startswith("["):

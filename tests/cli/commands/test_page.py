@@ -33,6 +33,11 @@ def test_a_taken_port_is_named(machine: Machine) -> None:
         machine.refused("page", "--bind", "127.0.0.1", "--port", str(port), facts=[port, "--port"])
 
 
+@pytest.mark.parametrize("name", ["", "*", "a b", "http://x/", "$(x)", "pi:6680"])
+def test_what_is_no_host_cannot_be_allowed(machine: Machine, name: str) -> None:
+    machine.refused("page", "--allow-host", name, code=2, facts=["--allow-host", repr(name)])
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_the_page_beside_a_server_listens_where_the_server_does_and_ends_with_it(machine: Machine, number: int) -> None:
     address = f"127.{machine.port >> 8}.{machine.port & 255}.9"  # no other test has it, so port 6680 is free there

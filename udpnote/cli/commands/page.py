@@ -12,7 +12,7 @@ from udpnote.cli.options import NotebookName, Server
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import shows_styles, styled
 from udpnote.cli.terminal.text import padded
-from udpnote.errors import Notice
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.interfaces import own_addresses
 from udpnote.page.addresses import certificate_port, is_for_this_machine, page_addresses
 from udpnote.page.extra import check_installed
@@ -87,11 +87,14 @@ def _serve(
     """Serve the page until a signal ends it; the arguments are the options of the command."""
     from udpnote.lan.tcp_listener import listen_tcp
     from udpnote.machine.names import host_name
-    from udpnote.page.access import AllowedHosts
+    from udpnote.page.access import AllowedHosts, is_host
     from udpnote.page.app import Page
     from udpnote.page.clients import NotebookClients
     from udpnote.page.serving import Listener, run_page
 
+    for name in allowed:
+        if not is_host(name):
+            raise InvalidSetting("page_allowed_host_invalid", name=name)
     secure = _https(allowed) if is_https else None
     hosts = AllowedHosts(host_name(), allowed, own_addresses)
     with ExitStack() as opened:
