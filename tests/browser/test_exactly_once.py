@@ -31,6 +31,7 @@ def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_
     amy = visitors.visit(site.address)
     amy.write("before")
     amy.sees("before")
+    amy.page.evaluate("navigator.serviceWorker.ready.then(() => true)")  # it has the page's files now
     amy.profile.set_offline(True)
     amy.write("first offline", "second offline")
     eventually(lambda: amy.waiting() == ["first offline", "second offline"])
