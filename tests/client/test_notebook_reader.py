@@ -230,7 +230,7 @@ def test_a_version_is_overtaken_by_the_next_if_that_was_made_from_an_earlier_one
     following = [version(7, seen, client_id) for seen in (1, 5) for client_id in (b"a" * 16, b"b" * 16)]
     assert [is_overtaken(version(5, 1), each) for each in following] == [False, True, False, False]
     erased = following[1]._replace(entry=following[1].entry._replace(kind=Kind.ERASED))
-    assert not is_overtaken(version(5, 1), erased), "nobody is told of a note that is gone"
+    assert not is_overtaken(version(5, 1), erased), "an erased note is not reported as overtaken"
 
 
 # Servers that do not keep to the protocol

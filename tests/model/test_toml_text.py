@@ -1,4 +1,4 @@
-"""What is TOML, and where a text is wrong."""
+"""Reading TOML, and the line and column that the error about a wrong text names."""
 
 import pytest
 

@@ -12,9 +12,7 @@ from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
 from tests.simulation.witness import Written, written
 from udpnote.client.client import Client
-from udpnote.errors import ServerNotFound
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, Status, Verdict
-from udpnote.model.join_code import join_code
 
 AGAIN_SECONDS = (1.0, 10.0)  # after a browser has posted what it keeps, until it posts the rest again
 JOIN_SECONDS = (0.0, 10.0)  # from hearing that the key has changed until a page's user joins again
@@ -73,12 +71,7 @@ class PageProcess(Process):
                 browser.take_answers(answers)
 
     def _join(self, client: Client) -> None:
-        seals = self._lan.seals
-        assert seals.key_id is not None, "only who has a key can be told that it has changed"
-        self.disk.key_ids.add(seals.key_id)
-        try:
-            client.join(join_code(seals.key))
-        except ServerNotFound:
+        if not self.joins(client):
             self._page.join_later()
         self._must_join = False
 

@@ -17,6 +17,7 @@ from tests.simulation.lan import Lan
 from udpnote.client.client import Client
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Status
+from udpnote.model.join_code import join_code
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
@@ -143,6 +144,17 @@ class Process:
 
     def utc_offset_minutes(self) -> int:
         return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
+
+    def joins(self, client: Client) -> bool:
+        """Join the notebook with the key that is in force; whether its server has answered."""
+        seals = self._lan.seals
+        assert seals.key_id is not None, "only who has a key can be told that it has changed"
+        self.disk.key_ids.add(seals.key_id)
+        try:
+            client.join(join_code(seals.key))
+        except ServerNotFound:
+            return False
+        return True
 
     def resume(self) -> None:
         """Let it run until it waits or ends; raises the exception that ended it, if one did."""

@@ -11,9 +11,8 @@ from tests.simulation.processes import Process
 from tests.simulation.witness import Written, written
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
-from udpnote.errors import EntryRefused, Queued, ServerNotFound
+from udpnote.errors import EntryRefused, Queued
 from udpnote.model.entry import Entry
-from udpnote.model.join_code import join_code
 
 HOUR_MICROSECONDS = 3_600_000_000
 
@@ -124,15 +123,10 @@ class SendingProcess(Process):
 
     def join(self, client: Client) -> None:
         """A job: join the notebook with the key that is in force."""
-        seals = self._lan.seals
-        assert seals.key_id is not None, "only who has a key can be told that it has changed"
-        self.disk.key_ids.add(seals.key_id)
-        try:
-            client.join(join_code(seals.key))
-        except ServerNotFound:
-            self._installation.join_later()
-        else:
+        if self.joins(client):
             self.deliver(client)
+        else:
+            self._installation.join_later()
 
     def deliver(self, client: Client) -> None:
         """A job: deliver what waits in the outbox."""

@@ -15,8 +15,8 @@ BEFORE_OCCURRENCE_CHARACTERS = 200
 def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: bool = False) -> dict[str, object]:
     """A note with its latest text. `highlights` has the places of the `words` in the shown text, in UTF-16 code units.
 
-    Unless it `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut, with `…` for what is left out, and
-    `is_cut` is true.
+    Unless it `is_whole`, of a text of more than `TEXT_CHARACTERS_MAX` characters only a part is shown, with `…` in place of the
+    rest, and `is_cut` is true.
     """
     text, spans = stored.text, occurrences(stored.text, words) if words else []
     is_cut = not is_whole and len(text) > TEXT_CHARACTERS_MAX
