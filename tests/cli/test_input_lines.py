@@ -65,6 +65,25 @@ def test_a_line_of_which_only_the_beginning_is_kept_is_called_too_long_and_is_no
     os.close(reading)
 
 
+def test_the_thread_that_reads_ahead_takes_nothing_from_a_file_that_gets_the_same_descriptor() -> None:
+    reading, writing = os.pipe()
+    chunks: list[None] = []
+    os.write(writing, b"\xff\xfe")
+    lines = InputLines(reading, on_ready=lambda: chunks.append(None), on_idle=lambda: None, on_bad=lambda _: None)
+    assert [text for text in lines if text is not None] == []  # nothing more is taken from the thread: the text is UTF-16
+    next_reading, next_writing = os.pipe()
+    os.dup2(next_reading, reading)
+    os.write(writing, b"more")
+    eventually(lambda: len(chunks) == 2, "the rest is read")
+    os.write(next_writing, b"of another command")
+    os.close(writing)
+    eventually(lambda: len(chunks) == 3, "the thread has ended")
+    os.close(next_writing)
+    assert os.read(reading, CHUNK_BYTES) == b"of another command"
+    os.close(next_reading)
+    os.close(reading)
+
+
 @pytest.mark.parametrize("command", ["write", "send"])
 def test_a_line_without_end_takes_little_memory(machine: Machine, command: str) -> None:
     reading, writing = os.pipe()

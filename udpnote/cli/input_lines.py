@@ -58,7 +58,7 @@ class InputLines:
         on_bad: Callable[[Notice], None],
     ) -> None:
         self._encoding = encoding
-        self._descriptor = descriptor
+        self._descriptor = os.dup(descriptor)  # of the thread, which may still read when the caller has closed its own
         self._on_ready = on_ready
         self._on_idle = on_idle
         self._on_bad = on_bad
@@ -91,7 +91,8 @@ class InputLines:
             yield from self._checked(self._finish(b""))
 
     def _read(self) -> None:
-        while True:
+        chunk = b" "
+        while chunk:
             try:
                 chunk = os.read(self._descriptor, CHUNK_BYTES)  # not with sys.stdin, whose lock would stay locked after Ctrl-C
             except OSError as error:  # from standard input, which only cli/ reads
@@ -99,8 +100,7 @@ class InputLines:
                 chunk = b""
             self._chunks.put(chunk)
             self._on_ready()
-            if not chunk:
-                return
+        os.close(self._descriptor)
 
     def _texts_of(self, chunk: bytes) -> Iterator[str]:
         """Yield the text of each line that ends in `chunk`. Keep what follows the last LF: it begins the next line."""
