@@ -55,11 +55,11 @@ class HeldNotes:
         started = time.perf_counter()
         until = started + self._seconds
         for taken, text in enumerate(cycle(self._texts)):
-            while taken - self.settled >= depth:
-                if (now := time.perf_counter()) >= until:
-                    self.rate = self.settled / (now - started)
-                    return
+            while (now := time.perf_counter()) < until and taken - self.settled >= depth:
                 yield None
+            if now >= until:
+                self.rate = self.settled / (now - started)
+                return
             yield text
 
 
