@@ -20,12 +20,15 @@ __all__ = ["Client", "Server", "__version__", "errors"]
 
 
 def __dir__() -> list[str]:
-    """The names that `dir(udpnote)` and `help(udpnote)` show, also before they are imported."""
+    """The names that `dir(udpnote)` and `help(udpnote)` show. They include names that Python has not imported yet."""
     return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> object:
-    """Import and return what `name` names: see `__all__`, and `sentence_of`. Python calls this when such a name is used."""
+    """Import and return the object called `name`: one of `__all__`, or `sentence_of`. Python calls this on the first use.
+
+    Raises `AttributeError` for any other name.
+    """
     if name == "Client":
         from udpnote.client.client import Client
 

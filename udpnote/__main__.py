@@ -9,7 +9,7 @@ from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # `
 
 
 def main() -> None:
-    """Run the `udpnote` command with the arguments in `sys.argv`; raises `SystemExit` with its exit code."""
+    """Run the `udpnote` command with the arguments in `sys.argv`. Raises `SystemExit` with the exit code of the command."""
     if getsignal(SIGINT) is default_int_handler:  # not where it is ignored, as in a shell's background
         signal(SIGINT, SIG_DFL)
     import gc

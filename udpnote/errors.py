@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
-"""The `errno` of an `OSError` if this process, or the whole system, has as many files and sockets open as it may."""
+"""The two values of `errno` that mean: no more files or sockets can be opened, by this process or in the whole system."""
 
 
 class Notice:
-    """A message to a person. `kind` names a sentence of `text.messages`, and `values` are the values in that sentence.
+    """A message to a person. `kind` names a sentence in `text.messages`, and `values` are the values that the sentence shows.
 
     `str()` of a notice is the sentence, in the language that `text.language.language` returns. Two notices are equal if they
     have the same kind and values.
@@ -62,7 +62,7 @@ class UdpnoteError(Exception):
 
     @classmethod
     def from_notice(cls, notice: Notice, /, **more: "Any") -> "Self":
-        """An error of this class with the kind and values of `notice`. `more` are further keyword arguments of the class."""
+        """Make an error of this class with the kind and values of `notice`. `more` are further keyword arguments."""
         return cls(notice.kind, **more, **notice.values)
 
     def __str__(self) -> str:
@@ -73,10 +73,10 @@ class UdpnoteError(Exception):
 
 
 def _restored(kind_of_error: "type[UdpnoteError]", args: "tuple[Any, ...]", attributes: "dict[str, Any]") -> UdpnoteError:
-    """An error of the class `kind_of_error` with these `args` and `attributes`: the copy of an error.
+    """Make the copy of an error: an error of the class `kind_of_error` with these `args` and `attributes`.
 
-    Python calls this function when an error is copied or unpickled, because `__reduce__` names it. Without it, Python would
-    call the class with `args` alone, but some classes need keyword arguments, too.
+    Python calls this function when an error is copied or unpickled, because `__reduce__` names it. By default Python would call
+    the class with `args` alone, which fails for classes that need keyword arguments.
     """
     error = kind_of_error.__new__(kind_of_error, *args)
     error.__dict__.update(attributes)
@@ -84,7 +84,7 @@ def _restored(kind_of_error: "type[UdpnoteError]", args: "tuple[Any, ...]", attr
 
 
 class InvalidEntry(UdpnoteError, ValueError):
-    """No notebook would store this entry: its text or author is blank, too long or not Unicode, or its number is impossible."""
+    """This entry cannot be stored: its text or author is blank, too long or not Unicode, or a number in it is impossible."""
 
 
 class InvalidSetting(UdpnoteError, ValueError):
@@ -92,7 +92,7 @@ class InvalidSetting(UdpnoteError, ValueError):
 
 
 class InvalidKey(InvalidSetting):
-    """A text is not a join code, or is a mistyped one. The message does not show the text, which may be nearly a secret key."""
+    """A text is not a join code, or is a mistyped one. The message hides the text, because it may be nearly a secret key."""
 
 
 class InvalidImport(UdpnoteError, ValueError):
@@ -100,7 +100,7 @@ class InvalidImport(UdpnoteError, ValueError):
 
 
 class InvalidQuery(UdpnoteError, ValueError):
-    """This query cannot be answered: it is too long, asks for too much or for an impossible number, or searches for nothing."""
+    """This query cannot be answered: it is too long, asks for too much or for an impossible number, or searches for no word."""
 
 
 class Unreachable(UdpnoteError):
@@ -116,7 +116,7 @@ class SeveralNotebooks(UdpnoteError):
 
 
 class WrongNotebook(UdpnoteError):
-    """The server that the user named has another notebook than the one that the user named. Nothing was stored in it."""
+    """The user named a server and a notebook, but that server has another notebook. Nothing was stored in it."""
 
 
 class KeyMissing(Unreachable):
@@ -126,7 +126,7 @@ class KeyMissing(Unreachable):
 class OldKey(Unreachable):
     """The notebook has a new key, and this machine has an old one.
 
-    `notebook` is the `KnownNotebook`; None if the place that raised the error does not say which one it is.
+    `notebook` is the notebook, a `KnownNotebook`. It is None if the code that raised the error did not know the notebook.
     """
 
     def __init__(self, kind: str, /, notebook: object = None, **values: object) -> None:
@@ -135,19 +135,19 @@ class OldKey(Unreachable):
 
 
 class JoinedOrLeftMeanwhile(Unreachable):
-    """Another process has joined or left the notebook (saved or removed its key) while this process used the notebook."""
+    """While this process used the notebook, another process saved or removed the notebook's key on this machine."""
 
 
 class EntriesWait(UdpnoteError):
-    """The outbox has entries for a sealed notebook, so `Client.leave` has kept its key, or `Client.move` has not moved them."""
+    """The outbox has entries for a sealed notebook, so `Client.leave` kept its key, or `Client.move` did not move them."""
 
 
 class NotSealed(Unreachable):
-    """A server claims to have a sealed notebook, but does not have the notebook's key. No entry was sent to it."""
+    """A server claims to have a sealed notebook, but does not have that notebook's key. No entry was sent to the server."""
 
 
 class Queued(UdpnoteError):
-    """The entry is safe in the outbox but not acknowledged yet. A later call that sends to the same notebook delivers it.
+    """The entry is saved in the outbox but not acknowledged yet. The next call that sends to the same notebook sends it again.
 
     `client_id` (16 bytes) and `sequence`, the sequence number, identify the entry in the outbox and later in the notebook.
     """
@@ -165,12 +165,12 @@ class ClientClosed(UdpnoteError):
 class EntryRefused(UdpnoteError):
     """The notebook has refused an entry for good.
 
-    A sent entry stays in the outbox, marked as refused, and is not sent again. An import ends at an entry that is refused.
+    The entry stays in the outbox, marked as refused, and is not sent again. If it was to be imported, the import ends there.
     """
 
 
 class NotTakenBack(UdpnoteError):
-    """The last write of this outbox cannot be taken back: there is none, or others have changed its note. Nothing was done."""
+    """The last write of this outbox cannot be undone: there is none, or others have changed its note. Nothing was done."""
 
 
 class StorageError(UdpnoteError):
@@ -178,7 +178,7 @@ class StorageError(UdpnoteError):
 
 
 class NotebookInUse(StorageError):
-    """Another process, most likely a server, has the notebook's file open, and only one process may write it."""
+    """Another process, most likely a server, has the notebook's file open. Only one process at a time may write to the file."""
 
 
 class NotebookLost(StorageError):
@@ -189,11 +189,11 @@ class NotebookLost(StorageError):
 
 
 class NotebookSealed(UdpnoteError):
-    """The notebook is sealed (encrypted with a key), so it can be neither served to everybody nor sealed again."""
+    """The notebook is sealed (encrypted with a key). So it cannot be sealed again, or served to clients without the key."""
 
 
 class NotebookOpen(UdpnoteError):
-    """The notebook is open: it cannot be served as a sealed one or unsealed, and it has no key to show or change."""
+    """The notebook is open, that is, not sealed. So it has no key to show, change or remove, and cannot be served as sealed."""
 
 
 class NoSpace(StorageError):
@@ -208,7 +208,7 @@ class AddressInUse(UdpnoteError):
 
 
 class AddressUnavailable(UdpnoteError):
-    """The server cannot listen at an address: this machine does not have it, or the user may not use its port."""
+    """The server cannot listen at an address, because this machine does not have it or the user may not use its port."""
 
 
 class TooManyOpenFiles(UdpnoteError):
@@ -216,19 +216,19 @@ class TooManyOpenFiles(UdpnoteError):
 
 
 class BadAnswer(UdpnoteError):
-    """The server sent an answer that breaks the protocol, so it may not be a udpnote server."""
+    """The server sent an answer that breaks the protocol. It may be no udpnote server."""
 
 
 class BadDatagram(ValueError):
     """Some bytes are not a valid datagram of this protocol.
 
-    The only argument is the reason, such as "truncated": `_DROPPED` in `text.messages.server` has the sentence part for each.
+    The only argument is the reason, such as "truncated". `_DROPPED` in `text.messages.server` has the words for each reason.
     This class is not a `UdpnoteError`, because no user sees it: the receiver drops the datagram, and a server counts the
-    datagrams by reason. It must be as cheap as a plain exception, because a server with several keys raises one for each key
-    for each bad datagram.
+    dropped datagrams by reason. Raising it must be cheap, because a server with several keys tries each key on each bad
+    datagram.
     """
 
     @property
     def reason(self) -> str:
-        """The reason, as one word or two, by which a server counts dropped datagrams."""
+        """The reason, in one or two words. A server counts the datagrams that it drops by this reason."""
         return str(self.args[0])

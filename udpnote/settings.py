@@ -1,7 +1,7 @@
 """Settings, and where udpnote keeps its files.
 
-A setting may come from four places, in the order of precedence: a command's option (here called a flag), an environment
-variable, the settings file, the default.
+A setting may come from a command's option (called a flag here), an environment variable, the settings file, or the default. If
+several of these places have it, the first one in this order counts.
 """
 
 import os
@@ -18,25 +18,25 @@ from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
 from udpnote.model.language import language_named, language_of_locale
 
 PORT = 6683
-"""The server's UDP port. IANA has not assigned it to anything that is used on LANs. `NOTE` on telephone keys is 6683."""
+"""The server's UDP port, which spells `NOTE` on telephone keys. IANA has not assigned it to anything that is used on LANs."""
 
 PORTS = tuple(range(PORT, PORT + 4))
-"""The UDP ports of servers, if no port is set: a server takes the first free one, and discovery asks at all of them.
+"""The UDP ports of servers if no port is set: a server takes the first free one, and discovery asks at all of them.
 
-So a few notebooks of one host are found without anybody naming a port. More ports would make each discovery more expensive."""
+So discovery finds a few servers on one host without a port in the settings. More ports would make it more expensive.
+"""
 
 WAIT_SECONDS = 5.0
-"""The default of `wait`: how long a command waits for an answer before it reports entries as queued, or that it cannot read.
-People do not like to wait longer."""
+"""The default of `wait`: how long a command waits for an answer before it gives up. People do not like to wait longer."""
 
 WAIT_SECONDS_MAX = 86_400.0
-"""The longest wait that can be set: a day."""
+"""The longest `wait` that a user can set: a day."""
 
 SETTINGS_FILE_BYTES_MAX = 1 << 16
-"""The longest settings file: a hundred times as long as one with all settings."""
+"""The longest settings file that is read, in bytes: a hundred times as long as a file with all settings."""
 
 UNSET: Any = object()
-"""A flag with this value sets the default, even if the environment or the settings file has another value."""
+"""A flag with this value selects the default, even if the environment or the settings file has another value."""
 
 _KEYS = {"key", "key_file"}
 """Both settings give the notebook's key: `key` as a join code, `key_file` as the path of a file with the join code or the key.
@@ -46,12 +46,11 @@ If one comes from a place with higher precedence than the other, only that one c
 
 
 class Settings(NamedTuple):
-    """The settings of a command. None: not set.
+    """The settings of a command. A field is None if that setting is not set.
 
     Paths are absolute, and the files need not exist yet. `server` is as `model.address.parse_server` reads it, `key` the bytes
-    of a notebook's key, `wait` in seconds. Without a `port`, `ports` are the default ports. `notebook_id` is the name of a
-    notebook, its id or the start of the id. `name` is the name of the notebook to serve, `bind` the address to listen on.
-    `language` is one of `model.language.LANGUAGES`.
+    of a notebook's key, `wait` in seconds. `notebook` is the name, the id or the start of the id of a notebook. `name` is the
+    name of the notebook to serve, `bind` the address to listen on. `language` is one of `model.language.LANGUAGES`.
     """
 
     server: str | None
@@ -72,14 +71,15 @@ class Settings(NamedTuple):
 
     @property
     def ports(self) -> Sequence[int]:
-        """The UDP ports at which discovery asks, and of which a server takes the first free one: `port` alone, or `PORTS`."""
+        """The UDP ports where discovery asks, and of which a server takes the first free one: `port` if set, else `PORTS`."""
         return PORTS if self.port is None else (self.port,)
 
 
 class Places(NamedTuple):
     """Where udpnote keeps a user's files: the path of the settings file, and the folders `data` and `state`.
 
-    `data` has the notebook and the outbox, `state` the history of `udpnote write`, unless the settings name other paths.
+    Unless the settings name other paths, the notebook and the outbox are in `data`, and the history of `udpnote write` is in
+    `state`.
     """
 
     settings_file: str
@@ -88,20 +88,20 @@ class Places(NamedTuple):
 
     @property
     def told(self) -> str:
-        """The path of the file that remembers which notices about permissions the user has seen."""
+        """The path of the file that lists the notices about permissions that the user has seen."""
         return os.path.join(self.state, "told")
 
     @property
     def folders(self) -> list[str]:
-        """The folders `data`, `state` and that of the settings file, each once. Only the user should have access to them."""
+        """The folders `data` and `state` and that of the settings file, each once. Only the user should have access to them."""
         return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))
 
 
 class Source(NamedTuple):
-    """Where the value of a setting, or the place of a file, comes from.
+    """Where the value of a setting, or the path of a file, comes from.
 
-    `place` is the option of a flag, such as `--server`, the name of the environment variable, or the path of the settings file;
-    None for a default.
+    `place` is the option of a flag, such as `--server`, the name of the environment variable, or the path of the settings file.
+    It is None for a default.
     """
 
     kind: Literal["flag", "environment", "settings file", "default"]
@@ -116,11 +116,11 @@ _FOLDER_VARIABLES = ("UDPNOTE_HOME", *_XDG_FOLDERS)
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this command, each from the place with the highest precedence that has it.
+    """The settings of this command. Each value comes from the place with the highest precedence that has the setting.
 
-    The keys of `flags` are fields of `Settings`. The value None means that the flag was not given, `UNSET` that the default
-    applies. `environ` is the environment, by default that of the process. Raises `InvalidSetting` if a value cannot be used or
-    the settings file cannot be read; the error names the place of the value.
+    The keys of `flags` are fields of `Settings`. The value None means that the flag was not given; `UNSET` means that the
+    default applies. `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value cannot be used
+    or the settings file cannot be read; the error names the place of the value.
     """
     environ = os.environ if environ is None else environ
     places = find_places(environ)
@@ -131,18 +131,18 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
 
 
 def find_sources(flags: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, Source]:
-    """For each field of `Settings`, where the value comes from that `load_settings` returns for the same arguments.
+    """For each field of `Settings`, the source of its value in the result of `load_settings` for the same arguments.
 
-    Raises `InvalidSetting` as `load_settings` does.
+    Raises `InvalidSetting` in the same cases as `load_settings`.
     """
     given = _given(flags, environ, find_places(environ).settings_file)
     return {name: given[name][1] if name in given else DEFAULT for name in Settings._fields}
 
 
 def chosen_language(environ: Mapping[str, str]) -> str:
-    """The language of messages, one of `model.language.LANGUAGES`: the setting `language`, or else that of the locale.
+    """The language of messages, one of `model.language.LANGUAGES`: the setting `language`, else the language of the locale.
 
-    It raises nothing, because a message about a wrong setting needs a language, too: wrong settings do not count.
+    This function raises no error, because a message about a wrong setting needs a language, too. It ignores wrong settings.
     """
     if (named := language_named(environ.get(_variable("language"), ""))) is not None:
         return named
@@ -152,9 +152,9 @@ def chosen_language(environ: Mapping[str, str]) -> str:
 
 
 def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
-    """Which variable in `environ` has moved the file `path` from its default place; `DEFAULT` if none has.
+    """Return which variable in `environ` has moved the file `path` from its default folder; `DEFAULT` if none has.
 
-    `path` is that of the settings file, or the value of a setting whose source is `DEFAULT`.
+    `path` is the path of the settings file, or the value of a setting whose source is `DEFAULT`.
     """
     for variable in _FOLDER_VARIABLES:
         folder = environ.get(variable)
@@ -164,7 +164,7 @@ def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
 
 
 def _given(flags: Mapping[str, object], environ: Mapping[str, str], settings_file: str) -> dict[str, tuple[Any, Source]]:
-    """The settings that are given, by their names: the value from the place with the highest precedence, and that place."""
+    """The settings that are given, by name. For each, the value from the place with the highest precedence, and that place."""
     flags = {name: value for name, value in flags.items() if value is not None}
     given = _from_file(settings_file)
     _forget_key(given, [name for name in _PARSERS if _variable(name) in environ])
@@ -201,9 +201,9 @@ def _defaults(places: Places) -> Settings:
 
 
 def find_places(environ: Mapping[str, str]) -> Places:
-    """Where this user's files are, by the environment `environ`.
+    """The places of this user's files, as the environment `environ` determines them.
 
-    If `UDPNOTE_HOME` is set, all files are in the folder that it names; otherwise they are in the user's folders for
+    If `UDPNOTE_HOME` is set, all files are in the folder that it names. Otherwise they are in the user's folders for
     configuration, data and state. Raises `InvalidSetting` if the system does not say which folder is the user's home.
     """
     if home := environ.get("UDPNOTE_HOME"):
@@ -216,7 +216,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 
 def _user_folders(environ: Mapping[str, str]) -> list[str]:
-    """udpnote's folders for configuration, data and state, as the system has them for each user; `~` begins unknown ones."""
+    """The user's folders for udpnote's configuration, data and state. If the home is unknown, a path starts with `~`."""
     if sys.platform == "linux" and "ANDROID_ROOT" not in environ:  # the same as platformdirs, which is slow to import
         home = os.path.expanduser("~") if os.path.isabs(os.environ.get("HOME", "/")) else "~"
         given = [(environ.get(variable, ""), usual) for variable, usual in _XDG_FOLDERS.items()]
@@ -230,10 +230,10 @@ def _user_folders(environ: Mapping[str, str]) -> list[str]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, Source]]:
-    """The settings in the environment, with their sources, by their names. An empty variable counts as not set.
+    """The settings in the environment, by name, with their sources. An empty variable counts as not set.
 
-    But if the variable of `key` or `key_file` is empty, that is an error: a script whose key is empty by mistake must not send
-    its entries unencrypted. Raises `InvalidSetting` for this and for each value that cannot be used.
+    Only for `key` and `key_file`, an empty variable is an error: a script whose key is empty by mistake must not send its
+    entries unencrypted. Raises `InvalidSetting` for this and for each value that cannot be used.
     """
     variables = {name: _variable(name) for name in _PARSERS}
     return {
@@ -249,16 +249,16 @@ def _variable(name: str) -> str:
 
 
 def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
-    """Remove `key` and `key_file` from `given` if `names` has either: the settings from a place with higher precedence."""
+    """Remove `key` and `key_file` from `given` if either is in `names`, the settings from a place with higher precedence."""
     if not _KEYS.isdisjoint(names):
         for name in _KEYS:
             given.pop(name, None)
 
 
 def _from_file(path: str) -> dict[str, tuple[Any, Source]]:
-    """The settings in the settings file `path`, with their sources, by their names; none if there is no such file.
+    """The settings in the settings file `path`, by name, with their sources; empty if there is no such file.
 
-    Raises `InvalidSetting` if the file cannot be read, or has an unknown setting or a value that cannot be used.
+    Raises `InvalidSetting` if the file cannot be read, has an unknown setting, or has a value that cannot be used.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe or a device may never end
@@ -298,11 +298,11 @@ def _text(value: object, where: str | Notice) -> str:
 
 
 def absolute_path(value: object, where: str | Notice) -> str:
-    """The path `value`, a str or an `os.PathLike` of one, as an absolute path of Unicode text.
+    """Return the path `value`, a str or an `os.PathLike` of one, as an absolute path of Unicode text.
 
     A relative path starts from the current folder; `~` is the user's home folder. `where` names the place of the value. Raises
-    `InvalidSetting` if it is no such path, if there is no such home folder, or if the path is relative and the current folder
-    was deleted.
+    `InvalidSetting` if `value` is not such a path, if the home folder is unknown, or if the path is relative and the current
+    folder was deleted.
     """
     path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value, where)
     if "\0" in path:
@@ -315,7 +315,7 @@ def absolute_path(value: object, where: str | Notice) -> str:
 
 
 def check_start(path: str, where: str | Notice) -> None:
-    """Raise `InvalidSetting` if `path` is blank, or relative while the current folder was deleted. `where` names its place."""
+    """Raise `InvalidSetting` if `path` is blank, or if it is relative and the current folder was deleted."""
     try:
         os.path.abspath(path if path.strip() else _text(path, where))
     except FileNotFoundError:
@@ -339,7 +339,7 @@ def _seconds(value: object, where: str | Notice) -> float:
 
 
 def _key(value: object, where: str | Notice) -> bytes:
-    """The key that the join code `value` stands for. Raises `InvalidKey`, whose message does not show `value`."""
+    """Return the key for the join code `value`. Raises `InvalidKey`, whose message does not show `value`."""
     from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
     try:
@@ -388,13 +388,13 @@ _PARSERS: dict[str, Callable[[object, str | Notice], Any]] = {
     "wait": _seconds,
     "language": _language,
 }
-"""For each setting, the function that checks a value and returns it converted to the type of the field in `Settings`.
+"""For each setting, the function that checks a value and converts it to the type of the field in `Settings`.
 
-The second argument of the function names the place of the value, for the `InvalidSetting` that it raises.
+The second argument of the function names the place of the value, for the message of the `InvalidSetting` that it raises.
 """
 
 
 def _default_author(environ: Mapping[str, str]) -> str:
-    """`user@host`, cut to `AUTHOR_BYTES_MAX` bytes of UTF-8. `environ` is the environment, which may name the user."""
+    """The default author, `user@host`, cut to `AUTHOR_BYTES_MAX` bytes of UTF-8. `environ` is the process's environment."""
     user = environ.get("LOGNAME") or environ.get("USER") or user_of_system()
     return cut(f"{user}@{host_name()}", AUTHOR_BYTES_MAX)

@@ -9,12 +9,12 @@ Datagram = tuple[bytes, Address]
 """A UDP payload, and the address that it came from or goes to."""
 
 DATAGRAM_BYTES_MAX = 1200
-"""The longest UDP payload that udpnote sends or accepts. No IPv6 path needs to fragment it, because the MTU is at least 1,280
-bytes (RFC 8200 §5); that also leaves room for the header of a tunnel."""
+"""The longest UDP payload that udpnote sends or accepts. Each IPv6 link carries packets of at least 1,280 bytes (RFC 8200 §5),
+so a datagram of this size is never fragmented. The rest is for the IP and UDP headers and for the header of a tunnel."""
 
 
 def is_loopback(address: Address) -> bool:
-    """Whether only this machine can reach `address`: one in 127.0.0.0/8, or ::1."""
+    """Whether `address` is a loopback address (in 127.0.0.0/8, or ::1), which only this machine can reach."""
     return address[0].startswith("127.") or address[0] == "::1"
 
 
@@ -22,7 +22,7 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
     """The (host, port) of `server`, which is `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
 
     If `server` names no port, the port is `default_port`. Raises `InvalidSetting` if `server` has none of these forms, or if
-    its port is not from 1 to 65535. Whether the host exists is not checked.
+    its port is not from 1 to 65535. This function does not check whether the host exists.
     """
     if server.startswith("["):
         host, bracket, rest = server[1:].partition("]")
@@ -44,9 +44,9 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
 
 
 def parse_port(value: object, where: str | Notice) -> int:
-    """The UDP port from 1 to 65535 that `value` is: an integer, or a string of digits.
+    """Return `value`, an integer or a string of digits, as a UDP port from 1 to 65535.
 
-    Raises `InvalidSetting` for any other value. `where` names the place of the value for the message, such as an option.
+    Raises `InvalidSetting` for any other value. The message names `where` the value comes from, such as an option.
     """
     number = _port_number(value)
     if number is None:

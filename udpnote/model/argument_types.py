@@ -1,19 +1,19 @@
-"""Checks the types of arguments that a program gives: a value of a wrong type is a `TypeError` that names the argument."""
+"""Checks the types of arguments. If a program passes a value of a wrong type, the `TypeError` names the argument."""
 
 from collections.abc import Iterable
 from reprlib import repr as shortened
 
 
 def check_type(name: str, value: object, *types: type) -> None:
-    """Raise `TypeError` unless `value`, the argument `name`, has one of these `types`. A bool does not count as an int."""
+    """Raise `TypeError` unless `value` has one of these `types`. A bool does not count as an int. `name` names the argument."""
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise wrong_type(name, " or ".join(map(_with_article, types)), value)
 
 
 def check_several(name: str, value: object, expected: str) -> Iterable[object]:
-    """Return `value`, the argument `name`. Raises `TypeError` unless it is an iterable; a str or bytes does not count as one.
+    """Return `value`, the argument `name`. Raise `TypeError` unless it is an iterable. A str or bytes does not count as one.
 
-    `expected` says in the error what `value` must be. The types of the elements are not checked.
+    `expected` tells the reader of the error what `value` must be. The types of the elements are not checked.
     """
     if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Iterable):
         raise wrong_type(name, expected, value)
@@ -21,7 +21,7 @@ def check_several(name: str, value: object, expected: str) -> Iterable[object]:
 
 
 def wrong_type(name: str, expected: str, value: object) -> TypeError:
-    """The error for the argument `name` if it has the wrong `value`. `expected` says what it must be, such as `an int`."""
+    """Make the error for the argument `name` with the wrong `value`. `expected` says what it must be, such as `an int`."""
     return TypeError(f"{name} must be {expected}, not {type(value).__name__}: {shortened(value)}")
 
 

@@ -1,10 +1,10 @@
-"""Durations that were measured several times, and the two figures that describe them: the median and the 99th percentile."""
+"""Durations that were measured several times, and two figures that describe them: the median and the 99th percentile."""
 
 from collections.abc import Iterable
 
 
 class Durations:
-    """What was measured, in seconds: at least one duration. `seconds` has the durations in ascending order."""
+    """Measured durations in seconds, at least one. The attribute `seconds` is the list of them in ascending order."""
 
     def __init__(self, seconds: Iterable[float]) -> None:
         self.seconds = sorted(seconds)
@@ -17,15 +17,15 @@ class Durations:
 
     @property
     def median(self) -> float:
-        """The duration in seconds that half of the measured ones do not exceed."""
+        """The median in seconds: the shortest measured duration that at least half of the measured ones do not exceed."""
         return self._at_rank(50)
 
     @property
     def percentile_99(self) -> float:
-        """The duration in seconds that 99 % of the measured ones do not exceed: of less than 100, the longest one."""
+        """The 99th percentile in seconds. It is the longest measured duration if there are fewer than 100."""
         return self._at_rank(99)
 
     def _at_rank(self, percent: int) -> float:
-        """The shortest measured duration that `percent` % of the measured ones do not exceed (the nearest-rank method)."""
+        """The shortest measured duration that at least `percent` % of them do not exceed (the nearest-rank method)."""
         rank = -(-percent * self.count // 100)  # rounded up
         return self.seconds[rank - 1]

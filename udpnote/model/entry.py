@@ -1,6 +1,7 @@
 """Entries, the parts in which they travel, and the server's verdict on each part.
 
-Everything that a client writes into a notebook is an entry: a new note, a revision that replaces a note's text, or a deletion.
+Everything that a client writes into a notebook is an entry: a new note, a revision, which replaces a note's text, or a
+deletion.
 """
 
 from enum import IntEnum
@@ -11,25 +12,26 @@ from udpnote.model.argument_types import check_type
 from udpnote.model.readable import readable
 
 CLIENT_ID_BYTES = 16
-"""128 random bits: two clients do not get the same id by chance (RFC 9562 §6.9 argues the same for UUIDs)."""
+"""The length of a client id. With 128 random bits, two clients never get the same id by chance (RFC 9562 §6.9)."""
 
 SEQUENCE_MAX = 2**63 - 1
 """The largest sequence number of a client and the largest number in a notebook: the largest integer that SQLite stores."""
 
 TEXT_BYTES_MAX = 1 << 20
-"""The longest text of an entry: 1 MiB of UTF-8. That is more than anybody writes in one note, and so little that a few
-incomplete entries cannot fill a server's memory."""
+"""The longest text of an entry: 1 MiB of UTF-8. Nobody writes more in one note, and a few incomplete entries of this size do
+not fill a server's memory."""
 
 AUTHOR_BYTES_MAX = 128
-"""The longest author, in UTF-8: `user@host` with a host name of 63 characters fits, or some forty Chinese characters."""
+"""The longest author, in bytes of UTF-8. It has room for `user@host` with a host name of 63 characters, or for 42 Chinese
+characters."""
 
 UTC_OFFSET_MINUTES_MAX = 18 * 60
-"""The largest UTC offset, in either direction. Time zones lie within ±14 hours; date libraries accept up to ±18 hours."""
+"""The largest UTC offset, east or west. Time zones lie within ±14 hours, but date libraries accept up to ±18 hours."""
 
 WRITTEN_AT_MIN = -62_135_510_400_000_000
 WRITTEN_AT_MAX = 253_402_214_400_000_000
-"""The earliest and the latest time of an entry: 0001-01-02 and 9999-12-31, in microseconds since 1970 UTC. Python's `datetime`
-can show each time between them in any time zone, because a day is left at each end of its range."""
+"""The earliest and the latest time of an entry: the start of 0001-01-02 and of 9999-12-31, in microseconds since 1970 UTC.
+`datetime` covers the years 1 to 9999. A day is left at each end, so that it can show these times in any time zone."""
 
 
 class Kind(IntEnum):
@@ -40,24 +42,27 @@ class Kind(IntEnum):
     DELETION = 3
 
     ERASED = 4
-    """No client writes this kind. It is what the notebook keeps of an entry that was erased: its number, client id, sequence,
-    `revises` and time of storing. `written_at` is the time of the erasure; the author and the text are empty."""
+    """The remains of an entry that was erased. No client writes this kind.
+
+    The notebook keeps the entry's number, client id, sequence number, `revises` and time of storing. `written_at` is the time
+    of the erasure. The author and the text are empty.
+    """
 
 
 class Status(IntEnum):
     """What the server did with one part of an entry. Only `STORED` and `STORED_ALREADY` mean that the entry is stored."""
 
     STORED = 1
-    """This part was the last one that was missing: the server has stored the entry."""
+    """The server has stored the entry, because this part was the last one that was missing."""
 
     STORED_ALREADY = 2
-    """The entry was stored earlier: this part was sent or received again."""
+    """The entry was stored earlier. The client sent this part again, or the network delivered it twice."""
 
     PART_KEPT = 3
-    """The server keeps this part, and waits for the other parts of the entry."""
+    """The server keeps this part in memory, and waits for the other parts of the entry."""
 
     CONFLICT = 4
-    """The notebook has another entry, or the server keeps a part of another one, under this client id and sequence number."""
+    """The server has another entry, or a part of another one, with the same client id and sequence number."""
 
     TOO_LARGE = 5
     """The entry is longer than `TEXT_BYTES_MAX`."""
@@ -69,29 +74,29 @@ class Status(IntEnum):
     """The text or the author is invalid, or the entry revises or deletes a number that the notebook does not have."""
 
     OLDER_COPY = 8
-    """The notebook does not have the entry that the writer of a revision or deletion has seen (see `SeenEntry`)."""
+    """The notebook lacks the entry in `seen` of this revision or deletion: it was restored from an older copy."""
 
     NOT_WRITABLE = 9
     """The server cannot write the notebook now, though its disk is not full. The client may send the part again later."""
 
     SPLIT = 10
-    """There is no common verdict on all notes of a run or bundle. The client sends each note by itself, and gets a verdict on
-    each."""
+    """No other status is true of all notes in this run or bundle. The client sends each note again, by itself."""
 
     ERASED = 11
-    """The notebook has erased the entry with this client id and sequence number, or the note that the entry would change."""
+    """The notebook has erased this entry, or the note that this entry would revise or delete."""
 
     @property
     def is_temporary(self) -> bool:
-        """Whether this is a verdict of the moment: the same part may be stored if the client sends it again later."""
+        """Whether the same part may be stored if the client sends it again later."""
         return self in (Status.NO_SPACE, Status.NOT_WRITABLE)
 
 
 class SeenEntry(NamedTuple):
     """An entry that a client has seen in a notebook: its number there, and what identifies it for ever (see `Entry`).
 
-    If the notebook has another entry under this number, or none, it was restored from an older copy. Then this number and
-    later ones may name other entries than before. A `number` of 0 means that the client has seen no entry.
+    If the notebook now has another entry under this number, or none, then the notebook was restored from an older copy. In that
+    case this number and higher ones may belong to other entries than before. The `number` 0 means: the client has seen no
+    entry.
     """
 
     number: int
@@ -107,7 +112,7 @@ NOTHING_SEEN = SeenEntry(0, bytes(CLIENT_ID_BYTES), 0)
 
 
 class WritingTime(NamedTuple):
-    """When an entry was written: the fields `written_at` and `utc_offset` of an `Entry`."""
+    """When an entry was written. The fields have the meaning and the units of those in `Entry`."""
 
     written_at: int
     utc_offset: int
@@ -116,13 +121,13 @@ class WritingTime(NamedTuple):
 class Entry(NamedTuple):
     """One entry as its client wrote it. The pair (`client_id`, `sequence`) identifies it for ever.
 
-    `sequence` is the sequence number, from 1 to `SEQUENCE_MAX`; each entry of a client has another one. `written_at` is in
-    microseconds since 1970 UTC; `utc_offset` is that of the writer's time zone, in minutes east of UTC.
-    `revises` is 0 in a note. In a revision or deletion it is the number of the version of the note that its writer saw: the
-    note itself, or an earlier revision or deletion of it. A deletion has an empty text.
+    `sequence` is from 1 to `SEQUENCE_MAX`, and different in each entry of a client. `written_at` is in microseconds since 1970
+    UTC. `utc_offset` is the UTC offset of the writer's time zone, in minutes east of UTC. A deletion has an empty text.
 
-    `seen` is an entry that the writer of a revision or deletion has seen in the notebook. A notebook that does not have that
-    entry refuses the revision or deletion, because `revises` may name another note there. A notebook does not store `seen`.
+    A revision or deletion also has `revises` and `seen`. `revises` is the number of the version that the writer saw: the note
+    itself, or an earlier revision or deletion of it. It is 0 in a note. `seen` is an entry that the writer has seen in the
+    notebook. A notebook without that entry refuses the revision or deletion, because there `revises` may be the number of
+    another note. No notebook stores `seen`.
     """
 
     client_id: bytes
@@ -140,11 +145,11 @@ class Entry(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What the parts of an imported entry say in addition: when it was first stored, and which entry must be stored before it.
+    """What each part of an imported entry says in addition: when the entry was first stored, and its predecessor.
 
-    `stored_at` is in microseconds since 1970 UTC; 0 stands for the time of the import. `after_client` and `after_sequence` are
-    the client id and the sequence number of the predecessor, the entry that must be stored first. An `after_sequence` of 0
-    means that there is none. Thus imported entries keep their order, even if the network loses or reorders datagrams.
+    `stored_at` is in microseconds since 1970 UTC; 0 stands for the time of the import. The predecessor is the entry that must
+    be stored before this one. `after_client` is its client id, and `after_sequence` is its sequence number, 0 if there is no
+    predecessor. Thus imported entries keep their order, even if the network loses or reorders datagrams.
     """
 
     stored_at: int
@@ -157,7 +162,7 @@ NO_PREDECESSOR = (bytes(CLIENT_ID_BYTES), 0)
 
 
 class Part(NamedTuple):
-    """A part of an entry. It holds the fields of the entry and a piece of its text; most entries have a single part.
+    """A part of an entry. It holds the fields of the entry and a piece of its text. Most entries have a single part.
 
     `data` is the piece: bytes of the text in UTF-8, from the byte `offset` on. The whole text has `total_bytes` bytes.
     `restored` is None unless the entry is imported.
@@ -178,10 +183,10 @@ class Part(NamedTuple):
 
 
 class NoteRun(NamedTuple):
-    """Whole short notes of one client with consecutive sequence numbers, the first of which is `sequence`.
+    """A run: whole short notes of one client with consecutive sequence numbers, the first of which is `sequence`.
 
-    `written_at` and `texts` have one element for each note. The times are in microseconds since 1970 UTC, and no time is before
-    that of the note before. `utc_offset` and `author` are those of every note (see `Entry`).
+    `written_at` and `texts` have one element for each note. The times are in microseconds since 1970 UTC, in ascending order;
+    equal times may occur. All notes have the same `utc_offset` and `author` (see `Entry`).
     """
 
     client_id: bytes
@@ -193,12 +198,13 @@ class NoteRun(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """Whole short notes that are sent together, in the order in which they are stored: like a run, but no two need be alike.
+    """A bundle: whole short notes that are sent together. The server stores them in the order of `notes`.
 
-    They may have several clients and authors, and gaps between their sequence numbers. Each element of `notes` has the kind
-    NOTE. The other fields say of imported notes what `Restored` says. `stored_at` has one time for each note. `after_client`
-    and `after_sequence` identify the predecessor of the first note; that of any other note is the note before it. If the notes
-    are not imported, each time in `stored_at` is 0, and `after_sequence` is 0.
+    The notes may have several clients and authors, and gaps between their sequence numbers. They all have the kind NOTE.
+
+    If the notes are imported, the other fields say what `Restored` says. `stored_at` has one time for each note. `after_client`
+    and `after_sequence` identify the predecessor of the first note. The predecessor of any other note is the note before it. If
+    the notes are not imported, each time in `stored_at` is 0, and `after_sequence` is 0.
     """
 
     notes: tuple[Entry, ...]
@@ -218,13 +224,13 @@ class Bundle(NamedTuple):
 
 
 Arrival = Part | NoteRun | Bundle
-"""What one datagram brings to a server to store, and gets one verdict: a part of an entry, a run, or a bundle."""
+"""What one datagram brings to a server to store: a part of an entry, a run or a bundle. It gets one verdict."""
 
 
 class Verdict(NamedTuple):
     """What the server did with a part, and the number of its entry in the notebook (0: the entry is not stored).
 
-    In a verdict on a run or bundle, `number` is that of its first note. The other notes have the numbers after it.
+    In a verdict on a run or bundle, `number` is the number of the first note. The other notes have the numbers after it.
     """
 
     status: Status
@@ -234,8 +240,8 @@ class Verdict(NamedTuple):
 class StoredEntry(NamedTuple):
     """An entry as a notebook has it. `number` is its number there.
 
-    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. `entry` may have the text
-    of a later revision instead of its own. `version` is the number of that revision, or else equal to `number`.
+    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. If a revision has replaced
+    the text, `entry` may have the new text, and `version` is the number of that revision. Otherwise `version` equals `number`.
     """
 
     number: int
@@ -245,7 +251,7 @@ class StoredEntry(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The text of `entry`: that of a note, or the one that a revision gives to its note; empty for a deletion."""
+        """The text of `entry`. It is empty for a deletion."""
         return self.entry.text
 
     @property
@@ -255,10 +261,10 @@ class StoredEntry(NamedTuple):
 
     @property
     def noted_at(self) -> int:
-        """The earlier of when the entry was written and when it was stored, in microseconds since 1970 UTC.
+        """The time by which notes are listed: when the entry was written or stored, whichever is earlier.
 
-        By this time notes are listed: one that was imported or sent late counts as written when it was, and one from a clock
-        that is ahead counts as written when the server got it.
+        It is in microseconds since 1970 UTC. A note that was imported or sent late keeps the time when it was written. A note
+        from a machine whose clock is ahead gets the time when it was stored.
         """
         return min(self.entry.written_at, self.stored_at)
 
@@ -269,9 +275,9 @@ class StoredEntry(NamedTuple):
 
 
 def check_text(text: str) -> None:
-    """Raise `InvalidEntry` unless `text` can be a note's: not blank, at most `TEXT_BYTES_MAX` bytes of valid UTF-8.
+    """Raise `InvalidEntry` unless `text` may be a note's text: Unicode, not blank, at most `TEXT_BYTES_MAX` bytes of UTF-8.
 
-    Raises `TypeError` if it is no str.
+    Raises `TypeError` if `text` is not a str.
     """
     if type(text) is not str:  # decided here, without a call, because it is asked for every text
         check_type("text", text, str)
@@ -294,14 +300,14 @@ def is_text(data: bytes) -> bool:
 
 
 def is_one_line(text: str) -> bool:
-    """Whether `text` is a line without a line break, also at its end; False if it is blank."""
+    """Whether `text` is one line: not blank, and without any line break, even at its end."""
     return bool(text.strip()) and text.splitlines() == [text]
 
 
 def check_author(author: str) -> None:
     """Raise `InvalidEntry` unless `author` is one line of Unicode, not blank, of at most `AUTHOR_BYTES_MAX` bytes of UTF-8.
 
-    Raises `TypeError` if it is no str.
+    Raises `TypeError` if `author` is not a str.
     """
     check_type("author", author, str)
     try:
@@ -317,7 +323,7 @@ def check_author(author: str) -> None:
 
 
 def check_writing_time(written: WritingTime) -> None:
-    """Raise `InvalidEntry` unless an entry can have this time and this UTC offset; `TypeError` if one is no int."""
+    """Raise `InvalidEntry` if `written` is out of range, and `TypeError` if one of its fields is not an int."""
     check_type("written_at", written.written_at, int)
     check_type("utc_offset", written.utc_offset, int)
     is_time = WRITTEN_AT_MIN <= written.written_at <= WRITTEN_AT_MAX
@@ -326,7 +332,7 @@ def check_writing_time(written: WritingTime) -> None:
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:
-    """The parts of `entry`, in the order of the text, each with at most `part_bytes_max` bytes of it and with `restored`."""
+    """Cut `entry` into parts with at most `part_bytes_max` bytes of text each, in order. Each part gets `restored`."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen_entry = entry
     data = text.encode()
     size = len(data)
@@ -337,11 +343,11 @@ def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -
 
 
 def cut(part: Part, part_bytes_max: int) -> list[Part]:
-    """Smaller parts that together have the text of `part`, in order, each with at most `part_bytes_max` bytes of it."""
+    """Cut `part` into smaller parts with at most `part_bytes_max` bytes of text each, in order."""
     starts = range(0, len(part.data) or 1, part_bytes_max)
     return [part._replace(offset=part.offset + start, data=part.data[start : start + part_bytes_max]) for start in starts]
 
 
 def is_whole(part: Part) -> bool:
-    """Whether this part has the whole text of its entry."""
+    """Whether `part` has the whole text of its entry."""
     return len(part.data) == part.total_bytes

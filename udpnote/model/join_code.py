@@ -1,8 +1,8 @@
 """The secret key of a sealed notebook, and its join code: the key as a text that people can read, type and dictate.
 
-The code is Crockford's base 32 (https://www.crockford.com/base32.html): 26 symbols for the key as one number, and a check
-symbol for this number modulo 37. Since 37 is prime and greater than 32, every single wrong symbol and every swap of two
-neighbours changes the check symbol.
+The code is Crockford's base 32 (https://www.crockford.com/base32.html). It has 26 symbols for the key as one number, and a
+check symbol for this number modulo 37. Since 37 is prime and greater than 32, the check symbol reveals every single wrong
+symbol and every swap of two neighbours.
 """
 
 from collections.abc import Callable
@@ -10,19 +10,20 @@ from collections.abc import Callable
 from udpnote.errors import InvalidKey
 
 KEY_BYTES = 16
-"""The length of a key. 128 random bits are too many to guess, and the join code is still short enough to type."""
+"""The length of a key in bytes. Nobody can guess 128 random bits, and the join code is still short enough to type."""
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_SYMBOLS = _DIGITS + "*~$=U"
 _KEY_SYMBOLS = 26
-"""26 digits of 5 bits hold 130 bits. A key has 128, so the first digit is at most 7."""
+"""The symbols of a join code without the check symbol. 26 symbols of 5 bits hold 130 bits, 2 more than a key has, so the first
+symbol is at most 7."""
 
 _CODE_SYMBOLS = _KEY_SYMBOLS + 1
 _GROUP_SYMBOLS = 4
-"""Hyphens separate groups of four symbols. People can remember so many between reading and typing."""
+"""The symbols in each group between hyphens. People can remember four symbols while they read and type them."""
 
 _MINUS_SIGN = "\u2212"
-"""It looks like a hyphen, but Unicode does not have it in the category of dashes, which `_folded` removes."""
+"""The minus sign looks like a hyphen, but Unicode does not count it as a dash. So `_folded` removes it separately."""
 
 _VALUES = {symbol: value for value, symbol in enumerate(_CHECK_SYMBOLS)}
 _VALUES |= {symbol.lower(): value for symbol, value in _VALUES.items()}
@@ -30,7 +31,7 @@ _VALUES |= dict.fromkeys("Oo", 0) | dict.fromkeys("IiLl", 1)
 
 
 def new_key(random_bytes: Callable[[int], bytes]) -> bytes:
-    """A new key of `KEY_BYTES` bytes, made by `random_bytes`, which returns as many unpredictable bytes as it is asked for.
+    """Make a new key of `KEY_BYTES` bytes. `random_bytes(n)` must return `n` unpredictable bytes.
 
     This function draws keys until the check symbol of one is a letter or a digit, because shells treat Crockford's other check
     symbols (`*`, `~`, `$`, `=`) specially. That costs a sixth of a bit of entropy.

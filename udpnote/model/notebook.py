@@ -12,14 +12,14 @@ from udpnote.model.entry import is_one_line
 from udpnote.model.readable import readable
 
 ID_DIGITS_SHOWN = 8
-"""How many hexadecimal digits of a notebook's id messages show, the first ones: enough to tell a few notebooks apart."""
+"""How many hexadecimal digits of a notebook's id messages show: the first eight are enough to tell a few notebooks apart."""
 
 
 class KnownNotebook(NamedTuple):
     """A notebook whose server has answered this client, and the address from which that server answered last.
 
-    `notebook_id` has 16 bytes. `host` is an IP address, `port` a UDP port; `scope` is the scope id of an IPv6 address (0:
-    none). `key_id` is the id of the key with which the notebook is sealed; None: it is open.
+    `notebook_id` has 16 bytes. `host` is an IP address, `port` a UDP port. `scope` is the scope id of an IPv6 address, or 0.
+    `key_id` is the id of the key with which the notebook is sealed. It is None if the notebook is open.
     """
 
     notebook_id: bytes
@@ -36,16 +36,17 @@ class KnownNotebook(NamedTuple):
 class SealedNotebook(NamedTuple):
     """A sealed notebook that this client has joined.
 
-    `server` is its server as the user has named it, as HOST:PORT; None: the user named no server.
+    `server` is the server that the user named when joining, as HOST:PORT. It is None if the user named no server.
     """
 
     notebook: KnownNotebook
     server: str | None
 
     def is_at(self, server: str, host: str, port: int) -> bool:
-        """Whether the notebook's server is the given one, by the name or by the address.
+        """Whether the notebook is at the given server, by the server's name or by its address.
 
-        That is: the user named it `server` (HOST:PORT) when joining, or it answered last at the IP address `host` and `port`.
+        True if the user named `server` (HOST:PORT) when joining, or if the notebook's server last answered from the IP address
+        `host` and the UDP port `port`.
         """
         return self.server == server or (self.notebook.host, self.notebook.port) == (host, port)
 
@@ -53,7 +54,7 @@ class SealedNotebook(NamedTuple):
 class SilentServer(NamedTuple):
     """A server that does not answer: its notebook's name, its host as messages show it, and whether the notebook is sealed.
 
-    `another` is a notebook with the same name or address that has answered in its place; None: none has.
+    If another notebook with the same name or address has answered instead, `another` is that notebook, otherwise None.
     """
 
     name: str
@@ -65,10 +66,10 @@ class SilentServer(NamedTuple):
 class Destination(NamedTuple):
     """Which notebook a command shall use, as the user says in options, the environment or the settings file.
 
-    `host` and `port` are those of a server. If `host` is None, discovery looks for the notebook on the LAN, at UDP port `port`;
-    if that is None, too, at the ports in the settings. `name_or_id` is the notebook's name, its id in hexadecimal digits or the
-    start of the id. `key_id` is the id of a key that the user gives for one command. If all fields are None, the command uses
-    the notebook chosen by `udpnote use` or, if the user has chosen none, the only notebook that answers.
+    `host` and `port` name a server. If `host` is None, discovery looks for the notebook on the LAN, at UDP port `port` or, if
+    `port` is None as well, at the ports in the settings. `name_or_id` is the notebook's name, its id in hexadecimal digits, or
+    the start of the id. `key_id` is the id of a key that the user gives for one command. If all fields are None, the command
+    uses the notebook chosen by `udpnote use` or, if the user has chosen none, the only notebook that answers.
     """
 
     host: str | None = None
@@ -86,7 +87,7 @@ class Destination(NamedTuple):
 
     @property
     def server(self) -> str | None:
-        """The server as HOST:PORT or [IPV6]:PORT; None if the user has named no server."""
+        """The server as HOST:PORT or [IPV6]:PORT. It is None if the user has named no server."""
         if self.host is None:
             return None
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -108,7 +109,7 @@ def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str
 
 
 def name_or_id(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
-    """What to type for this notebook in a command: its name. If another notebook in `known` has that name, `short_id`."""
+    """What to type in a command for this notebook: its name or, if another notebook in `known` has that name, `short_id`."""
     return notebook.name if _has_own_name(notebook, known) else short_id(notebook)
 
 
@@ -123,7 +124,7 @@ def _has_own_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> bo
 
 
 def check_notebook_name(name: str, *, bytes_max: int) -> None:
-    """Raise `InvalidSetting` unless `name` can be a notebook's: one line, not blank, of at most `bytes_max` bytes of UTF-8."""
+    """Raise `InvalidSetting` unless `name` may name a notebook: one line, not blank, of at most `bytes_max` bytes of UTF-8."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:

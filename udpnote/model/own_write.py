@@ -1,4 +1,7 @@
-"""Values for the entries that a client has written lately, in the outbox or stored already, so that they can be taken back."""
+"""Values for the entries that a client has written lately, waiting in the outbox or stored, so that `undo` can take them back.
+
+To take back a write is to undo it: to delete a new note, or to give a note its former text.
+"""
 
 from typing import NamedTuple
 
@@ -7,9 +10,9 @@ from udpnote.model.readable import readable
 
 
 class StoredRun(NamedTuple):
-    """Entries of one client that a notebook has stored: their consecutive `sequences`, and the number of the first of them.
+    """Entries of one client with consecutive sequence numbers, which a notebook has stored under consecutive numbers.
 
-    The numbers of the others follow in order. `kind` is the kind of them all.
+    `sequences` are the sequence numbers, `number` is the number of the first entry, and all entries have the kind `kind`.
     """
 
     sequences: range
@@ -22,10 +25,11 @@ class StoredRun(NamedTuple):
 
 
 class OwnWrite(NamedTuple):
-    """An entry that was written with an outbox: the last one that was not taken back.
+    """The last entry that was written with an outbox and was not taken back.
 
-    `number` is its number in the notebook `notebook_id`; 0: it is still in the outbox. It may be stored all the same, unless
-    `is_unsent` says that the notebook surely does not have it: it was never sent to a notebook, or refused for good.
+    `number` is its number in the notebook `notebook_id`, or 0 if the entry is still in the outbox. In that case the notebook
+    may have stored it all the same. `is_unsent` is true if it certainly has not: the entry was never sent, or was refused for
+    good.
     """
 
     client_id: bytes
@@ -37,7 +41,7 @@ class OwnWrite(NamedTuple):
 
     @property
     def as_seen(self) -> SeenEntry:
-        """The entry as one that a client has seen. It must have a number."""
+        """This entry as a `SeenEntry`. Its `number` must not be 0."""
         return SeenEntry(self.number, self.client_id, self.sequence)
 
     def __repr__(self) -> str:

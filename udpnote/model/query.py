@@ -18,22 +18,23 @@ class View(IntEnum):
     """Each note that is not deleted, with its latest text."""
 
     LOG = 2
-    """Every entry with the text with which it was stored: notes, also deleted ones, revisions and deletions.
+    """Every entry with the text that it had when it was stored: notes (deleted ones, too), revisions and deletions.
 
-    What is left of entries that were erased (`Kind.ERASED`) is a result only if the query names numbers.
+    An entry that was erased (`Kind.ERASED`) is a result only if the query names numbers.
     """
 
     SUMMARY = 3
-    """Numbers about the whole notebook, as tallies with the labels `SUMMARY_LABELS`."""
+    """Figures about the whole notebook, as tallies with the labels in `SUMMARY_LABELS`."""
 
     TAGS = 4
-    """A tally for each tag: how many notes that are not deleted have it in their latest text."""
+    """A tally for each tag: the number of notes with this tag in their latest text. Deleted notes do not count."""
 
     AUTHORS = 5
-    """A tally for each author: how many notes that are not deleted the author wrote."""
+    """A tally for each author: the number of notes that the author wrote. Deleted notes do not count."""
 
     DAYS = 6
-    """A tally for each day, in the writers' time zones: how many notes that are not deleted were written on it.
+    """A tally for each day: the number of notes that were written on it, by the writers' time zones. Deleted notes do not
+    count.
 
     The label is the ISO 8601 date.
     """
@@ -42,24 +43,25 @@ class View(IntEnum):
 SUMMARY_LABELS = ("notes", "entries", "authors", "clients", "days", "bytes", "first", "last")
 """The labels of the tallies of a SUMMARY.
 
-`notes` counts the notes that are not deleted; `authors` and `days` count their different authors and days. `entries` counts all
-entries, also revisions and deletions, `clients` the different client ids. `bytes` is the size of the notebook's file. `first`
-and `last` are the `noted_at` of the earliest and the latest note, also a deleted one, in microseconds since 1970 UTC.
+`notes` counts the notes that are not deleted. `authors` and `days` count the different authors and days of these notes.
+`entries` counts all entries, including revisions and deletions. `clients` counts the different client ids. `bytes` is the size
+of the notebook's file. `first` and `last` are the `noted_at` of the earliest and the latest note, deleted ones included, in
+microseconds since 1970 UTC.
 """
 
 
 class Query(NamedTuple):
     """What to find in a notebook. `view` says which kind of results; the filters select notes.
 
-    A filter with its default value excludes nothing. `since` (inclusive) and `until` (exclusive) limit the note's
-    `noted_at` (see `StoredEntry`), in microseconds since 1970 UTC. `author` is compared without case, and may omit the part
-    from the `@` on. The note must have all of `tags`. It must contain all of `words` and, of each group in
-    `any_of`, at least one word; it must contain none of `without`. Each of these texts is a word, or a phrase if it contains
-    spaces. `numbers` selects the notes that have one of these numbers, or a revision or deletion with one of them. In
-    `View.LOG`, the filters apply to the note, and select its revisions and deletions with it.
+    A filter with its default value excludes nothing. `since` (inclusive) and `until` (exclusive) limit the note's `noted_at`
+    (see `StoredEntry`), in microseconds since 1970 UTC. `author` is compared without case, and may omit the part from the `@`
+    on. The note must have all of `tags`. Its text must contain all of `words`, at least one word of each group in `any_of`, and
+    none of `without`. Each element of these three is a word, or a phrase if it contains spaces. `numbers` selects the notes
+    that have one of these numbers, or a revision or deletion with one of these numbers. In `View.LOG`, the filters apply to the
+    note, and a note that they select is a result together with its revisions and deletions.
 
-    The results come in the order of their numbers or, if `by_time`, which is for notes only, in the order of their `noted_at`;
-    notes with the same time come in the order of their numbers. `newest_first` reverses the order.
+    The results come in the order of their numbers. If `by_time` is true, which is allowed for notes only, they come in the
+    order of their `noted_at`; notes with equal times come in the order of their numbers. `newest_first` reverses the order.
     """
 
     view: View = View.NOTES
@@ -76,15 +78,15 @@ class Query(NamedTuple):
 
     @property
     def has_words(self) -> bool:
-        """Whether the query selects notes by what their text contains."""
+        """Whether the query selects notes by their text, with `words`, `any_of` or `without`."""
         return bool(self.words or self.any_of or self.without)
 
 
 class Selection(NamedTuple):
-    """What to read: the results of `query` from the number `start` on (None: from the first), at most `limit` of them (0: all).
+    """What to read: at most `limit` results of `query` (0: all), from the number `start` on (None: from the first result).
 
-    If `follows` is true, the reading does not end at the last result, but waits for results that are stored later. `seen` is
-    for such a reading only: entries that its caller knows from before. The latest of them was stored at `seen_until`, in
+    If `follows` is true, reading does not end at the last result, but waits for results that are stored later. Only then may
+    `seen` have entries: those that the caller knows from earlier. The latest of them was stored at `seen_until`, in
     microseconds since 1970 UTC.
     """
 
@@ -99,9 +101,9 @@ class Selection(NamedTuple):
 class Cursor(NamedTuple):
     """Where reading continues in the results of a query: at the entry `number` or, if it is no result, at the next result.
 
-    If the text of the entry was read in part, `offset` is the number of its bytes that were read; otherwise 0. For tallies,
+    If a part of the entry's text was read already, `offset` is the number of bytes that were read; otherwise 0. For tallies,
     `number` is a key. If the query is ordered `by_time`, `time` is the `noted_at` of the entry, in microseconds since 1970 UTC;
-    otherwise 0. Notes with the same time come in the order of their numbers, so the number may also be that of no entry.
+    otherwise 0. An entry with this number need not exist.
     """
 
     number: int
@@ -111,7 +113,7 @@ class Cursor(NamedTuple):
 
 FIRST = Cursor(1, 0)
 LAST = Cursor(SEQUENCE_MAX, 0)
-"""Where reading in the order of the numbers begins: at `FIRST` or, if the newest results come first, at `LAST`."""
+"""Where reading in the order of the numbers begins: at `FIRST`, or at `LAST` if the newest results come first."""
 
 
 def beginning_of(query: Query) -> Cursor:
@@ -129,7 +131,7 @@ def cursor_after(stored: StoredEntry, query: Query) -> Cursor:
 
 
 class Tally(NamedTuple):
-    """One count in the result of a query: `label` names what is counted (a tag, for example), and `amount` is the count.
+    """One count in the result of a query. `label` names what is counted (a tag, for example), and `amount` is the count.
 
     The tallies of a view come in the order of `key`, a positive integer that is different for each tally.
     """
@@ -140,14 +142,14 @@ class Tally(NamedTuple):
 
 
 class PausePoint(NamedTuple):
-    """The caller may pause the lookup here. It has yielded all results before the cursor with this `number` and `time`."""
+    """The caller may pause the lookup here. All results before the cursor with this `number` and `time` were yielded."""
 
     number: int
     time: int = 0
 
 
 class IndexBehind(NamedTuple):
-    """The lookup ends here, because the search index, which it needs, holds only the entries up to the number `indexed`."""
+    """The lookup ends here, because it needs the search index, which has only the entries up to the number `indexed` so far."""
 
     indexed: int
 
@@ -163,6 +165,6 @@ LookupStep = Item | PausePoint | IndexBehind | SearchRunning
 Lookup = Callable[[Query, Cursor], Iterator[LookupStep]]
 """A function that finds the results of a query in a notebook.
 
-It takes the query and the cursor to start from (inclusive, whatever its offset), and yields the results in order, as the caller
-asks for them.
+Its arguments are the query and the cursor of the first result to yield; the `offset` of the cursor is ignored. It yields the
+results in order, and looks for the next one only when the caller asks for it.
 """

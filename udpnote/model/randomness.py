@@ -4,10 +4,10 @@ from typing import Protocol
 
 
 class Randomness(Protocol):
-    """Gives random numbers and bytes. Ids are made of them, so outside of simulations they must be unpredictable."""
+    """Gives random numbers and bytes. Ids are made of them, so they must be unpredictable, except in simulations."""
 
     def random(self) -> float:
-        """A number that is at least 0 and less than 1, each with the same probability."""
+        """A random number, evenly distributed, from 0 (included) to 1 (excluded)."""
 
     def randbytes(self, n: int, /) -> bytes:
         """`n` random bytes."""

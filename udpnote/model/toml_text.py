@@ -1,4 +1,4 @@
-"""Reads TOML, the format of the settings file and of key files, and says where a text is no TOML."""
+"""Reads TOML, the format of the settings file and of key files, and says where a text breaks the format."""
 
 import re
 import tomllib
@@ -8,11 +8,11 @@ from udpnote.errors import UdpnoteError
 
 
 class InvalidToml(UdpnoteError):
-    """A text is not TOML. The sentence says where, without a word of the text, which may be secret."""
+    """A text is not TOML. The message says where, but does not show any of the text, because it may be secret."""
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """The table in `text`. Raises `InvalidToml` if `text` is not TOML, or has a number or a nesting beyond Python's limits."""
+    """Return the table in `text`. Raises `InvalidToml` if `text` is not TOML, or has too large a number or too deep nesting."""
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -10,9 +10,9 @@ from udpnote.model.readable import readable
 class WaitingEntry(NamedTuple):
     """An entry in the outbox, and the notebook that it waits for.
 
-    `notebook_id` and `notebook_name` are None if the notebook is not known yet; `destination` then says which one the user
-    named. `key_id` is the id of the key with which the notebook is sealed; None: it is open or not known yet. `refused` is the
-    status with which the notebook refused the entry for good; None: it was not refused.
+    `notebook_id` and `notebook_name` are None if the notebook is not known yet. Then `destination` says which notebook the user
+    named. `key_id` is the id of the key with which the notebook is sealed. It is None if the notebook is open or not known yet.
+    `refused` is the status with which the notebook refused the entry for good, or None if it has not refused it.
     """
 
     entry: Entry
@@ -27,7 +27,7 @@ class WaitingEntry(NamedTuple):
 
 
 class WaitingCount(NamedTuple):
-    """The number of entries in the outbox, `entries`, that have the other fields in common; see `WaitingEntry` for these."""
+    """How many `entries` in the outbox have these other four fields in common. For the fields, see `WaitingEntry`."""
 
     notebook_id: bytes | None
     key_id: bytes | None

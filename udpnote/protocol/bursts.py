@@ -1,6 +1,6 @@
 """The bursts of one reading: which of them are in flight, and when the reader sent each of them.
 
-A burst is a number of identical READs, which ask for as many consecutive pages.
+A burst is a number of identical READs. They ask for the same number of consecutive pages.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from udpnote.model.query import Cursor
 
 BURSTS_TIMED_MAX = 64
-"""How many sending times are kept, those of the latest bursts: a late answer then still gives a sample of the round trip."""
+"""How many bursts have their sending time kept: the latest ones. So even a late answer gives a sample of the round-trip
+time."""
 
 
 class Burst:
-    """A burst in flight. It asks for pages from `cursor` on.
+    """A burst in flight. It asks for the pages that start at `cursor`.
 
-    `burst_end` is the cursor where its last page ends; None: not known yet. `timed_from` is the monotonic time from which its
-    timer runs. `waits_at_server` tells whether the server keeps its READ until there is a result.
+    `burst_end` is the cursor where the burst's last page ends, or None if that is not known yet. `timed_from` is the monotonic
+    time at which the burst's timer starts. `waits_at_server` says whether the server keeps the READ until there is a result.
     """
 
     __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
@@ -28,7 +29,7 @@ class Burst:
 
 
 class Bursts:
-    """The bursts in flight of one reading. `latest` is the number of the burst that was sent last; 0 before the first burst."""
+    """The bursts in flight of one reading. `latest` is the number of the burst that was sent last, or 0 before the first."""
 
     def __init__(self) -> None:
         self.latest = 0
@@ -46,9 +47,9 @@ class Bursts:
         return self._bursts.get(number)
 
     def begin(self, cursor: Cursor, now: float) -> int:
-        """Add a burst for pages from `cursor` on, which is sent at the monotonic time `now`.
+        """Add a burst for the pages that start at `cursor`, sent at the monotonic time `now`.
 
-        Returns its number, the new `latest`.
+        Returns the number of the burst, which is the new `latest`.
         """
         self.latest += 1
         self._bursts[self.latest] = Burst(cursor, now)
@@ -58,15 +59,15 @@ class Bursts:
         return self.latest
 
     def take_sent_at(self, number: int) -> float | None:
-        """The monotonic time at which the burst with this number was sent, even if it is not in flight any more.
+        """Remove and return the monotonic time at which the burst with this number was sent. The burst may have ended.
 
-        The time is removed, so that each burst gives only one sample of the round-trip time. None: the time was taken before,
-        or it was dropped in favour of the times of `BURSTS_TIMED_MAX` later bursts.
+        Since the time is removed, each burst gives only one sample of the round-trip time. Returns None if the time was removed
+        before, or if `BURSTS_TIMED_MAX` later bursts were sent since.
         """
         return self._sent_at.pop(number, None)
 
     def remove_up_to(self, position: Cursor, order: Callable[[Cursor], tuple[int, int, int]]) -> None:
-        """Remove the bursts whose pages were all delivered: those whose `burst_end` is known and not after `position`.
+        """Remove the bursts whose pages were all delivered: `burst_end` is known and is not after `position`.
 
         `order` gives the sort key of a cursor, see `EarlyPages.order`.
         """
@@ -76,5 +77,5 @@ class Bursts:
                 del self._bursts[number]
 
     def clear(self) -> None:
-        """Remove all bursts from those in flight; `latest` and the sending times stay."""
+        """Count no burst as in flight any more. `latest` and the sending times stay."""
         self._bursts.clear()

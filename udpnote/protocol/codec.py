@@ -2,8 +2,8 @@
 
 The body of a message is a header (the magic `UN`, the protocol's version, the message's type) and the message's fields. A body
 travels in an envelope, which detects damage (see `envelope`). Integers are big-endian. A short text is one byte with the length
-of its UTF-8, then the UTF-8. `decode` accepts the bytes that `encode` makes, and the same bytes with zeros as padding where a
-message may be padded. It raises `BadDatagram` for bytes that break a rule of the protocol.
+of its UTF-8, then the UTF-8. Some messages may be padded with zeros. `decode` accepts exactly the bytes that `encode` makes,
+with or without allowed padding. It raises `BadDatagram` for bytes that break a rule of the protocol.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from udpnote.protocol.reading_messages import Page, Read
 
 DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT, BUNDLE = range(1, 13)
-"""The types of messages, as numbers in the headers of their bodies."""
+"""The types of messages: the numbers in the headers of their bodies."""
 
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
 _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
@@ -66,25 +66,24 @@ _REFUSE = Struct(f">4s{TOKEN_BYTES}sB{CLIENT_ID_BYTES}sQIH")
 
 OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
 DISCOVER_BYTES = OFFER_BYTES_MAX
-"""The body of a DISCOVER is padded to the length of the longest OFFER, so that a server never sends more bytes than it has
-received: nobody can use it to amplify traffic to a forged address."""
+"""The length of a DISCOVER's body, which is padded to the length of the longest OFFER. So a server never sends more bytes than
+it has received, and nobody can use it to amplify traffic to a forged address."""
 
 READ_BYTES = BODY_BYTES_MAX
-"""The body of a READ is padded to the length of the longest PAGE, so that a server never amplifies traffic with PAGEs
-either."""
+"""The length of a READ's body, which is padded to the length of the longest PAGE. So a PAGE does not amplify traffic either."""
 
 PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
 """The most bytes that follow the header of a PAGE."""
 
 APPEND_BYTES_MIN = _APPEND.size
-"""The length of the shortest APPEND's body: that of a note, without the bytes of its author and text."""
+"""The length of an APPEND's body without the bytes of author and text."""
 
 PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
 """How many `PartAck`s fit into one ACK."""
 
 _new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. A busy server makes a hundred thousand
-NamedTuples a second."""
+"""`_new(Class, values)` makes a NamedTuple in half the time of `Class(*values)`. A busy server makes 100,000 of them a
+second."""
 
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
@@ -100,9 +99,9 @@ _STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)
 
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
-    """The most bytes of text that one APPEND or RESTORE carries for this author: the longer the author's name, the fewer.
+    """The most bytes of text in one APPEND or RESTORE of this author. The longer the author's name, the fewer they are.
 
-    A longer text is cut into parts of this length; only the last part may be shorter.
+    Every client cuts a longer text into parts of this length. Only the last part may be shorter.
     """
     return _part_bytes_max(len(author.encode()))
 
@@ -136,9 +135,9 @@ def parse(body: bytes) -> "Message":
 
 
 def append_body(append: Append) -> bytes:
-    """The body that carries `append`: a RESTORE if its part has the fields of `Restored`, else an APPEND.
+    """The body that carries `append`: a RESTORE if the entry is imported (the part has `restored`), else an APPEND.
 
-    The caller may append zeros to it as padding.
+    The caller may append zeros to the body as padding.
     """
     notebook_id, token, attempt, part = append
     client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, seen, restored = part
@@ -157,20 +156,20 @@ def append_body(append: Append) -> bytes:
 
 
 def run_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a RUN with the notes in `content`, which `pack_notes` has made. The caller may append zeros as padding."""
+    """The body of a RUN. `content` is what `pack_notes` has returned. The caller may append zeros as padding."""
     return run_body_of(_HEADERS[RUN], notebook_id, token, attempt, content)
 
 
 def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a BUNDLE with the `content` that `pack_bundle` has made. The caller may append zeros as padding."""
+    """The body of a BUNDLE. `content` is what `pack_bundle` has returned. The caller may append zeros as padding."""
     return run_body_of(_HEADERS[BUNDLE], notebook_id, token, attempt, content)
 
 
 def encode_page(page: "Page", packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
     """The datagram in `envelope` with the fields of `page`, but with the items in `packed` instead of `page.items`.
 
-    Each element of `packed` is one item as bytes: a tally if `are_tallies`, else a stored entry or a part of one (see
-    `codec_reading`). Zeros pad the body to `padded_bytes` if it is shorter.
+    Each element of `packed` is one item as bytes: a tally if `are_tallies` is true, else a stored entry or a part of one (see
+    `codec_reading`). A shorter body is padded with zeros to `padded_bytes`.
     """
     from udpnote.protocol.codec_reading import page_body_of  # here and below, because a one-shot send reads nothing
 
@@ -201,7 +200,7 @@ def _body(message: "Message") -> bytes:
 
 
 def _body_of_other(message: "Read | Page | Examine | Report") -> bytes:
-    """The body of a message that is neither of discovery nor of sending: a one-shot send does not import what these need."""
+    """The body of a READ, PAGE, EXAMINE or REPORT. A one-shot send needs none of them, so it does not import their codecs."""
     from udpnote.protocol.codec_reading import page_body, read_body
     from udpnote.protocol.reading_messages import Page, Read
 
@@ -267,7 +266,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
 
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
-    """Raise `BadDatagram` unless the part is cut where every client cuts: each part but the last has `bytes_max` bytes.
+    """Raise `BadDatagram` unless the part is cut as every client cuts: each part but the last has `bytes_max` bytes.
 
     Otherwise parts of one text could overlap, and a server would have to merge them.
     """
@@ -375,7 +374,7 @@ def _decode_report(body: bytes) -> "Report":
 
 
 def _check_padding(body: bytes, start: int) -> None:
-    """Raise `BadDatagram` if `body` ends before `start`, or if any byte from `start` on is not zero.
+    """Raise `BadDatagram` if `body` is shorter than `start` bytes, or if any byte from `start` on is not zero.
 
     Padding must not carry hidden data.
     """

@@ -1,7 +1,7 @@
-"""The codec's part for BUNDLEs: packs short notes that are not alike enough for a RUN into one datagram, and unpacks them.
+"""The part of the codec for BUNDLEs. A BUNDLE carries, in one datagram, short notes that are not alike enough for a RUN.
 
-A writer is a combination of a client, an author and an offset from UTC. Each writer stands in the datagram once, and each note
-has the number of its writer, from 0 on.
+A writer is a combination of a client, an author and a UTC offset. Each writer is in the datagram once. Each note has the index
+of its writer, from 0 on.
 """
 
 from functools import lru_cache
@@ -27,23 +27,24 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import Run, run_check
 
 Writer = tuple[bytes, int, str]
-"""A client id, an offset from UTC in minutes, and an author."""
+"""A client id, a UTC offset in minutes, and an author."""
 
 _HEAD = Struct(f">{CLIENT_ID_BYTES}sQBB")
 _WRITER = Struct(f">{CLIENT_ID_BYTES}shB")
 _NOTE_OVERHEAD_BYTES = 27
-"""What a note takes in addition to its text: eight bytes each for its two times and its sequence, two for the length of its
-text, one for the number of its writer."""
+"""The bytes of a note in addition to its text: eight each for its two times and its sequence number, two for the length of its
+text, one for the index of its writer."""
 
 BUNDLE_BYTES_MAX = BODY_BYTES_MAX - RUN_START.size - _HEAD.size
-"""The most bytes that the notes and the writers of a bundle take together, by `bundled_note_bytes` and `writer_bytes`."""
+"""The most bytes that the notes and the writers of a bundle take together: the sum of `bundled_note_bytes` for each note and of
+`writer_bytes` for each writer."""
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
 def bundled_note_bytes(text: bytes) -> int:
-    """How many bytes a note with this text (in UTF-8) takes in a bundle, without its writer."""
+    """How many bytes a note with this text (in UTF-8) takes in a bundle. Its writer is not included."""
     return _NOTE_OVERHEAD_BYTES + len(text)
 
 
@@ -58,7 +59,7 @@ def writer_of(note: Entry) -> Writer:
 
 
 def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
-    """The bytes of `bundle` in a BUNDLE. The texts of its notes are taken from `texts`, in UTF-8.
+    """Convert `bundle` to the bytes of its notes in a BUNDLE. `texts` has the text of each note in UTF-8.
 
     The caller makes sure that all fields are within their limits.
     """
@@ -76,7 +77,7 @@ def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
 
 
 def parse_bundle(body: bytes) -> tuple[Run, int]:
-    """The message that a BUNDLE with this `body` carries, and the position in `body` at which the padding starts.
+    """The message in the BUNDLE with this `body`, and the index in `body` where the padding begins.
 
     Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """
@@ -109,7 +110,7 @@ def parse_bundle(body: bytes) -> tuple[Run, int]:
 
 
 def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
-    """The `count` writers in a BUNDLE's `body`, and the position at which they end. Raises what `parse_bundle` raises."""
+    """The `count` writers in the `body` of a BUNDLE, and the index where they end. Raises the same errors as `parse_bundle`."""
     writers: list[Writer] = []
     at = RUN_START.size + _HEAD.size
     for _ in range(count):
@@ -127,7 +128,7 @@ def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
 def _columns(count: int) -> Struct:
     """The layout of the numbers of `count` notes, column by column.
 
-    The columns are the times at which the notes were written, the times at which they were stored, their sequences, the lengths
-    of their texts, and the numbers of their writers.
+    The columns are the times at which the notes were written, the times at which they were stored, their sequence numbers, the
+    lengths of their texts, and the indexes of their writers.
     """
     return Struct(f">{count}q{count}q{count}Q{count}H{count}B")

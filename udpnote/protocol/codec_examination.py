@@ -12,8 +12,8 @@ _REPORT = Struct(f">4s{TOKEN_BYTES}sBQ{NOTEBOOK_ID_BYTES}s{SERVER_ID_BYTES}sq16s
 _HEARD_HOST = Struct(">16sIII")
 
 EXAMINE_BYTES_MIN = _REPORT.size
-"""The length of the shortest EXAMINE's body. It is that of a REPORT without hosts, which answers it: the answer is never
-longer than the question."""
+"""The length of the shortest EXAMINE's body, which is that of a REPORT without hosts. So the answer is never longer than the
+question."""
 
 HEARD_HOSTS_MAX = (BODY_BYTES_MAX - _REPORT.size) // _HEARD_HOST.size
 """The most hosts in one REPORT."""
@@ -31,7 +31,7 @@ def examine_body(header: bytes, examine: Examine) -> bytes:
 
 
 def parse_examine(body: bytes) -> tuple[Examine, int]:
-    """The EXAMINE in `body`, and where its padding begins. Raises `BadDatagram` or `struct.error` if it is malformed."""
+    """The EXAMINE in `body`, and the index where its padding begins. Raises `BadDatagram` or `struct.error` if malformed."""
     _, token, way = _EXAMINE.unpack_from(body)
     if way > WAY_MAX or len(body) < EXAMINE_BYTES_MIN:
         raise BadDatagram("malformed")
@@ -51,7 +51,7 @@ def report_body(header: bytes, report: Report) -> bytes:
 
 
 def parse_report(body: bytes) -> tuple[Report, int]:
-    """The REPORT in `body`, and where its padding begins. Raises `BadDatagram` or `struct.error` if it is malformed."""
+    """The REPORT in `body`, and the index where its padding begins. Raises `BadDatagram` or `struct.error` if malformed."""
     _, token, way, heard, notebook_id, server_id, clock, source, source_port, unsent, count = _REPORT.unpack_from(body)
     if way > WAY_MAX:
         raise BadDatagram("malformed")
@@ -67,7 +67,7 @@ def parse_report(body: bytes) -> tuple[Report, int]:
 
 
 def _packed(host: str) -> bytes:
-    """The IP address `host` in 16 bytes; an IPv4 address as an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2)."""
+    """The IP address `host` as 16 bytes. An IPv4 address becomes an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2)."""
     from ipaddress import ip_address  # here, because it is slow to import, and only an examination needs it
 
     address = ip_address(host.partition("%")[0])
@@ -75,7 +75,7 @@ def _packed(host: str) -> bytes:
 
 
 def _host(packed: bytes) -> str:
-    """The IP address that `_packed` has packed."""
+    """The IP address in `packed`, which has the format of `_packed`."""
     from ipaddress import IPv4Address, IPv6Address
 
     if packed[:12] == bytes(10) + b"\xff\xff":

@@ -37,13 +37,13 @@ _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
-"""How many bytes follow the header of a PAGE without items."""
+"""The length of a PAGE without items, in bytes after its header."""
 
 QUERY_BYTES_MAX = 1000
-"""The most bytes of a query in a READ, which has room for that: a few lines of words, or a hundred numbers."""
+"""The longest query in a READ, in bytes: a few lines of words, or a hundred numbers."""
 
 LABEL_BYTES_MAX = 512
-"""The most bytes of a tally's label: room for a tag of 64 characters, or for an author."""
+"""The longest label of a tally, in bytes: room for a tag of 64 characters, or for an author."""
 
 _NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL, _BY_TIME = 1, 2, 4, 8
 _PARTS, _TALLIES = 0, 1
@@ -60,7 +60,7 @@ def read_body(read: Read) -> bytes:
 
 
 def query_bytes(query: Query) -> bytes:
-    """A query as bytes. The caller makes sure that it is not too long: see `is_too_long`."""
+    """Convert a query to bytes. The caller makes sure with `is_too_long` that they fit into a READ."""
     flags = _NEWEST_FIRST * query.newest_first | _BY_TIME * query.by_time
     flags |= _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
@@ -73,7 +73,7 @@ def query_bytes(query: Query) -> bytes:
 
 
 def is_too_long(query: Query) -> bool:
-    """Whether the query has more than `QUERY_BYTES_MAX` bytes: a server drops a READ with such a query."""
+    """Whether the query takes more than `QUERY_BYTES_MAX` bytes. A server drops a READ with such a query."""
     texts = (query.author, *query.tags, *query.words, *chain.from_iterable(query.any_of), *query.without)
     bytes_min = sum(map(len, texts)) + len(texts)  # a much longer text has no place in `query_bytes`
     return bytes_min > QUERY_BYTES_MAX or len(query_bytes(query)) > QUERY_BYTES_MAX
@@ -88,7 +88,7 @@ def page_body(page: Page) -> bytes:
 def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
     """Like `page_body`, but with the items in `packed` instead of `page.items`.
 
-    Each element of `packed` is one item as bytes: a tally if `are_tallies`, else a stored entry or a part of one.
+    Each element of `packed` is one item as bytes: a tally if `are_tallies` is true, else a stored entry or a part of one.
     """
     stream_id, burst, state, start, following, burst_end, newest, indexed, _ = page
     content = _TALLIES if are_tallies else _PARTS
@@ -97,10 +97,10 @@ def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes
 
 
 def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
-    """A part of an entry as the bytes of an item of a PAGE.
+    """Convert a part of an entry to the bytes of an item of a PAGE.
 
-    `data` is the piece of the text that starts at the byte `offset`; the whole text has `total_bytes` bytes. `stored` gives all
-    other fields; its text is not used.
+    `data` is the piece of the text that starts at the byte `offset`; the whole text has `total_bytes` bytes. All other fields
+    come from `stored`, whose text is not used.
     """
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises, _), version = stored
     author = _author_bytes(author_text)
@@ -112,7 +112,10 @@ def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -
 
 
 def pack_whole(stored: StoredEntry) -> bytes:
-    """An entry with its whole text as the bytes of an item of a PAGE. For speed, this repeats the code of `pack_part`."""
+    """Convert an entry with its whole text to the bytes of an item of a PAGE.
+
+    For speed, this repeats the code of `pack_part`.
+    """
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises, _), version = stored
     author, data = _author_bytes(author_text), text.encode()
     size = len(data)
@@ -123,12 +126,12 @@ def pack_whole(stored: StoredEntry) -> bytes:
 
 
 def entry_overhead_bytes(stored: StoredEntry) -> int:
-    """How many bytes an entry, or a part of it, takes on a page in addition to the bytes of its text."""
+    """How many bytes an entry, or a part of one, takes on a page in addition to the bytes of its text."""
     return _STORED_PART.size + len(_author_bytes(stored.entry.author))
 
 
 def pack_tally(tally: Tally) -> bytes:
-    """A tally as the bytes of an item of a PAGE."""
+    """Convert a tally to the bytes of an item of a PAGE."""
     label = tally.label.encode()
     return _TALLY.pack(tally.key, tally.amount, len(label)) + label
 
@@ -225,7 +228,10 @@ def _parse_texts(data: bytes, start: int) -> tuple[tuple[str, ...], int]:
 
 
 def _parse_groups(data: bytes, start: int) -> tuple[tuple[tuple[str, ...], ...], int]:
-    """Groups of texts; each has at least two, because one alone is in the query's `words`."""
+    """Return groups of texts, and the index where they end. Each group has at least two texts.
+
+    A single text would be in the query's `words` instead.
+    """
     (count,) = _COUNT.unpack_from(data, start)
     groups, end = [], start + _COUNT.size
     for _ in range(count):

@@ -1,7 +1,7 @@
-"""The codec's part for RUNs: packs whole short notes, which are sent together, into one datagram, and unpacks them.
+"""The part of the codec for RUNs. A RUN carries, in one datagram, several whole short notes that are alike.
 
-The notes have their client, author and offset from UTC in common, so these stand in the datagram once. The arrays of numbers
-are packed and unpacked as a whole, because the time that Python takes for each note limits how many notes a second are stored.
+The notes have the same client, author and UTC offset, so the datagram has these once. This module packs and unpacks each list
+of numbers in one call, because the time that Python needs for each note limits how many notes are stored per second.
 """
 
 from functools import lru_cache
@@ -22,20 +22,20 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, TOKEN_BYTES, Run, run_check
 
 RUN_NOTES_MIN = 2
-"""The fewest notes of a run or bundle. A single note travels in an APPEND."""
+"""The fewest notes in a run or bundle. A single note travels in an APPEND."""
 
 RUN_NOTES_MAX = 255
-"""The most notes of a run or bundle: one byte counts them."""
+"""The most notes in a run or bundle, because their number takes one byte."""
 
 PAUSE_MICROSECONDS_MAX = 2**32 - 1
-"""The longest time between two notes of a run, as four bytes: 71 minutes."""
+"""The longest time between two notes of a run: the largest number of four bytes, which is 71 minutes."""
 
 RUN_START = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
-"""The fields in front of the content of a RUN or BUNDLE: the header, the notebook's id, the token and the attempt."""
+"""The fields before the content of a RUN or BUNDLE: the header, the notebook's id, the token and the attempt."""
 
 _CONTENT_HEAD = Struct(f">{CLIENT_ID_BYTES}sQhqBB")
 _NOTE_OVERHEAD_BYTES = 6
-"""What a note takes in addition to its text: four bytes for the time since the note before, two for the length of its text."""
+"""The bytes of a note in addition to its text: four for the time since the note before, two for the length of its text."""
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
@@ -43,7 +43,7 @@ _new = tuple.__new__
 
 @lru_cache(maxsize=64)
 def run_bytes_max(author: str) -> int:
-    """The most bytes that the notes of a run take together, each as `note_bytes` counts it; a longer author leaves fewer."""
+    """The most bytes that the notes of a run take together, by `note_bytes`. The longer the author, the fewer they are."""
     return BODY_BYTES_MAX - RUN_START.size - _CONTENT_HEAD.size - len(author.encode())
 
 
@@ -53,7 +53,7 @@ def note_bytes(text: bytes) -> int:
 
 
 def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
-    """The bytes of `notes` in a RUN. Their texts are taken from `texts`, in UTF-8.
+    """Convert `notes` to their bytes in a RUN. `texts` has the text of each note in UTF-8.
 
     The caller makes sure that all fields are within their limits.
     """
@@ -68,14 +68,15 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
 
 
 def run_body_of(header: bytes, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a RUN with the notes in `content`, which `pack_notes` has made; `header` is the header of the message."""
+    """The body of a RUN. `header` is the header of the message, and `content` is what `pack_notes` has returned."""
     return RUN_START.pack(header, notebook_id, token, attempt) + content
 
 
 def parse_run(body: bytes) -> tuple[Run, int]:
-    """The RUN with this `body`, and where its padding starts. In a truncated body that is after its end: the caller checks it.
+    """The RUN with this `body`, and the index where its padding begins.
 
-    Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
+    If `body` is truncated, that index is larger than the length of `body`; the caller must check this. Raises `BadDatagram`,
+    `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     start = RUN_START.size
@@ -106,5 +107,8 @@ def parse_run(body: bytes) -> tuple[Run, int]:
 
 @lru_cache(maxsize=RUN_NOTES_MAX + 1)
 def _numbers(count: int) -> Struct:
-    """The numbers of `count` notes: the time since the note before in microseconds (first: 0), and the length of the text."""
+    """The layout of the numbers of `count` notes: each note's distance in time, and the length of each note's text.
+
+    The distance is the time since the note before, in microseconds. It is 0 for the first note.
+    """
     return Struct(f">{count}I{count}H")

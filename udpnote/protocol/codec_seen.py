@@ -1,4 +1,4 @@
-"""The codec's part for a `SeenEntry`, which stands in APPENDs, READs and PAGEs."""
+"""The part of the codec for a `SeenEntry`, which is a field of APPENDs, READs and PAGEs."""
 
 from struct import Struct
 
@@ -10,12 +10,12 @@ SEEN = Struct(f">Q{CLIENT_ID_BYTES}sQ")
 
 
 def parse_seen(data: bytes, start: int) -> SeenEntry:
-    """The `SeenEntry` whose fields begin at the index `start` in `data`. Raises `BadDatagram` as `checked_seen` does."""
+    """The `SeenEntry` whose fields begin at the index `start` in `data`. Raises the errors of `checked_seen`."""
     return checked_seen(*SEEN.unpack_from(data, start))
 
 
 def checked_seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
-    """The `SeenEntry` with these fields. Raises `BadDatagram` if it is neither an entry's nor `NOTHING_SEEN`."""
+    """The `SeenEntry` with these fields. Raises `BadDatagram` unless it identifies an entry or is `NOTHING_SEEN`."""
     seen = SeenEntry(number, client_id, sequence)
     if not (0 < number <= SEQUENCE_MAX and 0 < sequence <= SEQUENCE_MAX) and seen != NOTHING_SEEN:
         raise BadDatagram("malformed")

@@ -16,22 +16,22 @@ RTO_INITIAL_SECONDS = 1.0
 """The timeout before the first sample (RFC 6298 §2.1)."""
 
 RTO_MIN_SECONDS = 0.020
-"""The smallest timeout. It is longer than a busy host delays a process, and longer than a disk's fsync takes, so that neither
-causes a retransmission. The round trip on a LAN takes a fiftieth of this time."""
+"""The smallest timeout. It is longer than a busy host delays a process, and longer than a disk's fsync takes, so neither of
+these causes a retransmission. A round trip on a LAN usually takes less than a millisecond."""
 
 RTO_MAX_SECONDS = 60.0
 """The largest timeout. RFC 6298 §2.5 allows a maximum of 60 seconds or more."""
 
 ROUND_TRIP_MAX_SECONDS = 3.0
-"""A longer sample counts as this long. It does not measure the path: the machine was asleep, or somebody has replayed an old
-datagram."""
+"""A longer sample of the round-trip time counts as this long. It says nothing about the network: the machine was asleep, or
+somebody has replayed an old datagram."""
 
 CLOCK_GRANULARITY_SECONDS = 0.001
 """The G of RFC 6298: how precisely an operating system wakes a sleeping process."""
 
 JITTER = 0.25
-"""Each backoff is longer by a random share of up to a quarter, so that clients that lose datagrams at the same time do not
-send them again at the same time."""
+"""Each backoff is longer by a random share, at most a quarter. So clients that lose datagrams at the same time do not send them
+again at the same time."""
 
 WINDOW_INITIAL = 10
 """How many datagrams may be in flight at first (RFC 9002 §7.2)."""
@@ -40,7 +40,8 @@ WINDOW_MIN = 2
 """Losses never make the window smaller than this number of datagrams (RFC 9002 §7.2)."""
 
 WINDOW_MAX = 1024
-"""The largest window: as many datagrams as the server handles in one batch. More would only wait in its receive buffer."""
+"""The largest window: the number of datagrams that the server handles in one batch. More would only wait in its receive
+buffer."""
 
 
 class RetransmissionTimer:
@@ -62,7 +63,7 @@ class RetransmissionTimer:
 
     @property
     def first_timeout_seconds(self) -> float:
-        """The timeout from the samples alone, without the doubling of `back_off`; at least `RTO_MIN_SECONDS`.
+        """The timeout from the samples alone, without the backoff, in seconds: at least `RTO_MIN_SECONDS`.
 
         Before the first sample it is `RTO_INITIAL_SECONDS`.
         """
@@ -72,13 +73,14 @@ class RetransmissionTimer:
 
     @property
     def timeout_seconds(self) -> float:
-        """How long to wait for the answer to a datagram before the datagram counts as lost; backoff included."""
+        """How long to wait for an answer before a datagram counts as lost, in seconds, including the backoff."""
         return min(RTO_MAX_SECONDS, self.first_timeout_seconds * self._factor)
 
     def sample(self, round_trip_seconds: float) -> None:
-        """Update the estimates with the time of one round trip (RFC 6298 §2.2, §2.3).
+        """Update the estimates with the measured time of one round trip (RFC 6298 §2.2, §2.3).
 
-        It must be clear which datagram was answered. A time above `ROUND_TRIP_MAX_SECONDS` counts as that.
+        The caller must know which datagram was answered. A time above `ROUND_TRIP_MAX_SECONDS` counts as
+        `ROUND_TRIP_MAX_SECONDS`.
         """
         round_trip_seconds = min(round_trip_seconds, ROUND_TRIP_MAX_SECONDS)
         if self._smoothed is None:
@@ -88,7 +90,7 @@ class RetransmissionTimer:
         self._smoothed += (round_trip_seconds - self._smoothed) / 8
 
     def back_off(self) -> None:
-        """Double the timeout because it has expired (RFC 6298 §5.5), and add jitter; but never exceed `RTO_MAX_SECONDS`."""
+        """Double the timeout because it has expired (RFC 6298 §5.5), and add jitter. The limit is `RTO_MAX_SECONDS`."""
         if self.timeout_seconds < RTO_MAX_SECONDS:
             self._factor *= 2 * (1 + JITTER * self._random.random())
 
@@ -100,7 +102,7 @@ class RetransmissionTimer:
 class CongestionWindow:
     """Computes how many datagrams may be in flight to one server (RFC 9002 §7).
 
-    They are `WINDOW_INITIAL` at first, more after answers, fewer after losses, and never more than `maximum`.
+    The number is `WINDOW_INITIAL` at first. It grows with answers, shrinks after losses, and never exceeds `maximum`.
     """
 
     def __init__(self, maximum: int) -> None:
@@ -118,9 +120,8 @@ class CongestionWindow:
         """Enlarge the window, because an answer acknowledges `answered` of the `in_flight` datagrams.
 
         Below a threshold, the window grows by `answered` datagrams (slow start). From the threshold on, it grows by `answered`
-        divided by the window, so by about one datagram per round trip. `halve` and `collapse` lower the threshold. At first the
-        threshold is the maximum, which the window never exceeds. If `in_flight` is less than half of the window, the window
-        does not grow (RFC 9002 §7.3, §7.8).
+        divided by the window, so by about one datagram per round trip. At first the threshold is `maximum`; `halve` and
+        `collapse` lower it. The window does not grow if `in_flight` is less than half of it (RFC 9002 §7.3, §7.8).
         """
         if in_flight < self._size / 2:
             return
@@ -130,8 +131,8 @@ class CongestionWindow:
     def halve(self, *, sent_at: float, now: float) -> None:
         """Halve the window, because a datagram that was sent at the monotonic time `sent_at` was lost.
 
-        The window does not become smaller than `WINDOW_MIN`. It stays as it is if the lost datagram was sent before the latest
-        cut (by `halve` or `collapse`). So there is at most one cut per round trip (RFC 9002 §7.3.2).
+        The window does not become smaller than `WINDOW_MIN`. `halve` and `collapse` both cut the window. If the lost datagram
+        was sent before the latest cut, the window stays as it is, so there is at most one cut per round trip (RFC 9002 §7.3.2).
         """
         if sent_at <= self._reduced_at:
             return
@@ -152,7 +153,7 @@ class CongestionWindow:
     def restart(self) -> None:
         """Set the window back to `WINDOW_INITIAL` and the threshold to the maximum.
 
-        The path to the server is new (RFC 9000 §9.4), or the server was silent (RFC 5681 §4.1).
+        Call this if the path to the server is new (RFC 9000 §9.4), or if the server was silent (RFC 5681 §4.1).
         """
         self._size = float(min(WINDOW_INITIAL, self._maximum))
         self._threshold = float(self._maximum)

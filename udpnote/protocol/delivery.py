@@ -6,10 +6,10 @@ acknowledged is in one of three collections: `_unsent`, `_in_flight` (sent, and 
 expired; it is sent again before any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. It
 never causes a retransmission: only a timer or a discovery of the server does. One timer serves all of `_in_flight`, which is
 ordered by the time of sending. If more payloads are lost than fit into the congestion window, another timer sends one window of
-lost payloads per round trip, and unsent payloads wait.
+lost payloads per round trip, and unsent payloads wait. An entry is outstanding until it is stored or rejected.
 
-If the server has no common verdict on a run or bundle, because it had some of the notes already or cannot store one of them,
-each of these notes is sent in a datagram of its own.
+If the server had some notes of a run or bundle already, or cannot store one of them, it has no common verdict on all notes.
+Then each of these notes is sent in a datagram of its own.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
 revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
@@ -48,9 +48,9 @@ from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSil
 
 
 class Stored(NamedTuple):
-    """Event: the server has stored `entries` durably in the notebook, now or earlier, the first of them under `number`.
+    """Event: the server has stored `entries` durably in the notebook, now or earlier. The first of them has this `number`.
 
-    If they are several, they are notes with consecutive sequences, which have consecutive numbers.
+    If there are several, they are notes with consecutive sequence numbers, and their numbers are consecutive, too.
     """
 
     entries: tuple[Entry, ...]
@@ -58,7 +58,7 @@ class Stored(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """Event: the server did not store `entry`; `status` says why. This delivery does not send the entry again."""
+    """Event: the server has not stored `entry`, for the reason in `status`. This delivery does not send the entry again."""
 
     entry: Entry
     status: Status
@@ -72,8 +72,8 @@ class Delivery:
 
     The caller reports what happens (`add`, `receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time to the
-    server as discovery has just measured it, or as an earlier exchange has; None: unknown. Times are seconds of one monotonic
-    clock. `random` makes the token and the jitter of the backoff; it must be unpredictable outside of tests.
+    server from discovery or an earlier exchange (None: unknown). Times are seconds of one monotonic clock. `random` makes the
+    token and the jitter of the backoff, so it must be unpredictable, except in tests.
     """
 
     def __init__(
@@ -123,12 +123,12 @@ class Delivery:
 
     @property
     def answers(self) -> int:
-        """How many ACKs since this delivery began have acknowledged at least one payload that was in flight or lost."""
+        """How many ACKs so far have acknowledged at least one payload that was in flight or lost."""
         return self._answers
 
     @property
     def answered_at(self) -> float:
-        """The monotonic time at which the latest of the `answers` arrived; minus infinity before the first."""
+        """The monotonic time at which the latest ACK counted in `answers` arrived; minus infinity before the first."""
         return self._contact.answered_at
 
     @property
@@ -138,7 +138,7 @@ class Delivery:
 
     @property
     def retransmissions(self) -> int:
-        """How many of the datagrams that this delivery has sent since it began repeated a payload."""
+        """How many datagrams of this delivery repeated a payload that was sent before."""
         return self._retransmissions
 
     def outstanding_entry(self, client_id: bytes, sequence: int) -> Entry | None:
@@ -146,11 +146,11 @@ class Delivery:
         return self._entries.get((client_id, sequence))
 
     def kept_parts(self, entry: Entry) -> int:
-        """How many parts of `entry`, a long one that is outstanding, the server keeps until the others arrive."""
+        """How many parts of the long, outstanding `entry` the server keeps while it waits for the others."""
         return self._kept_by_server.count(entry[:2])
 
     def add(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver `entries`, except those that are outstanding already, by their client id and sequence."""
+        """Begin to deliver `entries`. Skip those that are outstanding already, by their client id and sequence number."""
         self._expect_answers_from(now)
         self._given_up.difference_update([entry[:2] for entry in entries] if self._given_up else ())
         added = {identity: entry for entry in entries if (identity := entry[:2]) not in self._entries}
@@ -163,7 +163,7 @@ class Delivery:
         self._fill_window(now)
 
     def add_restored(self, entries: Iterable[tuple[Entry, Restored]], now: float) -> None:
-        """Like `add`, for imported entries, each with its `Restored`."""
+        """Begin to deliver imported entries, each with its `Restored`. Those that are outstanding already are skipped."""
         self._expect_answers_from(now)
         for entry, restored in entries:
             if entry[:2] not in self._entries:
@@ -172,11 +172,11 @@ class Delivery:
         self._fill_window(now)
 
     def give_up(self, entries: Iterable[Entry], now: float) -> None:
-        """Stop delivering `entries`, those among them that are outstanding: they are not sent again, and get no event.
+        """Stop delivering `entries`: they are not sent again, and get no event. Those that are not outstanding are skipped.
 
-        A note that has left in one datagram with notes that are not given up stays outstanding, and may get its event, until
-        that datagram has a verdict or those notes are given up as well; until then, `add` takes it back. Entries of
-        `add_restored` cannot be given up.
+        If a note has left in one datagram with notes that are not given up, it stays outstanding until the datagram has a
+        verdict or all its notes are given up. Until then, the note may get its event, and `add` resumes its delivery. No entry
+        of `add_restored` may be given up.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)
@@ -208,11 +208,10 @@ class Delivery:
                 return
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`: count payloads as lost, and send lost payloads again as the window
-        allows.
+        """Act on the timers that have expired by `now`: count payloads as lost, and send lost payloads again.
 
-        If the server counts as silent from now on, report `ServerSilent`. While it is silent, send at most one payload, as a
-        probe.
+        How many are sent depends on the congestion window. If the server counts as silent from now on, report `ServerSilent`.
+        While it is silent, send at most one payload, as a probe.
         """
         expires_at = self._contact.expires_at
         expired = list(takewhile(lambda outgoing: expires_at(outgoing.timed_from) <= now, self._in_flight.values()))
@@ -249,7 +248,7 @@ class Delivery:
         return events
 
     def next_timeout(self) -> float | None:
-        """The monotonic time at which the caller must call `handle_timeout` next; None: no timer runs."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None if no timer runs."""
         if self._contact.is_silent:
             return self._contact.next_probe_at if self._entries else None
         has_room = len(self._in_flight) < self._contact.window.datagrams
@@ -260,7 +259,7 @@ class Delivery:
         return resend_at
 
     def _expect_answers_from(self, now: float) -> None:
-        """Count the server's silence from `now` on, if nothing is outstanding."""
+        """If nothing is outstanding, let the time without an answer begin at `now`."""
         if not self._entries:
             self._contact.expect_answers_from(now)
 
@@ -296,13 +295,13 @@ class Delivery:
             self._report(self._contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
-        """If `event` is not None, add it to the events to return, and count every payload in flight as lost."""
+        """If `event` is not None, add it to `events`, and count every payload in flight as lost."""
         if event is not None:
             self._events.append(event)
             self._count_in_flight_as_lost()
 
     def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
-        """Stop delivering a run or bundle, and add its events; or, if it was split, deliver each of its notes by itself."""
+        """Stop delivering a run or bundle, and add its events. But if its status is SPLIT, deliver each note by itself."""
         unwanted = self._given_up & run.identities if self._given_up else set()
         self._given_up -= unwanted
         if status is Status.SPLIT:
@@ -320,7 +319,7 @@ class Delivery:
     def _settle(self, outgoing: PartPayload, status: Status, number: int) -> None:
         """Stop delivering the entry of `outgoing`, and add `Stored` (if `number` is not 0) or `Rejected` to the events.
 
-        If the entry was the revision or deletion under way, start the next one.
+        If the entry is the revision or deletion that is being delivered, start the next one.
         """
         entry = self._entries.pop(outgoing.key[:2])
         if not is_whole(outgoing.part):
@@ -334,18 +333,18 @@ class Delivery:
             self._start_next_revision()
 
     def _start_next_revision(self) -> None:
-        """Put the parts of the next held revision or deletion into `_unsent`, unless another one is being delivered."""
+        """Put the parts of the next revision or deletion into `_unsent`, unless another one is being delivered."""
         if (entry := self._revisions.take_next()) is not None:
             self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Note that the server keeps this part. Parts to send again are in flight again, as if sent at `now`, not at once."""
+        """Note that the server keeps this part. If parts must be sent again, start their timer at `now`; it sends them."""
         for again in self._kept_by_server.note(outgoing):
             again.timed_from = now
             self._in_flight[again.key] = again
 
     def _forget_parts(self, entry: Entry) -> None:
-        """Stop sending the parts of an entry whose outcome is known. Unsent ones stay in the queue, which drops them later."""
+        """Stop sending the parts of an entry whose outcome is known. Unsent parts stay in the queue, which drops them later."""
         self._kept_by_server.forget(entry[:2])
         for part in split(entry, part_bytes_max(entry.author)):
             key = (part.client_id, part.sequence, part.offset)
@@ -357,7 +356,7 @@ class Delivery:
         self._in_flight.clear()
 
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
-        """Send as many payloads as the congestion window allows; none while the server is silent.
+        """Send as many payloads as the congestion window allows, and none while the server is silent.
 
         The caller sets `with_lost` after a timer or a discovery: lost payloads are then sent first. Without `with_lost`,
         nothing is sent while there are lost payloads, because an acknowledgement must not cause a retransmission.
@@ -372,7 +371,7 @@ class Delivery:
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """Send a single payload to the silent server, if a probe is due and a payload is left.
+        """If a probe is due and a payload is left, send that single payload to the silent server.
 
         The payload then counts as lost.
         """
@@ -382,13 +381,13 @@ class Delivery:
             self._send([outgoing], now)
 
     def _next_payload(self) -> Payload | None:
-        """Remove and return the payload to send next: the first lost one, else the first unsent one, else None."""
+        """Remove and return the payload to send next: the first lost one, otherwise the first unsent one, or None."""
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
         return self._unsent.take(lambda entry: self._entries.get(entry[:2]) is entry)
 
     def _send(self, due: list[Payload], now: float) -> None:
-        """Encode the payloads `due` as datagrams to send at `now`, each with its attempt number."""
+        """Encode the payloads `due`, each with its attempt number, as datagrams to send at `now`."""
         if not due:
             return
         for outgoing in due:

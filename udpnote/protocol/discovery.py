@@ -2,9 +2,10 @@
 
 A prober broadcasts DISCOVERs in a few rounds at growing intervals. Every server that has a matching notebook answers each
 DISCOVER with an OFFER, sent to the address from which the DISCOVER came. Each DISCOVER has a random probe id, which the OFFER
-repeats. So the prober can measure the round trip, and an attacker that has not seen the DISCOVER cannot forge an OFFER. The
-server of a sealed notebook answers only DISCOVERs that are sealed with the notebook's key. So in each round the prober sends
-a DISCOVER for each of its targets, in that target's envelope.
+repeats. So the prober can measure the round trip, and an attacker that has not seen the DISCOVER cannot forge an OFFER.
+
+The server of a sealed notebook answers only DISCOVERs that are sealed with the notebook's key. So the prober has several
+targets, each with an envelope. In each round it sends one DISCOVER for each target, in that target's envelope.
 """
 
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, PROBE_ID_BYTES, Discover, Offer
 
 PROBE_SCHEDULE_SECONDS = (0.0, 0.1, 0.3, 0.7, 1.5)
-"""When each round starts, in seconds after the first. The later rounds are for a lossy LAN, or Wi-Fi that saves power."""
+"""When each round starts, in seconds after the first round. The later rounds are for a lossy LAN, or for Wi-Fi that saves
+power."""
 
 DISCOVERY_SECONDS = 2.5
-"""How long a discovery takes: until one second after the start of the last round, because no answer takes longer."""
+"""How long a discovery takes. It ends one second after the start of the last round, because no answer takes longer."""
 
 SETTLING_SECONDS = 1.0
-"""How long a caller that needs to know whether there is only one notebook waits for others, after the first has answered."""
+"""How long to wait for further notebooks after the first one has answered, if the caller must know whether there is only
+one."""
 
 NOTEBOOKS_MAX = 1000
 """The most notebooks that a prober reports for each envelope: more than any LAN has. So forged OFFERs cannot fill the memory.
@@ -32,7 +35,7 @@ Each envelope has its own limit, so that forged open notebooks do not crowd out 
 """
 
 SERVERS_MAX = 8
-"""The most servers of one notebook that a prober tells apart: there should be one."""
+"""The most servers of one notebook that a prober tells apart. Normally there is only one."""
 
 Source = TypeVar("Source")
 
@@ -41,8 +44,8 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
     """An OFFER that a notebook's server has sent from the address `source`.
 
     `round_trip_seconds` is the time from the DISCOVER to this OFFER. `key_id` is the id of the notebook key that sealed the
-    OFFER; None: the OFFER came in the open envelope. `other_source` is the address of another server that has the same
-    notebook and was found before this one: one of them has a copy. None: no such server was found before.
+    OFFER, or None if the OFFER came in the open envelope. `other_source` is None unless another server with the same notebook
+    was found before this one. In that case it is that server's address, and one of the two servers has a copy.
     """
 
     offer: Offer
@@ -53,17 +56,14 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
 
     @property
     def has_new_key(self) -> bool:
-        """Whether the server says, in a sealed OFFER, that the notebook's key has changed.
-
-        False for an open OFFER, whatever it says.
-        """
+        """Whether the server says in a sealed OFFER that the notebook's key has changed. Always False for an open OFFER."""
         return self.key_id is not None and bool(self.offer.flags & KEY_CHANGED)
 
 
 class DiscoveryTarget(NamedTuple):
-    """What to look for: the notebook `notebook_id`, or `ANY_NOTEBOOK`.
+    """What to look for: the notebook with the id `notebook_id`, or any notebook (`ANY_NOTEBOOK`).
 
-    DISCOVERs for this target travel in `envelope`, and servers answer in it.
+    The DISCOVERs for this target travel in `envelope`, and so do the OFFERs that answer them.
     """
 
     envelope: Envelope = OPEN
@@ -78,7 +78,7 @@ class _Probe(NamedTuple):
 
 
 class _Servers(Generic[Source]):
-    """The servers of one notebook that have answered in one envelope. `found` has the addresses of those that were reported."""
+    """The servers of one notebook that have answered in one envelope. `found` has the addresses of the reported ones."""
 
     def __init__(self) -> None:
         self.found: list[Source] = []
@@ -86,9 +86,10 @@ class _Servers(Generic[Source]):
         self._answered: dict[bytes, set[bytes]] = {}
 
     def is_new(self, offer: Offer) -> bool:
-        """Note the answer `offer`, and return whether its server shall be reported: each is reported once.
+        """Record the answer `offer`, and return whether to report its server now. Each server is reported at most once.
 
-        That is the first server that answers, and each one that has answered a DISCOVER that another server has answered, too.
+        The first server that answers is reported. Another server is reported only if it has answered a DISCOVER that a
+        different server has answered, too: then both are running at the same time.
         """
         if offer.server_id not in self._answered and len(self._answered) == SERVERS_MAX:
             return False
@@ -106,8 +107,8 @@ class Prober(Generic[Source]):
 
     The first DISCOVERs are due at once. The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each
     call takes `datagrams_to_send` (each goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock.
-    `Source` is the type of addresses, which the prober only returns. `random` makes the probe ids; it must be unpredictable
-    (`SystemRandomness`) outside of tests.
+    `Source` is the type of an address; the prober passes addresses on without looking into them. `random` makes the probe ids,
+    so it must be unpredictable (`SystemRandomness`), except in tests.
     """
 
     def __init__(self, now: float, *, random: Randomness, targets: Sequence[DiscoveryTarget] = (DiscoveryTarget(),)) -> None:
@@ -131,8 +132,8 @@ class Prober(Generic[Source]):
     def settled_at(self) -> float:
         """The monotonic time from which the caller may assume that no further notebook answers.
 
-        If a notebook has answered, it is `SETTLING_SECONDS` after the first answer, but `finished_at` at the latest. If none
-        has answered yet, it is `finished_at`.
+        It is `SETTLING_SECONDS` after the first answer, but not later than `finished_at`. Before the first answer, it is
+        `finished_at`.
         """
         if self._first_found_at is None:
             return self.finished_at
@@ -141,8 +142,9 @@ class Prober(Generic[Source]):
     def receive_datagram(self, data: bytes, source: Source, now: float) -> None:
         """Handle a received datagram. If it is an OFFER that answers a DISCOVER of this discovery, `found` will return it.
 
-        Other datagrams are ignored, and so are further OFFERs of a notebook in the same envelope. But if two servers answer the
-        same DISCOVER for one notebook, both are found: a server that was only restarted meanwhile cannot have received both.
+        Other datagrams are ignored, and so are further OFFERs of a notebook in the same envelope. There is one exception: if
+        two servers answer the same DISCOVER for one notebook, `found` returns both. A single server that has restarted cannot
+        cause this, because it does not receive one DISCOVER both before and after the restart.
         """
         for envelope in self._seen:
             try:
@@ -155,7 +157,7 @@ class Prober(Generic[Source]):
     def handle_timeout(self, now: float) -> None:
         """If a round of probes is due by `now`, start it: then `datagrams_to_send` returns one DISCOVER for each target.
 
-        If several rounds are due, because the machine was asleep, start only one. From `finished_at` on, start none.
+        If several rounds are due, because the machine was asleep, only one is started. From `finished_at` on, none is started.
         """
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:
@@ -174,8 +176,8 @@ class Prober(Generic[Source]):
     def found(self) -> list[DiscoveryAnswer[Source]]:
         """Return and remove the answers that are new since the last call.
 
-        In the whole discovery, only the first answer of each notebook in each envelope is returned. If several servers have the
-        same notebook, the first answer of each is returned.
+        In the whole discovery, each notebook is returned once for each envelope, with its first answer. If several servers have
+        the notebook, the first answer of each server is returned.
         """
         found, self._found = self._found, []
         return found
@@ -208,12 +210,10 @@ class Prober(Generic[Source]):
 
 
 class Offerer:
-    """Answers the DISCOVERs for a server that has the notebook `notebook_id` with this `name`. Its udpnote has this `version`.
+    """Answers the DISCOVERs for a server with the notebook `notebook_id`, which has this `name`.
 
-    `server_id` is random, and new for each start of a server.
-
-    An OFFER is never longer than the DISCOVER that it answers. A name or version that does not fit an OFFER fails in the
-    constructor, by an assertion.
+    `version` is the version of the server's udpnote. `server_id` is random, and new for each start of a server. An OFFER is
+    never longer than the DISCOVER that it answers. The constructor asserts that the name and the version fit into an OFFER.
     """
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str, server_id: bytes) -> None:
@@ -226,8 +226,8 @@ class Offerer:
     def answer(self, discover: Discover, entries: int, envelope: Envelope = OPEN, *, flags: int = 0) -> bytes | None:
         """The datagram with the OFFER that answers `discover`, or None if `discover` asks for another notebook.
 
-        `entries` is how many entries the notebook has. `envelope` is that of the DISCOVER, in which the OFFER travels, too.
-        `flags` is 0 or `KEY_CHANGED`.
+        `entries` is how many entries the notebook has. `envelope` is the envelope of the DISCOVER, and the OFFER travels in it,
+        too. `flags` is 0 or `KEY_CHANGED`.
         """
         if discover.notebook_id not in (ANY_NOTEBOOK, self._notebook_id):
             return None

@@ -16,11 +16,11 @@ MAGIC = b"UN"
 VERSION = 1
 
 BODY_BYTES_MAX = 1160
-"""The longest body: it fits into a datagram of `DATAGRAM_BYTES_MAX` even in the sealed envelope."""
+"""The longest body. Even in the sealed envelope, it fits into a datagram of `DATAGRAM_BYTES_MAX`."""
 
 HEADER_BYTES = 4
 SEALED_TYPE = ord("S")
-"""The type in the unencrypted header of a sealed datagram; the type of the message in it is encrypted."""
+"""The type in the unencrypted header of a sealed datagram. The type of the message inside is encrypted."""
 
 SEALED_HEADER = MAGIC + bytes((VERSION, SEALED_TYPE))
 _CHECK_BYTES = 4
@@ -31,17 +31,17 @@ class Envelope(Protocol):
 
     @property
     def key_id(self) -> bytes | None:
-        """The id of the notebook key with which this envelope encrypts; None: this is the open envelope."""
+        """The id of the notebook key with which this envelope encrypts; None for the open envelope."""
 
     @property
     def overhead_bytes(self) -> int:
-        """How many bytes a datagram in this envelope is longer than its body."""
+        """How many bytes a datagram in this envelope has in addition to its body."""
 
     def wrap(self, body: bytes) -> bytes:
-        """The datagram in this envelope that carries `body`, which must have at most `BODY_BYTES_MAX` bytes."""
+        """Put `body` into this envelope and return the datagram. `body` must have at most `BODY_BYTES_MAX` bytes."""
 
     def unwrap(self, data: bytes) -> bytes:
-        """The body in the datagram `data`. Raises `BadDatagram` if `data` is not in this envelope, or is damaged or forged."""
+        """Return the body in the datagram `data`. Raises `BadDatagram` if `data` is damaged, forged or not in this envelope."""
 
 
 class OpenEnvelope:
@@ -51,12 +51,12 @@ class OpenEnvelope:
     overhead_bytes = _CHECK_BYTES
 
     def wrap(self, body: bytes) -> bytes:
-        """The datagram that carries `body`, which must have at most `BODY_BYTES_MAX` bytes: `body` and its checksum."""
+        """Return the datagram, which is `body` and its checksum. `body` must have at most `BODY_BYTES_MAX` bytes."""
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         return body + crc32(body).to_bytes(_CHECK_BYTES)
 
     def unwrap(self, data: bytes) -> bytes:
-        """The body in the datagram `data`. Raises `BadDatagram` if its length, magic, version or checksum is wrong."""
+        """Return the body in the datagram `data`. Raises `BadDatagram` if its length, magic, version or checksum is wrong."""
         end = len(data) - _CHECK_BYTES
         if end < HEADER_BYTES:
             raise BadDatagram("truncated")
@@ -77,16 +77,16 @@ OPEN = OpenEnvelope()
 
 
 class Requester(NamedTuple):
-    """The sender of a request: its address, and the envelope in which the request came and the answer travels."""
+    """The sender of a request. Its `address` gets the answer, in the same `envelope` as the request."""
 
     address: Address
     envelope: Envelope
 
 
 def unwrap_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envelope]:
-    """The body in the datagram `data`, and that one of `envelopes` in which `data` is.
+    """Try `envelopes` in order. Return the body in the datagram `data`, and the envelope that `data` came in.
 
-    Raises `BadDatagram` if `data` is in none of them, with the reason for which the last one refused `data`.
+    If `data` is in none of them, raises `BadDatagram` with the reason that the last one gave.
     """
     reason = "strange"
     for envelope in envelopes:

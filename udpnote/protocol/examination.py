@@ -1,9 +1,9 @@
 """The server's side of an examination: which datagrams of an examiner have arrived, and which hosts were heard lately.
 
-`udpnote doctor` sends EXAMINEs in several ways (by broadcast from each interface, by unicast, short and long), and compares the
-ways that it has sent with those that the server reports. A REPORT goes to the address from which its EXAMINE came, in the same
-envelope, and is as long as the EXAMINE. So a REPORT amplifies nothing, and the server of a sealed notebook answers only clients
-that have its key.
+`udpnote doctor` is the examiner. It sends EXAMINEs in several ways (by broadcast from each interface, by unicast, short and
+long), and compares the ways that it used with the ways that the server reports. The server sends a REPORT to the source address
+of the EXAMINE, in the same envelope, with the same length. So a REPORT does not amplify traffic, and the server of a sealed
+notebook answers only clients that have its key.
 """
 
 from udpnote.model.address import Address, is_loopback
@@ -13,10 +13,11 @@ from udpnote.protocol.envelope import Requester
 from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 UNSENT_MICROSECONDS = 60_000_000
-"""A report counts unsent answers only if the latest is not older than this. So it has none soon after a firewall was mended."""
+"""If the latest unsent answer is older than this, a report says that there were none. So soon after a firewall was corrected,
+the report has no old failures."""
 
 EXAMINATIONS_MAX = 64
-"""The most examinations of which a server remembers the ways that have arrived: those of the latest, which may still run."""
+"""The number of examinations that a server remembers: the latest ones, which may still be running."""
 
 _UINT32_MAX = 0xFFFFFFFF
 _INT64_MAX = (1 << 63) - 1
@@ -25,22 +26,22 @@ _INT64_MAX = (1 << 63) - 1
 class Reporter:
     """Answers the EXAMINEs of `udpnote doctor` for a server that has the notebook `notebook_id`.
 
-    `server_id` is random, and new for each start of a server. The latest `EXAMINATIONS_MAX` examinations are remembered, and
-    the latest `HEARD_HOSTS_MAX` hosts that have sent a DISCOVER or an EXAMINE.
+    `server_id` is random, and new for each start of a server. The reporter remembers the latest `EXAMINATIONS_MAX`
+    examinations, and the latest `HEARD_HOSTS_MAX` hosts that have sent a DISCOVER or an EXAMINE.
     """
 
     def __init__(self, *, notebook_id: bytes, server_id: bytes) -> None:
         self._notebook_id = notebook_id
         self._server_id = server_id
         self._heard: dict[bytes, int] = {}
-        """The ways that have arrived, as in a `Report`, by the token of the examination."""
+        """For each examination, by its token: the ways that have arrived, as the bit mask of a `Report`."""
         self._hosts: dict[tuple[str, int], tuple[int, int]] = {}
-        """When a host and scope was heard last, and how many datagrams have come from there."""
+        """For each host and scope: the time of the latest datagram, and how many datagrams have come."""
         self._now = 0
         self._unsent = self._unsent_at = 0
 
     def begin_batch(self, now: int, unsent: int) -> None:
-        """Take `now` as the server's time, in microseconds since 1970 UTC, until the next call.
+        """Set the server's time to `now` until the next call, in microseconds since 1970 UTC.
 
         `unsent` is how many answers the system has refused to send since the server started.
         """
@@ -71,7 +72,7 @@ class Reporter:
         return encode(report, requester.envelope)
 
     def _heard_hosts(self) -> tuple[HeardHost, ...]:
-        """The hosts that were heard lately, except this machine by its loopback addresses, the latest first."""
+        """The hosts that were heard lately, the latest first, without this machine's loopback addresses."""
         return tuple(
             HeardHost(host, scope, min(max(0, self._now - heard_at) // 1_000_000, _UINT32_MAX), count)
             for (host, scope), (heard_at, count) in reversed(self._hosts.items())
@@ -80,6 +81,6 @@ class Reporter:
 
 
 def _forget_oldest(table: dict[bytes, int] | dict[tuple[str, int], tuple[int, int]], length_max: int) -> None:
-    """Remove the first key of `table` if it has more than `length_max` keys."""
+    """Remove the first key of `table`, which is the oldest, if `table` has more than `length_max` keys."""
     if len(table) > length_max:
         table.pop(next(iter(table)))  # type: ignore[call-overload]  # the key comes from the same table

@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 WAY_MAX = 63
-"""The highest number of a way: the ways that have arrived are bits of a number with 64 bits."""
+"""The highest number of a way. A mask of 64 bits has one bit for each way that has arrived."""
 
 
 class Examine(NamedTuple):
     """Asks a server which datagrams of one examination of the network have reached it. `udpnote doctor` sends it.
 
-    All EXAMINEs of an examination have the same random `token`. `way` is a number from 0 to `WAY_MAX`, by which the examiner
-    remembers how it has sent this one: from which interface, to which address, how long. `body_bytes` is the length of the
-    body, which is padded with zeros to that length: the REPORT is as long.
+    All EXAMINEs of an examination have the same random `token`. `way` is a number from 0 to `WAY_MAX` that stands for how the
+    EXAMINE was sent: from which interface, to which address, how long. Only the examiner knows what the number stands for.
+    `body_bytes` is the length of the body, which is padded with zeros. The REPORT has the same length.
     """
 
     token: bytes
@@ -22,8 +22,8 @@ class Examine(NamedTuple):
 class HeardHost(NamedTuple):
     """A host from which a server has received DISCOVERs or EXAMINEs lately.
 
-    `host` is its IP address. `scope` is the scope id of a link-local IPv6 address at the server, 0 for other addresses. The
-    latest of its `datagrams` came `seconds_ago`.
+    `host` is its IP address. `scope` is the scope id of a link-local IPv6 address at the server, and 0 for other addresses.
+    `datagrams` is how many have come. The latest one came `seconds_ago`.
     """
 
     host: str
@@ -35,12 +35,12 @@ class HeardHost(NamedTuple):
 class Report(NamedTuple):
     """A server's answer to an EXAMINE. It repeats the `token`, the `way` and the length of the EXAMINE.
 
-    `heard` is the bit mask of the ways by which EXAMINEs with this token have arrived: bit 0 for way 0, and so on. `source`
-    and `source_port` are the address from which the server received the EXAMINE that it answers. `notebook_id` and `server_id`
-    are as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many of its answers the
-    server's system has refused to send, as a firewall can make it do; 0 if it has refused none in the last
-    minute. `heard_hosts` are the hosts that the server has heard lately, the latest first; only an examiner on the server's own
-    host gets them, others get none.
+    `heard` is the bit mask of the ways by which EXAMINEs with this token have arrived: bit 0 for way 0, and so on. `source` and
+    `source_port` are the address from which the EXAMINE came, as the server saw it. `notebook_id` and `server_id` have the same
+    meaning as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many of the server's
+    answers its system has refused to send, for example because of a firewall; 0 if there were none in the last minute.
+    `heard_hosts` are the hosts that the server has heard lately, the latest first. It is empty unless the examiner is on the
+    server's own host.
     """
 
     token: bytes

@@ -1,7 +1,8 @@
 """A queue that takes turns between addresses, so that an address that sends very much does not keep the others waiting.
 
-Of the items taken, each host (an IP address) gets an equal share, and each port of a host gets an equal share of the host's.
-The more hosts have items waiting, the fewer items may wait for each host. The same holds for the ports of one host.
+Each host (an IP address) gets an equal share of the items that are taken, and each port of a host gets an equal share of the
+host's share. The more hosts have items waiting, the fewer items may wait for each host. The same holds for the ports of one
+host.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -13,11 +14,11 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """A queue of items, each of which waits for one address.
+    """A queue of items. Each item waits for one address.
 
     The share of a host is `address_items_max` divided by the number of hosts that have items waiting. The share of a port is
-    its host's share divided by the number of that host's ports that have items waiting. Each share is at least 1. A share
-    shrinks when another host or port comes, but items that wait already stay, so there may be more of them than the share.
+    its host's share divided by the number of that host's ports that have items waiting. Each share is at least 1. The shares
+    become smaller when another host or port comes. Items that wait already then stay, even if they exceed the share.
     """
 
     def __init__(self, address_items_max: int) -> None:
@@ -32,8 +33,8 @@ class FairQueue(Generic[Item]):
     def add(self, item: Item, address: Address) -> bool:
         """Let `item` wait for `address`. Returns whether it waits now: False if there is no room for it.
 
-        There is no room if the items that wait for this port reach the port's share, those for this host reach twice the host's
-        share, or all items together reach four times `address_items_max`.
+        There is no room if the port's share is used up, if twice the host's share is used up, or if four times
+        `address_items_max` items wait in all.
         """
         host, port = address[:2]
         ports = self._hosts.setdefault(host, OrderedDict())
@@ -68,7 +69,7 @@ class FairQueue(Generic[Item]):
         return item
 
     def _forget_empty(self, host: str, port: int) -> None:
-        """Forget the port of `host` if no item of the port waits, and the host if no item of the host waits."""
+        """Remove the port of `host` if no items wait for it, and then `host` if no items wait for any of its ports."""
         ports = self._hosts[host]
         if not ports[port]:
             del ports[port]

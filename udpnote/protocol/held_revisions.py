@@ -1,4 +1,4 @@
-"""Holds revisions and deletions back, so that a delivery sends one at a time, in the order in which they were added."""
+"""Holds revisions and deletions until their turn, so that a delivery sends one at a time, in the order of adding."""
 
 from collections import deque
 from collections.abc import Collection, Iterable
@@ -8,18 +8,21 @@ from udpnote.protocol.payloads import Identity
 
 
 class HeldRevisions:
-    """Revisions and deletions, each of which waits until the one before it has a verdict."""
+    """Revisions and deletions. Each is held (not sent) until the one before it has a verdict.
+
+    The one that is being delivered, from `take_next` to `end` or `drop`, is under way.
+    """
 
     def __init__(self) -> None:
         self._held: deque[Entry] = deque()
         self._under_way: Identity | None = None
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Hold `entries`, which are revisions and deletions, behind those that are held already."""
+        """Hold `entries`, which are revisions and deletions, after those that are held already."""
         self._held.extend(entries)
 
     def take_next(self) -> Entry | None:
-        """Remove and return the next one to send, which is under way from now on. None: none is held, or one is under way."""
+        """Remove and return the next entry to send, which is then under way. None if no entry is held or one is under way."""
         if self._under_way is None and self._held:
             entry = self._held.popleft()
             self._under_way = entry[:2]
@@ -27,20 +30,23 @@ class HeldRevisions:
         return None
 
     def take_all(self) -> list[Entry]:
-        """Remove and return those that are held, in order."""
+        """Remove and return the held entries, in order."""
         entries = list(self._held)
         self._held.clear()
         return entries
 
     def end(self, identity: Identity) -> bool:
-        """Note that the entry with this client id and sequence is not sent any more. Returns whether it was under way."""
+        """Note that the entry with this client id and sequence number is not sent any more.
+
+        Returns whether it was under way.
+        """
         was_under_way = identity == self._under_way
         if was_under_way:
             self._under_way = None
         return was_under_way
 
     def drop(self, identities: Collection[Identity]) -> None:
-        """Drop those with these client ids and sequences, held or under way."""
+        """Remove the entries with these client ids and sequence numbers, whether held or under way."""
         self._held = deque([entry for entry in self._held if entry[:2] not in identities])
         if self._under_way in identities:
             self._under_way = None

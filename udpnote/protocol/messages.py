@@ -10,26 +10,28 @@ from zlib import crc32
 from udpnote.model.entry import Bundle, NoteRun, Part, Status
 
 NOTEBOOK_ID_BYTES = 16
-"""128 random bits, as in a client id: two notebooks do not get the same id by chance."""
+"""The length of a notebook's id. With 128 random bits, two notebooks never get the same id by chance."""
 
 ANY_NOTEBOOK = bytes(NOTEBOOK_ID_BYTES)
-"""In a DISCOVER: the server of any notebook shall answer."""
+"""The notebook id in a DISCOVER that the servers of all notebooks shall answer."""
 
 PROBE_ID_BYTES = 8
-"""64 random bits: a client recognizes the OFFERs that answer its DISCOVER by them. An attacker who does not see the DISCOVER
-cannot guess them (RFC 8085 §5.1 asks for that)."""
+"""The length of a probe id. An OFFER repeats the probe id of the DISCOVER that it answers, so the client recognizes the OFFER.
+An attacker who does not see the DISCOVER cannot guess 64 random bits (RFC 8085 §5.1)."""
 
 SERVER_ID_BYTES = 8
-"""64 random bits, new for each start of a server: if two servers have copies of one notebook, these tell them apart."""
+"""The length of a server id: 64 random bits, new for each start of a server. If two servers have copies of one notebook, these
+ids tell the servers apart."""
 
 NAME_BYTES_MAX = 128
-"""The most bytes of a notebook's name: room for some forty Chinese characters."""
+"""The longest name of a notebook, in bytes of UTF-8: room for 42 Chinese characters."""
 
 VERSION_BYTES_MAX = 32
-"""The most bytes of the version of udpnote in an OFFER: room for any version of PEP 440 that a person would choose."""
+"""The longest version of udpnote in an OFFER, in bytes: room for any usual version by PEP 440."""
 
 TOKEN_BYTES = 8
-"""64 random bits: a sender recognizes the ACKs and REFUSEs that answer its APPENDs by them (the token of RFC 7252 §5.3.1)."""
+"""The length of a token: 64 random bits. ACKs and REFUSEs repeat the token of the APPENDs that they answer, so the sender
+recognizes them (like the token of RFC 7252 §5.3.1)."""
 
 
 class Reason(IntEnum):
@@ -49,7 +51,7 @@ KEY_CHANGED = 1
 class Discover(NamedTuple):
     """Asks servers to answer with an OFFER.
 
-    `notebook_id` names the notebook that the client looks for, or is `ANY_NOTEBOOK`.
+    `notebook_id` is the id of the notebook that the client looks for, or `ANY_NOTEBOOK`.
     """
 
     probe_id: bytes
@@ -60,8 +62,8 @@ class Offer(NamedTuple):
     """A server's answer to a DISCOVER. It repeats the `probe_id` of the DISCOVER, and says which notebook the server has.
 
     `name` is the notebook's name, and `entries` is how many entries the notebook has. `version` is the version of the server's
-    udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. `server_id` is a random id that the server has from its
-    start to its end. An OFFER does not contain the server's address, because that is the source address of the datagram.
+    udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. `server_id` is a random id that the server keeps until
+    it stops. An OFFER does not contain the server's address, because the source address of the datagram is that address.
     """
 
     probe_id: bytes
@@ -76,10 +78,10 @@ class Offer(NamedTuple):
 class Append(NamedTuple):
     """Asks a server to store a part of an entry in the notebook `notebook_id`.
 
-    All APPENDs of a `Delivery` have the same random `token`. The server repeats the token in each answer, so that only somebody
-    who has seen an APPEND can answer it. `attempt` is 1 when the part is sent for the first time, and one more each time that
-    the part is sent again; the answer repeats it, too. A part of an imported entry travels as a RESTORE, which is an APPEND
-    with the fields of `Restored` in addition.
+    All APPENDs of a `Delivery` have the same random `token`. The server repeats the token in each answer, so only somebody who
+    has seen an APPEND can answer it. `attempt` is 1 when the part is sent for the first time, and is one higher each time that
+    the part is sent again. The answer repeats `attempt`, too. A part of an imported entry travels as a RESTORE, which is an
+    APPEND with the additional fields of `Restored`.
     """
 
     notebook_id: bytes
@@ -91,8 +93,9 @@ class Append(NamedTuple):
 class Run(NamedTuple):
     """Asks a server to store several short notes, all in one datagram, in the notebook `notebook_id`.
 
-    `token` and `attempt` are as in an `Append`. `check` is the `run_check` of the bytes that the notes have in the datagram. A
-    `Bundle` travels as a BUNDLE, which has another layout than a RUN, and is answered like one.
+    `token` and `attempt` have the same meaning as in an `Append`. `check` is the `run_check` of the notes' bytes in the
+    datagram. A `NoteRun` travels as a RUN. A `Bundle` travels as a BUNDLE, which has another layout, but is answered in the
+    same way.
     """
 
     notebook_id: bytes
@@ -103,10 +106,11 @@ class Run(NamedTuple):
 
 
 class PartAck(NamedTuple):
-    """The server's verdict on the part at the byte `offset` of the text of the entry `sequence`; the `Ack` names the client.
+    """The server's verdict on one part: the part of the entry `sequence` that begins at the byte `offset` of the text.
 
-    `attempt` is that of the APPEND that the server answers. `status` is what the server did with the part. `number` is the
-    entry's number in the notebook; 0: the entry is not stored. `check` is the part's `content_check`.
+    The client that wrote the entry is the one that the `Ack` names. `attempt` is copied from the APPEND. `status` is what the
+    server did with the part. `number` is the entry's number in the notebook, or 0 if the entry is not stored. `check` is the
+    part's `content_check`.
 
     A verdict on a run or bundle has the sequence and the number of the first note, the offset 0, and the check of the `Run`.
     """
@@ -122,15 +126,15 @@ class PartAck(NamedTuple):
 def content_check(part: Part) -> int:
     """The CRC-32 of the part's bytes of text; its start value is the low 32 bits of `written_at` (in microseconds).
 
-    A client ignores a verdict whose check is not that of its own part: such a verdict is about another text. That can happen
-    if a virtual machine is copied while it is sending, because both copies then use one client id, token and sequences. The
-    check protects against mistakes, not against attackers; the token, which nobody can guess, protects against those.
+    A client ignores a verdict whose check differs from the check of its own part, because such a verdict is about another text.
+    That happens if a virtual machine is copied while it is sending: both copies then use the same client id, token and sequence
+    numbers. The check protects against mistakes. The token protects against attackers, because nobody can guess it.
     """
     return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
 
 def run_check(content: bytes) -> int:
-    """The CRC-32 of the bytes that the notes of a run or bundle have in its datagram; it has the purpose of `content_check`."""
+    """The CRC-32 of the bytes of a run's or bundle's notes in its datagram. Its purpose is that of `content_check`."""
     return crc32(content)
 
 
@@ -145,7 +149,7 @@ class Ack(NamedTuple):
 class Refuse(NamedTuple):
     """A server's answer to an APPEND, RUN or BUNDLE that it does not accept, with the `reason`.
 
-    The other fields are copied from it; to a RUN or BUNDLE, `sequence` is that of its first note, and `offset` is 0.
+    The other fields are copied from the request. For a RUN or BUNDLE, `sequence` is that of its first note, and `offset` is 0.
     """
 
     token: bytes

@@ -12,32 +12,35 @@ from udpnote.model.query import Cursor, Item, Query, beginning_of, cursor_after
 from udpnote.protocol.reading_messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
-"""The most pages that are kept because earlier pages are missing: more pages than two bursts ask for."""
+"""The most pages that are kept because earlier pages are missing. Two bursts ask for fewer pages than that."""
 
 RESTARTS_MAX = 100
-"""How often the reader begins one long entry again because it was revised. It then gives up, because the server must be
+"""How often the reader begins one long entry again because it was revised. After that it gives up, because the server must be
 faulty."""
 
 
 class EntryAssembly:
-    """Joins the parts of long entries. It holds the parts of one entry at a time, in order."""
+    """Joins the parts of long entries. It has the parts of one entry at a time, in order."""
 
     def __init__(self) -> None:
         self._version: object = None
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
-        """Whether `part` belongs to the same version of the same entry as the parts held; False if no parts are held."""
+        """Whether `part` belongs to the same version of the same entry as the parts taken so far; False if there are none."""
         return self._version == _version_of(part.stored)
 
     def fits(self, part: StoredPart) -> bool:
-        """Whether `take` may take `part`: it begins an entry, or continues the same version just where the held parts end."""
+        """Whether `take` may take `part` next: `part` is the first of an entry, or begins where the last part taken ends.
+
+        In the second case, it must also belong to the same version of the entry.
+        """
         return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
 
     def take(self, part: StoredPart) -> StoredEntry | None:
-        """Add a part that `fits` to the parts held. Returns the entry with its whole text if `part` completes it, else None.
+        """Add a part, for which `fits` must be true. If the entry is now complete, return it with its whole text, else None.
 
-        A part that begins an entry replaces the parts held. Raises `UnicodeDecodeError` if the whole text is not UTF-8.
+        The first part of an entry replaces all parts taken before. Raises `UnicodeDecodeError` if the whole text is not UTF-8.
         """
         stored = part.stored
         if not part.offset:
@@ -51,9 +54,9 @@ class EntryAssembly:
 
 
 def _version_of(stored: StoredEntry) -> object:
-    """What identifies a text: the entry with its number, client id and sequence, and the number of the revision.
+    """What identifies a text: the number, client id and sequence number of the entry, and the number of the revision.
 
-    A number alone would not do, because it may name another entry after a notebook was restored.
+    The numbers alone are not enough, because they may belong to other entries after a notebook was restored.
     """
     return stored.as_seen, stored.version
 
@@ -61,8 +64,8 @@ def _version_of(stored: StoredEntry) -> object:
 class EarlyPages:
     """The pages of a reading that cannot be delivered yet, because earlier pages are missing.
 
-    `step` is -1 if the reading goes from the newest entry to the oldest, else 1. A `position` is the cursor up to which the
-    reader has delivered all items.
+    `step` is -1 if the reading goes from the newest entry to the oldest, else 1. The parameter `position` of the methods is the
+    cursor up to which all items were delivered.
     """
 
     def __init__(self, step: int) -> None:
@@ -75,14 +78,14 @@ class EarlyPages:
         return not self._pages
 
     def order(self, cursor: Cursor) -> tuple[int, int, int]:
-        """The sort key of `cursor`: of two cursors, the one that the reading comes to first has the smaller key."""
+        """The sort key of `cursor`. The earlier the reading comes to a cursor, the smaller is its sort key."""
         return self._step * cursor.time, self._step * cursor.number, cursor.offset
 
     def keep(self, page: Page, position: Cursor) -> None:
-        """Keep `page`, unless it ends before `position`.
+        """Keep `page` until `take` returns it.
 
-        Also ignore `page` if it starts after `position` and `EARLY_PAGES_MAX` pages are kept already, or if a page with the
-        same start is kept already.
+        Do nothing if `page` ends before `position`, or if a page with the same start is kept already. Also do nothing if `page`
+        starts after `position` and `EARLY_PAGES_MAX` pages are kept already.
         """
         if page.start == position:  # nearly always; such a page does not end before `position`
             self._pages.setdefault(position, page)
@@ -92,9 +95,9 @@ class EarlyPages:
             self._pages.setdefault(page.start, page)
 
     def take(self, position: Cursor) -> Page | None:
-        """Remove and return a page that starts at or before `position` and goes on after it; None: no such page is kept.
+        """Remove and return a page that starts at or before `position` and ends after it; None if no such page is kept.
 
-        On the way, this removes pages that end at or before `position`.
+        This also removes pages that end at or before `position`.
         """
         page = self._pages.pop(position, None)
         if page is not None or not self._pages:
@@ -108,7 +111,7 @@ class EarlyPages:
         return None
 
     def gaps(self, position: Cursor) -> Iterator[Cursor]:
-        """The cursors where pages are missing: the start of each gap from `position` on, then the end of the last page kept."""
+        """Yield the cursors where pages are missing: the start of each gap after `position`, then the end of the last page."""
         for start in sorted(self._pages, key=self.order):
             if self.order(start) > self.order(position):
                 yield position
@@ -121,7 +124,7 @@ class EarlyPages:
 
 
 class PageAssembly:
-    """Delivers the items of one reading in order. `early` keeps the pages that have arrived too early.
+    """Delivers the items of one reading in order. `early` has the pages that have arrived too early.
 
     At most `limit` items are delivered (0: all), from the entry number or tally key `start` on (None: from the first).
     `position` is the cursor up to which items were delivered. `remaining` is how many items may still be delivered (None: no
@@ -141,22 +144,23 @@ class PageAssembly:
         self.remaining = limit or None
         self.pages_taken = 0
         self.is_at_end = False
-        """Whether the page that was delivered last says that there are no more results."""
+        """Whether the latest page that was delivered says that there are no more results."""
         self.has_invalid_pages = False
-        """Whether the server has broken the protocol: a text is not UTF-8, or an entry was begun again `RESTARTS_MAX` times."""
+        """Whether the server breaks the protocol: it has sent a text that is not UTF-8, or parts of `RESTARTS_MAX` versions of
+        an entry."""
 
     def are_cursors_valid(self, page: Page) -> bool:
         """Whether the cursors of `page` make sense.
 
-        A page that says that more results follow must move the cursor on, or the reader would ask for ever. Only cursors in the
-        order of time have times.
+        The end of a page must not be before its start. If the page says that more results follow, its end must be after its
+        start; otherwise the reader would ask for the same page for ever. Only in a query `by_time` may cursors have times.
         """
         start, end = self.order(page.start), self.order(page.next)
         has_times = bool(page.start.time or page.next.time)
         return end >= start and (page.state is not PageState.MORE or end > start) and (self._query.by_time or not has_times)
 
     def items(self) -> list[Item]:
-        """Return and remove the items that `deliver` has delivered since the last call, in order."""
+        """Return and remove the items that `deliver` has delivered since the last call of `items`, in order."""
         items, self._items = self._items, []
         return items
 
@@ -164,7 +168,7 @@ class PageAssembly:
         """Deliver the items of `page` that were not delivered before, and move `position` to the page's end.
 
         The page must start at or before `position`. Returns False if a long entry was revised between its parts. In that case,
-        `position` is the beginning of that entry again, and all early pages are removed.
+        `position` goes back to the beginning of that entry, and all early pages are removed.
         """
         whole = [item for item in page.items if not isinstance(item, StoredPart)]
         if len(whole) == len(page.items):  # nearly always
@@ -177,9 +181,9 @@ class PageAssembly:
         return True
 
     def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
-        """Deliver items, some of which are parts.
+        """Deliver items, some of which are parts of entries.
 
-        Returns False if `position` has gone back to the beginning of a revised entry.
+        Returns False if an entry was revised between its parts, so that `position` has gone back to its beginning.
         """
         for item in items:
             if not isinstance(item, StoredPart):
@@ -192,8 +196,8 @@ class PageAssembly:
     def _take_part(self, part: StoredPart) -> bool:
         """Take the bytes of `part` from `position` on, and deliver the entry if it is complete.
 
-        Returns False if the part does not continue the text of the parts that were taken before. If the complete text is not
-        UTF-8, sets `has_invalid_pages`.
+        Returns False if the part does not continue the text of the parts taken before. If the complete text is not UTF-8, this
+        sets `has_invalid_pages`.
         """
         if self.order(self._cursor_in(part)) < self.order(self.position):
             if part.stored.number != self.position.number:
@@ -216,7 +220,7 @@ class PageAssembly:
         return True
 
     def _deliver_items(self, items: Sequence[Item]) -> None:
-        """Deliver whole items, except those that were delivered before; at most `remaining`."""
+        """Deliver whole items, but at most `remaining` of them. Items that were delivered before are left out."""
         for item in items:
             time = item.noted_at if self._query.by_time and isinstance(item, StoredEntry) else 0
             order = self._step * time, self._step * item[0]  # an entry's number, or the key of a tally
@@ -231,7 +235,7 @@ class PageAssembly:
         return cursor_after(part.stored, self._query)._replace(number=part.stored.number, offset=part.offset)
 
     def _go_back_to(self, cursor: Cursor) -> None:
-        """Move `position` back to the start of the entry at `cursor`, which was revised between its parts; drop early pages."""
+        """Move `position` back to the start of the entry at `cursor`, which was revised, and remove all early pages."""
         self._restarts += 1
         self.has_invalid_pages = self._restarts >= RESTARTS_MAX
         self.position = cursor._replace(offset=0)

@@ -21,8 +21,8 @@ _new = tuple.__new__
 class BuiltPage(NamedTuple):
     """What a `PageBuilder` has built for one page.
 
-    Each element of `items` is one item as bytes: a tally if `are_tallies`, else an entry or a part of one. `next`, `state` and
-    `indexed` are those of the `Page`.
+    Each element of `items` is one item as bytes: a tally if `are_tallies` is true, else an entry or a part of one. `next`,
+    `state` and `indexed` become the fields of the same names in the `Page`.
     """
 
     items: list[bytes]
@@ -35,7 +35,7 @@ class BuiltPage(NamedTuple):
 class PageBuilder:
     """Builds the pages that answer `read` from the results that `lookup` finds.
 
-    After its header, the body of a page has at most `body_bytes_max` bytes.
+    The body of a page has at most `body_bytes_max` bytes after its header.
     """
 
     def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
@@ -46,15 +46,15 @@ class PageBuilder:
 
     @property
     def is_ready(self) -> bool:
-        """Whether `build` can go on now. False: a worker thread is still searching for the next results."""
+        """Whether `build` can continue now. It cannot while a worker thread searches for the next results."""
         return self._awaited is None or self._awaited.is_over()
 
     def build(self, *, pages_max: int, is_time_up: Callable[[], bool]) -> list[BuiltPage] | None:
-        """The pages, in order: at least one, which may be empty, and at most `pages_max`.
+        """Build up to `pages_max` pages and return them in order. There is at least one page, which may be empty.
 
-        None: a search is running; call this again when `is_ready`, and the pages built so far will come, too. If `is_time_up()`
-        is true, this stops at the end of a page or where the lookup may be paused, whichever comes first, and returns the pages
-        built so far. If the query is invalid, the only page has the state `BAD_QUERY`.
+        Returns None if a search is running. The caller then calls `build` again when `is_ready` is true, and loses no pages.
+        When `is_time_up()` is true, building stops at the end of a page or where the lookup may be paused, and the pages built
+        so far are returned. If the query is invalid, the only page has the state `BAD_QUERY`.
         """
         packer = self._packer
         packer.pages_max = pages_max
@@ -73,10 +73,10 @@ class PageBuilder:
 
 
 class _PagePacker:
-    """Packs the results of a lookup into pages, each with at most `room_max` bytes of items.
+    """Packs the results of a lookup into pages. The items of a page take at most `room_max` bytes.
 
-    `is_full` is set when there are `pages_max` pages, the limit of the READ is reached, or the search index is behind.
-    `awaited` is the search that must end before the lookup can go on.
+    `is_full` becomes true when there are `pages_max` pages, when the limit of the READ is reached, or when the search index is
+    behind. `awaited` is the search that must end before the lookup can continue; None if there is none.
     """
 
     def __init__(self, read: Read, *, room_max: int) -> None:
@@ -94,9 +94,9 @@ class _PagePacker:
         self.awaited: SearchRunning | None = None
 
     def take(self, item: LookupStep) -> bool:
-        """Take one step of the lookup: a result, which may fill several pages, or what else the lookup yields.
+        """Take one step of the lookup: a result, which may fill several pages, or one of the signals that a lookup yields.
 
-        Returns whether the builder may stop after it: at the end of a page, or where the lookup pauses or waits.
+        Returns whether the builder may stop after this step: a page has ended, or the lookup pauses or waits.
         """
         if isinstance(item, StoredEntry):  # nearly all items are whole short entries: they take the fastest path
             packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
@@ -128,7 +128,10 @@ class _PagePacker:
         self.is_full = self.is_full or len(self._pages) >= self.pages_max
 
     def finish(self) -> list[BuiltPage]:
-        """All pages. The current page is one of them if it has items or moves the cursor, or if there is no other page."""
+        """Return all pages.
+
+        The current page is left out if it has no items and does not move the cursor, unless it is the only one.
+        """
         if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
             self.end_page(PageState.MORE)
         return self._pages
@@ -136,7 +139,7 @@ class _PagePacker:
     def _take_entry(self, stored: StoredEntry) -> None:
         """Put an entry onto the current page or, if the entry does not fit there, onto the next page.
 
-        An entry that is longer than a page goes, in parts, onto several pages.
+        If the entry is longer than a page, put it, in parts, onto several pages.
         """
         number = stored[0]
         is_begun = number == self._start.number and self._start.offset
@@ -153,9 +156,9 @@ class _PagePacker:
             self._add_entry(packed, stored)
 
     def _take_in_parts(self, stored: StoredEntry) -> None:
-        """Put a long entry, in parts, onto the current page and the next ones, until its end or until the pages are full.
+        """Put a long entry, in parts, onto the current page and the next ones, until its end or until `is_full`.
 
-        If the READ begins inside this entry, the first part begins at the byte of the READ's cursor.
+        If the READ begins inside this entry, the first part begins at the `offset` of the READ's cursor.
         """
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
@@ -176,11 +179,14 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
     def _after(self, stored: StoredEntry) -> Cursor:
-        """Where the reader continues after an entry: `cursor_after`, faster if the order is that of the numbers."""
+        """Where the reader continues after an entry: the result of `cursor_after`, computed faster in the order of numbers."""
         return _new(Cursor, (stored[0] + self._step, 0, 0)) if self._step else cursor_after(stored, self._query)
 
     def _add_entry(self, packed: bytes, stored: StoredEntry) -> None:
-        """Put an entry, or its last part, onto the current page as `packed`, and count it for the READ's limit."""
+        """Put an entry, or its last part, onto the current page, and count it for the READ's limit.
+
+        `packed` has the bytes of the entry or part.
+        """
         self._items.append(packed)
         self._room -= len(packed)
         self._position = self._after(stored)

@@ -1,9 +1,9 @@
 """The server's side of reading: decides which pages answer which READ, and when.
 
 The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
-`codec`). A burst is a number of identical READs; the server answers them with as many consecutive pages, which it builds
-together. A burst that needs a search is set aside while a worker thread searches; the number of such bursts is limited.
-Otherwise the server keeps no state of a reader between READs.
+`codec`). A burst is a number of identical READs; the server answers them with the same number of consecutive pages, which it
+builds together. If a burst needs a search, a worker thread searches, and the server answers other READs meanwhile. The number
+of such bursts is limited. Otherwise the server keeps no state of a reader between READs.
 
 A READ may ask the server to wait if there is no result yet. The server keeps such a READ for a limited time, its lease, in a
 table of limited size. All PAGEs for such a READ together are no longer than the READ (`credit_bytes`): the first PAGE says that
@@ -33,8 +33,7 @@ PENDING_BURSTS_MAX = 512
 readers send those READs again."""
 
 PAGES_MAX = 64
-"""The most pages for one burst. The server builds so many in a few milliseconds, and they fit into a reader's receive
-buffer."""
+"""The most pages for one burst. The server builds them in a few milliseconds, and they fit into a reader's receive buffer."""
 
 WAITING_READS_MAX = 1024
 """The most READs that wait for a result: ten times the number of readers that follow a busy notebook."""
@@ -43,31 +42,30 @@ WAITING_PER_HOST_MAX = 256
 """The most waiting READs from one host, so that one host cannot fill the table and keep out the others."""
 
 WAIT_END_SENDINGS_MAX = 3
-"""How often the server may send the page that ends a wait. So the page is at most a third as long as the READ. With its next
-READ, the reader asks for the results that do not fit the page."""
+"""How often the server may send the page that ends a wait. Therefore this page is at most a third as long as the READ. The
+reader asks for the remaining results with its next READ."""
 
 REPEAT_SECONDS = 0.02
-"""How long after the page that ends a wait the server sends it again, unless the reader sends another READ. This time
-doubles with each repetition."""
+"""How long the server waits before it repeats the page that ends a wait. The reader's next READ stops this. The time doubles
+with each repetition."""
 
 UNANSWERED_SECONDS_MAX = 0.2
-"""If the lookup for a burst takes longer, the server sends the results found so far, as soon as the lookup can be paused.
-Otherwise the reader would count the server as silent."""
+"""If the lookup for a burst takes longer than this, the server sends the results found so far, as soon as the lookup can be
+paused. Otherwise the reader would count the server as silent."""
 
 SEARCHES_MAX = 64
-"""The most bursts that wait for a search. The limit bounds the memory, because each burst may hold up to `PAGES_MAX` built
-pages."""
+"""The most bursts that wait for a search. This bounds the memory, because each burst may have up to `PAGES_MAX` built pages."""
 
 SEARCHES_PER_HOST_MAX = 8
-"""The most bursts from one host that wait for a search. A reader has at most two such bursts, so this hardly limits readers,
-but one host cannot keep the others from searching: all searches together take turns in one thread."""
+"""The most bursts from one host that wait for a search. A reader has at most two such bursts, so this hardly limits readers.
+But all searches share one thread, and without this limit one host could keep the others from searching."""
 
 
 class _Burst:
-    """A burst of READs like `read` that was not answered yet. The server owes `pages_owed` pages: one for each READ received.
+    """A burst that was not answered yet; its READs are like `read`. `pages_owed` is how many of them have arrived.
 
-    `builder` builds the pages; None: the server has not begun to serve the burst. `began_at` is the monotonic time at which it
-    began, and `last` the highest number in the notebook then.
+    The server owes one page for each of them. `builder` builds the pages; it is None until the server begins to serve the
+    burst. `began_at` is the monotonic time of that beginning, and `last` is the highest number in the notebook at that time.
     """
 
     __slots__ = ("began_at", "builder", "last", "pages_owed", "read", "requester")
@@ -82,16 +80,16 @@ class _Burst:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the server can serve this burst now. False: a worker thread is still searching for results of the burst."""
+        """Whether the server can serve this burst now. It cannot while a worker thread searches for results of the burst."""
         return self.builder is None or self.builder.is_ready
 
 
 class _WaitingRead:
     """A READ that waits until there is a result, or until the monotonic time `expires_at`.
 
-    In answer to it, the server may still send `credit_bytes` bytes. There are no results before `looked_up_to`, so the next
-    lookup begins at that cursor. `answer` is the datagram that ends the wait; None: there is no result yet. The server
-    sends `answer` again at the monotonic time `repeat_at`, and then after `pause` seconds.
+    In answer to it, the server may still send `credit_bytes` bytes. There are no results before the cursor `looked_up_to`, so
+    the next lookup begins there. `answer` is the datagram that ends the wait, or None if there is no result yet. The server
+    repeats `answer` at the monotonic time `repeat_at`, and then `pause` seconds later.
     """
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
@@ -108,10 +106,11 @@ class _WaitingRead:
 
 
 class ServeContext(NamedTuple):
-    """What `Pager.serve` needs: `lookup` finds results in the notebook, whose entry with the highest number is `newest`.
+    """What `Pager.serve` needs from its caller.
 
-    `seen_at(number)` is the entry with that number as a `SeenEntry`; `NOTHING_SEEN`: there is no such entry. `now` is the
-    monotonic time. `is_time_up()` says whether `serve` shall stop as soon as it can.
+    `lookup` finds results in the notebook. `newest` is the notebook's entry with the highest number. `seen_at(number)` is the
+    entry with that number as a `SeenEntry`, or `NOTHING_SEEN` if there is no such entry. `now` is the monotonic time.
+    `is_time_up()` says whether `serve` shall stop as soon as it can.
     """
 
     lookup: Lookup
@@ -122,7 +121,7 @@ class ServeContext(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The highest number of an entry in the notebook; 0: there are no entries."""
+        """The highest number of an entry in the notebook, or 0 if there are no entries."""
         return self.newest.number
 
 
@@ -137,7 +136,7 @@ class Pager:
         self._notebook_id = notebook_id
         self._pending: dict[_BurstKey, _Burst] = {}
         self._order: FairQueue[_BurstKey] = FairQueue(PENDING_BURSTS_MAX)
-        """The keys of `_pending` in the order in which they are served, and perhaps some keys that are no longer pending."""
+        """The keys of `_pending` in the order in which `serve` takes them. Some keys may not be in `_pending` any more."""
 
         self._searching: dict[_BurstKey, _Burst] = {}
         self._waiting: dict[tuple[Requester, bytes], _WaitingRead] = {}
@@ -147,7 +146,8 @@ class Pager:
         self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
         self.failure: StorageError | None = None
-        """The latest error of a lookup; None: there was none. The READ that needed the lookup was answered `NOT_READABLE`."""
+        """The latest error of a lookup, or None. The server has answered the READ that needed the lookup with
+        `NOT_READABLE`."""
 
     @property
     def is_busy(self) -> bool:
@@ -156,15 +156,15 @@ class Pager:
 
     @property
     def waiting(self) -> int:
-        """How many READs wait for a result, because they have asked to; READs that wait for a search do not count."""
+        """How many READs wait for a result because they asked the server to wait. READs that wait for a search do not count."""
         return len(self._waiting)
 
     def receive_read(self, read: Read, requester: Requester) -> None:
         """Take one READ, which `serve` answers later.
 
-        It begins a burst, or adds a page to a burst that was not answered yet. A READ for another notebook is refused at once.
-        If too many bursts of its sender wait, the READ is dropped and counted. A READ that begins a burst ends the wait of an
-        earlier READ of its stream.
+        The READ begins a burst, or adds a page to a burst that was not answered yet. A READ for another notebook is refused at
+        once. If too many bursts of its sender wait, the READ is dropped and counted. If a READ begins a burst, an earlier READ
+        of the same stream no longer waits for a result.
         """
         key = (requester, read.stream_id, read.cursor)
         burst = self._pending.get(key) or self._searching.get(key)
@@ -181,9 +181,9 @@ class Pager:
             self._pending[key] = _Burst(read, requester)
 
     def forget_other_envelopes(self, envelopes: Collection[Envelope]) -> None:
-        """Drop the READs that came in other envelopes than these, because the server must not answer them any more.
+        """Drop the READs that came in other envelopes than `envelopes`, because the server must not answer them any more.
 
-        Also drop all pages that were not taken by `datagrams_to_send` yet.
+        Also drop all pages that `datagrams_to_send` has not returned yet.
         """
         for bursts in (self._pending, self._searching):
             for key in [key for key, burst in bursts.items() if burst.requester.envelope not in envelopes]:
@@ -194,7 +194,7 @@ class Pager:
         self._datagrams = []  # there are pages in it only after an error, and the readers ask for them again
 
     def notice_stored(self, last: int) -> None:
-        """Note that the notebook's highest number is now `last`: `serve` shall look again for results of the waiting READs."""
+        """Note that the notebook's highest number is now `last`: `serve` shall look for results of the waiting READs again."""
         for key, waiting in self._waiting.items():
             if waiting.answer is None and waiting.looked_up_to.number <= last:
                 self._due[key] = None
@@ -202,8 +202,9 @@ class Pager:
     def serve(self, context: ServeContext) -> None:
         """Answer READs until none is left that can be answered now, or until `context.is_time_up()`.
 
-        There are three kinds: waiting READs for which there may be a result now, bursts whose search has ended, and new bursts.
-        Each call serves at least one of each kind, if there is one. So no kind can keep the others waiting.
+        `serve` answers three kinds, one after the other: waiting READs for which there may be a result now, bursts whose search
+        has ended, and new bursts. Each call serves at least one of each kind, if there is one, so that no kind delays the
+        others for long.
         """
         while self._due:
             due = next(iter(self._due))
@@ -224,7 +225,7 @@ class Pager:
                     break
 
     def handle_timeout(self, now: float) -> None:
-        """Drop the waiting READs whose lease has ended by `now`, and repeat the pages that ended a wait and are due again."""
+        """Drop the waiting READs whose lease has ended by `now`, and repeat the pages that end a wait if they are due again."""
         if now < self._timeout_at:
             return
         for key, waiting in list(self._waiting.items()):
@@ -236,16 +237,16 @@ class Pager:
         self._timeout_at = min(timeouts, default=float("inf"))
 
     def next_timeout(self) -> float | None:
-        """The monotonic time at which the caller must call `handle_timeout` next; None: no READ waits for a result."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None if no READ waits for a result."""
         return self._timeout_at if self._waiting else None
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """Return and remove the PAGEs that are due, each with the address that it goes to."""
+        """Return and remove the PAGEs that are due, each with its destination."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def drops(self) -> Counter[str]:
-        """Return and reset the numbers of READs and bursts dropped since the last call, by reason."""
+        """Return and reset the numbers of READs and bursts that were dropped, by reason."""
         drops, self._drops = self._drops, Counter()
         return drops
 
@@ -286,7 +287,7 @@ class Pager:
             self._searching[key] = burst
 
     def _serve_waiting(self, key: tuple[Requester, bytes], context: ServeContext) -> None:
-        """Send the page that ends the wait of a READ if there is a result now; otherwise remember how far the lookup came."""
+        """If there is a result now, send the page that ends the wait of a READ; otherwise remember how far the lookup came."""
         waiting = self._waiting[key]
         envelope = waiting.requester.envelope
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
@@ -308,12 +309,12 @@ class Pager:
         return has_room and not self._is_overtaken(read, requester)
 
     def _is_overtaken(self, read: Read, requester: Requester) -> bool:
-        """Whether a later READ of the same stream waits already, because the network has delayed `read`."""
+        """Whether a later READ of the same stream waits already. This happens if the network has delayed `read`."""
         waiting = self._waiting.get((requester, read.stream_id))
         return waiting is not None and waiting.read.burst > read.burst
 
     def _wait(self, read: Read, requester: Requester, looked_up_to: Cursor, context: ServeContext) -> None:
-        """Keep `read` until its lease ends, in place of an earlier READ of its stream, and answer that the READ waits."""
+        """Keep `read` until its lease ends, instead of an earlier READ of its stream, and answer that it waits."""
         self._forget_waiting((requester, read.stream_id))
         page = _page(
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.newest, requester.envelope
@@ -330,7 +331,10 @@ class Pager:
         self._waiting_of_host[requester.address[0]] += 1
 
     def _send_waiting(self, waiting: _WaitingRead, now: float) -> None:
-        """Send the page that ends a wait, and plan to repeat it. If the READ's `credit_bytes` are too few, do neither."""
+        """Send the page that ends a wait, and set the time to repeat it.
+
+        Do neither if the page is longer than `credit_bytes`.
+        """
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):
             waiting.repeat_at = float("inf")
@@ -363,12 +367,12 @@ class Pager:
 
 
 def _page_without_search(read: Read, context: ServeContext) -> BuiltPage:
-    """The empty page that ends a wait if finding results needs a search: the reader then asks again, without a wait."""
+    """The empty page that ends a wait if a search is needed to find results. The reader then asks again without a wait."""
     return BuiltPage([], read.cursor, PageState.INDEXING, context.last)
 
 
 def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
-    """The datagram in `envelope` with an empty page that answers `read`; `state` says why the page is empty."""
+    """The datagram in `envelope` with an empty page that answers `read`. `state` says why the page is empty."""
     return _page(read, read.cursor, BuiltPage([], read.cursor, state), read.cursor, NOTHING_SEEN, envelope)
 
 

@@ -1,7 +1,8 @@
 """What one datagram of a sender carries, and the queue of what was not sent yet, which packs short notes together.
 
 Short notes that are alike (see `NoteRun`) are packed into runs, which take the fewest bytes. Short notes that are not alike are
-packed into bundles if a bundle then carries more notes than a run would. Imported notes are always packed into bundles.
+packed into bundles if a bundle then carries more notes than a run would. Imported notes are always packed into bundles. A
+payload is what one datagram carries: a part, a run or a bundle. It gets one verdict of the server.
 """
 
 from collections import deque
@@ -30,20 +31,20 @@ from udpnote.protocol.codec_runs import (
 from udpnote.protocol.messages import Append, content_check, run_check
 
 SHORT_NOTE_BYTES_MAX = 512
-"""A note with a longer text travels alone, because two such notes do not fit into one datagram."""
+"""The longest text of a short note, in bytes of UTF-8. Two longer notes do not fit into one datagram, so each travels alone."""
 
 ATTEMPT_MAX = 2**16 - 1
-"""The largest attempt number that fits into a datagram; later attempts have this number, too. A payload reaches it after 45
-days with a minute between attempts."""
+"""The largest attempt number that fits into a datagram. Further attempts have this number, too. With a minute between attempts,
+a payload reaches it after 45 days."""
 
 PayloadKey = tuple[bytes, int, int]
-"""The client id, the sequence and the offset of a payload. The offset is 0 if the payload has several notes."""
+"""The client id, the sequence number and the offset of a payload. The offset is 0 if the payload has several notes."""
 
 Identity = tuple[bytes, int]
-"""The client id and the sequence of an entry."""
+"""The client id and the sequence number of an entry."""
 
 ShortNote = tuple[Entry, bytes, Restored | None]
-"""A short note, its text in UTF-8, and its `Restored` if it is imported."""
+"""A short note, its text in UTF-8, and its `Restored`, which is None unless the note is imported."""
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
@@ -52,9 +53,9 @@ _new = tuple.__new__
 class PartPayload:
     """One part of `entry` to deliver.
 
-    `sent_at` has the monotonic times at which it was sent: of its first attempt, its second and so on, up to `ATTEMPT_MAX`.
-    `timed_from` is the monotonic time from which its timer runs: that of the latest attempt or, if the server says of every
-    part of the entry that it keeps it, that of its latest answer.
+    `sent_at` has the monotonic time of each attempt to send it, the first one first, for up to `ATTEMPT_MAX` attempts.
+    `timed_from` is the monotonic time at which its timer started. Usually this is the time of the latest attempt. But if the
+    server says that it keeps every part of the entry, the timer starts again then.
     """
 
     __slots__ = ("entry", "key", "part", "sent_at", "timed_from")
@@ -68,21 +69,21 @@ class PartPayload:
 
     @property
     def identities(self) -> set[Identity]:
-        """The client id and sequence of each entry of which this payload has something."""
+        """The client id and sequence number of the entry, as a set with one element."""
         return {self.key[:2]}
 
     @property
     def check(self) -> int:
-        """The check that an answer to this payload must have."""
+        """The value that an answer to this payload must have in its field `check`."""
         return content_check(self.part)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the APPEND that carries the part, for its latest attempt."""
+        """The body of the APPEND for the latest attempt to send this part."""
         return append_body(_new(Append, (notebook_id, token, len(self.sent_at), self.part)))
 
 
 class RunPayload:
-    """Several short notes that are alike, in the order of their sequences. The attributes are as in `PartPayload`."""
+    """Several short notes that are alike, in the order of their sequence numbers. For the attributes see `PartPayload`."""
 
     __slots__ = ("_content", "entries", "key", "sent_at", "timed_from")
 
@@ -98,25 +99,25 @@ class RunPayload:
 
     @property
     def identities(self) -> set[Identity]:
-        """The client id and sequence of each note."""
+        """The client id and sequence number of each note."""
         return {entry[:2] for entry in self.entries}
 
     @property
     def check(self) -> int:
-        """The check that an answer to this payload must have."""
+        """The value that an answer to this payload must have in its field `check`."""
         return run_check(self._content)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the RUN that carries the notes, for its latest attempt."""
+        """The body of the RUN for the latest attempt to send these notes."""
         return run_body(notebook_id, token, len(self.sent_at), self._content)
 
     def as_parts(self) -> list[PartPayload]:
-        """The same notes, each as a payload of its own."""
+        """Make a payload of its own for each of the notes."""
         return [_whole(entry) for entry in self.entries]
 
 
 class BundlePayload:
-    """Several short notes to deliver, which need not be alike. Its attributes are as in `PartPayload`."""
+    """Several short notes that need not be alike. For the attributes see `PartPayload`."""
 
     __slots__ = ("_content", "_restored", "entries", "key", "sent_at", "timed_from")
 
@@ -133,20 +134,20 @@ class BundlePayload:
 
     @property
     def identities(self) -> set[Identity]:
-        """The client id and sequence of each note."""
+        """The client id and sequence number of each note."""
         return {entry[:2] for entry in self.entries}
 
     @property
     def check(self) -> int:
-        """The check that an answer to this payload must have."""
+        """The value that an answer to this payload must have in its field `check`."""
         return run_check(self._content)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the BUNDLE that carries the notes, for its latest attempt."""
+        """The body of the BUNDLE for the latest attempt to send these notes."""
         return bundle_body(notebook_id, token, len(self.sent_at), self._content)
 
     def as_parts(self) -> list[PartPayload]:
-        """The same notes, each as a payload of its own."""
+        """Make a payload of its own for each of the notes."""
         return list(map(_whole, self.entries, self._restored))
 
 
@@ -154,9 +155,9 @@ Payload = PartPayload | RunPayload | BundlePayload
 
 
 def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]) -> set[Identity]:
-    """Remove from `payloads` those that have only entries that are `given_up`.
+    """Remove from `payloads` each payload all of whose entries are in `given_up`.
 
-    Returns those of `given_up` that the other payloads have.
+    Returns the identities in `given_up` that the remaining payloads have.
     """
     shared: set[Identity] = set()
     for payload in list(payloads.values()):
@@ -168,18 +169,21 @@ def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]
 
 
 class UnsentPayloads:
-    """The queue of what was not sent yet. Short notes are packed when they are taken out, so that many share a datagram."""
+    """The queue of what was not sent yet. It packs short notes when `take` is called, so that many share a datagram."""
 
     def __init__(self) -> None:
         self._queue: deque[PartPayload | _ShortNotes] = deque()
         self._length = 0
 
     def __len__(self) -> int:
-        """How many parts and short notes are in the queue."""
+        """The number of short notes in the queue, plus the number of parts of other entries."""
         return self._length
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Add entries that are not imported at the end of the queue, in their order: short notes whole, others in parts."""
+        """Add entries that are not imported to the end of the queue, in order.
+
+        Entries that are not short notes are cut into parts.
+        """
         texts = [entry.text.encode() for entry in entries]
         if max(map(len, texts), default=0) <= SHORT_NOTE_BYTES_MAX and _may_travel_together(entries):
             self._add_short_notes(entries, texts)
@@ -190,13 +194,13 @@ class UnsentPayloads:
                 self.add([entry])
 
     def add_parts(self, entry: Entry, restored: Restored | None = None) -> None:
-        """Add the parts of an entry at the end of the queue; `restored` says how to store it if it is imported."""
+        """Add the parts of an entry to the end of the queue. `restored` is None unless the entry is imported."""
         parts = split(entry, part_bytes_max(entry.author), restored)
         self._queue.extend([PartPayload(part, entry) for part in parts])
         self._length += len(parts)
 
     def add_imported(self, entry: Entry, restored: Restored) -> None:
-        """Add an imported entry at the end of the queue; `restored` says how to store it."""
+        """Add an imported entry to the end of the queue. `restored` says when it was stored, and what precedes it."""
         text = entry.text.encode()
         if entry.kind is not Kind.NOTE or len(text) > SHORT_NOTE_BYTES_MAX:
             self.add_parts(entry, restored)
@@ -211,12 +215,12 @@ class UnsentPayloads:
         self._length += 1
 
     def put_back(self, payloads: Sequence[PartPayload]) -> None:
-        """Add payloads at the beginning of the queue: the notes of a run or bundle that has got no common verdict."""
+        """Add payloads to the beginning of the queue: the notes of a run or bundle that got the verdict `Status.SPLIT`."""
         self._queue.extendleft(reversed(payloads))
         self._length += len(payloads)
 
     def drop(self, identities: Collection[Identity]) -> None:
-        """Remove what belongs to the entries with these client ids and sequences, none of which is imported."""
+        """Remove the entries with these client ids and sequence numbers. None of them may be an imported entry."""
         queue, self._queue, self._length = self._queue, deque(), 0
         for item in queue:
             if isinstance(item, _ShortNotes) and item.restored is None:
@@ -226,10 +230,10 @@ class UnsentPayloads:
                 self._length += len(item.entries) if isinstance(item, _ShortNotes) else 1
 
     def take(self, is_outstanding: Callable[[Entry], bool]) -> Payload | None:
-        """Remove and return the next payload; None: nothing is left. Parts of entries that are not outstanding are dropped.
+        """Remove and return the next payload; None if the queue is empty.
 
-        `is_outstanding` says whether an entry has no verdict yet. It is not asked about short notes, which have none before
-        they are sent.
+        `is_outstanding` says whether an entry still has no verdict. Parts of entries that have one are removed and not
+        returned. Short notes cannot have a verdict before they are sent, so `is_outstanding` is not called for them.
         """
         while self._queue:
             first = self._queue[0]
@@ -242,7 +246,7 @@ class UnsentPayloads:
         return None
 
     def _add_short_notes(self, entries: Sequence[Entry], texts: list[bytes]) -> None:
-        """Add notes that may travel together at the end of the queue, if possible together with the last ones there."""
+        """Add notes that may travel together to the end of the queue, if possible to the group of notes that is last there."""
         last = self._queue[-1] if self._queue else None
         if isinstance(last, _ShortNotes) and last.restored is None and _may_travel_together([last.entries[-1], entries[0]]):
             last.entries += entries
@@ -252,7 +256,10 @@ class UnsentPayloads:
         self._length += len(entries)
 
     def _take_notes(self, first: "_ShortNotes") -> Payload:
-        """Remove notes from the beginning of `first` on, and return them as a run, a bundle if that has more, or a part."""
+        """Remove notes from the beginning of `first`, and return them as a run or, if a bundle has more notes, as a bundle.
+
+        A single note is returned as a part.
+        """
         count = first.run_count() if first.restored is None else 1
         if first.restored is not None or (count == len(first.entries) and len(self._queue) > 1):
             notes = _fitting(self._bundle_candidates(first))
@@ -265,14 +272,14 @@ class UnsentPayloads:
         return RunPayload(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
 
     def _bundle_candidates(self, first: "_ShortNotes") -> Iterator[ShortNote]:
-        """Yield the notes that may be in a bundle together with `first`, which is at the beginning of the queue."""
+        """Yield the notes that may be in one bundle with `first`, which is at the beginning of the queue."""
         for item in self._queue:
             if not isinstance(item, _ShortNotes) or (item is not first and (item.restored or first.restored)):
                 return
             yield from zip(item.entries, item.texts, item.restored or repeat(None), strict=False)
 
     def _remove(self, count: int) -> None:
-        """Remove the first `count` notes of the queue, all of which are short."""
+        """Remove the first `count` notes of the queue, all of which must be short."""
         self._length -= count
         while count:
             first = self._queue[0]
@@ -284,10 +291,10 @@ class UnsentPayloads:
 
 
 class _ShortNotes:
-    """Short notes in the queue, and their texts in UTF-8; there is at least one.
+    """A group of short notes in the queue, at least one, and their texts in UTF-8.
 
-    If they are imported, `restored` has the `Restored` of each, and each but the first names the one before it as its
-    predecessor. Otherwise it is None, and the notes may travel together in a run.
+    `restored` is None if the notes are not imported; they may then travel together in a run. Otherwise it has the `Restored` of
+    each note, and each note except the first names the note before it as its predecessor.
     """
 
     __slots__ = ("entries", "restored", "texts")
@@ -298,7 +305,7 @@ class _ShortNotes:
         self.restored = restored
 
     def run_count(self) -> int:
-        """How many of the first notes fit into a run."""
+        """How many notes, counted from the first, fit into one run."""
         room = run_bytes_max(self.entries[0].author)
         count = 0
         for text in self.texts[:RUN_NOTES_MAX]:
@@ -309,7 +316,7 @@ class _ShortNotes:
         return count
 
     def remove(self, count: int) -> int:
-        """Remove the first `count` notes, or all if there are fewer; returns how many were removed."""
+        """Remove the first `count` notes, or all if there are fewer. Returns how many were removed."""
         before = len(self.entries)
         del self.entries[:count], self.texts[:count]
         if self.restored is not None:
@@ -318,7 +325,7 @@ class _ShortNotes:
 
 
 def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
-    """The first of `notes`, as many as fit into a bundle."""
+    """As many of `notes`, from the first on, as fit into one bundle."""
     fitting: list[ShortNote] = []
     writers: set[Writer] = set()
     room = BUNDLE_BYTES_MAX
@@ -335,9 +342,9 @@ def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
 
 
 def _may_travel_together(entries: Sequence[Entry]) -> bool:
-    """Whether `entries`, in this order, are notes that a run can have: of one client, with consecutive sequences, and so on.
+    """Whether `entries` may form a run in this order: notes of one client with consecutive sequence numbers, and so on.
 
-    Each column of the entries is compared as a whole, because comparing note by note takes longer than packing them.
+    Each field is compared for all entries at once, because comparing entry by entry takes longer than packing them.
     """
     if not entries:
         return False
@@ -352,15 +359,15 @@ def _may_travel_together(entries: Sequence[Entry]) -> bool:
 
 
 def _whole(note: Entry, restored: Restored | None = None) -> PartPayload:
-    """The payload of a short note that travels alone; `restored` is that of an imported one."""
+    """The payload of a short note that travels alone. `restored` is None unless the note is imported."""
     [part] = split(note, part_bytes_max(note.author), restored)
     return PartPayload(part, note)
 
 
 def padded(bodies: list[bytes]) -> list[bytes]:
-    """`bodies`, at least one, padded to one length, so that one system call can send them as datagrams.
+    """Pad `bodies` (at least one) with zeros to one length, so that one system call can send them as datagrams.
 
-    They stay as they are if that would more than double the bytes.
+    If padding would more than double the bytes, the bodies are returned unchanged.
     """
     longest, total = max(map(len, bodies)), sum(map(len, bodies))
     if total < longest * len(bodies) <= 2 * total:

@@ -1,9 +1,10 @@
 """The client's side of reading: sends a query in READs, and delivers the items of the answering pages, in order, each once.
 
-The reader sends READs in bursts. A burst is a number of identical READs, which ask for as many consecutive pages, starting at
-one cursor. Each page says where the last page of its burst will end. So the reader can send the next burst while pages of the
-first one are still arriving. Unless pages are missing, at most two bursts are in flight. `page_assembly` orders the pages. If a
-burst's timer expires, the reader asks again for the missing pages: one page at each gap, and more after the last page received.
+The reader sends READs in bursts. A burst is a number of identical READs. They ask for the same number of consecutive pages,
+from one cursor on. Each page says where the last page of its burst will end. So the reader can send the next burst while pages
+of the first one are still arriving. Unless pages are missing, at most two bursts are in flight. `page_assembly` orders the
+pages. If a burst's timer expires, the reader asks again for the missing pages: one page at each gap, and more after the last
+page received.
 
 A reading that follows does not end at the last result: it sends a READ that waits at the server, and the server answers when
 there is another result. The server keeps that READ for a limited time, its lease; the reader sends the READ again before that.
@@ -24,32 +25,34 @@ from udpnote.protocol.server_contact import KeyChanged, NotebookUnreadable, Serv
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
 PAGES_WINDOW_MAX = 64
-"""The most READs in one burst: the server answers so many in a few milliseconds, while the reader handles earlier pages."""
+"""The most READs in one burst. The server answers them in a few milliseconds, while the reader handles earlier pages."""
 
 ENTRIES_PER_PAGE = 5
-"""How many entries of usual length fit into a page. From this, a reading with a limit computes how many pages to ask for."""
+"""How many entries of usual length fit into a page. A reading with a limit asks for as many pages as this requires."""
 
 LEASE_SECONDS = 15.0
-"""How long the server shall keep a waiting READ. The reader repeats it every `REFRESH_SECONDS`, so a few may be lost."""
+"""How long the server shall keep a waiting READ. The reader sends it again every `REFRESH_SECONDS`, so a few READs may be
+lost."""
 
 REFRESH_SECONDS = 3.0
 """The interval at which the reader sends a waiting READ again, to see that the server still answers. RFC 8085 §3.1.3 allows one
 datagram per 3 seconds without an estimate of the round-trip time."""
 
 POLL_SECONDS = 1.0
-"""The interval at which a reading that follows asks again, if the server keeps too many READs or cannot read the notebook."""
+"""The interval at which a reading that follows asks again if the server cannot keep its READ waiting or cannot read the
+notebook."""
 
 INDEXING_PAUSE_SECONDS = 0.1
-"""The interval at which a reading asks for results while the server's search index does not have all entries yet."""
+"""The interval at which a reading asks again while the server's search index lacks entries."""
 
 LIMIT_MAX = 2**32 - 1
-"""The largest limit that fits into a READ; later READs ask for the rest."""
+"""The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""
 
 ReadingEvent = ServerSilent | WrongServer | KeyChanged | NotebookRestored | NotebookUnreadable
 
 
 class Indexing(NamedTuple):
-    """The server's search index has the entries up to the number `indexed`; the highest number in the notebook is `last`."""
+    """The server's search index has the entries up to the number `indexed`. The highest number in the notebook is `last`."""
 
     indexed: int
     last: int
@@ -60,8 +63,8 @@ class Reading:
 
     The caller reports what happens (`receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time
-    to the server from discovery or from an earlier exchange; None: unknown. Times are seconds of one monotonic clock. `random`
-    must be unpredictable outside of tests: it makes the stream id, by which the reading recognizes its pages.
+    to the server from discovery or an earlier exchange (None: unknown). Times are seconds of one monotonic clock. `random`
+    makes the stream id, by which the reading recognizes its pages, so it must be unpredictable, except in tests.
     """
 
     def __init__(
@@ -90,22 +93,22 @@ class Reading:
         self._latest_burst_may_wait = False
         self._resume_at: float | None = None
         self.refusal: PageState | None = None
-        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`; None: it does, or has not answered yet."""
+        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`. None if it does or has not answered yet."""
         self.answers = 0
-        """How many valid pages with this reading's stream id have arrived: repeated pages included, refusals excluded."""
+        """How many valid pages with this reading's stream id have arrived. Repeated pages count; refusals do not."""
         self._progressed_at = now
         self._indexed_before = -1
         self.indexing: Indexing | None = None
-        """The progress of the server's search index; None: the latest page does not say that the index is behind."""
+        """The progress of the server's search index; None unless the latest page says that the index lacks entries."""
         self.newest = NOTHING_SEEN
-        """The entry with the highest number in the notebook, as the latest page says; `NOTHING_SEEN` if no page has said it."""
+        """The entry with the highest number in the notebook, by the latest page; `NOTHING_SEEN` if unknown."""
         self._datagrams: list[bytes] = []
         self._events: list[ReadingEvent] = []
         self._send_next_burst(now)
 
     @property
     def is_ended(self) -> bool:
-        """Whether the reading is over: it has failed, its limit is reached, or it does not follow and has no more results."""
+        """Whether the reading is over: it has failed or reached its limit, or has no more results and does not follow."""
         is_complete = self._assembly.remaining == 0 or (self._assembly.is_at_end and not self._follows)
         is_refused = self.refusal is PageState.BAD_QUERY or (self.refusal is not None and not self._follows)
         return is_complete or is_refused or self._assembly.has_invalid_pages
@@ -117,9 +120,9 @@ class Reading:
 
     @property
     def progressed_at(self) -> float:
-        """The monotonic time of the reading's latest progress, or when it began.
+        """The monotonic time of the reading's latest progress, or of its beginning.
 
-        Progress is: pages were delivered, the server says that it keeps a waiting READ, or the server's search index has grown.
+        Progress means: pages were delivered, the server keeps a waiting READ, or its search index has grown.
         """
         return self._progressed_at
 
@@ -135,7 +138,7 @@ class Reading:
 
     @property
     def answered_at(self) -> float:
-        """The monotonic time at which the latest of the `answers` arrived; before the first, when the reading began."""
+        """The monotonic time at which the latest valid page arrived (see `answers`), or at which the reading began."""
         return self._contact.answered_at
 
     def receive_datagram(self, data: bytes, now: float) -> None:
@@ -168,7 +171,7 @@ class Reading:
             self._send_next_burst(now)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Note that discovery has found the server, perhaps at another address: ask it for the results not delivered yet.
+        """Continue with the server that discovery has found, perhaps at another address: ask it for the missing results.
 
         The timer and congestion window start anew; `round_trip_seconds`, measured by discovery, is the timer's first sample.
         """
@@ -192,7 +195,7 @@ class Reading:
         return events
 
     def next_timeout(self) -> float | None:
-        """The monotonic time at which the caller must call `handle_timeout` next; None: the reading has ended."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None if the reading has ended."""
         if self.is_ended:
             return None
         if self._contact.next_probe_at is not None:
@@ -236,14 +239,14 @@ class Reading:
         return self._assembly.are_cursors_valid(page)
 
     def _note_answer(self, page: Page, now: float) -> None:
-        """Count `page` as an answer, update the timer and congestion window, and take over its `newest`."""
+        """Count `page` as an answer, update the timer and the congestion window, and set `newest` from the page."""
         self.answers += 1
         self.newest = page.newest
         in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
         self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=1, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:
-        """Read from an earlier entry on, as another stream: the notebook does not have the entry named in the READ's `seen`."""
+        """Start a new stream of READs at an earlier entry, because the notebook lacks the entry in the READ's `seen`."""
         self._shown.go_back()
         self._stream_id = self._random.randbytes(STREAM_ID_BYTES)
         self._bursts.clear()
@@ -258,14 +261,14 @@ class Reading:
         self._pause(POLL_SECONDS, now)
 
     def _note_agreement(self) -> None:
-        """Note that the notebook has the entry named in the READ's `seen`. If the reading went back, report that."""
+        """Note that the notebook has the entry in the READ's `seen`. If the reading went back to that entry, report this."""
         self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()
             self._events.append(NotebookRestored(self._shown.latest.number + 1))
 
     def _note_waiting(self, page: Page, now: float) -> None:
-        """Note that the server keeps the READ that `page` answers until there is a result."""
+        """Note that the server keeps the READ until there is a result, as `page`, its answer to the READ, says."""
         self._progressed_at = now
         burst = self._bursts.get(page.burst)
         if burst is not None:
@@ -307,7 +310,7 @@ class Reading:
         self._items += items
 
     def _continue(self, latest: Page, now: float) -> None:
-        """Ask for the next pages: after a pause if the page `latest` says that the server cannot answer at once, else now."""
+        """Ask for the next pages now or, if the page `latest` says that the server cannot answer at once, after a pause."""
         self.indexing = None
         if latest.state is PageState.INDEXING:
             if latest.indexed > self._indexed_before:
@@ -321,7 +324,7 @@ class Reading:
             self._send_next_burst(now)
 
     def _is_waiting_table_full(self, latest: Page) -> bool:
-        """Whether `latest` shows that the server's table of waiting READs is full: it answers with `END` instead of waiting."""
+        """Whether the server cannot keep one more waiting READ: in the page `latest` it has answered `END` instead."""
         is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
         return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._latest_burst_may_wait
 
@@ -333,22 +336,22 @@ class Reading:
         return burst.timed_from + REFRESH_SECONDS if burst.waits_at_server else self._contact.expires_at(burst.timed_from)
 
     def _report(self, event: ReadingEvent | None) -> None:
-        """If `event` is not None, add it to the events to return, and give up the bursts in flight."""
+        """If `event` is not None, add it to `events`, and stop waiting for the bursts in flight."""
         if event is not None:
             self._events.append(event)
             self._bursts.clear()
 
     def _send_probe(self, now: float) -> None:
-        """Ask the silent server for a single page, in place of all bursts in flight, if a probe is due."""
+        """If a probe is due, ask the silent server for a single page, and stop waiting for the bursts in flight."""
         if self._contact.is_probe_due(now):
             self._contact.note_probe(now)
             self._bursts.clear()
             self._send_burst(self._assembly.position, 1, now)
 
     def _send_next_burst(self, now: float) -> None:
-        """Send a burst: from the assembly's `position` if no burst is in flight, or from the end of the only burst in flight.
+        """Send a burst. It starts at `position` if no burst is in flight, or at the end of the only burst in flight.
 
-        This sends nothing during a pause, and no second burst if the first one's end is unknown or the reading has a limit.
+        Nothing is sent in a pause, and no second burst if the first one's end is unknown or the reading has a limit.
         """
         assembly = self._assembly
         if self.is_ended or self._resume_at is not None:
@@ -374,7 +377,7 @@ class Reading:
             self._send_burst(end, min(self._pages_to_ask_for(), room - len(gaps)), now)
 
     def _pages_to_ask_for(self) -> int:
-        """How many pages to ask for: a window of pages, or fewer if the limit needs fewer; one while the index is behind."""
+        """How many pages to ask for: the window, or fewer if the limit needs fewer; one while the index lacks entries."""
         if self.indexing:
             return 1
         window = self._contact.window.datagrams

@@ -7,7 +7,7 @@ from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.query import Cursor, Query, Tally
 
 STREAM_ID_BYTES = 8
-"""64 random bits: a reader recognizes the PAGEs that answer its READs by them."""
+"""The length of a stream id: 64 random bits. A reader recognizes the PAGEs that answer its READs by the stream id."""
 
 
 class PageState(IntEnum):
@@ -25,7 +25,7 @@ class PageState(IntEnum):
     INDEXING = 4
     """The search index has only the entries up to the number in the page's `indexed`: the reader shall ask again later.
 
-    The server also sends this state to end the wait of a READ that needs a search; the reader then asks again without waiting.
+    The server also sends this state to end the wait of a READ that needs a search. The reader then asks again without waiting.
     """
 
     WRONG_NOTEBOOK = 5
@@ -35,7 +35,7 @@ class PageState(IntEnum):
     """The server cannot answer the query, because it is invalid."""
 
     OLDER_COPY = 8
-    """The notebook does not have the entry that the READ names in `seen`, so it was restored from an older copy."""
+    """The notebook lacks the entry in the READ's `seen`, so it was restored from an older copy."""
 
     KEY_CHANGED = 7
     """The READ is sealed with an earlier key, which the server no longer accepts. The PAGE is sealed with the same key."""
@@ -45,13 +45,14 @@ class PageState(IntEnum):
 
 
 class Read(NamedTuple):
-    """Asks for one page of what `query` finds in the notebook, from `cursor` on.
+    """Asks for one page of the results of `query` in the notebook, from `cursor` on.
 
     `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a number of
-    identical READs, which ask for as many consecutive pages; `burst` numbers the bursts of a reading from 1. The server sends
-    at most `limit` entries in answer to one burst (0: no limit). If there is no result yet, the server may keep the READ for up
-    to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor that a follower has read; if the
-    notebook does not have that entry, the server answers `OLDER_COPY`. `NOTHING_SEEN`: the server need not check that.
+    identical READs, which ask for the same number of consecutive pages; `burst` numbers the bursts of a reading from 1. The
+    server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result yet, the server may keep
+    the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor that a follower has
+    read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is `NOTHING_SEEN`, there is no such
+    check.
     """
 
     notebook_id: bytes
@@ -88,8 +89,9 @@ class Page(NamedTuple):
     """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
 
     `stream_id` and `burst` are those of the READ. `burst_end` is the cursor where the last page of the same burst ends.
-    `newest` is the entry with the highest number in the notebook (`NOTHING_SEEN`: unknown, or there are no entries). `indexed`
-    is the highest number of an entry that the server's search index has; it is 0 unless the state is `INDEXING`.
+    `newest` is the entry with the highest number in the notebook. It is `NOTHING_SEEN` if there are no entries, or if the
+    server does not say. `indexed` is the highest number of an entry in the server's search index; it is 0 unless the state is
+    `INDEXING`.
     """
 
     stream_id: bytes
@@ -104,5 +106,5 @@ class Page(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The highest number of an entry in the notebook; 0 if the page does not say it, or there are no entries."""
+        """The highest number of an entry in the notebook; 0 if there are no entries, or if the page does not say it."""
         return self.newest.number

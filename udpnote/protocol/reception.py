@@ -1,13 +1,13 @@
 """The server's side of exactly-once delivery: decides which datagram gets which answer, and passes READs on to the pager.
 
-The server drops a datagram that is in none of the notebook's envelopes, and answers any other request in the envelope in which
+The server drops a datagram that is in none of the notebook's envelopes. It answers any other request in the envelope in which
 the request came. If a request is sealed with an earlier key, which the server no longer accepts, the answer says only that the
 key has changed.
 
 The caller handles datagrams in batches. It passes each datagram to `receive_datagram`, stores the `notes_to_store`, reports the
 verdicts with `confirm_stored`, and sends the `datagrams_to_send`. Only `confirm_stored` acknowledges stored parts, so no
-acknowledgement can leave before its part is durable. Between batches this module keeps only counters and the latest READ, so
-its memory is bounded.
+acknowledgement can leave before its part is durable. Between batches this module keeps only counters and what the pager keeps,
+so its memory is bounded.
 """
 
 from collections import Counter
@@ -44,7 +44,7 @@ class Envelopes(NamedTuple):
     """The envelopes of a notebook, in two tuples.
 
     The server accepts requests in the `accepted` envelopes. The `retired` envelopes have earlier keys, which the server no
-    longer accepts: it answers a request in one of them only with the information that the key has changed.
+    longer accepts. It answers a request in one of them, but says only that the key has changed.
     """
 
     accepted: tuple[Envelope, ...] = (OPEN,)
@@ -58,8 +58,8 @@ OPEN_ENVELOPES = Envelopes()
 class Reception:
     """Handles the requests for the notebook `notebook_id`.
 
-    `offerer` answers the DISCOVERs, and `reporter` the EXAMINEs. `pager` gets the READs, and answers them when the caller calls
-    its `serve`.
+    `offerer` answers the DISCOVERs, and `reporter` the EXAMINEs. `pager` gets the READs. It answers them when the caller calls
+    `pager.serve`.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Reception:
     def use_envelopes(self, envelopes: Envelopes) -> None:
         """Accept requests in these envelopes from now on, and drop the unanswered READs that came in others.
 
-        The caller must not call this inside of a batch.
+        The caller must not call this while it handles a batch.
         """
         self._envelopes = envelopes
         self._latest_read = None
@@ -94,10 +94,10 @@ class Reception:
     def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
         """Handle one datagram of a batch, which came from the address `source`.
 
-        The part of an APPEND, or the notes of a RUN or BUNDLE, are added to `notes_to_store`. But one for another notebook, or
-        with notes that no notebook would store, is answered at once. A READ goes to the pager. A DISCOVER is answered with an
-        OFFER; `entries` is the number of entries in the notebook. An EXAMINE is answered with a REPORT. Other
-        datagrams are dropped and counted.
+        The part of an APPEND, or the notes of a RUN or BUNDLE, are added to `notes_to_store`. If they are for another notebook,
+        or no notebook would store them, they are refused at once instead. A READ goes to the pager. A DISCOVER is answered with
+        an OFFER; `entries` is the number of entries in the notebook. An EXAMINE is answered with a REPORT. All other datagrams
+        are dropped and counted.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
@@ -135,10 +135,10 @@ class Reception:
         return [_notes_of(message) for message, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge `notes_to_store()`; `verdicts` has one verdict for each part, run or bundle, in the same order.
+        """Acknowledge the `notes_to_store`. `verdicts` has one verdict for each part, run or bundle, in the same order.
 
         What the verdicts say must be durable already. The verdict None means that a part or bundle came before its predecessor
-        (see `Restored`): it is counted as dropped and gets no answer, so that its sender sends it again.
+        (see `Restored`). It is counted as dropped and gets no answer, so its sender sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (message, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
@@ -149,14 +149,17 @@ class Reception:
         self._unconfirmed = []
 
     def abandon_batch(self) -> None:
-        """Drop the parts, runs and bundles of this batch, which could not be stored, and all answers that are not taken yet.
+        """Drop the parts, runs and bundles of this batch, which could not be stored, and all answers not sent yet.
 
-        So the senders send their requests again. The counts of drops stay, and so do the READs that the pager has got.
+        So the senders send their requests again. The counts of drops and the READs in the pager stay.
         """
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """Return and remove the ACKs, REFUSEs, OFFERs, REPORTs, and PAGEs about changed keys, each with its destination."""
+        """Return and remove the answers that are due, each with its destination.
+
+        They are ACKs, REFUSEs, OFFERs and REPORTs, and those PAGEs that say that the key has changed.
+        """
         for (source, envelope, token, client_id), part_acks in self._acks.items():
             for start in range(0, len(part_acks), PART_ACKS_MAX):
                 ack = Ack(token, client_id, tuple(part_acks[start : start + PART_ACKS_MAX]))
@@ -166,9 +169,9 @@ class Reception:
         return datagrams
 
     def drops(self) -> Counter[str]:
-        """Return and reset the numbers of datagrams dropped since the last call, by reason.
+        """Return and reset the numbers of datagrams that were dropped, by reason.
 
-        READs that the pager dropped are not among them: see `Pager.drops`.
+        READs that the pager has dropped are not included: see `Pager.drops`.
         """
         drops, self._drops = self._drops, Counter()
         return drops
@@ -194,7 +197,7 @@ class Reception:
         self._acks.setdefault((source, envelope, message.token, client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Address) -> bool:
-        """If `data` is a message in a retired envelope, answer that the key has changed. Returns whether it is one."""
+        """Whether `data` is a message in a retired envelope. If so, answer that the key has changed."""
         try:
             body, envelope = unwrap_any(data, self._envelopes.retired)
             message = parse(body)
@@ -229,7 +232,7 @@ def _refusal(message: Append | Run, reason: Reason) -> Refuse:
 
 
 def _objection_to_run(notes: NoteRun | Bundle) -> Status | None:
-    """The verdict on a run or bundle that no notebook would store as a whole; None: the notebook shall decide."""
+    """The verdict on a run or bundle that no notebook would store as a whole; None if the notebook shall decide."""
     if isinstance(notes, NoteRun):
         return None if is_one_line(notes.author) and all(map(str.strip, notes.texts)) else Status.SPLIT
     is_valid = all(map(is_one_line, {note.author for note in notes.notes})) and all(note.text.strip() for note in notes.notes)
@@ -237,7 +240,7 @@ def _objection_to_run(notes: NoteRun | Bundle) -> Status | None:
 
 
 def _objection(part: Part) -> Status | None:
-    """The verdict on a part that no notebook would store: `TOO_LARGE` or `REFUSED`; None: the notebook shall decide."""
+    """The verdict on a part that no notebook would store: `TOO_LARGE` or `REFUSED`; None if the notebook shall decide."""
     if part.total_bytes > TEXT_BYTES_MAX:
         return Status.TOO_LARGE
     if not is_one_line(part.author) or (part.kind is Kind.DELETION and part.total_bytes):

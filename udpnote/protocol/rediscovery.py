@@ -1,10 +1,10 @@
 """Rediscovery finds a known notebook again after its server has fallen silent, at an old or a new address.
 
-The client looks for a sealed notebook with DISCOVERs that are sealed with the notebook's key. Each round asks for all notebooks
-in that envelope: if a notebook was made anew, because its data were lost, its server answers with another id and perhaps with
-the old name or address. The client reports that notebook, and does not use it, because only the user knows whether it replaces
-the old one. If the notebook is sealed, each round also asks for all open notebooks, because an open server that claims to have
-the sealed notebook is an impostor. The client reports an impostor, and does not use it.
+If the notebook is sealed, the client asks with DISCOVERs that are sealed with the notebook's key. Each round asks for all
+notebooks in the notebook's envelope, not only for this one. The reason: after a loss of data, its host may serve a new notebook
+with another id, perhaps under the old name or address. The client reports such a notebook but does not use it, because only the
+user knows whether it replaces the old one. If the notebook is sealed, each round also asks for all open notebooks, because an
+open server that claims to have the sealed notebook is an impostor. The client reports an impostor and does not use it.
 """
 
 from typing import NamedTuple
@@ -17,20 +17,20 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.server_contact import KeyChanged
 
 MOVED_PAUSE_SECONDS = 0.5
-"""The shortest pause before the next discovery, if the last one found the server, but the server has not answered a request
-since. The pause doubles each time, up to `DISCOVERY_PAUSE_MAX_SECONDS`."""
+"""The shortest pause before the next discovery if the last one found the server, but the server has answered no request since.
+The pause doubles each time, up to `DISCOVERY_PAUSE_MAX_SECONDS`."""
 
 DISCOVERY_PAUSE_SECONDS = 3.0
 DISCOVERY_PAUSE_MAX_SECONDS = 60.0
-"""The pauses after discoveries that found nothing: 3 s at first, then twice as long each time, up to a minute. So a client
-without a server sends little."""
+"""The longest pause after a discovery that found nothing. The first pause is 3 s, and each further one is twice as long. So a
+client without a server sends little."""
 
 IMPOSTORS_REPORTED_MAX = 8
-"""How many impostors (by their addresses) the client reports at most. It reports each once: that is enough to warn the user."""
+"""The most impostors that the client reports, each once by its address: enough to warn the user."""
 
 
 class LookingForServer(NamedTuple):
-    """Event: the server does not answer, so discovery looks for it, now or after a pause."""
+    """Event: the server does not answer, so discovery looks for it, at once or after a pause."""
 
 
 class ServerMoved(NamedTuple):
@@ -47,13 +47,16 @@ class ImpostorFound(NamedTuple):
 
 
 class AnotherNotebookFound(NamedTuple):
-    """Event: `notebook` has another id than the notebook that is looked for, but the same name, or the same address."""
+    """Event: `notebook` has the name or the address of the notebook that the client looks for, but another id."""
 
     notebook: KnownNotebook
 
 
 class ServedTwice(NamedTuple):
-    """Event: the server of `answer` and another one, at `answer.other_source`, have the notebook: one of them has a copy."""
+    """Event: two servers have the notebook, so one of them has a copy.
+
+    They are at `answer.source` and `answer.other_source`.
+    """
 
     answer: DiscoveryAnswer[Address]
 
@@ -64,11 +67,11 @@ RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | AnotherNoteb
 class Rediscovery:
     """Finds the server of `notebook` again.
 
-    After `begin`, discoveries follow each other, with pauses, until one finds the server. Calling `end` stops them, too.
+    After `begin`, discoveries follow each other, with pauses between them, until one finds the server or `end` is called.
     `address` is the address at which the server was last found. The server answers in `envelope`. The caller reports what
     happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all hosts on the
-    LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids; it must be unpredictable outside
-    of tests.
+    LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids, so it must be unpredictable,
+    except in tests.
     """
 
     def __init__(self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN) -> None:
@@ -76,7 +79,7 @@ class Rediscovery:
         self.notebook = notebook
         self.address = address_of(notebook)
         self.another: KnownNotebook | None = None
-        """The notebook of the latest `AnotherNotebookFound`; None if there was none since the server has last answered."""
+        """The notebook of the latest `AnotherNotebookFound` since the server last answered; None if there was none."""
         self._targets = [DiscoveryTarget(envelope)]
         if envelope.key_id is not None:
             self._targets.append(DiscoveryTarget(OPEN))
@@ -89,10 +92,10 @@ class Rediscovery:
         self._pause_seconds = 0.0
 
     def begin(self, now: float) -> None:
-        """Look for the server, because it does not answer, and report `LookingForServer`.
+        """Start to look for the server, because it does not answer, and report `LookingForServer`.
 
-        The discovery starts with the next `handle_timeout`; or after a pause, if the server has not answered since an earlier
-        discovery. If a discovery is running already, it goes on.
+        The next `handle_timeout` starts the discovery. But if the server has not answered since an earlier discovery, there is
+        a pause first. If a discovery is running already, it continues.
         """
         self._events.append(LookingForServer())
         if self._prober is None:
@@ -106,10 +109,14 @@ class Rediscovery:
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
         """Handle a received datagram. If it is an OFFER from the notebook's server, return it; else return None.
 
-        The OFFER of the server updates `notebook` and `address`, and ends the discovery. An OFFER that says that the key has
-        changed also ends it, and becomes the event `KeyChanged`; that of an impostor becomes `ImpostorFound`; that of another
-        notebook with the same name or address becomes `AnotherNotebookFound`; that of a second server of the notebook becomes
-        `ServedTwice`. All other datagrams are ignored.
+        The OFFER of the server updates `notebook` and `address`, and ends the discovery. Other OFFERs become events:
+
+        - An OFFER that says that the key has changed becomes `KeyChanged`, and also ends the discovery.
+        - The OFFER of an impostor becomes `ImpostorFound`.
+        - The OFFER of another notebook with the same name or address becomes `AnotherNotebookFound`.
+        - The OFFER of a second server of the notebook becomes `ServedTwice`.
+
+        All other datagrams are ignored.
         """
         prober = self._prober or self._ended_prober
         if prober is None:
@@ -136,7 +143,7 @@ class Rediscovery:
         return events
 
     def handle_timeout(self, now: float) -> None:
-        """Begin a discovery, start its next round, or end it and plan the next discovery, whatever is due by `now`."""
+        """Do what is due by `now`: begin a discovery, start its next round, or end it and plan the next discovery."""
         if self._prober is not None:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
@@ -151,13 +158,13 @@ class Rediscovery:
         return self._prober.datagrams_to_send() if self._prober is not None else []
 
     def next_timeout(self) -> float | None:
-        """The monotonic time at which the caller must call `handle_timeout` next; None: no discovery is running or planned."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None if no discovery runs or is planned."""
         if self._prober is not None:
             return self._prober.next_timeout()
         return self._begin_at
 
     def _move_to(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Take over the name and address with which the server has answered, end the discovery, and report `ServerMoved`."""
+        """Use the name and the address in the server's `answer` from now on, end the discovery, and report `ServerMoved`."""
         notebook = known_notebook(answer)
         if notebook != self.notebook:
             self.notebook, self.address = notebook, answer.source
@@ -166,16 +173,17 @@ class Rediscovery:
         self._events.append(ServerMoved(answer.source))
 
     def _report_impostor(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Report the sender of `answer` as an event if it is an impostor whose address was not reported yet."""
+        """Report the sender of `answer` as an event if it is an impostor and its address was not reported yet."""
         is_new = answer.source not in self._reported and len(self._reported) < IMPOSTORS_REPORTED_MAX
         if is_new and is_impostor_of(answer, self.notebook):
             self._reported.add(answer.source)
             self._events.append(ImpostorFound(self.notebook, answer.source))
 
     def _report_another(self, found: KnownNotebook) -> None:
-        """Report the notebook `found` if it has the name or address of the one that is looked for, unless it was just reported.
+        """Report the notebook `found` if it has the name or the address of the notebook that the client looks for.
 
-        One with the same name is more likely to replace the old notebook, so no other one is reported after it.
+        Nothing is reported if `found` is the notebook that was reported last. Once a notebook with the same name was reported,
+        a notebook with only the same address is not, because the former is more likely to replace the old notebook.
         """
         wanted, before = self.notebook, self.another
         has_name, has_address = found.name == wanted.name, address_of(found) == address_of(wanted)
@@ -185,16 +193,16 @@ class Rediscovery:
             self.another = found
 
     def _lengthen_pause(self, minimum_seconds: float) -> float:
-        """Double the pause before the next discovery, to at least `minimum_seconds`, and return it in seconds.
+        """Double the pause before the next discovery, make it at least `minimum_seconds`, and return it in seconds.
 
-        `end` resets it to 0.
+        `end` sets the pause back to 0.
         """
         self._pause_seconds = min(max(minimum_seconds, 2 * self._pause_seconds), DISCOVERY_PAUSE_MAX_SECONDS)
         return self._pause_seconds
 
 
 def known_notebook(answer: DiscoveryAnswer[Address]) -> KnownNotebook:
-    """The notebook of the OFFER in `answer`, at the address from which the OFFER came, with the key that sealed it."""
+    """The notebook in the OFFER of `answer`, with the source address of the OFFER and the id of the key that sealed it."""
     offer, address = answer.offer, answer.source
     scope = address[3] if len(address) == 4 else 0
     return KnownNotebook(offer.notebook_id, offer.name, address[0], address[1], scope, answer.key_id)
@@ -203,7 +211,7 @@ def known_notebook(answer: DiscoveryAnswer[Address]) -> KnownNotebook:
 def is_impostor_of(answer: DiscoveryAnswer[Address], notebook: KnownNotebook) -> bool:
     """Whether `answer` comes from a server that claims to have the sealed `notebook`, but does not have its key.
 
-    A server claims that by answering with the notebook's id, or, in the open envelope, with the notebook's name. False if
+    An answer claims this if it has the notebook's id or, in the open envelope, the notebook's name. The result is False if
     `notebook` is open.
     """
     if notebook.key_id is None or answer.key_id == notebook.key_id:

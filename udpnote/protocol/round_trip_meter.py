@@ -1,4 +1,4 @@
-"""Measures the round trip to one server with DISCOVERs, which the server answers at once and for which it stores nothing."""
+"""Measures the round trip to one server with DISCOVERs. The server answers them at once and stores nothing for them."""
 
 from udpnote.errors import BadDatagram
 from udpnote.model.randomness import Randomness
@@ -10,19 +10,20 @@ PROBES = 100
 """How many DISCOVERs one measurement sends: enough for a 99th percentile."""
 
 INTERVAL_SECONDS = 0.015
-"""The time between two DISCOVERs. At about 67 of them a second, each with some 200 bytes, they do not disturb other traffic."""
+"""The time between two DISCOVERs. They are about 67 a second with some 200 bytes each, so they do not disturb other traffic."""
 
 ANSWER_SECONDS = 0.5
-"""A DISCOVER counts as lost if its OFFER has not arrived so long after the last DISCOVER. Wi-Fi that saves power may hold a
-datagram back for a few tenths of a second."""
+"""How long to wait for OFFERs after the last DISCOVER. A DISCOVER whose OFFER arrives later counts as lost. Wi-Fi that saves
+power may delay a datagram by a few tenths of a second."""
 
 
 class RoundTripMeter:
     """Sends `PROBES` DISCOVERs for `target` at an even pace from `now` on, and measures how long each OFFER takes.
 
     The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each call sends `datagrams_to_send` to the
-    server. Times are seconds of one monotonic clock. `random` makes the probe ids; it must be unpredictable outside of tests.
-    `sent` is how many DISCOVERs were due so far, and `round_trips` has the time in seconds of each one that was answered.
+    server. Times are seconds of one monotonic clock. `random` makes the probe ids, so it must be unpredictable, except in
+    tests. `sent` is how many DISCOVERs were due so far. `round_trips` has the round-trip time, in seconds, of each answered
+    DISCOVER.
     """
 
     def __init__(self, now: float, *, target: DiscoveryTarget, random: Randomness) -> None:
@@ -37,11 +38,11 @@ class RoundTripMeter:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all DISCOVERs were sent, and each is answered or counts as lost."""
+        """Whether all DISCOVERs were sent, and each of them is answered or counts as lost."""
         return self.sent == PROBES and not self._unanswered
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a datagram that has arrived at `now`. It is ignored unless it is the first OFFER for one of the DISCOVERs."""
+        """Handle a datagram that has arrived at `now`. Ignore it unless it is the first OFFER for one of the DISCOVERs."""
         try:
             message = decode(data, self._target.envelope)
         except BadDatagram:
@@ -54,7 +55,7 @@ class RoundTripMeter:
     def handle_timeout(self, now: float) -> None:
         """If the next DISCOVER is due by `now`, prepare it. If several are due, because the machine was asleep, prepare one.
 
-        When all DISCOVERs were sent, the last one `ANSWER_SECONDS` ago, those without an answer count as lost.
+        `ANSWER_SECONDS` after the last DISCOVER, all DISCOVERs without an answer count as lost.
         """
         if now < self._next_at:
             return
@@ -73,5 +74,5 @@ class RoundTripMeter:
         return datagrams
 
     def next_timeout(self) -> float:
-        """The monotonic time at which `handle_timeout` must be called next, unless the measurement is finished."""
+        """The monotonic time at which the caller must call `handle_timeout` next, unless the measurement is finished."""
         return self._next_at

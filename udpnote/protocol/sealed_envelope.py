@@ -6,9 +6,9 @@ everything before the body is associated data. Nobody without the key can turn a
 request or an answer.
 
 Each datagram has a key of its own: the keyed BLAKE2b hash (RFC 7693) of the salt gives the hint and the datagram's key. A key
-and nonce are used twice only if two salts are equal, also across processes and restarts. Salts have 128 random bits: after 2^48
-datagrams, which are 100,000 a second for 89 years, two salts are equal with a probability of 2^-33. NIST SP 800-38D §8 asks for
-at most 2^-32.
+and nonce are used twice only if two salts are equal, also across processes and restarts. Salts have 128 random bits. After 2^48
+datagrams (100,000 a second for 89 years), the probability that two salts are equal is 2^-33. NIST SP 800-38D §8 asks for at
+most 2^-32.
 
 The hint shows a receiver with several notebook keys which of them sealed the datagram. If none of its keys gives this hint, the
 receiver drops the datagram without decrypting it. Like the salt, the hint looks random to anybody without the key.
@@ -28,18 +28,19 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, SEALE
 
 SALT_BYTES = 16
 HINT_BYTES = 4
-"""Of 2^32 datagrams under other keys, one has the right hint by chance. Its authentication tag then does not match."""
+"""The length of a hint. One in 2^32 datagrams under another key has the right hint by chance; its authentication tag is
+wrong."""
 
 TAG_BYTES = 16
 KEY_ID_BYTES = 8
 """The length of a key's id: enough to distinguish the few keys of one user. The id reveals nothing about the key."""
 
 OVERHEAD_BYTES = len(SEALED_HEADER) + SALT_BYTES + HINT_BYTES + TAG_BYTES
-"""How many bytes longer a sealed datagram is than its body."""
+"""How many bytes a sealed datagram has in addition to its body."""
 
 _SUBKEY_BYTES = 32
 _NONCE = bytes(12)
-"""The nonce may be constant, because no key is used for two datagrams."""
+"""The nonce may be constant, because each datagram has its own key."""
 
 _SALT_END = len(SEALED_HEADER) + SALT_BYTES
 _HINT_END = _SALT_END + HINT_BYTES
@@ -48,14 +49,14 @@ _BODY_HEADER = MAGIC + bytes((VERSION,))
 assert BODY_BYTES_MAX + OVERHEAD_BYTES <= DATAGRAM_BYTES_MAX, "a sealed datagram that a router may fragment"
 
 RandomBytes = Callable[[int], bytes]
-"""A function that takes a number and returns so many random bytes."""
+"""A function that takes a number and returns that many random bytes."""
 
 
 class SealedEnvelope:
     """The envelope of a client or a server with the notebook key `key`.
 
-    It seals datagrams with the key that HKDF derives from `key` for the info `seals_with`, and opens datagrams with the key
-    that HKDF derives for the info `opens_with`. `random_bytes` makes the salts of the sealed datagrams, so its bytes must be
+    HKDF derives two keys from `key`. Their infos are `seals_with` and `opens_with`. The first key seals the datagrams to send,
+    the second one opens received datagrams. `random_bytes` makes the salts of the sealed datagrams, so its bytes must be
     unpredictable.
     """
 
@@ -70,7 +71,7 @@ class SealedEnvelope:
     def wrap(self, body: bytes) -> bytes:
         """The sealed datagram that carries `body`, which must have at most `BODY_BYTES_MAX` bytes.
 
-        Each datagram has a new salt, so the same body never gives the same datagram.
+        Each call uses a new salt, so the same body never gives the same datagram.
         """
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         salt = self._random_bytes(SALT_BYTES)
@@ -81,8 +82,8 @@ class SealedEnvelope:
     def unwrap(self, data: bytes) -> bytes:
         """The body in the datagram `data`.
 
-        Raises `BadDatagram` unless `data` was sealed with the same notebook key, and by the other side: for a client's envelope
-        by a server, for a server's envelope by a client.
+        Raises `BadDatagram` unless the other side sealed `data` with the same notebook key. For a client's envelope, the other
+        side is a server, and vice versa.
         """
         if data[:HEADER_BYTES] != SEALED_HEADER:
             raise BadDatagram("unsealed")
@@ -117,7 +118,7 @@ def server_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
 
 
 def key_id(key: bytes) -> bytes:
-    """The id of the notebook key `key`: `KEY_ID_BYTES` bytes, always the same for one key. The id does not reveal the key."""
+    """The id of the notebook key `key`, with `KEY_ID_BYTES` bytes. It depends only on the key, but does not reveal the key."""
     return _derive(key, _KEY_ID, KEY_ID_BYTES)
 
 
@@ -131,8 +132,8 @@ def _keyed_hash(key: bytes) -> blake2b:
 def _hint_and_key(keyed_hash: blake2b, salt: bytes) -> bytes:
     """The hint (`HINT_BYTES` bytes) of the datagram with this salt, followed by the datagram's key (`_SUBKEY_BYTES` bytes).
 
-    `keyed_hash` is a BLAKE2b object to which no data were given yet. This function hashes with a copy of it, because copying
-    takes only two thirds of the time that making a new one takes.
+    `keyed_hash` is a BLAKE2b object that has hashed nothing yet. This function hashes with a copy of it, because copying takes
+    only two thirds of the time of making a new one.
     """
     hashing = keyed_hash.copy()
     hashing.update(salt)

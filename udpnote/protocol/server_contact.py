@@ -1,12 +1,13 @@
 """What a client knows of its server while it sends or reads: the timeout, the congestion window, silence and refusals.
 
 Delivery and reading both send datagrams to one server and wait for answers, so both keep a `ServerContact`. It decides four
-things: how long to wait for an answer (the retransmission timer), how many datagrams may be in flight (the congestion
-window), when the server counts as silent, and when the next datagram may leave while the server is silent.
+things: how long to wait for an answer (the retransmission timer), how many datagrams may be in flight (the congestion window),
+when the server counts as silent, and when the next datagram may leave while the server is silent.
 
 A server counts as silent if a datagram's timer expires after `SILENCE_SECONDS` without any answer, or if the server refuses a
-request. The client then looks for the server by discovery. Until an answer arrives or discovery finds the server, at most one
-datagram leaves per `SILENT_INTERVAL_SECONDS`; if the timeout is longer, at most one per timeout, which doubles each time.
+request. The client then looks for the server by discovery. Until an answer arrives or discovery finds the server, the client
+sends only probes: at most one datagram per `SILENT_INTERVAL_SECONDS` or per timeout, whichever is longer. Each probe doubles
+the timeout.
 """
 
 from typing import NamedTuple
@@ -52,10 +53,10 @@ class KeyChanged(NamedTuple):
 class ServerContact:
     """The state of the exchange of datagrams between one client and one server, which begins at `now`.
 
-    `random` adds jitter to the backoff. `key_id` is that of the client's envelope; None: the envelope is open, and a refusal
-    that says that the key has changed counts as one for a wrong notebook. `window_max` limits the congestion window, in
-    datagrams. `round_trip_seconds` is the timer's first sample, from discovery or from an earlier exchange (RFC 9002 §6.2.2);
-    None: unknown. Times are seconds of one monotonic clock.
+    `random` adds jitter to the backoff. `key_id` is the key id of the client's envelope, or None for the open envelope; then a
+    refusal for a changed key counts as one for a wrong notebook. `window_max` limits the congestion window, in datagrams.
+    `round_trip_seconds` is the timer's first sample, from discovery or from an earlier exchange (RFC 9002 §6.2.2), or None if
+    unknown. Times are seconds of one monotonic clock.
     """
 
     def __init__(
@@ -75,13 +76,13 @@ class ServerContact:
             self.timer.sample(round_trip_seconds)
         self.window = CongestionWindow(window_max)
         self.answered_at = now
-        """When the latest answer arrived; before the first answer, when the exchange began."""
+        """When the latest answer arrived. Before the first answer, it is when the exchange began."""
         self.quiet_since = now
-        """The time from which silence counts: that of the latest answer or discovery, or of the first request after a pause."""
+        """When the time without an answer began: at the latest answer or discovery, or at the first request after a pause."""
         self.next_probe_at: float | None = None
-        """When the next datagram may leave for the silent server; None: the server is not silent."""
+        """When the next probe may leave for the silent server; None if the server is not silent."""
         self._probe_again_at = now
-        """The earliest time for the next probe, if new requests hasten it."""
+        """When the next probe may leave if the client has a new request, however long the timeout is."""
 
     @property
     def is_silent(self) -> bool:
@@ -89,10 +90,10 @@ class ServerContact:
         return self.next_probe_at is not None
 
     def expires_at(self, timed_from: float) -> float:
-        """When a datagram counts as lost if its timer runs from `timed_from` on.
+        """When a datagram counts as lost whose timer runs from `timed_from` on.
 
-        It counts as lost when the timeout has passed. After a long backoff, it counts as lost already `SILENCE_SECONDS` after
-        `quiet_since`, so that discovery can begin; but not before the timeout without backoff has passed.
+        That is when the timeout has passed. After a long backoff, it is already `SILENCE_SECONDS` after `quiet_since`, so that
+        discovery can begin, but never before the timeout without backoff (`first_timeout_seconds`) has passed.
         """
         timer = self.timer
         return max(
@@ -101,9 +102,10 @@ class ServerContact:
         )
 
     def expect_answers_from(self, now: float) -> None:
-        """Let silence count from `now` on, because until `now` no request waited for an answer.
+        """Let the time without an answer begin at `now`, because no request was waiting for an answer before.
 
-        If the server is silent, the next probe is due `SILENT_INTERVAL_SECONDS` after the latest, however long the timeout is.
+        If the server is silent, the next probe is due `SILENT_INTERVAL_SECONDS` after the latest one, however long the timeout
+        is.
         """
         self.quiet_since = now
         if self.next_probe_at is not None:
@@ -112,8 +114,8 @@ class ServerContact:
     def receive_answer(self, now: float, *, sent_at: float | None, answered: int, in_flight: int) -> bool:
         """Note that an answer to `answered` of the `in_flight` datagrams has arrived. Returns whether it ends a silence.
 
-        The answer ends the backoff and enlarges the window. `sent_at` is when the client sent the answered datagram, and gives
-        the timer a sample; None: unknown, no sample.
+        The answer ends the backoff and enlarges the window. `sent_at` is when the client sent the answered datagram, so the
+        timer gets a sample. It is None if that time is unknown; then there is no sample.
         """
         if sent_at is not None:
             self.timer.sample(now - sent_at)
@@ -128,9 +130,9 @@ class ServerContact:
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
         """Note that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent now, else None.
 
-        `sent_at` is when the last of these datagrams was sent. If nothing was answered since, the window collapses, else it is
-        halved. The timeout doubles. Losses of datagrams that were in flight together halve the window and double the timeout
-        only once.
+        `sent_at` is when the last of these datagrams was sent. If the server has answered nothing since, the window collapses;
+        otherwise it is halved. The timeout doubles. If several datagrams that were in flight together are lost, the window is
+        halved and the timeout is doubled only once.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)
@@ -145,10 +147,10 @@ class ServerContact:
         return ServerSilent()
 
     def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
-        """Note that the server has refused a request: because the key has changed, or else because it has another notebook.
+        """Note that the server has refused a request. Either the key has changed (`is_key_changed`) or it has another notebook.
 
-        The server then counts as silent. Returns the event for the caller to report. A refusal for a wrong notebook by a server
-        that is silent already changes nothing and returns None, because discovery is looking for the right server.
+        The server then counts as silent. Returns the event for the caller to report. If the server is silent already, a refusal
+        for a wrong notebook changes nothing and returns None, because discovery is looking for the right server.
         """
         self._probe_again_at = next_probe_at = now + SILENT_INTERVAL_SECONDS
         if is_key_changed and self._key_id is not None:

@@ -1,14 +1,17 @@
-"""What a follower has shown, so that it can find the place from which a restored notebook differs from the followed one.
+"""The entries that a follower has shown. With them it continues at the right place after the notebook was restored.
 
-A follower is a reading that follows a notebook. When the notebook is restored from an older copy, its numbers go back, and
-later name other entries than before. So each READ of a follower names the latest entry that was shown. If the notebook has
-another entry under that number, or none, the follower goes back: it names earlier and earlier entries, in growing steps, until
-the notebook has the named entry. From that entry on it reads again, and shows only what is new.
+A follower is a reading that follows a notebook. When the notebook is restored from an older copy, its latest entries are gone,
+and later their numbers belong to other entries. So each READ of a follower names the latest entry that was shown. If the
+notebook lacks that entry, the follower goes back: it names earlier and earlier entries, in growing steps, until the notebook
+has the named entry. From that entry on it reads again, and shows only what is new.
 
 A follower does not remember all entries: it began after some entries, and it remembers at most `SHOWN_MAX`. So it may go back
-too far, and read entries that are neither new nor remembered. It recognizes such entries by when they were stored: until the
-follower has read the first new entry, an entry counts as new only if it was stored after everything that was shown, or has a
-number that the notebook did not have before it was restored, or a number at which the follower remembers another entry.
+too far, and read entries that are neither new nor remembered. Until it has read the first new entry, an entry counts as new
+only in these cases:
+
+- The entry was stored after everything that was shown.
+- Its number is higher than every number before the notebook was restored.
+- The follower remembers another entry with its number.
 """
 
 from collections.abc import Iterable
@@ -17,12 +20,12 @@ from typing import NamedTuple
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 
 SHOWN_MAX = 4096
-"""How many entries are remembered. If there are more, every other entry of the older half is forgotten. So the older the
+"""How many entries are remembered. If there are more, every second entry of the older half is forgotten. So the older the
 entries are, the fewer of them are left."""
 
 
 class NotebookRestored(NamedTuple):
-    """Event: the followed notebook was restored from an older copy. The reading goes back and continues from `number` on."""
+    """Event: the followed notebook was restored from an older copy. Reading continues from the entry number `number` on."""
 
     number: int
 
@@ -30,7 +33,7 @@ class NotebookRestored(NamedTuple):
 class ShownEntries:
     """The entries that a follower has shown or passed over, kept in the order of their numbers.
 
-    At first they are `entries`; the latest of these was stored at `stored_until`, in microseconds since 1970 UTC.
+    At first they are `entries`. The latest of these was stored at `stored_until`, in microseconds since 1970 UTC.
     """
 
     def __init__(self, entries: Iterable[SeenEntry] = (), *, stored_until: int = 0) -> None:
@@ -38,21 +41,21 @@ class ShownEntries:
         self._stored_until = stored_until
         self._number_max = self.latest.number
         self._lost: set[SeenEntry] = set()
-        """Entries that were shown before the notebook was restored, and are not shown a second time."""
+        """Entries that were shown before the notebook was restored. They are not shown a second time."""
 
         self._lost_numbers: set[int] = set()
-        """The numbers of `_lost` if the notebook was restored only once, else empty. Another entry with such a number is new.
-        After several restorations it might be an entry that was shown between two of them and then forgotten."""
+        """The numbers of `_lost` if the notebook was restored exactly once; else empty. Another entry with such a number is
+        new. If the notebook was restored twice, it might be an entry that was shown in between and then forgotten."""
 
         self._restorations = 0
         self._doubtful_until = 0
-        """Unknown entries with numbers up to this one may have been in the notebook before it was restored."""
+        """The highest number that an unknown entry from before the restoration can have. 0 if no such entry is possible."""
 
         self._step = 1
 
     @property
     def latest(self) -> SeenEntry:
-        """The entry with the highest number that the notebook may still have; `NOTHING_SEEN` if none is left."""
+        """The entry with the highest number that the notebook may still have; `NOTHING_SEEN` if there is none."""
         return self._entries[-1] if self._entries else NOTHING_SEEN
 
     @property
@@ -61,9 +64,9 @@ class ShownEntries:
         return self._step > 1
 
     def go_back(self) -> None:
-        """Note that the notebook does not have `latest`.
+        """Note that the notebook does not have `latest`. An earlier entry becomes `latest`.
 
-        Then an earlier entry is `latest`: 1 entry back, next time 2, then 4 …
+        It is one entry further back at the first call, two at the second, then four, and so on until `confirm` is called.
         """
         if not self.is_going_back:
             self._begin_to_go_back()
@@ -79,7 +82,7 @@ class ShownEntries:
         self._step = 1
 
     def add(self, entry: SeenEntry) -> None:
-        """Remember `entry`, up to which the follower has read. Ignored unless its number is higher than that of `latest`."""
+        """Remember `entry`, up to which the follower has read. Do nothing if its number is not higher than that of `latest`."""
         if entry.number > self.latest.number:
             self._entries.append(entry)
             self._number_max = max(self._number_max, entry.number)
@@ -87,9 +90,9 @@ class ShownEntries:
                 del self._entries[1 : SHOWN_MAX // 2 : 2]
 
     def show(self, stored: StoredEntry) -> bool:
-        """Remember `stored`, which was read.
+        """Remember the entry `stored`, which the follower has read. Returns whether it is new and shall be shown.
 
-        Returns whether to show it: whether it is new, as the top of this module defines.
+        The module's docstring says which entries count as new.
         """
         entry = stored.as_seen
         is_doubtful = entry.number <= self._doubtful_until and entry.number not in self._lost_numbers
