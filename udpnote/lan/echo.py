@@ -1,8 +1,8 @@
-"""Whether this host hears its own broadcasts: a datagram to itself by broadcast on each interface, and one by unicast.
+"""Finds out whether this host hears its own broadcasts. It sends itself datagrams by broadcast and by unicast.
 
-The system delivers a broadcast to its own sender, too, as if it had arrived at the interface. So a firewall that drops what
-arrives there drops this one as well, but not the datagram by unicast, which passes the loopback interface. The datagrams come
-from the port of udpnote's servers where that is free, so that they look like the answers of a server.
+The system delivers a broadcast to its own sender, too, as if it had arrived at the interface. So a firewall that drops arriving
+broadcasts drops this one as well. It does not drop the datagram by unicast, which passes through the loopback interface. The
+datagrams come from the port of udpnote's servers if that port is free, so that they look like the answers of a server.
 """
 
 import select
@@ -15,20 +15,20 @@ from typing import NamedTuple
 from udpnote.lan.interfaces import Interface
 
 ECHO_SECONDS = 0.3
-"""How long to wait for the echoes. They take less than a millisecond, on a busy machine a few."""
+"""How long to wait for the echoes. They take less than a millisecond, or a few milliseconds on a busy machine."""
 
 PLACES_MAX = 64
-"""The most addresses whose echoes are awaited: more than any host has on its LANs."""
+"""The most IPv4 addresses that are tested. No host has more on its LANs."""
 
 ECHO_TOKEN_BYTES = 16
 """The length of the random token by which this host recognizes its own datagrams."""
 
 
 class Echo(NamedTuple):
-    """Which datagrams of this host to itself have arrived that it sent on `interface`, from its IPv4 `address`.
+    """Which datagrams that this host has sent to itself have arrived. They were sent on `interface`, from its IPv4 `address`.
 
-    `hears_unicast` and `hears_broadcast` say whether the datagram by unicast and the one by broadcast have arrived. `error` is
-    the text of the error with which the system has refused to send the broadcast; None: it was sent.
+    `hears_unicast` and `hears_broadcast` say whether the datagram by unicast and the one by broadcast have arrived. If the
+    system has refused to send the broadcast, `error` is the text of the error, otherwise None.
     """
 
     interface: str
@@ -41,7 +41,7 @@ class Echo(NamedTuple):
 def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) -> list[Echo]:
     """Send the datagrams, wait up to `ECHO_SECONDS`, and return an `Echo` for each IPv4 address of `interfaces`.
 
-    `token` (`ECHO_TOKEN_BYTES` random bytes) marks the datagrams; they come from the UDP `port` where it is free. The list is
+    `token` (`ECHO_TOKEN_BYTES` random bytes) marks the datagrams. They come from the UDP `port` if it is free. The list is
     empty if this machine has no IPv4.
     """
     places = [(interface.name, *pair) for interface in interfaces for pair in interface.broadcasts][:PLACES_MAX]
@@ -64,7 +64,10 @@ def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) 
 
 
 def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: int) -> str | None:
-    """Send the first of `marks` to `address` and the second to `broadcast`; return the error of the second one."""
+    """Send the first of `marks` to `address` and the second to `broadcast`.
+
+    Return the error of the second, None if it was sent.
+    """
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:
@@ -82,7 +85,7 @@ def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: 
 
 
 def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Which of the `wanted` datagrams have arrived within `ECHO_SECONDS`, each as the numbers behind its `token`."""
+    """The `wanted` datagrams that have arrived within `ECHO_SECONDS`, each as the two numbers that follow its `token`."""
     heard: set[tuple[int, int]] = set()
     until = time.monotonic() + ECHO_SECONDS
     while heard != wanted and (left := until - time.monotonic()) > 0:

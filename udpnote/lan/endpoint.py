@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
-"""The IPv6 multicast group to which probes go, and which servers join.
+"""The IPv6 multicast group of the probes. Servers join it.
 
-Its prefix ff12 means link-local scope, not assigned by IANA (RFC 4291 §2.7). The rest is "unote" in ASCII.
+Its prefix ff12 means: link-local scope, not assigned by IANA (RFC 4291 §2.7). The rest is "unote" in ASCII.
 """
 
 THIS_MACHINE = "this machine"
@@ -32,14 +32,15 @@ NAMED_SERVER = "the named server"
 """The `interface` of a `ProbeAttempt` whose destination the user has named."""
 
 _PORT_TRIES = 20
-"""The most ports that a server tries if it may use any port. It needs several tries, because the port that the system chooses
-for IPv4 may be in use for IPv6."""
+"""How often a server tries to get a port if it may use any port. The system chooses a free port for IPv4, but this port may be
+in use for IPv6."""
 
 
 class ProbeAttempt(NamedTuple):
-    """One datagram of a probe: its interface, or what stands for that, and the IP address of its destination.
+    """One datagram of a probe. `destination` is the IP address that it goes to.
 
-    `error` is the system's error text if the datagram could not be sent; None: it was sent.
+    `interface` is the interface's name, or one of `THIS_MACHINE` and `NAMED_SERVER`. `error` is the system's error text if the
+    datagram could not be sent, otherwise None.
     """
 
     interface: str
@@ -50,9 +51,8 @@ class ProbeAttempt(NamedTuple):
 class Endpoint:
     """The UDP sockets of one server or client, for IPv4 and IPv6. The class methods `client` and `listen` make an endpoint.
 
-    Raises `TooManyOpenFiles`, as the class methods do.
-
-    `list_interfaces` returns the network interfaces to use now; each `probe` and each `join_new_interfaces` calls it again.
+    The constructor and these methods raise `TooManyOpenFiles`. `list_interfaces` returns the network interfaces to use now;
+    each call of `probe` or `join_new_interfaces` calls it again.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
@@ -65,14 +65,15 @@ class Endpoint:
         self._senders: dict[int, UdpSocket] = {}
         """The socket that sends, for each address family."""
         self._probe_sockets: dict[str, UdpSocket] = {}
-        """From `probe` to `end_probing`, a socket for each address in `Interface.broadcasts`; the keys are the addresses.
+        """For each address in `Interface.broadcasts`, a socket bound to it. So a broadcast leaves by the interface with this
+        address.
 
-        Each is bound to its address, so that a broadcast leaves by the interface that has the address.
+                `probe` opens the sockets, and `end_probing` closes them.
         """
 
     @classmethod
     def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """An endpoint for a client, on ports that the system chooses, for IPv4 and IPv6 as far as this machine has them."""
+        """An endpoint for a client, on ports that the system chooses, for IPv4 and IPv6 if this machine has them."""
         endpoint = cls(list_interfaces=list_interfaces)
         try:
             for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
@@ -87,9 +88,9 @@ class Endpoint:
     def listen(cls, bind: str | None, *ports: int, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
         """An endpoint for a server, at the first free one of the UDP `ports`, on the address `bind` (None: on all addresses).
 
-        The port 0 stands for any free port. The endpoint also receives probes. Raises `AddressInUse` if other processes use
-        all `ports`, and `AddressUnavailable` if this machine does not have the address or the user may not use the port. A port
-        is not shared (no SO_REUSEADDR, no SO_REUSEPORT): two servers on one port would take each other's datagrams.
+        The port 0 stands for any free port. The endpoint also receives probes. Raises `AddressInUse` if other processes use all
+        `ports`, and `AddressUnavailable` if this machine does not have the address or the user may not use the port. A port is
+        not shared (no SO_REUSEADDR, no SO_REUSEPORT), because two servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
         try:
@@ -103,7 +104,7 @@ class Endpoint:
 
     @property
     def addresses(self) -> list[Address]:
-        """The addresses from which `send` sends: at most one of IPv4 and one of IPv6, in this order."""
+        """The addresses from which `send` sends: at most one of IPv4 and one of IPv6, IPv4 first."""
         return [self._senders[family].address for family in sorted(self._senders)]
 
     @property
@@ -113,7 +114,7 @@ class Endpoint:
 
     @property
     def unsent(self) -> int:
-        """How many datagrams of `send` the system has refused to send, as a firewall can make it do (EPERM)."""
+        """How many datagrams of `send` the system has refused to send with EPERM, for example because of a firewall."""
         return sum(sender.unsent for sender in self._senders.values())
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
@@ -127,8 +128,8 @@ class Endpoint:
         """Wait up to `timeout_seconds` (None: for ever) for a datagram or for `wake`; return the datagrams that have arrived.
 
         The list is empty after a timeout, or if only `wake` was called. It has at most about `BATCH_DATAGRAMS_MAX` datagrams,
-        so that a flood cannot keep the caller from its other work. An equal share of them is reserved for each socket that has
-        datagrams, so that a flood at one socket does not keep out what arrives at the others.
+        so that a flood cannot keep the caller from its other work. Each socket that has datagrams gets an equal share of this
+        number, so a flood at one socket does not crowd out the datagrams at the others.
         """
         ready: list[UdpSocket] = []
         for key, _ in self._selector.select(timeout_seconds):
@@ -148,14 +149,14 @@ class Endpoint:
         return datagrams
 
     def errors(self) -> dict[Address, int]:
-        """Return and forget why datagrams of a client could not be sent or delivered: an errno for each of their addresses.
+        """Return and forget why a client's datagrams could not be sent or delivered: for each destination, the latest errno.
 
-        These are hints, because anybody can forge them. `receive` returns at once when one comes.
+        These are only hints, because anybody can forge them. `receive` returns at once when such an error arrives.
         """
         return {address: error for sender in self._senders.values() for address, error in sender.errors().items()}
 
     def wake(self) -> None:
-        """End the `receive` that is waiting now. If none is waiting, the next one will not wait.
+        """End the call of `receive` that is waiting now. If none is waiting, the next call will not wait.
 
         Other threads and signal handlers may call this.
         """
@@ -163,19 +164,22 @@ class Endpoint:
 
     @property
     def wake_descriptor(self) -> int:
-        """A file descriptor for `signal.set_wakeup_fd`: a byte that is written to it ends a `receive`, as `wake` does."""
+        """A file descriptor for `signal.set_wakeup_fd`. A byte written to it ends a `receive`, as `wake` does."""
         return self._waker.writer_fileno()
 
     def probe(self, data: bytes, ports: Collection[int]) -> list[ProbeAttempt]:
         """Send `data` to the UDP `ports` of this machine and of all hosts on the LAN.
 
-        Broadcast and multicast on each interface reach the hosts. Returns an attempt for each datagram, also for one that the
-        system could not send. `receive` returns the answers.
+        It reaches the hosts by broadcast and multicast on each interface. Returns one `ProbeAttempt` for each datagram, even if
+        the system could not send it. `receive` returns the answers.
         """
         return self.probe_variously(lambda _interface, _destination: data, ports)
 
     def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int]) -> list[ProbeAttempt]:
-        """As `probe`, but send what `data_for` returns for the interface and the destination of the `ProbeAttempt`."""
+        """Like `probe`, but each datagram has its own data: the result of `data_for`.
+
+        The arguments of `data_for` are the `interface` and the `destination` of the datagram's `ProbeAttempt`.
+        """
         present = self._list_interfaces()
         self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})
         attempts = []
@@ -186,19 +190,22 @@ class Endpoint:
         return attempts
 
     def host_lookup(self, host: str, port: int) -> "HostLookup":
-        """A lookup of the addresses of `host` with UDP `port`, which has not begun. Its end wakes `receive`."""
+        """Prepare a lookup of the addresses of `host` with UDP `port`. It has not begun yet.
+
+        When it ends, it wakes `receive`.
+        """
         from udpnote.lan.host_names import HostLookup  # here, because most clients name no host
 
         return HostLookup(host, port, self.wake)
 
     def end_probing(self) -> None:
-        """Close the sockets that `probe` opened for IPv4 broadcasts. Answers that come to these sockets later are lost."""
+        """Close the sockets that `probe` opened for IPv4 broadcasts. Answers that arrive at these sockets later are lost."""
         self._keep_probe_sockets(set())
 
     def join_new_interfaces(self) -> None:
-        """Join the multicast group of IPv6 probes on each interface that has IPv6 and was not joined before.
+        """Join the multicast group of IPv6 probes on each interface that has IPv6 and has not joined it before.
 
-        On Linux, `receive` does this as soon as an interface gets an IPv6 address.
+        On Linux, `receive` does this by itself when an interface gets an IPv6 address.
         """
         listener = self._senders.get(socket.AF_INET6)
         if listener is not None:
@@ -207,7 +214,7 @@ class Endpoint:
                     listener.join(DISCOVERY_GROUP, interface.scope)
 
     def close(self) -> None:
-        """Close all sockets; closing twice does no harm."""
+        """Close all sockets. A second call does nothing."""
         if self._waker.fileno() < 0:
             return
         self._close_sockets()
@@ -217,10 +224,10 @@ class Endpoint:
             self._watch.close()
 
     def _open(self, family: socket.AddressFamily, address: Address, *, is_sender: bool = True) -> UdpSocket:
-        """Open a socket bound to `address`, at which `receive` receives, and return it.
+        """Open a socket bound to `address`, and return it. `receive` returns what arrives there.
 
-        If `is_sender`, `send` uses the socket for all datagrams to addresses of `family`. Raises `TooManyOpenFiles`, and
-        OSError if this machine does not have `family`, or `address` cannot be bound.
+        If `is_sender` is true, `send` uses this socket for all destinations of the address family. Raises `TooManyOpenFiles`,
+        and `OSError` if this machine does not have the family or cannot bind `address`.
         """
         opened = UdpSocket(family)
         try:
@@ -244,7 +251,7 @@ class Endpoint:
         self._senders.clear()
 
     def _watch_interfaces(self) -> None:
-        """Let `receive` notice when an interface of this machine gets an IPv6 address, if the system reports that."""
+        """Let `receive` notice when an interface of this machine gets an IPv6 address, if the system reports this."""
 
         def note_change() -> None:
             watch.drain()
@@ -255,9 +262,10 @@ class Endpoint:
             self._selector.register(watch, selectors.EVENT_READ, note_change)
 
     def _listen_at_first_free(self, bind: str | None, ports: Sequence[int]) -> None:
-        """Listen at the first of `ports` that is free; see `listen`.
+        """Listen at the first of `ports` that is free (see `listen`).
 
-        If there is a choice, a port at whose broadcast addresses another server listens does not count as free.
+        If there are several `ports`, one also counts as taken if another server listens at its broadcast or multicast
+        addresses.
         """
         for port in ports:
             try:
@@ -275,7 +283,7 @@ class Endpoint:
         raise AddressInUse("ports_taken", first=ports[0], last=ports[-1])
 
     def _listen_everywhere(self, port: int) -> None:
-        """Open sockets on all addresses, with the same port for IPv4 and IPv6; a machine without IPv6 has only IPv4.
+        """Open sockets on all addresses, with the same port for IPv4 and IPv6. A machine without IPv6 has only IPv4.
 
         If `port` is 0 and the port that the system chooses for IPv4 is in use for IPv6, this tries another one. Raises
         `AddressInUse` or `AddressUnavailable`.
@@ -295,9 +303,9 @@ class Endpoint:
     def _listen_at(self, address: Address, present: Iterable[Interface], *, hears_probes: bool) -> None:
         """Open a socket on `address`, and sockets on the broadcast or multicast addresses at which probes arrive.
 
-        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` for `address` itself. If another
-        server listens at a broadcast or multicast address, this also raises `AddressInUse` with `hears_probes`; without,
-        probes do not reach this endpoint, only datagrams to its address.
+        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` if `address` cannot be used. If
+        another server listens at a broadcast or multicast address, there are two cases: with `hears_probes`, this raises
+        `AddressInUse`; without, this endpoint gets no probes, only datagrams to `address`.
         """
         family = _family(address)
         self._bind(family, address)
@@ -327,7 +335,7 @@ class Endpoint:
             raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
 
     def _keep_probe_sockets(self, addresses: set[str]) -> None:
-        """Open a probe socket for each of `addresses` that has none, and close the probe sockets of all other addresses."""
+        """Open a probe socket for each of `addresses` that has none. Close the probe sockets of all other addresses."""
         for address in set(self._probe_sockets) - addresses:
             self._close_socket(self._probe_sockets.pop(address))
         for address in addresses - set(self._probe_sockets):
@@ -337,9 +345,9 @@ class Endpoint:
     def _probe_targets(
         self, present: Iterable[Interface], ports: Collection[int]
     ) -> Iterator[tuple[UdpSocket | None, str, Address]]:
-        """Yield (socket, name of the interface, destination) for each datagram of a probe to the UDP `ports`.
+        """Yield (socket, interface, destination) for each datagram of a probe to the UDP `ports`.
 
-        The socket is None if it could not be opened.
+        The interface is that of the `ProbeAttempt`. The socket is None if it could not be opened.
         """
         ipv4, ipv6 = self._senders.get(socket.AF_INET), self._senders.get(socket.AF_INET6)
         for interface in present:
@@ -354,7 +362,7 @@ class Endpoint:
 
 
 class _Waker:
-    """Two connected sockets that wake a selector: it waits until the reader has data, and `wake` writes to the writer."""
+    """A pair of connected sockets that wakes a selector. The selector waits for the reader; `wake` writes to the writer."""
 
     def __init__(self) -> None:
         self._writer, self._reader = socket.socketpair()
@@ -366,7 +374,7 @@ class _Waker:
         return self._reader.fileno()
 
     def writer_fileno(self) -> int:
-        """The descriptor of the writing socket: a byte that is written to it wakes the selector."""
+        """The descriptor of the writing socket. A byte written to it wakes the selector."""
         return self._writer.fileno()
 
     def wake(self) -> None:
@@ -384,7 +392,7 @@ class _Waker:
 
 
 def _port_taken(address: Address) -> AddressInUse:
-    """The error that another process listens at `address`."""
+    """The error for a port where another process listens at `address`."""
     return AddressInUse("port_taken", port=address[1], address=format_address(address))
 
 

@@ -1,4 +1,4 @@
-"""Looks up the addresses of hosts by their names: at once, or in a thread."""
+"""Finds the addresses of a host name: at once, or in a thread."""
 
 import socket
 import threading
@@ -9,20 +9,20 @@ from udpnote.model.address import Address, is_loopback
 
 
 class HostLookup:
-    """Looks up the addresses of `host` (a name or an IP address) with UDP `port`, as often as `begin` is called.
+    """Looks up the addresses of `host` (a name or an IP address) with UDP `port`, once for each call of `begin`.
 
-    A name is looked up in a thread, because the system may wait ten seconds and more for a name server, and nothing can
-    interrupt that. `on_end` is called in the thread at the end of each lookup there. A lookup that goes on does not keep the
-    process from ending.
+    A name is looked up in a thread, because the system may wait ten seconds or longer for a name server, and nothing can
+    interrupt it. At the end of each lookup in the thread, the thread calls `on_end`. A running lookup does not keep the process
+    from ending.
     """
 
     def __init__(self, host: str, port: int, on_end: Callable[[], None]) -> None:
         self._host, self._port, self._on_end = host, port, on_end
         self._is_running = False
         self.addresses: list[Address] = []
-        """The addresses that the latest successful lookup has found; empty: there was none."""
+        """The addresses that the latest successful lookup has found; empty before the first one."""
         self.failure: ServerNotFound | None = None
-        """Why the latest lookup has found nothing; None: it has found `addresses`, or none has ended yet."""
+        """Why the latest lookup has failed; None if it has succeeded, or if no lookup has ended yet."""
 
     @property
     def is_running(self) -> bool:
@@ -31,11 +31,11 @@ class HostLookup:
 
     @property
     def has_no_result(self) -> bool:
-        """Whether there are no current addresses: the latest lookup has failed, or none has ended."""
+        """Whether there are no current addresses: the latest lookup has failed, or no lookup has ended yet."""
         return self.failure is not None or not self.addresses
 
     def begin(self) -> None:
-        """Begin a lookup, unless one is running. An IP address needs no thread: the result is there when this returns."""
+        """Begin a lookup, unless one is running. For an IP address there is no thread, and the lookup has ended on return."""
         if self._is_running:
             return
         try:
@@ -61,9 +61,9 @@ class HostLookup:
 
 
 def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
-    """The addresses of `host` (a name or an IP address) with UDP `port`, in the order in which the system prefers them.
+    """The addresses of `host` (a name or an IP address) with UDP `port`, in the order that the system prefers.
 
-    `flags` are those of getaddrinfo(3). Raises `ServerNotFound` if `host` cannot be resolved.
+    `flags` are flags of getaddrinfo(3). Raises `ServerNotFound` if `host` cannot be resolved.
     """
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
@@ -80,7 +80,7 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
 
 
 def own_address(host: str, port: int) -> Address:
-    """The first address of `host` that other machines can reach or, if there is none, its first address.
+    """The first address of `host` that other machines can reach. If there is none, the first address of `host`.
 
     Raises `AddressUnavailable` if `host` cannot be resolved, and `TooManyOpenFiles`.
     """

@@ -1,6 +1,6 @@
-"""What this host says about its network: kinds of interfaces, ways to its own networks, users of ports, firewalls, neighbours.
+"""What this host says about its network: interfaces and their kinds, routes, users of ports, firewalls, neighbours.
 
-Every user may read all of this. On systems other than Linux most functions return None: this system does not say.
+All of this can be read without root. On systems other than Linux, most functions return None, because the system does not say.
 """
 
 import errno
@@ -19,7 +19,8 @@ from udpnote.lan.netlink import Link, Refused, links, policy_rules, route_to
 from udpnote.lan.udp_socket import BUFFER_BYTES
 
 _PUBLIC_HOST = "198.51.100.1"
-"""An address of the documentation network (RFC 5737), which stands for any host beyond the LAN. Nothing is sent there."""
+"""An example of a host beyond the LAN, to ask the kernel for its route: an address from the documentation network (RFC 5737).
+No datagram is sent to it."""
 
 _TUNNEL_KINDS = {"tun", "wireguard", "gre", "ipip", "sit", "vti", "xfrm", "ip6tnl", "ppp"}
 _TUNNEL_HARDWARE = {512, 768, 769, 776, 778, 65534}  # ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _NONE
@@ -30,32 +31,32 @@ _COMPLETE = 0x2  # ATF_COM, <linux/if_arp.h>
 
 
 class InterfaceKind(Enum):
-    """What an interface is."""
+    """The kind of a network interface."""
 
     ETHERNET = auto()
     WIFI = auto()
     VIRTUAL = auto()
-    """Ethernet of a container or a virtual machine."""
+    """The Ethernet interface of a container or a virtual machine."""
 
     BRIDGE = auto()
     CONTAINER = auto()
-    """A bridge of containers or virtual machines."""
+    """A bridge that connects containers or virtual machines of this host."""
 
     TUNNEL = auto()
     UNKNOWN = auto()
 
     @property
     def is_lan(self) -> bool:
-        """Whether an interface of this kind leads to other machines without a tunnel."""
+        """Whether an interface of this kind connects to other machines without a tunnel."""
         return self not in (InterfaceKind.CONTAINER, InterfaceKind.TUNNEL)
 
 
 class HostInterface(NamedTuple):
-    """A network interface that can carry probes: see `lan_interfaces`.
+    """A network interface that can carry probes (see `lan_interfaces`).
 
-    `scope` is its index. `networks` has its IPv4 networks, as 192.168.1.5/24 with the interface's own address.
-    `broadcasts` are the broadcast addresses of these networks, `ipv6` its link-local IPv6 addresses. `mtu` is in bytes;
-    None: unknown. `is_up` and `is_connected` are as in a `netlink.Link`, and True if the system does not say.
+    `scope` is its index. `networks` has its IPv4 networks, as 192.168.1.5/24 with the interface's own address. `broadcasts` are
+    the broadcast addresses of these networks, `ipv6` its link-local IPv6 addresses. `mtu` is in bytes, or None if unknown.
+    `is_up` and `is_connected` have the same meaning as in a `netlink.Link`; they are True if the system does not say.
     """
 
     name: str
@@ -70,9 +71,9 @@ class HostInterface(NamedTuple):
 
 
 class Detour(NamedTuple):
-    """Datagrams to the IPv4 `network` of `interface` leave by another interface, `by`, which is a `by_kind`.
+    """Datagrams to the IPv4 `network` of `interface` leave by another interface: `by`, of the kind `by_kind`.
 
-    `is_strict` says whether `interface` drops what comes from that network, because its reverse-path filter is strict
+    `is_strict` says whether `interface` drops datagrams that come from that network, because its reverse-path filter is strict
     (`rp_filter` in the kernel's ip-sysctl.rst).
     """
 
@@ -84,11 +85,11 @@ class Detour(NamedTuple):
 
 
 class Routes(NamedTuple):
-    """The ways of IPv4 datagrams.
+    """How IPv4 datagrams leave this host.
 
-    `default` is the interface by which those to hosts beyond the LAN leave; None: they cannot. `rules` are the priorities of
-    the policy rules that not every system has. `forbidden` are the networks of connected interfaces, each with its interface,
-    to which a route or rule forbids all datagrams.
+    `default` is the interface for hosts beyond the LAN, or None if there is no way to them. `rules` are the priorities of the
+    policy rules beyond `STANDARD_RULES`. `forbidden` has (interface, network) for each network of a connected interface to
+    which a route or rule forbids all datagrams.
     """
 
     detours: tuple[Detour, ...]
@@ -98,7 +99,10 @@ class Routes(NamedTuple):
 
 
 class PortUser(NamedTuple):
-    """A socket at a UDP port of this host. `host` is its address, 0.0.0.0 or :: for all; `user` is the name of its owner."""
+    """A socket at a UDP port of this host.
+
+    `host` is its address (0.0.0.0 or :: for all), and `user` is its owner's login name.
+    """
 
     host: str
     port: int
@@ -130,7 +134,7 @@ def host_interfaces() -> list[HostInterface]:
 
 
 def routes(interfaces: Collection[HostInterface]) -> Routes | None:
-    """The ways to the networks of `interfaces`, and beyond them. None: this system does not say."""
+    """The routes to the networks of `interfaces`, and beyond them. None if this system does not say."""
     known = _links()
     detours, forbidden = [], []
     try:
@@ -149,7 +153,7 @@ def routes(interfaces: Collection[HostInterface]) -> Routes | None:
 
 
 def port_users(ports: Collection[int]) -> list[PortUser] | None:
-    """The sockets at the UDP `ports` of this host. None: this system does not say."""
+    """The sockets at the UDP `ports` of this host. None if this system does not say."""
     found = []
     for name, family in (("udp", socket.AF_INET), ("udp6", socket.AF_INET6)):
         text = _read(f"/proc/net/{name}")
@@ -164,7 +168,7 @@ def port_users(ports: Collection[int]) -> list[PortUser] | None:
 
 
 def active_firewalls() -> list[str]:
-    """Which of ufw and firewalld are active, as far as every user can see that."""
+    """Which of ufw and firewalld are active, as far as a user who is not root can see."""
     found = []
     if "ENABLED=yes" in (_read("/etc/ufw/ufw.conf") or "").splitlines():
         found.append("ufw")
@@ -176,7 +180,7 @@ def active_firewalls() -> list[str]:
 def neighbour_answers(host: str) -> bool | None:
     """Whether the host with the IPv4 address `host` has answered on the link (ARP).
 
-    None: not known, because it is on another network, was not asked lately, or because this system does not say.
+    None if this is not known: the host is on another network or was not asked lately, or this system does not say.
     """
     for line in (_read("/proc/net/arp") or "").splitlines()[1:]:
         fields = line.split()
@@ -186,7 +190,7 @@ def neighbour_answers(host: str) -> bool | None:
 
 
 def granted_buffer_bytes() -> int:
-    """How many bytes the system grants to a socket's receive buffer that asks for `BUFFER_BYTES`. Raises `OSError`."""
+    """How many bytes the system grants when a socket asks for a receive buffer of `BUFFER_BYTES`. Raises `OSError`."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asking:
         with suppress(OSError):
             asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
@@ -202,7 +206,10 @@ def _links() -> dict[int, Link]:
 
 
 def _kind(link: Link | None, name: str, known: dict[int, Link]) -> InterfaceKind:
-    """What the interface `name` is. A bridge counts as one of containers unless one of its ports leads out of this host."""
+    """The kind of the interface `name`. A bridge counts as CONTAINER unless one of its ports leads out of this host.
+
+    `link` is the kernel's description of the interface, None if there is none. `known` has all interfaces by their index.
+    """
     if link is None:
         return InterfaceKind.UNKNOWN
     if link.kind in _TUNNEL_KINDS or link.hardware in _TUNNEL_HARDWARE:
@@ -218,7 +225,7 @@ def _kind(link: Link | None, name: str, known: dict[int, Link]) -> InterfaceKind
 
 
 def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The IPv4 networks and the link-local IPv6 addresses of the interface `name`, as in `HostInterface`."""
+    """The IPv4 networks and the link-local IPv6 addresses of the interface `name`, in the form of `HostInterface`."""
     import netifaces  # here, because only `udpnote doctor` asks for networks
 
     try:
@@ -234,7 +241,7 @@ def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> Detour | None:
-    """The `Detour` of datagrams to `network`, a network of `interface`; None: there is none. Raises `Refused`."""
+    """The `Detour` that datagrams to `network`, a network of `interface`, take; None if there is none. Raises `Refused`."""
     own = IPv4Address(network.partition("/")[0])
     whole = IPv4Network(network, strict=False)
     if whole.prefixlen >= 31:
@@ -249,7 +256,7 @@ def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> D
 
 
 def _default_route(known: dict[int, Link]) -> str | None:
-    """The interface by which datagrams to hosts beyond the LAN leave; None: they cannot."""
+    """The interface by which datagrams to hosts beyond the LAN leave; None if there is no way to them."""
     try:
         route = route_to(_PUBLIC_HOST)
     except Refused:
@@ -262,7 +269,7 @@ def _number(path: str) -> int:
 
 
 def _read(path: str) -> str | None:
-    """The text of a file of the system; None if it cannot be read."""
+    """The text of the system's file `path`; None if it cannot be read."""
     try:
         return Path(path).read_text(errors="replace")
     except OSError:
@@ -276,7 +283,10 @@ def _programs() -> Iterator[str]:
 
 
 def _address(digits: str, family: socket.AddressFamily) -> str:
-    """An address of /proc/net/udp or udp6: words of 32 bits, each in the order of this machine's bytes."""
+    """Convert an address from /proc/net/udp or udp6 to the usual form.
+
+    `digits` has 32-bit words in hexadecimal digits. The bytes of each word are in the byte order of this machine.
+    """
     words = [bytes.fromhex(digits[start : start + 8]) for start in range(0, len(digits), 8)]
     packed = b"".join(word[::-1] for word in words)
     return socket.inet_ntop(family, packed)

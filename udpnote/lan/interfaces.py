@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 LIMITED_BROADCAST = "255.255.255.255"
-"""The IPv4 address of every host on the link (RFC 919 §7)."""
+"""The IPv4 address that reaches every host on the link (RFC 919 §7)."""
 
 _IPV6_ADDRESS_CHANGES = 0x100  # RTMGRP_IPV6_IFADDR, <linux/rtnetlink.h>
 
@@ -14,7 +14,7 @@ class Interface(NamedTuple):
     """One network interface.
 
     `scope` is its index, which is the scope id of its link-local IPv6 addresses (RFC 4007 §6). `broadcasts` has a pair for each
-    of its IPv4 addresses except loopback ones: (address, broadcast address of its network, see `broadcast_address`).
+    of its IPv4 addresses that is not a loopback address: (address, broadcast address of its network, see `broadcast_address`).
     `has_ipv6` says whether the interface has a link-local IPv6 address.
     """
 
@@ -25,7 +25,7 @@ class Interface(NamedTuple):
 
 
 def lan_interfaces() -> list[Interface]:
-    """The interfaces that can carry probes: those with an IPv4 address, except a loopback one, or a link-local IPv6 address.
+    """The interfaces that can carry probes: those with a link-local IPv6 address or an IPv4 address that is not loopback.
 
     The loopback interface usually has neither. Each call asks the operating system; if that fails, the list is empty.
     """
@@ -54,7 +54,7 @@ def lan_interfaces() -> list[Interface]:
 
 
 def own_addresses() -> list[str]:
-    """The IP addresses of this machine, IPv4 before IPv6, also loopback ones; without the scope ids of IPv6 addresses.
+    """The IP addresses of this machine, IPv4 before IPv6, including loopback addresses, without the scope ids of IPv6.
 
     Each call asks the operating system; if that fails, the list is empty.
     """
@@ -81,7 +81,7 @@ def no_interfaces() -> list[Interface]:
 
 
 def broadcast_address(address: dict[str, str]) -> str | None:
-    """The broadcast address of the IPv4 address that `address` describes; None if it has none, or `address` is invalid.
+    """The broadcast address of the IPv4 address that `address` describes; None if it has none, or if `address` is invalid.
 
     `address` has the keys `addr`, `netmask` and `broadcast`, as in netifaces. If `broadcast` is missing, 0.0.0.0 or equal to
     `addr`, the result is computed as addr | ~netmask (RFC 919 §7). For a network of one or two addresses (/32, /31), which has
@@ -104,7 +104,7 @@ def broadcast_address(address: dict[str, str]) -> str | None:
 
 
 class InterfaceWatch:
-    """Becomes readable when an interface of this machine gets or loses an IPv6 address (rtnetlink(7)).
+    """A descriptor that becomes readable when an interface of this machine gets or loses an IPv6 address (rtnetlink(7)).
 
     The constructor raises `OSError` if the system cannot report that: only Linux can.
     """
@@ -121,7 +121,7 @@ class InterfaceWatch:
         return self._socket.fileno()
 
     def drain(self) -> None:
-        """Read the reports that have arrived, so that only a later change makes the watch readable again."""
+        """Read the reports that have arrived. After that, only a later change makes the descriptor readable again."""
         with suppress(OSError):  # none is left, or there were more than the system keeps
             while self._socket.recv(1 << 16):
                 pass

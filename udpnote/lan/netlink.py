@@ -1,4 +1,4 @@
-"""Asks the kernel of Linux about interfaces, routes and policy rules (rtnetlink(7)). Every user may ask; nothing is changed."""
+"""Asks the Linux kernel about interfaces, routes and policy rules (rtnetlink(7)). It changes nothing and needs no root."""
 
 import socket
 import struct
@@ -23,16 +23,16 @@ _REPLY_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 1.0
 
 STANDARD_RULES = {0, 32766, 32767}
-"""The priorities of the rules that every system has: for the tables local, main and default (ip-rule(8))."""
+"""The priorities of the rules that every system has: those for the tables local, main and default (ip-rule(8))."""
 
 
 class Link(NamedTuple):
     """A network interface as the kernel describes it.
 
     `number` is its index. `hardware` is its ARPHRD number, such as 1 for Ethernet. `kind` is the kind of a virtual interface,
-    such as "veth", "tun" or "bridge"; empty: it is not virtual. `mtu` is in bytes. `master` is the index of the bridge whose
-    port it is; 0: it is the port of none. `is_up` says whether it is switched on, `is_connected` whether it is on and has a
-    carrier, which a cable without a machine at its other end has not.
+    such as "veth", "tun" or "bridge", and empty for a real one. `mtu` is in bytes. If the interface is a port of a bridge,
+    `master` is the index of the bridge, otherwise 0. `is_up` says whether the interface is switched on. `is_connected` says
+    whether it also has a carrier, which it lacks if its cable is connected to no machine.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Link(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The way to an address: the index of the interface by which datagrams leave, and their source address (None: unknown)."""
+    """The route to an address: the index of the interface by which datagrams leave, and their source address or None."""
 
     interface_index: int
     source: str | None
@@ -67,9 +67,9 @@ def links() -> dict[int, Link]:
 
 
 def route_to(host: str) -> Route | None:
-    """The way of datagrams to the IPv4 address `host`; None: not known.
+    """The route of datagrams to the IPv4 address `host`; None if the kernel names no interface.
 
-    Raises `Refused` if there is none, with the errno that says why, and other kinds of `OSError` if this system cannot say.
+    Raises `Refused` if there is no route; its errno says why. Raises other kinds of `OSError` if this system cannot say.
     """
     attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _RTA_DST) + socket.inet_aton(host)
     request = _ROUTE.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0) + attribute
@@ -82,7 +82,7 @@ def route_to(host: str) -> Route | None:
 
 
 def policy_rules() -> list[int]:
-    """The priorities of the policy rules for IPv4, without `STANDARD_RULES`. Raises `OSError` if this system cannot say."""
+    """The priorities of the policy rules for IPv4, without `STANDARD_RULES`. Raises `OSError` if the system cannot say."""
     request = _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
     replies = (_attributes(body[_ROUTE.size :]) for body in _ask(_GET_RULE, request, flags=_DUMP, reply=_NEW_RULE))
     priorities = [_INDEX.unpack(each.get(_FRA_PRIORITY, bytes(4)))[0] for each in replies]
@@ -94,7 +94,7 @@ class Refused(OSError):
 
 
 def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes]:
-    """The bodies of the replies of the type `reply` to a request of the type `kind`. Raises `OSError`."""
+    """Send `request`, of the type `kind`, and yield the body of each answer of the type `reply`. Raises `OSError`."""
     if not hasattr(socket, "AF_NETLINK"):
         raise OSError("no netlink")
     with closing(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)) as asking:
@@ -117,7 +117,7 @@ def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
-    """The attributes in `data`, by their type."""
+    """The attributes in `data`: for each type, its value."""
     found = {}
     while len(data) >= _ATTRIBUTE.size:
         size, kind = _ATTRIBUTE.unpack_from(data)

@@ -12,11 +12,11 @@ TcpSocket = socket.socket
 """A socket that listens for connections."""
 
 WAITING_CONNECTIONS_MAX = 128
-"""How many connections the system keeps until they are accepted: all tabs of a few phones that come back at once."""
+"""How many connections the system keeps until they are accepted: enough if all tabs of a few phones reconnect at once."""
 
 
 def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
-    """Sockets that listen at TCP `port` of the address `bind`; None: of all addresses, with a socket for IPv4 and one for IPv6.
+    """Sockets that listen at TCP `port` of the address `bind`. If `bind` is None, they are one for IPv4 and one for IPv6.
 
     The port 0 stands for any free port. Raises `AddressInUse` if another process listens there, and `AddressUnavailable` if
     this machine does not have the address, or if the user may not use the port.
@@ -66,7 +66,7 @@ def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:
 
 
 def _unusable(address: Address, error: OSError) -> AddressInUse | AddressUnavailable:
-    """The error that this process cannot listen at `address`."""
+    """The error to raise if this process cannot listen at `address`, because of `error`."""
     if error.errno == errno.EADDRINUSE:
         return AddressInUse("page_port_taken", port=address[1], address=format_address(address))
     if error.errno == errno.EADDRNOTAVAIL:

@@ -20,12 +20,12 @@ from udpnote.errors import OUT_OF_FILES, TooManyOpenFiles
 from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
-"""How many datagrams one `Endpoint.receive` returns at most; a server stores their entries in one commit. The last run is not
-cut, so there may be a few more."""
+"""About the most datagrams that one `Endpoint.receive` returns; a server stores their entries in one commit. There may be a few
+more, because a run is not cut."""
 
 BUFFER_BYTES = 4 << 20
-"""The size of the send and the receive buffer in the kernel for which a socket asks: the full congestion windows of several
-clients fit. The system may grant less."""
+"""The size that a socket asks for its send buffer and its receive buffer in the kernel. The full congestion windows of several
+clients fit into it. The system may grant less."""
 
 SEND_WAIT_SECONDS = 0.05
 """How long `send` waits for room in a full send buffer before the datagram counts as lost."""
@@ -53,7 +53,7 @@ def format_address(address: Address) -> str:
 
 
 def format_host(address: Address) -> str:
-    """`address` without its port: `192.168.1.5`, `fe80::1%eth0`.
+    """`address` without its port, as people write it: `192.168.1.5`, `fe80::1%eth0`.
 
     An IPv6 scope id is shown as the name of its interface, or as a number if no interface has it.
     """
@@ -67,7 +67,7 @@ def format_host(address: Address) -> str:
 
 @contextmanager
 def opening_sockets() -> Iterator[None]:
-    """Turn an `OSError` of the block into `TooManyOpenFiles` if the system lets this process open no more sockets."""
+    """For a `with` block that opens sockets: if too many files are open, raise `TooManyOpenFiles` instead of `OSError`."""
     try:
         yield
     except OSError as error:
@@ -79,7 +79,7 @@ def opening_sockets() -> Iterator[None]:
 class UdpSocket:
     """One non-blocking UDP socket, which sends and receives runs of datagrams.
 
-    Raises `TooManyOpenFiles`, and `OSError` if this machine does not have the address family.
+    The constructor raises `TooManyOpenFiles`, and `OSError` if this machine does not have the address family.
     """
 
     def __init__(self, family: socket.AddressFamily) -> None:
@@ -100,11 +100,14 @@ class UdpSocket:
         self._is_merging = self._enable_merging()
         self._is_noting_errors = False
         self.unsent = 0
-        """How many datagrams the system has refused to send, as a firewall can make it do (EPERM)."""
+        """How many datagrams the system has refused to send with EPERM, for example because of a firewall."""
         self._errors: dict[Address, int] = {}
 
     def note_errors(self) -> None:
-        """From now on keep for `errors` why datagrams could not be sent or delivered. Only Linux reports the latter."""
+        """From now on, record for `errors` why datagrams could not be sent or delivered.
+
+        Only Linux reports failed deliveries.
+        """
         self._is_noting_errors = True
         if _IS_LINUX:
             is_ipv6 = self._socket.family == socket.AF_INET6
@@ -112,15 +115,16 @@ class UdpSocket:
             self._socket.setsockopt(level, option, 1)
 
     def errors(self) -> dict[Address, int]:
-        """Return and forget the latest error for each address to which a datagram could not be sent or delivered, as an errno.
+        """Return and forget the errors: for each address to which a datagram could not be sent or delivered, the latest errno.
 
-        Such an error comes from this system or by ICMP, perhaps by a forged message, so it is no proof (RFC 8085 §5.2).
+        Such an error comes from this system or by ICMP. An ICMP message may be forged, so the error is no proof (RFC 8085
+        §5.2).
         """
         errors, self._errors = self._errors, {}
         return errors
 
     def _take_delivery_errors(self) -> bool:
-        """Keep the errors that have come by ICMP, and return whether there was any (`IP_RECVERR` in ip(7))."""
+        """Record the errors that have come by ICMP (`IP_RECVERR` in ip(7)). Returns whether there were any."""
         count = 0
         with suppress(OSError):  # no more of them
             while self._is_noting_errors and _IS_LINUX:
@@ -158,7 +162,7 @@ class UdpSocket:
     def join(self, group: str, interface_index: int) -> bool:
         """Join the IPv6 multicast `group` on the interface with the index `interface_index`.
 
-        Returns whether this call joined it. False: the interface has no IPv6, or the socket is in the group there already.
+        Returns True if this call has joined it. Returns False if the interface has no IPv6 or has joined the group before.
         """
         request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", interface_index)
         try:
@@ -172,12 +176,12 @@ class UdpSocket:
         self._socket.close()
 
     def send(self, data: bytes, address: Address) -> str | None:
-        """Send one datagram to `address`. Returns the system's error text if it could not be sent; None: it was sent."""
+        """Send one datagram to `address`. Returns None or, if it could not be sent, the system's error text."""
         error = self._send_buffers([data], [], address)
         return None if error is None else error.strerror or str(error)
 
     def send_run(self, run: Sequence[bytes], address: Address) -> None:
-        """Send the datagrams of a run (see `runs`) to `address`, in one call if possible. Drop those that cannot be sent."""
+        """Send the datagrams of a run to `address`, in one call if possible. Drop those that cannot be sent."""
         if len(run) > 1 and self._can_segment:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
             error = self._send_buffers(run, control, address)
@@ -190,7 +194,10 @@ class UdpSocket:
     def _send_buffers(
         self, buffers: Sequence[bytes], control: list[tuple[int, int, bytes]], address: Address
     ) -> OSError | None:
-        """Send `buffers` in one call. If the send buffer is full, wait up to `SEND_WAIT_SECONDS`. Returns the error, if any."""
+        """Send `buffers` in one call. Returns the error, or None if they were sent.
+
+        If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and tries once more.
+        """
         try:
             try:
                 self._socket.sendmsg(buffers, control, 0, address)
@@ -209,9 +216,9 @@ class UdpSocket:
         return None
 
     def receive(self, datagrams_max: int) -> list[Datagram]:
-        """The datagrams that have arrived, without waiting, each with its sender's address.
+        """Return the datagrams that have arrived, each with its sender's address. This does not wait.
 
-        They are at most `datagrams_max`, or a few more, because a run (what one system call returns) is not cut.
+        The list has at most `datagrams_max` datagrams, or a few more, because a run is not cut.
         """
         datagrams: list[Datagram] = []
         receive = self._receive_merged if self._is_merging else self._receive_one
@@ -248,7 +255,7 @@ def _wait_until_writable(sock: socket.socket) -> None:
 
 
 def runs(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
-    """`datagrams`, in their order, as a list of runs that one call each can send: (address, datagrams of equal size)."""
+    """Group `datagrams`, in their order, into runs that one call can send: (address, datagrams of equal size) for each run."""
     found: list[tuple[Address, list[bytes]]] = []
     for address, group in groupby(datagrams, key=itemgetter(1)):
         for size, same in groupby([data for data, _ in group], key=len):

@@ -42,16 +42,16 @@ class RequestHandler:
         )
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
-        """Replace the notebook's envelopes, after a change of its keys: requests in other envelopes are dropped from now on."""
+        """Replace the notebook's envelopes after a change of its keys. Requests in other envelopes are dropped from now on."""
         self._reception.use_envelopes(envelopes)
 
     def handle(self, batch: list[Datagram], now: int, *, unsent: int = 0) -> list[Datagram]:
         """Store the entries in a batch of datagrams, and return the answers to send. Each acknowledged entry is durable.
 
         READs in the batch are answered later, by `serve_readers`. `now` is the server's clock, in microseconds since 1970 UTC.
-        `unsent` is how many answers the system has refused to send since the server's start.
-        If the notebook cannot be written, the answers say that, and `take_failure` returns the error. Raises `NotebookLost` if
-        its file is not in its place any more; then no datagram of the batch is answered.
+        `unsent` is how many answers the system has refused to send since the server's start. If the notebook cannot be written,
+        the answers say that, and `take_failure` returns the error. Raises `NotebookLost` if the notebook's file is not in its
+        place any more; then no datagram of the batch is answered.
         """
         last_before = self._notebook.last_number
         self._reporter.begin_batch(now, unsent)
@@ -68,11 +68,11 @@ class RequestHandler:
 
     @property
     def has_readers(self) -> bool:
-        """Whether `serve_readers` has something to look up or to send now. A READ that waits for new entries does not count."""
+        """Whether `serve_readers` has something to look up or to send now. READs that wait for new entries do not count."""
         return self._pager.is_busy
 
     def serve_readers(self, now: float, is_time_up: Callable[[], bool]) -> list[Datagram]:
-        """Look up what READs ask for, until all are answered or `is_time_up()`, and return the pages to send.
+        """Look up results for READs and return the pages to send. Stop when all are answered or `is_time_up()` is true.
 
         `now` is in seconds of a monotonic clock. If the notebook cannot be read, the pages say that, and `take_failure` returns
         the error.
@@ -94,16 +94,22 @@ class RequestHandler:
         return self._pager.datagrams_to_send()
 
     def take_failure(self) -> StorageError | None:
-        """Return and forget the latest error for which requests were answered that the notebook cannot be written or read."""
+        """Return and forget the latest error because of which answers said that the notebook cannot be written or read.
+
+        None if there was none since the last call.
+        """
         failure, self._failure, self._pager.failure = self._failure or self._pager.failure, None, None
         return failure
 
     def next_timeout(self) -> float | None:
-        """When to call `serve_readers` even if no datagram arrives, in monotonic seconds. None: only after a datagram."""
+        """The monotonic time at which to call `serve_readers` even if no datagram arrives; None if there is no such time."""
         return self._pager.next_timeout()
 
     def update_index(self, is_time_up: Callable[[], bool]) -> bool:
-        """Add new entries to the search index until it has all of them or `is_time_up()`. Returns whether it has all."""
+        """Add new entries to the search index until it has all of them or `is_time_up()` is true.
+
+        Returns whether it has all.
+        """
         return self._notebook.lookup.index.catch_up(is_time_up)
 
     @property
@@ -113,18 +119,18 @@ class RequestHandler:
 
     @property
     def is_index_awaited(self) -> bool:
-        """Whether a reader waits for the search index, which lacks entries."""
+        """Whether a reader waits because the search index lacks entries."""
         return self._notebook.lookup.is_index_awaited and not self.is_indexed
 
     def drops(self) -> Counter[str]:
-        """The number of datagrams that were dropped since the last call, counted by reason."""
+        """The number of datagrams that were dropped since the last call, by reason."""
         return self._reception.drops() + self._pager.drops()
 
     def notices(self, other_drops: Counter[str]) -> list[Notice]:
-        """Notices for the server's owner, about what happened since the last call.
+        """Notices for the server's owner about what happened since the last call.
 
-        One is about dropped datagrams, if there were any; the other is about datagrams that could not be stored because the
-        disk was full. `other_drops` counts, by reason, the datagrams that were dropped before they reached this handler.
+        There are at most two: one about dropped datagrams, and one about datagrams that could not be stored because the disk
+        was full. `other_drops` counts, by reason, the datagrams that were dropped before they reached this handler.
         """
         notices = []
         drops = self.drops() + other_drops
@@ -136,7 +142,7 @@ class RequestHandler:
         return notices
 
     def _store(self, notes: list[Arrival], now: int) -> list[Verdict | None]:
-        """Store `notes`, and return the verdicts: NOT_WRITABLE on each if the notebook cannot be written."""
+        """Store `notes` and return the verdicts. If the notebook cannot be written, all verdicts are NOT_WRITABLE."""
         try:
             return self._notebook.store(notes, now)
         except NotebookLost:
@@ -147,7 +153,7 @@ class RequestHandler:
             return [Verdict(Status.NOT_WRITABLE, 0)] * len(notes)
 
     def _newest(self) -> SeenEntry:
-        """The notebook's latest entry; `NOTHING_SEEN` also if it cannot be read."""
+        """The notebook's latest entry; `NOTHING_SEEN` if there is none or it cannot be read."""
         try:
             return self._notebook.newest
         except StorageError as error:

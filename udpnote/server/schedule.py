@@ -1,13 +1,13 @@
-"""When a server's loop serves readers and updates the search index, besides storing entries."""
+"""Decides when a server's loop serves readers and updates the search index, besides storing entries."""
 
 KEEP_COMING_SECONDS = 0.1
-"""Entries "keep coming" while the latest one was stored less than this time ago."""
+"""As long as the latest entry was stored less than this time ago, entries "keep coming"."""
 
 
 class Schedule:
-    """Times in monotonic seconds: when the loop may next serve readers (`reading_at`) and update the index (`indexing_at`).
+    """When the loop may next serve readers (`reading_at`) and update the search index (`indexing_at`).
 
-    `stored_at` is when the loop stored the latest entry.
+    `stored_at` is when the loop stored the latest entry. All times are monotonic, in seconds.
     """
 
     def __init__(self) -> None:
@@ -17,11 +17,11 @@ class Schedule:
         self._postponed_to = 0.0
 
     def postpone(self, until: float) -> None:
-        """Let the loop neither serve readers nor update the index before `until`, after an error of the disk."""
+        """After an error of the disk, let the loop neither serve readers nor update the index before `until`."""
         self.reading_at = self.indexing_at = self._postponed_to = until
 
     def wait_until(self, quiet: float) -> None:
-        """Let the loop not update the index before `quiet`, nor before the time to which an error has postponed it."""
+        """Do not let the loop update the index before `quiet`. If `postpone` has set a later time, that time counts."""
         self.indexing_at = max(quiet, self._postponed_to)
 
     def is_busy(self, now: float) -> bool:

@@ -16,14 +16,15 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
 TAKE_UP_SECONDS_MAX = 3.0
-"""How long to wait until a server uses a new key: it reads the key file every second, unless its machine is overloaded."""
+"""How long to wait until a server uses a new key. A server reads the key file every second, unless its machine is
+overloaded."""
 
 LOOK_SECONDS = 0.05
-"""How often to look meanwhile."""
+"""The interval at which `wait_for_use` checks whether the server uses the key."""
 
 
 class KeyUse(Enum):
-    """What a notebook's server does with a new key."""
+    """Whether the notebook's server uses a new key."""
 
     IN_USE = auto()
     NOT_IN_USE = auto()
@@ -54,8 +55,9 @@ class SealingKeys:
         """The envelopes of `keys`, in two tuples, at the time `now` (microseconds since 1970 UTC).
 
         `accepted` has the envelope of the current key, and those of the earlier keys that are still accepted at `now`.
-        `retired` has those of the other earlier keys. Each call returns the same envelope object for a key, as long as the key
-        stays in the key file: the server takes two READs for those of one reader only if both came in the same envelope object.
+        `retired` has those of the other earlier keys. As long as a key stays in the key file, each call returns the same
+        envelope object for it, because the server treats two READs as requests of one reader only if both came in the same
+        envelope object.
         """
         current, earlier = self.keys
         self._envelopes = {key: self._envelope(key) for key in (current, *(each.key for each in earlier))}
@@ -65,9 +67,9 @@ class SealingKeys:
         )
 
     def note_use(self, notebook: Notebook) -> None:
-        """Note in `notebook` that its server uses the current key. `wait_for_use` waits for that.
+        """Record in `notebook` that its server uses the current key. `wait_for_use` waits for this record.
 
-        If it cannot be noted, the server goes on; the caller calls this again later.
+        If it cannot be written, the server continues, and the caller calls this again later.
         """
         with suppress(StorageError):
             notebook.note_key(key_id(self.keys.current))
@@ -85,8 +87,9 @@ class SealingKeys:
 def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> SealingKeys:
     """The keys of `notebook`, which is sealed. If it is new and open, this seals it first, with `name` in its key file.
 
-    `wants_sealed` says whether the owner has asked to serve a sealed notebook. Raises `NotebookSealed` if the owner has not,
-    `NotebookOpen` if the notebook is open and not new, and `StorageError` if the key file cannot be read or written.
+    `wants_sealed` says whether the owner has asked to serve a sealed notebook. Raises `NotebookSealed` if the notebook is
+    sealed although the owner has not asked for it, `NotebookOpen` if the notebook is open and not new, and `StorageError` if
+    the key file cannot be read or written.
     """
     if not wants_sealed:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)
@@ -98,11 +101,11 @@ def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> S
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """Seal an open notebook with a new key, durably, and return its keys, which are only the new one. All entries stay.
+    """Seal an open notebook with a new key, durably. All entries stay. Returns the keys, which have only the new one.
 
     `name` is the notebook's name, for the comment in the key file. Raises `StorageError` if the notebook or the key file cannot
     be written, or if there is a key file already, which may hold the only copy of a key. Then the notebook stays open. If the
-    error has the kind `key_file_left_behind`, a key file that belongs to no notebook is there now.
+    error has the kind `key_file_left_behind`, there is now a key file that belongs to no notebook.
     """
     path = key_path(notebook.path)
     if read_key_file(path) is not None:
@@ -125,7 +128,8 @@ def unseal_notebook(notebook: Notebook) -> None:
     """Open a sealed notebook to everybody, durably, and remove its key file. All entries stay.
 
     Raises `StorageError` if the notebook cannot be written or the key file cannot be removed. Then the notebook stays sealed.
-    But if the error has the kind `key_file_left_behind`, the notebook is open, and its key file is still there.
+    There is one exception: if the error has the kind `key_file_left_behind`, the notebook is open, and its key file is still
+    there.
     """
     path = key_path(notebook.path)
     notebook.mark(is_sealed=False)
@@ -142,9 +146,9 @@ def unseal_notebook(notebook: Notebook) -> None:
 def wait_for_use(
     path: str, key: bytes, *, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
 ) -> KeyUse:
-    """Wait up to `TAKE_UP_SECONDS_MAX` until the server of the notebook in the file `path` uses `key`; returns whether it does.
+    """Wait until the server of the notebook in the file `path` uses `key`. Returns whether it does.
 
-    `key` must be in the key file already. If no server runs, it returns at once.
+    The wait is at most `TAKE_UP_SECONDS_MAX`. `key` must be in the key file already. If no server runs, this returns at once.
     """
     until = monotonic() + TAKE_UP_SECONDS_MAX
     while True:
@@ -162,5 +166,5 @@ def wait_for_use(
 
 
 def _left_behind(notebook: Notebook, error: StorageError) -> StorageError:
-    """The error to raise when `notebook` is open and its key file could not be removed, because of `error`."""
+    """The error to raise if `notebook` is open, but its key file could not be removed because of `error`."""
     return StorageError("key_file_left_behind", path=notebook.path, key_file=key_path(notebook.path), error=error)

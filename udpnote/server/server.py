@@ -1,8 +1,8 @@
 """The server: a notebook on the LAN, served batch by batch.
 
 One thread runs the loop: wait for a datagram, take all that have arrived, decode them, store their entries in one transaction
-with one fsync, then send the acknowledgements. The more datagrams arrive, the larger the batches become, and the less each
-entry pays for the fsync.
+with one fsync, then send the acknowledgements. The more datagrams arrive, the larger the batches become, so one fsync serves
+more entries.
 
 Between the batches the loop serves readers in short slices of time, so a query delays an acknowledgement by at most one slice
 and one step of a lookup. Only searches in the full-text index have long steps, so another thread does them. While entries keep
@@ -42,13 +42,14 @@ from udpnote.storage.permissions import too_open
 from udpnote.storage.text_mirror import check_text_file
 
 HOUSEKEEPING_SECONDS = 60.0
-"""Time between two rounds of housekeeping (see `Server._clean_up`), and between two notices about an error of the disk."""
+"""The time between two rounds of housekeeping (see `Server._clean_up`), and between two notices about an error of the disk."""
 
 READING_SLICE_SECONDS = 0.002
-"""How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is not cut short."""
+"""How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is finished,
+however."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
-"""As `READING_SLICE_SECONDS`, while entries keep coming (see `schedule.KEEP_COMING_SECONDS`)."""
+"""The same as `READING_SLICE_SECONDS`, but while entries keep coming (see `schedule.KEEP_COMING_SECONDS`)."""
 
 READING_PAUSE_RATIO = 7
 """While entries keep coming, the pause after a slice for readers is this many times as long as the slice."""
@@ -60,20 +61,20 @@ QUIET_SECONDS = 0.05
 """The loop updates the search index when no datagram has arrived for this long."""
 
 KEYS_SECONDS = 1.0
-"""Time between two readings of a sealed notebook's key file. It is short, so that a revoked key soon stops working."""
+"""The time between two readings of a sealed notebook's key file. It is short, so that a revoked key soon stops working."""
 
 STORAGE_RETRY_SECONDS = 1.0
-"""How long the loop neither serves readers nor updates the index after an error of the disk that a request did not cause.
-Clients send again anyway, and more attempts do not mend a disk."""
+"""After an error of the disk that no request caused, the loop neither serves readers nor updates the index for this long.
+Clients send again anyway, and more attempts do not repair a disk."""
 
 _LOGGER = logging.getLogger("udpnote.server")
 
 
 class Server:
-    """A notebook's server: holds the port from the constructor on, and serves after `start` or in `serve_forever` until `stop`.
+    """A notebook's server. The constructor takes the port. The server serves from `start` or `serve_forever` until `stop`.
 
-    `with Server("notes.sqlite3") as server:` starts the server, and stops it at the end of the block. A server that has
-    stopped cannot serve again.
+    `with Server("notes.sqlite3") as server:` starts the server, and stops it at the end of the block. A server that has stopped
+    cannot serve again.
 
     - `file`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
@@ -186,7 +187,7 @@ class Server:
         return self._port
 
     def start(self) -> Self:
-        """Serve in a background thread until `stop` is called; returns this server at once.
+        """Serve in a background thread until `stop` is called. Returns this server at once.
 
         If the notebook's file is lost (see `serve_forever`), the thread ends, and `on_notice` is called. Raises `UdpnoteError`
         if the server was started before, or has stopped.
@@ -197,19 +198,19 @@ class Server:
         return self
 
     def serve_forever(self) -> None:
-        """Serve in the calling thread until `stop` is called, at once if it was; then close the sockets and the files.
+        """Serve in the calling thread until `stop` is called; then close the sockets and the files.
 
-        Entries that were acknowledged are safe however this ends. Raises `NotebookLost`, after closing, if the notebook's file
-        or its write-ahead log was deleted, moved, replaced or hard-linked, and `UdpnoteError` if the server was started before.
+        Acknowledged entries are safe however this ends. Raises `NotebookLost`, after closing, if the notebook's file or its
+        write-ahead log was deleted, moved, replaced or hard-linked, and `UdpnoteError` if the server was started before.
         """
         if not self._is_stopped:
             self._begin()
             self._serve()
 
     def stop(self) -> None:
-        """End the server, and close its sockets and files. Any thread and any signal handler may call this, also twice.
+        """End the server, and close its sockets and files. Any thread and any signal handler may call this, even repeatedly.
 
-        After `start`, this waits until the background thread has ended; `serve_forever` returns soon after this.
+        After `start`, this waits until the background thread has ended. `serve_forever` returns soon after this call.
         """
         self._is_stopped = True
         self._endpoint.wake()
@@ -219,7 +220,7 @@ class Server:
             self._thread.join()
 
     def _begin(self) -> None:
-        """Note that the server serves from now on. Raises `UdpnoteError` if it has served or stopped before."""
+        """Record that the server serves from now on. Raises `UdpnoteError` if it has served or stopped before."""
         if self._is_stopped or self._has_begun:
             raise UdpnoteError("server_ended" if self._is_stopped else "server_started")
         self._has_begun = True
@@ -247,7 +248,7 @@ class Server:
 
     @property
     def wake_descriptor(self) -> int:
-        """A descriptor for `signal.set_wakeup_fd`: a handler that calls `stop` then runs even if the loop has begun to wait."""
+        """A descriptor for `signal.set_wakeup_fd`: with it, a signal ends the loop's wait, so its handler can run `stop`."""
         return self._endpoint.wake_descriptor
 
     def __enter__(self) -> Self:
@@ -269,7 +270,7 @@ class Server:
     def _serve_batch(self) -> None:
         """One round of the loop: wait for datagrams or for other work, and do it.
 
-        After an error of the disk, the loop goes on, because requests are still answered.
+        After an error of the disk, the loop continues, because requests are still answered.
         """
         batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
         try:
@@ -292,7 +293,7 @@ class Server:
             self._report(failure)
 
     def _due_at(self) -> float:
-        """When the loop next has something to do even if no datagram arrives, in monotonic seconds."""
+        """The monotonic time at which the loop next has something to do even if no datagram arrives."""
         due_at = min(self._housekeeping_at, self._keys_at)
         if self._handler.has_readers:
             due_at = min(due_at, self._schedule.reading_at)
@@ -312,7 +313,7 @@ class Server:
             self._announce()
 
     def _announce(self) -> None:
-        """Tell the text file's thread that there are new entries, and call `on_stored` with each of them."""
+        """Tell the text file's thread that there are new entries, and call `on_stored` with each new entry."""
         if self._text_file is not None:
             self._text_file.update()
         if self._on_stored is not None:
@@ -321,11 +322,11 @@ class Server:
             self._announced = self._notebook.last_number
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is or changes; 0: no such entry. Only `on_stored` may call this."""
+        """The number of the note that entry `number` is or changes; 0 if there is none. Only `on_stored` may call this."""
         return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:
-        """Serve readers for a slice of time, unless they are to pause now. While entries keep coming, a pause follows."""
+        """Serve readers for a slice of time, unless this is their pause. While entries keep coming, a pause follows."""
         now = time.monotonic()
         if now < self._schedule.reading_at and self._handler.has_readers:
             return
@@ -338,11 +339,11 @@ class Server:
 
     @property
     def _is_indexing_next(self) -> bool:
-        """Whether the index lacks entries and may be updated now: there is no reader to serve, or one waits for the index."""
+        """Whether the index lacks entries and may be updated now: no reader must be served, or a reader waits for the index."""
         return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _update_index(self) -> None:
-        """Update the search index for a slice of time, if no datagram has arrived for a while or a reader waits for the index.
+        """Update the search index for a slice of time, if nothing has arrived for a while or a reader waits for the index.
 
         While entries keep coming, a pause as long as the slice follows.
         """
@@ -360,7 +361,7 @@ class Server:
             self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
-        """Read the key file again, which the owner may have changed, and use its keys. If that fails, keep the old ones."""
+        """Read the key file again, because the owner may have changed it, and use its keys. On failure, keep the old ones."""
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:
@@ -380,7 +381,7 @@ class Server:
         return self._sealing_keys.envelopes(wall_microseconds()) if self._sealing_keys is not None else OPEN_ENVELOPES
 
     def _clean_up(self) -> None:
-        """Listen on new interfaces, report dropped datagrams and a full disk, and remove expired partial entries.
+        """Listen on new interfaces, report dropped datagrams and a full disk, and remove incomplete entries that have expired.
 
         Raises `NotebookLost` if the notebook's file is not in its place any more.
         """
@@ -392,7 +393,7 @@ class Server:
         self._notebook.expire_partial_entries(wall_microseconds())
 
     def _report(self, error: StorageError) -> None:
-        """Report `error`, which the disk has caused, unless one was reported in the last minute."""
+        """Report `error`, which the disk has caused, unless an error was reported in the last minute."""
         now = time.monotonic()
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS

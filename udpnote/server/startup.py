@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
     """An endpoint at the first free one of the UDP `ports`, on the address `bind` (an IP address or a host name; None: all).
 
-    Calls `on_notice` if that is not the first port, or if `bind` is a host name that stands for this machine only. Raises the
-    errors of `Endpoint.listen`.
+    Calls `on_notice` if that is not the first port, or if `bind` is a host name whose address only this machine can reach.
+    Raises the errors of `Endpoint.listen`.
     """
     endpoint = Endpoint.listen(bind, *ports)
     if ports[0] not in (0, endpoint.port):
@@ -30,9 +30,9 @@ def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice],
 
 
 def open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[Notice], None]) -> TextMirror | None:
-    """Begin to keep a copy of the notes in the text file `path` (None: no copy), and save in the notebook where it is.
+    """Start to keep a copy of the notes in the text file `path`, and save this path in the notebook.
 
-    Raises the errors of `TextMirror`.
+    If `path` is None, no copy is kept, and the result is None. Raises the errors of `TextMirror`.
     """
     if path is None:
         return None
@@ -46,7 +46,7 @@ def open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[No
 
 
 def name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name: `name` or, if that is None, the name that it has, or the host's.
+    """Give the notebook its name: `name` or, if that is None, the name that it has, or the name of this host.
 
     `is_sealed` says whether the owner has asked to serve a sealed notebook; a new notebook is then sealed. Returns the keys of
     a sealed notebook, None for an open one. Raises the errors of `open_sealing_keys`.
