@@ -1,7 +1,7 @@
 """The days of a notebook as a picture: an SVG that shows for each day of each year how many notes were written.
 
-The picture needs no other file, and no font of its own. It is light or dark as the reader's system is; a program that does not
-know the reader's system shows it light. It has no text of any note.
+The picture needs no other file, and no font of its own. It is light or dark like the reader's system; if a program does not
+know that setting, it shows the picture light. The picture has no text of any note.
 """
 
 from bisect import bisect_left
@@ -18,17 +18,19 @@ from udpnote.text.language import language, ngettext
 from udpnote.text.writing_days import DAY, LEVELS, WEEK, Figures, days_of_year, figures_of, level_of, monday_of, quartiles
 
 YEARS_MAX = 40
-"""The picture has at most the latest so many years with notes: a wrong clock must not make it as high as a house."""
+"""The most years in the picture: the latest ones with notes. Without a limit, a wrong clock could make the picture very
+high."""
 
 NAME_CELLS_MAX = 32
-"""A longer name of a notebook is cut, because it would not fit beside the years. A Chinese character counts as two."""
+"""A longer name of a notebook is cut, because it would not fit beside the years. A Chinese character counts as two cells."""
 
 _PITCH, _CELL, _CORNER = 16, 13, 3
-"""From the left side of a day to that of the next one, the width of a day, and the radius of its corners, in pixels."""
+"""The distance from the left side of a day to that of the next one, the width of a day, and the radius of its corners, in
+pixels."""
 
 _MARGIN, _LABELS = 48, 44
 _WIDTH = 2 * _MARGIN + _LABELS + 54 * _PITCH
-"""The width of the picture: a year touches up to 54 weeks that begin on a Monday."""
+"""The width of the picture in pixels. The days of a year are in up to 54 weeks, because weeks begin on Monday."""
 
 _HEADER_HEIGHT, _YEAR_HEIGHT, _FOOTER_HEIGHT = 190, 78 + 7 * _PITCH, 64
 
@@ -38,14 +40,15 @@ _FONTS = (
 )
 _LIGHT = ("#ffffff", "#1c2b26", "#5f6f69", "#e9eeec", "#bce3cf", "#77c49f", "#2f9a6b", "#0f5c3c")
 _DARK = ("#10171a", "#e8f0ec", "#93a39c", "#1d272b", "#164634", "#1e7350", "#38ab79", "#92edc0")
-"""Colours: of the paper, of text, of less important text, and of the levels, from a day without notes to the busiest ones."""
+"""The colours: of the paper, of text, of less important text, and of the levels, from a day without notes to the busiest
+ones."""
 
 
 def calendar_image(name: str, amounts: Mapping[date, int], *, today: date, year: int | None = None) -> str:
     """The SVG for the notebook `name`. `amounts` has the number of notes for each day with notes.
 
-    It shows all years with notes, at most the latest `YEARS_MAX`, or only `year`. Days after tomorrow come from wrong clocks:
-    they are left out, unless they are in `year`.
+    It shows only `year` or, if that is None, the latest `YEARS_MAX` years with notes. Days after tomorrow come from wrong
+    clocks and are left out, unless they are in `year`.
     """
     shown = days_of_year(amounts, year) if year else {day: amount for day, amount in amounts.items() if day <= today + DAY}
     years = [year] if year else sorted({day.year for day in shown})[-YEARS_MAX:] or [today.year]
@@ -84,13 +87,13 @@ def _start(name: str, years: list[int], figures: Figures, height: int) -> Iterat
 
 
 def _cut(name: str) -> str:
-    """`name`, with `…` in place of what is too much for `NAME_CELLS_MAX`."""
+    """`name`, cut to `NAME_CELLS_MAX` cells; `…` replaces the rest."""
     cells = list(accumulate(1 + (east_asian_width(character) in "WF") for character in name))
     return name if not cells or cells[-1] <= NAME_CELLS_MAX else name[: bisect_left(cells, NAME_CELLS_MAX)] + "…"
 
 
 def _style() -> Iterator[str]:
-    """Yield the style sheet, with light colours, and with dark ones for a reader whose system is dark."""
+    """Yield the style sheet. It has light colours, and dark ones for a reader whose system is dark."""
     yield "<style>"
     yield f"text {{ font-family: {_FONTS}; font-size: 13px; }}"
     yield ".title { font-size: 34px; font-weight: 600; }"
@@ -132,12 +135,12 @@ def _year(year: int, amounts: Mapping[date, int], limits: list[int], top: int, t
 
 
 def _empty_square(x: int, y: int) -> str:
-    """The outline of a square, for a day that is still to come."""
+    """The outline of a square, for a day in the future."""
     return f'<rect class="ahead" x="{x + 0.5}" y="{y + 0.5}" width="{_CELL - 1}" height="{_CELL - 1}" rx="{_CORNER}"/>'
 
 
 def _square(x: int, y: int, day: date, amount: int, limits: list[int]) -> str:
-    """The square for `day`, with the date and the number of notes for a reader who points at it."""
+    """The square for `day`. It shows the date and the number of notes when the reader points at it."""
     shown = dated_weekday(day.year, day.month, day.day, day.weekday())
     title = ngettext("{day}: {count:,} note", "{day}: {count:,} notes", amount).format(day=shown, count=amount)
     level = level_of(amount, limits)

@@ -1,4 +1,4 @@
-"""Dates as text, in the language that is spoken (`text.language`): every name of a weekday or a month comes from here."""
+"""Dates as text, in the current language (see `text.language`). All names of weekdays and months come from here."""
 
 from udpnote.text.language import gettext as _
 

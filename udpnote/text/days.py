@@ -1,8 +1,11 @@
 """Days, weeks, months and years as people type them, in English and Chinese.
 
-`read_days` reads a text only if it understands all of it and only one reading is likely. A text with several likely readings
-is refused with the ways to write each of them. A date without a year, or a weekday without a week, is the latest one up to
-today: `monday` is today or the last Monday, `may 3` and 5月3日 are of this year or the last one. Weeks begin on Monday.
+`read_days` reads a text only if it understands the whole text, and only if one meaning is likely. A text with several likely
+meanings is refused, and the error shows how to write each of them. A date without a year, or a weekday without a week, is the
+latest one up to today: `monday` is today or the last Monday, and `may 3` and 5月3日 are in this year or the last one. Weeks
+begin on Monday.
+
+Each function `_read_...` reads the form of text that its docstring shows by examples.
 """
 
 import re
@@ -14,7 +17,7 @@ from typing import NamedTuple
 from udpnote.errors import InvalidSetting
 
 NUMBER_PATTERN = "[0-9]{1,2}|[二三四五六七八九]?十[一二三四五六七八九]?|[零〇]?[零〇一二两三四五六七八九]"
-"""A number up to 99 in digits or Chinese, for `read_number`."""
+"""A regular expression for a number up to 99 in digits or Chinese. `read_number` reads it."""
 
 AGO_PATTERN = " ?(?:ago|前|以前|之前)"
 
@@ -23,10 +26,11 @@ _COUNT_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "fiv
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12
 }  # fmt: skip
 COUNT_PATTERN = f"[0-9]{{3,5}}|{NUMBER_PATTERN}|(?:{'|'.join(sorted(_COUNT_WORDS, key=len, reverse=True))})(?= )"
-"""A number in digits, Chinese or an English word, for `read_number`."""
+"""A regular expression for a number in digits, Chinese or an English word. `read_number` reads it."""
 
 _FIRST_YEAR = 1970
-"""Four digits alone are a year if it is from this one to the present one. Others may be a time of day or a day of a month."""
+"""Four digits alone are a year if they are from this year to the present one. Otherwise they may be a time or a day of a
+month."""
 
 _WEEKDAY = (
     "(?P<name>mon(?:day)?|tue(?:s(?:day)?)?|wed(?:s|nesday)?|thu(?:r?s?|rsday)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)(?![a-z])"
@@ -60,7 +64,7 @@ _UNIT = f"(?P<unit>{'|'.join(_UNITS)})"
 
 
 class Unclear(Exception):
-    """Words that can be read in several ways; `forms` are the ways to write each of them."""
+    """The words have several meanings. `forms` shows how to write each of them clearly."""
 
     def __init__(self, *forms: str) -> None:
         super().__init__(forms)
@@ -68,7 +72,7 @@ class Unclear(Exception):
 
 
 class Days(NamedTuple):
-    """Successive days from `first` to `last`, which may be the same day."""
+    """Successive days from `first` to `last` (inclusive). Both may be the same day."""
 
     first: date
     last: date
@@ -77,9 +81,9 @@ class Days(NamedTuple):
 def read_days(words: str, today: date) -> Days | None:
     """The days that `words` name; None if they are not understood.
 
-    `words` must be in lower case and in simplified Chinese, with one space between words and none in 5月3日.
-    `today` is the present day. Raises `InvalidSetting` with the reason if there is no such day, `ValueError` or `OverflowError`
-    if a number in it is out of range, and `Unclear`.
+    `words` must be in lower case and in simplified Chinese, with one space between words and none inside of 5月3日. `today` is
+    the present day. Raises `InvalidSetting` with the reason if there is no such day, `ValueError` or `OverflowError` if a
+    number in `words` is out of range, and `Unclear` if the words have several meanings.
     """
     if words in _DAY_WORDS:
         return _span_of(today + timedelta(days=_DAY_WORDS[words]))
@@ -91,7 +95,7 @@ def read_days(words: str, today: date) -> Days | None:
 
 
 def read_number(text: str) -> int:
-    """The number in a text that matches `NUMBER_PATTERN` or `COUNT_PATTERN`."""
+    """The number that `text` means. `text` must match `NUMBER_PATTERN` or `COUNT_PATTERN`."""
     if text in _COUNT_WORDS:
         return _COUNT_WORDS[text]
     if text.isascii():
@@ -101,7 +105,7 @@ def read_number(text: str) -> int:
 
 
 def _with_weekday(words: str, today: date) -> Days | None:
-    """A day with the name of its weekday before or after it, which must agree: `Sun, 3 May 2026`, 2026年5月3日 星期日."""
+    """Read a day with its weekday before or after it: `Sun, 3 May 2026`, 2026年5月3日 星期日. Both must agree."""
     match = _DAY_WITH_WEEKDAY.fullmatch(words) or _DAY_BEFORE_WEEKDAY.fullmatch(words)
     days = read_days(match["day"], today) if match else None
     if not match or not days or days.first != days.last:
@@ -112,7 +116,7 @@ def _with_weekday(words: str, today: date) -> Days | None:
 
 
 def _span_of(first: date, count: int = 1) -> Days:
-    """So many days from `first` on, but none after the year 9999."""
+    """The days from `first` on, `count` of them, but none after the year 9999."""
     return Days(first, first + timedelta(days=min(count - 1, (date.max - first).days)))
 
 
@@ -130,7 +134,7 @@ def _year(year: int) -> Days:
 
 
 def _months_later(day: date, months: int) -> date:
-    """The same day of another month, or the last day of that month if the month is shorter."""
+    """The same day, `months` months later, or the last day of that month if the month is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     if not 1 <= year <= 9999:
         raise InvalidSetting("number_of_no_time")
@@ -138,7 +142,10 @@ def _months_later(day: date, months: int) -> date:
 
 
 def _latest(month: int, day: int, today: date) -> Days:
-    """The latest such day up to `today`; for February 29 it may be eight years ago. Raises `InvalidSetting` if none is."""
+    """The latest day with this `month` and `day` up to `today`. Raises `InvalidSetting` if there is no such day in any year.
+
+    For February 29, the result may be up to eight years ago.
+    """
     if day > monthrange(2024, month)[1]:
         raise InvalidSetting("number_of_no_time")
     years = (year for year in range(today.year, today.year - 9, -1) if day <= monthrange(year, month)[1])
@@ -150,14 +157,15 @@ def _weekday(match: re.Match[str]) -> int:
 
 
 def _offset(which: str) -> int:
-    """How many weeks, months or years after the present one: -1 for `last` and 上个."""
+    """The number of weeks, months or years from the present one to the one that `which` names: -1 for `last` and 上个."""
     return _WHICH_OFFSETS[which.removesuffix("个")]
 
 
 def _read_weekday(match: re.Match[str], today: date) -> Days:
-    """`monday` is the latest, perhaps today; `last monday` is before today; `this monday` and 上周一 are of a certain week.
+    """Read a weekday: `monday` is the latest one, perhaps today; `last monday` is before today; 上周一 is in the week before.
 
-    `next monday` is of the next week, like 下周一. A weekday that is still to come in this week may be the one that is meant.
+    `this monday` is in this week, and `next monday` in the next week. Raises `Unclear` for `next` if that weekday is still to
+    come in this week.
     """
     weekday, which = _weekday(match), match["which"]
     if which and which != "last":
@@ -170,7 +178,7 @@ def _read_weekday(match: re.Match[str], today: date) -> Days:
 
 
 def _read_which(match: re.Match[str], today: date) -> Days:
-    """`last week`, 上个月, 上周末."""
+    """Read a week, month or year by its distance: `last week`, 上个月, 上周末."""
     offset, unit = _offset(match["which"]), match["unit"]
     if unit in ("year", "年"):
         return _year(today.year + offset)
@@ -187,7 +195,7 @@ def _read_year_first(match: re.Match[str], _: date) -> Days:
 
 
 def _read_year(match: re.Match[str], today: date) -> Days:
-    """`2026`, `year 1530`; 1530 alone is refused, because it may be a time of day."""
+    """Read a year: `2026`, `year 1530`. For 1530 alone, raise `Unclear`, because it may be a time of day."""
     year = match["year"]
     if not match["word"] and not _FIRST_YEAR <= int(year) <= today.year:
         is_time = int(year[:2]) < 24 and int(year[2:]) < 60
@@ -202,7 +210,7 @@ def _read_iso_week(match: re.Match[str], _: date) -> Days:
 
 
 def _read_year_last(match: re.Match[str], _: date) -> Days:
-    """27.11.2026 is clear, because there is no month 27; 05/06/2026 is a day of May or of June."""
+    """Read 27.11.2026: there is no month 27. For 05/06/2026, raise `Unclear`, because it may be in May or in June."""
     first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
     if first != second and max(first, second) <= 12:
         raise Unclear(str(date(year, first, second)), str(date(year, second, first)))
@@ -210,7 +218,10 @@ def _read_year_last(match: re.Match[str], _: date) -> Days:
 
 
 def _read_short(match: re.Match[str], today: date) -> Days:
-    """Numbers without a year of four digits are refused with each date that they can be."""
+    """Raise `Unclear` with each date that two or three numbers, such as 5/6 or 1/2/26, may mean.
+
+    Raises `InvalidSetting` if they cannot mean any date.
+    """
     first, second, third = int(match["first"]), int(match["second"]), int(match["third"] or -1)
     if third >= 0:
         year = _year_up_to(today, third)
@@ -225,7 +236,7 @@ def _read_short(match: re.Match[str], today: date) -> Days:
 
 
 def _year_up_to(today: date, digits: int) -> int:
-    """The latest year up to that of `today` whose last two digits are `digits`."""
+    """The latest year, not after that of `today`, whose last two digits are `digits`."""
     return today.year - (today.year - digits) % 100
 
 
@@ -234,7 +245,7 @@ def _exists(year: int, month: int, day: int) -> bool:
 
 
 def _read_english(match: re.Match[str], today: date) -> Days:
-    """`May 3`, `3 May 2026`."""
+    """Read a day of a month: `May 3`, `3 May 2026`."""
     month, day = _MONTHS[match["name"]], int(match["day"])
     return _span_of(date(int(match["year"]), month, day)) if match["year"] else _latest(month, day, today)
 
@@ -245,7 +256,7 @@ def _read_english_month(match: re.Match[str], today: date) -> Days:
 
 
 def _read_chinese(match: re.Match[str], today: date) -> Days | None:
-    """2026年5月3日, 五月三日, 去年5月, 2026年."""
+    """Read a day, month or year: 2026年5月3日, 五月三日, 去年5月, 2026年."""
     year = _chinese_year(match["year"], today) if match["year"] else None
     if not match["month"]:
         return _year(year) if year is not None else None
@@ -258,12 +269,12 @@ def _read_chinese(match: re.Match[str], today: date) -> Days | None:
 
 
 def _read_day_of_month(match: re.Match[str], today: date) -> Days:
-    """上个月3号."""
+    """Read a day of a month that is given by its distance: 上个月3号."""
     return _span_of(_months_later(today.replace(day=1), _offset(match["which"])).replace(day=read_number(match["day"])))
 
 
 def _read_day_alone(match: re.Match[str], today: date) -> Days:
-    """3号, `the 3rd`: the latest such day."""
+    """Read a day without a month: 3号, `the 3rd`. It is the latest such day."""
     day = read_number(match["day"])
     months = (_months_later(today.replace(day=1), -back) for back in range(3 if 1 <= day <= 31 else 0))
     possible = [month.replace(day=day) for month in months if day <= monthrange(month.year, month.month)[1]]
@@ -273,14 +284,14 @@ def _read_day_alone(match: re.Match[str], today: date) -> Days:
 
 
 def _chinese_year(text: str, today: date) -> int:
-    """The year of 2026年, 二〇二六年 or 去年; `text` is without the 年."""
+    """The year of 2026年, 二〇二六年 or 去年. `text` does not include the 年."""
     if text in _YEAR_WORDS:
         return today.year + _YEAR_WORDS[text]
     return int("".join(str(_DIGITS.get(character, character)) for character in text))
 
 
 def _before(today: date, count: str, unit: str) -> date:
-    """The day so many units before `today`; `count` and `unit` are as they were typed."""
+    """The day that is `count` units before `today`. `count` and `unit` are as typed."""
     number, unit = read_number(count), _UNITS[unit]
     if unit == "years" and number > 999:
         raise InvalidSetting("too_many_years_back")  # 2025年前 means `before 2025`, not `2025 years ago`
@@ -290,7 +301,7 @@ def _before(today: date, count: str, unit: str) -> date:
 
 
 def _read_ago(match: re.Match[str], today: date) -> Days:
-    """`2 weeks ago`, 三天前, 三天 and 2w are days."""
+    """Read a day by its distance from today: `2 weeks ago`, 三天前, 三天, 2w."""
     return _span_of(_before(today, match["count"], match["unit"]))
 
 
@@ -299,7 +310,7 @@ def _read_half_year(_: re.Match[str], today: date) -> Days:
 
 
 def _read_last(match: re.Match[str], today: date) -> Days:
-    """`last 3 days` is today and the 3 days before it; 最近一周 begins a week ago and ends today."""
+    """Read a span up to today: `last 3 days` is today and the 3 days before it; 最近一周 begins a week ago."""
     return Days(_before(today, match["count"] or "a", match["unit"]), today)
 
 
@@ -335,4 +346,5 @@ _FORMS: list[tuple[str, Callable[[re.Match[str], date], Days | None]]] = [
     (rf"(?:the )?(?:(?:last|past) |最近|过去|近)(?P<count>{COUNT_PATTERN}) ?{_UNIT}内?", _read_last),
     (r"(?:the )?past (?P<count>)(?P<unit>day|week|month|year)", _read_last),
 ]
-"""Patterns and functions that read what matches; Python compiles a pattern when it is first tried, because that takes time."""
+"""Regular expressions, each with the function that reads a match. Python compiles an expression when it is first tried, because
+compiling takes time."""

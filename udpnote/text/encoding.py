@@ -6,18 +6,18 @@ _BYTE_ORDER_MARKS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-"""The encodings of texts that begin with these bytes (Unicode 15, section 23.8), the longer ones first."""
+"""For each byte order mark at the beginning of a text, the encoding (Unicode 15, section 23.8). The longer marks come first."""
 
 TWO_BYTE_CHARACTERS_MIN = 6
-"""So many characters of GBK are hardly ever valid UTF-8: of 4,578 pieces of five Chinese characters, none was."""
+"""This many Chinese characters in GBK are almost never valid UTF-8. Of 4,578 samples with five characters, none was."""
 
 
 def other_encoding(data: bytes) -> str | None:
-    """The encoding of `data`, as iconv(1) names it, if `data` cannot be UTF-8 text; None if it may be.
+    """The encoding of `data`, as iconv(1) names it, if `data` cannot be UTF-8 text; None if it may be UTF-8.
 
-    `data` is a text or its beginning. It begins with a byte order mark of the encoding, or it has a NUL byte. No text in UTF-8
-    has NUL bytes, but in UTF-16 one byte of each Latin letter, digit and space is NUL: the second one if it is `UTF-16LE`.
-    Other data with NUL bytes, such as pictures, is not told apart from UTF-16.
+    `data` is a text or its beginning. It is recognized by a byte order mark, or by a NUL byte. No text in UTF-8 has NUL bytes,
+    but UTF-16 has one in each Latin letter, digit and space. If it is the second byte, the encoding is `UTF-16LE`. Other data
+    with NUL bytes, such as a picture, is reported as UTF-16, too.
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
@@ -28,12 +28,12 @@ def other_encoding(data: bytes) -> str | None:
 
 
 def is_rather_utf8(data: bytes, text: str) -> bool:
-    """Whether `data`, which is `text` in the encoding of a locale such as GBK, is rather a text in UTF-8.
+    """Whether `data`, which is `text` in the encoding of a locale such as GBK, is more likely a text in UTF-8.
 
-    It is valid UTF-8, and so much of it is not ASCII that this is hardly by chance. Where each character of the locale's
-    encoding is one byte, one such character is enough. A pair of bytes in GBK or Big5, such as `路`, often is one character of
-    UTF-8: then the UTF-8 must have a character of three or four bytes, as Chinese characters have there, or
-    `TWO_BYTE_CHARACTERS_MIN` characters of two bytes.
+    It is if it is valid UTF-8 and has enough characters that are not ASCII, so that this is hardly by chance. If the locale's
+    encoding has one byte for each character, one such character is enough. In GBK or Big5, the two bytes of a character such as
+    `路` are often one valid character of UTF-8. So there the UTF-8 must have a character of three or four bytes, such as a
+    Chinese one, or `TWO_BYTE_CHARACTERS_MIN` characters of two bytes.
     """
     if data.isascii():
         return False

@@ -1,8 +1,8 @@
-"""Chinese characters that a search takes for the same: simplified and traditional ones, and forms of Taiwan and Hong Kong.
+"""Chinese characters that a search counts as the same: simplified and traditional ones, and forms of Taiwan and Hong Kong.
 
 Simplified Chinese has one character for several traditional ones: 干 for 乾, 幹 and 干. A search for any of them finds all of
-them, because one character stands for the whole set. It is compared character by character: a dictionary of words would tell
-them apart more often, but text and query would have to be split into the same words.
+them, because one character stands for the whole set. Each character is compared by itself. A dictionary of words would
+distinguish more of them, but text and query would have to be split into the same words.
 """
 
 from udpnote.text.han_table import SETS, SOURCE
@@ -15,5 +15,5 @@ _VARIANTS = frozenset(map(chr, _ONE_FORM))
 
 
 def one_form(text: str) -> str:
-    """`text` with one character for each of those that mean the same; it has as many characters as before."""
+    """Replace each character by the one that stands for its set. The number of characters stays the same."""
     return text if _VARIANTS.isdisjoint(text) else text.translate(_ONE_FORM)

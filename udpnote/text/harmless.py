@@ -1,13 +1,16 @@
-"""Replaces the characters of a text that could harm its reader on a terminal, or that nobody can see.
+r"""Replaces the characters of a text that could harm its reader on a terminal, or that nobody can see.
 
 A text from the network could move the cursor, set the clipboard, reverse the direction of writing, or hide something. ASCII's
 control characters become control pictures (U+2400 to U+2421). Other control characters, invisible characters, characters that
-change the direction of writing, and lone surrogates become escapes such as `\\u200b`.
+change the direction of writing, and lone surrogates become escapes such as `\u200b`.
 
-Some invisible characters are needed to write a language or an emoji, and stay where they are: a joiner or non-joiner after a
-letter of a script that has joined letters, such as Persian; a joiner between two emoji; one variation selector after a visible
-character; a direction mark (U+200E, U+200F, U+061C) near a Hebrew or Arabic letter. A mark is as weak as a letter of its
-direction, and only moves the signs beside it. Embeddings, overrides and isolates, which can reverse whole lines, never stay.
+Some invisible characters are needed to write a language or an emoji, so they stay:
+
+- a joiner or non-joiner after a letter of a script that has joined letters, such as Persian;
+- a joiner between two emoji;
+- one variation selector after a visible character;
+- a direction mark (U+200E, U+200F, U+061C) near a Hebrew or Arabic letter. It has no more effect than such a letter, and
+  moves only the signs beside it. Embeddings, overrides and isolates, which can reverse whole lines, never stay.
 """
 
 import re
@@ -26,7 +29,7 @@ _DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _MARKS = "\u061c\u200e\u200f"
 _RIGHT_TO_LEFT = "[\u05d0-\u05f2\u0620-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 _NEAR = 32
-"""A letter from right to left must be among so many characters before or after a direction mark: it belongs to some words."""
+"""How far, in characters, a direction mark may be from the nearest Hebrew or Arabic letter: a few words."""
 
 _OTHERS = f"{_INVISIBLE}{_DIRECTION}\u2028\u2029\ud800-\udfff"
 
@@ -45,19 +48,19 @@ _IN_JSON = f"[\x7f-\x9f{_OTHERS}]"
 
 
 def harmless(text: str) -> str:
-    """`text` as one line, with all harmful and invisible characters replaced, also line ends and tabs."""
+    """`text` as one line, with all harmful and invisible characters replaced, including line ends and tabs."""
     return text if text.isascii() and text.isprintable() else _pattern(_IN_A_LINE).sub(_replaced, text)
 
 
 def harmless_lines(text: str) -> str:
-    """`text` with its harmful and invisible characters replaced, except for line ends (LF or CR LF) and tabs, which stay."""
+    """`text` with its harmful and invisible characters replaced. Line ends (LF or CR LF) and tabs stay."""
     return text if text.isascii() and text.isprintable() else _pattern(_IN_LINES).sub(_replaced, text)
 
 
 def harmless_json(text: str) -> str:
-    """`text`, which is JSON, with a JSON escape for each harmful or invisible character.
+    """`text`, which is JSON, with a JSON escape instead of each harmful or invisible character.
 
-    A JSON parser gets the same value from the result as from `text`. Therefore even the invisible characters that a language
+    A JSON parser reads the same value from the result as from `text`. Therefore even the invisible characters that a language
     needs are escaped. The caller must have escaped the control characters below U+0020, as JSON requires.
     """
     return text if text.isascii() and text.isprintable() else _pattern(_IN_JSON).sub(_escaped_in_json, text)
@@ -65,7 +68,7 @@ def harmless_json(text: str) -> str:
 
 @cache
 def _pattern(expression: str) -> re.Pattern[str]:
-    """`expression`, compiled. It is compiled on the first call, because most commands print no text that needs it."""
+    """The compiled `expression`. It is compiled on the first call, because most commands print no text that needs it."""
     return re.compile(expression)
 
 
@@ -81,7 +84,7 @@ def _replaced(found: re.Match[str]) -> str:
 
 
 def _is_needed_mark(text: str, place: int) -> bool:
-    """Whether the direction mark at `place` in `text` is near a Hebrew or Arabic letter, and no other mark is before it."""
+    """Whether the direction mark at the index `place` is near a Hebrew or Arabic letter, and no other mark is before it."""
     is_repeated = place > 0 and text[place - 1] in _MARKS
     near = _pattern(_RIGHT_TO_LEFT).search(text, max(place - _NEAR, 0), place + _NEAR + 1)
     return near is not None and not is_repeated

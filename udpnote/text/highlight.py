@@ -1,8 +1,8 @@
 """Finds where the words of a search occur in a text, so that they can be highlighted.
 
-Words are compared as in `word_match`: after folding, which removes differences such as case and accents. Folding may change
-the length of a text, so an index into the folded text is not an index into the original. Therefore this module folds the text
-in pieces that can be folded separately, and records where each piece begins in both texts.
+Words are compared as in `word_match`: after folding, which removes differences such as case and accents. Folding may change the
+length of a text, so an index into the folded text is not an index into the original. Therefore this module folds the text in
+pieces that can be folded separately, and records where each piece begins in both texts.
 """
 
 import re
@@ -18,18 +18,18 @@ from udpnote.text.word_match import FoldedTerms, Word, parse_word
 _ONE_TO_ONE = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
 """The characters that folding turns into exactly one character each: ASCII, kana and most Chinese characters.
 
-As the inside of a regular expression's character class.
+They have the form of the inside of a regular expression's character class.
 """
 
 _PIECES = re.compile(f"[{_ONE_TO_ONE}]+(?![{JOINING}])|.[{JOINING}]*", re.DOTALL)
 
 
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
-    """Where any of `words` occurs in `text`: a list of (start, end), in characters of `text`, in order; `end` is exclusive.
+    """Where `words` occur in `text`: (start, end) of each place, in order, in characters of `text`. `end` is exclusive.
 
-    Each of `words` is a word, a phrase or a tag, which occurs as `word_match` describes; one without a letter, digit or symbol
-    is left out. A nested tag such as `#work/home` is an occurrence of `#work` as a whole. Spans that overlap or touch are
-    merged.
+    Each element of `words` is a word, a phrase or a tag, compared as `word_match` describes. An element without a letter, digit
+    or symbol is ignored. For the tag `#work`, the whole of a nested tag such as `#work/home` is a place. Places that overlap or
+    touch are merged.
     """
     parsed = [word for word in map(parse_word, words) if word.terms]
     spans = list(_tag_occurrences(text, [word for word in parsed if word.tag]))
@@ -42,14 +42,14 @@ def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
 
 
 def _tag_occurrences(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
-    """Yield where the tags for which `words` stand are in `text`, with their `#`."""
+    """Yield the places in `text` of the tags for which `words` stand, including the `#`."""
     for tags, start, end in tag_term_places(text) if words else ():
         if any(word.is_among(tags) for word in words):
             yield start, end
 
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """`spans` in order, as (start, end), with those that overlap or touch merged into one."""
+    """Sort `spans`, each (start, end), and merge those that overlap or touch."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -60,10 +60,10 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class _FoldedText(NamedTuple):
-    """A text that was folded in pieces: `folded` is the folded text, and each list has an item for each piece, in order.
+    """A text that was folded in pieces. `folded` is the folded text. Each list has an item for each piece, in order.
 
-    `folded_starts` has the index in `folded` at which the piece begins, `starts` the index in the original text. Both have
-    one more item, the length of their text. `are_one_to_one` says whether each character of the piece became exactly one
+    `folded_starts` has the index in `folded` at which the piece begins, `starts` the index in the original text. Both lists end
+    with one more item, the length of their text. `are_one_to_one` says whether each character of the piece became exactly one
     character of `folded`.
     """
 
@@ -75,7 +75,7 @@ class _FoldedText(NamedTuple):
     def start_of(self, place: int) -> int:
         """The index in the original text of the character from which the character `folded[place]` was made.
 
-        In a piece that is not one-to-one (see `are_one_to_one`), that is not known: then this is where the piece begins.
+        If the piece is not one-to-one (see `are_one_to_one`), that is unknown, and the result is where the piece begins.
         """
         piece = bisect_right(self.folded_starts, place) - 1
         return self.starts[piece] + (place - self.folded_starts[piece] if self.are_one_to_one[piece] else 0)
@@ -83,14 +83,17 @@ class _FoldedText(NamedTuple):
     def end_of(self, place: int) -> int:
         """The index in the original text just after the character from which the character `folded[place]` was made.
 
-        In a piece that is not one-to-one (see `are_one_to_one`), that is not known: then this is where the piece ends.
+        If the piece is not one-to-one (see `are_one_to_one`), that is unknown, and the result is where the piece ends.
         """
         piece = bisect_right(self.folded_starts, place) - 1
         return self.start_of(place) + 1 if self.are_one_to_one[piece] else self.starts[piece + 1]
 
 
 def _fold_in_pieces(text: str) -> _FoldedText:
-    """Fold `text` in pieces: runs of `_ONE_TO_ONE` characters, and other characters, each with the `JOINING` ones after it."""
+    """Fold `text` in pieces.
+
+    A piece is a sequence of `_ONE_TO_ONE` characters, or one other character with the `JOINING` ones after it.
+    """
     pieces: list[str] = _PIECES.findall(text)
     folded = [fold(piece) for piece in pieces]
     starts, folded_starts = ([0, *accumulate(map(len, each))] for each in (pieces, folded))

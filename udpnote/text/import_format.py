@@ -1,4 +1,4 @@
-"""Which format a file to import has, by its beginning."""
+"""Recognizes the format of a file to import by its beginning."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ ZIP_HEADER = b"PK\x03\x04"
 
 
 class Format(Enum):
-    """The formats that can be imported: udpnote's own exports, and those of other programs (see `other_programs`)."""
+    """The formats that can be imported: udpnote's own exports, and the formats of other programs (see `other_programs`)."""
 
     JSONL = "jsonl"
     TEXT = "text"
@@ -27,17 +27,17 @@ class Format(Enum):
 
 
 def format_of_binary(beginning: bytes) -> Format | None:
-    """The format of a file that begins with these bytes, if they are those of a zip file or a database; otherwise None."""
+    """The format of a file that begins with these bytes, if it is a zip file or a database; otherwise None."""
     if beginning.startswith(SQLITE_HEADER):
         return Format.MEMOS
     return Format.DAY_ONE if beginning.startswith(ZIP_HEADER) else None
 
 
 def format_of_text(first_line: str, read: Callable[[int], str], date_format: str) -> Format | None:
-    """The format of a text file whose first line that is not blank is `first_line`; None if it is none of these.
+    """The format of a text file whose first line that is not blank is `first_line`; None if it is unknown.
 
-    `read` returns the next characters of the file, from its beginning. Only a file that begins as JSON does is read with it.
-    For `date_format` see `Reading`. The caller must have decoded the text with `errors="surrogateescape"`.
+    `read` returns the next characters of the file, from its beginning. It is called only for a file that begins like JSON. For
+    `date_format` see `Reading`. The caller must have decoded the text with `errors="surrogateescape"`.
     """
     line = first_line.removeprefix(BYTE_ORDER_MARK).lstrip()
     if line.startswith("{") and _is_exported(line):
@@ -51,7 +51,7 @@ def format_of_text(first_line: str, read: Callable[[int], str], date_format: str
 
 
 def unknown_format(first_line: str) -> InvalidImport:
-    """The error for a file that begins with `first_line` and has no known format."""
+    """The error for a file that begins with `first_line` and has an unknown format."""
     try:
         first_line.encode()
     except UnicodeEncodeError:
@@ -69,7 +69,7 @@ def _is_exported(line: str) -> bool:
 
 
 def _limited(read: Callable[[int], str], characters_max: int) -> Callable[[int], str]:
-    """A function that reads as `read` does, but returns no more than `characters_max` characters in all."""
+    """A function like `read` that returns at most `characters_max` characters in all its calls together."""
     left = characters_max
 
     def limited(size: int) -> str:

@@ -31,7 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MINUTE_MICROSECONDS = 60_000_000
 _SIXTY = [f"{number:02}" for number in range(60)]
-"""`00` to `59`, for minutes and seconds: formatting each number again would take longer."""
+"""`00` to `59`, for minutes and seconds. Formatting each number again would take longer."""
 
 _NOTE = Kind.NOTE
 _KIND_NAMES = {Kind.NOTE: "note", Kind.REVISION: "revision", Kind.DELETION: "deletion"}
@@ -64,9 +64,9 @@ def jsonl_line(stored: StoredEntry) -> str:
 def parse_jsonl(line: str) -> StoredEntry:
     """The stored entry that `line` describes, with the number that it had in the exported notebook.
 
-    `line` is a line that `jsonl_line` or another program made, with or without its newline. Unknown keys are ignored. The
-    caller must have decoded the line with `errors="surrogateescape"`, so that this function notices invalid UTF-8. Raises
-    `InvalidImport` if the line is not a JSON object, or if a field is missing or has an invalid value.
+    `line` comes from `jsonl_line` or another program, with or without its newline. Unknown keys are ignored. The caller must
+    have decoded the line with `errors="surrogateescape"`, so that this function notices invalid UTF-8. Raises `InvalidImport`
+    if the line is not a JSON object, or if a field is missing or has an invalid value.
     """
     fields = _object(line)
     kind = _KINDS.get(_field(fields, "kind", str))
@@ -84,9 +84,9 @@ def parse_jsonl(line: str) -> StoredEntry:
 
 @lru_cache(1024)
 def _hour(hour: int) -> str:
-    """The day and hour that begin `hour` hours after 1970 began, as `2026-11-23T07`.
+    """The day and hour that begin `hour` hours after 1970-01-01 00:00, such as `2026-11-23T07`.
 
-    Cached, because many entries are written in the same hour.
+    The result is cached, because many entries are written in the same hour.
     """
     return f"{date.fromordinal(_EPOCH_DAY + hour // 24).isoformat()}T{hour % 24:02}"
 
@@ -95,14 +95,14 @@ def _hour(hour: int) -> str:
 def _stored_time(stored_at: int) -> str:
     """The time `stored_at` (microseconds since 1970 UTC) as ISO 8601 in UTC.
 
-    Cached, because all entries that were stored in the same transaction have the same time.
+    The result is cached, because all entries that were stored in one transaction have the same time.
     """
     return iso_time(stored_at, 0)
 
 
 @lru_cache(1024)
 def _writer(author: str, client_id: bytes) -> str:
-    """The fields `author` and `client` of a JSON object, without its braces; cached, because few writers write many entries."""
+    """The fields `author` and `client` of a JSON object, without its braces. Cached, because few writers write many entries."""
     return f'"author": {_json_text(author)}, "client": "{client_id.hex()}"'
 
 
@@ -130,7 +130,7 @@ def _object(line: str) -> dict[str, Any]:
 
 
 def _field(fields: dict[str, Any], key: str, kind: type) -> Any:
-    """The value of the field `key`, whose type must be `kind`: str or int. Raises `InvalidImport` if it is not."""
+    """The value of the field `key`. Raises `InvalidImport` unless its type is `kind`, which is str or int."""
     value = fields.get(key)
     if type(value) is not kind:  # not isinstance: True is an int
         if key not in fields:
@@ -140,7 +140,7 @@ def _field(fields: dict[str, Any], key: str, kind: type) -> Any:
 
 
 def _positive(fields: dict[str, Any], key: str) -> int:
-    """The integer in the field `key`, which must be from 1 to `SEQUENCE_MAX`. Raises `InvalidImport` if it is not."""
+    """The integer in the field `key`. Raises `InvalidImport` unless it is from 1 to `SEQUENCE_MAX`."""
     value: int = _field(fields, key, int)
     if not 0 < value <= SEQUENCE_MAX:
         raise InvalidImport("field_out_of_range", field=key, maximum=SEQUENCE_MAX, value=value)
@@ -148,9 +148,9 @@ def _positive(fields: dict[str, Any], key: str) -> int:
 
 
 def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
-    """The ISO 8601 time in the field `key`: (microseconds since 1970 UTC, its UTC offset in minutes east).
+    """The ISO 8601 time in the field `key`: microseconds since 1970 UTC, and the UTC offset in minutes east.
 
-    Raises `InvalidImport` if it is not a time with a UTC offset, or is one that an entry cannot have.
+    Raises `InvalidImport` if it is not a time with a UTC offset, or if an entry cannot have this time.
     """
     value = _field(fields, key, str)
     try:
@@ -172,7 +172,7 @@ def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
 
 @lru_cache(128)
 def _minutes(offset: timedelta) -> int | None:
-    """`offset`, a UTC offset, in minutes; None if an entry cannot have this offset: it has seconds, or is too large."""
+    """The UTC offset `offset` in minutes. None if an entry cannot have it, because it has seconds or is too large."""
     minutes, rest = divmod(offset, timedelta(minutes=1))
     return None if rest or abs(minutes) > UTC_OFFSET_MINUTES_MAX else minutes
 
@@ -211,9 +211,9 @@ def _text(fields: dict[str, Any], kind: Kind) -> str:
 
 
 def _revises(fields: dict[str, Any], kind: Kind, number: int) -> int:
-    """The field `revises` of a revision or deletion, which must be less than its `number`; 0 for a note.
+    """The field `revises`. It must be less than `number` in a revision or deletion. A note must not have it; the result is 0.
 
-    Raises `InvalidImport` for another value, or if a note has the field.
+    Raises `InvalidImport` for any other value.
     """
     if kind is Kind.NOTE:
         if "revises" in fields:

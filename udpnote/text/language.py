@@ -1,11 +1,11 @@
-"""Translates the English messages of the source into the language that is spoken.
+"""Translates the English messages of the source into the current language.
 
-`gettext` and `ngettext` are what GNU gettext calls so. The catalogues are in `udpnote/locale/`, a folder for each language, and
-`python -m tests.catalogues` makes them. In English no catalogue is read, and the `gettext` of Python is not imported. If a
-catalogue cannot be read, its language is English.
+`gettext` and `ngettext` have the meaning that they have in GNU gettext. The catalogues are in `udpnote/locale/`, a folder for
+each language, and `python -m tests.catalogues` makes them. In English no catalogue is read, and the `gettext` of Python is not
+imported. If a catalogue cannot be read, its messages stay English.
 
-A command calls `speak_by` once, and all of its threads then speak the user's language. A program that serves several people at
-once, such as the page, calls `speaking` for each request. Without either, everything is in English.
+A command calls `speak_by` once, and from then on all of its threads use the user's language. A program that serves several
+people at once, such as the page, calls `speaking` for each request. Without either, everything is in English.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,14 +26,15 @@ _catalogues: dict[str, "NullTranslations"] = {}
 
 
 def language() -> str:
-    """The language, one of `model.language.LANGUAGES`, in which `gettext` and `ngettext` answer here."""
+    """The current language, one of `model.language.LANGUAGES`: that of this thread or task if set, else of the process."""
     return _language_here.get() or _process_language()
 
 
 def speak_by(find_language: Callable[[], str]) -> None:
-    """Let this process speak the language that `find_language` returns, one of `LANGUAGES`.
+    """Set the language of this process to the result of `find_language`, one of `LANGUAGES`.
 
-    The function is called once, when the first message is needed: a command that says nothing does not look for a language.
+    `find_language` is called once, when the first message is needed. So a command without messages does not look for a
+    language.
     """
     found: list[str] = []
 
@@ -48,7 +49,7 @@ def speak_by(find_language: Callable[[], str]) -> None:
 
 @contextmanager
 def speaking(name: str) -> Iterator[None]:
-    """In the block, in this thread or task alone, speak the language `name`, one of `LANGUAGES`.
+    """Inside the `with` block, and only in this thread or task, use the language `name`, one of `LANGUAGES`.
 
     Raises `ValueError` for any other name.
     """
@@ -62,7 +63,7 @@ def speaking(name: str) -> Iterator[None]:
 
 
 def gettext(message: str) -> str:
-    """`message`, a text or template in English that stands in the source, in the language that is spoken here."""
+    """Translate `message`, an English text or template from the source, into the current language."""
     name = language()
     if name == ENGLISH or not message:  # a catalogue's text for "" is its header
         return message
@@ -70,14 +71,17 @@ def gettext(message: str) -> str:
 
 
 def marked(message: str) -> str:
-    """`message` itself. In a table, which is made before the language is known, this marks a text that `gettext` gets later."""
+    """Return `message` unchanged.
+
+    This marks a text in a table, so that the catalogues have it; `gettext` translates it later.
+    """
     return message
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:
-    """The template for `count` things: `singular` if `count` is 1, else `plural`, in the language that is spoken here.
+    """The template for `count` things in the current language. In English it is `singular` if `count` is 1, else `plural`.
 
-    A language may have other rules, or, as Chinese, one form for all counts.
+    Other languages may have other rules. Chinese has one form for all counts.
     """
     name = language()
     if name == ENGLISH:
@@ -92,9 +96,9 @@ def _catalogue(name: str) -> "NullTranslations":
 
 
 def read_catalogue(folder: str, name: str) -> "NullTranslations":
-    """The catalogue of the language `name` in `folder`; if it is missing, unreadable or damaged, an empty one: all is English.
+    """The catalogue of the language `name` in `folder`. If it is missing, unreadable or damaged, an empty one: all is English.
 
-    It raises no error, because the message about the error would need the catalogue.
+    This raises no error, because the message about the error would need the catalogue.
     """
     import struct  # here, as the next one, because English needs no catalogue
     from gettext import NullTranslations, translation

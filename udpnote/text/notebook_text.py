@@ -1,11 +1,11 @@
 """The plain text format of udpnote's predecessor, for import and export.
 
-For each entry, such a file has a line with the local time, the text, and a blank line. The predecessor left the blank line out.
-If a line of the text looks like a time, a space stands before it.
+For each entry, such a file has a line with the local time, then the text, then a blank line. The predecessor wrote no blank
+line. If a line of the text looks like a time, a space is put before it.
 
-The format has no authors, client ids and sequence numbers. `text_entries` computes the identity of an entry from its time and
-text, so importing a file a second time adds nothing. `stored_blocks` finds the notes of a notebook that an exported file has,
-so importing that file adds nothing, either.
+The format has no authors, client ids and sequence numbers. `text_entries` computes the identity of an entry (its client id and
+sequence number) from its time and text, so importing a file a second time adds nothing. `stored_blocks` finds the entries of a
+file that are notes in the notebook already, so importing an exported file adds nothing, either.
 """
 
 import re
@@ -35,8 +35,8 @@ _STAMP_IN_TEXT = re.compile(rf"^(?= *{_TIME}[^\S\n]*$)", re.MULTILINE)
 class TextBlock(NamedTuple):
     """One entry of a text file: the number of the line with its time (from 1), that local time, and its text.
 
-    `written` has no time zone. `text` is below the time in the file, without the blank lines at its end, and without the space
-    that `text_block` puts before a line that looks like a time.
+    `written` has no time zone. `text` is the text below the time in the file, without the blank lines at its end, and without
+    the space that `text_block` puts before a line that looks like a time.
     """
 
     line: int
@@ -47,11 +47,11 @@ class TextBlock(NamedTuple):
 class TextBlocks:
     """Iterates over the blocks of a text file, as `TextBlock`s. A block is a line with a time and the text below it.
 
-    `lines` are the lines of the file with their newlines. A long line may come in several pieces, of which only the last has a
-    newline. A block begins with a time that is alone on its line, unless the line before it begins a block: then the line is
+    `lines` are the lines of the file with their newlines. A long line may come in several pieces; only the last of them has a
+    newline. A block begins with a line that is only a time. There is one exception: if the line before it begins a block, it is
     the text of that block. A date that does not exist, such as February 30, counts as text. A block without text is skipped. A
-    block that cannot be an entry is skipped, too: `on_bad` is called with the `InvalidImport` that says why, and may raise it.
-    Of a block that is too long, little more than the longest possible entry is kept in memory.
+    block that cannot be an entry is skipped, too: `on_bad` is called with an `InvalidImport` that says why, and may raise it.
+    If a block is too long, little more than the longest possible entry is kept in memory.
 
     Iterating raises `InvalidImport` if there is text before the first time.
     """
@@ -81,7 +81,7 @@ class TextBlocks:
         yield from self._finish()
 
     def _keep(self, piece: str, number: int) -> None:
-        """Add `piece`, of line `number`, to the text of the present block. Raises `InvalidImport` if no block has begun."""
+        """Add `piece`, of line `number`, to the text of the current block. Raises `InvalidImport` if no block has begun."""
         is_blank = not piece.strip()
         if self._stamp is None and is_blank:
             return
@@ -94,7 +94,10 @@ class TextBlocks:
             self._is_long = True
 
     def _finish(self) -> Iterator[TextBlock]:
-        """Yield the block that has just ended, if it has text and can be an entry. If it cannot be one, call `on_bad`."""
+        """Yield the block that has just ended, if it has text and can be an entry.
+
+        If it has text but cannot be one, call `on_bad`.
+        """
         text, is_long = _without_blank_end("".join(self._pieces)), self._is_long
         self._pieces, self._characters, self._is_long = [], 0, False
         if self._stamp is None or (not text and not is_long):
@@ -107,16 +110,16 @@ class TextBlocks:
 
 
 def begins_text_file(line: str) -> bool:
-    """Whether a file of this format can begin with `line`: a time that is alone on its line."""
+    """Whether `line` can be the first line of a file in this format: it is only a time."""
     return _stamp(line.removeprefix(BYTE_ORDER_MARK)) is not None
 
 
 def text_block(written_at: int, utc_offset: int, text: str) -> str:
     """An entry in the plain text format: a line with the writer's local time, the text, and a blank line.
 
-    `written_at` is in microseconds since 1970 UTC, `utc_offset` in minutes east. In `text`, characters that could harm a
-    terminal are replaced, line ends at its end are left out, and a space is put before each line that looks like a time, with
-    or without spaces before it: `TextBlocks` removes that space.
+    `written_at` is in microseconds since 1970 UTC, `utc_offset` in minutes east of UTC. Characters of `text` that could harm a
+    terminal are replaced, and line ends at its end are left out. A space is put before each line that looks like a time, with
+    or without spaces before it. `TextBlocks` removes this space.
     """
     written = _STAMP_IN_TEXT.sub(" ", harmless_lines(text.rstrip("\r\n")))
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
@@ -125,8 +128,8 @@ def text_block(written_at: int, utc_offset: int, text: str) -> str:
 class TextEntry(NamedTuple):
     """The `entry` of a block of a text file, and what `stored_blocks` needs to find it in a notebook.
 
-    `key` is the same for all blocks with the same time and text, and different for others. `copies` is the number of such
-    blocks before this one, without a block of another second between.
+    `key` is the same for all blocks with the same time and text, and different for others. `copies` counts the earlier blocks
+    with this key, but only those since the last block with another time.
     """
 
     entry: Entry
@@ -139,10 +142,10 @@ def text_entries(
 ) -> Iterator[TextEntry]:
     """Yield an entry of `author` for each block. The same blocks always give the same identities, so a second import adds none.
 
-    If a text occurs several times in successive blocks of the same second, each of these blocks gets an identity of its own.
-    But if a block of another second comes between two blocks with the same time and text, both get the same identity, and an
-    import stores one: then the file repeats itself, as when two copies of a notebook were joined. `localize` converts a local
-    time without a time zone to (microseconds since 1970 UTC, UTC offset in minutes east).
+    If several blocks with the same time and text follow each other, with no block of another time between them, each gets its
+    own identity. But if a block of another time comes between two of them, both get the same identity, and an import stores
+    only one entry. Then the file repeats itself, for example because two copies of a notebook were joined. `localize` converts
+    a local time without a time zone to (microseconds since 1970 UTC, UTC offset in minutes east).
     """
     second: datetime | None = None
     seen: dict[int, int] = {}
@@ -159,10 +162,10 @@ def text_entries(
 
 
 def stored_blocks(log: Iterable[StoredEntry], keys: Container[int]) -> Counter[int]:
-    """How many notes of a notebook have each key (see `TextEntry`) in `keys`, with their present or an earlier text.
+    """For each key in `keys` (see `TextEntry`), how many notes of the notebook have it now or had it with an earlier text.
 
-    `log` are all entries of the notebook, the newest first. A deleted note counts, too: importing a file that has it does not
-    bring it back.
+    `log` has all entries of the notebook, the newest first. Deleted notes count, too: importing a file that has a deleted note
+    does not bring it back.
     """
     counts: Counter[int] = Counter()
     later: dict[int, set[bytes]] = {}
@@ -179,12 +182,12 @@ def stored_blocks(log: Iterable[StoredEntry], keys: Container[int]) -> Counter[i
 
 
 def _as_stamp(iso: str) -> str:
-    """The ISO 8601 time `iso` as a text file has it: `2019/05/09 16:37:08`."""
+    """Convert the ISO 8601 time `iso` to the form in text files: `2019/05/09 16:37:08`."""
     return iso[:19].replace("-", "/").replace("T", " ")
 
 
 def _stamp(line: str) -> datetime | None:
-    """The local time that `line` consists of; None if `line` has other text, or a date or time that does not exist."""
+    """The local time in `line`. None if `line` has any other text, or a date or time that does not exist."""
     match = _STAMP.fullmatch(line)
     if match is None:
         return None
@@ -196,7 +199,7 @@ def _stamp(line: str) -> datetime | None:
 
 
 def _objection_to(text: str) -> InvalidEntry | None:
-    """The error that `check_text` raises for `text`; None if an entry can have this text."""
+    """The error that `check_text` raises for `text`; None if it raises none."""
     try:
         check_text(text)
     except InvalidEntry as error:
@@ -212,7 +215,7 @@ def _without_blank_end(text: str) -> str:
 
 
 def _as_imported(text: str) -> str:
-    """The text of the block that `text_block` writes for `text`, as `TextBlocks` reads it."""
+    """The text that `TextBlocks` reads from the block that `text_block` writes for `text`."""
     return _without_blank_end(harmless_lines(text.rstrip("\r\n")).replace("\r\n", "\n"))
 
 

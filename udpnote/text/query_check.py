@@ -1,21 +1,24 @@
-"""Checks whether a query can be answered: by its limits, and by what the search index has."""
+"""Checks whether a query can be answered: by its limits, and by what the search index contains."""
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query, View
 
 QUERY_NUMBERS_MAX = 100
-"""The most entry numbers in one query: a READ has room for this many."""
+"""The most entry numbers in one query. A READ has room for this many."""
 
 QUERY_TAGS_MAX = 8
-"""The most tags in one query. The limit is low, because a search looks each tag up in every shard of the index."""
+"""The most tags in one query. The limit is low, because a search looks up each tag in every shard of the index."""
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or a tag that is not a tag.
+    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or an invalid tag.
 
-    It is raised as well if the query names only words that notes must not have, and neither a tag nor an author: the index
-    finds nothing by what is missing. And it is raised if the query searches for words in anything but the current texts of all
-    notes, because the index holds only those, or if it orders anything but notes by time.
+    It is also raised in these cases:
+
+    - The query names only words that notes must not have, and neither a tag nor an author: the index cannot find notes by what
+      is missing.
+    - The query searches for words in anything but the current texts of all notes: the index has only those.
+    - The query orders anything but notes by time.
     """
     if query.has_words or query.tags:
         from udpnote.text.query_words import check_words, words_of  # here, because they are slow to import

@@ -1,7 +1,7 @@
 """Reads what somebody searches for: words, phrases, `OR` between them, and `-word` for notes to leave out.
 
 `milk OR cream butter -tea` finds the notes that have `milk` or `cream` or both, that have `butter`, and that do not have `tea`.
-`OR` belongs to the word before it and the word after it only, so no brackets are needed.
+`OR` joins only the word before it and the word after it, so no brackets are needed.
 """
 
 import re
@@ -13,21 +13,22 @@ from udpnote.model.query import Query
 from udpnote.text.word_match import parse_word
 
 TERMS_MAX = 24
-"""The most terms in one query: as many as a Chinese sentence has. The limit is low, because for each term a search reads a list
-of notes in every shard of the index."""
+"""The most terms in one query: enough for a Chinese sentence. The limit is low, because for each term a search reads a list of
+notes in every shard of the index."""
 
 BEGINNINGS_MAX = 6
-"""The most words with `*` at the end in one query. For each, FTS5 merges the lists of all terms that begin so: in a shard with
-very many terms, that takes a tenth of a second, and it cannot be paused."""
+"""The most words with `*` at the end in one query. For each of them, FTS5 merges the lists of all terms with this beginning. In
+a shard with very many terms, that takes a tenth of a second, and it cannot be paused."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 """The control characters that are not white space. They are removed, because nobody types them on purpose."""
 
 _OTHER_QUOTES = str.maketrans(dict.fromkeys("“”„‟＂", '"'))
-"""Double quotes that input methods type. No shell takes them for its own, so that they arrive here."""
+"""Converts the double quotes of other languages' input methods to `"`. Shells do not treat them as quotes, so they arrive
+here."""
 
 _WIDE_SPACE = "\u3000"
-"""The space that Chinese and Japanese input methods type. No shell divides words at it, so that they are divided here."""
+"""The space that Chinese and Japanese input methods type. Shells do not divide words there, so this module does."""
 
 _MINUS = "-－"
 _QUOTED_OR_NOT = re.compile(rf'([{_MINUS}]?)"([^"]*)"?|([^\s"]+)')
@@ -36,9 +37,10 @@ _SIGN_IN_PHRASE = re.compile(rf"\s(OR\s|[{_MINUS}]\w)")
 
 
 class QueryWords(NamedTuple):
-    """What the text of a note must have and must not have; each text in it is a word, or a phrase if it has white space in it.
+    """What the text of a note must have and must not have.
 
-    The note must have all of `words` and, of each group in `any_of`, at least one. It must have none of `without`.
+    The note must have all of `words`, at least one element of each group in `any_of`, and none of `without`. Each element is a
+    word, or a phrase if it has white space in it.
     """
 
     words: tuple[str, ...] = ()
@@ -47,23 +49,23 @@ class QueryWords(NamedTuple):
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """All words and phrases that a note may have: `words`, and those of all groups in `any_of`."""
+        """All words and phrases to search for: `words`, and the elements of all groups in `any_of`."""
         return self.words + tuple(word for group in self.any_of for word in group)
 
     @property
     def has_sign_in_phrase(self) -> bool:
-        """Whether a phrase that a note may have contains an `OR`, or a `-` before a word, which are text there."""
+        """Whether a phrase to search for contains `OR`, or a `-` before a word. In a phrase, these have no special meaning."""
         return any(_SIGN_IN_PHRASE.search(phrase) for phrase in self.wanted)
 
     @property
     def as_typed(self) -> list[str]:
-        """Arguments from which `parse_words` makes these words again."""
+        """Arguments for which `parse_words` returns the same value again."""
         wanted = [" OR ".join(map(_quoted, group)) for group in self.any_of]
         return [*map(_quoted, self.words), *wanted, *(f"-{_quoted(word)}" for word in self.without)]
 
 
 class _Piece(NamedTuple):
-    """A word or phrase of an argument: its `text`, whether it stands in quotes, and whether notes with it are left out."""
+    """A word or phrase of an argument. `is_left_out` says whether notes with it are left out."""
 
     text: str
     is_quoted: bool = False
@@ -75,16 +77,15 @@ class _Piece(NamedTuple):
 
 
 def parse_words(arguments: Sequence[str]) -> QueryWords:
-    """The words to search for, from the `arguments` of a command.
+    """Read the words to search for from the `arguments` of a command.
 
-    Without double quotes (`"` or `“”`), an argument is a word, or a phrase if it has white space in it; at wide spaces
-    (U+3000), it is split as if it were several arguments. In one with quotes, the text between two quotes is a phrase, and the
-    rest is split into words at white space. The word `OR` joins the words or
-    phrases on both sides of it. A `-` before a word or phrase says that notes with it are left out. In quotes, `OR` and `-` are
-    a word and a sign as any other.
+    An argument without double quotes (`"` or `“”`) is a word, or a phrase if it has white space in it. But a wide space
+    (U+3000) divides it into two arguments. In an argument with quotes, the text between two quotes is a phrase, and the rest is
+    split into words at white space. The word `OR` joins the words or phrases on both sides of it. A `-` before a word or phrase
+    means that notes with it are left out. Inside of quotes, `OR` and `-` have no special meaning.
 
     Raises `InvalidQuery` if there are arguments but nothing in them can be searched for, if there are more than `TERMS_MAX`
-    terms or `BEGINNINGS_MAX` words with `*`, or if an `OR` does not stand between two words or phrases that notes may have.
+    terms or `BEGINNINGS_MAX` words with `*`, or if an `OR` is not between two words or phrases without `-`.
     """
     groups: list[list[str]] = []
     without: list[str] = []
@@ -108,15 +109,16 @@ def parse_words(arguments: Sequence[str]) -> QueryWords:
 
 
 def words_of(query: Query) -> QueryWords:
-    """The words of a `Query`."""
+    """The part of `query` that is about words."""
     return QueryWords(query.words, query.any_of, query.without)
 
 
 def check_words(query: QueryWords) -> None:
-    """Raise `InvalidQuery` for more than `TERMS_MAX` terms or `BEGINNINGS_MAX` words with `*`, or if the index finds no word.
+    """Raise `InvalidQuery` if the words have too many terms, too many of them end with `*`, or the index can find none of them.
 
-    The words to leave out count, too. A word without a term (without a letter, digit or symbol) counts as one term. The index
-    finds words with a term, and groups in which each word has one. A query without words is valid.
+    The limits are `TERMS_MAX` and `BEGINNINGS_MAX`, and the words to leave out count, too. A word without a term (without a
+    letter, digit or symbol) counts as one term, but the index cannot find it. Nor can it find a group with such a word. A query
+    without words is valid.
     """
     parsed = {word: parse_word(word) for word in (*query.wanted, *query.without)}
     count = sum(max(len(parsed[word].terms), 1) for word in (*query.wanted, *query.without))
@@ -131,7 +133,7 @@ def check_words(query: QueryWords) -> None:
 
 
 def _pieces(argument: str) -> Iterator[_Piece]:
-    """Yield the words and phrases in one argument, as `parse_words` describes; those without text are left out."""
+    """Yield the words and phrases in one argument, as `parse_words` describes. Pieces without text are left out."""
     argument = _CONTROLS.sub("", argument).translate(_OTHER_QUOTES)
     if '"' in argument:
         for match in _QUOTED_OR_NOT.finditer(argument):

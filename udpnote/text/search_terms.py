@@ -15,32 +15,34 @@ from itertools import accumulate, islice, takewhile
 from udpnote.text.han_variants import HAN_VERSION, one_form
 
 TERM_CHARACTERS_MAX = 64
-"""A longer run of letters and digits is split into terms of this length: no language has such words, and base64 must not fill
-the index with long terms."""
+"""The longest term. Longer sequences of letters and digits are split into terms of this length: no language has such long
+words, and base64 must not fill the index with long terms."""
 
 MARKS_MAX = 30
-"""In a longer run of combining marks, only the first 30 marks count, as in Unicode's Stream-Safe Text Format (Annex 15, section
-13): no language needs so many on one letter, and normalizing them takes time that grows with the square of their number."""
+"""The most combining marks in a row that count, as in Unicode's Stream-Safe Text Format (Annex 15, section 13). No language
+needs so many on one letter, and the time for normalizing them grows with the square of their number."""
 
 TAG_CHARACTERS_MAX = 64
-"""In a longer tag, only the first 64 characters count: nobody types more to find a tag again."""
+"""The longest tag. Of a longer one only the first 64 characters count: nobody types more to find a tag again."""
 
 _TAG_READ_MAX = 2 * TAG_CHARACTERS_MAX
-"""Only the first 128 characters of a tag are folded: folding leaves at least `TAG_CHARACTERS_MAX` of them."""
+"""How many characters of a tag are folded, from its beginning: enough that at least `TAG_CHARACTERS_MAX` of them are left."""
 
 TAGS_MAX = 32
-"""Only the first 32 tags of a text count: nobody describes a note with more."""
+"""The most tags of a text. Only the first ones count: nobody describes a note with more."""
 
 TAG_SPELLINGS_MAX = 8 * TAGS_MAX
-"""Only the first 256 different spellings in a text are folded, because thousands of spellings may fold to the same tag."""
+"""The most different spellings of tags in a text that are folded: the first ones. Thousands of spellings may fold to the same
+tag."""
 
 TAG_PLACES_MAX = 4096
-"""Only the first 4,096 `#` signs of a text are checked for tags, so that a text of nothing else takes two milliseconds."""
+"""The most `#` signs of a text that are checked for tags: the first ones. So a text that consists of `#` takes two
+milliseconds."""
 
 RULES_VERSION = f"5 {unicodedata.unidata_version} {HAN_VERSION}"
 """The version of the rules in this module, of Unicode, and of the table of Chinese characters.
 
-An index that was made with another version is built again.
+If an index was made with another version, it is built again.
 """
 
 _SPACELESS = (
@@ -57,10 +59,11 @@ _SPACELESS = (
 """The characters of scripts without spaces between words, as the inside of a regular expression's character class (`[...]`)."""
 
 _EMOJI = "\u231a\u231b\u23e9-\u23ff\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
-"""The emoji that are no letters, as the inside of a character class; they may be in a tag, and each is a search term."""
+"""The emoji that are not letters, as the inside of a character class. A tag may have them, and each is a search term."""
 
 _SYMBOLS = f"{_EMOJI}\u20a0-\u20cf\u2190-\u23ff\u25a0-\u25ff\u2900-\u297f\u2b00-\u2bff"
-"""The symbols of which each is a search term, as the inside of a character class: also currencies, arrows, formulas, shapes."""
+"""The symbols that are search terms, as the inside of a character class: emoji, currencies, arrows, mathematical signs,
+shapes."""
 
 _REMOVED = (
     "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # accents
@@ -69,20 +72,20 @@ _REMOVED = (
     "\u00ad\u200c\u200d\u2060\ufeff"  # soft hyphens and joiners
 )
 """The characters that folding removes, as the inside of a character class. Voicing marks of kana and vowel signs of Indic
-scripts are not among them, because they distinguish words."""
+scripts are not removed, because they distinguish words."""
 
 
 _MARK_BLOCKS = (
     (0x300, 0x2FFF), (0x302A, 0x30FF), (0xA66F, 0xABFF), (0xFB1E, 0xFB1E), (0xFE00, 0xFE2F), (0x101FD, 0x11FFF),
     (0x16AF0, 0x16FFF), (0x1BC9D, 0x1E94F),
 )  # fmt: skip
-"""Ranges of Unicode (first, last) that together have all combining marks, and few Chinese characters and punctuation marks."""
+"""Ranges of Unicode (first, last). Together they have all combining marks, and few Chinese characters and punctuation marks."""
 
 
 def _marks() -> str:
     """All combining marks, as the inside of a character class.
 
-    This examines only the `_MARK_BLOCKS`, which takes 2 ms; all of Unicode would take longer.
+    This examines only the `_MARK_BLOCKS`, which takes 2 ms. All of Unicode would take longer.
     """
     places = [place for first, last in _MARK_BLOCKS for place in range(first, last + 1)]
     marks = [place for place in places if unicodedata.category(chr(place))[0] == "M"]
@@ -129,8 +132,8 @@ JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
 def fold(text: str) -> str:
     """`text` without the differences that a search ignores: case, accents, and variants such as full-width characters.
 
-    That is: compatibility decomposition (NFKD), without accents, case-folded, and composed again (NFC). Of Chinese characters
-    that are forms of each other, one stands for all (see `han_variants.one_form`).
+    The steps are: compatibility decomposition (NFKD), removal of accents, case folding, and composition (NFC). Chinese
+    characters that are forms of each other become one of these forms (see `han_variants.one_form`).
     """
     if text.isascii():
         return text.lower()
@@ -141,15 +144,15 @@ def fold(text: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """Fold `text`, and return its terms in the order of the text, each as often as it occurs."""
+    """Fold `text`, and return its terms in the order of the text. A term that occurs twice is returned twice."""
     folded = fold(text)
     return term_pattern(folded).findall(folded)
 
 
 def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
-    """Yield the terms of `text`, as `terms` gives them, in lists. Each list comes from about `characters` characters of `text`.
+    """Yield the same terms as `terms`, in lists. Each list comes from about `characters` characters of `text`.
 
-    If the text is long, the caller can thus do other work between two lists.
+    So the caller can do other work between two lists if the text is long.
     """
     rest, start = "", 0
     while start < len(text):
@@ -164,21 +167,21 @@ def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
 
 
 def term_pattern(folded: str) -> re.Pattern[str]:
-    """A regular expression whose matches in the text `folded` are the terms. `folded` comes from `fold`.
+    """A regular expression that matches each term in the text `folded`, which comes from `fold`.
 
-    For ASCII texts this is a faster expression, which finds the same terms as the one for other texts.
+    For ASCII texts the expression is a faster one, but it finds the same terms.
     """
     return _ASCII_TERMS if folded.isascii() else _TERMS
 
 
 def tags(text: str) -> list[str]:
-    """The tags in `text`, such as `milk` for `#Milk`: without `#`, in the form that `parse_tag` gives, each once, in order.
+    """The tags in `text`, each once, in order. They have no `#`, and the form that `parse_tag` returns: `milk` for `#Milk`.
 
-    A tag consists of letters, digits, emoji, combining marks, `_`, `-` and `+`, and begins with none of the last two. A `.` or
-    `/` belongs to the tag only between two of these characters: `#v1.9`, but `#done.` is `done`. The part before the first `.`,
-    `/` or `+` has at least one letter or emoji: so `#12` is no tag. A text with `#work/home` has the tag `work/home`, and also
-    `work`. A `#` inside a word or a URL does not begin a tag, but one after a character of a script without spaces (Chinese,
-    for example) does. If there are more than `TAGS_MAX` tags, only the first ones are returned.
+    A tag consists of letters, digits, emoji, combining marks, `_`, `-` and `+`; its first character is neither `-` nor `+`. A
+    `.` or `/` belongs to the tag only between two of these characters: `#v1.9`, but `#done.` is `done`. The part before the
+    first `.`, `/` or `+` has at least one letter or emoji, so `#12` is not a tag. A text with `#work/home` has the tag
+    `work/home`, and also `work`. A `#` inside a word or a URL does not begin a tag. But a `#` after a character of a script
+    without spaces, such as Chinese, does. If there are more than `TAGS_MAX` tags, only the first ones are returned.
     """
     found: dict[str, None] = {}
     spellings = dict.fromkeys(place[1] for place in _tag_places(text))  # None stands for a URL
@@ -190,10 +193,10 @@ def tags(text: str) -> list[str]:
 
 
 def _tag_places(text: str) -> Iterator[re.Match[str]]:
-    """The tags and URLs of `text`, in order, each as a match of `_TAGS`: its group 1 is the tag without `#`, None for a URL.
+    """Yield the tags and URLs of `text`, in order, as matches of `_TAGS`. Group 1 is the tag without `#`, or None for a URL.
 
-    URLs are matched because a `#` in them begins no tag. At most `TAG_PLACES_MAX` matches are found, none after so many `#`
-    signs, and none in a text without `#`.
+    URLs are matched because a `#` in a URL does not begin a tag. This stops after `TAG_PLACES_MAX` matches or `#` signs. A text
+    without `#` has no matches.
     """
     signs = text.count("#") + text.count("＃")
     if not signs:
@@ -205,33 +208,33 @@ def _tag_places(text: str) -> Iterator[re.Match[str]]:
 
 
 def _with_outer_tags(tag: str | None) -> list[str]:
-    """A match of `_TAG` and the tags it is in, as `tags` returns them: `work` and `work/home`; none for None."""
+    """The match of `_TAG` in `tag` and the tags around it, in the form of `tags`: `work` and `work/home`. Empty for None."""
     return [*accumulate(_fold_tag(tag).split("/"), "{}/{}".format)] if tag else []
 
 
 def parse_tag(tag: str) -> str:
-    """`tag`, typed with or without its `#`, as `tags` returns it: without `#`, in lower case and normal width, with accents.
+    """Return `tag`, typed with or without its `#`, in the form of `tags`: without `#`, in lower case, in normal width.
 
-    Returns the empty string if `tag` is not exactly one tag.
+    Accents stay. Returns the empty string if `tag` is not exactly one tag.
     """
     body = tag[1:] if tag.startswith(("#", "＃")) else tag
     return _fold_tag(body) if _TAG.fullmatch(body) else ""
 
 
 def tag_terms(text: str) -> list[str]:
-    """The tags in `text`, as `tags` finds them, in the form in which a search compares them: each once, in order."""
+    """The tags in `text` that `tags` finds, each once, in order, in the form in which a search compares them."""
     return list(dict.fromkeys(map(one_form, tags(text))))
 
 
 def tag_term(tag: str) -> str:
-    """`tag`, which somebody searches for, in the form that `tag_terms` gives; the empty string if it is not exactly one tag."""
+    """Return `tag`, which somebody searches for, in the form of `tag_terms`; the empty string if it is not exactly one tag."""
     return one_form(parse_tag(tag))
 
 
 def tag_term_places(text: str) -> Iterator[tuple[list[str], int, int]]:
-    """Yield each place of a tag in `text`: its terms, as in `tag_terms`, where its `#` is, and where it ends (exclusive).
+    """Yield each place of a tag in `text`: its terms, the index of its `#`, and the index of its end (exclusive).
 
-    A nested tag has several terms: `work` and `work/home`.
+    The terms have the form of `tag_terms`. A nested tag has several: `work` and `work/home`.
     """
     for place in _tag_places(text):
         if place[1]:
@@ -239,7 +242,7 @@ def tag_term_places(text: str) -> Iterator[tuple[list[str], int, int]]:
 
 
 def _fold_tag(tag: str) -> str:
-    """The form in which `tags` returns a match of `_TAG`; the empty string if folding leaves no tag."""
+    """Convert a match of `_TAG` to the form of `tags`. The result is empty if folding leaves no tag."""
     short = _VARIATION_SELECTORS.sub("", _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX]))
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold())
     match = _TAG.match(folded[:TAG_CHARACTERS_MAX])

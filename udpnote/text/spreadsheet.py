@@ -1,10 +1,12 @@
 """Exports a notebook as CSV (RFC 4180), a table for spreadsheets: a row for each note.
 
-A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, and a formula can start programs or send other
-cells away. Anybody on the LAN may write such a note. Therefore an apostrophe is put before these signs at the beginning of an
-author or a text: with it, a cell is a text. A spreadsheet that expects semicolons or tabs between cells, as in Germany, cuts
-this table into other cells, and rows at each line of a text. So the sign also gets an apostrophe after these characters, if `(`
-or `|` follows on the line, without which a formula does no harm; a list with `-` stays as it is.
+A spreadsheet treats a cell that begins with `=`, `+`, `-` or `@` as a formula, and a formula can start programs or send other
+cells away. Anybody on the LAN may write such a note. Therefore an apostrophe is put before such a sign at the beginning of an
+author or a text: then the spreadsheet treats the cell as text.
+
+Some spreadsheets, as in Germany, expect semicolons or tabs between cells. They divide this table at these characters, and begin
+a row at each line of a text. So a sign after such a character or at the beginning of a line gets an apostrophe, too, but only
+if `(` or `|` follows on the line. Without these a formula does no harm, and a list with `-` stays as it is.
 """
 
 import csv
@@ -18,17 +20,17 @@ from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 HEADINGS = ("number", "written", "time_zone", "author", "text")
 
 _SIGN = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
-"""The signs with which a formula begins, also as wide characters, which Chinese and Japanese keyboards type."""
+"""The signs with which a formula begins, including their wide forms, which Chinese and Japanese keyboards type."""
 
 _FORMULA = re.compile(rf"\A[\s\"]*(?={_SIGN})|[;\t\r\n][\s\"]*(?={_SIGN}[^\r\n]*[(|])")
 
 
 def csv_table(notes: Iterable[StoredEntry], *, for_file: bool) -> Iterator[str]:
-    """The `notes` as CSV, in pieces that the caller writes one after the other: the row of `HEADINGS`, and a row for each note.
+    """The `notes` as CSV, in pieces that the caller writes one after the other: a row of `HEADINGS`, then one for each note.
 
     A row has the note's number, the writer's local time (`2026-05-09 16:37:08`) and time zone (`UTC+08:00`), the author and the
-    text. Rows end with CR LF. With `for_file`, the table begins with a byte order mark: without it, Excel takes UTF-8 for
-    another encoding, and shows Chinese as nonsense. Characters that could harm a terminal are replaced.
+    text. Rows end with CR LF. If `for_file` is true, the table begins with a byte order mark. Without it, Excel expects another
+    encoding than UTF-8 and shows Chinese wrongly. Characters that could harm a terminal are replaced.
     """
     writer = csv.writer(_Returned())
     yield (BYTE_ORDER_MARK if for_file else "") + writer.writerow(HEADINGS)
@@ -39,7 +41,10 @@ def csv_table(notes: Iterable[StoredEntry], *, for_file: bool) -> Iterator[str]:
 
 
 class _Returned:
-    """A file for `csv.writer` that returns each row instead of writing it; `writerow` returns the row, too."""
+    """A file object for `csv.writer` whose `write` returns its argument.
+
+    So `writerow` returns the row instead of writing it.
+    """
 
     def write(self, row: str) -> str:
         """Return `row`."""
@@ -47,5 +52,5 @@ class _Returned:
 
 
 def _as_text(value: str) -> str:
-    """`value` with apostrophes where a spreadsheet would find a formula, and without characters that harm a terminal."""
+    """`value` with apostrophes where a spreadsheet would see a formula, and without characters that could harm a terminal."""
     return _FORMULA.sub(r"\g<0>'", harmless_lines(value))

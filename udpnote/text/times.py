@@ -1,8 +1,8 @@
 """Times as people type them, in English and Chinese: ISO 8601, dates, words for days, times of day.
 
-`read_time` understands all of a text or refuses it: it never leaves out a part that it does not know, and it does not guess
-among likely readings. An error names the way to write what was probably meant. `days` reads dates; this module adds the parts
-of a day (昨天上午), the times of day with their time zones, and elapsed times (`3 hours ago`).
+`read_time` understands the whole text or refuses it: it never ignores a part that it does not know, and it does not guess
+between likely meanings. Its error shows how to write the time that was probably meant. `days` reads dates; this module adds the
+parts of a day (昨天上午), the times of day with their time zones, and elapsed times (`3 hours ago`).
 """
 
 import re
@@ -18,18 +18,19 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 TEXT_CHARACTERS_MAX = 64
-"""Longer than any time in words. It limits how long a pasted text keeps the patterns busy."""
+"""The longest text that is read. No time in words is longer. Without a limit, a long pasted text would keep the patterns
+busy."""
 
 _SAME_CHARACTERS = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | dict(
     zip(map(ord, "點週禮這個時鐘兩後號過現內裡"), map(ord, "点周礼这个时钟两后号过现内里"), strict=True)
 )
-"""Full-width characters to ASCII, and traditional Chinese characters to simplified ones."""
+"""Converts full-width characters to ASCII, and the traditional Chinese characters in times to simplified ones."""
 
 _NEEDLESS_SPACE = re.compile(
     "(?<=[0-9]) (?=[年月日号点时分秒天个小]|周(?![一二三四五六日天末]))"
     "|(?<=[年月近去]) (?=[0-9])|(?<=[点时分]) (?=[0-9]{1,2} ?[分秒])"
 )
-"""A space between a number and its unit, as in 5 月 3 日. Other spaces divide, as in 下午3点 一天前."""
+"""A space between a number and its unit, as in 5 月 3 日; it is removed. Other spaces separate, as in 下午3点 一天前."""
 
 _WORDS = [
     (re.compile(pattern), meaning)
@@ -42,13 +43,13 @@ _WORDS = [
         (r"^(?:the )?(?:last|past) (?=hour$|minute$)", "last one "),
     )
 ]
-"""Short forms, and the longer forms that they mean."""
+"""Short forms, each with the longer form that it means."""
 
 
 class _Part(NamedTuple):
-    """A part of a day: the hours at which it starts and ends, and the hours of its clock as hours of the day.
+    """A part of a day, such as the afternoon: the hours at which it starts and ends.
 
-    An hour above 24 is one of the next day.
+    `hours` says what an hour means in this part: in the afternoon, 3 means 15. Hours above 24 are on the next day.
     """
 
     start: int
@@ -90,7 +91,7 @@ _TIME_LAST = re.compile(rf"(?:(?:^(?:at )?|(?<=.){_GAP})(?=[^ ])(?:{_PART} ?(?:a
 _TIME_INSIDE = re.compile(
     rf"(?P<day>[a-z0-9,. ]+) (?:{_PART} )?{_TIME}(?: (?P<zone>[a-z]{{3,5}}))? (?P<year>[0-9]{{4}})(?: {_OFFSET})?"
 )
-"""What `date` prints, with the time before the year."""
+"""The output of the command `date`, in which the time is before the year."""
 
 _BASIC = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})t([0-9]{2})([0-9]{2})([0-9]{2})?(?![0-9])")
 _UNIT_SECONDS = {"h": 3600, "小": 3600, "钟": 3600, "m": 60, "分": 60, "s": 1, "秒": 1}
@@ -104,9 +105,9 @@ _COUNTED = re.compile(_ELAPSED_COUNT + _ELAPSED_UNIT)
 
 
 class NamedTime(NamedTuple):
-    """What a text names: a moment, or a span of time from `start` until just before `end`. For a moment, both are the same.
+    """The time that a text names: a moment, or a span from `start` until just before `end`. For a moment, both are equal.
 
-    Both have a time zone.
+    `start` and `end` have a time zone.
     """
 
     start: datetime
@@ -120,7 +121,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def read_time(text: str, now: datetime) -> NamedTime:
-    """The time that `text` names. `now` is the present time; its time zone is that of the person who wrote the text.
+    """The time that `text` names. `now` is the present time, in the time zone of the person who wrote the text.
 
     Raises `InvalidSetting` if the text is not a time, if there is no such time, or if it can be read in several ways.
     """
@@ -142,7 +143,7 @@ def read_time(text: str, now: datetime) -> NamedTime:
 
 
 class _UnknownZone(Exception):
-    """A time zone that is not that of the person; `local` is the time before its name."""
+    """The text has a time zone other than that of the person. `local` is the date and time without the zone."""
 
     def __init__(self, zone: str, local: str) -> None:
         super().__init__(zone, local)
@@ -150,7 +151,10 @@ class _UnknownZone(Exception):
 
 
 def _read(words: str, now: datetime) -> NamedTime | None:
-    """The time that `words` name; None if they are not understood. Raises what `read_time` turns into `InvalidSetting`."""
+    """The time that `words` name; None if they are not understood.
+
+    Raises errors that `read_time` turns into `InvalidSetting`.
+    """
     words = _BASIC.sub(lambda match: "{}-{}-{}t{}:{}:{}".format(*match.groups("00")), words)
     for pattern, meaning in _WORDS:
         words = pattern.sub(meaning, words)
@@ -158,7 +162,7 @@ def _read(words: str, now: datetime) -> NamedTime | None:
 
 
 def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
-    """`3 hours ago`, 半小时前, `now`; also `last 24 hours`, which is a span of time."""
+    """Read a time before `now`: `3 hours ago`, 半小时前, `now`; also `last 24 hours`, which is a span of time."""
     if words in ("now", "现在"):
         return NamedTime(now, now, is_moment=True)
     match = _ELAPSED.fullmatch(words)
@@ -173,7 +177,7 @@ def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
 
 
 def _seconds(count: str, and_half: str, unit: str) -> float:
-    """How many seconds `count` units are. All arguments are as typed; `and_half` is empty, or 个半, which adds half a unit."""
+    """How many seconds `count` units are. All arguments are as typed. `and_half` is empty, or 个半, which adds half a unit."""
     number = 0.5 if count in ("half an", "半") else float(count) if count[0] in "0123456789" else read_number(count)
     return (number + (0.5 if and_half else 0)) * _UNIT_SECONDS[unit[0]]
 
@@ -192,9 +196,10 @@ def _read_day_and_time(words: str, now: datetime) -> NamedTime | None:
 
 
 def _divided(words: str) -> Iterator[tuple[str, re.Match[str]]]:
-    """The ways to divide `words` into a day and a time of day, of which both may be missing; the match is that of the time.
+    """Yield each way to divide `words` into a day and a time of day: the text of the day, and the match of the time.
 
-    周二十点 can only be divided after 周二, but that is known only when the day is read.
+    Either of them may be missing. There are several ways because only `read_days` knows where a day ends: 周二十点 is 周二 and
+    十点, although 二十点 is a time as well.
     """
     first = _TIME_FIRST.fullmatch(words)
     if first:
@@ -209,7 +214,7 @@ def _divided(words: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def _named(days: Days, match: re.Match[str], now: datetime) -> NamedTime:
-    """The days, or the part of one day that `match` names."""
+    """The `days`, or the part of one day that `match` names."""
     part = _PARTS[match["part"]] if match["part"] else None
     start = _after_midnight(days.first, part.start if part else 0, now)
     return NamedTime(start, _after_midnight(days.last, part.end if part else 24, now), is_moment=False)
@@ -222,14 +227,14 @@ def _named_moment(day: date, match: re.Match[str], now: datetime) -> NamedTime:
 
 
 def _after_midnight(day: date, hours: int, now: datetime) -> datetime:
-    """When the clocks show an hour of `day`; `hours` above 23 are on the next day."""
+    """The time at the full hour `hours` of `day`, by the local clocks. `hours` above 23 are on the next day."""
     is_in_calendar = hours < 24 or day < date.max
     local = datetime.combine(day, time()) + timedelta(hours=hours) if is_in_calendar else datetime.max
     return local.replace(tzinfo=now.tzinfo)
 
 
 def _time_of_day(match: re.Match[str], day: date) -> time:
-    """The time that was written; `day` is for the forms of `Unclear`."""
+    """The time of day that `match` names. `day` is needed only for the forms in `Unclear`."""
     if match["word"] == "midnight":
         raise Unclear(f"{day} 00:00", f"{day + timedelta(days=1)} 00:00")
     hour, minute = _hour_and_minute(match)
@@ -246,7 +251,7 @@ def _time_of_day(match: re.Match[str], day: date) -> time:
 
 
 def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
-    """The hour and minute that `match` names; noon is 12:00. With `am` or `pm` the hour is converted to 0 to 23.
+    """The hour and minute that `match` names. `noon` is 12:00. With `am` or `pm`, the hour is converted to 0 to 23.
 
     Raises `InvalidSetting` if an hour with `am` or `pm` is not from 1 to 12. Other numbers are not checked.
     """
@@ -263,7 +268,7 @@ def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
 
 
 def _hour_of_part(name: str, of_clock: time, day: date) -> int:
-    """The hour of the day that a clock shows in this part of it: 3 in the afternoon is 15."""
+    """The hour, from 0 to 23, of the time `of_clock` in the part of the day called `name`: 3 in the afternoon is 15."""
     part, hour = _PARTS[name], of_clock.hour
     if hour in part.hours:
         return part.hours[hour]
@@ -276,12 +281,12 @@ def _hour_of_part(name: str, of_clock: time, day: date) -> int:
 
 
 def _before_and_after_noon(of_clock: time, day: date) -> Iterator[str]:
-    """The two forms of a time on a clock with twelve hours."""
+    """Yield, as texts with `day`, the two times that a clock with twelve hours shows as `of_clock`."""
     yield from (f"{day} {of_clock.replace(hour=of_clock.hour % 12 + hours):%H:%M}" for hours in (0, 12))
 
 
 def _moment(match: re.Match[str], local: datetime, now: datetime) -> datetime:
-    """The moment at which the clocks show `local`: those of the zone that was written, or else those of `now`."""
+    """The moment at which the clocks show `local`: in the time zone in `match` or, if it has none, in that of `now`."""
     zone = match["zone"]
     if match["sign"]:
         return _with_offset(match, local)
@@ -303,7 +308,7 @@ def _moment(match: re.Match[str], local: datetime, now: datetime) -> datetime:
 
 
 def _with_offset(match: re.Match[str], local: datetime) -> datetime:
-    """`local` with the offset from UTC that was written."""
+    """`local` with the UTC offset in `match`. Raises `InvalidSetting` if it is not a UTC offset."""
     hours, minutes = int(match["hours"]), int(match["minutes"] or 0)
     if hours > 23 or minutes > 59 or match["zone"]:
         raise InvalidSetting("offset_from_utc_invalid")

@@ -1,7 +1,7 @@
 """Exports a notebook as a web page for people to read: one file in HTML that needs no other, for screens of any width.
 
-The page has no script, and its policy (Content Security Policy, level 3) forbids browsers to run or load anything. So a note
-cannot do more than be read, even if there is an error in this module.
+The page has no script, and its policy (Content Security Policy, level 3) forbids browsers to run or load anything. So even if
+this module has an error, a note cannot run anything in the reader's browser.
 """
 
 import re
@@ -17,7 +17,8 @@ _LANGUAGES = (
     (re.compile("[\u1100-\u11ff\uac00-\ud7af]"), "ko"),
     (re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"), "zh"),
 )
-"""The letters of a language. Chinese comes last, because Japanese and Korean texts have its characters, too."""
+"""The letters by which a language is recognized. Chinese is last, because its characters are in Japanese and Korean texts,
+too."""
 
 _HEAD = """\
 <!DOCTYPE html>
@@ -52,9 +53,9 @@ _NOTE = """\
 def web_page(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
     """The `notes` of the notebook `name` as a web page, in pieces that the caller writes one after the other.
 
-    The pieces are the beginning with the title, the notes in the given order, a heading before each note that is not of the
-    same day as the note before it, and the end. Days and times are in the time zone in which each note was written. A text in
-    Chinese, Japanese or Korean is marked with its language, so that the browser shows the letters as that language has them.
+    The pieces are the beginning with the title, the notes in the given order, and the end. A heading comes before each note
+    whose day differs from that of the note before. Days and times are in the time zone in which each note was written. A text
+    in Chinese, Japanese or Korean is marked with its language, so that the browser shows the forms of that language.
     """
     yield _HEAD.format(title=escape(harmless(name)), lang=_lang(name))
     day = ""
@@ -75,6 +76,6 @@ def web_page(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
 
 
 def _lang(text: str) -> str:
-    """The attribute `lang` for an element with this `text`, after a space; empty if the letters do not show the language."""
+    """The attribute `lang` for an element with this `text`, after a space. Empty if the letters do not show the language."""
     language = next((name for letters, name in _LANGUAGES if letters.search(text)), None)
     return "" if language is None else f' lang="{language}"'

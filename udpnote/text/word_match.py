@@ -1,15 +1,15 @@
 """Finds the words and phrases of a search in a text, exactly as a search compares them.
 
-The search index holds terms only (see `search_terms`). For `milk` or `oat milk`, the index alone is right. But to the index,
-`C++` is `c`: for a word with signs, a lookup also compares each note that the index finds, by `contains`. Signs are characters
-that are neither white space nor part of a term. The signs of a word must be in the text, at the same place between the terms;
-signs that only the text has do not matter.
+The search index has only terms, that is, words without punctuation (see `search_terms`). For `milk` or `oat milk`, the index
+alone gives the right notes. But to the index, `C++` is `c`. So for a word with signs, a lookup also compares each note that the
+index finds, by `contains`. Signs are characters that are neither white space nor part of a term. The signs of a word must be in
+the text, at the same place between the terms. Signs that only the text has do not matter.
 
-If a `*` follows the last term of a word at once and ends the word, that term is a prefix: `mil*` finds every term that begins
-with `mil`. The `*` of `C++*` is a sign.
+If a word ends with a `*` directly after its last term, that term is a prefix: `mil*` finds every term that begins with `mil`.
+The `*` of `C++*` is a sign.
 
-A word that is exactly one tag with its `#` stands for that tag: `#c` finds the tag `c`, not the tag `c++`, and `#mil*` all tags
-that begin with `mil`. To that, the index alone is right, too.
+A word that is exactly one tag with its `#` stands for that tag: `#c` finds the tag `c`, not the tag `c++`, and `#mil*` finds
+all tags that begin with `mil`. For such a word, too, the index alone gives the right notes.
 """
 
 import re
@@ -23,30 +23,31 @@ from udpnote.model.query import Query, SearchRunning
 from udpnote.text.search_terms import JOINING_RUN, fold, tag_term, tag_terms, term_pattern
 
 PORTION_CHARACTERS = 4 << 10
-"""How many characters of a long text are compared at once. On a PC, that usually takes less than a millisecond."""
+"""How many characters of a long text are compared before a pause is possible. On a PC, that usually takes less than a
+millisecond."""
 
 OVERLAP_CHARACTERS = 1 << 10
-"""By how many characters successive portions overlap: no word or phrase that anybody searches for is longer in a text."""
+"""How many characters successive portions have in common. No word or phrase that anybody searches for is longer in a text."""
 
 UNPAUSED_CHARACTERS = 256
-"""A text of so few characters is compared with all words of a query at once: it takes a few milliseconds at most."""
+"""A text of up to this many characters is compared with all words of a query without a pause. It takes a few milliseconds at
+most."""
 
 _SAME_SIGNS = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
 }
-"""For each typographic quotation mark and dash, the sign that people type for it."""
+"""For each typographic quotation mark and dash, the sign that people type instead."""
 
 _TYPOGRAPHIC = re.compile(f"[{''.join(_SAME_SIGNS)}]")
 
 
 class Word(NamedTuple):
-    """A word or phrase to search for: its `terms` in order; the last one is a prefix if `is_prefix`.
+    """A word or phrase to search for. It has `terms`, in order; the last one is a prefix if `is_prefix` is true.
 
-    `signs` has one element more than `terms`: what stands before each term, and after the last one, without white space at
-    places where the word has no signs. If the word stands for a tag, `tag` is that tag, as `tag_term` gives it, and a prefix if
-    `is_prefix`.
+    `signs` has one more element than `terms`: the text before each term, and the text after the last one. An element without
+    signs is empty. If the word stands for a tag, `tag` is this tag in the form of `tag_term`, and a prefix if `is_prefix`.
     """
 
     terms: tuple[str, ...]
@@ -56,11 +57,11 @@ class Word(NamedTuple):
 
     @property
     def has_signs(self) -> bool:
-        """Whether the text must have signs, so that the terms alone do not decide whether it contains this word."""
+        """Whether the word has signs. Then its terms alone do not decide whether a text contains it."""
         return not self.tag and any(self.signs)
 
     def is_among(self, tags: Iterable[str]) -> bool:
-        """Whether this word stands for one of `tags`, as `tag_terms` gives them."""
+        """Whether this word stands for one of `tags`, which have the form of `tag_terms`."""
         if not self.tag:
             return False
         return any(tag.startswith(self.tag) for tag in tags) if self.is_prefix else self.tag in tags
@@ -78,12 +79,12 @@ def parse_word(word: str) -> Word:
 
 
 def _plain(folded: str) -> str:
-    """`folded` with the signs that people type for typographic ones; it has as many characters as before."""
+    """Replace typographic signs in `folded` by the signs that people type. The number of characters stays the same."""
     return folded if folded.isascii() else _TYPOGRAPHIC.sub(lambda sign: _SAME_SIGNS[sign[0]], folded)
 
 
 class Comparison(NamedTuple):
-    """The part of a query that the index does not decide, because there are words with signs in it.
+    """The words with signs in a query. The index does not decide whether a note has them, so they are compared with its text.
 
     A note must contain at least one word of each group in `wanted`, and no word of `left_out`.
     """
@@ -93,17 +94,20 @@ class Comparison(NamedTuple):
 
     @property
     def words(self) -> int:
-        """How many words there are."""
+        """How many words must be compared: those in `wanted` and `left_out`."""
         return sum(map(len, self.wanted)) + len(self.left_out)
 
     def accepts(self, text: str) -> Generator[SearchRunning, None, bool]:
-        """Compare `text` with the words, and return whether it has what it must have and nothing else; see `contains`."""
+        """Compare `text` with the words. Return whether it has a word of each group in `wanted`, and none of `left_out`.
+
+        This yields what `contains` yields.
+        """
         has_wanted = not self.wanted or (yield from contains(text, self.wanted))
         return has_wanted and not (self.left_out and (yield from contains(text, [self.left_out])))
 
 
 def comparison_of(query: Query) -> Comparison | None:
-    """What is to be compared with each note that the index finds for `query`; None if the index decides all."""
+    """The words to compare with each note that the index finds for `query`. None if the index alone decides."""
     groups = [tuple(map(parse_word, group)) for group in (*((word,) for word in query.words), *query.any_of)]
     wanted = tuple(group for group in groups if any(word.has_signs for word in group))
     left_out = tuple(word for word in map(parse_word, query.without) if word.has_signs)
@@ -113,8 +117,9 @@ def comparison_of(query: Query) -> Comparison | None:
 def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRunning, None, bool]:
     """Compare `text` with the words of `groups`, and return whether it contains at least one word of each group.
 
-    If the text has more than `UNPAUSED_CHARACTERS`, yields a `SearchRunning`, which is over at once, after each word that is
-    not in a portion of at most `PORTION_CHARACTERS`: there are portions that take 8 ms to compare with one word.
+    A long text is compared in portions of `PORTION_CHARACTERS`, because comparing a portion with one word may take 8 ms. If the
+    text has more than `UNPAUSED_CHARACTERS`, this yields a `SearchRunning` after each word that a portion lacks. The caller may
+    pause there, and may continue at once.
     """
     missing = list(groups)
     if any(word.tag for group in groups for word in group):
@@ -143,7 +148,7 @@ def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRun
 class FoldedTerms:
     """The terms of a folded text, and where they are in it. The text comes from `search_terms.fold`.
 
-    A text that is a portion of another one may begin or end inside a term: words are not found in a term that may be cut.
+    A text that is a portion of another one may begin or end inside a term. No word is found in a term that may be cut.
     """
 
     def __init__(self, folded: str, *, is_cut_at_start: bool = False, is_cut_at_end: bool = False) -> None:
@@ -153,11 +158,11 @@ class FoldedTerms:
         self._is_cut_at_end = is_cut_at_end
 
     def has(self, word: Word) -> bool:
-        """Whether the text contains `word`; False for a word that stands for a tag."""
+        """Whether the text contains `word`. Always False for a word that stands for a tag."""
         return not word.tag and next(self.places(word), None) is not None
 
     def places(self, word: Word) -> Iterator[tuple[int, int]]:
-        """Yield each place where `word` is in the folded text: its start and its end, which is exclusive, without its signs.
+        """Yield the start and the end (exclusive) of each place in the folded text where `word` is, without its signs.
 
         If `word` has no terms, the place is the whole text.
         """
@@ -188,11 +193,14 @@ class FoldedTerms:
 
     @cached_property
     def _joined_places(self) -> list[int]:
-        """For each term, the place in `_joined` of the space before it."""
+        """For each term, the index in `_joined` of the space before the term."""
         return list(accumulate((len(match[0]) + 1 for match in self._matches), initial=0))
 
     def _has_all_signs(self, word: Word, first: int) -> bool:
-        """Whether the signs of `word` are around its terms, the first of which is the term number `first` of the text."""
+        """Whether the signs of `word` are around its terms.
+
+        `first` is the index of the first of them among the terms of the text.
+        """
         count = len(word.terms)
         spans = [match.span() for match in self._matches[max(first - 1, 0) : first + count + 1]]
         spans = [(0, 0)] * (first == 0) + spans + [(len(self._folded), 0)]
@@ -204,10 +212,10 @@ class FoldedTerms:
 
 
 def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
-    """Whether `signs`, part of a word, are in `gap`, what is between two terms of a text.
+    """Whether `gap`, the text between two terms, has `signs`, one element of `Word.signs`.
 
-    White space in `signs` stands for anything. Otherwise, signs that touch a term of the word must touch that term in the text:
-    no term is before them if `is_first`, and none after them if `is_last`.
+    White space in `signs` stands for any text. Signs that touch a term of the word must touch that term in the text, too. No
+    term is before the signs if `is_first`, and none after them if `is_last`.
     """
     pieces = signs.split()
     touches_start, touches_end = not is_first and not signs[0].isspace(), not is_last and not signs[-1].isspace()
@@ -225,6 +233,6 @@ def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
 def _join(found: Sequence[str]) -> str:
     """The terms `found` as one string, with a space before, between and after them.
 
-    A search for one string of this form in another one finds whole terms only.
+    If such a string is searched for in another one, only whole terms are found.
     """
     return " ".join(["", *found, ""])

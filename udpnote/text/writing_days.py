@@ -13,10 +13,10 @@ WEEK = timedelta(days=7)
 
 
 class Figures(NamedTuple):
-    """Figures about some days: the number of `notes`, and of the `days` on which at least one was written.
+    """Figures about some days: the number of `notes`, and of the `days` on which at least one note was written.
 
-    `longest_run` is the most days in a row with notes. `busiest` is the day with the most notes, the earliest of several, and
-    `busiest_notes` their number. Without notes, `busiest` is None, and all numbers are 0.
+    `longest_run` is the largest number of consecutive days with notes. `busiest` is the day with the most notes (the earliest
+    of several), and `busiest_notes` is the number of its notes. Without notes, `busiest` is None, and all numbers are 0.
     """
 
     notes: int
@@ -38,16 +38,16 @@ def figures_of(amounts: Mapping[date, int]) -> Figures:
 
 
 def days_of_year(amounts: Mapping[date, int], year: int) -> dict[date, int]:
-    """The part of `amounts` that is of the days in `year`."""
+    """The part of `amounts` whose days are in `year`."""
     return {day: amount for day, amount in amounts.items() if day.year == year}
 
 
 def quartiles(amounts: Iterable[int]) -> list[int]:
-    """Three limits that divide the `amounts` into four shades: about a quarter of the days gets each shade.
+    """Three limits that divide the `amounts` into four shades, so that about a quarter of the days gets each shade.
 
-    They are the amounts with which the second, third and fourth quarter begin when the amounts are sorted. If the shades
-    followed the highest amount instead, one day with very many notes would make all others look the same. A day with one note
-    has the lightest shade if another day has more; without amounts, all limits are 1.
+    If the amounts are sorted, the limits are those with which the second, third and fourth quarter begin. Limits that depend on
+    the highest amount would be worse: one day with very many notes would make all others look the same. If any day has more
+    than one note, the days with one note have the lightest shade. Without amounts, all limits are 1.
     """
     ordered = sorted(amounts) or [1]
     least = min(ordered[-1], 2)
@@ -55,10 +55,10 @@ def quartiles(amounts: Iterable[int]) -> list[int]:
 
 
 def level_of(amount: int, limits: list[int]) -> int:
-    """The shade of a day with `amount` notes, from 0 (none) to 4. `limits` are those from `quartiles`."""
+    """The shade of a day with `amount` notes, from 0 (no notes) to 4. `limits` come from `quartiles`."""
     return 1 + bisect_right(limits, amount) if amount else 0
 
 
 def monday_of(day: date) -> date:
-    """The Monday of the week that has `day`."""
+    """The Monday of the week of `day`."""
     return day - day.weekday() * DAY

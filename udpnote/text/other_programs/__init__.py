@@ -1,1 +1,1 @@
-"""What other programs keep or export, read as notes: jrnl, Day One, memos, and folders of Markdown."""
+"""Reads as notes what other programs keep or export: jrnl, Day One, memos, and folders of Markdown."""

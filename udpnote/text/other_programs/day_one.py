@@ -1,6 +1,6 @@
 """Reads the JSON export of Day One: an object with the array `entries`, also in the zip file that Day One makes.
 
-Each entry has a UUID, a time in UTC with the name of the writer's time zone, tags, and a text in Markdown, which refers to
+Each entry has a UUID, a time in UTC with the name of the writer's time zone, tags, and a text in Markdown. The text refers to
 pictures and recordings as `![](dayone-moment://IDENTIFIER)`. These references become the names of the files in the export.
 """
 
@@ -30,11 +30,11 @@ _MOMENT = re.compile(r"!\[\]\(dayone-moment:/*(?:\w+/)?([0-9A-Za-z-]+)\)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _FENCE = re.compile(r"(^```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 _FOLDERS = {"photos": "jpeg", "videos": "mp4", "audios": "m4a", "pdfAttachments": "pdf"}
-"""The arrays of an entry with files, and the ending of a file if the array does not say it."""
+"""The fields of an entry that list files, each with the ending of the files' names if the list does not say it."""
 
 _FOLDER_NAMES = {"pdfAttachments": "pdfs"}
 _OBJECT_REPLACEMENT = "\ufffc"
-"""Stands for a picture in texts of Day One, beside the reference to it."""
+"""Day One writes this character for a picture, in addition to the reference to it."""
 
 
 def is_day_one_record(fields: dict[str, Any]) -> bool:
@@ -43,7 +43,7 @@ def is_day_one_record(fields: dict[str, Any]) -> bool:
 
 
 def day_one_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
-    """The note for an entry, which is at `place`; None if it is bad or has no text."""
+    """The note for an entry of Day One, which is at `place` in the file. None if the entry is bad or has no text."""
     uuid, written_at = text_in(fields, "uuid"), utc_moment(text_in(fields, "creationDate"))
     if not uuid or written_at is None:
         missing = "creationDate" if uuid else "uuid"
@@ -79,8 +79,8 @@ def _count_left_out(fields: dict[str, Any], reading: Reading) -> None:
 def _text(fields: dict[str, Any]) -> str:
     """The text of an entry: its Markdown or, if there is none, the characters of its rich text.
 
-    If the entry has rich text, Day One made the Markdown from it, and put a backslash before each sign that Markdown might take
-    for markup; these backslashes are removed, except in blocks of code.
+    If the entry has rich text, Day One made the Markdown from it, and put a backslash before each sign that Markdown might read
+    as markup. These backslashes are removed, except in blocks of code.
     """
     text = text_in(fields, "text").replace("\r\n", "\n").replace("\u2028", "\n").replace(_OBJECT_REPLACEMENT, "")
     rich = text_in(fields, "richText")
@@ -94,7 +94,7 @@ def _text(fields: dict[str, Any]) -> str:
 
 
 def _files(fields: dict[str, Any]) -> dict[str, str]:
-    """The path in the export of each file of an entry, under the identifier by which the text refers to it."""
+    """For each file of an entry, by the identifier that the text uses for it: the path of the file in the export."""
     files = {}
     for array, ending in _FOLDERS.items():
         listed = fields.get(array)

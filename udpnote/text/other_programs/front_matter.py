@@ -1,7 +1,7 @@
-"""The properties at the beginning of a Markdown file: front matter as Jekyll and Obsidian write it, and those of Logseq.
+"""Reads the properties at the beginning of a Markdown file: front matter as in Jekyll and Obsidian, or as in Logseq.
 
-Front matter stands between two lines `---` and is YAML, of which the part is read that people write there: a name and a value,
-or a name and a list. The properties of Logseq are lines such as `tags:: work, home`.
+Front matter is YAML between two lines `---`. Only the forms that people usually write there are read: a name and a value, or a
+name and a list. The properties of Logseq are lines such as `tags:: work, home`.
 """
 
 import re
@@ -16,19 +16,22 @@ _LINK = re.compile(r"\[\[(?:[^\]|]*\|)?([^\]]*)\]\]")
 
 
 class Properties(NamedTuple):
-    """The properties of a Markdown file, and its text without them. Each name is in lower case, each value a list of texts."""
+    """The properties of a Markdown file, and `body`, its text without them.
+
+    In `values`, each name is in lower case and has a list of texts.
+    """
 
     values: dict[str, list[str]]
     body: str
     lines: int
-    """How many lines the properties take, with the lines around them."""
+    """How many lines the properties take, including the lines `---` around them."""
 
     def first(self, *names: str) -> str:
-        """The first value of the first of these properties that has one; otherwise the empty string."""
+        """The first value of the property in `names` that comes first and has a value; the empty string if none has one."""
         return next((values[0] for name in names if (values := self.values.get(name))), "")
 
     def all(self, *names: str) -> list[str]:
-        """All values of these properties. A single text with commas, or with spaces, counts as several values."""
+        """All values of the properties `names`. If a property has a single text with commas or spaces, it is split there."""
         found = []
         for name in names:
             values = self.values.get(name, [])
@@ -39,7 +42,7 @@ class Properties(NamedTuple):
 
 
 def split_properties(text: str) -> Properties:
-    """The properties of the Markdown `text`, whose lines end with LF, and the rest of it."""
+    """Split the Markdown `text`, whose lines end with LF, into its properties and the rest."""
     match = _FENCE.match(text)
     if match is not None:
         return Properties(_fields(match[1]), text[match.end() :], text.count("\n", 0, match.end()))
@@ -69,7 +72,7 @@ def _fields(block: str) -> dict[str, list[str]]:
 
 
 def _values(value: str) -> list[str]:
-    """The values in the text behind a name: one, none, or those of a list in brackets."""
+    """The values in the text after a name: none, one, or the elements of a list in brackets."""
     if value.startswith("[") and not value.startswith("[["):
         return [plain for each in value.strip("[] ").split(",") if (plain := _plain(each))]
     plain = _plain(value)
@@ -77,7 +80,7 @@ def _values(value: str) -> list[str]:
 
 
 def _plain(value: str) -> str:
-    """`value` without quotes, without a comment behind it, and without the brackets of a link to a page."""
+    """`value` without quotes, without a comment after it, and without the brackets of a link to a page."""
     value = value.strip()
     if len(value) > 1 and value[0] in "\"'" and value.endswith(value[0]):
         return _LINK.sub(r"\1", value[1:-1]).strip()

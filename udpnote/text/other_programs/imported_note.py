@@ -1,7 +1,7 @@
 """A note of another program, and what its reader needs from the caller.
 
 Each reader yields `ImportedNote`s, calls `on_bad` for what cannot be a note, and counts in a `Counter` what a notebook does not
-keep (`LeftOut`). The identity of a note comes from its source alone, so the same source always gives the same identities.
+keep (`LeftOut`). The identity of a note depends only on its source, so the same source always gives the same identities.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ STARRED = "starred"
 
 
 class LeftOut(Enum):
-    """What a notebook does not keep of another program's notes. The values are the keys in `udpnote import --json`."""
+    """What a notebook does not keep of the data of other programs. The values are the keys in `udpnote import --json`."""
 
     PICTURES = "pictures"
     RECORDINGS = "recordings"
@@ -30,13 +30,13 @@ class LeftOut(Enum):
     """Weather, music and activity in Day One."""
 
     RELATIONS = "relations"
-    """Comments, reactions and references between memos: the texts are kept, but not to which memo they belong."""
+    """Comments, reactions and references between memos. Their texts are kept, but not the memo to which they belong."""
 
     PRIVACY = "privacy"
-    """Notes that only their writer could read there: everybody who reads the notebook can read them now."""
+    """Notes that only their writer could read in the other program. In the notebook, everybody can read them."""
 
     PROPERTIES = "properties"
-    """Values in the front matter of Markdown, other than title, date and tags."""
+    """Properties in the front matter of Markdown other than title, date, tags and author."""
 
     EMPTY = "empty"
     """Notes and files without text."""
@@ -45,16 +45,18 @@ class LeftOut(Enum):
     """Files of a folder that are not Markdown."""
 
     HIDDEN = "hidden"
-    """Files and folders whose name begins with a dot, and symbolic links, which are not followed."""
+    """Files and folders whose name begins with a dot, and symbolic links. Links are not followed."""
 
     DATES_NOT_READ = "dates_not_read"
-    """Lines of a jrnl text that seem to begin an entry, but have a date that was not understood; they became text."""
+    """Lines of a jrnl text that seem to begin an entry, but whose date was not understood. They become text of the entry
+    before."""
 
 
 class Place(NamedTuple):
-    """Where a note is in its source: in the file `path` of several, at `line`, or the record with this `position`.
+    """Where a note is in its source: the line `line`, or the record `position`, of the file `path`.
 
-    Lines and positions count from 1; 0 and the empty string stand for what does not apply.
+    Lines and positions count from 1. `path` is empty if there is only one file. A `line` or `position` of 0 means that the
+    source has records or lines instead.
     """
 
     path: str = ""
@@ -65,12 +67,13 @@ class Place(NamedTuple):
 class ImportedNote(NamedTuple):
     """A note of another program.
 
-    `identity` tells it from all other notes of this kind of source. If `may_change`, the note keeps its identity when its text
-    is changed there; otherwise the identity depends on the text. If `may_move`, the identity depends on the path of a file:
-    then a note with another identity, but the same time and text, is the same note in a file that was renamed.
+    `identity` distinguishes the note from all other notes of this kind of source. If `may_change` is true, the note keeps its
+    identity when its text is changed in the other program. Otherwise the identity depends on the text. If `may_move` is true,
+    the identity depends on the path of a file. Then a note with another identity but the same time and text is the same note,
+    in a file that was renamed.
 
-    `written_at`, and `changed_at` if it is known (else 0), are in microseconds since 1970 UTC, `utc_offset` is in minutes east.
-    `author` is empty if the source does not name one.
+    `written_at` and `changed_at` (0: unknown) are in microseconds since 1970 UTC, and `utc_offset` is in minutes east. `author`
+    is empty if the source does not name an author.
     """
 
     place: Place
@@ -87,9 +90,9 @@ class ImportedNote(NamedTuple):
 class Zones(NamedTuple):
     """The time zones of the machine that imports.
 
-    `localize` turns a local time of this machine, without a time zone, into (microseconds since 1970 UTC, minutes east of UTC).
-    `offset` gives the minutes east of UTC at a time (microseconds since 1970 UTC) in the zone with an IANA name such as
-    `Asia/Shanghai`; in this machine's zone if the name is empty or not known.
+    `localize` converts a local time of this machine, without a time zone, to (microseconds since 1970 UTC, minutes east of
+    UTC). `offset` takes a time (microseconds since 1970 UTC) and the IANA name of a zone, such as `Asia/Shanghai`, and returns
+    the zone's UTC offset at that time in minutes east. If the name is empty or unknown, this machine's zone counts.
     """
 
     localize: Callable[[datetime], tuple[int, int]]
@@ -99,8 +102,9 @@ class Zones(NamedTuple):
 class Reading(NamedTuple):
     """What a reader needs, and where it reports to.
 
-    `on_bad` is called with an `InvalidImport` for what cannot be a note, and may raise it. `left_out` counts what a notebook
-    does not keep. `date_format` is how a jrnl text writes its dates, as for `datetime.strptime`; empty: year, month, day.
+    If something cannot be a note, the reader calls `on_bad` with an `InvalidImport`, and `on_bad` may raise it. `left_out`
+    counts what a notebook does not keep. `date_format` is the format of dates in a jrnl text, as for `datetime.strptime`. If it
+    is empty, a date is year, month, day.
     """
 
     zones: Zones
@@ -109,7 +113,10 @@ class Reading(NamedTuple):
     date_format: str = ""
 
     def accepts(self, note: ImportedNote) -> bool:
-        """Whether `note` can be an entry. If it has no text, it is counted; if it has another fault, `on_bad` is called."""
+        """Whether `note` can be an entry. A note without text is counted in `left_out`.
+
+        For any other fault, `on_bad` is called.
+        """
         if not note.text.strip():
             self.left_out[LeftOut.EMPTY] += 1
             return False
@@ -123,7 +130,7 @@ class Reading(NamedTuple):
 
 
 def error_at(place: Place, problem: Exception) -> InvalidImport:
-    """The error that says where in the source the `problem` is."""
+    """The error for `problem`. It names the place in the source."""
     if place.path and place.position:
         return InvalidImport("bad_import_record_in_file", path=place.path, position=place.position, problem=problem)
     if place.path:
@@ -147,14 +154,14 @@ def sequence_of(identity: str) -> int:
 
 
 def digest_of(text: str) -> bytes:
-    """16 bytes that tell `text` from other texts."""
+    """A digest of `text` with 16 bytes: different texts have different digests."""
     return sha256(text.encode(errors="surrogateescape")).digest()[:16]
 
 
 def with_tags(text: str, names: Iterable[str]) -> str:
-    """`text` with a last line of those tags in `names` that it does not have already, such as `#work #travel-plans`.
+    """Add a last line to `text` with those tags in `names` that it lacks, such as `#work #travel-plans`.
 
-    Signs that a tag cannot have become `-`. A name that cannot be a tag, such as a number, gets its `#` as well.
+    Characters that a tag cannot have become `-`. A name that cannot be a tag, such as a number, gets a `#` as well.
     """
     present = set(tags(text))
     added: dict[str, None] = {}
@@ -168,7 +175,7 @@ def with_tags(text: str, names: Iterable[str]) -> str:
 
 
 def _as_tag(name: str) -> str:
-    """`name` without its sign (`#`, `@` …), and with `-` instead of what a tag cannot have."""
+    """`name` without the sign before it (`#`, `@` …). Characters that a tag cannot have become `-`."""
     bare = name.strip().strip('"').lstrip("#＃@+-*/").strip()
     if not bare or parse_tag(bare):
         return bare
@@ -176,10 +183,10 @@ def _as_tag(name: str) -> str:
 
 
 def text_in(fields: dict[str, Any], *keys: str) -> str:
-    """The first string under one of `keys` that is not empty; otherwise the empty string."""
+    """The first string in `fields` under one of `keys` that is not empty; the empty string if there is none."""
     return next((value for key in keys if isinstance(value := fields.get(key), str) and value), "")
 
 
 def amount_in(fields: dict[str, Any], *keys: str) -> int:
-    """How many elements the lists under `keys` have together."""
+    """The number of elements of all lists in `fields` under `keys`."""
     return sum(len(value) for key in keys if isinstance(value := fields.get(key), list))

@@ -1,8 +1,8 @@
 """Reads journals of jrnl: the text that it keeps, and what `jrnl --format json` prints.
 
-In the text, an entry begins with a line such as `[2026-11-23 07:52] The title. *`; the star at the end of the line is optional,
+In the text, an entry begins with a line such as `[2026-11-23 07:52] The title. *`. The star at the end of the line is optional,
 and marks the entry as starred. The text below it, up to the next such line, belongs to the entry. Words that begin with `@` are
-tags. An entry has no id: it is identified by its minute and its text, so that both formats give the same identities.
+tags. An entry has no id. Its identity comes from its minute and its text, so both formats give the same identities.
 """
 
 import re
@@ -36,7 +36,7 @@ _TAG = re.compile(r"(?<!\S)@([-+*#/\w]+)")
 
 
 class _Block(NamedTuple):
-    """The lines of one entry in the text, from the line with the number `line` on, without the date in brackets."""
+    """The lines of one entry in the text. They begin with the line number `line`, without the date in brackets."""
 
     line: int
     stamp: Stamp
@@ -44,20 +44,20 @@ class _Block(NamedTuple):
 
 
 def is_jrnl_line(line: str, date_format: str = "") -> bool:
-    """Whether a jrnl text can begin with `line`: a date in brackets, in this format (see `Reading`), and a title."""
+    """Whether a jrnl text can begin with `line`: a date in brackets, then a title. For `date_format` see `Reading`."""
     return _heading(line.removeprefix(BYTE_ORDER_MARK), date_format) is not None
 
 
 def is_jrnl_record(fields: dict[str, Any]) -> bool:
-    """Whether a JSON object is an entry as `jrnl --format json` prints it."""
+    """Whether a JSON object is an entry from `jrnl --format json`."""
     return {"title", "body", "date", "time"} <= fields.keys()
 
 
 def jrnl_text_notes(lines: Iterable[str], reading: Reading, path: str = "") -> Iterator[ImportedNote]:
     """Yield the entries of a jrnl text as notes. `lines` are its lines with their newlines; a long line may come in pieces.
 
-    `path` is the file's path in its folder if it is one of several files, else empty. Text before the first date is reported
-    as bad. Of an entry that is too long, little more than the longest possible note is kept in memory.
+    `path` is the file's path in its folder if it is one of several files, else empty. Text before the first date is reported to
+    `on_bad`. If an entry is too long, little more than the longest possible note is kept in memory.
     """
     copies = Copies()
     for line, stamp, text, size in _blocks(lines, reading, path):
@@ -75,7 +75,7 @@ def jrnl_text_notes(lines: Iterable[str], reading: Reading, path: str = "") -> I
 
 
 def jrnl_json_note(fields: dict[str, Any], place: Place, reading: Reading, copies: "Copies") -> ImportedNote | None:
-    """The note for an entry of the JSON format, which is at `place`; None if it is bad or empty.
+    """The note for an entry of the JSON format, which is at `place` in the file. None if the entry is bad or has no text.
 
     `copies` must be the same object for all entries of a file.
     """
@@ -91,14 +91,17 @@ def jrnl_json_note(fields: dict[str, Any], place: Place, reading: Reading, copie
 
 
 class Copies:
-    """Counts how often the same text has come in successive entries of the same minute: each is an entry of its own."""
+    """Counts successive entries with the same minute and the same text, because each of them is an entry of its own."""
 
     def __init__(self) -> None:
         self._minute = ""
         self._seen: Counter[bytes] = Counter()
 
     def number(self, minute: str, digest: bytes) -> int:
-        """How many entries with this minute and this text came before this one, without another minute between."""
+        """How many entries with this minute and this text came before this one, since the last entry with another minute.
+
+        This also counts the entry itself for the next calls.
+        """
         if minute != self._minute:
             self._minute, self._seen = minute, Counter()
         self._seen[digest] += 1
@@ -117,7 +120,7 @@ def _note(
 
 
 def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple[int, Stamp, str, int]]:
-    """Yield (line number, time, text, characters) of each entry. The text is cut if it is longer than a note can be."""
+    """Yield (line number, time, text, number of characters) for each entry. A text that is longer than a note can be is cut."""
     block: _Block | None = None
     number, is_start, size = 1, True, 0
     for piece in lines:
@@ -142,7 +145,7 @@ def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple
 
 
 def _heading(line: str, date_format: str) -> tuple[Stamp, str] | None:
-    """The time in brackets at the beginning of `line`, and the rest of the line; None if there is none."""
+    """The time in brackets at the beginning of `line`, and the rest of the line. None if there is no such time."""
     match = _BRACKETS.match(line)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Reads the records of a large JSON file one after the other, without holding the whole file in memory."""
+"""Reads the records of a large JSON file one after the other. The whole file is never in memory."""
 
 import json
 from collections.abc import Callable, Container, Iterator
@@ -8,18 +8,18 @@ from udpnote.errors import InvalidImport
 from udpnote.text.jsonl import BYTE_ORDER_MARK
 
 CHUNK_CHARACTERS = 1 << 16
-"""How many characters are read at a time."""
+"""How many characters are read from the file at a time."""
 
 RECORD_CHARACTERS_MAX = 32 << 20
-"""A longer record is taken for damaged. The longest text of a note is 1 MiB; escaped, with its second copy in the rich text of
-Day One and the descriptions of its pictures, it needs less than half of this."""
+"""The longest record; a longer one counts as damaged. The longest text of a note is 1 MiB. Escaped, with its second copy in the
+rich text of Day One and the descriptions of its pictures, it needs less than half of this."""
 
 _SPACE = " \t\r\n"
 _DECODER = json.JSONDecoder(strict=False)
 
 
 class JsonRecord(NamedTuple):
-    """A value in an array of a JSON file: the name of the array (empty if it has none), the position from 1, and the value."""
+    """A value in an array of a JSON file. `array` is the array's name, or empty if it has none; `position` counts from 1."""
 
     array: str
     position: int
@@ -27,11 +27,11 @@ class JsonRecord(NamedTuple):
 
 
 def json_records(read: Callable[[int], str], arrays: Container[str]) -> Iterator[JsonRecord]:
-    """Yield the elements of the arrays that are fields in the outermost object and whose names are in `arrays`.
+    """Yield the elements of the arrays whose names are in `arrays`. They must be fields of the outermost object.
 
-    `read` returns the next characters of the file, at most as many as it is asked for, and the empty string at the end. If the
-    file is an array itself, its elements are yielded. Several JSON values may follow each other. Positions count through the
-    whole file. Raises `InvalidImport` where the file is not JSON, or a record is longer than `RECORD_CHARACTERS_MAX`.
+    `read(n)` returns the next characters of the file, at most `n`, and the empty string at the end. If the file is an array
+    itself, its elements are yielded. Several JSON values may follow each other. Positions count through the whole file. Raises
+    `InvalidImport` where the file is not JSON, or if a record is longer than `RECORD_CHARACTERS_MAX`.
     """
     text, position = _Text(read), 0
     while (sign := text.next_sign()) != "":
@@ -42,7 +42,7 @@ def json_records(read: Callable[[int], str], arrays: Container[str]) -> Iterator
 
 
 def _elements(text: "_Text", arrays: Container[str]) -> Iterator[tuple[str, Any]]:
-    """Yield (name of the array, element) for the arrays in the object that begins here; other fields are skipped."""
+    """Yield (name of the array, element) for the `arrays` in the object that begins here. Other fields are skipped."""
     text.expect("{")
     if text.skip("}"):
         return
@@ -72,7 +72,7 @@ def _array_elements(text: "_Text", name: str) -> Iterator[tuple[str, Any]]:
 
 
 class _Text:
-    """The characters of the file from the present place on, as far as they have been read."""
+    """The characters of the file that were read, and the current place in them."""
 
     def __init__(self, read: Callable[[int], str]) -> None:
         self._read = read
@@ -83,7 +83,7 @@ class _Text:
         self._at = len(BYTE_ORDER_MARK) if self._buffer.startswith(BYTE_ORDER_MARK) else 0
 
     def next_sign(self) -> str:
-        """The next character that is not white space; the empty string at the end of the file."""
+        """The next character that is not white space, or the empty string at the end of the file. It is not skipped."""
         while True:
             while self._at < len(self._buffer) and self._buffer[self._at] in _SPACE:
                 self._at += 1
@@ -93,18 +93,18 @@ class _Text:
                 return ""
 
     def skip(self, sign: str) -> bool:
-        """Go on behind `sign` if it is the next character, and return whether it was."""
+        """If `sign` is the next character, move past it. Returns whether it was."""
         is_next = self.next_sign() == sign
         self._at += is_next
         return is_next
 
     def expect(self, sign: str) -> None:
-        """Go on behind `sign`, which must be the next character; otherwise raise `InvalidImport`."""
+        """Move past `sign`, which must be the next character. Otherwise raise `InvalidImport`."""
         if not self.skip(sign):
             raise self.error()
 
     def value(self) -> Any:
-        """The JSON value that begins here. Raises `InvalidImport` if there is none."""
+        """Read the JSON value that begins here, and move past it. Raises `InvalidImport` if there is none."""
         self.next_sign()
         while True:
             try:
@@ -122,11 +122,14 @@ class _Text:
             return value
 
     def error(self, place: int | None = None) -> InvalidImport:
-        """The error that says that the file is not JSON at `place` in the buffer; None: at the present place."""
+        """The error for a file that is not JSON at the index `place` of the buffer (None: at the current place)."""
         return InvalidImport("import_json_damaged", character=self._passed + (self._at if place is None else place) + 1)
 
     def _more(self) -> bool:
-        """Read as many characters again as are kept, so that no long value is decoded often. False: the file ends here."""
+        """Read as many characters as the buffer has, so that a long value is decoded only a few times.
+
+        False at the end of the file.
+        """
         kept = self._buffer[self._at :]
         read = self._read(max(CHUNK_CHARACTERS, len(kept)))
         if read:

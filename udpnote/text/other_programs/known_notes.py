@@ -1,4 +1,4 @@
-"""Which notes of another program a notebook has from earlier imports, and what has become of them since."""
+"""Which notes of another program a notebook has from earlier imports, and how they have changed since."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -13,17 +13,17 @@ class Fate(Enum):
 
     NEW = "new"
     CHANGED = "changed"
-    """The notebook has an earlier text of the note, from an import: the note is revised."""
+    """The notebook has an earlier text of the note, from an import. The import revises the note."""
 
     THERE_ALREADY = "there already"
     CHANGED_HERE_TOO = "changed here too"
-    """The text was changed there, and in the notebook by somebody: the notebook's stays."""
+    """The text was changed in the other program, and also in the notebook. The notebook's text stays."""
 
 
 class _Known:
     """A note from an earlier import: its number, when it was written, the digests of its texts, and its newest version.
 
-    `digest` and `changed_at` are those of the newest version. `is_imported` says that an import wrote that version.
+    `digest` and `changed_at` belong to the newest version. `is_imported` says whether an import wrote that version.
     """
 
     __slots__ = ("changed_at", "digest", "digests", "is_deleted", "is_imported", "newest", "number", "written_at")
@@ -39,7 +39,7 @@ class _Known:
 
 
 class Decision(NamedTuple):
-    """The fate of a note. `entry` is sent to the notebook (None: nothing). `number` is the note's in the notebook, or 0."""
+    """The fate of a note. `entry` is the entry to send, or None. `number` is the note's number in the notebook, or 0."""
 
     fate: Fate
     entry: Entry | None
@@ -47,9 +47,9 @@ class Decision(NamedTuple):
 
 
 class KnownNotes:
-    """The notes that a notebook has from earlier imports from the same kind of source, whose client id is `client_id`.
+    """The notes that a notebook has from earlier imports of the same kind of source, whose client id is `client_id`.
 
-    `log` are all entries of the notebook in the order of their numbers. About 600 bytes are kept of each such note.
+    `log` has all entries of the notebook in the order of their numbers. Each such note takes about 600 bytes of memory.
     """
 
     def __init__(self, log: Iterable[StoredEntry], client_id: bytes) -> None:
@@ -66,7 +66,7 @@ class KnownNotes:
                 self._note_version(known, number, entry)
 
     def decide(self, note: ImportedNote, author: str) -> Decision:
-        """What an import does with `note`, and the entry that it sends. `author` is used if the note names none."""
+        """Decide what an import does with `note`, and which entry it sends. If `note` has no author, `author` is used."""
         sequence, digest = sequence_of(note.identity), digest_of(note.text)
         entry = Entry(self._client_id, sequence, Kind.NOTE, note.written_at, note.utc_offset, note.author or author, note.text)
         known = self._notes.get(sequence)
@@ -88,7 +88,10 @@ class KnownNotes:
 
     @staticmethod
     def _is_older(note: ImportedNote, digest: bytes, known: _Known) -> bool:
-        """Whether `note` has an earlier text of the note, as in an older export: it was not changed back to that text since."""
+        """Whether the text of `note` is an earlier text of the known note, as in an older export.
+
+        False if the note was changed back to that text later.
+        """
         return digest in known.digests and not (known.is_imported and note.changed_at > known.changed_at)
 
     def _note_version(self, known: _Known, number: int, entry: Entry) -> None:

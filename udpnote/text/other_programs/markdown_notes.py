@@ -1,11 +1,12 @@
-"""Reads Markdown files: as one note each, or as one note for each heading with a date or a time.
+"""Reads Markdown files. Each file is one note, or one note for each heading with a date or a time.
 
-The time of a note comes from its heading; otherwise from the front matter, the name of the file, or when the file was changed.
-A heading with a time alone, such as `## 09:15 Tea`, needs a date before it: in a heading, in the name or in the front matter.
+The time of a note comes from its heading. Without one, it comes from the front matter, from the name of the file, or from the
+time at which the file was changed. A heading with a time alone, such as `## 09:15 Tea`, needs a date before it: in a heading,
+in the name or in the front matter.
 
 A note is identified by the path of its file, by the date or time in its heading, and by how many notes before it in the file
-have the same. So a text that was changed between two imports is a new version of the same note. A file that was renamed, with
-the same text and time, is recognized by these.
+have the same date or time. So if a text was changed between two imports, it is a new version of the same note. If a file was
+renamed, its notes are recognized by their text and time.
 """
 
 import re
@@ -31,7 +32,7 @@ _TITLES = ("title", "标题")
 
 
 class MarkdownFile(NamedTuple):
-    """A file: the name of the folder that is imported, its path in it with `/`, its text, and when it was changed.
+    """A file: the name of the imported folder, the path in this folder with `/`, the text, and when the file was changed.
 
     `changed_at` is in microseconds since 1970 UTC.
     """
@@ -43,7 +44,7 @@ class MarkdownFile(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """A part of a file: its first line (from 1), the time of its heading (None: it has none), and its text."""
+    """A part of a file: the number of its first line (from 1), the time in its heading (None: it has none), and its text."""
 
     line: int
     stamp: Stamp | None
@@ -92,9 +93,9 @@ def _note(
 
 
 def _sections(properties: Properties, day: date | None) -> list[_Section]:
-    """The sections of the text below the `properties`. `day` is the date of the file, if it has one.
+    """The sections of the text below the `properties`. `day` is the date of the file, or None.
 
-    Headings before the first date or time, without text between, belong to the section that follows them.
+    Headings before the first date or time belong to the section after them, unless there is text between.
     """
     sections: list[_Section] = []
     lines: list[str] = []
@@ -120,7 +121,10 @@ def _sections(properties: Properties, day: date | None) -> list[_Section]:
 
 
 def _heading_stamp(heading: str, day: date | None) -> tuple[Stamp, str] | None:
-    """The time with which a `heading` begins, with `day` if it has no date, and the rest of it; None if it has no time."""
+    """The time with which a `heading` begins, and the rest of the heading. None if it begins with no time.
+
+    `day` is used if the heading has no date. If it is None, the heading needs a date.
+    """
     found = stamp_at_start(heading.lstrip("*_[< "), may_lack_date=day is not None)
     if found is None:
         return None
@@ -129,12 +133,15 @@ def _heading_stamp(heading: str, day: date | None) -> tuple[Stamp, str] | None:
 
 
 def _title(properties: Properties, name: str) -> str:
-    """The title of a file: that of the front matter, or `name`, the name of the file without a date, if it has a letter."""
+    """The title in the front matter.
+
+    Without one it is `name`, the file's name without a date, or empty if that has no letter.
+    """
     return properties.first(*_TITLES) or (name if _LETTER.search(name) else "")
 
 
 def _titled(text: str, title: str) -> str:
-    """`text` with `title` as its first line, unless its first line has it already."""
+    """Put `title` before `text` as its first line, unless the first line has it already. Empty if `text` is blank."""
     if not text.strip():
         return ""
     first, _, _ = text.strip().partition("\n")

@@ -1,7 +1,8 @@
 """Reads memos of usememos/memos: what its API answers to `GET /api/v1/memos`, and the rows of its database.
 
-The API of version 0.22 and later answers with an object that has the array `memos`, and names times `createTime`. Earlier ones
-answer with an array, and name times `createdTs`. `storage.memos_file` reads a database as objects of the earlier kind.
+The API of version 0.22 and later returns an object with the array `memos`, and its times have names such as `createTime`.
+Earlier versions return an array, and their times have names such as `createdTs`. `storage.memos_file` reads a database as
+objects of the earlier kind.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -33,7 +34,7 @@ def is_memos_record(fields: dict[str, Any]) -> bool:
 
 
 def memos_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
-    """The note for a memo, which is at `place`; None if it is bad or has no text."""
+    """The note for a memo, which is at `place` in the file. None if the memo is bad or has no text."""
     written_at = _time(fields, "createTime", "createdTs")
     identity = _identity(fields, written_at)
     if written_at is None or not identity:
@@ -73,19 +74,25 @@ def _states(fields: dict[str, Any]) -> set[str]:
 
 
 def _identity(fields: dict[str, Any], written_at: int | None) -> str:
-    """What identifies a memo in all installations: its random id; of old versions its number, with its time. Empty: nothing."""
+    """A text that identifies a memo in all installations: its random id or, in old versions, its number and its time.
+
+    Empty if the memo has none of these.
+    """
     uid = text_in(fields, "uid") or text_in(fields, "name").rpartition("/")[2] or str(fields.get("id") or "")
     return f"{uid}\n{written_at}" if uid.isdecimal() else uid
 
 
 def _author(fields: dict[str, Any]) -> str:
-    """The name of the memo's writer; empty if the memo has only the number of an account."""
+    """The name of the memo's writer. Empty if the memo has only the number of an account."""
     name = text_in(fields, "creatorUsername") or text_in(fields, "creator").rpartition("/")[2]
     return "" if name.isdecimal() else name
 
 
 def _time(fields: dict[str, Any], text_key: str, number_key: str) -> int | None:
-    """The time in one of these fields, in microseconds since 1970 UTC: as text, or as a number of seconds since 1970."""
+    """The time in the field `text_key` or `number_key`, in microseconds since 1970 UTC. None if neither field has a time.
+
+    The former has a text, the latter the number of seconds since 1970.
+    """
     seconds = fields.get(number_key)
     if type(seconds) is int and abs(seconds) < 1 << 38:
         return microseconds(_EPOCH + timedelta(seconds=seconds))

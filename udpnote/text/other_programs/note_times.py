@@ -1,7 +1,7 @@
 """Dates and times in headings, names of files, front matter and JSON of other programs.
 
-Only orders that cannot be confused are read: year, month, day. `09/06/2013` is no date here, because it may be in June or in
-September; for jrnl, the user gives the format.
+Only the unmistakable order is read: year, month, day. `09/06/2013` is not read as a date, because it may be in June or in
+September. For jrnl, the user gives the format.
 """
 
 import re
@@ -34,9 +34,9 @@ _AT_END = re.compile(r"(?:^|/)(\d{4}[-/._]\d{1,2}[-/._]\d{1,2})$")
 
 
 class Stamp(NamedTuple):
-    """A date and a time of day as a source has them. `day` or `clock` is None if the source has none.
+    """A date and a time of day in a source. `day` or `clock` is None if the source does not say it.
 
-    `offset` is the UTC offset that the source names; None: the time is a local one of the importing machine.
+    `offset` is the UTC offset that the source names. If it is None, the time is a local one of the importing machine.
     """
 
     day: date | None
@@ -44,7 +44,10 @@ class Stamp(NamedTuple):
     offset: timedelta | None = None
 
     def moment(self, zones: Zones) -> tuple[int, int]:
-        """The time as (microseconds since 1970 UTC, minutes east of UTC); midnight without a `clock`. The day must be known."""
+        """The time as (microseconds since 1970 UTC, minutes east of UTC). `day` must not be None.
+
+        Without a `clock`, it is midnight.
+        """
         assert self.day is not None, "a time of day alone names no moment"
         local = datetime.combine(self.day, self.clock or time())
         if self.offset is None:
@@ -56,9 +59,9 @@ class Stamp(NamedTuple):
 
 
 def stamp_at_start(text: str, *, may_lack_date: bool = False) -> tuple[Stamp, str] | None:
-    """The date, or date and time, with which `text` begins, and the rest of `text`; None if it begins with neither.
+    """The date, or date and time, at the beginning of `text`, and the rest of `text`. None if there is none.
 
-    A name of a weekday between date and time is skipped. If `may_lack_date`, `text` may also begin with a time of day alone.
+    A name of a weekday between date and time is skipped. If `may_lack_date` is true, `text` may also begin with only a time.
     """
     match = _STAMP.match(text)
     if match is None and may_lack_date:
@@ -68,16 +71,16 @@ def stamp_at_start(text: str, *, may_lack_date: bool = False) -> tuple[Stamp, st
 
 
 def stamp_of(text: str) -> Stamp | None:
-    """The date, or date and time, that `text` consists of; None if it is anything else."""
+    """The date, or date and time, in `text`. None if `text` has anything else."""
     found = stamp_at_start(text.strip())
     return found[0] if found is not None and not found[1].strip() else None
 
 
 def stamp_in_name(path: str) -> tuple[Stamp, str] | None:
-    """The date in the name of the file `path`, which has no ending, and the rest of the name; None if it has no date.
+    """The date in the name of a file, and the rest of the name. None if it has no date. `path` has no file name extension.
 
     The date is at the beginning of the name (`2026-11-23 Mon Tea`, `2026_11_23`, `20261123`), at its end, or spread over
-    folders (`2026/11/23`). The rest is without the signs between it and the date, and without a day of the week.
+    folders (`2026/11/23`). The rest does not include the signs between it and the date, nor a weekday.
     """
     name = path.rpartition("/")[2]
     match = _NAME_STAMP.match(name) or _SHORT_STAMP.match(name)
@@ -90,7 +93,7 @@ def stamp_in_name(path: str) -> tuple[Stamp, str] | None:
 
 
 def utc_moment(text: str) -> int | None:
-    """The time that `text` names with its UTC offset, such as `2021-03-03T11:48:50Z`, in microseconds since 1970 UTC."""
+    """The time in `text`, such as `2021-03-03T11:48:50Z`, in microseconds since 1970 UTC. None if it has no UTC offset."""
     stamp = stamp_of(text)
     if stamp is None or stamp.day is None or stamp.clock is None or stamp.offset is None:
         return None
@@ -110,7 +113,7 @@ def _stamp(match: re.Match[str]) -> Stamp | None:
 
 
 def _clock(found: dict[str, str | None]) -> time | None:
-    """The time of day; None if there is none. Raises `ValueError` if it does not exist."""
+    """The time of day in `found`; None if there is none. Raises `ValueError` if there is no such time."""
     if found.get("hour") is None:
         return None
     hour, half = int(found["hour"] or 0), found.get("half")

@@ -1,4 +1,4 @@
-"""Reads JSON of jrnl, Day One and memos as notes, and tells these programs apart."""
+"""Reads the JSON of jrnl, Day One and memos as notes, and recognizes which of these programs wrote it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +17,10 @@ _TESTS: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 
 def format_of_records(read: Callable[[int], str]) -> str | None:
-    """The `SOURCE` of the program whose JSON this is, by its first record; None: it is none of theirs. For `read` see below."""
+    """The `SOURCE` of the program that wrote this JSON, by its first record. None if it is none of these programs.
+
+    `read` is as in `record_notes`.
+    """
     try:
         for record in json_records(read, _ARRAYS):
             fields = record.value
@@ -28,10 +31,10 @@ def format_of_records(read: Callable[[int], str]) -> str | None:
 
 
 def record_notes(read: Callable[[int], str], source: str, reading: Reading, path: str = "") -> Iterator[ImportedNote]:
-    """Yield the notes in JSON of the program `source`, which is one of the constants `SOURCE` in this package.
+    """Yield the notes in the JSON of a program. `source` is one of the constants `SOURCE` in this package.
 
-    `read` returns the next characters of the file (see `json_records`). `path` names the file in messages, if it is one of
-    several. Where the file is not JSON, this calls `reading.on_bad`, and ends.
+    `read(n)` returns the next characters of the file (see `json_records`). `path` names the file in messages if it is one of
+    several. Where the file is not JSON, this calls `reading.on_bad` and ends.
     """
     copies = jrnl.Copies()
     for _, position, fields in _until_damage(json_records(read, _ARRAYS), reading):
@@ -48,7 +51,7 @@ def record_notes(read: Callable[[int], str], source: str, reading: Reading, path
 
 
 def _until_damage(records: Iterator[JsonRecord], reading: Reading) -> Iterator[JsonRecord]:
-    """Yield `records` up to the place where the file is damaged, so that what comes before that place is imported."""
+    """Yield `records` up to the place where the file is damaged, so that everything before it is imported."""
     try:
         yield from records
     except InvalidImport as error:
