@@ -6,22 +6,25 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from select import select
 from subprocess import DEVNULL, CalledProcessError, Popen
 from tempfile import TemporaryDirectory
 from threading import Timer
 from typing import NamedTuple
 
 from tests.benchmarks.workers import process, results_together, wait_for_start
+from tests.support.processes import memory_bytes_max
 
 REDIS = shutil.which("redis-server")
 """The program, if it is installed."""
 
 REDIS_START_SECONDS_MAX = 20.0
 RUN_SECONDS_MAX = 600.0
+MEMORY_INTERVAL_SECONDS = 0.1
 
 ECHO_BUFFER_BYTES = 4 << 20
 """Room for all datagrams that are under way, where the system allows so much."""
@@ -143,7 +146,10 @@ def wall_seconds(command: list[str], *, stdout: int = DEVNULL, **environ: str) -
 
 
 class Run(NamedTuple):
-    """What one run of a command took: wall time, the most memory, and the time of the processor for it and for the system."""
+    """What one run of a command took: wall time, the most memory, and the time of the processor for it and for the system.
+
+    The memory is 0 if the run took less than `MEMORY_INTERVAL_SECONDS`.
+    """
 
     seconds: float
     memory_mebibytes: float
@@ -157,6 +163,7 @@ def measured_run(command: list[str], environ: dict[str, str], *, stdin: int = DE
         killing = Timer(RUN_SECONDS_MAX, running.kill)
         killing.start()
         try:
+            memory = _memory_until_end(running.pid)
             _, status, usage = os.wait4(running.pid, 0)
         finally:
             killing.cancel()
@@ -164,4 +171,20 @@ def measured_run(command: list[str], environ: dict[str, str], *, stdin: int = DE
     elapsed = time.perf_counter() - started
     if running.returncode:
         raise CalledProcessError(running.returncode, command)
-    return Run(elapsed, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
+    return Run(elapsed, memory / (1 << 20), usage.ru_utime + usage.ru_stime)
+
+
+def _memory_until_end(pid: int) -> int:
+    """Wait until the child process `pid` ends, and return the most memory that it used, in bytes.
+
+    Linux counts the memory of the process that starts a command as that of the command, too, in `ru_maxrss`. So this looks at
+    the memory of `pid` every `MEMORY_INTERVAL_SECONDS`.
+    """
+    memory, descriptor = 0, os.pidfd_open(pid)
+    try:
+        while not select([descriptor], [], [], MEMORY_INTERVAL_SECONDS)[0]:
+            with suppress(IndexError):  # it has just ended
+                memory = memory_bytes_max(pid)
+    finally:
+        os.close(descriptor)
+    return memory
