@@ -31,7 +31,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MINUTE_MICROSECONDS = 60_000_000
 _SIXTY = [f"{number:02}" for number in range(60)]
-"""`00` to `59`, for minutes and seconds. Formatting each number again would take longer."""
+_THOUSAND = [f"{number:03}" for number in range(1000)]
+"""`00` to `59`, for minutes and seconds, and `000` to `999`, for fractions. Formatting each number again would take longer."""
 
 _NOTE = Kind.NOTE
 _KIND_NAMES = {Kind.NOTE: "note", Kind.REVISION: "revision", Kind.DELETION: "deletion"}
@@ -46,8 +47,9 @@ def iso_time(written_at: int, utc_offset: int) -> str:
     minute = written_at // _MINUTE_MICROSECONDS
     rest = written_at - minute * _MINUTE_MICROSECONDS
     minute += utc_offset
-    second, microsecond = _SIXTY[rest // 1_000_000], rest % 1_000_000
-    return f"{_hour(minute // 60)}:{_SIXTY[minute % 60]}:{second}.{microsecond:06}{_offset(utc_offset)}"
+    millisecond = rest // 1000
+    fraction = f"{_THOUSAND[millisecond % 1000]}{_THOUSAND[rest % 1000]}"
+    return f"{_hour(minute // 60)}:{_SIXTY[minute % 60]}:{_SIXTY[millisecond // 1000]}.{fraction}{_offset(utc_offset)}"
 
 
 def jsonl_line(stored: StoredEntry) -> str:
@@ -108,6 +110,8 @@ def _writer(author: str, client_id: bytes) -> str:
 
 def _json_text(text: str) -> str:
     """`text` as a JSON string, in double quotes, without characters that could harm a terminal."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:  # most texts: nothing to escape
+        return f'"{text}"'
     return harmless_json(encode_basestring(text))
 
 
