@@ -7,7 +7,7 @@ with or without allowed padding. It raises `BadDatagram` for bytes that break a 
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from struct import Struct, error
 from typing import TYPE_CHECKING
 
@@ -165,16 +165,9 @@ def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) 
     return run_body_of(_HEADERS[BUNDLE], notebook_id, token, attempt, content)
 
 
-def encode_page(page: "Page", packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram in `envelope` with the fields of `page`, but with the items in `packed` instead of `page.items`.
-
-    Each element of `packed` is one item as bytes: a tally if `are_tallies` is true, else a stored entry or a part of one (see
-    `codec_reading`). A shorter body is padded with zeros to `padded_bytes`.
-    """
-    from udpnote.protocol.codec_reading import page_body_of  # here and below, because a one-shot send reads nothing
-
-    body = _HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies)
-    return envelope.wrap(body.ljust(padded_bytes, b"\0"))
+def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
+    """The PAGE in `envelope` with the fields and items in `page_body` (see `page_body_of`), and zeros up to `padded_bytes`."""
+    return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 
 def _body(message: "Message") -> bytes:
@@ -306,11 +299,17 @@ def _decode_read(body: bytes) -> "Read":
 
 
 def _decode_page(body: bytes) -> "Page":
-    from udpnote.protocol.codec_reading import parse_page
-
-    page, page_end = parse_page(body, HEADER_BYTES)
+    page, page_end = _page_parser()(body, HEADER_BYTES)
     _check_padding(body, page_end)
     return page
+
+
+@cache
+def _page_parser() -> Callable[[bytes, int], "tuple[Page, int]"]:
+    """`parse_page`. Cached, because an import statement takes longer than the fields of a page."""
+    from udpnote.protocol.codec_reading import parse_page
+
+    return parse_page
 
 
 def _decode_ack(body: bytes) -> Ack:

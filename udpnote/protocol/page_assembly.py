@@ -221,9 +221,10 @@ class PageAssembly:
 
     def _deliver_items(self, items: Sequence[Item]) -> None:
         """Deliver whole items, but at most `remaining` of them. Items that were delivered before are left out."""
+        by_time, step = self._query.by_time, self._step
         for item in items:
-            time = item.noted_at if self._query.by_time and isinstance(item, StoredEntry) else 0
-            order = self._step * time, self._step * item[0]  # an entry's number, or the key of a tally
+            time = item.noted_at if by_time and isinstance(item, StoredEntry) else 0
+            order = step * time, step * item[0]  # an entry's number, or the key of a tally
             if order > self._delivered_to and self.remaining != 0:
                 self._delivered_to = order
                 self._items.append(item)

@@ -22,7 +22,8 @@ from udpnote.errors import StorageError
 from udpnote.model.address import Datagram
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import Cursor, Lookup
-from udpnote.protocol.codec import READ_BYTES, encode_page
+from udpnote.protocol.codec import READ_BYTES, encode_page_body
+from udpnote.protocol.codec_reading import page_body_of
 from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
 from udpnote.protocol.fair_queue import FairQueue
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
@@ -393,4 +394,5 @@ def _page(
     """
     items, following, state, indexed, are_tallies = built
     page = Page(read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ())
-    return encode_page(page, items, are_tallies=are_tallies, padded_bytes=padded_bytes, envelope=envelope)
+    body = page_body_of(page, items, are_tallies=are_tallies)
+    return encode_page_body(body, padded_bytes=padded_bytes, envelope=envelope)

@@ -210,6 +210,10 @@ class Reading:
         if not self._is_valid(page):
             return
         match page.state:
+            case PageState.MORE | PageState.END | PageState.INDEXING:
+                self._note_answer(page, now)
+                self._note_agreement()
+                self._receive_items(page, now)
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
                 if self._bursts.get(page.burst) is not None:
                     is_key_changed = page.state is PageState.KEY_CHANGED
@@ -221,14 +225,10 @@ class Reading:
             case PageState.OLDER_COPY:
                 self._note_answer(page, now)
                 self._go_back(now)
-            case PageState.WAITING:
+            case PageState.WAITING:  # pragma: no branch - mypy proves that none is left
                 self._note_answer(page, now)
                 self._note_agreement()
                 self._note_waiting(page, now)
-            case _:
-                self._note_answer(page, now)
-                self._note_agreement()
-                self._receive_items(page, now)
 
     def _is_valid(self, page: Page) -> bool:
         """Whether the state and the cursors of `page` make sense for this reading."""
