@@ -216,7 +216,7 @@ class TooManyOpenFiles(UdpnoteError):
 
 
 class BadAnswer(UdpnoteError):
-    """The server sent an answer that breaks the protocol. It may be no udpnote server."""
+    """The server sent an answer that breaks the protocol, so it may not be a udpnote server."""
 
 
 class BadDatagram(ValueError):

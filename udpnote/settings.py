@@ -23,7 +23,7 @@ PORT = 6683
 PORTS = tuple(range(PORT, PORT + 4))
 """The UDP ports of servers if no port is set: a server takes the first free one, and discovery asks at all of them.
 
-So discovery finds a few servers on one host without a port in the settings. More ports would make it more expensive.
+So discovery finds a few servers on one host without a port in the settings. More ports would make discovery more expensive.
 """
 
 WAIT_SECONDS = 5.0
@@ -48,9 +48,9 @@ If one comes from a place with higher precedence than the other, only that one c
 class Settings(NamedTuple):
     """The settings of a command. A field is None if that setting is not set.
 
-    Paths are absolute, and the files need not exist yet. `server` is as `model.address.parse_server` reads it, `key` the bytes
-    of a notebook's key, `wait` in seconds. `notebook` is the name, the id or the start of the id of a notebook. `name` is the
-    name of the notebook to serve, `bind` the address to listen on. `language` is one of `model.language.LANGUAGES`.
+    Paths are absolute. `server` is as `model.address.parse_server` reads it, `key` the bytes of a key, `wait` in seconds.
+    `notebook` is the name, the id or the start of the id of the notebook to use. `name`, `file`, `sealed`, `text_file` and
+    `bind` (the address to listen on) are for the notebook to serve. `language` is one of `model.language.LANGUAGES`.
     """
 
     server: str | None

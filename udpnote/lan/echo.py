@@ -25,7 +25,7 @@ ECHO_TOKEN_BYTES = 16
 
 
 class Echo(NamedTuple):
-    """Which datagrams that this host has sent to itself have arrived. They were sent on `interface`, from its IPv4 `address`.
+    """Which of the datagrams from this host to itself have arrived. They were sent on `interface`, from its IPv4 `address`.
 
     `hears_unicast` and `hears_broadcast` say whether the datagram by unicast and the one by broadcast have arrived. If the
     system has refused to send the broadcast, `error` is the text of the error, otherwise None.
@@ -66,7 +66,7 @@ def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) 
 def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: int) -> str | None:
     """Send the first of `marks` to `address` and the second to `broadcast`.
 
-    Return the error of the second, None if it was sent.
+    Returns the text of the error that prevented the second; None if it was sent.
     """
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)

@@ -68,7 +68,7 @@ class Endpoint:
         """For each address in `Interface.broadcasts`, a socket bound to it. So a broadcast leaves by the interface with this
         address.
 
-                `probe` opens the sockets, and `end_probing` closes them.
+        `probe` opens the sockets, and `end_probing` closes them.
         """
 
     @classmethod
@@ -264,8 +264,7 @@ class Endpoint:
     def _listen_at_first_free(self, bind: str | None, ports: Sequence[int]) -> None:
         """Listen at the first of `ports` that is free (see `listen`).
 
-        If there are several `ports`, one also counts as taken if another server listens at its broadcast or multicast
-        addresses.
+        With several `ports`, a port also counts as taken if another server listens at its broadcast or multicast addresses.
         """
         for port in ports:
             try:

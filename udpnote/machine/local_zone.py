@@ -11,7 +11,8 @@ _LAST = datetime(9999, 12, 30)
 the only ones that Python's `datetime` has."""
 
 _DAYS_AHEAD = timedelta(days=2)
-"""The UTC offset in the first days of the year 1 equals the offset this much later. `fromutc` uses it there."""
+"""Python's `datetime` needs a day before the time that it converts. So `fromutc` moves a time in the first days of the year 1
+ahead by this much, converts it, and moves it back. All clocks have the same UTC offset in these days."""
 
 
 class LocalZone(tzinfo):

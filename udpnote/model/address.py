@@ -10,7 +10,8 @@ Datagram = tuple[bytes, Address]
 
 DATAGRAM_BYTES_MAX = 1200
 """The longest UDP payload that udpnote sends or accepts. Each IPv6 link carries packets of at least 1,280 bytes (RFC 8200 §5),
-so a datagram of this size is never fragmented. The rest is for the IP and UDP headers and for the header of a tunnel."""
+so IPv6 never fragments a datagram of this size. The other 80 bytes are for the IP and UDP headers and the header of a
+tunnel."""
 
 
 def is_loopback(address: Address) -> bool:

@@ -18,8 +18,8 @@ SEQUENCE_MAX = 2**63 - 1
 """The largest sequence number of a client and the largest number in a notebook: the largest integer that SQLite stores."""
 
 TEXT_BYTES_MAX = 1 << 20
-"""The longest text of an entry: 1 MiB of UTF-8. Nobody writes more in one note, and a few incomplete entries of this size do
-not fill a server's memory."""
+"""The longest text of an entry: 1 MiB of UTF-8. Nobody writes more in one note, and 64 incomplete entries of this size fit into
+the space that a server has for them."""
 
 AUTHOR_BYTES_MAX = 128
 """The longest author, in bytes of UTF-8. It has room for `user@host` with a host name of 63 characters, or for 42 Chinese
@@ -31,7 +31,7 @@ UTC_OFFSET_MINUTES_MAX = 18 * 60
 WRITTEN_AT_MIN = -62_135_510_400_000_000
 WRITTEN_AT_MAX = 253_402_214_400_000_000
 """The earliest and the latest time of an entry: the start of 0001-01-02 and of 9999-12-31, in microseconds since 1970 UTC.
-`datetime` covers the years 1 to 9999. A day is left at each end, so that it can show these times in any time zone."""
+`datetime` covers the years 1 to 9999. One day is left at each end, so that `datetime` can show these times in any time zone."""
 
 
 class Kind(IntEnum):
@@ -59,7 +59,7 @@ class Status(IntEnum):
     """The entry was stored earlier. The client sent this part again, or the network delivered it twice."""
 
     PART_KEPT = 3
-    """The server keeps this part in memory, and waits for the other parts of the entry."""
+    """The server keeps this part in the notebook's file, and waits for the other parts of the entry."""
 
     CONFLICT = 4
     """The server has another entry, or a part of another one, with the same client id and sequence number."""
@@ -200,7 +200,7 @@ class NoteRun(NamedTuple):
 class Bundle(NamedTuple):
     """A bundle: whole short notes that are sent together. The server stores them in the order of `notes`.
 
-    The notes may have several clients and authors, and gaps between their sequence numbers. They all have the kind NOTE.
+    The notes may have several clients and authors, and gaps between their sequence numbers. They all have the kind `Kind.NOTE`.
 
     If the notes are imported, the other fields say what `Restored` says. `stored_at` has one time for each note. `after_client`
     and `after_sequence` identify the predecessor of the first note. The predecessor of any other note is the note before it. If

@@ -57,7 +57,7 @@ class Query(NamedTuple):
     (see `StoredEntry`), in microseconds since 1970 UTC. `author` is compared without case, and may omit the part from the `@`
     on. The note must have all of `tags`. Its text must contain all of `words`, at least one word of each group in `any_of`, and
     none of `without`. Each element of these three is a word, or a phrase if it contains spaces. `numbers` selects the notes
-    that have one of these numbers, or a revision or deletion with one of these numbers. In `View.LOG`, the filters apply to the
+    with these numbers, and the notes whose revisions or deletions have these numbers. In `View.LOG`, the filters apply to the
     note, and a note that they select is a result together with its revisions and deletions.
 
     The results come in the order of their numbers. If `by_time` is true, which is allowed for notes only, they come in the

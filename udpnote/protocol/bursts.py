@@ -1,6 +1,6 @@
 """The bursts of one reading: which of them are in flight, and when the reader sent each of them.
 
-A burst is a number of identical READs. They ask for the same number of consecutive pages.
+A burst is a group of identical READs. The server answers each READ of it with one page, and the pages follow each other.
 """
 
 from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class Bursts:
         return self.latest
 
     def take_sent_at(self, number: int) -> float | None:
-        """Remove and return the monotonic time at which the burst with this number was sent. The burst may have ended.
+        """Remove and return the monotonic time at which the burst with this number was sent, in flight or not.
 
         Since the time is removed, each burst gives only one sample of the round-trip time. Returns None if the time was removed
         before, or if `BURSTS_TIMED_MAX` later bursts were sent since.

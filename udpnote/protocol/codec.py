@@ -99,7 +99,7 @@ _STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)
 
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
-    """The most bytes of text in one APPEND or RESTORE of this author. The longer the author's name, the fewer they are.
+    """The most bytes of text in one APPEND or RESTORE of this author. A longer author's name leaves less room.
 
     Every client cuts a longer text into parts of this length. Only the last part may be shorter.
     """

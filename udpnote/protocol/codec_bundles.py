@@ -32,8 +32,8 @@ Writer = tuple[bytes, int, str]
 _HEAD = Struct(f">{CLIENT_ID_BYTES}sQBB")
 _WRITER = Struct(f">{CLIENT_ID_BYTES}shB")
 _NOTE_OVERHEAD_BYTES = 27
-"""The bytes of a note in addition to its text: eight each for its two times and its sequence number, two for the length of its
-text, one for the index of its writer."""
+"""How many bytes a note takes in addition to its text: eight each for its two times and its sequence number, two for the length
+of its text, one for the index of its writer."""
 
 BUNDLE_BYTES_MAX = BODY_BYTES_MAX - RUN_START.size - _HEAD.size
 """The most bytes that the notes and the writers of a bundle take together: the sum of `bundled_note_bytes` for each note and of

@@ -35,7 +35,8 @@ RUN_START = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
 
 _CONTENT_HEAD = Struct(f">{CLIENT_ID_BYTES}sQhqBB")
 _NOTE_OVERHEAD_BYTES = 6
-"""The bytes of a note in addition to its text: four for the time since the note before, two for the length of its text."""
+"""How many bytes a note takes in addition to its text: four for the time since the note before, two for the length of its
+text."""
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
@@ -43,7 +44,7 @@ _new = tuple.__new__
 
 @lru_cache(maxsize=64)
 def run_bytes_max(author: str) -> int:
-    """The most bytes that the notes of a run take together, by `note_bytes`. The longer the author, the fewer they are."""
+    """The most bytes that the notes of a run take together, by `note_bytes`. A longer author leaves less room."""
     return BODY_BYTES_MAX - RUN_START.size - _CONTENT_HEAD.size - len(author.encode())
 
 

@@ -3,12 +3,13 @@
 A long entry travels in parts, one per datagram. Short notes that leave together travel in runs or bundles, many per datagram.
 What one datagram carries, a part, a run or a bundle, is called a payload (see `payloads`). Each payload that is not
 acknowledged is in one of three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has
-expired; it is sent again before any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. It
-never causes a retransmission: only a timer or a discovery of the server does. One timer serves all of `_in_flight`, which is
-ordered by the time of sending. If more payloads are lost than fit into the congestion window, another timer sends one window of
-lost payloads per round trip, and unsent payloads wait. An entry is outstanding until it is stored or rejected.
+expired; it is sent again before any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. An
+acknowledgement never causes a retransmission: only a timer or a discovery of the server does. One timer serves all of
+`_in_flight`, which is ordered by the time of sending. If more payloads are lost than fit into the congestion window, another
+timer sends one window of lost payloads per round trip, and unsent payloads wait. An entry is outstanding until it is stored or
+rejected.
 
-If the server had some notes of a run or bundle already, or cannot store one of them, it has no common verdict on all notes.
+If the server had some notes of a run or bundle already, or cannot store one of them, no single verdict is true of all notes.
 Then each of these notes is sent in a datagram of its own.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
@@ -175,8 +176,8 @@ class Delivery:
         """Stop delivering `entries`: they are not sent again, and get no event. Those that are not outstanding are skipped.
 
         If a note has left in one datagram with notes that are not given up, it stays outstanding until the datagram has a
-        verdict or all its notes are given up. Until then, the note may get its event, and `add` resumes its delivery. No entry
-        of `add_restored` may be given up.
+        verdict or all its notes are given up. Until then, the note may get its event, and `add` resumes its delivery. Entries
+        of `add_restored` cannot be given up.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)
@@ -338,7 +339,7 @@ class Delivery:
             self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Note that the server keeps this part. If parts must be sent again, start their timer at `now`; it sends them."""
+        """Note that the server keeps this part. If parts must be sent again, a timer that starts at `now` does this."""
         for again in self._kept_by_server.note(outgoing):
             again.timed_from = now
             self._in_flight[again.key] = again

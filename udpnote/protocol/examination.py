@@ -13,8 +13,8 @@ from udpnote.protocol.envelope import Requester
 from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 UNSENT_MICROSECONDS = 60_000_000
-"""If the latest unsent answer is older than this, a report says that there were none. So soon after a firewall was corrected,
-the report has no old failures."""
+"""If the system has refused to send no answer for this long, a report says that there are no unsent answers. So it does not
+report old failures for long after a firewall was corrected."""
 
 EXAMINATIONS_MAX = 64
 """The number of examinations that a server remembers: the latest ones, which may still be running."""

@@ -33,8 +33,8 @@ class FairQueue(Generic[Item]):
     def add(self, item: Item, address: Address) -> bool:
         """Let `item` wait for `address`. Returns whether it waits now: False if there is no room for it.
 
-        There is no room if the port's share is used up, if twice the host's share is used up, or if four times
-        `address_items_max` items wait in all.
+        There is no room in three cases: the items that wait for this port have reached the port's share, those for this host
+        have reached twice the host's share, or all items together have reached four times `address_items_max`.
         """
         host, port = address[:2]
         ports = self._hosts.setdefault(host, OrderedDict())

@@ -38,7 +38,7 @@ class HeldRevisions:
     def end(self, identity: Identity) -> bool:
         """Note that the entry with this client id and sequence number is not sent any more.
 
-        Returns whether it was under way.
+        Returns whether this entry was under way.
         """
         was_under_way = identity == self._under_way
         if was_under_way:

@@ -108,9 +108,9 @@ class Run(NamedTuple):
 class PartAck(NamedTuple):
     """The server's verdict on one part: the part of the entry `sequence` that begins at the byte `offset` of the text.
 
-    The client that wrote the entry is the one that the `Ack` names. `attempt` is copied from the APPEND. `status` is what the
-    server did with the part. `number` is the entry's number in the notebook, or 0 if the entry is not stored. `check` is the
-    part's `content_check`.
+    The `Ack` names the client that wrote the entry. `attempt` is copied from the APPEND. `status` is what the server did with
+    the part. `number` is the entry's number in the notebook, or 0 if the entry is not stored. `check` is the part's
+    `content_check`.
 
     A verdict on a run or bundle has the sequence and the number of the first note, the offset 0, and the check of the `Run`.
     """
@@ -134,7 +134,7 @@ def content_check(part: Part) -> int:
 
 
 def run_check(content: bytes) -> int:
-    """The CRC-32 of the bytes of a run's or bundle's notes in its datagram. Its purpose is that of `content_check`."""
+    """The CRC-32 of the bytes of a run's or bundle's notes in its datagram. It has the same purpose as `content_check`."""
     return crc32(content)
 
 

@@ -52,9 +52,9 @@ class PageBuilder:
     def build(self, *, pages_max: int, is_time_up: Callable[[], bool]) -> list[BuiltPage] | None:
         """Build up to `pages_max` pages and return them in order. There is at least one page, which may be empty.
 
-        Returns None if a search is running. The caller then calls `build` again when `is_ready` is true, and loses no pages.
-        When `is_time_up()` is true, building stops at the end of a page or where the lookup may be paused, and the pages built
-        so far are returned. If the query is invalid, the only page has the state `BAD_QUERY`.
+        Returns None if a search is running. The caller then calls `build` again when `is_ready` is true, and gets the pages
+        built so far, too. When `is_time_up()` is true, building stops at the end of a page or where the lookup may be paused,
+        and the pages built so far are returned. If the query is invalid, the only page has the state `BAD_QUERY`.
         """
         packer = self._packer
         packer.pages_max = pages_max

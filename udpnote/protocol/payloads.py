@@ -256,7 +256,7 @@ class UnsentPayloads:
         self._length += len(entries)
 
     def _take_notes(self, first: "_ShortNotes") -> Payload:
-        """Remove notes from the beginning of `first`, and return them as a run or, if a bundle has more notes, as a bundle.
+        """Remove notes from the beginning of `first`, and return them as a run, or as a bundle if that can have more notes.
 
         A single note is returned as a part.
         """

@@ -1,10 +1,10 @@
 """The client's side of reading: sends a query in READs, and delivers the items of the answering pages, in order, each once.
 
-The reader sends READs in bursts. A burst is a number of identical READs. They ask for the same number of consecutive pages,
-from one cursor on. Each page says where the last page of its burst will end. So the reader can send the next burst while pages
-of the first one are still arriving. Unless pages are missing, at most two bursts are in flight. `page_assembly` orders the
-pages. If a burst's timer expires, the reader asks again for the missing pages: one page at each gap, and more after the last
-page received.
+The reader sends READs in bursts. A burst is a group of identical READs. The server answers each READ of a burst with one page,
+and the pages follow each other. Each page says where the last page of its burst will end. So the reader can send the next burst
+while pages of the first one are still arriving. Unless pages are missing, at most two bursts are in flight. `page_assembly`
+orders the pages. If a burst's timer expires, the reader asks again for the missing pages: one page at each gap, and more after
+the last one.
 
 A reading that follows does not end at the last result: it sends a READ that waits at the server, and the server answers when
 there is another result. The server keeps that READ for a limited time, its lease; the reader sends the READ again before that.
@@ -28,7 +28,7 @@ PAGES_WINDOW_MAX = 64
 """The most READs in one burst. The server answers them in a few milliseconds, while the reader handles earlier pages."""
 
 ENTRIES_PER_PAGE = 5
-"""How many entries of usual length fit into a page. A reading with a limit asks for as many pages as this requires."""
+"""How many entries of usual length fit into a page. A reading with a limit computes from this how many pages to ask for."""
 
 LEASE_SECONDS = 15.0
 """How long the server shall keep a waiting READ. The reader sends it again every `REFRESH_SECONDS`, so a few READs may be
@@ -254,7 +254,7 @@ class Reading:
         self._send_next_burst(now)
 
     def _note_refusal(self, state: PageState, now: float) -> None:
-        """Note that the server cannot answer the query. A reading that follows asks again later: the disk may be mended."""
+        """Note that the server cannot answer the query. A reading that follows asks again later: the disk may work then."""
         if self._follows and state is PageState.NOT_READABLE and self.refusal is None:
             self._events.append(NotebookUnreadable())
         self.refusal = state

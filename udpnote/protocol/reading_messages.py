@@ -47,12 +47,12 @@ class PageState(IntEnum):
 class Read(NamedTuple):
     """Asks for one page of the results of `query` in the notebook, from `cursor` on.
 
-    `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a number of
-    identical READs, which ask for the same number of consecutive pages; `burst` numbers the bursts of a reading from 1. The
-    server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result yet, the server may keep
-    the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor that a follower has
-    read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is `NOTHING_SEEN`, there is no such
-    check.
+    `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a group of
+    identical READs; the server answers each of them with one page, and the pages follow each other. `burst` numbers the bursts
+    of a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result
+    yet, the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the
+    cursor that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is
+    `NOTHING_SEEN`, the server does not check this.
     """
 
     notebook_id: bytes

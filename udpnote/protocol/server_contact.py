@@ -90,10 +90,10 @@ class ServerContact:
         return self.next_probe_at is not None
 
     def expires_at(self, timed_from: float) -> float:
-        """When a datagram counts as lost whose timer runs from `timed_from` on.
+        """The monotonic time at which a datagram counts as lost if its timer started at `timed_from`.
 
-        That is when the timeout has passed. After a long backoff, it is already `SILENCE_SECONDS` after `quiet_since`, so that
-        discovery can begin, but never before the timeout without backoff (`first_timeout_seconds`) has passed.
+        Usually that is when the timeout has passed. After a long backoff it is earlier: `SILENCE_SECONDS` after `quiet_since`,
+        so that discovery can begin. But it is never before the timeout without backoff (`first_timeout_seconds`) has passed.
         """
         timer = self.timer
         return max(

@@ -66,7 +66,7 @@ class ShownEntries:
     def go_back(self) -> None:
         """Note that the notebook does not have `latest`. An earlier entry becomes `latest`.
 
-        It is one entry further back at the first call, two at the second, then four, and so on until `confirm` is called.
+        The first call goes back by one entry, the next by two, then by four, and so on until `confirm` is called.
         """
         if not self.is_going_back:
             self._begin_to_go_back()

@@ -101,7 +101,7 @@ def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> S
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """Seal an open notebook with a new key, durably. All entries stay. Returns the keys, which have only the new one.
+    """Seal an open notebook with a new key, durably. All entries stay. Returns the notebook's keys: only the new one.
 
     `name` is the notebook's name, for the comment in the key file. Raises `StorageError` if the notebook or the key file cannot
     be written, or if there is a key file already, which may hold the only copy of a key. Then the notebook stays open. If the

@@ -45,8 +45,7 @@ HOUSEKEEPING_SECONDS = 60.0
 """The time between two rounds of housekeeping (see `Server._clean_up`), and between two notices about an error of the disk."""
 
 READING_SLICE_SECONDS = 0.002
-"""How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is finished,
-however."""
+"""How long the loop serves readers before it receives datagrams again. It finishes a step of a lookup that has begun."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
 """The same as `READING_SLICE_SECONDS`, but while entries keep coming (see `schedule.KEEP_COMING_SECONDS`)."""
@@ -326,7 +325,7 @@ class Server:
         return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:
-        """Serve readers for a slice of time, unless this is their pause. While entries keep coming, a pause follows."""
+        """Serve readers for a slice of time, unless a pause has not ended. While entries keep coming, a pause follows."""
         now = time.monotonic()
         if now < self._schedule.reading_at and self._handler.has_readers:
             return
@@ -339,7 +338,7 @@ class Server:
 
     @property
     def _is_indexing_next(self) -> bool:
-        """Whether the index lacks entries and may be updated now: no reader must be served, or a reader waits for the index."""
+        """Whether the index lacks entries and may be updated now: there is no reader to serve, or one waits for the index."""
         return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _update_index(self) -> None:

@@ -30,10 +30,10 @@ def other_encoding(data: bytes) -> str | None:
 def is_rather_utf8(data: bytes, text: str) -> bool:
     """Whether `data`, which is `text` in the encoding of a locale such as GBK, is more likely a text in UTF-8.
 
-    It is if it is valid UTF-8 and has enough characters that are not ASCII, so that this is hardly by chance. If the locale's
-    encoding has one byte for each character, one such character is enough. In GBK or Big5, the two bytes of a character such as
-    `路` are often one valid character of UTF-8. So there the UTF-8 must have a character of three or four bytes, such as a
-    Chinese one, or `TWO_BYTE_CHARACTERS_MIN` characters of two bytes.
+    The answer is yes if `data` is valid UTF-8 with so many characters that are not ASCII that this is hardly by chance. If the
+    locale's encoding has one byte for each character, one such character is enough. In GBK or Big5, the two bytes of a
+    character such as `路` are often one valid character of UTF-8. So there the UTF-8 must have a character of three or four
+    bytes, such as a Chinese one, or `TWO_BYTE_CHARACTERS_MIN` characters of two bytes.
     """
     if data.isascii():
         return False

@@ -23,7 +23,7 @@ def any_of(items: Iterable[str]) -> str:
 
 
 def in_clauses(clauses: Iterable[str]) -> str:
-    """The `clauses` as one sentence. Some languages separate clauses by another sign than items."""
+    """The `clauses` as one sentence. Some languages separate clauses with another sign than the items of a list."""
     return _joined(clauses, _("{items}, {clause}"))
 
 

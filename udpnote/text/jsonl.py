@@ -215,9 +215,9 @@ def _text(fields: dict[str, Any], kind: Kind) -> str:
 
 
 def _revises(fields: dict[str, Any], kind: Kind, number: int) -> int:
-    """The field `revises`. It must be less than `number` in a revision or deletion. A note must not have it; the result is 0.
+    """The field `revises` of a revision or deletion; 0 for a note.
 
-    Raises `InvalidImport` for any other value.
+    Raises `InvalidImport` if it is not a positive integer less than `number`, or if a note has this field.
     """
     if kind is Kind.NOTE:
         if "revises" in fields:

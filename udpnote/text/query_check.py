@@ -18,7 +18,7 @@ def check_query(query: Query) -> None:
     - The query names only words that notes must not have, and neither a tag nor an author: the index cannot find notes by what
       is missing.
     - The query searches for words in anything but the current texts of all notes: the index has only those.
-    - The query orders anything but notes by time.
+    - The query is `by_time`, but its view is not `View.NOTES`.
     """
     if query.has_words or query.tags:
         from udpnote.text.query_words import check_words, words_of  # here, because they are slow to import

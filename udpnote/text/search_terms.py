@@ -208,7 +208,10 @@ def _tag_places(text: str) -> Iterator[re.Match[str]]:
 
 
 def _with_outer_tags(tag: str | None) -> list[str]:
-    """The match of `_TAG` in `tag` and the tags around it, in the form of `tags`: `work` and `work/home`. Empty for None."""
+    """The tag `tag` and the tags in which it is nested, in the form of `tags`: `work` and `work/home` for `work/home`.
+
+    Empty for None.
+    """
     return [*accumulate(_fold_tag(tag).split("/"), "{}/{}".format)] if tag else []
 
 

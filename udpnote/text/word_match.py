@@ -199,7 +199,7 @@ class FoldedTerms:
     def _has_all_signs(self, word: Word, first: int) -> bool:
         """Whether the signs of `word` are around its terms.
 
-        `first` is the index of the first of them among the terms of the text.
+        `first` is the index of the word's first term among the terms of the text.
         """
         count = len(word.terms)
         spans = [match.span() for match in self._matches[max(first - 1, 0) : first + count + 1]]

@@ -55,8 +55,8 @@ class LeftOut(Enum):
 class Place(NamedTuple):
     """Where a note is in its source: the line `line`, or the record `position`, of the file `path`.
 
-    Lines and positions count from 1. `path` is empty if there is only one file. A `line` or `position` of 0 means that the
-    source has records or lines instead.
+    Lines and positions count from 1. `path` is empty if there is only one file. A source has either lines or records; the
+    number of the other kind is 0.
     """
 
     path: str = ""
@@ -104,7 +104,7 @@ class Reading(NamedTuple):
 
     If something cannot be a note, the reader calls `on_bad` with an `InvalidImport`, and `on_bad` may raise it. `left_out`
     counts what a notebook does not keep. `date_format` is the format of dates in a jrnl text, as for `datetime.strptime`. If it
-    is empty, a date is year, month, day.
+    is empty, dates must have the order year, month, day.
     """
 
     zones: Zones

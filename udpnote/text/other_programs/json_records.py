@@ -126,9 +126,9 @@ class _Text:
         return InvalidImport("import_json_damaged", character=self._passed + (self._at if place is None else place) + 1)
 
     def _more(self) -> bool:
-        """Read as many characters as the buffer has, so that a long value is decoded only a few times.
+        """Read at least as many characters as the buffer still has, so that a long value is decoded only a few times.
 
-        False at the end of the file.
+        Returns False at the end of the file.
         """
         kept = self._buffer[self._at :]
         read = self._read(max(CHUNK_CHARACTERS, len(kept)))

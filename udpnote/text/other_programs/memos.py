@@ -89,9 +89,9 @@ def _author(fields: dict[str, Any]) -> str:
 
 
 def _time(fields: dict[str, Any], text_key: str, number_key: str) -> int | None:
-    """The time in the field `text_key` or `number_key`, in microseconds since 1970 UTC. None if neither field has a time.
+    """The time in the field `text_key` or `number_key`, in microseconds since 1970 UTC. None if neither has a time.
 
-    The former has a text, the latter the number of seconds since 1970.
+    `text_key` has the time as text, `number_key` as a number of seconds since 1970.
     """
     seconds = fields.get(number_key)
     if type(seconds) is int and abs(seconds) < 1 << 38:
