@@ -19,7 +19,7 @@ def main() -> None:
     try:
         main.main()
     finally:
-        gc.freeze()  # or else Python would look for garbage among all objects at its end: a seventh of a short command's time
+        gc.freeze()  # otherwise Python looks for garbage among all objects when it ends, a seventh of a short command's time
 
 
 if __name__ == "__main__":

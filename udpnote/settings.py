@@ -209,7 +209,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
     if home := environ.get("UDPNOTE_HOME"):
         home = absolute_path(home, "UDPNOTE_HOME")
         return Places(os.path.join(home, "config.toml"), home, home)
-    if not all(map(os.path.isabs, folders := _user_folders(environ))):  # nothing names the home folder's absolute path
+    if not all(map(os.path.isabs, folders := _user_folders(environ))):  # the system names no absolute path of the home folder
         raise InvalidSetting("no_home_folder", user=os.getuid())
     config, data, state = (_text(folder, "the path of the user's home folder") for folder in folders)
     return Places(os.path.join(config, "config.toml"), data, state)
@@ -226,7 +226,7 @@ def _user_folders(environ: Mapping[str, str]) -> list[str]:
     try:
         return [find("udpnote", appauthor=False) for find in (user_config_dir, user_data_dir, user_state_dir)]
     except RuntimeError:
-        return ["~"]  # so do the paths begin that earlier versions of platformdirs return
+        return ["~"]  # earlier versions of platformdirs return paths that begin like this
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, Source]]:

@@ -36,7 +36,7 @@ _SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS of the kernels that have 64
 _SEGMENTED_BYTES_MAX = 65_000  # below the largest UDP payload, 65,507 bytes
 _CANNOT_SEGMENT = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP)  # no checksum offload, or a small MTU
 _RECEIVE_BYTES = 1 << 16
-_KEPT_BYTES_MAX = DATAGRAM_BYTES_MAX + 1  # so much shows that a datagram is too long, and a flood of long ones fills no memory
+_KEPT_BYTES_MAX = DATAGRAM_BYTES_MAX + 1  # one byte too many shows that the datagram is too long; the rest is dropped
 _IP_RECVERR, _IPV6_RECVERR = 11, 25  # <linux/in.h>, <linux/in6.h>; the socket module has no names for them
 _ERROR_BYTES = 512  # room for a `struct sock_extended_err`, which begins with the errno, and the address that reported it
 _ERRNO = struct.Struct("@I")
@@ -95,7 +95,7 @@ class UdpSocket:
         else:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            with suppress(OSError):  # the system refuses: its default size works too, but more datagrams are lost
+            with suppress(OSError):  # the system refuses: with its default size, more datagrams are lost
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self._is_merging = self._enable_merging()
         self._is_noting_errors = False
@@ -126,7 +126,7 @@ class UdpSocket:
     def _take_delivery_errors(self) -> bool:
         """Record the errors that have come by ICMP (`IP_RECVERR` in ip(7)). Returns whether there were any."""
         count = 0
-        with suppress(OSError):  # no more of them
+        with suppress(OSError):  # there are no more
             while self._is_noting_errors and _IS_LINUX:
                 _, control, _, address = self._socket.recvmsg(1, _ERROR_BYTES, socket.MSG_ERRQUEUE)
                 count += 1

@@ -1,6 +1,6 @@
 """Values for the entries that a client has written lately, waiting in the outbox or stored, so that `undo` can take them back.
 
-To take back a write is to undo it: to delete a new note, or to give a note its former text.
+To take back a write is to undo its effect: a new note is deleted, and a revised or deleted one gets its former text.
 """
 
 from typing import NamedTuple

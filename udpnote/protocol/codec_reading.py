@@ -75,7 +75,7 @@ def query_bytes(query: Query) -> bytes:
 def is_too_long(query: Query) -> bool:
     """Whether the query takes more than `QUERY_BYTES_MAX` bytes. A server drops a READ with such a query."""
     texts = (query.author, *query.tags, *query.words, *chain.from_iterable(query.any_of), *query.without)
-    bytes_min = sum(map(len, texts)) + len(texts)  # a much longer text has no place in `query_bytes`
+    bytes_min = sum(map(len, texts)) + len(texts)  # a much longer text would raise an error in `query_bytes`
     return bytes_min > QUERY_BYTES_MAX or len(query_bytes(query)) > QUERY_BYTES_MAX
 
 

@@ -217,7 +217,7 @@ class Offerer:
     """
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str, server_id: bytes) -> None:
-        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, 0, server_id))  # a name that does not fit fails here
+        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, 0, server_id))  # fails if the name or version is too long
         self._notebook_id = notebook_id
         self._name = name
         self._version = version

@@ -163,7 +163,7 @@ class _PagePacker:
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._start.number:  # if a revision has made the text shorter, its last byte shows that
+        if stored.number == self._start.number:  # of a text that is shorter now, the last byte shows the new length
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)

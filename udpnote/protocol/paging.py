@@ -192,7 +192,7 @@ class Pager:
         for waiting_key, waiting in list(self._waiting.items()):
             if waiting.requester.envelope not in envelopes:
                 self._forget_waiting(waiting_key)
-        self._datagrams = []  # there are pages in it only after an error, and the readers ask for them again
+        self._datagrams = []  # it has pages only after an error, and the readers ask for them again
 
     def notice_stored(self, last: int) -> None:
         """Note that the notebook's highest number is now `last`: `serve` shall look for results of the waiting READs again."""

@@ -87,7 +87,7 @@ class Rediscovery:
         self._reported: set[Address] = set()
         self._random = random
         self._prober: Prober[Address] | None = None
-        self._ended_prober: Prober[Address] | None = None  # a copy of the notebook may answer it, until a request is answered
+        self._ended_prober: Prober[Address] | None = None  # a copy of the notebook may still answer its DISCOVERs
         self._begin_at: float | None = None
         self._pause_seconds = 0.0
 

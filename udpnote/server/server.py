@@ -70,7 +70,7 @@ _LOGGER = logging.getLogger("udpnote.server")
 
 
 class Server:
-    """A notebook's server. The constructor takes the port. The server serves from `start` or `serve_forever` until `stop`.
+    """A notebook's server. The constructor binds its UDP port. It serves from `start` or `serve_forever` on, until `stop`.
 
     `with Server("notes.sqlite3") as server:` starts the server, and stops it at the end of the block. A server that has stopped
     cannot serve again.
@@ -149,7 +149,7 @@ class Server:
         self._housekeeping_at = now + HOUSEKEEPING_SECONDS
         self._next_failure_notice_at = 0.0
         self._has_begun = False
-        self._is_stopped = False  # no `Event`: a signal handler that interrupts one of its methods would wait for itself
+        self._is_stopped = False  # not an `Event`: a signal handler that interrupts one of its methods would wait for itself
         self._thread: threading.Thread | None = None
         # The caller can ask for these even after the server has ended and closed its file and its sockets.
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()

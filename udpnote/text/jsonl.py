@@ -126,7 +126,7 @@ def _object(line: str) -> dict[str, Any]:
         fields = json.loads(line.removeprefix(BYTE_ORDER_MARK))
     except json.JSONDecodeError as error:
         raise InvalidImport("not_json", character=error.pos + 1) from None
-    except (ValueError, RecursionError):  # a number of thousands of digits, a list in a list in a list …
+    except (ValueError, RecursionError):  # a number with thousands of digits, or lists nested too deeply
         raise InvalidImport("json_not_of_an_export") from None
     if type(fields) is not dict:
         raise InvalidImport("json_not_an_object", value=fields)

@@ -100,7 +100,7 @@ def read_catalogue(folder: str, name: str) -> "NullTranslations":
 
     This raises no error, because the message about the error would need the catalogue.
     """
-    import struct  # here, as the next one, because English needs no catalogue
+    import struct  # these two are imported here, because English needs no catalogue
     from gettext import NullTranslations, translation
 
     try:

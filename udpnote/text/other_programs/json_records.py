@@ -114,10 +114,10 @@ class _Text:
                 if is_cut and len(self._buffer) - self._at < RECORD_CHARACTERS_MAX and self._more():
                     continue
                 raise self.error(error.pos) from None
-            except (ValueError, RecursionError):  # a number of thousands of digits, a list in a list in a list …
+            except (ValueError, RecursionError):  # a number with thousands of digits, or lists nested too deeply
                 raise self.error() from None
             if end == len(self._buffer) and self._more():
-                continue  # a number may go on
+                continue  # the rest of a number may follow
             self._at = end
             return value
 

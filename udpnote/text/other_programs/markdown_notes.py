@@ -55,7 +55,7 @@ def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNot
     """Yield the notes in `file`."""
     text = file.text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
     properties = split_properties(text)
-    name = re.sub(r"\.\w+$", "", file.path.encode(errors="replace").decode())  # a name may be no UTF-8
+    name = re.sub(r"\.\w+$", "", file.path.encode(errors="replace").decode())  # the path need not be UTF-8
     named = stamp_in_name(name)
     own = stamp_of(properties.first(*_DATES)) or (named[0] if named is not None else None)
     reading.left_out[LeftOut.PROPERTIES] += sum(key not in (*_DATES, *_TAGS, *_TITLES, *_AUTHORS) for key in properties.values)
