@@ -208,7 +208,7 @@ def _links() -> dict[int, Link]:
 def _kind(link: Link | None, name: str, known: dict[int, Link]) -> InterfaceKind:
     """The kind of the interface `name`. A bridge counts as CONTAINER unless one of its ports leads out of this host.
 
-    `link` is the kernel's description of the interface, None if there is none. `known` has all interfaces by their index.
+    `link` is the kernel's description of the interface, or None. `known` has the descriptions of all interfaces by their index.
     """
     if link is None:
         return InterfaceKind.UNKNOWN

@@ -23,7 +23,7 @@ _REPLY_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 1.0
 
 STANDARD_RULES = {0, 32766, 32767}
-"""The priorities of the rules that every system has: those for the tables local, main and default (ip-rule(8))."""
+"""The priorities of the rules that every system has, for the tables local, main and default (ip-rule(8))."""
 
 
 class Link(NamedTuple):

@@ -181,7 +181,7 @@ class UdpSocket:
         return None if error is None else error.strerror or str(error)
 
     def send_run(self, run: Sequence[bytes], address: Address) -> None:
-        """Send the datagrams of a run to `address`, in one call if possible. Drop those that cannot be sent."""
+        """Send the datagrams of a run to `address`, in one call if possible. Datagrams that cannot be sent are dropped."""
         if len(run) > 1 and self._can_segment:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
             error = self._send_buffers(run, control, address)

@@ -94,9 +94,9 @@ class Status(IntEnum):
 class SeenEntry(NamedTuple):
     """An entry that a client has seen in a notebook: its number there, and what identifies it for ever (see `Entry`).
 
-    If the notebook now has another entry under this number, or none, then the notebook was restored from an older copy. In that
-    case this number and higher ones may belong to other entries than before. The `number` 0 means: the client has seen no
-    entry.
+    If there is no entry with this number in the notebook now, or another entry, then the notebook was restored from an older
+    copy. In that case this number and higher ones may belong to other entries than before. The `number` 0 means: the client has
+    seen no entry.
     """
 
     number: int
@@ -112,7 +112,7 @@ NOTHING_SEEN = SeenEntry(0, bytes(CLIENT_ID_BYTES), 0)
 
 
 class WritingTime(NamedTuple):
-    """When an entry was written. The fields have the meaning and the units of those in `Entry`."""
+    """When an entry was written. Both fields have the same meaning and units as in `Entry`."""
 
     written_at: int
     utc_offset: int
@@ -162,7 +162,7 @@ NO_PREDECESSOR = (bytes(CLIENT_ID_BYTES), 0)
 
 
 class Part(NamedTuple):
-    """A part of an entry. It holds the fields of the entry and a piece of its text. Most entries have a single part.
+    """A part of an entry. It has the fields of the entry and a piece of its text. Most entries have a single part.
 
     `data` is the piece: bytes of the text in UTF-8, from the byte `offset` on. The whole text has `total_bytes` bytes.
     `restored` is None unless the entry is imported.

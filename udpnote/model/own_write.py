@@ -27,9 +27,9 @@ class StoredRun(NamedTuple):
 class OwnWrite(NamedTuple):
     """The last entry that was written with an outbox and was not taken back.
 
-    `number` is its number in the notebook `notebook_id`, or 0 if the entry is still in the outbox. An entry in the outbox may
-    be stored all the same, because the server's answer can be lost. `is_unsent` is true if the notebook certainly does not have
-    the entry: it was never sent, or was refused for good.
+    `number` is its number in the notebook `notebook_id`, or 0 if the entry is still in the outbox. Even then it may be stored
+    already, because the server's answer can be lost. `is_unsent` is true if the notebook certainly does not have the entry: it
+    was never sent, or was refused for good.
     """
 
     client_id: bytes

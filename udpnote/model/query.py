@@ -1,7 +1,7 @@
 """Queries, which ask a notebook for entries or for tallies (counts by tag, author or day), and what a lookup yields for them.
 
 A lookup is an iterator over the results of one query. It also yields `PausePoint`s, at which its caller may pause, so that a
-long query does not hold up the server.
+long query does not delay the server's other work.
 """
 
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ class Selection(NamedTuple):
     """What to read: at most `limit` results of `query` (0: all), from the number `start` on (None: from the first result).
 
     If `follows` is true, reading does not end at the last result, but waits for results that are stored later. Only then may
-    `seen` have entries: those that the caller knows from earlier. The latest of them was stored at `seen_until`, in
+    `seen` have elements: entries that the caller knows from earlier. The latest of them was stored at `seen_until`, in
     microseconds since 1970 UTC.
     """
 

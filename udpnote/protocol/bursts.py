@@ -77,5 +77,5 @@ class Bursts:
                 del self._bursts[number]
 
     def clear(self) -> None:
-        """Count no burst as in flight any more. `latest` and the sending times stay."""
+        """Stop counting any burst as in flight. `latest` and the sending times stay."""
         self._bursts.clear()

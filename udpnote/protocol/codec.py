@@ -119,7 +119,7 @@ def encode(message: "Message", envelope: Envelope = OPEN) -> bytes:
 
 
 def decode(data: bytes, envelope: Envelope = OPEN) -> "Message":
-    """The message in the datagram `data`. Raises `BadDatagram` if `data` is not in `envelope` or holds no valid message."""
+    """The message in the datagram `data`. Raises `BadDatagram` if `data` is not in `envelope`, or is not a valid message."""
     return parse(envelope.unwrap(data))
 
 

@@ -12,7 +12,7 @@ _REPORT = Struct(f">4s{TOKEN_BYTES}sBQ{NOTEBOOK_ID_BYTES}s{SERVER_ID_BYTES}sq16s
 _HEARD_HOST = Struct(">16sIII")
 
 EXAMINE_BYTES_MIN = _REPORT.size
-"""The length of the shortest EXAMINE's body, which is that of a REPORT without hosts. So the answer is never longer than the
+"""The length of the shortest EXAMINE's body. A REPORT without hosts has the same length, so the answer is never longer than the
 question."""
 
 HEARD_HOSTS_MAX = (BODY_BYTES_MAX - _REPORT.size) // _HEARD_HOST.size

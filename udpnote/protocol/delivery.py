@@ -357,7 +357,7 @@ class Delivery:
         self._in_flight.clear()
 
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
-        """Send as many payloads as the congestion window allows, and none while the server is silent.
+        """Send as many payloads as the congestion window allows. Send nothing while the server is silent.
 
         The caller sets `with_lost` after a timer or a discovery: lost payloads are then sent first. Without `with_lost`,
         nothing is sent while there are lost payloads, because an acknowledgement must not cause a retransmission.

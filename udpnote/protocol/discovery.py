@@ -157,7 +157,7 @@ class Prober(Generic[Source]):
     def handle_timeout(self, now: float) -> None:
         """If a round of probes is due by `now`, start it: then `datagrams_to_send` returns one DISCOVER for each target.
 
-        If several rounds are due, because the machine was asleep, only one is started. From `finished_at` on, none is started.
+        If several rounds are due, because the machine was asleep, start only one. From `finished_at` on, start no round.
         """
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:
@@ -217,7 +217,7 @@ class Offerer:
     """
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str, server_id: bytes) -> None:
-        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, 0, server_id))  # fails if the name or version is too long
+        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, 0, server_id))  # fails if the name is too long
         self._notebook_id = notebook_id
         self._name = name
         self._version = version

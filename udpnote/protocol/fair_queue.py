@@ -1,8 +1,8 @@
 """A queue that takes turns between addresses, so that an address that sends very much does not keep the others waiting.
 
 Each host (an IP address) gets an equal share of the items that are taken, and each port of a host gets an equal share of the
-host's share. The more hosts have items waiting, the fewer items may wait for each host. The same holds for the ports of one
-host.
+host's share. The more hosts have items waiting, the fewer items may wait for each host. In the same way, the more ports of one
+host have items waiting, the fewer items may wait for each port.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -31,10 +31,10 @@ class FairQueue(Generic[Item]):
         return self._count
 
     def add(self, item: Item, address: Address) -> bool:
-        """Let `item` wait for `address`. Returns whether it waits now: False if there is no room for it.
+        """Let `item` wait for `address`. Returns False if there is no room for it, else True.
 
-        There is no room in three cases: the items that wait for this port have reached the port's share, those for this host
-        have reached twice the host's share, or all items together have reached four times `address_items_max`.
+        There is no room in three cases: the items for this port have reached the port's share, the items for this host have
+        reached twice the host's share, or all items together have reached four times `address_items_max`.
         """
         host, port = address[:2]
         ports = self._hosts.setdefault(host, OrderedDict())

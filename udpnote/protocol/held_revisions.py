@@ -18,7 +18,7 @@ class HeldRevisions:
         self._under_way: Identity | None = None
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Hold `entries`, which are revisions and deletions, after those that are held already."""
+        """Hold `entries`, which are revisions and deletions, after the entries that are held already."""
         self._held.extend(entries)
 
     def take_next(self) -> Entry | None:

@@ -149,7 +149,8 @@ class Ack(NamedTuple):
 class Refuse(NamedTuple):
     """A server's answer to an APPEND, RUN or BUNDLE that it does not accept, with the `reason`.
 
-    The other fields are copied from the request. For a RUN or BUNDLE, `sequence` is that of its first note, and `offset` is 0.
+    The other fields are copied from the request. For a RUN or BUNDLE, `sequence` is the sequence number of the first note, and
+    `offset` is 0.
     """
 
     token: bytes

@@ -30,8 +30,8 @@ from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 from udpnote.protocol.reading_messages import Page, PageState, Read
 
 PENDING_BURSTS_MAX = 512
-"""The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts, and the
-readers send those READs again."""
+"""The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts. The
+readers send dropped READs again."""
 
 PAGES_MAX = 64
 """The most pages for one burst. The server builds them in a few milliseconds, and they fit into a reader's receive buffer."""
@@ -201,7 +201,7 @@ class Pager:
                 self._due[key] = None
 
     def serve(self, context: ServeContext) -> None:
-        """Answer READs until none is left that can be answered now, or until `context.is_time_up()`.
+        """Answer READs until all that can be answered now are answered, or until `context.is_time_up()`.
 
         `serve` answers three kinds, one after the other: waiting READs for which there may be a result now, bursts whose search
         has ended, and new bursts. Each call serves at least one of each kind, if there is one, so that no kind delays the

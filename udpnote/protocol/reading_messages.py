@@ -88,7 +88,7 @@ PageItem = StoredEntry | StoredPart | Tally
 class Page(NamedTuple):
     """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
 
-    `stream_id` and `burst` are those of the READ. `burst_end` is the cursor where the last page of the same burst ends.
+    `stream_id` and `burst` are copied from the READ. `burst_end` is the cursor where the last page of the same burst ends.
     `newest` is the entry with the highest number in the notebook. It is `NOTHING_SEEN` if there are no entries, or if the
     server does not say. `indexed` is the highest number of an entry in the server's search index; it is 0 unless the state is
     `INDEXING`.

@@ -1,8 +1,12 @@
 """What a client knows of its server while it sends or reads: the timeout, the congestion window, silence and refusals.
 
 Delivery and reading both send datagrams to one server and wait for answers, so both keep a `ServerContact`. It decides four
-things: how long to wait for an answer (the retransmission timer), how many datagrams may be in flight (the congestion window),
-when the server counts as silent, and when the next datagram may leave while the server is silent.
+things:
+
+- how long to wait for an answer (the retransmission timer);
+- how many datagrams may be in flight (the congestion window);
+- when the server counts as silent;
+- when the next datagram may leave while the server is silent.
 
 A server counts as silent if a datagram's timer expires after `SILENCE_SECONDS` without any answer, or if the server refuses a
 request. The client then looks for the server by discovery. Until an answer arrives or discovery finds the server, the client

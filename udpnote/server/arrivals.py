@@ -46,7 +46,7 @@ class Arrivals:
         self._dropped = 0
 
     def next_batch(self, timeout_seconds: float) -> list[Datagram]:
-        """Receive datagrams, and return those to handle next.
+        """Receive datagrams, and return the datagrams to handle next.
 
         If no datagram is left from earlier calls, this waits up to `timeout_seconds` for one. It returns an empty list after
         the timeout, or if the endpoint was woken.
@@ -68,6 +68,6 @@ class Arrivals:
         return Counter({"overload": dropped} if dropped else {})
 
     def _keep(self, arrived: list[Datagram]) -> None:
-        """Put the datagrams in `arrived` into the queue. Drop and count those that exceed their sender's share."""
+        """Put the datagrams in `arrived` into the queue. Drop and count a datagram if its sender's share is used up."""
         for datagram in arrived:
             self._dropped += not self._waiting.add(datagram, datagram[1])

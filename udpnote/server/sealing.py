@@ -54,10 +54,10 @@ class SealingKeys:
     def envelopes(self, now: int) -> Envelopes:
         """The envelopes of `keys`, in two tuples, at the time `now` (microseconds since 1970 UTC).
 
-        `accepted` has the envelope of the current key, and those of the earlier keys that are still accepted at `now`.
-        `retired` has those of the other earlier keys. As long as a key stays in the key file, each call returns the same
-        envelope object for it, because the server treats two READs as requests of one reader only if both came in the same
-        envelope object.
+        `accepted` has the envelope of the current key, and the envelopes of the earlier keys that are still accepted at `now`.
+        `retired` has the envelopes of all other earlier keys. As long as a key stays in the key file, each call returns the
+        same envelope object for it. The server depends on this: it treats two READs as requests of one reader only if both came
+        in the same envelope object.
         """
         current, earlier = self.keys
         self._envelopes = {key: self._envelope(key) for key in (current, *(each.key for each in earlier))}
@@ -88,8 +88,8 @@ def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> S
     """The keys of `notebook`, which is sealed. If it is new and open, this seals it first, with `name` in its key file.
 
     `wants_sealed` says whether the owner has asked to serve a sealed notebook. Raises `NotebookSealed` if the notebook is
-    sealed although the owner has not asked for it, `NotebookOpen` if the notebook is open and not new, and `StorageError` if
-    the key file cannot be read or written.
+    sealed although the owner has not asked for it. Raises `NotebookOpen` if the notebook is open and not new. Raises
+    `StorageError` if the key file cannot be read or written.
     """
     if not wants_sealed:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)

@@ -25,8 +25,7 @@ NAME_CELLS_MAX = 32
 """A longer name of a notebook is cut, because it would not fit beside the years. A Chinese character counts as two cells."""
 
 _PITCH, _CELL, _CORNER = 16, 13, 3
-"""The distance from the left side of a day to that of the next one, the width of a day, and the radius of its corners, in
-pixels."""
+"""In pixels: the distance between the left sides of two days, the width of a day, and the radius of its corners."""
 
 _MARGIN, _LABELS = 48, 44
 _WIDTH = 2 * _MARGIN + _LABELS + 54 * _PITCH

@@ -116,7 +116,7 @@ def _with_weekday(words: str, today: date) -> Days | None:
 
 
 def _span_of(first: date, count: int = 1) -> Days:
-    """The days from `first` on, `count` of them, but none after the year 9999."""
+    """`count` days from `first` on, but no day after the year 9999."""
     return Days(first, first + timedelta(days=min(count - 1, (date.max - first).days)))
 
 

@@ -49,7 +49,7 @@ def _tag_occurrences(text: str, words: Sequence[Word]) -> Iterator[tuple[int, in
 
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sort `spans`, each (start, end), and merge those that overlap or touch."""
+    """Sort `spans`, each (start, end), and merge spans that overlap or touch."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:

@@ -48,7 +48,7 @@ def _closed(items: Iterable[str], ending: str) -> str:
 
 
 def _joined(items: Iterable[str], template: str) -> str:
-    """Join `items`: `template` adds each one, as `item` or `clause`, to the text of those before it. Empty without items."""
+    """Join `items`. `template` adds each item (as `item` or `clause`) to the items before it (`items`). Empty without items."""
     text = ""
     for item in items:
         text = template.format(items=text, item=item, clause=item) if text else item

@@ -129,7 +129,7 @@ class TextEntry(NamedTuple):
     """The `entry` of a block of a text file, and what `stored_blocks` needs to find it in a notebook.
 
     `key` is the same for all blocks with the same time and text, and different for others. `copies` counts the earlier blocks
-    with this key, but only those since the last block with another time.
+    with this key, back to the last block with another time.
     """
 
     entry: Entry
@@ -226,7 +226,7 @@ def _digest(text: str) -> bytes:
 def _sequence(stamp: str, digest: bytes, copies: int) -> int:
     """The sequence number of an entry of a text file: 63 bits of a hash of the arguments, never 0.
 
-    `digest` is that of the text. For `copies` see `TextEntry`.
+    `digest` is the digest of the text. For `copies` see `TextEntry`.
     """
     content = f"{stamp}\n{copies}\n".encode() + digest
     return int.from_bytes(sha256(content).digest()[:8]) % SEQUENCE_MAX + 1

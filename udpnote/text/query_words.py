@@ -84,8 +84,8 @@ def parse_words(arguments: Sequence[str]) -> QueryWords:
     split into words at white space. The word `OR` joins the words or phrases on both sides of it. A `-` before a word or phrase
     means that notes with it are left out. Inside of quotes, `OR` and `-` have no special meaning.
 
-    Raises `InvalidQuery` if there are arguments but nothing in them can be searched for, if there are more than `TERMS_MAX`
-    terms or `BEGINNINGS_MAX` words with `*`, or if an `OR` is not between two words or phrases without `-`.
+    Raises `InvalidQuery` in three cases: there are arguments but nothing in them can be searched for, there are more than
+    `TERMS_MAX` terms or `BEGINNINGS_MAX` words with `*`, or an `OR` is not between two words or phrases without `-`.
     """
     groups: list[list[str]] = []
     without: list[str] = []

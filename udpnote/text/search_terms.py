@@ -20,7 +20,7 @@ words, and base64 must not fill the index with long terms."""
 
 MARKS_MAX = 30
 """The most combining marks in a row that count, as in Unicode's Stream-Safe Text Format (Annex 15, section 13). No language
-needs so many on one letter, and the time for normalizing them grows with the square of their number."""
+needs more on one letter, and the time for normalizing them grows with the square of their number."""
 
 TAG_CHARACTERS_MAX = 64
 """The longest tag. Of a longer one only the first 64 characters count: nobody types more to find a tag again."""

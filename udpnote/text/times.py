@@ -143,7 +143,7 @@ def read_time(text: str, now: datetime) -> NamedTime:
 
 
 class _UnknownZone(Exception):
-    """The text has a time zone other than that of the person. `local` is the date and time without the zone."""
+    """The text names a time zone that is not the person's. `local` is the date and time without the zone."""
 
     def __init__(self, zone: str, local: str) -> None:
         super().__init__(zone, local)

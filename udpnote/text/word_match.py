@@ -214,8 +214,8 @@ class FoldedTerms:
 def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
     """Whether `gap`, the text between two terms, has `signs`, one element of `Word.signs`.
 
-    White space in `signs` stands for any text. Signs that touch a term of the word must touch that term in the text, too. No
-    term is before the signs if `is_first`, and none after them if `is_last`.
+    White space in `signs` stands for any text. Signs that touch a term of the word must touch that term in the text, too. If
+    `is_first`, there is no term before the signs; if `is_last`, there is no term after them.
     """
     pieces = signs.split()
     touches_start, touches_end = not is_first and not signs[0].isspace(), not is_last and not signs[-1].isspace()

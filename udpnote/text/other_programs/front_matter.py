@@ -27,7 +27,7 @@ class Properties(NamedTuple):
     """How many lines the properties take, including the lines `---` around them."""
 
     def first(self, *names: str) -> str:
-        """The first value of the property in `names` that comes first and has a value; the empty string if none has one."""
+        """The first value of the first property in `names` that has a value. The empty string if no property has one."""
         return next((values[0] for name in names if (values := self.values.get(name))), "")
 
     def all(self, *names: str) -> list[str]:

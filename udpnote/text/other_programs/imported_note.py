@@ -159,7 +159,7 @@ def digest_of(text: str) -> bytes:
 
 
 def with_tags(text: str, names: Iterable[str]) -> str:
-    """Add a last line to `text` with those tags in `names` that it lacks, such as `#work #travel-plans`.
+    """Add a last line to `text` with the tags in `names` that `text` lacks, such as `#work #travel-plans`.
 
     Characters that a tag cannot have become `-`. A name that cannot be a tag, such as a number, gets a `#` as well.
     """
