@@ -112,7 +112,7 @@ DEFAULT = Source("default", None)
 
 _XDG_FOLDERS = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state"}
 _FOLDER_VARIABLES = ("UDPNOTE_HOME", *_XDG_FOLDERS)
-"""The variables that move the folders of `Places`: the first one moves all, each of the others one of them."""
+"""The variables that move the folders of `Places`: the first one moves all folders, each of the others moves a single one."""
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:

@@ -203,7 +203,7 @@ class Endpoint:
         self._keep_probe_sockets(set())
 
     def join_new_interfaces(self) -> None:
-        """Join the multicast group of IPv6 probes on each interface that has IPv6 and has not joined it before.
+        """Join the multicast group of IPv6 probes on each interface that has IPv6, unless this was done before.
 
         On Linux, `receive` does this by itself when an interface gets an IPv6 address.
         """

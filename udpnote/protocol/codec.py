@@ -166,7 +166,7 @@ def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) 
 
 
 def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The PAGE in `envelope` with the fields and items in `page_body` (see `page_body_of`), and zeros up to `padded_bytes`."""
+    """The PAGE in `envelope`. `page_body` is the result of `page_body_of`. A shorter body gets zeros up to `padded_bytes`."""
     return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 
@@ -306,7 +306,10 @@ def _decode_page(body: bytes) -> "Page":
 
 @cache
 def _page_parser() -> Callable[[bytes, int], "tuple[Page, int]"]:
-    """`parse_page`. Cached, because an import statement takes longer than the fields of a page."""
+    """Return `codec_reading.parse_page`.
+
+    Cached, because an import statement for each page takes longer than parsing its fields.
+    """
     from udpnote.protocol.codec_reading import parse_page
 
     return parse_page

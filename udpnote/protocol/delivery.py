@@ -119,7 +119,7 @@ class Delivery:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server counts as silent: it has not answered for a while, or has refused an APPEND."""
+        """Whether the server counts as silent: it has not answered for a while, or has refused a payload."""
         return self._contact.is_silent
 
     @property
@@ -239,7 +239,7 @@ class Delivery:
         self._fill_window(now, with_lost=True)
 
     def datagrams_to_send(self) -> list[bytes]:
-        """Return and remove the APPENDs that are due; the caller sends them to the server's current address."""
+        """Return and remove the APPENDs, RUNs and BUNDLEs that are due. The caller sends them to the server's address."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 

@@ -324,7 +324,7 @@ class Reading:
             self._send_next_burst(now)
 
     def _is_waiting_table_full(self, latest: Page) -> bool:
-        """Whether the server cannot keep one more waiting READ: in the page `latest` it has answered `END` instead."""
+        """Whether the server has no room for another waiting READ: it has answered `END`, not `WAITING`, in `latest`."""
         is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
         return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._latest_burst_may_wait
 

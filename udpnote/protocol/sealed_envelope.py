@@ -28,8 +28,8 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, SEALE
 
 SALT_BYTES = 16
 HINT_BYTES = 4
-"""The length of a hint. One in 2^32 datagrams under another key has the right hint by chance; its authentication tag is
-wrong."""
+"""The length of a hint. By chance, one in 2^32 datagrams under another key has the right hint. Its authentication tag then
+shows that the key is another one."""
 
 TAG_BYTES = 16
 KEY_ID_BYTES = 8

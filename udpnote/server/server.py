@@ -197,7 +197,7 @@ class Server:
         return self
 
     def serve_forever(self) -> None:
-        """Serve in the calling thread until `stop` is called (before or after this call); then close the sockets and the files.
+        """Serve in the calling thread until `stop` is called, then close all sockets and files; do nothing if stopped before.
 
         Acknowledged entries are safe however this ends. Raises `NotebookLost`, after closing, if the notebook's file or its
         write-ahead log was deleted, moved, replaced or hard-linked, and `UdpnoteError` if the server was started before.

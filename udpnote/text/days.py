@@ -157,15 +157,15 @@ def _weekday(match: re.Match[str]) -> int:
 
 
 def _offset(which: str) -> int:
-    """The number of weeks, months or years from the present one to the one that `which` names: -1 for `last` and 上个."""
+    """The number of weeks, months or years from the present one to the one that `which` names: -1 for `last` or 上个 (last)."""
     return _WHICH_OFFSETS[which.removesuffix("个")]
 
 
 def _read_weekday(match: re.Match[str], today: date) -> Days:
-    """Read a weekday: `monday` is the latest one, perhaps today; `last monday` is before today; 上周一 is in the week before.
+    """Read a weekday: `monday` is the latest one, perhaps today; `last monday` is before today.
 
-    `this monday` is in this week, and `next monday` in the next week. Raises `Unclear` for `next` if that weekday is still to
-    come in this week.
+    `this monday` is in this week, `next monday` in the next week, and 上周一 (Monday of last week) in the week before this one.
+    Raises `Unclear` for `next` if that weekday is still to come in this week.
     """
     weekday, which = _weekday(match), match["which"]
     if which and which != "last":
@@ -178,7 +178,7 @@ def _read_weekday(match: re.Match[str], today: date) -> Days:
 
 
 def _read_which(match: re.Match[str], today: date) -> Days:
-    """Read a week, month or year by its distance: `last week`, 上个月, 上周末."""
+    """Read a week, month or year by its distance: `last week`, 上个月 (last month), 上周末 (last weekend)."""
     offset, unit = _offset(match["which"]), match["unit"]
     if unit in ("year", "年"):
         return _year(today.year + offset)
@@ -256,7 +256,7 @@ def _read_english_month(match: re.Match[str], today: date) -> Days:
 
 
 def _read_chinese(match: re.Match[str], today: date) -> Days | None:
-    """Read a day, month or year: 2026年5月3日, 五月三日, 去年5月, 2026年."""
+    """Read a day, month or year: 2026年5月3日, 五月三日 (May 3), 去年5月 (May of last year), 2026年."""
     year = _chinese_year(match["year"], today) if match["year"] else None
     if not match["month"]:
         return _year(year) if year is not None else None
@@ -269,7 +269,7 @@ def _read_chinese(match: re.Match[str], today: date) -> Days | None:
 
 
 def _read_day_of_month(match: re.Match[str], today: date) -> Days:
-    """Read a day of a month that is given by its distance: 上个月3号."""
+    """Read a day of a month that is given by its distance, such as 上个月3号 (the 3rd of last month)."""
     return _span_of(_months_later(today.replace(day=1), _offset(match["which"])).replace(day=read_number(match["day"])))
 
 
@@ -284,7 +284,7 @@ def _read_day_alone(match: re.Match[str], today: date) -> Days:
 
 
 def _chinese_year(text: str, today: date) -> int:
-    """The year of 2026年, 二〇二六年 or 去年. `text` does not include the 年."""
+    """The year that `text` names: 2026, 二〇二六 (2026) or 去 (last year). In the words, 年 (year) follows it."""
     if text in _YEAR_WORDS:
         return today.year + _YEAR_WORDS[text]
     return int("".join(str(_DIGITS.get(character, character)) for character in text))
@@ -301,7 +301,7 @@ def _before(today: date, count: str, unit: str) -> date:
 
 
 def _read_ago(match: re.Match[str], today: date) -> Days:
-    """Read a day by its distance from today: `2 weeks ago`, 三天前, 三天, 2w."""
+    """Read a day by its distance from today: `2 weeks ago`, 三天前 (three days ago), 三天, 2w."""
     return _span_of(_before(today, match["count"], match["unit"]))
 
 
@@ -310,7 +310,7 @@ def _read_half_year(_: re.Match[str], today: date) -> Days:
 
 
 def _read_last(match: re.Match[str], today: date) -> Days:
-    """Read a span up to today: `last 3 days` is today and the 3 days before it; 最近一周 begins a week ago."""
+    """Read a span up to today: `last 3 days` is today and the 3 days before it; 最近一周 (the last week) begins a week ago."""
     return Days(_before(today, match["count"] or "a", match["unit"]), today)
 
 

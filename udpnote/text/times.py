@@ -2,7 +2,7 @@
 
 `read_time` understands the whole text or refuses it: it never ignores a part that it does not know, and it does not guess
 between likely meanings. Its error shows how to write the time that was probably meant. `days` reads dates; this module adds the
-parts of a day (昨天上午), the times of day with their time zones, and elapsed times (`3 hours ago`).
+parts of a day (昨天上午, yesterday morning), the times of day with their time zones, and elapsed times (`3 hours ago`).
 """
 
 import re
@@ -30,7 +30,8 @@ _NEEDLESS_SPACE = re.compile(
     "(?<=[0-9]) (?=[年月日号点时分秒天个小]|周(?![一二三四五六日天末]))"
     "|(?<=[年月近去]) (?=[0-9])|(?<=[点时分]) (?=[0-9]{1,2} ?[分秒])"
 )
-"""A space between a number and its unit, as in 5 月 3 日; it is removed. Other spaces separate, as in 下午3点 一天前."""
+"""A space between a number and its unit, as in 5 月 3 日 (May 3); it is removed. Other spaces separate words, as in 下午3点
+一天前."""
 
 _WORDS = [
     (re.compile(pattern), meaning)
@@ -162,7 +163,7 @@ def _read(words: str, now: datetime) -> NamedTime | None:
 
 
 def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
-    """Read a time before `now`: `3 hours ago`, 半小时前, `now`; also `last 24 hours`, which is a span of time."""
+    """Read a time before `now`: `3 hours ago`, 半小时前 (half an hour ago), `now`; also `last 24 hours`, a span of time."""
     if words in ("now", "现在"):
         return NamedTime(now, now, is_moment=True)
     match = _ELAPSED.fullmatch(words)
@@ -177,7 +178,7 @@ def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
 
 
 def _seconds(count: str, and_half: str, unit: str) -> float:
-    """How many seconds `count` units are. All arguments are as typed. `and_half` is empty, or 个半, which adds half a unit."""
+    """How many seconds `count` units are. All arguments are as typed. `and_half` is empty or 个半, which adds half a unit."""
     number = 0.5 if count in ("half an", "半") else float(count) if count[0] in "0123456789" else read_number(count)
     return (number + (0.5 if and_half else 0)) * _UNIT_SECONDS[unit[0]]
 
@@ -198,8 +199,8 @@ def _read_day_and_time(words: str, now: datetime) -> NamedTime | None:
 def _divided(words: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Yield each way to divide `words` into a day and a time of day: the text of the day, and the match of the time.
 
-    Either of them may be missing. There are several ways because only `read_days` knows where a day ends: 周二十点 is 周二 and
-    十点, although 二十点 is a time as well.
+    Either of them may be missing. There are several ways because only `read_days` knows where a day ends: 周二十点 is 周二
+    (Tuesday) and 十点 (ten o'clock), although 二十点 (twenty o'clock) is a time as well.
     """
     first = _TIME_FIRST.fullmatch(words)
     if first:
