@@ -8,9 +8,6 @@ from typing import NamedTuple
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import Entry, Kind, SeenEntry, Status, WritingTime, check_text
 
-_Identity = tuple[bytes, int]
-"""The client id and the sequence of an entry."""
-
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. Every stored entry needs one."""
 
@@ -109,9 +106,10 @@ class Outcomes:
     def __init__(self, on_delivered: Callable[[SentEntry], None] | None, on_notice: Callable[[Notice], None]) -> None:
         self._on_delivered = on_delivered
         self._on_notice = on_notice
-        self._awaited: dict[_Identity, SentEntry | None] = {}
-        self._origins: dict[_Identity, _Identity] = {}
-        """The first identity of each entry that is sent under a new one, by the new one: a call waits for the first."""
+        self._awaited: dict[int, SentEntry | None] = {}
+        """The outcomes by the sequence, which alone identifies an entry of the client's outbox; None: there is none yet."""
+        self._origins: dict[int, int] = {}
+        """The first sequence of each entry that is sent under a new one, by the new one: a call waits for the first."""
 
     @property
     def are_awaited(self) -> bool:
@@ -120,12 +118,12 @@ class Outcomes:
 
     def expect(self, entries: Iterable[Entry]) -> None:
         """Note that a call waits for the outcome of each of `entries`, which it will take with `pop`."""
-        self._awaited.update([(entry[:2], None) for entry in entries])
+        self._awaited.update(dict.fromkeys([entry.sequence for entry in entries]))
 
     def forget(self, entries: Iterable[Entry]) -> None:
         """Note that no call waits for `entries` any more, and drop their outcomes."""
         for entry in entries:
-            self._awaited.pop(entry[:2], None)
+            self._awaited.pop(entry.sequence, None)
 
     def pop(self, entries: deque[Entry]) -> list[SentEntry]:
         """Remove those of the first `entries` whose outcomes are known, and return and remove these outcomes, in order.
@@ -133,8 +131,8 @@ class Outcomes:
         A call must wait for each of `entries`.
         """
         outcomes: list[SentEntry] = []
-        while entries and (outcome := self._awaited[identity := entries[0][:2]]) is not None:
-            del self._awaited[identity]
+        while entries and (outcome := self._awaited[sequence := entries[0].sequence]) is not None:
+            del self._awaited[sequence]
             entries.popleft()
             outcomes.append(outcome)
         return outcomes
@@ -145,26 +143,26 @@ class Outcomes:
         A call must wait for each of `entries`.
         """
         for entry in entries:
-            if self._awaited[entry[:2]] is None:
-                self._awaited[entry[:2]] = SentEntry(entry, State.QUEUED, None, reason)
+            if self._awaited[entry.sequence] is None:
+                self._awaited[entry.sequence] = SentEntry(entry, State.QUEUED, None, reason)
 
     def store_elsewhere(self, entry: Entry) -> None:
         """Give `entry` the outcome STORED without a number, because another command has delivered it.
 
         A call must wait for the entry. If the entry has an outcome already, it keeps that.
         """
-        if self._awaited[entry[:2]] is None:
-            self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
+        if self._awaited[entry.sequence] is None:
+            self._awaited[entry.sequence] = SentEntry(entry, State.STORED, None, None)
 
     def store(self, entries: Collection[Entry], first: int) -> None:
         """Give each of `entries` the outcome STORED; their numbers in the notebook are consecutive, from the number `first` on.
 
         If no call waits for an entry, call `on_delivered`.
         """
-        identities = [entry[:2] for entry in entries]
+        sequences = [entry.sequence for entry in entries]
         outcomes = [_new(SentEntry, (entry, State.STORED, number, None)) for number, entry in enumerate(entries, first)]
-        if not self._origins and all(map(self._awaited.__contains__, identities)):  # nearly always
-            self._awaited.update(zip(identities, outcomes, strict=True))
+        if not self._origins and all(map(self._awaited.__contains__, sequences)):  # nearly always
+            self._awaited.update(zip(sequences, outcomes, strict=True))
         else:
             for outcome in outcomes:
                 self._resolve(outcome)
@@ -198,19 +196,18 @@ class Outcomes:
         if renewed is None:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("delivered_by_another_command")))
         else:
-            identity = entry[:2]
-            self._origins[renewed[:2]] = self._origins.pop(identity, identity)
+            self._origins[renewed.sequence] = self._origins.pop(entry.sequence, entry.sequence)
 
     def _resolve(self, sent: SentEntry) -> None:
         """Keep the outcome `sent` for the call that waits for its entry.
 
         If no call waits, report STORED and REFUSED, not QUEUED.
         """
-        identity = sent.entry[:2]
+        sequence = sent.entry.sequence
         if self._origins:
-            identity = self._origins.pop(identity, identity)
-        if identity in self._awaited:
-            self._awaited[identity] = sent
+            sequence = self._origins.pop(sequence, sequence)
+        if sequence in self._awaited:
+            self._awaited[sequence] = sent
         elif sent.state is State.STORED and self._on_delivered is not None:
             self._on_delivered(sent)
         elif sent.state is State.REFUSED:
