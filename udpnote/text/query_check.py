@@ -17,7 +17,7 @@ def check_query(query: Query) -> None:
 
     - The query names only words that notes must not have, and neither a tag nor an author: the index cannot find notes by what
       is missing.
-    - The query searches for words in anything but the current texts of all notes: the index has only those.
+    - The query has words, and also numbers or another view than `View.NOTES`: the index has only the current texts of notes.
     - The query is `by_time`, but its view is not `View.NOTES`.
     """
     if query.has_words or query.tags:
