@@ -19,7 +19,7 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer
 from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.request_handler import RequestHandler
-from udpnote.storage.database import LOG_BYTES
+from udpnote.storage.notebook.log import LOG_BYTES
 from udpnote.storage.notebook.notebook import Notebook
 
 SOURCE: Address = ("127.0.0.1", 40000)

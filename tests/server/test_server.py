@@ -33,7 +33,7 @@ from udpnote.errors import (
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.machine.names import host_name
-from udpnote.model.entry import StoredEntry
+from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.model.join_code import join_code
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
@@ -41,6 +41,7 @@ from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.sealing import KeyUse, wait_for_use
 from udpnote.server.server import KEYS_SECONDS
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
+from udpnote.storage.notebook.log import LOG_BYTES, Mark
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))
 WAIT_SECONDS = 30.0
@@ -188,6 +189,23 @@ def test_a_failing_write_is_reported_and_the_entry_stored_later(loopback: Loopba
         client.deliver(wait=WAIT_SECONDS)
         assert client.waiting_counts() == []
     assert [notice.kind for notice in notices] == ["storage_fails"]
+
+
+def test_a_long_log_is_copied_into_the_file_soon_after_the_last_entry(loopback: Loopback, path: Path) -> None:
+    with local_server(path) as server, closing(sqlite3.connect(path)) as reader:
+
+        def mark() -> Mark:
+            mark = Mark.read(reader)
+            assert mark is not None
+            return mark
+
+        client, before = loopback.client(port=server.port), mark()
+        for length in (*[TEXT_BYTES_MAX] * 3, *[1000] * (LOG_BYTES // 1000)):  # in the end few bytes, each in one datagram
+            client.send("x" * length)
+            if mark().checkpoint != before.checkpoint:
+                break
+        assert length == 1000
+        eventually(lambda: mark().is_open, "the whole log is copied", WAIT_SECONDS)
 
 
 def test_without_a_callback_notices_go_to_the_log_as_facts(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,8 +1,7 @@
 """The server: a notebook on the LAN, served batch by batch.
 
 One thread runs the loop: wait for a datagram, take all that have arrived, decode them, store their entries in one transaction
-with one fsync, then send the acknowledgements. The more datagrams arrive, the larger the batches become, so one fsync serves
-more entries.
+with one fsync, then send the acknowledgements. The more datagrams arrive, the more entries share one fsync.
 
 Between the batches the loop serves readers in short slices of time, so a query delays an acknowledgement by at most one slice
 and one step of a lookup. Only searches in the full-text index have long steps, so another thread does them. While entries keep
@@ -267,15 +266,14 @@ class Server:
         return f"<Server {self._name!r} (id {self._notebook_id}) at {', '.join(self._addresses)}, {state}>"
 
     def _serve_batch(self) -> None:
-        """One round of the loop: wait for datagrams or for other work, and do it.
-
-        After an error of the disk, the loop continues, because requests are still answered.
-        """
+        """One round of the loop: wait for datagrams or other work, and do it. After an error of the disk, the loop goes on."""
         batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
                 self._answer(batch)
             self._serve_readers()
+            if not batch and self._notebook.is_log_copied:
+                self._notebook.check_file()
             if not batch or self._handler.is_index_awaited:
                 self._update_index()
             if time.monotonic() >= self._keys_at:
@@ -298,6 +296,8 @@ class Server:
             due_at = min(due_at, self._schedule.reading_at)
         if self._is_indexing_next:
             due_at = min(due_at, self._schedule.indexing_at)
+        if self._notebook.is_log_copied:
+            due_at = min(due_at, time.monotonic() + QUIET_SECONDS)
         timeout = self._handler.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
 

@@ -23,10 +23,9 @@ SERVER_BUSY_SECONDS = 0.5
 CACHE_KIBIBYTES = 8192
 """SQLite's page cache for each database, 8 MiB: room for the pages to which a thousand clients write at the same time."""
 
-LOG_BYTES = 4 << 20
-"""The write-ahead log (WAL) grows to this length before a checkpoint copies it into the file. During a checkpoint a server
-answers nobody: with 4 MiB it takes some 10 ms, with 16 MiB some 40 ms, which is longer than a client's first timeout. A log
-shorter than 4 MiB would make bulk writes slower, because each checkpoint needs two fsyncs."""
+CHECKPOINT_BYTES = 4 << 20
+"""When the write-ahead log (WAL) has this length, a commit also copies it into the file: SQLite does a checkpoint. That takes
+some 10 ms. With a shorter log, bulk writes would be slower, because each checkpoint needs two fsyncs."""
 
 LOG_HEADER_BYTES = 32
 """The length of a write-ahead log's header. A log that is not longer has no transaction."""
@@ -268,28 +267,6 @@ def roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
-    """Give the write-ahead log of the database `path` its full length (`LOG_BYTES`) now, not bit by bit with later commits.
-
-    Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's journal.
-    That nearly halves the time of a commit on ext4. To lengthen the log, this function begins a transaction of `LOG_BYTES`,
-    lets SQLite write it to the log, and rolls it back. It does nothing if the disk has less than 4 × `LOG_BYTES` of free space,
-    which it leaves to entries, or if the database is in memory. Raises `sqlite3.Error` and `OSError`.
-    """
-    from shutil import disk_usage  # here, because only servers need it
-
-    if path == IN_MEMORY or disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES:
-        return
-    connection.execute("PRAGMA cache_size = 10")  # pages: so few that SQLite writes the transaction to the log before it ends
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.execute("CREATE TABLE padding (bytes BLOB)")
-        connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (LOG_BYTES,))
-    finally:
-        roll_back(connection)  # SQLite has already done it if the disk filled up
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-
-
 def is_database(path: str) -> bool:
     """Whether the file `path` is an SQLite database, perhaps a damaged one. An empty file is none. Raises `OSError`.
 
@@ -362,7 +339,7 @@ def _connect(path: str, schema: Schema) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves data in the drive's cache
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // schema.page_bytes}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // schema.page_bytes}")
     except BaseException:
         connection.close()
         raise

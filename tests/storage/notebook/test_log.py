@@ -13,9 +13,9 @@ import pytest
 
 from tests.storage.notebook.conftest import NOW, part, texts
 from tests.support.errors import raises
+from tests.support.processes import eventually
 from udpnote.errors import StorageError
-from udpnote.storage.database import LOG_BYTES
-from udpnote.storage.notebook.log import LOG_BYTES_MAX
+from udpnote.storage.notebook.log import LOG_BYTES, LOG_BYTES_MAX
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
@@ -132,6 +132,34 @@ def test_what_a_crash_leaves_is_opened_with_every_entry_even_after_checkpoints_t
                 assert notes.last_number() == len(expected)
             assert read(left) == expected
             shutil.rmtree(left.parent)
+
+
+def test_entries_are_stored_while_another_thread_copies_the_log_and_a_crash_meanwhile_loses_none(
+    path: Path, tmp_path: Path
+) -> None:
+    expected: list[str] = []
+
+    def keep(notebook: Notebook, text: str) -> None:
+        add(notebook, text)
+        expected.append(text)
+
+    with closing(Notebook(path)) as notebook:
+        while not notebook.is_log_copied:
+            keep(notebook, LONG)
+        crashed = [crash(path, tmp_path / "crashed while the log is copied")]
+        keep(notebook, "meanwhile")
+
+        def is_done() -> bool:
+            notebook.check_file()
+            return not notebook.is_log_copied
+
+        eventually(is_done, "the log is copied")
+        assert log_of(path).stat().st_size <= LOG_BYTES_MAX + 2 * len(LONG)
+        keep(notebook, "afterwards")
+        assert log_of(path).stat().st_size <= LOG_BYTES_MAX
+        crashed.append(crash(path, tmp_path / "crashed afterwards"))
+        assert [read(left) for left in crashed] == [expected[:-2], expected]
+    assert (read(path), log_of(path).exists()) == (expected, False)
 
 
 def test_a_reader_of_an_old_state_makes_the_log_long_but_not_for_long(path: Path, reader: sqlite3.Connection) -> None:

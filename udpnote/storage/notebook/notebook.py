@@ -204,7 +204,6 @@ class Notebook:
         if self._guard is not None:
             with suppress(StorageError):  # the log stays, or belongs to another file
                 if self._log is not None:
-                    self._guard.check()
                     self._log.finish()
             self._guard.close(self._connection)
             self._guard = None
@@ -212,13 +211,18 @@ class Notebook:
             self._connection.close()
 
     def check_file(self) -> None:
-        """For quiet moments: shorten the write-ahead log if a reader has kept it from being copied into the file.
+        """For quiet moments: shorten the write-ahead log if it was not copied into the file whole.
 
         Raises `NotebookLost` if the file is not in its place any more.
         """
         if self._guard is not None and self._log is not None:
             self._guard.check()
             self._log.shorten(is_idle=True)
+
+    @property
+    def is_log_copied(self) -> bool:
+        """Whether another thread is copying the write-ahead log into the file, or has: then `check_file` must copy the rest."""
+        return self._log is not None and self._log.is_copied
 
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         try:
