@@ -62,7 +62,7 @@ MEANT = {
     "42: show 42; #42: show '#42'; buy milk: send buy milk; 今天开会: send 今天开会; "
     "send　milk: send milk; 1-3: show 1-3; expo: export; version: --version; key shwo: key show; key help: help key",
     "option_unknown": "list --limit 5: list -n 5; list --limit=5 --auth lin: list -n 5 --author lin; list -json: list --json; "
-    "list -5: list -n 5; tail -f: tail; "
+    "list --limt 5: list -n 5; list -5: list -n 5; tail -f: tail; "
     "serve --notebook home: serve --name home; --author lin send milk: send --author lin milk; -v: --version",
     "option_in_other_dashes": "list －－json: list --json; list ——since＝today: list --since=today; list －ｎ 5: list -n 5; "
     "list --author＝林: list '--author=林'; "

@@ -9,12 +9,12 @@ from udpnote.model.entry import SEQUENCE_MAX
 
 
 def test_numbers_and_ranges_are_read_in_the_order_of_the_words_and_named_as_they_are_typed() -> None:
-    parsed = parse_ranges(["#7*", "1-3", "#4 - #6*", "5-5", "10-"])
+    parsed = parse_ranges(["＃７＊", "１－３", "#4 - #6*", "5-5", "10-"])
     assert parsed == [range(7, 8), range(1, 4), range(4, 7), range(5, 6), range(10, SEQUENCE_MAX + 1)]
     assert [range_name(each) for each in parsed if not is_one_number(each)] == ["1-3", "4-6", "10-"]
 
 
-@pytest.mark.parametrize("word", ["1-x", "-3", "1-2-3", "0-3", "1--3", "-"])
+@pytest.mark.parametrize("word", ["1-x", "１－三", "-3", "1-2-3", "0-3", "1--3", "-"])
 def test_what_is_no_range_is_refused(word: str) -> None:
     with raises(InvalidQuery, "not_a_range", text=word):
         parse_ranges([word])

@@ -226,7 +226,11 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     known += [] if names else [*VERSION_NAMES, *COMPLETION_NAMES]
     if "-n" in known and re.fullmatch("-[0-9]+", words[position]):
         return [*before, "-n", words[position][1:], *after]
-    meant = f"-{name}" if f"-{name}" in known else _synonym(name, known) or _near(name, known, OPTION_SIMILARITY_MIN)
+    meant = (
+        f"-{name}"
+        if f"-{name}" in known
+        else (_synonym(name, known) or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known))
+    )
     if meant is None:
         return None
     return [*before, *([f"{meant}={value}"] if sign and meant[:2] == "--" else [meant, value] if sign else [meant]), *after]
@@ -234,7 +238,18 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
 
 def _synonym(name: str, known: Sequence[str]) -> str | None:
     """The option among `known` that other programs call `name`."""
-    return next((each for each in known if name in OPTIONS_OF_OTHER_PROGRAMS.get(each, "").split()), None)
+    return next((each for each in known if name in _synonyms(each)), None)
+
+
+def _near_synonym(name: str, known: Sequence[str]) -> str | None:
+    """The option among `known` for which other programs have an option that is similar to `name`."""
+    near = _near(name, [other for each in known for other in _synonyms(each)], OPTION_SIMILARITY_MIN)
+    return _synonym(near, known) if near is not None else None
+
+
+def _synonyms(option: str) -> list[str]:
+    """The options of the same meaning as `option` that other programs have."""
+    return OPTIONS_OF_OTHER_PROGRAMS.get(option, "").split()
 
 
 def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from udpnote.cli.open_notebook import parse_number
+from udpnote.cli.open_notebook import IN_ASCII, parse_number
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import SEQUENCE_MAX
 
@@ -38,7 +38,7 @@ def without_overlaps(ranges: Iterable[range]) -> list[range]:
 
 
 def _parse_range(word: str) -> range:
-    start, dash, end = word.partition("-")
+    start, dash, end = word.translate(IN_ASCII).partition("-")
     if not dash:
         number = parse_number(word)
         return range(number, number + 1)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from udpnote.client.client import Client
     from udpnote.client.results import SentEntry
 
+IN_ASCII = str.maketrans("０１２３４５６７８９＃＊－", "0123456789#*-")
+"""The signs of numbers and ranges as an input method for Chinese types them, with their ASCII forms, for `str.translate`."""
+
 DELIVERY_WAIT_SECONDS = 1.0
 """How long a command with another purpose waits without an answer when it also delivers queued entries."""
 
@@ -116,9 +119,9 @@ def notebook_path(file: str, options: ClientOptions) -> str:
 def parse_number(text: str) -> int:
     """The number of an entry from `text`: `42`, `#42`, or `#42*`, as `list` prints the number of a revised note.
 
-    Raises `InvalidQuery` for any other text, and for a number that no entry can have.
+    The signs may be full-width: `＃４２`. Raises `InvalidQuery` for any other text, and for a number that no entry can have.
     """
-    digits = text.strip().removeprefix("#").removesuffix("*")
+    digits = text.translate(IN_ASCII).strip().removeprefix("#").removesuffix("*")
     is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(SEQUENCE_MAX))
     if not is_number or not 0 < int(digits) <= SEQUENCE_MAX:
         raise InvalidQuery("not_an_entry_number", text=text)
