@@ -190,11 +190,12 @@ class Session(Generic[Event]):
     def _take_events(self, now: float) -> None:
         """Call `_take_event` with each event that was not drained. A subclass overrides this to act on all of them together."""
         for event in self._conversation.events():
-            if isinstance(event, ServerSilent | WrongServer):
-                if not self._is_unreachable:  # otherwise the discovery has begun already
-                    self._rediscovery.begin(now)
-            else:
-                self._take_event(event)
+            match event:
+                case ServerSilent() | WrongServer():
+                    if not self._is_unreachable:  # otherwise the discovery has begun already
+                        self._rediscovery.begin(now)
+                case _:
+                    self._take_event(event)
         for rediscovery_event in self._rediscovery.events():
             self._take_event(rediscovery_event)
         if self._conversation.answers > self._answers:

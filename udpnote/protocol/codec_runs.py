@@ -6,6 +6,7 @@ of numbers in one call, because the time that Python needs for each note limits 
 
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from operator import sub
 from struct import Struct
 
 from udpnote.errors import BadDatagram
@@ -42,15 +43,15 @@ _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
-@lru_cache(maxsize=64)
-def run_bytes_max(author: str) -> int:
-    """The most bytes that the notes of a run take together, by `note_bytes`. A longer author leaves less room."""
-    return BODY_BYTES_MAX - RUN_START.size - _CONTENT_HEAD.size - len(author.encode())
-
-
-def note_bytes(text: bytes) -> int:
-    """How many bytes a note with this text (in UTF-8) takes in a run."""
-    return _NOTE_OVERHEAD_BYTES + len(text)
+def notes_that_fit(texts: list[bytes], author: str) -> int:
+    """How many notes of `author` with these `texts` in UTF-8, counted from the first, fit into one run."""
+    room, count = BODY_BYTES_MAX - RUN_START.size - _CONTENT_HEAD.size - len(author.encode()), 0
+    for text in texts[:RUN_NOTES_MAX]:
+        room -= _NOTE_OVERHEAD_BYTES + len(text)
+        if room < 0:
+            break
+        count += 1
+    return count
 
 
 def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
@@ -59,7 +60,7 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
     The caller makes sure that all fields are within their limits.
     """
     author, written_at = notes.author.encode(), notes.written_at
-    pauses = [after - before for before, after in pairwise(written_at)]
+    pauses = map(sub, written_at[1:], written_at)
     return (
         _CONTENT_HEAD.pack(notes.client_id, notes.sequence, notes.utc_offset, written_at[0], len(texts), len(author))
         + author

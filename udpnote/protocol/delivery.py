@@ -156,7 +156,8 @@ class Delivery:
         self._given_up.difference_update([entry[:2] for entry in entries] if self._given_up else ())
         added = {identity: entry for entry in entries if (identity := entry[:2]) not in self._entries}
         self._entries.update(added)
-        notes = [entry for entry in added.values() if entry.kind is Kind.NOTE]
+        note = Kind.NOTE  # looked up once, because that takes as long as the comparison with it
+        notes = [entry for entry in added.values() if entry.kind is note]
         if len(notes) < len(added):
             self._revisions.add([entry for entry in added.values() if entry.kind is not Kind.NOTE])
         self._unsent.add(notes)
@@ -205,8 +206,6 @@ class Delivery:
                 self._receive_ack(message, now)
             case Refuse() if message.token == self._token:
                 self._receive_refuse(message, now)
-            case _:
-                return
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`: count payloads as lost, and send lost payloads again.
@@ -278,7 +277,7 @@ class Delivery:
                 acknowledged += 1
                 if attempt <= len(outgoing.sent_at):
                     sent_at = outgoing.sent_at[attempt - 1]
-                if isinstance(outgoing, RunPayload | BundlePayload):
+                if not isinstance(outgoing, PartPayload):
                     self._settle_run(outgoing, status, number)
                 elif status is Status.PART_KEPT:
                     self._note_kept(outgoing, now)

@@ -24,9 +24,8 @@ from udpnote.protocol.codec_runs import (
     PAUSE_MICROSECONDS_MAX,
     RUN_NOTES_MAX,
     RUN_NOTES_MIN,
-    note_bytes,
+    notes_that_fit,
     pack_notes,
-    run_bytes_max,
 )
 from udpnote.protocol.messages import Append, content_check, run_check
 
@@ -260,7 +259,7 @@ class UnsentPayloads:
 
         A single note is returned as a part.
         """
-        count = first.run_count() if first.restored is None else 1
+        count = notes_that_fit(first.texts, first.entries[0].author) if first.restored is None else 1
         if first.restored is not None or (count == len(first.entries) and len(self._queue) > 1):
             notes = _fitting(self._bundle_candidates(first))
             if len(notes) > count:
@@ -303,17 +302,6 @@ class _ShortNotes:
         self.entries = entries
         self.texts = texts
         self.restored = restored
-
-    def run_count(self) -> int:
-        """How many notes, counted from the first, fit into one run."""
-        room = run_bytes_max(self.entries[0].author)
-        count = 0
-        for text in self.texts[:RUN_NOTES_MAX]:
-            room -= note_bytes(text)
-            if room < 0:
-                break
-            count += 1
-        return count
 
     def remove(self, count: int) -> int:
         """Remove the first `count` notes, or all if there are fewer. Returns how many were removed."""
