@@ -39,6 +39,7 @@ from udpnote.model.entry import (
     split,
 )
 from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.notebook.insertion import ROWS_AT_ONCE
 from udpnote.storage.notebook.notebook import Notebook
 
 OTHER_CLIENT = b"fedcba9876543210"
@@ -107,6 +108,28 @@ def test_a_run_is_stored_whole_under_consecutive_numbers_and_once_however_it_com
     assert [each.stored_at for each in notebook.entries_after(0)] == [NOW] * 6 + [NOW + 1] * 2
     first, *_ = notebook.entries_after(0)
     assert first.entry == entry(1, "a")
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        run(3, "c", "d"), run(4, "c", "d"), run(3, *["x"] * ROWS_AT_ONCE), run(3, "c", "d", client_id=OTHER_CLIENT),
+        run(3, "c", "d")._replace(author="eve@pi"), run(3, "c", "d")._replace(utc_offset=0),
+        run(3, "c", "d")._replace(written_at=(NOW, NOW + 1)),
+    ],
+)  # fmt: skip
+def test_runs_that_arrive_together_are_stored_in_order_and_each_keeps_what_is_its_own(
+    notebook: Notebook, second: NoteRun
+) -> None:
+    runs = [run(1, "a", "b"), second, run(900, "y", "z")]
+    firsts = 1, 3, 3 + len(second.texts)
+    assert notebook.store(runs, NOW) == [*map(stored, firsts)]
+    assert notebook.store(runs, NOW) == [*map(stored_already, firsts)]
+    assert [each.entry for each in notebook.entries_after(0)] == [
+        Entry(each.client_id, each.sequence + place, Kind.NOTE, written_at, each.utc_offset, each.author, text)
+        for each in runs
+        for place, (written_at, text) in enumerate(zip(each.written_at, each.texts, strict=True))
+    ]
 
 
 @pytest.mark.parametrize(
