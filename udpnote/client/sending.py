@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 
 from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
@@ -240,12 +239,14 @@ class Sender:
             on_events=lambda events: self._take_events(session, events),
             is_done=is_done,
         )
-        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` then ends the session, below
+        try:
             for _ in rounds:
                 if session.has_old_key:
                     break
+        except JoinedOrLeftMeanwhile:
+            with self._connection.lock():
+                self._end_outdated_session()
         with self._connection.lock():
-            self._end_outdated_session()
             session.flush()
             self._driver.remember_round_trip(session)
 

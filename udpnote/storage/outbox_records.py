@@ -120,6 +120,13 @@ class WatchedRevisions(_RecordsWithoutFsync):
 class RoundTrips(_RecordsWithoutFsync):
     """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
 
+    def __init__(
+        self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
+    ) -> None:
+        super().__init__(path, connection, without_fsync)
+        self._noted: dict[bytes, float] = {}
+        """The saved time of each notebook for which `note` was called, because a client calls it after each send."""
+
     def seconds(self, notebook_id: bytes) -> float | None:
         """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""
         with storage_errors(self._path):
@@ -133,7 +140,9 @@ class RoundTrips(_RecordsWithoutFsync):
         Does not write if the saved time is from half to twice the new one.
         """
         seconds = max(seconds, ROUND_TRIP_SECONDS_MIN)
-        before = self.seconds(notebook_id)
+        before = self._noted.get(notebook_id) or self.seconds(notebook_id)
         if before is None or not before / 2 <= seconds <= 2 * before:
             with self._without_fsync() as connection:
                 connection.execute("UPDATE notebooks SET round_trip = ? WHERE notebook_id = ?", (seconds, notebook_id))
+            before = seconds
+        self._noted[notebook_id] = before
