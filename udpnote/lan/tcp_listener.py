@@ -51,7 +51,7 @@ def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, 
 
 def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:
     with opening_sockets():
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only if it is named
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier process may still be closing
         if family == socket.AF_INET6:

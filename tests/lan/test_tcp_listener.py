@@ -1,0 +1,29 @@
+"""The sockets at which the page listens."""
+
+import asyncio
+import socket
+from contextlib import closing
+
+from udpnote.lan.tcp_listener import listen_tcp
+
+
+def test_an_answer_in_two_pieces_is_not_held_back_until_the_browser_has_confirmed_the_first() -> None:
+    options: list[int] = []
+
+    async def connect() -> None:
+        [listener] = listen_tcp("127.0.0.1", 0)
+        with closing(listener):
+            served = asyncio.Event()
+
+            def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                options.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+                served.set()
+
+            async with await asyncio.start_server(serve, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                await served.wait()
+                writer.close()
+
+    asyncio.run(connect())
+    assert options == [1]
