@@ -5,6 +5,8 @@
 /** The server answers within 20 seconds, or says that the notebook is away. Later, the connection is lost. */
 const REQUEST_SECONDS_MAX = 30;
 
+const PAGE_NOTES = 50;
+
 /** A request without a good answer. `status` is 0 if there was no answer at all; `reason` is a sentence of the server, or null. */
 export class Failure extends Error {
   constructor(status, { kind = null, reason = null, retrySeconds = 0 } = {}) {
@@ -44,4 +46,15 @@ export async function request(path, { method = "GET", body = null, signal = null
 export function withParameters(path, parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== "");
   return given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+/** The filters in the query of an address of the page: what is searched, a tag, an author; "" for one that is not set. */
+export function filtersIn(search) {
+  const query = new URLSearchParams(search);
+  return { q: query.get("q") ?? "", tag: query.get("tag") ?? "", author: query.get("author") ?? "" };
+}
+
+/** The path of one page of the notes that match `filters`: the latest, or those before the place `before`. */
+export function notesPath(filters, before = null) {
+  return withParameters("/api/notes", { limit: PAGE_NOTES, before, ...filters });
 }

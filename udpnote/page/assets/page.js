@@ -1,9 +1,10 @@
 /** The page: makes its parts, and passes on what happens between them. The only module that does something when it is loaded. */
 
-import { Failure, request } from "./api.js";
+import { Failure, filtersIn, request } from "./api.js";
 import { Composer, isTooLong } from "./composer.js";
 import { Database } from "./database.js";
 import { button, copyText, icon, make, prose } from "./dom.js";
+import { answerTo, forgetFirstAnswers } from "./first_requests.js";
 import { Leader, Lease } from "./leader.js";
 import { Channel, Live } from "./live.js";
 import { NoteBuilder } from "./note.js";
@@ -101,6 +102,7 @@ class Page {
     if (hasStorage) await this.showOutbox();
     else this.noteMissingStorage();
     await refreshing;
+    forgetFirstAnswers();
     this.run(hasStorage);
     document.body.classList.add("ready");
     if (globalThis.isSecureContext) navigator.serviceWorker?.register("/static/worker.js", { scope: "/" }).catch(() => {});
@@ -211,7 +213,7 @@ class Page {
   /** Ask which notebook this is, and show its notes. `isSign`: if it answers, what waits is sent at once. */
   async refresh({ isSign = true } = {}) {
     try {
-      this.state = await request("/api/state");
+      this.state = await answerTo("/api/state");
     } catch (failure) {
       this.noteFailure(failure);
       return;
@@ -572,8 +574,7 @@ class Page {
   }
 
   async showAddress({ isTyped = false } = {}) {
-    const query = new URLSearchParams(location.search);
-    const filters = { q: query.get("q") ?? "", tag: query.get("tag") ?? "", author: query.get("author") ?? "" };
+    const filters = filtersIn(location.search);
     if (!isTyped) $("query").value = filters.q;
     if (filters.q) this.openSearch();
     else if (!isTyped) this.closeSearch();

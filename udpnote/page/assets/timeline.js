@@ -6,9 +6,8 @@
  */
 
 import { make } from "./dom.js";
-import { request, withParameters } from "./api.js";
-
-const PAGE_NOTES = 50;
+import { notesPath } from "./api.js";
+import { answerTo } from "./first_requests.js";
 
 /** So near to the end, in pixels, a person is taken to be at the end. */
 const END_PIXELS = 60;
@@ -198,7 +197,7 @@ export class Timeline {
 
   async #page(before) {
     try {
-      return await request(withParameters("/api/notes", { limit: PAGE_NOTES, before, ...this.filters }));
+      return await answerTo(notesPath(this.filters, before));
     } catch (failure) {
       this.onFailure(failure);
       return null;

@@ -9,8 +9,8 @@ const CACHE = "udpnote-page";
 const ANSWER_SECONDS_MAX = 3;
 
 const FILES = ["/", ...[
-  "page.css", "page.js", "api.js", "composer.js", "database.js", "dom.js", "leader.js", "live.js", "note.js", "outbox.js", "sender.js",
-  "settings.js", "sheets.js", "taking_back.js", "timeline.js", "times.js", "words.js", "words.zh_CN.js", "words.zh_TW.js",
+  "page.css", "page.js", "api.js", "composer.js", "database.js", "dom.js", "first_requests.js", "leader.js", "live.js", "note.js", "outbox.js",
+  "sender.js", "settings.js", "sheets.js", "taking_back.js", "timeline.js", "times.js", "words.js", "words.zh_CN.js", "words.zh_TW.js",
   "manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png",
 ].map((name) => `/static/${name}`)];
 

@@ -1,0 +1,28 @@
+/**
+ * The first two requests to the page's server. They are sent when this module is loaded, which is before the other modules are:
+ * so the notes are there when the page can show them.
+ */
+
+import { filtersIn, notesPath, request } from "./api.js";
+
+const state = request("/api/state");
+const notes = filtersIn(location.search);
+
+/** The answers that nobody has taken yet, by their paths. The notes are asked for after the state, which says how many there are. */
+const answers = new Map([
+  ["/api/state", state],
+  [notesPath(notes), state.then((answer) => (answer.needs_code || answer.away ? null : request(notesPath(notes))))],
+]);
+for (const answer of answers.values()) answer.catch(() => {}); // who takes it asks again
+
+/** What the server answers for `path`: to the first request, if nobody has taken that yet, or else to a new one. Raises `Failure`. */
+export async function answerTo(path) {
+  const first = answers.get(path);
+  answers.delete(path);
+  return (await first?.catch(() => null)) ?? request(path);
+}
+
+/** Forget the first answers: from now on they are too old. */
+export function forgetFirstAnswers() {
+  answers.clear();
+}
