@@ -85,8 +85,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "backed_up": _backed_up,
     "backup_key_beside": "its key is in {path}: keep both files secret. Both were read back from the disk and are whole",
     "backup_whole": "the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text",
-    "backup_lacks_key": "its key is not in the backup: after a restore on another host, make a new one with `udpnote key "
-    "rotate`, and let every client join again",
+    "backup_lacks_key": (
+        "the backup does not have the notebook's key. After a restore on another host, make a new key with `udpnote key "
+        "rotate`, and let every client join again"
+    ),
     "backup_holds": _backup_holds,
     "copy_percentage": "{percent} % copied",
     "copy_being_checked": "copied; the copy is read back and checked",
@@ -94,13 +96,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_replaced": _notebook_replaced,
     "other_notebook_replaced": _other_notebook_replaced,
     "loss_unknown": "{path} cannot be read, so it is not known which of its entries vanish: {problem}",
-    "restore_opens": "the notebook is sealed now, and the backup is open: after the restore everybody on the LAN can use it",
+    "restore_opens": (
+        "the notebook is sealed now, but the backup is open. After the restore everybody on the LAN can use the notebook"
+    ),
     "restore_takes_key": "the notebook gets the key of the backup: clients that have joined with a later key must join again",
     "restore_keeps_key": "the notebook keeps the key that it has now",
-    "restore_keeps_other_key": "the notebook keeps the key that it has now. The backup has another key, which --with-key takes "
-    "instead",
-    "restore_without_key": "the notebook gets no key: after the restore, make a new one with `udpnote key rotate`, and let "
-    "every client join again",
+    "restore_keeps_other_key": (
+        "the notebook keeps the key that it has now. The backup has another key: to use that one, add --with-key"
+    ),
+    "restore_without_key": (
+        "the notebook gets no key. After the restore, make a new key with `udpnote key rotate`, and let every client join again"
+    ),
     "ask_to_replace": "Replace {path}?",
     # what became of it
     "nothing_changed": "nothing was changed",

@@ -42,8 +42,8 @@ def port_numbers(ports: Sequence[int]) -> str:
 
 def _no_answer_on_lan(ports: Sequence[int]) -> str:
     return _(
-        "no server on this LAN answered at UDP {ports}: check that `udpnote serve` runs; `udpnote find` shows which addresses "
-        "were asked. A sealed notebook answers only after `udpnote join`"
+        "no server on this LAN answered at UDP {ports}. Check that `udpnote serve` runs on the notebook's host. `udpnote "
+        "find` shows which addresses were asked. A sealed notebook answers only after `udpnote join`"
     ).format(ports=port_numbers(ports))
 
 
@@ -62,8 +62,8 @@ def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[Known
 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
     return _(
-        "the server that you named has {notebooks}, not {name_or_id}: nothing was stored there. Check the names of the server "
-        "and of the notebook; another notebook of that host has another port, which HOST:PORT names"
+        "nothing was stored: the server that you named has {notebooks}, not {name_or_id}. Check the names of the server "
+        "and of the notebook. Another notebook of that host has another port: name it with HOST:PORT"
     ).format(notebooks=_list(found), name_or_id=name_or_id)
 
 
@@ -77,7 +77,7 @@ def _setting_precedes_choice(name: str, setting: str, place: str, is_variable: b
         sentence = _("{name} is chosen, but {place} decides where entries go. To use the choice, `unset {place}`")
     else:
         sentence = _(
-            "{name} is chosen, but `{setting}` in {place} decides where entries go. To use the choice, take that line out"
+            "{name} is chosen, but `{setting}` in {place} decides where entries go. To use the choice, remove that line"
         )
     return sentence.format(name=name, setting=setting, place=place)
 
@@ -86,9 +86,9 @@ def _impostor(address: str, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import, and impostors are rare
 
     return _(
-        "the server at {address} claims to be {name}, which is sealed, but does not have its key. It may be an impostor, so "
-        "nothing is sent there. If the owner has unsealed the notebook, run `udpnote leave {argument}`; if the key was "
-        "changed, join again"
+        "the server at {address} claims to be {name}, which is sealed, but does not have the key of {name}. The server may "
+        "be an impostor, so nothing is sent there. If the owner has unsealed the notebook, run `udpnote leave {argument}`. "
+        "If the owner has changed the key, run `udpnote join` with the new code"
     ).format(address=address, name=name, argument=quote(argument))
 
 
@@ -101,8 +101,8 @@ def _entries_wait(entries: int, name: str) -> str:
     return in_sentences(
         waiting,
         _(
-            "Send what waits with `udpnote outbox --send`, or discard it with `udpnote outbox --discard SEQUENCE`. "
-            "`udpnote leave --send-open` leaves, but what waits may then be sent unencrypted"
+            "Send what waits with `udpnote outbox --send`. Or discard it with `udpnote outbox --discard SEQUENCE`. To "
+            "leave all the same, run `udpnote leave --send-open`: what waits may then be sent unencrypted"
         ),
     )
 
@@ -119,9 +119,9 @@ def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import
 
     return ngettext(
-        "1 entry waits for another notebook or server than {name}: `udpnote outbox` shows for which, and "
-        "`udpnote outbox --to {argument}` moves notes to {name}",
-        "{count:,} entries wait for another notebook or server than {name}: `udpnote outbox` shows for which, and "
+        "1 entry waits for another notebook or server than {name}. `udpnote outbox` shows for which one, and `udpnote "
+        "outbox --to {argument}` moves notes to {name}",
+        "{count:,} entries wait for another notebook or server than {name}. `udpnote outbox` shows for which ones, and "
         "`udpnote outbox --to {argument}` moves notes to {name}",
         entries,
     ).format(count=entries, name=name, argument=quote(argument))
@@ -133,13 +133,13 @@ def _no_answer_yet(server: SilentServer) -> str:
             name=server.name, host=server.host
         )
         end = _(
-            "Another notebook, {name} ({argument}), answers at {host}: `udpnote use {argument}` chooses it, and "
-            "`udpnote outbox --to {argument} --send` moves waiting notes to it"
+            "Another notebook, {name} ({argument}), answers at {host}. `udpnote use {argument}` chooses it. `udpnote "
+            "outbox --to {argument} --send` moves the waiting notes to it, and sends them"
         )
         return in_sentences(start, _with_notebook(end, server.another))
     start = _(
-        "no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox and is sent again "
-        "with the next entry or by `udpnote outbox --send`"
+        "no answer from {name} at {host} yet, so the entry may or may not be stored. The entry stays in the outbox, and is "
+        "sent again with the next entry or by `udpnote outbox --send`"
     ).format(name=server.name, host=server.host)
     return in_sentences(start, _sealed_hint(server))
 
@@ -186,12 +186,12 @@ def _sealed_hint(server: SilentServer) -> str:
 def _entry_erased(number: int) -> str:
     if number:
         return _(
-            "#{number} was erased on the notebook's host, so your change was not made. It stays in the outbox as refused, and "
-            "is not sent again; `udpnote outbox --discard-refused` removes it"
+            "your change was not made: #{number} was erased on the notebook's host. The change stays in the outbox as "
+            "refused, and is not sent again. `udpnote outbox --discard-refused` removes it"
         ).format(number=number)
     return _(
-        "this entry was stored, and then erased on the notebook's host, so it was not stored again. It stays in the outbox as "
-        "refused, and is not sent again; `udpnote outbox --discard-refused` removes it"
+        "this entry was not stored again: it was stored before, and then erased on the notebook's host. The entry stays in "
+        "the outbox as refused, and is not sent again. `udpnote outbox --discard-refused` removes it"
     )
 
 
@@ -232,51 +232,51 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "wrong_notebook": _wrong_notebook,
     "name_or_id_not_found": _name_or_id_not_found,
     "other_notebook_of_this_name": (
-        "{name} ({old_id}), last seen at {host}, does not answer, so this is the other notebook of that name ({new_id}), which "
-        "does"
+        "{name} ({old_id}), last seen at {host}, does not answer. Another notebook of that name does, and is chosen "
+        "instead ({new_id})"
     ),
     "other_notebook_at_server": (
-        "{server} has the notebook {name} now, and had {last} before. If you mean {last}, name the server at which it was last "
-        "seen, with `--server {address}`"
+        "{server} now has the notebook {name}, and had {last} before. If you mean {last}, name the server where it was "
+        "last seen: `--server {address}`"
     ),
     "number_of_last_notebook": (
-        "#{number} is another note in {name} than in {last}, so nothing was changed. To change it in {name}, look at it with "
-        "`udpnote show {number}`, and run this command again"
+        "nothing was changed: {name} answered now, but {last} answered last time, and #{number} is another note there. To "
+        "change it in {name}, first look at it with `udpnote show {number}`. Then run this command again"
     ),
     "setting_precedes_choice": _setting_precedes_choice,
     "served_twice": (
-        "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy. Each entry is stored in "
-        "one of the two only, so end the wrong server"
+        "two servers have the notebook {name}, one at {address} and one at {other}: one of them serves a copy. Each entry "
+        "is stored by only one of the two. End the server that should not run"
     ),
     "own_notebook_not_found": (
-        "{name} ({own_id}), which your entries go to, does not answer, and another notebook answers with its name or in its "
-        "place: `udpnote use {other_id}` chooses that one"
+        "your entries go to {name} ({own_id}), which does not answer. Another notebook answers with the same name or at "
+        "the same address. `udpnote use {other_id}` chooses that one"
     ),
     "no_answer_at_server": (
-        "no answer from {host} port {port}: check that `udpnote serve` runs there, and that its firewall lets UDP in. A sealed "
-        "notebook answers only after `udpnote join`"
+        "no answer from {host} port {port}. Check that `udpnote serve` runs there, and that the firewall there lets UDP "
+        "in. A sealed notebook answers only after `udpnote join`"
     ),
     "no_answer_on_lan": _no_answer_on_lan,
     "notebook_of_lost_host_sought": (
         "{failure}. Looking for {name}, which was there before, at its last address and on this LAN"
     ),
     "number_of_unknown_notebook": (
-        "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Run "
-        "the command again with `--notebook` and the notebook's name or id, or with `--server HOST`"
+        "your change of #{number} was not queued: no notebook answered, and udpnote does not know which notebook you mean. "
+        "Run the command again with `--notebook` and the notebook's name or id. Or run it with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
     "key_missing": (
-        "{name} is sealed, and this machine does not have its key: run `udpnote join CODE`, or set UDPNOTE_KEY=CODE "
-        "for one command. The notebook's owner sees CODE with `udpnote key show`"
+        "{name} is sealed, and this machine does not have its key. Run `udpnote join CODE`. Or set UDPNOTE_KEY=CODE for "
+        "one command. The notebook's owner gets CODE with `udpnote key show`"
     ),
     "key_changed": (
-        "the key of {name} has changed: join again with `udpnote join CODE`. The notebook's owner sees the new code with "
+        "the key of {name} has changed. Join again with `udpnote join CODE`. The notebook's owner gets the new code with "
         "`udpnote key show`"
     ),
     "joined_with_old_key": (
-        "this join code is for an earlier key of the notebook, which has a new key now. The notebook's owner sees the new code "
-        "with `udpnote key show`"
+        "this join code is for an earlier key of the notebook, which has a new key now. The notebook's owner gets the new "
+        "code with `udpnote key show`"
     ),
     "joined_or_left_meanwhile": (
         "another command has joined or left {name} while this command used it: run this command again to go on"
@@ -290,35 +290,36 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "several_origins": _several_origins,
     "nothing_waits_there": "no entry waits for {origin!r}: `udpnote outbox` shows where entries wait, in the column FOR",
     "entries_for_sealed_notebook": (
-        "nothing was moved: the entries for {origin} were written for a sealed notebook, and everybody on the LAN can read "
-        "{name}. They still wait for {origin}; to move them anyway, add `--send-open`"
+        "nothing was moved: the entries for {origin} were written for a sealed notebook, but everybody on the LAN can read "
+        "{name}. The entries still wait for {origin}. To move them anyway, add `--send-open`"
     ),
     # The outcome of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
-        "sent, without waiting for an answer. The entry stays in the outbox until the next `udpnote send` or "
-        "`udpnote outbox --send` gets the answer"
+        "the entry was sent, but the answer was not waited for. The entry stays in the outbox until the next `udpnote "
+        "send` or `udpnote outbox --send` gets the answer"
     ),
     "delivered_by_another_command": (
-        "another udpnote command is sending this entry now. Until the notebook has it, the entry stays in the outbox"
+        "another udpnote command is sending this entry now. The entry stays in the outbox until the notebook has stored it"
     ),
     "for_another_notebook": (
-        "this entry is for another notebook than the one that is used now. It stays in the outbox: `udpnote outbox` shows for "
-        "which one, and `udpnote outbox --send` sends it"
+        "this entry is for another notebook than the one in use now. It stays in the outbox. `udpnote outbox` shows for "
+        "which notebook it is, and `udpnote outbox --send` sends it"
     ),
     "notebook_disk_full": (
-        "the disk of the notebook's host is full. The entry stays in the outbox; when there is space again, "
-        "`udpnote outbox --send` sends it"
+        "the disk of the notebook's host is full. The entry stays in the outbox. When the disk has space again, `udpnote "
+        "outbox --send` sends the entry"
     ),
     "notebook_not_writable": (
-        "the notebook's host cannot write the notebook, and its server says why. The entry stays in the outbox. When that is "
-        "mended, `udpnote outbox --send` sends it"
+        "the notebook's host cannot write the notebook, and the server there prints the reason. The entry stays in the "
+        "outbox. When the fault is mended, `udpnote outbox --send` sends the entry"
     ),
     "no_such_entry": "there is no entry #{number} in the notebook",
     "note_erased": "#{number} was erased on the notebook's host, at {erased_at}: its text and its author are gone for good",
     "older_copy": (
-        "the notebook was restored from an older copy, so #{number} may be another note now. Your change was not made, and "
-        "stays in the outbox as refused. Look with `udpnote show {number}`, then edit or delete again"
+        "your change was not made: the notebook was restored from an older copy, so #{number} may be another note now. The "
+        "change stays in the outbox as refused. Look at #{number} with `udpnote show {number}`, then edit or delete it "
+        "again"
     ),
     "entry_erased": _entry_erased,
     "entry_refused": _entry_refused,
@@ -327,32 +328,35 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote outbox --discard-refused` removes it"
     ),
     "identity_taken": (
-        "another entry of the notebook already has the client id and sequence number of your entry {sequence}, perhaps because "
-        "the outbox was copied or restored. Your entry is sent again with a new id and sequence number; nothing is lost, and "
-        "you need not do anything"
+        "your entry {sequence} is sent again with a new client id and sequence number. Another entry of the notebook "
+        "already has the old ones, perhaps because the outbox was copied or restored. Nothing is lost, and you need not do "
+        "anything"
     ),
     # The server
     "server_silent": "the server does not answer: looking for it on the LAN",
     "another_notebook_answers": _no_answer_to_reading,
-    "server_port_closed": "no program receives at {address}, as that host says: still looking for the server",
+    "server_port_closed": "the host of {address} says that no program receives there: still looking for the server",
     "server_unreachable": "this machine cannot reach {address} ({reason}): still looking for the server",
     "server_found_again": "the server answers again, at {address}",
-    "not_remembered": "{error}. This command goes on, but later ones cannot use what it has learned, such as the server's "
-    "address",
+    "not_remembered": (
+        "{error}. This command goes on, but later commands cannot use what it has learned, such as the server's address"
+    ),
     # Reading
     "no_answer_to_reading": _no_answer_to_reading,
     "answer_invalid": (
         "the server sent an invalid answer: check that it is a udpnote server, and that its udpnote is as new as this one"
     ),
-    "notebook_not_readable": "the notebook's host cannot read the notebook, and its server says why: perhaps its disk fails",
+    "notebook_not_readable": (
+        "the notebook's host cannot read the notebook, perhaps because its disk fails. The server there prints the reason"
+    ),
     "followed_notebook_not_readable": (
-        "the notebook's host cannot read the notebook, and its server says why: perhaps its disk fails. This command asks "
-        "again every second"
+        "the notebook's host cannot read the notebook, perhaps because its disk fails. The server there prints the reason. "
+        "This command asks again every second"
     ),
     "query_too_long": "the query is too long for one request: use fewer or shorter words",
     "notebook_restored": (
-        "the notebook was restored from an older copy: #{number} and later numbers may now belong to other entries than those "
-        "shown before. The new ones follow"
+        "the notebook was restored from an older copy. #{number} and later numbers may now belong to other entries than "
+        "those shown before. The new entries follow"
     ),
     "query_refused": "the server cannot answer this query. Its udpnote may be older than this one: upgrade it there",
     "argument_out_of_range": "{name} must be from {least} to {most}, not {number}",
@@ -367,7 +371,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_into_served_file": ("a server uses {path}: import through the server, without --file, or stop the server first"),
     "import_refused": _import_refused,
     "notebook_not_writable_to_import": (
-        "the notebook's host cannot write the notebook, and its server says why. To go on, import the same file again"
+        "the notebook's host cannot write the notebook, and the server there prints the reason. To go on, import the same "
+        "file again"
     ),
     "no_space_to_import": (
         "the disk of the notebook's host is full: free some space there. To go on, import the same file again"

@@ -13,31 +13,31 @@ WORD_CHARACTERS_MAX = 60
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
     if is_deleted:
         sentence = _(
-            "{author} has deleted your revision #{number} of note #{note} without having seen it, with #{by_number}: "
-            "`udpnote show {note} --history` shows both"
+            "{author} has deleted note #{note} with #{by_number}, without having seen your revision #{number}. `udpnote "
+            "show {note} --history` shows both"
         )
     else:
         sentence = _(
-            "{author} has replaced your revision #{number} of note #{note} without having seen it, with #{by_number}: "
-            "`udpnote show {note} --history` shows both"
+            "{author} has replaced your revision #{number} of note #{note} with #{by_number}, without having seen your "
+            "revision. `udpnote show {note} --history` shows both"
         )
     return sentence.format(author=by_author, number=number, note=note, by_number=by_number)
 
 
 def _key_not_named(entries: int) -> str:
     return ngettext(
-        "1 entry was not sent: it was written for a key that is not set now. Set UDPNOTE_KEY to that key and run the command "
-        "again",
-        "{count:,} entries were not sent: they were written for a key that is not set now. Set UDPNOTE_KEY to that key and run "
+        "1 entry was not sent, because it was written for a key that is not set now. Set UDPNOTE_KEY to that key, and run "
         "the command again",
+        "{count:,} entries were not sent, because they were written for a key that is not set now. Set UDPNOTE_KEY to that "
+        "key, and run the command again",
         entries,
     ).format(count=entries)
 
 
 def _changes_not_moved(changes: int) -> str:
     return ngettext(
-        "1 edit or deletion was not moved, because a number names another note in another notebook",
-        "{count:,} edits and deletions were not moved, because a number names another note in another notebook",
+        "1 edit or deletion was not moved, because its number means another note in the other notebook",
+        "{count:,} edits and deletions were not moved, because their numbers mean other notes in the other notebook",
         changes,
     ).format(count=changes)
 
@@ -121,7 +121,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "ask_the_doctor": "`udpnote doctor` finds out why nothing answers",
     # the machine
     "clock_too_late": (
-        "nothing was done: this machine's clock says that it is the year {year}, and udpnote works only until 2262. Set the "
+        "nothing was done: this machine's clock shows the year {year}, and udpnote works only until the year 2262. Set the "
         "clock, for example with `timedatectl set-ntp true`, and run the command again"
     ),
     # a wrong command line, and what was likely meant
@@ -130,8 +130,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "option_takes_no_value": "{option} takes no value, but '{value}' stands with it",
     "option_value_missing": "{option} needs a value, {metavar}, but the command line ends after it",
     "option_in_other_dashes": "an option begins with the dash -, not with that of {word}",
-    "other_dashes_in_text": "nothing is sent: {word} stands in the text. If it is an option, write it before the text: "
-    "`udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`",
+    "other_dashes_in_text": (
+        "nothing is sent, because {word} stands in the text. If it is an option, write it before the "
+        "text: `udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`"
+    ),
     "argument_missing": "{command} needs {metavar}",
     "word_superfluous": _word_superfluous,
     "value_in_other_quotes": "{name}: the quotation marks of shells are \" and ', not those of {value}",
@@ -147,21 +149,30 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "accept_old_invalid": "--accept-old must be a duration of at most a year, such as 30m, 12h or 3d, not {text!r}",
     "code_and_key_file": "both a join code and --key-file were given: use only one of them",
     "author_filter_empty": "--author is empty: name an author, or leave the option out",
-    "export_ending_unknown": "nothing is exported: no format has the ending {ending} of {path}. Use .jsonl, .md, .txt, .csv or "
-    ".html, or say with --format what the file holds",
-    "notebook_is_a_file": "--notebook names a notebook by its name or id, and {path} is a file: a command that reads opens it "
-    "with --file {path}",
+    "export_ending_unknown": (
+        "nothing is exported: the ending {ending} of {path} belongs to no format. Use .jsonl, .md, .txt, .csv or .html, or "
+        "name the file's format with --format"
+    ),
+    "notebook_is_a_file": (
+        "--notebook names a notebook by its name or id, but {path} is a file. A command that reads opens it with --file {path}"
+    ),
     "file_and_server": "--file opens a file, and {option} is for a server: use only one of them",
     "option_without_to": "{option} says what `--to` moves, and there is no --to",
     "changes_not_moved": _changes_not_moved,
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
-    "option_in_text": "nothing is sent: {option} stands in the text. If it is an option, write it before the text: "
-    "`udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`",
-    "text_after_input_sign": "nothing is sent: - stands for standard input, and a text follows it. To send - as text, write "
-    "-- before the text: `udpnote {command} -- - TEXT`",
-    "unseen_deletion": "#{number} could not be looked up: if it is a revision, its whole note is deleted later. "
-    "To prevent that, find it in `udpnote outbox`, and discard it with `--discard SEQUENCE`",
+    "option_in_text": (
+        "nothing is sent, because {option} stands in the text. If it is an option, write it before the "
+        "text: `udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`"
+    ),
+    "text_after_input_sign": (
+        "nothing is sent: - stands for standard input, but a text follows it. To send - as text, write -- before the text: "
+        "`udpnote {command} -- - TEXT`"
+    ),
+    "unseen_deletion": (
+        "#{number} could not be looked up. If #{number} is a revision, the whole note will be deleted. To prevent that, "
+        "find this deletion in `udpnote outbox`, and discard it with `udpnote outbox --discard SEQUENCE`"
+    ),
     "revision_empty": "the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write one such as milk, '#v1.9' or work/home, and for two tags give "
     "--tag twice",
@@ -201,12 +212,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "nul_in_line": "byte {position:,} is NUL, which no text has: remove it, for example with `tr -d '\\0'`",
     "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
     "`iconv -f GB18030 -t UTF-8`",
-    "not_in_encoding": "byte {position:,} (0x{byte:02x}) is not valid {encoding}, which is the encoding of the locale: convert "
-    "the text to {encoding} first",
+    "not_in_encoding": (
+        "byte {position:,} (0x{byte:02x}) is not valid in the encoding of the locale, {encoding}: convert the text to "
+        "{encoding} first"
+    ),
     "utf8_in_other_locale": "the text is UTF-8, but the encoding of the locale is {encoding}: write "
     "`env LC_ALL=C.UTF-8` before `udpnote`",
-    "text_beyond_encoding": "the text has the character {character}, which is missing in {encoding}, the encoding of the "
-    "locale: write `env LC_ALL=C.UTF-8` before `udpnote`",
+    "text_beyond_encoding": (
+        "the text has the character {character}, which the encoding of the locale, {encoding}, does not have: write `env "
+        "LC_ALL=C.UTF-8` before `udpnote`"
+    ),
     "change_not_printed": "not everything could be printed ({problem}), but the command has done all of its work",
     "output_not_written": "cannot write to standard output ({problem}): the command has done its work, but not "
     "printed all results",
@@ -226,18 +241,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",
     # the editor
     "editor_does_not_wait": "the editor {editor!r} returns before you have written: set EDITOR='{editor} {wait_option}'",
-    "editor_ended_at_once": "{editor} ended at once, without a change. If its window is still open, set EDITOR to {editor} "
-    "with the option that makes it wait",
+    "editor_ended_at_once": (
+        "{editor} ended at once, without a change of the text. If its window is still open, set EDITOR to {editor} with "
+        "the option that makes it wait"
+    ),
     "editor_missing": "the editor {editor!r} is not installed: set EDITOR to another one, or give the text as an argument",
     "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
     "argument",
-    "editor_not_understood": "the command for the editor, {editor!r}, cannot be read, because a quotation mark in it is not "
-    "closed, or a backslash ends it: set EDITOR to another one, or give the text as an argument",
+    "editor_not_understood": (
+        "the command for the editor, {editor!r}, cannot be read: a quotation mark in it is not closed, or it ends with a "
+        "backslash. Set EDITOR to another command, or give the text as an argument"
+    ),
     "editor_without_terminal": "the editor {editor} needs a terminal, and there is none: give the new text as an argument, or "
     "- and the text on standard input",
     "no_editor": "no editor was found: set EDITOR, or give the text as an argument",
     "text_kept": "your text is kept in {path}",
-    "text_left_behind": "a text that you edited earlier was not sent and is in {path}: delete that file when you have its text",
+    "text_left_behind": (
+        "a text that you edited earlier was not sent. It is in {path}: delete that file when you no longer need the text"
+    ),
     # long work
     "entries_done": _entries_done,
     # searching
@@ -247,8 +268,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "editor_without_server": "{problem}. The editor needs the note's text from the server; without the server, use "
     "`udpnote edit {number} TEXT`",
     "version_edited": "#{number} is a version of note #{note}, which gets the new text",
-    "version_not_deleted": "#{number} is a version of note #{note}, so nothing is deleted: `udpnote delete {note}` deletes the "
-    "note, and `udpnote show {note} --history` shows its versions",
+    "version_not_deleted": (
+        "nothing is deleted: #{number} is only a version of note #{note}. `udpnote delete {note}` deletes the note. "
+        "`udpnote show {note} --history` shows its versions"
+    ),
     "others_version_overtaken": _others_version_overtaken,
     "revision_overtaken": _revision_overtaken,
 }

@@ -77,8 +77,8 @@ TROUBLES: dict[str, Trouble] = {
         "A VPN has taken over all addresses, those of your LAN too. Many VPNs have a setting that permits the local network.",
     ),
     "answers_filtered": Trouble(
-        "{interface} drops what comes from its own LAN, {network}, because datagrams to that LAN leave by {by}, and the "
-        "reverse-path filter of {interface} is strict (rp_filter = 1)",
+        "{interface} drops datagrams from its own LAN, {network}. The reason is that datagrams to that LAN leave by {by}, "
+        "and the reverse-path filter of {interface} is strict (rp_filter = 1)",
         "sudo ip rule add to {network} lookup main priority 100",
         "Probes leave this host, but the kernel drops the answers. Mostly a VPN has taken over the addresses of your LAN.",
     ),
@@ -88,30 +88,30 @@ TROUBLES: dict[str, Trouble] = {
         "Docker or a virtual machine has a network with the addresses of your LAN. Give it another network for good.",
     ),
     "buffers_small": Trouble(
-        "the system grants a receive buffer of {kilobytes:,} KiB only, which loses answers",
+        "the system grants a receive buffer of {kilobytes:,} KiB only, so some answers are lost",
         "sudo sysctl -w net.core.rmem_max={bytes}",
         "Answers that arrive together do not fit, and are lost.",
     ),
     "disk_pretends": Trouble(
-        "an fsync in {folder} takes {microseconds} µs: hardly any disk writes so fast, so a power failure can lose entries",
+        "an fsync in {folder} takes {microseconds} µs. Hardly any disk writes so fast, so a power failure may lose entries",
         "export UDPNOTE_HOME=/var/lib/udpnote",
         "The folder is in memory, or the disk only pretends to write. The variable names a folder on another disk.",
     ),
     "sending_refused": Trouble(
-        "the system refuses to send probes by {interfaces} ({reason}): a firewall on this host, or a VPN that permits no other "
-        "way out",
+        "the system refuses to send probes by {interfaces} ({reason}). A firewall on this host forbids it, or a VPN that "
+        "permits no other way out",
         _OPEN_QUESTIONS,
         "A rule for outgoing datagrams forbids them, as a VPN's kill switch does.",
     ),
     "input_firewall": Trouble(
-        "this host does not hear its own broadcasts on {interfaces}, but hears what it sends to its own addresses: its "
-        "firewall drops the answers to discovery",
+        "this host does not hear its own broadcasts on {interfaces}, but hears what it sends to its own addresses. So the "
+        "firewall of this host drops the answers to discovery",
         _OPEN_CLIENT,
         "The firewall lets in only answers from the address that was asked. The answer to a broadcast comes from another one.",
     ),
     "server_input_firewall": Trouble(
-        "the server on this host does not hear broadcasts that arrive at {interfaces}, but hears this host in other ways: "
-        "the firewall of this host drops them",
+        "the server on this host does not hear broadcasts that arrive at {interfaces}, but hears this host in other ways. "
+        "So the firewall of this host drops the broadcasts",
         _OPEN_SERVER,
         "The firewall of the notebook's host does not let the server's port in, so no other machine finds the notebook.",
     ),
@@ -121,7 +121,8 @@ TROUBLES: dict[str, Trouble] = {
         "`--bind`, `UDPNOTE_BIND` or the settings file names an address of this host alone. Serve without it.",
     ),
     "answers_refused": Trouble(
-        "in the last minute this host's system has refused to send {answers:,} answers of the server: a firewall on this host",
+        "in the last minute this host's system has refused to send {answers:,} answers of the server. A firewall on this "
+        "host forbids it",
         _OPEN_ANSWERS,
         "The server hears the questions of other machines, but a rule for outgoing datagrams forbids its answers.",
     ),
@@ -132,74 +133,76 @@ TROUBLES: dict[str, Trouble] = {
         "The name of the server in `--server`, `UDPNOTE_SERVER` or the settings file leads nowhere. Its IP address works, too.",
     ),
     "datagrams_lost": Trouble(
-        "{lost} of {sent} short datagrams to {server}, or their answers, were lost: the Wi-Fi or a cable is bad, or the "
-        "network or a host is overloaded",
+        "{lost} of {sent} short datagrams to {server}, or the answers to them, were lost. The Wi-Fi or a cable is bad, or "
+        "the network or a host is overloaded",
         "ping -c 20 {host}",
         "Notes arrive all the same, but late. The command counts the packets that are lost: try another place or cable.",
     ),
     "answers_lost": Trouble(
-        "{server} hears the broadcasts of this host, but only its answers to other datagrams arrive: a firewall there, here or "
-        "between drops the answers to broadcasts",
+        "{server} hears the broadcasts of this host, but its answers to broadcasts do not arrive. Its answers to other "
+        "datagrams do. A firewall there, here or between drops the answers to broadcasts",
         "export UDPNOTE_SERVER={server}",
         "Some firewalls pass an answer only if it comes from the address that was asked. A named server is asked directly.",
     ),
     "broadcasts_lost": Trouble(
-        "{server} hears no broadcast of this host, and answers when it is asked directly: its firewall or the Wi-Fi drops "
-        "broadcasts",
+        "{server} does not hear the broadcasts of this host, but answers when it is asked directly. Its firewall or the "
+        "Wi-Fi drops broadcasts",
         "export UDPNOTE_SERVER={server}",
         "Discovery needs broadcasts. `udpnote doctor` on the server's host tells whether the firewall there drops them.",
     ),
     "direct_refused": Trouble(
-        "the system refuses to send datagrams to {server}: a firewall on this host, or a VPN that permits no other way out",
+        "the system refuses to send datagrams to {server}. A firewall on this host forbids it, or a VPN that permits no "
+        "other way out",
         _OPEN_QUESTIONS,
         "A rule for outgoing datagrams forbids them, as a VPN's kill switch does.",
     ),
     "direct_lost": Trouble(
-        "{server} answers broadcasts, but not when it is asked directly: datagrams to it take a wrong way, or a firewall drops "
-        "them",
+        "{server} answers broadcasts, but not when it is asked directly. Datagrams to it take a wrong way, or a firewall "
+        "drops them",
         "ip route get {host}",
         "Notes are sent directly, so nothing is stored. The command shows by which interface datagrams to the server leave.",
     ),
     "long_datagrams_lost": Trouble(
-        "{server} answers short datagrams, but none with more than {bytes:,} bytes: the network between loses long ones",
+        "{server} answers short datagrams, but none with more than {bytes:,} bytes. The network on the way loses long "
+        "datagrams",
         "sudo ip link set dev {interface} mtu {mtu}",
         "A switch or tunnel between passes shorter packets only (MTU). Run the command on both hosts; reading needs long ones.",
         "on both hosts",
     ),
     "no_program_there": Trouble(
-        "{name} should be at {server}, but that host says that nothing receives there: the server does not run, or the "
+        "{name} should be at {server}, but that host says that no program receives there. The server does not run, or the "
         "firewall there rejects datagrams",
         "udpnote serve",
         "Run the command on the notebook's host. If the server runs there already, `udpnote doctor` there tests the firewall.",
         "on that host",
     ),
     "server_does_not_answer": Trouble(
-        "{name} should be at {server}: that host is on, but no server answers there. A firewall there or here drops the "
-        "datagrams, the server hangs, or the notebook was sealed or got a new key",
+        "{name} should be at {server}. That host is on, but no server answers there. A firewall there or here may drop the "
+        "datagrams, or the server may hang. Or the notebook was sealed or got a new key",
         "udpnote doctor",
         "Run the command on the notebook's host: there it finds out whether the firewall drops datagrams to the server.",
         "on that host",
     ),
     "program_here_silent": Trouble(
-        "a program on this host uses {users}, but does not answer: a server that hangs, that of a sealed notebook that this "
-        "user has not joined, or another program",
+        "a program on this host uses {users}, but does not answer. It may be a server that hangs, the server of a sealed "
+        "notebook that this user has not joined, or another program",
         "sudo ss -ulpn",
         "The command lists programs and their ports. If it is a server of udpnote, start it again, or join its notebook.",
     ),
     "host_silent": Trouble(
-        "{name} should be at {server}, but nothing answers there, not even the host itself: it is off or elsewhere, or the "
-        "router keeps Wi-Fi clients apart",
+        "{name} should be at {server}, but nothing answers there, not even the host itself. The host is off or elsewhere, "
+        "or the router keeps Wi-Fi clients apart",
         "ping -c 3 {host}",
         "Turn the notebook's host on, or connect it to the same network; a guest Wi-Fi often keeps its clients apart.",
     ),
     "no_route": Trouble(
-        "{name} should be at {server}, but this host knows no way there: it is in another network, without a route to that one",
+        "{name} should be at {server}, but this host has no route there. The server is in another network",
         "ip route get {host}",
         "Connect both hosts to one network, or give this one a router. The command shows the way, as soon as there is one.",
     ),
     "server_far": Trouble(
-        "{name} should be at {server}, beyond this LAN, but nothing answers there: the host is off, the server does not run, "
-        "or a router or firewall between drops UDP",
+        "{name} should be at {server}, outside this LAN, but nothing answers there. The host is off, the server does not "
+        "run, or a router or firewall on the way drops UDP",
         "ping -c 3 {host}",
         "If the host answers, run `udpnote doctor` there.",
     ),
@@ -230,7 +233,7 @@ TROUBLES: dict[str, Trouble] = {
         "on the host whose clock is wrong",
     ),
     "nothing_answers": Trouble(
-        "nothing answers on this LAN, and this host has no trouble: no server runs, or the server is in another network or "
+        "nothing answers on this LAN, but this host has no trouble. No server runs, or the server is in another network or "
         "behind a firewall",
         "udpnote serve",
         "Run the command on the machine that should keep the notes. If it runs already, run `udpnote doctor` there.",
@@ -273,8 +276,8 @@ def _routes_direct(default: str | None, is_tunnel: bool, rules: int) -> str:
         routes = _("datagrams to each LAN leave by its own interface; no way leads beyond the LAN")
     elif is_tunnel:
         routes = _(
-            "datagrams to each LAN leave by its own interface; the default route leaves by {default}, a tunnel, but not what "
-            "goes to the LAN"
+            "datagrams to each LAN leave by its own interface. The default route leads into the tunnel {default}, but does "
+            "not take datagrams to the LAN"
         )
     else:
         routes = _("datagrams to each LAN leave by its own interface; the default route leaves by {default}")
@@ -321,8 +324,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "routes_lead_nowhere": "no interface leads to a LAN",
     "routes_not_known": "this system does not say by which interface datagrams leave",
     "no_known_firewall": "neither ufw nor firewalld is active here, as far as this user can see",
-    "firewall_rules_secret": "only root can read the rules of the firewall, so datagrams test what it drops",
-    "buffers_granted": "the system grants a receive buffer of {kilobytes:,} KiB of {wanted:,} KiB asked for",
+    "firewall_rules_secret": "only root can read the firewall's rules, so test datagrams show what the firewall drops",
+    "buffers_granted": "udpnote asked for a receive buffer of {wanted:,} KiB, and the system grants {kilobytes:,} KiB",
     "fsync_takes_time": "an fsync in {folder} takes {microseconds:,} µs",
     "disk_not_tried": "nothing can be written in {folder}",
     "port_used": "a server answers; these addresses are in use: {users}",
@@ -330,14 +333,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "ports_not_known": "this system does not say which program uses a port",
     "name_not_known": "the name of the server cannot be looked up while this host has no LAN",
     "port_user_silent": (
-        "what uses {users} does not answer: it is another program, or serves a sealed notebook that this user has not joined"
+        "a program uses {users}, but does not answer. It is not a server of udpnote, or it serves a sealed notebook that "
+        "this user has not joined"
     ),
     "asked_on": "asked on {interfaces}",
     "asked_nowhere": "only this host itself could be asked",
     "not_asked_on": "{interface} could not be asked: {reason}",
     "own_broadcasts_heard": "broadcasts that arrive at {interfaces} are let in",
     "own_broadcasts_not_needed": (
-        "this host does not hear its own broadcasts on {interfaces}, which does no harm: the answers that it needs arrive"
+        "this host does not hear its own broadcasts on {interfaces}. This does no harm, because the answers that it needs "
+        "arrive"
     ),
     "own_broadcasts_not_sent": "this host has no IPv4 broadcast that it could hear",
     "server_hears": _server_hears,
@@ -345,7 +350,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "host_heard_elsewhere": "{host} (another network, {seconds:,} s ago)",
     "port_user": "{address} (user {user})",
     "server_asked_elsewhere": (
-        "the server here listens at one address of the LAN only, and tells only at a loopback address which hosts it has heard"
+        "the server on this host listens at one address of the LAN only. It says only at a loopback address which hosts it "
+        "has heard"
     ),
     # Between hosts
     "notebooks_found": "{notebooks}",
@@ -362,7 +368,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "no_server_elsewhere": "no server on another host has answered, so the way there and its clock are not known",
     "server_beyond_lan": "{server} is beyond this LAN, which broadcasts do not leave: name it with `--server`",
     "too_many_interfaces": (
-        "this host has too many interfaces for this check, so whether {server} hears its broadcasts is not known"
+        "it is not known whether {server} hears the broadcasts of this host: this host has too many interfaces for the check"
     ),
     "only_ipv6_answers": "{server} answers by IPv6 only, so it has no IPv4 address on this LAN or cannot use it",
     "long_datagrams_pass": "the longest datagrams that udpnote sends reach {server}, and their answers arrive",
@@ -370,6 +376,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "ipv6_not_checked": "{server} has not answered by link-local IPv6, which it may not have",
     "clocks_agree": "the clocks of this host and of {server} differ by less than {seconds} s",
     "sealed_perhaps": (
-        "a sealed notebook does not answer a machine that has not joined it, so there may be one that is not seen here"
+        "there may be sealed notebooks that are not shown here: they answer only machines that have joined them"
     ),
 }

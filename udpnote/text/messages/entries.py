@@ -67,8 +67,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_not_unicode": f"the text is not valid UTF-8 (character {{character}}): {_CONVERT}",
     "text_too_long": _text_too_long,
     "text_longer_than": "the text has more than {bytes_max:,} bytes of UTF-8, and an entry holds no more: split it",
-    "writing_time_out_of_range": "an entry cannot be written at {written_at} microseconds since 1970 UTC, {utc_offset} minutes "
-    "east of UTC: it must be from 0001-01-02 to 9999-12-31, and at most 18 hours from UTC",
+    "writing_time_out_of_range": (
+        "no entry can have this time: {written_at} microseconds since 1970 in UTC, with an offset of {utc_offset} minutes "
+        "east of UTC. The time must be from 0001-01-02 to 9999-12-31, and the offset at most 18 hours"
+    ),
     "author_not_unicode": "the author is not valid UTF-8",
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
     "author_of_several_lines": "the author has several lines: write a name of one line",

@@ -11,7 +11,7 @@ from udpnote.text.language import ngettext
 def _erased_for_good(versions: int) -> str:
     if versions == 1:
         return _("nothing brings an erased note back, except a backup")
-    sentence = _("the note has {count:,} versions, and all are erased: nothing brings them back, except a backup")
+    sentence = _("the note has {count:,} versions, and all will be erased. Nothing brings them back, except a backup")
     return sentence.format(count=versions)
 
 
@@ -22,22 +22,22 @@ def _erased_now(number: int, versions: int) -> str:
 
 
 def _erased_but_kept_in(files: Sequence[str]) -> str:
-    return _("these files may still have the text, so look at them, and remove what nobody needs: {files}").format(
+    return _("these files may still have the text: {files}. Look at them, and remove those that nobody needs").format(
         files=listed(files)
     )
 
 
 def _erasure_unfinished(number: int, error: Notice | str) -> str:
     return _(
-        "#{number} is erased in the notebook, but its text may still be in the notebook's files ({error}). Mend that, and run "
-        "the command again: it does the rest"
+        "#{number} is erased in the notebook, but the notebook's files may still have its text ({error}). Mend the fault, "
+        "and run the command again: it erases the rest"
     ).format(number=number, error=error)
 
 
 def _erased_notes_return(numbers: Sequence[int]) -> str:
     return _(
-        "these notes were erased in the notebook, but not in the backup, and come back: {numbers}. To erase them again, run "
-        "`udpnote erase NUMBER` after the restore"
+        "these notes were erased in the notebook, but the backup still has them, so they come back: {numbers}. To erase "
+        "them again, run `udpnote erase NUMBER` after the restore"
     ).format(numbers=listed(f"#{number}" for number in numbers))
 
 
@@ -52,33 +52,35 @@ def _erased_not_imported(entries: int) -> str:
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # before
     "erase_while_served": (
-        "nothing was erased, because a server or another command uses {path}. End it, erase #{number}, and start it again"
+        "nothing was erased, because a server or another command uses {path}. End that program, erase #{number}, and start "
+        "the program again"
     ),
     "erase_while_service_runs": (
         "nothing was erased, because the notebook's service runs. Run  {stop}  then  {erase}  and at last  {start}"
     ),
     "erase_unasked": (
-        "nothing was erased: without a terminal udpnote cannot show #{number} and ask. --yes erases it without a question"
+        "nothing was erased: udpnote needs a terminal to show #{number} and ask. --yes erases it without a question"
     ),
     "erased_for_good": _erased_for_good,
     "erase_question": "Erase it for good?",
     "nothing_erased": "nothing was erased: #{number} stays as it is",
     "no_space_to_erase": (
-        "nothing was erased: to write {path} anew takes {megabytes:,} MiB of free space on its disk. Free some, and try again"
+        "nothing was erased: udpnote must write {path} anew, which takes {megabytes:,} MiB of free space on its disk. Free "
+        "some space, and try again"
     ),
     "index_not_removed": "the search index {path} has the texts of notes and cannot be removed: check its permissions",
     # after
     "erased_now": _erased_now,
-    "erased_before": "#{number} was erased already, at {erased_at}: what was left in the files is gone now as well",
+    "erased_before": "#{number} was erased already, at {erased_at}. What the files still had of it is gone now, too",
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "#{number} was imported, and its identity, which stays, was computed from what was imported, perhaps from its time and "
-        "text: a person who has the notebook's file can check a guess of both"
+        "#{number} was imported, so its identity was computed from what was imported, perhaps from its time and text. This "
+        "identity stays in the notebook's file. Somebody who has that file can guess the time and text, and check the guess"
     ),
     "erased_but_copied": (
-        "backups and exports that were made before still have the text, and so may the machine of its writer and what a "
-        "server or follower has printed. A restored backup brings the note back"
+        "backups and exports that were made before still have the text. The machine of the writer may have it, too, and so "
+        "may the output of a server or follower. If you restore an older backup, the note comes back"
     ),
     # elsewhere
     "undo_of_erased": "nothing is taken back: #{note} was erased on the notebook's host, with all its versions",

@@ -10,8 +10,8 @@ from udpnote.text.messages.entries import shown
 
 def _import_format_unknown(text: str) -> str:
     return _(
-        "the file begins with {text}, which begins no format that udpnote knows. If it is one of those that `udpnote import "
-        "--help` names, give it with --format"
+        "the file begins with {text}, but no format that udpnote knows begins so. If the file has one of the formats that "
+        "`udpnote import --help` names, give the format with --format"
     ).format(text=shown(text))
 
 
@@ -57,8 +57,8 @@ def _more_not_imported(count: int) -> str:
 
 def _text_before_first_date(text: str) -> str:
     return _(
-        "no entry has begun before {text}. An entry of jrnl begins with a date in brackets; if jrnl writes dates in another "
-        "order than year, month, day, give its `timeformat` with --date-format"
+        "{text} stands before the first entry. An entry of jrnl begins with a date in brackets. If jrnl writes dates in "
+        "another order than year, month, day, give its `timeformat` with --date-format"
     ).format(text=shown(text))
 
 
@@ -128,10 +128,10 @@ def _details_left_out(what: str, count: int) -> str:
             return ngettext("{count:,} note or file has no text", "{count:,} notes or files have no text", count)
         case "dates_not_read":
             return ngettext(
-                "{count:,} line seems to begin an entry of jrnl, but its date was not understood: it became text of the entry "
-                "before. Give jrnl's `timeformat` with --date-format",
-                "{count:,} lines seem to begin entries of jrnl, but their dates were not understood: they became text of the "
-                "entries before. Give jrnl's `timeformat` with --date-format",
+                "{count:,} line seems to begin an entry of jrnl, but its date was not understood. The line became text of "
+                "the entry before it. Give jrnl's `timeformat` with --date-format",
+                "{count:,} lines seem to begin entries of jrnl, but their dates were not understood. The lines became text "
+                "of the entries before them. Give jrnl's `timeformat` with --date-format",
                 count,
             )
         case _:
@@ -147,20 +147,21 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_of_other_format": "{path} has not the format {format}: leave out --format, or name another one",
     "import_of_other_kind": "nothing is imported, because this seems to be a file of another program ({problem})",
     "import_folder_of_other_format": (
-        "{path} is a folder, so it can have the format `markdown` or `jrnl`: name a file in it, or leave out --format"
+        "{path} is a folder, and a folder can only have the format `markdown` or `jrnl`. Name a file in it, or leave out "
+        "--format"
     ),
     "import_folder_without_notes": (
-        "nothing to import in {path}: no file in it ends with .md, .markdown or .txt. Of Day One, name the JSON or zip file"
+        "nothing to import in {path}: no file in it ends with .md, .markdown or .txt. For Day One, name its JSON or zip file"
     ),
     "import_json_damaged": (
-        "the JSON is damaged or cut off at character {character:,}, so nothing after it is imported: get the file again, and "
-        "import it again"
+        "the JSON is damaged or cut off at character {character:,}, so nothing after that is imported. Get the file again, "
+        "and import it again"
     ),
     "import_zip_damaged": "the zip file {path} is damaged, cut off or encrypted: unpack it, and import the JSON file in it",
     "import_zip_without_json": "{path} has no JSON of Day One in it: unpack it, and import a file or folder in it",
     "import_database_unknown": (
-        "{path} is a database, but not of memos. For a notebook of udpnote, use `udpnote export --file {path}`, and import the "
-        "result"
+        "{path} is a database, but not one of the program memos. If it is a notebook of udpnote, run `udpnote export "
+        "--file {path}`, and import the result"
     ),
     "import_markdown_from_stream": "Markdown cannot be read from standard input: give the path of its file or folder",
     "import_database_from_stream": "a database cannot be read from standard input: give the path of its file",

@@ -17,9 +17,9 @@ def _named(names: Sequence[str]) -> str:
 
 def _disk_is_memory(files: Sequence[str], folder: str, file_system: str) -> str:
     return _(
-        "{folder}, which has the {files}, is on {file_system}, which keeps files in memory: when this machine stops, also "
-        "entries that were acknowledged are lost. Name a folder on a disk with UDPNOTE_HOME or, for the notebook, a file with "
-        "UDPNOTE_FILE"
+        "{folder} has the {files}, and is on {file_system}, which keeps files in memory only. When this machine stops, "
+        "even acknowledged entries are lost. Set UDPNOTE_HOME to a folder on a disk. Or set UDPNOTE_FILE to a file on a "
+        "disk, for the notebook alone"
     ).format(folder=folder, files=_named(files), file_system=file_system)
 
 
@@ -29,13 +29,13 @@ def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option
         place = _("{folder}, on {file_system},").format(folder=folder, file_system=file_system)
     if option is None:
         sentence = _(
-            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: a cache or a virtual machine "
-            "may answer for the disk, so a power cut may lose entries that were acknowledged"
+            "an fsync in {place} takes {milliseconds:.4f} ms. Hardly any disk is that fast: a cache or a virtual machine "
+            "may answer in place of the disk. A power cut may then lose acknowledged entries"
         )
     else:
         sentence = _(
-            "an fsync in {place} takes {milliseconds:.4f} ms, and hardly any disk is that fast: because of the option "
-            "{option}, so a power cut may lose entries that were acknowledged"
+            "an fsync in {place} takes {milliseconds:.4f} ms. Hardly any disk is that fast: the option {option} is the "
+            "cause. A power cut may then lose acknowledged entries"
         )
     return sentence.format(place=place, milliseconds=seconds * 1000, option=option)
 
@@ -66,8 +66,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "round_trip_not_measured": "the round trip was not measured: {reason}",
     "process_ended": "its process ended",
     "temporary_server_failed": "the measurement ended, because its temporary server did not start: {failure}",
-    "entry_seconds_least": "An entry there takes at least {milliseconds}: the fsync here and the round trip. The time of the "
-    "fsync there is added, and cannot be measured from here: run `udpnote bench` on that host",
+    "entry_seconds_least": (
+        "Storing an entry there takes at least {milliseconds}: the fsync here and the round trip. The fsync on that host "
+        "takes more time, which cannot be measured from here. Run `udpnote bench` on that host"
+    ),
     # what is being done
     "temporary_server_starts": "starting a server",
     "temporary_files_removed": "removing the temporary files",

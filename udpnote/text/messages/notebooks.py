@@ -133,8 +133,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "probe_unanswered": "sent, no answer",
     "no_interface": "This machine has no usable network interface: `ip address` shows them",
     "common_causes": _common_causes,
-    "no_notebook_chosen": "no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one "
-    "answers",
+    "no_notebook_chosen": (
+        "no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one notebook answers"
+    ),
     "notebook_chosen": _notebook_chosen,
     "running_commands_stay": "commands that are running, such as `udpnote write`, stay with the notebook that they use",
     # status

@@ -5,15 +5,15 @@ from collections.abc import Callable
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # The command
     "page_extra_missing": (
-        "`udpnote page` needs more packages than the other commands, and they are not installed. To install them: "
+        "`udpnote page` needs packages that the other commands do not need, and they are not installed. To install them: "
         "`{python} -m pip install 'starlette>=1.0.1' uvicorn segno`"
     ),
     "page_port_taken": (
         "port {port} is taken ({address}), most likely by another page: end that one, or choose another port with --port"
     ),
     "page_allowed_host_invalid": (
-        "--allow-host: {name!r} is no name or address of a host: write only that, such as notes.example.org, without "
-        "`http://` and port"
+        "--allow-host: {name!r} is not the name or address of a host. Write only a name or address, such as "
+        "notes.example.org, without `http://` and port"
     ),
     "page_ended": "the page has ended; browsers keep what is not stored yet, and send it when the page is back",
     "page_waits_for_notebook": "the page is ready, but its notebook is not: {reason}",

@@ -13,13 +13,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "exec_not_started": "cannot start {command} for #{number} ({problem}); following goes on",
     "exec_not_understood": "--exec: {command!r} cannot be read, because a quotation mark in it is not closed, or a backslash "
     "ends it",
-    "exec_takes_long": "{command} has been running for {seconds} s for #{number}: newer entries wait until it ends, and none "
-    "is lost. Ctrl-C ends both",
+    "exec_takes_long": (
+        "{command} has been running for {seconds} s for entry #{number}. Newer entries wait until it ends, and none is "
+        "lost. Ctrl-C ends it and this command"
+    ),
     # the pager
     "pager_failed": "the pager {command!r} ended with exit code {code}: everything is printed without it. Set PAGER to "
     "another one",
-    "pager_failed_late": "the pager {command!r} ended with exit code {code} before it had everything: run the command again "
-    "with --no-pager, or set PAGER to another one",
+    "pager_failed_late": (
+        "the pager {command!r} ended with exit code {code} before it had read everything. Run the command again with "
+        "--no-pager, or set PAGER to another pager"
+    ),
     "pager_not_started": "cannot start the pager {command!r} ({problem}): everything is printed without it. Set PAGER to "
     "another one",
 }

@@ -43,10 +43,10 @@ def _end_of_old_key(until: str | None, had_key_file: bool) -> str:
 
 def _earlier_key_dropped(until: str, keys_max: int) -> str:
     return ngettext(
-        "the key that was accepted until {until} is dropped, because only {keys_max} earlier key is kept: machines that "
-        "joined with it get no answer any more, and must join again now",
-        "the key that was accepted until {until} is dropped, because only {keys_max} earlier keys are kept: machines that "
-        "joined with it get no answer any more, and must join again now",
+        "the key that was accepted until {until} is dropped now, because only {keys_max} earlier key is kept. Machines "
+        "that joined with that key get no answer any more, and must join again",
+        "the key that was accepted until {until} is dropped now, because only {keys_max} earlier keys are kept. Machines "
+        "that joined with that key get no answer any more, and must join again",
         keys_max,
     ).format(until=until, keys_max=keys_max)
 
@@ -68,29 +68,39 @@ def _entries_wait_for_it(entries: int) -> str:
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_sealed": _notebook_sealed,
     "sealed_then_serve": "  - start its server with `udpnote serve --sealed`",
-    "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: without {path} the server answers nobody",
+    "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: if {path} is ever lost, the server answers nobody",
     "sealed_then_join": "  - run  udpnote join CODE  on each machine that is to use it, with this code:",
     "notebook_unsealed": _notebook_unsealed,
     "unsealed_then_serve": "  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it",
-    "unsealed_then_leave": "  - run `udpnote leave {name}` on each machine that has joined it, which takes it for an impostor "
-    "until then",
+    "unsealed_then_leave": (
+        "  - run `udpnote leave {name}` on each machine that has joined it: until then that machine takes the server for "
+        "an impostor"
+    ),
     # keys
     "earlier_key_accepted": "an earlier key is accepted until {until}",
     "notebook_has_new_key": "{name} has a new key. Run  udpnote join CODE  on each machine that is to go on using it, with "
     "this code:",
     "new_key_used": _new_key_used,
     "new_key_without_server": _new_key_without_server,
-    "new_key_unused": "the new key is NOT in force yet: the server that has the notebook open has not taken it up within "
-    "{seconds:.0f} seconds, and still accepts the old key. See what it prints, or restart it",
+    "new_key_unused": (
+        "the new key is NOT in force yet. The server that has the notebook open has not read the new key within "
+        "{seconds:.0f} seconds, and still accepts the old one. See what the server prints, or restart it"
+    ),
     "earlier_key_dropped": _earlier_key_dropped,
-    "earlier_key_shortened": "the key that was accepted until {until} is now accepted only until {end}: machines that joined "
-    "with it must join again",
-    "earlier_key_ended": "the key that was accepted until {until} is not accepted any more either: machines that joined with "
-    "it must join again",
+    "earlier_key_shortened": (
+        "the key that was accepted until {until} is now accepted only until {end}. Machines that joined with that key must "
+        "join again"
+    ),
+    "earlier_key_ended": (
+        "the key that was accepted until {until} is no longer accepted, either. Machines that joined with that key must "
+        "join again"
+    ),
     # clients
     "joined": _joined,
-    "joined_then": "entries go there from now on, encrypted; commands that are running stay with the notebook that they use",
+    "joined_then": (
+        "entries go there from now on, encrypted. Commands that are already running go on with the notebook that they use"
+    ),
     "entries_wait_for_it": _entries_wait_for_it,
-    "left": "left {name} and deleted its key: from now on this machine trusts an open notebook with this name",
+    "left": "left {name} and deleted its key. From now on this machine trusts an open notebook with this name",
     "ask_for_join_code": "Join code (printed by `udpnote key show` on the notebook's host; not shown here): ",
 }

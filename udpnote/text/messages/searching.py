@@ -29,14 +29,14 @@ def _listed(words: Sequence[str]) -> str:
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "no_search_term": "there is nothing to search for in {words!r}: it has no letter, digit, emoji or symbol such as →",
     "too_many_search_terms": (
-        "{terms} words are too many to search for; at most {terms_max} are allowed (each Chinese character counts as one): "
-        "search for a part of them"
+        "{terms} words are too many for one search. At most {terms_max} are allowed, and each Chinese character counts as "
+        "a word. Search for a part of them"
     ),
     "too_many_beginnings": (
-        "{beginnings} words with * are too many for one search; at most {beginnings_max} are allowed: write more of them whole"
+        "{beginnings} words with * are too many for one search. At most {beginnings_max} are allowed: write more of them whole"
     ),
     "or_not_between_words": (
-        "OR must stand between two words, and neither of them with a - before it. To search for the word itself, write or"
+        "OR must stand between two words, and neither of the two may begin with -. To search for the word itself, write or"
     ),
     "only_words_to_leave_out": (
         "words to leave out are not enough: also name a word that the notes have, or give --tag or --author"
@@ -46,14 +46,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote {command} -- {word} …`"
     ),
     "option_in_query": (
-        "{option} stands after the first word. If it is an option, write it before the words: `udpnote {command} {option} … "
-        "WORDS`. If it is a word, write -- before all words"
+        "{option} stands after the first word. If it is an option, write it before the words: `udpnote {command} {option} "
+        "… WORDS`. If it is a word to find, write -- before all words"
     ),
     "search_of_other_than_notes": (
-        "a search for words finds current notes only: it cannot search the log, and cannot be limited to numbers"
+        "a search for words finds current notes only. It cannot search the log, and cannot be limited to numbers"
     ),
     "no_note_found": "nothing found: a note must have all of the words, whole and with their signs: `udpnote search --help`",
-    "sign_in_phrase": "between quotation marks, OR and - are text that a note must have: leave the quotation marks out",
+    "sign_in_phrase": (
+        "inside quotation marks, OR and - are ordinary text that a note must have. To use them as signs, leave the "
+        "quotation marks out"
+    ),
     "beginnings_found": _beginnings_found,
     "no_beginnings_found": _no_beginnings_found,
 }

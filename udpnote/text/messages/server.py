@@ -45,28 +45,28 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_name_not_utf8": "the notebook's name is not valid UTF-8",
     "notebook_name_invalid": "a notebook's name must be one line of 1 to {bytes_max} bytes of UTF-8; this one has {bytes}",
     "notebook_is_sealed": (
-        "{path} is sealed: `udpnote serve --sealed` serves it to clients that have its key, `udpnote unseal` opens it to "
+        "{path} is sealed. `udpnote serve --sealed` serves it to clients that have its key. `udpnote unseal` opens it to "
         "everybody"
     ),
     "notebook_is_open": (
-        "{path} is open, and its clients have no key: `udpnote seal` seals it and keeps every entry, `udpnote serve --open` "
-        "serves it as it is"
+        "{path} is open, so its clients have no key. `udpnote seal` seals it and keeps every entry. `udpnote serve --open` "
+        "serves it unsealed"
     ),
     "server_ended": "this Server has stopped and cannot serve again: make a new Server",
     "server_started": "this Server was started already: `stop` ends it",
     # Keys
     "key_file_missing": (
-        "the key file {path} is missing; the entries are unharmed. Restore the file from a backup, or make a new key with "
+        "the key file {path} is missing. No entry is harmed. Restore the file from a backup. Or make a new key with "
         "`udpnote key rotate`: then every client must join again with the new code"
     ),
     "key_file_in_the_way": (
-        "the notebook was not sealed and stays open, because there already is a key file, {path}, perhaps of a notebook that "
-        "was here before. To seal this notebook, move the key file to a safe place and try again. If you want the earlier "
-        "notebook instead, move this one elsewhere first, then put the earlier file back"
+        "the notebook was not sealed and is still open, because there is a key file already: {path}. It may belong to a "
+        "notebook that was here before. To seal the present notebook, move the key file to a safe place and try again. To "
+        "use the earlier notebook, first move the present one elsewhere, then put the earlier one back"
     ),
     "key_file_left_behind": (
-        "{path} is open, but there is still its key file {key_file} ({error}): remove that file before you seal the notebook "
-        "again"
+        "{path} is open, but its key file {key_file} is still there ({error}). Remove that file before you seal the "
+        "notebook again"
     ),
     "key_file_not_removed": "{path} stays sealed, because its key file cannot be removed: {error}",
     "key_file_not_read": "{error}. Until this is mended, the server uses the keys that it has read before",
@@ -76,8 +76,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # While it serves
     "datagrams_dropped": _datagrams_dropped,
     "entries_refused_disk_full": (
-        "the disk is full: in the last minute the server could not store {datagrams:,} datagrams with entries. The entries "
-        "stay in their senders' outboxes, and are sent again later. Free some space on the disk that holds {path}"
+        "the disk is full, so the server could not store {datagrams:,} datagrams with entries in the last minute. The "
+        "entries stay in their senders' outboxes, and are sent again later. Free some space on the disk that holds {path}"
     ),
     "storage_fails": "{error}. Until this is mended, entries stay in their senders' outboxes, and readers get an error",
 }

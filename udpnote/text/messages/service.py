@@ -6,8 +6,8 @@ from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 
 _TRUSTED_PLACE = (
-    "Install udpnote where only root can write (in its checkout: `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo "
-    "/opt/udpnote/bin/pip install .`), or leave out --system"
+    "Leave out --system. Or install udpnote where only root can write, with this command in the folder of its source: "
+    "`sudo /usr/bin/python3 -m venv /opt/udpnote && sudo /opt/udpnote/bin/pip install .`"
 )
 """What mends an executable that a service of the whole system cannot trust."""
 
@@ -41,23 +41,23 @@ def _notebook_stays(path: str | None, command: str) -> str:
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # where there is no systemd
     "no_systemd": (
-        "nothing was done: systemd does not run this system. Have its own service manager run `udpnote serve`, which stays in "
-        "the foreground and ends cleanly at SIGTERM"
+        "nothing was done: systemd does not run this system. Let the system's own service manager run `udpnote serve`, "
+        "which stays in the foreground and ends cleanly at SIGTERM"
     ),
     "no_user_manager": (
-        "nothing was done: systemd runs no service manager for this user, for example after `su` or `sudo`. Log in as this "
-        "user, at the console or by ssh, and run the command again; or give --system"
+        "nothing was done: systemd runs no service manager for this user. This happens, for example, after `su` or `sudo`. "
+        "Log in as this user, at the console or by ssh, and run the command again. Or give --system"
     ),
     "exit_code": "exit code {code}",
     "systemd_command_failed": "`{command}` has failed: {problem}",
     # who may install what
     "service_needs_root": "nothing was done: a service of the whole system needs root. Run  {command}",
     "service_by_sudo": (
-        "nothing was done: sudo would make this a service of root alone. Run the command without sudo for a service of your "
-        "own, or with --system for one of the whole system"
+        "nothing was done: with sudo, this would become a service of root alone. For a service of your own, run the "
+        "command without sudo. For a service of the whole system, add --system"
     ),
     "service_in_home": (
-        "nothing was done: systemd hides {path}, as all of /home, /root and /run/user, from a service of the whole system. "
+        "nothing was done: systemd hides /home, /root and /run/user from a service of the whole system, and so {path}. "
         f"{_TRUSTED_PLACE}"
     ),
     "user_without_name": "user {user}",
@@ -66,29 +66,31 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{_TRUSTED_PLACE}"
     ),
     "service_writable_by_others": (
-        "nothing was done: users other than root may write to {path}, and so change what a service of the whole system runs. "
+        "nothing was done: not only root may write to {path}, so other users could change what a service of the whole system "
+        "runs. "
         f"{_TRUSTED_PLACE}"
     ),
     "service_program_unsafe": (
-        "nothing was done: systemd does not start {path!r}, because of a quotation mark or backslash in it. Install udpnote in "
-        "another folder"
+        "nothing was done: systemd cannot start {path!r}, because the path has a quotation mark or a backslash in it. "
+        "Install udpnote in another folder"
     ),
     # which service
     "service_instance_invalid": (
-        "--instance must have at most 48 bytes of letters, digits, `-`, `_` and `.`, and begin with a letter or digit, not "
-        "{instance!r}"
+        "--instance cannot be {instance!r}: it must have at most 48 bytes of letters, digits, `-`, `_` and `.`, and begin "
+        "with a letter or digit"
     ),
     "service_notebook_is_fixed": (
-        "--file is for a service of your own: one of the whole system keeps its notebook in {folder}, which systemd makes "
-        "for it"
+        "--file is only for a service of your own. A service of the whole system keeps its notebook in {folder}, which "
+        "systemd makes"
     ),
     "service_needs_sealed": "nothing was done: {path} is sealed. Give --sealed to serve it to the machines that have its key",
     "service_of_open": (
-        "nothing was done: {path} is open, and its clients have no key. Leave out --sealed or, while no server runs, seal it "
-        "with `udpnote seal --file {quoted}`"
+        "nothing was done: {path} is open, so its clients have no key. Leave out --sealed. Or seal the notebook while no "
+        "server runs: `udpnote seal --file {quoted}`"
     ),
     "unit_not_ours": (
-        "nothing was done: {path} is not from `udpnote service install`. If you do not need it, move it away: {command}"
+        "nothing was done: {path} was not made by `udpnote service install`. If you do not need the file, move it away: "
+        "{command}"
     ),
     "service_not_installed": "nothing was done: there is no {path}. `udpnote service status` lists the services of udpnote",
     "no_service": "there is no service of udpnote: `udpnote service install` makes one",

@@ -18,7 +18,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The settings file
     "settings_file_irregular": "{path} should be the settings file, but it is a folder, a pipe or a device: move it away",
     "settings_file_too_long": (
-        "{path} should be the settings file, but it is longer than a settings file can be ({bytes_max:,} bytes): move it away"
+        "{path} should be the settings file, but has more than {bytes_max:,} bytes, the most that a settings file can "
+        "have. Move it away"
     ),
     "settings_file_unreadable": "cannot read the settings file {path} ({reason}): check its permissions",
     "settings_file_damaged": "the settings file {path} is damaged ({reason}): mend it, or move it away",
@@ -56,14 +57,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "ports_taken": (
         "ports {first} to {last} are taken, most likely by other servers: end one of them, or choose another port with --port"
     ),
-    "next_port_used": "port {taken} is taken, so this server listens at port {port}. Clients look for servers at both",
+    "next_port_used": "port {taken} is taken, so this server listens at port {port}. Clients look for servers at both ports",
     "bound_to_this_machine": (
-        "{host} is {address} on this machine, where no other machine can reach this server: leave out --bind, or give it one "
-        "of the addresses that `ip address` lists"
+        "{host} is {address} on this machine, and no other machine can reach that address. Leave out --bind, or give it "
+        "one of the addresses that `ip address` lists"
     ),
     "cannot_listen": (
-        "cannot listen at {address} ({reason}): `ip address` lists this machine's addresses, and only root may use ports below "
-        "1024"
+        "cannot listen at {address} ({reason}). `ip address` lists this machine's addresses. Only root may use ports below 1024"
     ),
     "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists its addresses",
     "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",

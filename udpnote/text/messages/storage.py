@@ -12,9 +12,9 @@ _FILE_KINDS = {"notebook": marked("notebook"), "outbox": marked("outbox"), "inde
 
 def _database_is_no_file(path: str, file_kind: str, is_folder: bool) -> str:
     if is_folder:
-        sentence = _("{path} is no udpnote {kind}, it is a folder: choose another path, or move it away")
+        sentence = _("{path} is not a udpnote {kind}, but a folder: choose another path, or move it away")
     else:
-        sentence = _("{path} is no udpnote {kind}, it is a pipe, a device or a socket: choose another path, or move it away")
+        sentence = _("{path} is not a udpnote {kind}, but a pipe, a device or a socket: choose another path, or move it away")
     return sentence.format(path=path, kind=_named(file_kind))
 
 
@@ -25,7 +25,7 @@ def _other_kind_of_file(path: str, file_kind: str) -> str:
 
 def _file_of_newer_version(path: str, file_kind: str, version: int, known_version: int) -> str:
     return _(
-        "{path} was written by a newer udpnote: its format is version {version}, and this udpnote reads version "
+        "{path} was written by a newer udpnote. Its format is version {version}, but this udpnote reads version "
         "{known_version} of {kind} files. Upgrade udpnote to open it"
     ).format(path=path, kind=_named(file_kind), version=version, known_version=known_version)
 
@@ -33,13 +33,13 @@ def _file_of_newer_version(path: str, file_kind: str, version: int, known_versio
 def _file_of_older_version(path: str, file_kind: str, version: int, known_version: int) -> str:
     if file_kind == "outbox":
         sentence = _(
-            "{path} is the {kind} of an older udpnote: its format is version {version}, and this udpnote reads version "
-            "{known_version}. Send the entries in it with the older udpnote, then move the file away"
+            "{path} is the {kind} of an older udpnote. Its format is version {version}, but this udpnote reads version "
+            "{known_version} only. Send the entries in it with the older udpnote, then move the file away"
         )
     else:
         sentence = _(
-            "{path} is the {kind} of an older udpnote: its format is version {version}, and this udpnote reads version "
-            "{known_version}. Export it with the older udpnote, then move the file away"
+            "{path} is the {kind} of an older udpnote. Its format is version {version}, but this udpnote reads version "
+            "{known_version} only. Export it with the older udpnote, then move the file away"
         )
     return sentence.format(path=path, kind=_named(file_kind), version=version, known_version=known_version)
 
@@ -91,8 +91,8 @@ def _files(paths: tuple[str, ...]) -> str:
 
 def _key_file_damaged(path: str, reason: Notice) -> str:
     return _(
-        "the key file {path} is damaged ({reason}): restore it from a backup, or write a client's join code into it as "
-        'key = "CODE". If there is neither, move the file away, and make a new key with `udpnote key rotate`'
+        "the key file {path} is damaged ({reason}). Restore it from a backup. Or write into it the join code that a client "
+        'has used: key = "CODE". If you have neither, move the file away, and make a new key with `udpnote key rotate`'
     ).format(path=path, reason=reason)
 
 
@@ -100,7 +100,8 @@ def _log_of_another_file(path: str, log: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "{log} is not the log of {path}, which was perhaps restored. Nothing was changed. To use the file without it: {command}"
+        "nothing was changed: {log} is not the log of {path}, which was perhaps restored. To use {path} without this log: "
+        "{command}"
     ).format(path=path, log=log, command=f"mv {quote(log)} {quote(log + '.old')}")
 
 
@@ -108,8 +109,9 @@ def _database_damaged(path: str, problem: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "{path} is damaged ({problem}): nothing was changed. Restore a whole backup of the notebook with `udpnote restore`, "
-        "or move the file away to start a new one; `sqlite3 {quoted} .recover` may save what it holds"
+        "nothing was changed: {path} is damaged ({problem}). Restore a whole backup of the notebook with `udpnote "
+        "restore`. Or move the file away to start with a new one. `sqlite3 {quoted} .recover` may save what the damaged "
+        "file holds"
     ).format(path=path, problem=problem, quoted=quote(path))
 
 
@@ -117,8 +119,9 @@ def _copy_damaged(source: str, path: str, problem: Notice | str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "the copy of {source} for {path} is damaged ({problem}), so it was removed, and nothing was changed. If "
-        "`sqlite3 {quoted} 'PRAGMA integrity_check'` finds a fault, too, use another backup; otherwise use another disk"
+        "nothing was changed: the copy of {source} for {path} is damaged ({problem}), and was removed. Run `sqlite3 "
+        "{quoted} 'PRAGMA integrity_check'` to test {source}. If it has a fault, too, use another backup. Otherwise the "
+        "disk of the copy has the fault: use another disk"
     ).format(source=source, path=path, problem=problem, quoted=quote(source))
 
 
@@ -150,18 +153,19 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The notebook
     "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --file"),
     "notebook_has_several_names": (
-        "{path} is a file with {count} names (hard links), and SQLite keeps a log for each: remove the other names, or use a "
-        "copy that `cp` makes"
+        "{path} has {count} names (hard links), and SQLite would keep a log for each name. Remove the other names. Or make "
+        "a copy with `cp`, and use that"
     ),
     "notebook_lost": (
-        "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or hard-linked "
-        "while in use. Acknowledged entries are in these two files; all others are still in their senders' outboxes, or in the "
-        "file to import. Put both files back in their place, or remove the extra hard link, then start again. If {path} was "
-        "deleted, put a backup in its place with `udpnote restore`: entries acknowledged after the backup are lost"
+        "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or "
+        "hard-linked while in use. These two files hold all acknowledged entries. All other entries are still in their "
+        "senders' outboxes, or in the file to import. Put both files back in their place, or remove the extra hard link. "
+        "Then start again. If {path} was deleted, put a backup in its place with `udpnote restore`. Entries acknowledged "
+        "after that backup are lost then"
     ),
     "log_without_notebook": (
-        "{log} is there, perhaps with the latest entries, but its notebook {path} is not: put that back, or move the log away "
-        "to begin anew"
+        "the log {log} is there, perhaps with the latest entries, but its notebook {path} is missing. Put the notebook "
+        "back. Or move the log away to begin a new notebook"
     ),
     "log_of_another_file": _log_of_another_file,
     "log_on_read_only_disk": "{path} cannot be read on a read-only disk together with its log {log}: copy both elsewhere",
@@ -171,7 +175,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "key_file_damaged": _key_file_damaged,
     "key_file_holds_no_key": "{path} is neither a key file nor a file with a join code: name another file",
     "key_file_is_no_file": (
-        "{path} is no file, it is a pipe, a device or a socket: name a file, or give `udpnote join` the join code on "
+        "{path} is not a file, but a pipe, a device or a socket. Name a file. Or give the join code to `udpnote join` on "
         "standard input"
     ),
     "code_file_not_there": "there is no file {path}: write the join code into it, or name another file",
@@ -185,17 +189,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "unknown_name_in_key_file": "a key file has no field {name!r}",
     # Backups
     "backup_exists": (
-        "{path} exists already, and nothing was changed: name another file, or replace an earlier backup and its key file with "
-        "--force"
+        "nothing was changed: {path} exists already. Name another file. Or give --force to replace an earlier backup and "
+        "its key file"
     ),
     "backup_in_use": "{path} is a notebook that a server uses, so no backup replaces it: name another file",
     "backup_key_exists": (
-        "nothing was changed: the key file {path} exists already without a backup beside it, and may be the only copy of a "
-        "key. Move it away, or name another file"
+        "nothing was changed: the key file {path} exists already, but without a backup beside it. The file may be the only "
+        "copy of a key. Move it away, or name another file"
     ),
     "backup_key_undecided": (
-        "{path} is sealed: give --with-key or --without-key. With the key, everybody who gets the backup can use the notebook "
-        "over the network, too. Without it, every client must join again after a restore on another host"
+        "{path} is sealed, so say whether the backup gets its key: give --with-key or --without-key. With the key, "
+        "everybody who gets the backup can also use the notebook over the network. Without the key, every client must join "
+        "again after a restore on another host"
     ),
     "backup_needs_a_file": "{path} is a pipe, a device or a socket, from which no backup can be read back: name a file",
     "backup_not_there": "there is no backup at {path}, so nothing was restored: name the file that `udpnote backup` has made",
@@ -205,7 +210,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "copy_has_other_entries": "it has other entries than the notebook",
     "database_inconsistent": "SQLite's check has found: {problem}",
     "key_copy_damaged": (
-        "the copy of the key file for {path} has other keys, so it was removed, and nothing was changed: use another disk"
+        "nothing was changed: the copy of the key file for {path} does not have the same keys, and was removed. Use "
+        "another disk"
     ),
     "copy_onto_itself": "{path} is the notebook itself: name another file. Nothing was changed",
     "restore_while_served": "nothing was restored, because a server or an import uses {path}: end it first",
@@ -213,8 +219,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was restored, because another program has put a file at {path} meanwhile: run the command again"
     ),
     "restore_unasked": (
-        "nothing was restored: there is a file {path} already, and without a terminal udpnote cannot ask whether to replace "
-        "it. --dry-run shows which entries would vanish, and --yes restores without a question"
+        "nothing was restored: the file {path} exists already, and udpnote needs a terminal to ask whether to replace it. "
+        "--dry-run shows which entries would vanish. --yes restores without a question"
     ),
     # The text file beside the notebook
     "text_file_unsuitable": (
@@ -226,7 +232,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}: the server has moved the changed file to {aside} and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "other programs have changed the text file {path}, and all {count} names for its old versions, *.old, are taken. The "
-        "notebook has every note. Stop those programs from writing there, and move the *.old files away"
+        "other programs have changed the text file {path}. The server keeps each changed file under a name that ends with "
+        ".old, but all {count} such names are taken. The notebook has every note. Stop those programs from writing to "
+        "{path}, and move the *.old files away"
     ),
 }

@@ -34,7 +34,8 @@ def _undo_elsewhere(notebook: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "nothing is taken back: your last write is in another notebook. `udpnote undo --notebook {notebook}` takes it back"
+        "nothing is taken back: your last write is in another notebook. To take it back, run `udpnote undo --notebook "
+        "{notebook}`"
     ).format(notebook=quote(notebook))
 
 
@@ -56,35 +57,52 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_unread": "takes back #{number}, whose text only the notebook has",
     "undo_discarded": "no notebook has it: it is removed from the outbox",
     "undo_deleted": "`udpnote edit {number}` brings it back: the notebook keeps its text",
-    "undo_later": "it may be stored already: a deletion waits behind it in the outbox, and is sent when the server answers",
-    "undo_unseen": "the note could not be looked up: if others have changed it since, it is deleted all the same, and its "
-    "history keeps their texts",
+    "undo_later": (
+        "the entry may be stored already, so a deletion waits behind it in the outbox. The deletion is sent when the "
+        "server answers"
+    ),
+    "undo_unseen": (
+        "the note could not be looked up. Others may have changed it: then it is deleted all the same, and its history "
+        "keeps their texts"
+    ),
     "undo_nothing": "there is nothing to take back: only the latest writes of your user on this machine are remembered",
     "undo_elsewhere": _undo_elsewhere,
-    "undo_not_there": "nothing is taken back: the notebook does not have your #{number} any more. It was erased, or the "
-    "notebook was restored from an older copy: `udpnote list` shows its notes",
-    "undo_changed_since": "nothing is taken back: {author} has changed note #{note} since, with #{number}. "
-    "`udpnote show {note} --history` shows all versions, and `udpnote edit {note}` revises it",
+    "undo_not_there": (
+        "nothing is taken back: your #{number} is no longer in the notebook. It was erased, or the notebook was restored "
+        "from an older copy. `udpnote list` shows the notes that are there"
+    ),
+    "undo_changed_since": (
+        "nothing is taken back: {author} has changed note #{note} after you, with #{number}. `udpnote show {note} "
+        "--history` shows all versions. `udpnote edit {note}` revises the note"
+    ),
     "undo_meanwhile": "nothing is taken back: another command has just sent, removed or taken back this write. Run "
     "`udpnote undo` again",
     "undo_without_server": "{problem}. Only the notebook knows what was there before your #{number}: run `udpnote undo` again "
     "when it answers",
-    "undo_of_waiting_change": "nothing is taken back: your change of #{number} is queued and may be stored, and only the "
-    "notebook knows what was there before. Run `udpnote undo` again when its server answers",
+    "undo_of_waiting_change": (
+        "nothing is taken back: your change of #{number} is queued, and may be stored already. Only the notebook knows "
+        "what was there before. Run `udpnote undo` again when its server answers"
+    ),
     # the prompt
     "write_prompt": "Today's note (quit ends): ",
     "write_tagged_prompt": "Today's note, {tags} (quit ends): ",
     "write_welcome": "each line is stored as an entry; `help` explains more, `quit` or Ctrl-D ends",
-    "write_help": "Enter stores a line as an entry; several pasted lines are several entries. Up brings back an earlier line\n"
-    "/tag NAME adds #NAME to each line from now on; /tag alone ends that\n"
-    "/edit changes your last note, /edit 42 note #42. /undo takes back what you wrote last\n"
-    "//text stores /text. Notes of others appear above the prompt\n"
-    "Ctrl-C drops the line, Ctrl-Z suspends the prompt; `quit`, `exit`, `q` or Ctrl-D ends it\n"
-    "To store the word `quit`, type `udpnote send quit`; to store several lines as one entry, `udpnote send --whole`",
+    "write_help": (
+        "Enter stores the line as an entry. If you paste several lines, each becomes an entry; of many lines the prompt "
+        "asks first. Up brings back an earlier line\n"
+        "/tag NAME adds #NAME to each line from now on. /tag alone stops that\n"
+        "/edit changes your last note, /edit 42 changes note #42. /undo takes back what you wrote last\n"
+        "//text stores /text. Notes of others appear above the prompt\n"
+        "Ctrl-C drops the line, Ctrl-Z suspends the prompt. `quit`, `exit`, `q` or Ctrl-D ends it\n"
+        "To store the word `quit`, type `udpnote send quit`. To store several lines as one entry, type `udpnote send "
+        "--whole`"
+    ),
     "write_line_dropped": "the line is dropped; `quit` or Ctrl-D ends the prompt",
     "write_unknown_command": "{word} is no command: /help, /tag, /edit, /undo and /quit are. To store the line, write /{line}",
-    "write_command_not_alone": "nothing was done, because {word} takes nothing after it: write {word} alone. To store the "
-    "line, write /{line}",
+    "write_command_not_alone": (
+        "nothing was done, because {word} takes nothing after it. Write {word} alone. To store the line as a note, write "
+        "/{line}"
+    ),
     "write_no_tags": "no tag is added any more",
     "write_nothing_to_edit": "no note was stored here yet: /edit 42 changes note #42",
     "write_edit_elsewhere": "note #{number} is deleted or long: `udpnote edit {number}` opens its text in your editor",
