@@ -142,8 +142,8 @@ def test_a_server_that_does_not_start_is_reported_with_its_own_message(systemd: 
     message = "udpnote: port 6683 is taken"
     failed = ["restart", 1, "", "Job failed"]
     for since, state_of_unit, said, not_said in (
-        ("--since @", FAILED, "port 6683 is taken. systemd tries again", "install it again"),
-        ("--since @", FAILED.replace("auto-restart", "failed"), "install it again", "tries again every"),
+        ("--since @", FAILED, "port 6683 is taken. systemd tries again", "install the service again"),
+        ("--since @", FAILED.replace("auto-restart", "failed"), "install the service again", "tries again every"),
         ("no time", FAILED, "did not start. systemd", "port 6683 is taken"),  # of an earlier server
     ):
         systemd.answer(failed, [since, 0, f"{message}\nFailed to start", ""], ["show udpnote", 0, state_of_unit, ""])

@@ -99,7 +99,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "restore_opens": (
         "the notebook is sealed now, but the backup is open. After the restore everybody on the LAN can use the notebook"
     ),
-    "restore_takes_key": "the notebook gets the key of the backup: clients that have joined with a later key must join again",
+    "restore_takes_key": "the notebook gets the key of the backup. Clients that have joined with a later key must join again",
     "restore_keeps_key": "the notebook keeps the key that it has now",
     "restore_keeps_other_key": (
         "the notebook keeps the key that it has now. The backup has another key: to use that one, add --with-key"
@@ -113,6 +113,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "restored": _restored,
     "replaced_files_kept": _replaced_files_kept,
     "other_notebook_kept": "to give the other notebook a place of its own, run `udpnote restore --file FILE {quoted}`",
-    "vanished_entries_kept": "to bring back what has vanished, start the server and run `udpnote export --file {quoted} -o "
-    "FILE.jsonl`, then `udpnote import FILE.jsonl`",
+    "vanished_entries_kept": (
+        "to bring back the entries that have vanished, first start the server. Then run `udpnote export --file {quoted} -o "
+        "FILE.jsonl`, and `udpnote import FILE.jsonl`"
+    ),
 }

@@ -110,7 +110,7 @@ def _entries_wait(entries: int, name: str) -> str:
 def _several_origins(places: Sequence[str]) -> str:
     from shlex import quote  # here, because it is slow to import
 
-    return _("entries wait in several places: {places}. Say which ones are meant with `--from` and one of these places").format(
+    return _("entries wait in several places: {places}. Choose one of these places with `--from`").format(
         places=listed(map(quote, places))
     )
 

@@ -156,8 +156,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_is_a_file": (
         "--notebook names a notebook by its name or id, but {path} is a file. A command that reads opens it with --file {path}"
     ),
-    "file_and_server": "--file opens a file, and {option} is for a server: use only one of them",
-    "option_without_to": "{option} says what `--to` moves, and there is no --to",
+    "file_and_server": "--file opens a file, but {option} is for a server: use only one of them",
+    "option_without_to": "{option} says what `--to` moves, but `--to` is missing",
     "changes_not_moved": _changes_not_moved,
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
@@ -197,9 +197,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "time_zone_unknown": "which time zone is {zone} in {text!r}? Write its offset from UTC instead, as in '{local} +08:00'",
     "time_range_empty": "--since {since!r} is not earlier than --until {until!r}: no note can be between them",
     # completion
-    "completion_installed": "completion for {shell} is installed in {path}: start the shell anew",
-    "completion_not_installed": "completion was not installed: it knows bash, zsh, fish and PowerShell, and udpnote was not "
-    "started by any of these",
+    "completion_installed": "completion for {shell} is installed in {path}: start a new {shell}",
+    "completion_not_installed": (
+        "completion was not installed: udpnote was not started by bash, zsh, fish or PowerShell, the only shells that it knows"
+    ),
     # standard input and output
     "type_an_entry": "type the entry; Ctrl-D ends it",
     "type_entries": "type entries, one per line; Ctrl-D ends them",

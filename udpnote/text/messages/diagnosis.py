@@ -72,7 +72,7 @@ TROUBLES: dict[str, Trouble] = {
         "A VPN's kill switch forbids all that does not go into its tunnel. Many VPNs can be set to permit the local network.",
     ),
     "network_in_tunnel": Trouble(
-        "datagrams to {network}, the LAN of {interface}, leave by the tunnel {by}: no host of the LAN gets them",
+        "datagrams to {network}, the LAN of {interface}, leave by the tunnel {by}. So no host of the LAN gets them",
         "sudo ip rule add to {network} lookup main priority 100",
         "A VPN has taken over all addresses, those of your LAN too. Many VPNs have a setting that permits the local network.",
     ),
@@ -362,18 +362,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "one_datagram_lost": (
         "one of {sent} short datagrams to {server}, or its answer, was lost, perhaps by accident: run `udpnote doctor` again"
     ),
-    "long_datagrams_uncertain": "{server} has answered no long datagram, but datagrams are lost at times anyway",
+    "long_datagrams_uncertain": (
+        "{server} has answered no long datagram. Some short datagrams were lost, too, so the length may not be the cause"
+    ),
     "broadcasts_answered": "{server} hears the broadcasts of this host, and its answers arrive",
-    "broadcasts_not_needed": "{server} does not answer the broadcasts of this host, but answers you, because you name it",
-    "no_server_elsewhere": "no server on another host has answered, so the way there and its clock are not known",
-    "server_beyond_lan": "{server} is beyond this LAN, which broadcasts do not leave: name it with `--server`",
+    "broadcasts_not_needed": (
+        "{server} does not answer the broadcasts of this host. It answers you all the same, because you name it"
+    ),
+    "no_server_elsewhere": (
+        "no server on another host has answered, so neither the network on the way nor the clock there could be checked"
+    ),
+    "server_beyond_lan": "{server} is outside this LAN, and broadcasts do not leave the LAN: name the server with `--server`",
     "too_many_interfaces": (
         "it is not known whether {server} hears the broadcasts of this host: this host has too many interfaces for the check"
     ),
-    "only_ipv6_answers": "{server} answers by IPv6 only, so it has no IPv4 address on this LAN or cannot use it",
+    "only_ipv6_answers": "{server} answers by IPv6 only. It has no IPv4 address on this LAN, or cannot use it",
     "long_datagrams_pass": "the longest datagrams that udpnote sends reach {server}, and their answers arrive",
     "ipv6_answers": "{server} answers by link-local IPv6, too",
-    "ipv6_not_checked": "{server} has not answered by link-local IPv6, which it may not have",
+    "ipv6_not_checked": "{server} has not answered by link-local IPv6, and may not have it",
     "clocks_agree": "the clocks of this host and of {server} differ by less than {seconds} s",
     "sealed_perhaps": (
         "there may be sealed notebooks that are not shown here: they answer only machines that have joined them"

@@ -76,7 +76,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "author_of_several_lines": "the author has several lines: write a name of one line",
     "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",
     "tag_invalid": "{tag!r} is not a tag: write one such as milk, #v1.9 or work/home, and each tag by itself",
-    "order_of_other_than_notes": "only current notes can be read in the order of time; the log has the order of its numbers",
+    "order_of_other_than_notes": (
+        "only current notes can be listed in the order of time. The log is always in the order of its numbers"
+    ),
     "too_many_tags": "{tags} tags are too many for one query: at most {tags_max} are allowed",
     "too_many_numbers": "{numbers} numbers are too many for one query: at most {numbers_max} are allowed",
     "join_code_symbol_invalid": f"the join code has an impossible symbol, {{symbol!r}} at place {{place}}: {_COMPARE}",

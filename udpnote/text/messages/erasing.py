@@ -68,7 +68,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was erased: udpnote must write {path} anew, which takes {megabytes:,} MiB of free space on its disk. Free "
         "some space, and try again"
     ),
-    "index_not_removed": "the search index {path} has the texts of notes and cannot be removed: check its permissions",
+    "index_not_removed": "the search index {path} has the texts of notes, but cannot be removed: check its permissions",
     # after
     "erased_now": _erased_now,
     "erased_before": "#{number} was erased already, at {erased_at}. What the files still had of it is gone now, too",

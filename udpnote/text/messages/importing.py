@@ -41,8 +41,10 @@ def _import_rehearsed(result: object, first: str, last: str) -> str:
 
 def _import_orphaned(count: int, named: Sequence[str]) -> str:
     return ngettext(
-        "{count:,} entry is not imported, because the note that it revises (in parentheses) is missing: {entries}",
-        "{count:,} entries are not imported, because the notes that they revise (in parentheses) are missing: {entries}",
+        "{count:,} entry is not imported, because the note that it revises is missing. The entry, with that note in "
+        "parentheses: {entries}",
+        "{count:,} entries are not imported, because the notes that they revise are missing. The entries, with those notes "
+        "in parentheses: {entries}",
         count,
     ).format(count=count, entries=listed(named, count - len(named)))
 
@@ -120,8 +122,8 @@ def _details_left_out(what: str, count: int) -> str:
             )
         case "privacy":
             return ngettext(
-                "{count:,} note was private there: here everybody can read it who reads the notebook",
-                "{count:,} notes were private there: here everybody can read them who reads the notebook",
+                "{count:,} note was private in the other program. Here everybody who reads the notebook can read it",
+                "{count:,} notes were private in the other program. Here everybody who reads the notebook can read them",
                 count,
             )
         case "empty":
@@ -144,7 +146,7 @@ def _details_left_out(what: str, count: int) -> str:
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_format_unknown": _import_format_unknown,
-    "import_of_other_format": "{path} has not the format {format}: leave out --format, or name another one",
+    "import_of_other_format": "{path} does not have the format {format}: leave out --format, or name another format",
     "import_of_other_kind": "nothing is imported, because this seems to be a file of another program ({problem})",
     "import_folder_of_other_format": (
         "{path} is a folder, and a folder can only have the format `markdown` or `jrnl`. Name a file in it, or leave out "

@@ -137,7 +137,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one notebook answers"
     ),
     "notebook_chosen": _notebook_chosen,
-    "running_commands_stay": "commands that are running, such as `udpnote write`, stay with the notebook that they use",
+    "running_commands_stay": (
+        "commands that are already running, such as `udpnote write`, go on with the notebook that they use"
+    ),
     # status
     "notebook_not_known": "not known: {problem}",
     "notebook_named_by": _notebook_named_by,

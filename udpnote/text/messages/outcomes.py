@@ -34,7 +34,7 @@ def _blank_lines_skipped(lines: int) -> str:
 
 def _more_lines_not_sent(lines: int) -> str:
     return ngettext(
-        "1 more line is not sent, for such reasons", "{count:,} more lines are not sent, for such reasons", lines
+        "1 more line is not sent, for reasons like these", "{count:,} more lines are not sent, for reasons like these", lines
     ).format(count=lines)
 
 
@@ -52,10 +52,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "entries_refused": _entries_refused,
     "blank_lines_skipped": _blank_lines_skipped,
     "more_lines_not_sent": _more_lines_not_sent,
-    "sending_interrupted": "interrupted: {stored:,} stored; `udpnote outbox` shows which of the others are queued",
+    "sending_interrupted": "interrupted: {stored:,} stored. `udpnote outbox` shows which of the others are queued",
     "nothing_to_send": "nothing to send: the input holds no text",
     # editing and deleting
-    "deleted_note_revised": "#{number} was deleted by {deletion}: the revision brings it back",
+    "deleted_note_revised": "#{number} was deleted by {deletion}: your revision brings the note back",
     "deleted_already": "#{number} is deleted already, by {deletion}",
     "edit_brings_back": "`udpnote edit {number}` brings it back: the notebook keeps its text",
     "editor_failed_at_note": "the editor ended with an error: #{number} stays as it is",

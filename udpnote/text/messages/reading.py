@@ -18,12 +18,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "lost. Ctrl-C ends it and this command"
     ),
     # the pager
-    "pager_failed": "the pager {command!r} ended with exit code {code}: everything is printed without it. Set PAGER to "
-    "another one",
+    "pager_failed": (
+        "the pager {command!r} ended with exit code {code}, so everything is printed without a pager. Set PAGER to another "
+        "pager"
+    ),
     "pager_failed_late": (
         "the pager {command!r} ended with exit code {code} before it had read everything. Run the command again with "
         "--no-pager, or set PAGER to another pager"
     ),
-    "pager_not_started": "cannot start the pager {command!r} ({problem}): everything is printed without it. Set PAGER to "
-    "another one",
+    "pager_not_started": (
+        "cannot start the pager {command!r} ({problem}), so everything is printed without a pager. Set PAGER to another pager"
+    ),
 }

@@ -52,7 +52,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "search_of_other_than_notes": (
         "a search for words finds current notes only. It cannot search the log, and cannot be limited to numbers"
     ),
-    "no_note_found": "nothing found: a note must have all of the words, whole and with their signs: `udpnote search --help`",
+    "no_note_found": (
+        "nothing found. A note is found only if it has all of the words, whole and with their signs: see `udpnote search "
+        "--help`"
+    ),
     "sign_in_phrase": (
         "inside quotation marks, OR and - are ordinary text that a note must have. To use them as signs, leave the "
         "quotation marks out"

@@ -68,8 +68,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} is open, but its key file {key_file} is still there ({error}). Remove that file before you seal the "
         "notebook again"
     ),
-    "key_file_not_removed": "{path} stays sealed, because its key file cannot be removed: {error}",
-    "key_file_not_read": "{error}. Until this is mended, the server uses the keys that it has read before",
+    "key_file_not_removed": "{path} is still sealed, because its key file cannot be removed: {error}",
+    "key_file_not_read": "{error}. Until this is mended, the server goes on with the keys that it has read before",
     "notebook_key_changed": (
         "the notebook's key has changed, and the server uses the new key: `udpnote key show` prints its join code"
     ),
@@ -79,5 +79,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the disk is full, so the server could not store {datagrams:,} datagrams with entries in the last minute. The "
         "entries stay in their senders' outboxes, and are sent again later. Free some space on the disk that holds {path}"
     ),
-    "storage_fails": "{error}. Until this is mended, entries stay in their senders' outboxes, and readers get an error",
+    "storage_fails": (
+        "{error}. Until this is mended, entries stay in their senders' outboxes, and commands that read get an error"
+    ),
 }

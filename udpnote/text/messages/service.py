@@ -20,7 +20,7 @@ def _service_not_started(unit: str, problem: str | None, is_tried_again: bool, j
     if is_tried_again:
         then = _("systemd tries again every 10 seconds; `{journal}` says more")
     else:
-        then = _("systemd does not try again: mend that, and install it again; `{journal}` says more")
+        then = _("systemd does not try again. Mend the fault, and install the service again; `{journal}` says more")
     return in_sentences(what, then.format(journal=journal))
 
 
@@ -34,8 +34,8 @@ def _service_does_not_run(exit_code: int | None, is_tried_again: bool) -> str:
 
 def _notebook_stays(path: str | None, command: str) -> str:
     if path is None:
-        return _("the notebook stays, with the files beside it: `{command}` serves it again").format(command=command)
-    return _("{path} stays, with the files beside it: `{command}` serves it again").format(path=path, command=command)
+        return _("the notebook stays, with the files beside it. To serve it again: `{command}`").format(command=command)
+    return _("{path} stays, with the files beside it. To serve it again: `{command}`").format(path=path, command=command)
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
@@ -113,8 +113,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "unit_not_enabled": "it is not started: the unit is not enabled",
     "notebook_stays": _notebook_stays,
     "unit_changes_stay": "{folder} stays, with the changes of `systemctl edit`",
-    "lingering_stays": "your services still run from boot on: if no other service needs that, `loginctl disable-linger` "
-    "ends it",
+    "lingering_stays": (
+        "your services still run from boot on. If no other service needs that, `loginctl disable-linger` ends it"
+    ),
     "unit_put_aside": "{path} had been changed by hand: it is kept as {aside}",
     "service_not_started": _service_not_started,
 }

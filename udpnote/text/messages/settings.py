@@ -34,7 +34,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "UDPNOTE_HOME to a folder for them"
     ),
     "current_folder_gone": "{where}: {value!r} starts from the current folder, which was deleted: go to another one with cd",
-    "setting_home_unknown": "{where}: there is no such home folder as in {value!r}: write the whole path",
+    "setting_home_unknown": "{where}: {value!r} begins with a home folder that does not exist: write the whole path",
     # One setting
     "setting_in_file": "{path}: {name}",
     "setting_not_text": "{where} must be text, and not empty; it is {value!r}",
@@ -69,8 +69,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",
     "host_without_ip_address": "cannot resolve {host!r}: it has no IP address",
     "host_not_resolved_in_time": (
-        "cannot resolve {host!r} (no name server has answered yet): check whether this machine is on the network, or give the "
-        "server's IP address"
+        "cannot resolve {host!r}, because no name server has answered yet. Check that this machine is on the network, or "
+        "give the server's IP address"
     ),
     "not_a_host_name": "cannot resolve {host!r}: that is not a host name",
 }

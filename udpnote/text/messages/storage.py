@@ -59,7 +59,7 @@ def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, ca
 
 def _closed_to_others(paths: tuple[str, ...], can_read: bool, can_change: bool) -> str:
     known = _for_deeds(_COULD_BE_REACHED, can_read, can_change).format(files=_files(paths))
-    return _("{known}: udpnote has changed its permissions, so now only you can").format(known=known)
+    return _("{known}. udpnote has changed the permissions: now only you can").format(known=known)
 
 
 _CAN_BE_REACHED = {
@@ -168,7 +168,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "back. Or move the log away to begin a new notebook"
     ),
     "log_of_another_file": _log_of_another_file,
-    "log_on_read_only_disk": "{path} cannot be read on a read-only disk together with its log {log}: copy both elsewhere",
+    "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
     # The key file
@@ -183,7 +183,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "key_missing_in_file": 'its key is missing: there should be a line key = "CODE"',
     "earlier_key_missing_in_file": 'an earlier key is missing: there should be a line key = "CODE"',
     "earlier_keys_not_a_list": "`earlier` is not a list of tables",
-    "too_many_earlier_keys": "it has {count} earlier keys, and {count_max} is the most",
+    "too_many_earlier_keys": "it has {count} earlier keys, but at most {count_max} are allowed",
     "accepted_until_not_a_time": "`accepted_until` is not a time with a UTC offset, such as 2026-11-30T08:00:00Z",
     "accepted_until_out_of_range": "`accepted_until` is a time before the year 1 or after the year 9999",
     "unknown_name_in_key_file": "a key file has no field {name!r}",
@@ -202,7 +202,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "everybody who gets the backup can also use the notebook over the network. Without the key, every client must join "
         "again after a restore on another host"
     ),
-    "backup_needs_a_file": "{path} is a pipe, a device or a socket, from which no backup can be read back: name a file",
+    "backup_needs_a_file": "{path} is a pipe, a device or a socket, and no backup can be read back from that: name a file",
     "backup_not_there": "there is no backup at {path}, so nothing was restored: name the file that `udpnote backup` has made",
     "backup_of_another": "{path} is a backup of another notebook, so nothing was changed: name another file",
     "backup_without_key": "nothing was restored, because the backup has no key file {path}: leave out --with-key",
@@ -224,12 +224,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # The text file beside the notebook
     "text_file_unsuitable": (
-        "{path} cannot be the text file: it is a folder, a device, a database or a file of the notebook. Name another one with "
-        "--text-file"
+        "{path} cannot be the text file, because it is a folder, a device, a database or a file of the notebook. Name "
+        "another file with --text-file"
     ),
     "text_file_not_updated": "the server cannot update the text file, and tries again every few seconds: {error}",
     "text_file_put_aside": (
-        "another program has changed {path}: the server has moved the changed file to {aside} and writes {path} again"
+        "another program has changed {path}. The server has moved the changed file to {aside}, and writes {path} again"
     ),
     "too_many_files_put_aside": (
         "other programs have changed the text file {path}. The server keeps each changed file under a name that ends with "

@@ -55,7 +55,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_deletion": "takes back #{number}, your deletion of note #{note}: {text}",
     "undo_waiting": "takes back entry {sequence} of the outbox: {text}",
     "undo_unread": "takes back #{number}, whose text only the notebook has",
-    "undo_discarded": "no notebook has it: it is removed from the outbox",
+    "undo_discarded": "no notebook has the entry: it is removed from the outbox",
     "undo_deleted": "`udpnote edit {number}` brings it back: the notebook keeps its text",
     "undo_later": (
         "the entry may be stored already, so a deletion waits behind it in the outbox. The deletion is sent when the "
@@ -116,13 +116,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_to_sealed": "your lines go to {name}, which is sealed",
     "write_queued": "queued, delivered as soon as the server answers",
     "write_queued_because": "queued, delivered as soon as the server answers ({reason})",
-    "write_interrupted": "not waited for: `udpnote outbox` shows whether it is queued",
+    "write_interrupted": "the prompt no longer waits for an answer: `udpnote outbox` shows whether the entry is queued",
     "write_delivered": "delivered: {line}",
     "write_refused": "not stored: {reason}",
     "write_waiting": "still queued: {entries:,} (`udpnote outbox`)",
     "write_goodbye": "Goodbye",
     # sending
-    "at_in_future": "--at: {text!r} is in the future, and nobody can have written the note then: name a time that has come",
+    "at_in_future": "--at: {text!r} is in the future, but the note must have been written by now: name a time that has come",
     "at_longer_than_a_day": "--at: {text!r} is longer than a day: name a day or a time, such as yesterday or "
     "'2026-11-23 18:30'",
     "edit_and_input": "--edit opens the editor, so it cannot be used with - or --whole, which read standard input: "
