@@ -21,13 +21,13 @@ from udpnote.page.responses import Refusal, refused
 from udpnote.text.language import language, speaking
 
 ADDRESSES_SECONDS = 2.0
-"""How long the addresses of this machine are remembered, because a request with a wrong Host must not cost much."""
+"""For how many seconds the addresses of this machine are remembered: many requests with a wrong Host then cost little."""
 
 REQUESTS_PER_SECOND, REQUESTS_BURST = 200.0, 400.0
-"""How many requests each other host may make: more than ten busy browsers of one host do."""
+"""How many requests each other host may make in a second, and how many at once after a pause. Ten busy browsers make fewer."""
 
 LANGUAGES_READ_MAX = 16
-"""How many languages of an Accept-Language header are looked at."""
+"""How many languages of an Accept-Language header are read; the others are ignored."""
 
 HEADERS = {
     "content-security-policy": (
@@ -55,7 +55,7 @@ class AllowedHosts:
         self._read_at = float("-inf")
 
     def __contains__(self, host: str) -> bool:
-        """Whether `host`, as `host_of` returns it, is one of them."""
+        """Whether a browser may name this machine by `host`, which is as `host_of` returns it."""
         if host in self._names or host in self._allowed_addresses:
             return True
         try:
@@ -73,7 +73,7 @@ class AllowedHosts:
 
 
 def is_host(text: str) -> bool:
-    """Whether `text` is a name in the DNS, or an IP address, also in brackets."""
+    """Whether `text` has the form of a name in the DNS or of an IP address, which may be in brackets."""
     try:
         ipaddress.ip_address(text.strip("[]"))
     except ValueError:
@@ -82,7 +82,7 @@ def is_host(text: str) -> bool:
 
 
 def host_of(authority: str) -> str:
-    """The host in a Host header (`HOST`, `HOST:PORT`, `[IPV6]:PORT`), in small letters; empty if there is none."""
+    """The host in a Host header (`HOST`, `HOST:PORT`, `[IPV6]:PORT`), in small letters; empty if `authority` has none."""
     if authority.startswith("["):
         host, bracket, rest = authority[1:].partition("]")
         is_port = not rest or (rest[0] == ":" and _is_port(rest[1:]))
@@ -103,7 +103,7 @@ def is_private(scope: Scope) -> bool:
 
 
 class Gate:
-    """Lets those requests pass to `app` that the page answers, in the language of their browser, and adds `HEADERS`."""
+    """Passes allowed requests on to `app`, in the language of the browser. Refuses others. Adds `HEADERS` to all answers."""
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
         self._app, self._hosts = app, hosts
@@ -118,7 +118,7 @@ class Gate:
             await answer(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that is refused; None: it passes."""
+        """The refusal, if the request is not allowed; None if it is allowed."""
         authority, client = _header(scope, b"host"), scope.get("client")
         if host_of(authority) not in self._hosts:
             return _host_refused(scope, host_of(authority))
@@ -158,7 +158,7 @@ def _host_refused(scope: Scope, host: str) -> Response:
 
 
 def _harmless_name(host: str) -> str:
-    """`host` if it is a name or an address. A link of a web site could have characters in it that a shell would execute."""
+    """`host`, if it is a name or an address; otherwise `NAME`, because a shell would execute some characters."""
     try:
         return dns_name(host) or str(ipaddress.ip_address(host.partition("%")[0]))  # `%` begins any text as a zone
     except ValueError:
@@ -166,7 +166,7 @@ def _harmless_name(host: str) -> str:
 
 
 def _with_headers(send: Send) -> Send:
-    """`send` that adds `HEADERS` to the answer."""
+    """A function like `send` that adds `HEADERS` to the answer."""
     added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def send_with_headers(message: Message) -> None:
@@ -179,7 +179,7 @@ def _with_headers(send: Send) -> Send:
 
 
 def _header(scope: Scope, name: bytes) -> str:
-    """The value of a header; empty if the request does not have it, or has it more than once."""
+    """The value of the header `name`; empty if the request has no such header, or more than one."""
     values: list[bytes] = [value for each, value in scope["headers"] if each == name]
     return values[0].decode("latin-1").strip() if len(values) == 1 else ""
 

@@ -9,15 +9,15 @@ PORT_MAX = 65535
 
 
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
-    """The addresses under which other machines open a page that listens at TCP `port` of `bind`; None: of all addresses.
+    """The addresses at which other machines open a page that listens at TCP `port` of `bind` (None: of all addresses).
 
-    `own` are this machine's IP addresses. If others reach none of them, the host is `localhost`.
+    `own` are this machine's IP addresses. If `bind` is None, and other machines reach none of `own`, the host is `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 
 
 def certificate_port(port: int) -> int:
-    """The TCP port at which a page over HTTPS at `port` offers its certificate, over HTTP: the next one."""
+    """The TCP port at which a page over HTTPS at `port` offers its certificate: the next one, or 65534 after 65535."""
     return port + 1 if port < PORT_MAX else port - 1
 
 

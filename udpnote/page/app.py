@@ -28,7 +28,7 @@ from udpnote.page.writing_routes import WritingRoutes
 from udpnote.version import __version__
 
 CODE_BYTES_MAX = 1024
-"""The longest body with a join code, which has 33 characters."""
+"""The longest body of a request with a join code. A join code has 33 characters."""
 
 COOKIE = "udpnote"
 COOKIE_OVER_HTTPS = "__Host-udpnote"
@@ -36,7 +36,7 @@ COOKIE_OVER_HTTPS = "__Host-udpnote"
 
 
 class ClientOpener(Protocol):
-    """Opens a client of the page's notebook: with the join code `key` that a browser gave; None: as other commands do.
+    """Opens a client of the page's notebook: with the join code `key` of a browser, or as other commands do (None).
 
     `known` is what the page knows of its notebook. `on_notice` is called with the client's notices.
     """
@@ -102,7 +102,7 @@ class Page:
         return self._assets.answer(request, request.path_params["name"])
 
     async def _state(self, request: Request) -> Response:
-        """What a browser asks first: which notebook this is, and whether it may use it."""
+        """The answer to a browser's first question: which notebook the page shows, and whether the browser may use it."""
         if self.base.known is None and self.base.absence is None:
             await self.base.check()
         state: dict[str, object] = {

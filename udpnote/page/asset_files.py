@@ -1,4 +1,4 @@
-"""The files of the page, which are part of udpnote. They are read once, by a fixed table of names."""
+"""The files that the page sends to browsers. They are part of udpnote, and are read once, by a fixed table of names."""
 
 import gzip
 from hashlib import sha256
@@ -26,7 +26,7 @@ TYPES = {
 
 
 class Asset(NamedTuple):
-    """A file of the page: its bytes, the same compressed by gzip, its media type, and its entity tag."""
+    """A file of the page: its bytes, these bytes compressed by gzip, its media type, and its entity tag."""
 
     data: bytes
     compressed: bytes
@@ -41,7 +41,7 @@ class Assets:
         self._assets = {path.name: _asset(path) for path in FOLDER.iterdir() if path.suffix in TYPES}
 
     def answer(self, request: Request, name: str) -> Response:
-        """The answer with the file `name`, or 304 if the browser has it. Raises a `Refusal` if there is no such file."""
+        """The answer with the file `name`, or 304 if the browser has the file. Raises a `Refusal` if there is no such file."""
         asset = self._assets.get(name)
         if asset is None:
             raise Refusal(404, Notice("page_not_there"))

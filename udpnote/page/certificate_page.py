@@ -1,4 +1,4 @@
-"""The page that offers the authority's certificate to devices. It is served over plain HTTP: without it, HTTPS is not trusted.
+"""The page that offers the authority's certificate to devices. It is served over HTTP: before that, no device trusts HTTPS.
 
 Somebody on the path can replace this page, and the certificate in it. Therefore the steps end with comparing the fingerprint
 that the device shows with the one in the terminal, where nobody on the path can write.
@@ -20,10 +20,10 @@ from udpnote.text.language import gettext as _
 from udpnote.text.language import language
 
 FILE_NAME = "udpnote.crt"
-"""Under this name devices keep the file. Android and Windows know certificates by this ending, in both encodings."""
+"""The name of the certificate's file on devices. Android and Windows recognize certificates by this ending."""
 
 ASSETS = ("certificate.css", "icon.svg")
-"""The files that the page needs."""
+"""The names of the other files that the page needs."""
 
 SYSTEMS = (
     ("Android", Notice("certificate_steps_android", file=FILE_NAME), ("Android",)),
@@ -33,7 +33,7 @@ SYSTEMS = (
     ("Linux (Chrome, Chromium)", Notice("certificate_steps_linux", file=FILE_NAME), ("Linux", "X11")),
     ("Firefox", Notice("certificate_steps_firefox", file=FILE_NAME), ()),
 )
-"""The systems, each with its steps, which are lines, and with words by which browsers there call themselves."""
+"""For each system its name, a notice with a line for each step, and words in the User-Agent of browsers there."""
 
 
 class CertificatePage:
@@ -106,7 +106,7 @@ def _in_lines(fingerprint: str) -> str:
 
 
 def _system_of(agent: str) -> str:
-    """The name of the system in `SYSTEMS` whose browser has the User-Agent `agent`; empty if it is none of them."""
+    """The name of the system, one of `SYSTEMS`, of a browser with the User-Agent `agent`; empty for any other system."""
     return next((name for name, _steps, words in SYSTEMS if any(word in agent for word in words)), "")
 
 
@@ -120,6 +120,6 @@ def _paragraphs(*notices: Notice) -> list[str]:
 
 
 def _marked_up(text: str) -> str:
-    """`text` as HTML, with what is in backquotes as code."""
+    """`text` as HTML; parts in backquotes become code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

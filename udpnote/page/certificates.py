@@ -37,31 +37,31 @@ from udpnote.storage.new_files import locked_folder, make_folders
 _IPV4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8")  # RFC 1918, RFC 3927, RFC 1122
 _IPV6 = ("::1/128", "fe80::/10", "fc00::/7")  # RFC 4291, RFC 4193
 PRIVATE_NETWORKS = tuple(map(ip_network, _IPV4 + _IPV6))
-"""The addresses that certificates may have. Outside of its own network nobody reaches a host by one of them."""
+"""The networks of the addresses that certificates may have. Such an address reaches a host only from its own network."""
 
 AUTHORITY_DAYS = 3653
-"""How long an authority lasts: ten years. Devices must install the certificate of the next one."""
+"""For how many days an authority is valid: ten years. Then devices must install the certificate of a new one."""
 
 AUTHORITY_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
-"""An authority is valid from this time on, and ten years at least from the year 2026: if it is made while this host's clock is
-wrong, it can still be used when the clock is right."""
+"""An authority is valid from this time on. If it is made while this host's clock is wrong, it is still valid when the clock is
+right."""
 
 SERVER_DAYS = 397
 """How long a server certificate is valid. Apple's systems refuse more than 825 days (support.apple.com/103769), and from
 authorities that come with the system more than 398 (support.apple.com/102028), for which they recommend 397."""
 
 BACKDATED_DAYS = 7
-"""A server certificate is valid from so many days ago on, for devices whose clocks are late."""
+"""How many days before it is made a server certificate begins to be valid, for devices whose clocks are late."""
 
 RENEWAL_DAYS = 30
-"""A server certificate that is valid for less than this is replaced: many a device's clock is wrong, hardly one by more."""
+"""A server certificate is replaced when it is valid for fewer days than this. Hardly any device's clock is wrong by more."""
 
 ADDRESSES_MAX = 100
 """The most addresses in a server certificate, which each browser gets at the beginning of a connection. A host with hundreds
-of containers or virtual machines has more, and no browser needs them."""
+of containers or virtual machines has more addresses, which no browser needs."""
 
 FILE_BYTES_MAX = 1 << 16
-"""The longest file of an authority that is read, many times as long as one with its key and two certificates."""
+"""The longest file of an authority that is read: many times as long as a key and two certificates."""
 
 _FILE_HEADER = """\
 The certificate authority of `udpnote page --https` on {host}.
@@ -107,10 +107,10 @@ class Authority(NamedTuple):
 
 
 class ServerCertificate(NamedTuple):
-    """A certificate for this host's web server. `pem` has it and its key, and the issuer's certificate.
+    """A certificate for this host's web server. `pem` has the certificate, its key, and the issuer's certificate.
 
-    `subjects` are its names and addresses. It should be used while the time is in `valid_from` … `renewed_at`, both in
-    microseconds since 1970 UTC.
+    `subjects` are the names and addresses of the certificate. It should be used from `valid_from` until before `renewed_at`,
+    both in microseconds since 1970 UTC.
     """
 
     pem: bytes
@@ -126,12 +126,12 @@ def is_private(address: str) -> bool:
 
 
 def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Authority:
-    """The authority in the file `path`. If there is no such file, makes an authority for `names`, and the file.
+    """Return the authority in the file `path`. If there is no such file, make an authority for `names`, and the file.
 
-    `names` are as `dns_name` returns them; those that are not for one host get no constraint. `host` is this host's name, for
-    the certificate's name. `now` is the time in microseconds since 1970 UTC. The file appears whole or not at all, and only
-    this user can read it. Two processes that do this at once get the same authority. Raises `StorageError` if the file cannot
-    be read or made, is damaged, or if the authority is no longer valid.
+    `names` are as `dns_name` returns them; names that are not for one host only are left out. `host` is this host's name, which
+    becomes part of the certificate's name. `now` is the time in microseconds since 1970 UTC. The file appears whole or not at
+    all, and only this user can read it. Two processes that do this at once get the same authority. Raises `StorageError` if the
+    file cannot be read or made, is damaged, or if the authority is no longer valid.
     """
     folder = os.path.dirname(path)
     with storage_errors(path):
@@ -148,9 +148,9 @@ def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Aut
 
 
 def server_certificate(authority: Authority, *, names: Iterable[str], addresses: Iterable[str], now: int) -> ServerCertificate:
-    """A new certificate for this host, with those of its `names` and `addresses` that the authority covers.
+    """A new certificate for this host, with all its `names` and `addresses` that the authority covers.
 
-    At most `ADDRESSES_MAX` of `addresses` are in it, the first ones. `now` is the time in microseconds since 1970 UTC.
+    Of more than `ADDRESSES_MAX` such addresses it has only the first ones. `now` is the time in microseconds since 1970 UTC.
     """
     covered, private = covered_subjects(authority, names=names, addresses=addresses)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -170,14 +170,14 @@ def server_certificate(authority: Authority, *, names: Iterable[str], addresses:
 
 
 def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Those of `names` and of `addresses` that `server_certificate` puts into a certificate, as two lists."""
+    """The names and the addresses that `server_certificate` puts into a certificate, as two lists."""
     covered = [name for name in dict.fromkeys(names) if authority.covers_name(name)]
     private = [address for address in dict.fromkeys(addresses) if is_private(address)]
     return covered, private[:ADDRESSES_MAX]
 
 
 def _new_authority(host: str, names: Iterable[str], now: int) -> Authority:
-    """A new authority; its root's key is forgotten when this returns."""
+    """A new authority for `names`. The key of its root is forgotten when this returns."""
     made = _time(now)
     end = max(made, datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(days=AUTHORITY_DAYS)
     ending = f" ({made:%Y-%m-%d})"
@@ -206,7 +206,7 @@ def _signed(
     end: datetime,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
-    """A certificate, signed with the key of its issuer; with each extension is whether it is critical."""
+    """A certificate, signed with the issuer's key. Each of `extensions` is an extension and whether it is critical."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(_subject(common_name))
@@ -230,7 +230,7 @@ def _subject(common_name: str) -> x509.Name:
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    """That of an authority, or of a server."""
+    """The extension for key usage: of an authority if it `signs_certificates`, otherwise of a server."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,
@@ -252,7 +252,8 @@ def _write(path: str, authority: Authority, host: str) -> None:
 
 
 def _read(path: str, data: bytes) -> Authority:
-    """The authority in the `data` of the file `path`. Raises `StorageError` if there is none, or its parts do not match."""
+    """The authority in the `data` of the file `path`. Raises `StorageError` if it has no authority, or if the
+    parts of the authority do not belong together."""
     try:
         key = load_pem_private_key(data, password=None)
         issuer, root = x509.load_pem_x509_certificates(data)
@@ -270,9 +271,9 @@ def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _time(microseconds: int) -> datetime:
-    """The time `microseconds` since 1970 UTC, to the second: certificates have no fractions (RFC 5280 §4.1.2.5).
+    """The time `microseconds` since 1970 UTC, in whole seconds: certificates have no fractions (RFC 5280 §4.1.2.5).
 
-    A clock before 1971 counts as 1971, one after 9900 as 9900, because certificates are valid for a while before and after.
+    A time before 1971 counts as 1971, and a time after 9900 as 9900: the caller subtracts and adds some days or years.
     """
     time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=microseconds // 1_000_000)
     return min(max(time, datetime(1971, 1, 1, tzinfo=UTC)), datetime(9900, 1, 1, tzinfo=UTC))

@@ -11,22 +11,22 @@ from uvicorn.server import ServerState
 from udpnote.model.address import is_loopback
 
 CONNECTIONS_MAX = 512
-"""How many connections there may be: seven for each of the 64 streams, because a browser opens six for its other requests."""
+"""How many connections there may be at a time. For each of the 64 streams a browser opens one, and six for other requests."""
 
 CONNECTIONS_PER_ADDRESS_MAX = 64
 """How many connections another host may have, so that one host cannot take them all."""
 
 HEADER_BYTES_MAX = 16_384
-"""The longest request line with its headers. Those of browsers have about a thousand bytes."""
+"""The most bytes of a request line with its headers. Requests of browsers have about a thousand."""
 
 REQUEST_SECONDS = 10.0
-"""How long a new connection may take until its first request has arrived, without the body."""
+"""How many seconds the head of a request may take to arrive, from the beginning of the connection or from its first bytes."""
 
 IDLE_SECONDS = 30
-"""How long a connection may have no request."""
+"""After how many seconds without a request a connection is closed."""
 
 UNREAD_SECONDS = 20.0
-"""How long a browser may leave more than 64 KiB unread, which are in the memory of this process. Then it is cut off."""
+"""For how many seconds a browser may leave more than 64 KiB unread, in the memory of this process. Then it is cut off."""
 
 _counts: Counter[str] = Counter()
 
@@ -37,7 +37,7 @@ def open_connections() -> int:
 
 
 class BoundedConnection(H11Protocol):
-    """A connection that is cut off if there are too many, if no request comes, or if its browser does not read."""
+    """A connection that is cut off if there are too many connections, if no request comes, or if its browser does not read."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class BoundedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
-        """Count the connection once, until `forget`; return whether there are not too many, from its host or at all."""
+        """Count the connection until `forget`, and return whether it may stay: neither its host nor all hosts have too many."""
         if self._host is None:
             address = transport.get_extra_info("peername")
             self._host = address[0] if address else ""
@@ -77,7 +77,7 @@ class BoundedConnection(H11Protocol):
         return not is_crowd and open_connections() <= connections_max
 
     def forget(self) -> None:
-        """Count the connection no longer."""
+        """Stop counting the connection."""
         if self._host is not None:
             _counts[self._host] -= 1
             if not _counts[self._host]:
@@ -85,7 +85,7 @@ class BoundedConnection(H11Protocol):
             self._host = None
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request. The rest of its head must come soon, also of a later request on this connection."""
+        """Take a part of a request. The rest of the request's head must come within `REQUEST_SECONDS`."""
         super().data_received(data)
         has_request = self.cycle is not None and not self.cycle.response_complete
         if has_request and self._waits_for_request:
@@ -95,7 +95,7 @@ class BoundedConnection(H11Protocol):
         self._waits_for_request = not has_request
 
     def pause_writing(self) -> None:
-        """Give the browser some time to read, whatever it sends meanwhile."""
+        """Begin `UNREAD_SECONDS`, in which the browser must read. What it sends meanwhile does not prolong them."""
         super().pause_writing()
         self._reading_due = self._aborting_after(UNREAD_SECONDS)
 
@@ -105,7 +105,7 @@ class BoundedConnection(H11Protocol):
         _cancel(self._reading_due)
 
     def _aborting_after(self, seconds: float) -> asyncio.TimerHandle:
-        """A timer that cuts the connection off after so many seconds, unless it is cancelled."""
+        """A timer that cuts the connection off after `seconds`, unless the timer is cancelled."""
         return self.loop.call_later(seconds, self.transport.abort)
 
 

@@ -15,14 +15,14 @@ _KINDS = {"note": Kind.NOTE, "revision": Kind.REVISION, "deletion": Kind.DELETIO
 
 
 class ReadEntry(NamedTuple):
-    """An entry of a request. `wrong` says why no notebook would take it; None: it is sent to the notebook."""
+    """An entry of a request. `wrong` says why no notebook would store the entry; None: the entry is sent to the notebook."""
 
     entry: Entry
     wrong: Notice | None
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`. Raises a `Refusal` if it is none."""
+    """The JSON object in `body`. Raises a `Refusal` if `body` has anything else."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -35,9 +35,9 @@ def json_object(body: bytes) -> dict[str, Any]:
 def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
     """The entries in the `body` of a request, in their order.
 
-    Raises a `Refusal` for a body of another form, or if it names another notebook than `notebook_id` (32 hexadecimal digits;
-    None: the page does not know its notebook yet): then none of its entries is sent. An entry with the right form that no
-    notebook would take, such as a blank text, is only marked as wrong, so that it does not hold up the others.
+    `notebook_id` has 32 hexadecimal digits; None: the page does not know its notebook yet. Raises a `Refusal` if the body has
+    another form or names another notebook. Then none of its entries is sent. An entry with the right form may still be one
+    that no notebook would store, such as a blank text. It is only marked as wrong, so that the others are sent.
     """
     value = json_object(body)
     wanted = value.get("notebook")
@@ -53,7 +53,7 @@ def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
 
 
 def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
-    """What the notebook has done with `entry`, by its `verdict`; None: the notebook has not answered.
+    """The outcome of `entry` as a JSON object. `verdict` is the notebook's answer; None: it has not answered.
 
     The state is `stored` only if the notebook has said that it has exactly this entry.
     """

@@ -11,6 +11,6 @@ PACKAGES = ("starlette", "uvicorn", "segno")
 
 
 def check_installed() -> None:
-    """Raise an `UdpnoteError` with the command that installs them unless all of `PACKAGES` are there."""
+    """Raise an `UdpnoteError` if one of `PACKAGES` is missing. It has the command that installs them."""
     if any(find_spec(each) is None for each in PACKAGES):
         raise UdpnoteError("page_extra_missing", python=quote(sys.executable))

@@ -1,7 +1,8 @@
 """Follows a notebook in a thread, for all browsers that read it live.
 
-The follower only keeps the latest entries, and wakes the streams. Each stream knows up to which entry its browser has read. It
-reads from the notebook what the follower does not have any more. So a slow stream loses nothing and costs no memory.
+The follower keeps only the latest entries, and wakes the streams. Each stream knows up to which entry its browser has read. If
+the follower no longer has the next entries, the stream reads them from the notebook. So a slow stream loses nothing and costs
+no memory.
 """
 
 import asyncio
@@ -20,10 +21,10 @@ from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import encoded
 
 KEPT_EVENTS_MAX = 256
-"""How many of the latest entries the follower keeps: those of some seconds in which many people write."""
+"""How many of the latest entries the follower keeps: as many as a busy notebook gets in some seconds."""
 
 RETRY_SECONDS = 1.0
-"""How long after an error the notebook is followed again."""
+"""How many seconds after an error the notebook is followed again."""
 
 _SILENT_KINDS = {"server_silent", "server_unreachable"}
 
@@ -36,10 +37,10 @@ class StoredEvent(NamedTuple):
 
 
 class Follower:
-    """Follows `notebook` from `start` to `stop`, and calls `on_change`, in the page's loop, when there is something new.
+    """Follows `notebook` from `start` to `stop`. Calls `on_change` in the page's event loop when there are new entries.
 
-    `newest` is the newest entry that it has read; None: it has read none yet. `restorations` counts how often the notebook was
-    restored from an older copy meanwhile: then its entries may be other ones than before.
+    `newest` is the newest entry that the follower has read; None: it has read none yet. `restorations` counts how often the
+    notebook was restored from an older copy meanwhile. After that its numbers may belong to other entries than before.
     """
 
     def __init__(self, notebook: PageNotebook, on_change: Callable[[], None]) -> None:
@@ -64,9 +65,9 @@ class Follower:
                 self._client.close()  # ends the reading
 
     def events_after(self, number: int, restorations: int) -> list[StoredEvent] | None:
-        """The kept events of all entries after the `number`; None: some of them may not be kept any more.
+        """The events of all entries after the entry `number`. None if the follower may not have all of them any more.
 
-        None also if the notebook was restored since the caller has seen the count `restorations`.
+        Also None if the count of restorations is no longer `restorations`, the count that the caller has seen.
         """
         with self._lock:
             is_kept = bool(self._events) and self._events[0].seen.number <= number + 1
@@ -89,7 +90,7 @@ class Follower:
             self._stopping.wait(RETRY_SECONDS)
 
     def _follow(self, client: Client) -> None:
-        """Take the entries of the notebook one after the other, without end."""
+        """Take each entry of the notebook as it is stored, without end."""
         if self.newest is not None and not has_entry(client, self.newest):
             self._restart()
         with self._lock:
@@ -104,7 +105,7 @@ class Follower:
             self._tell(self._note_entry)
 
     def _take_notice(self, notice: Notice) -> None:
-        """Act on a notice of the client that follows, in its thread."""
+        """Act on a notice of the client that follows the notebook. Runs in the follower's thread."""
         if notice.kind == "notebook_restored":
             self._restart()
         elif notice.kind == "server_found_again":
@@ -113,7 +114,7 @@ class Follower:
             self._tell(self._notebook.suspect)
 
     def _restart(self) -> None:
-        """Note that the notebook was restored: what was read before may be other entries now."""
+        """Note that the notebook was restored, and forget the kept entries: their numbers may belong to others now."""
         with self._lock:
             self._events.clear()
             self.newest = None
@@ -129,13 +130,13 @@ class Follower:
         self._notebook.suspect()
 
     def _tell(self, callback: Callable[[], None]) -> None:
-        """Let the page's loop call `callback`, unless it has ended."""
+        """Let the page's event loop call `callback`, unless the loop has ended."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
 
 
 def has_entry(reader: NotebookReader, seen: SeenEntry) -> bool:
-    """Whether the notebook has this entry under its number, or has had it and erased it. True for `NOTHING_SEEN`."""
+    """Whether the entry `seen` has its number in the notebook, or was erased there. True for `NOTHING_SEEN`."""
     if seen == NOTHING_SEEN:
         return True
     found = reader.log(numbers=[seen.number], start=seen.number, limit=1)
@@ -143,12 +144,12 @@ def has_entry(reader: NotebookReader, seen: SeenEntry) -> bool:
 
 
 def newest_entry(reader: NotebookReader) -> SeenEntry:
-    """The newest entry of the notebook that was not erased; `NOTHING_SEEN` if there is none."""
+    """The newest entry of the notebook, without erased ones; `NOTHING_SEEN` if the notebook has no entry."""
     return next((stored.as_seen for stored in reader.log(newest_first=True, limit=1)), NOTHING_SEEN)
 
 
 def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[StoredEvent] | None:
-    """The events of the next entries after the entry `after`, at most `limit`; None: the notebook does not have that entry."""
+    """The events of the first `limit` entries after the entry `after`; None if the notebook does not have that entry."""
     entries = list(reader.log(start=after.number + 1, limit=limit))
     if not has_entry(reader, after):  # asked after the entries were read: so they are of the same copy of the notebook
         return None
@@ -156,7 +157,7 @@ def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[St
 
 
 def note_number(reader: NotebookReader, stored: StoredEntry) -> int | None:
-    """The number of the note that an entry adds or changes; None if the notebook does not say it."""
+    """The number of the note that the entry `stored` adds or changes; None if the notebook does not give it."""
     if stored.entry.kind is Kind.NOTE:
         return stored.number
     with suppress(UdpnoteError):  # the browser then reads its notes again

@@ -1,4 +1,4 @@
-"""HTTPS for the page: which names and addresses of this host its certificate has, and what people must know of it."""
+"""HTTPS for the page: which names and addresses of this host its certificate has, and which of them browsers warn of."""
 
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -18,11 +18,11 @@ AUTHORITY_FILE = "https-authority.pem"
 
 
 class Https:
-    """The authority of this host, which is made if there is none, and TLS with the certificates that it issues.
+    """The authority of this host, and TLS with the certificates that it issues. The authority is made if there is none.
 
-    `folder` is the folder of the authority's file. `host` is this host's name, `allowed` has the further names and addresses by
-    which browsers reach it. `own_addresses` returns its addresses, `now` the time in microseconds since 1970 UTC. The
-    constructor raises `StorageError` if the authority cannot be read or made, is damaged, or is no longer valid.
+    `folder` is the folder of the authority's file. `host` is this host's name, and `allowed` has further names and addresses by
+    which browsers reach it. `own_addresses` returns the addresses of this host, `now` the time in microseconds since 1970 UTC.
+    The constructor raises `StorageError` if the authority cannot be read or made, is damaged, or is no longer valid.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Https:
         )
 
     def certificate_page(self, port: int, hosts: AllowedHosts) -> ASGIApp:
-        """The application that offers the certificate for the page at TCP `port`, to browsers that ask for one of `hosts`."""
+        """The application that offers the certificate for the page at TCP `port`. It answers requests for one of `hosts`."""
         return CertificatePage(self.authority, self._host, port, hosts).asgi
 
     def covered(self, addresses: Sequence[str]) -> list[str]:
-        """Those of `addresses` that the certificate can have."""
+        """The ones of `addresses` that the certificate can have."""
         return [each for each in addresses if is_private(each)]
 
     def fingerprint_lines(self) -> list[str]:

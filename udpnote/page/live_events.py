@@ -1,4 +1,4 @@
-"""Live events for browsers: entries as they are stored, as server-sent events (WHATWG HTML, section 9.2)."""
+"""Live events: browsers get each entry as it is stored, by server-sent events (WHATWG HTML, section 9.2)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,26 +16,26 @@ HEARTBEAT_SECONDS = 15.0
 """How often a stream without events sends a comment, so that routers keep the connection, and a lost browser is noticed."""
 
 PAUSE_SECONDS = 0.05
-"""After it has sent something, a stream waits so long. So entries that are stored at nearly the same time are sent together,
-which costs much less than sending each by itself, and nobody sees the delay."""
+"""How long a stream waits after it has sent events. Entries that are stored at nearly the same time are then sent together,
+which costs much less than sending each by itself. Nobody sees the delay."""
 
 EVENTS_PER_READING = 100
 """How many entries a stream reads from the notebook at a time."""
 
 MISSED_ENTRIES_MAX = 2000
-"""A browser that has missed more entries is told to load its notes again, which is faster."""
+"""A browser that has missed more entries must load its notes again, which is faster than getting each entry."""
 
 RECONNECT_MILLISECONDS = 1000
-"""After how long a browser connects again when a stream was cut off."""
+"""How many milliseconds after a stream was cut off its browser connects again."""
 
 
 def cursor_text(seen: SeenEntry) -> str:
-    """The id of the event for this entry."""
+    """The id of the event for the entry `seen`."""
     return f"{seen.number}-{seen.client_id.hex()}-{seen.sequence}"
 
 
 def parse_cursor(text: str) -> SeenEntry:
-    """The entry of an event's id. Raises a `Refusal` for any other text."""
+    """The entry whose event has the id `text`. Raises a `Refusal` if `text` is no such id."""
     try:
         number, client_id, sequence = text.split("-")
         if not all(each.isascii() and each.isdigit() and len(each) < 20 for each in (number, sequence)):
@@ -66,7 +66,7 @@ class LiveEvents:
         self._wake()
 
     async def stream(self, cursor: SeenEntry | None) -> AsyncIterator[bytes]:
-        """Yield the bytes of a stream: what was stored after the entry `cursor`; None: what is stored from now on."""
+        """Yield the bytes of a stream: the entries after `cursor`, or those that are stored from now on (None)."""
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
         reader = _StreamReader(self._notebook, self._started_follower(), cursor)
         absence: Notice | None = None
@@ -102,7 +102,7 @@ class LiveEvents:
 
 
 class _StreamReader:
-    """What one stream has to send. Its browser knows the entries up to `position`; None: its notes are not loaded yet."""
+    """Finds what one stream must send. Its browser knows all entries up to `cursor`; None: it has loaded no notes yet."""
 
     def __init__(self, notebook: PageNotebook, follower: Follower, cursor: SeenEntry | None) -> None:
         self._notebook, self._follower, self._position = notebook, follower, cursor
@@ -135,7 +135,7 @@ class _StreamReader:
         return self._position
 
     async def _start(self) -> bytes:
-        """Find the place from which the browser reads on, at the beginning or after a restoration: an event that says it."""
+        """Find the entry after which the browser reads on, and return the event with it. Also needed after a restoration."""
         restorations, position = self._follower.restorations, self._position
         if position is not None and not await self._notebook.read(lambda client: has_entry(client, position)):
             event = await self._jump("restored")
@@ -147,12 +147,12 @@ class _StreamReader:
         return event
 
     async def _jump(self, cause: str) -> bytes:
-        """Go to the newest entry: an event that says that the browser must load its notes again, and why."""
+        """Go on after the newest entry. Return an event that says that the browser must load its notes again, and why."""
         self._position = await self._notebook.read(newest_entry)
         return _event("restored", {"cause": cause}, self._position)
 
 
 def _event(name: str, data: object, seen: SeenEntry | None = None) -> bytes:
-    """An event with `data`, an object or its JSON. Its id says that the browser now knows all entries up to `seen`."""
+    """An event with `data`, an object or its JSON. The event's id says that the browser now knows all entries up to `seen`."""
     head = f"event: {name}\n" if seen is None else f"event: {name}\nid: {cursor_text(seen)}\n"
     return head.encode() + b"data: " + (data if isinstance(data, bytes) else encoded(data)) + b"\n\n"

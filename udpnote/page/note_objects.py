@@ -6,17 +6,17 @@ from udpnote.model.entry import StoredEntry
 from udpnote.text.highlight import occurrences
 
 TEXT_CHARACTERS_MAX = 4000
-"""In a list and in an event, a longer text is cut to so many characters: more than a phone shows at once."""
+"""The most characters of a text in a list and in an event; longer ones are cut. A phone shows fewer at once."""
 
 BEFORE_OCCURRENCE_CHARACTERS = 200
-"""If a search finds a long text only beyond the cut, the text begins so many characters before the first word found."""
+"""If a search finds a word only after the cut, the shown part begins this many characters before that word."""
 
 
 def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: bool = False) -> dict[str, object]:
     """A note with its latest text. `highlights` has the places of the `words` in the shown text, in UTF-16 code units.
 
-    Unless it `is_whole`, of a text of more than `TEXT_CHARACTERS_MAX` characters only a part is shown, with `…` in place of the
-    rest, and `is_cut` is true.
+    If not `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut: the object has a part of it, with `…` in
+    place of the rest, and `is_cut` is true.
     """
     text, spans = stored.text, occurrences(stored.text, words) if words else []
     is_cut = not is_whole and len(text) > TEXT_CHARACTERS_MAX
@@ -35,7 +35,7 @@ def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: boo
 
 
 def version_object(stored: StoredEntry, *, is_whole: bool = False) -> dict[str, object]:
-    """An entry as it was stored, with a text that is cut as in a list unless it `is_whole`."""
+    """An entry as it was stored. If not `is_whole`, a long text is cut as in a list."""
     entry = stored.entry
     is_cut = not is_whole and len(entry.text) > TEXT_CHARACTERS_MAX
     return {
@@ -52,15 +52,15 @@ def version_object(stored: StoredEntry, *, is_whole: bool = False) -> dict[str, 
 
 
 def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
-    """An entry as it was stored, with a text that is cut as in a list.
+    """An entry as it was stored. A long text is cut as in a list.
 
-    `note` is the number of the note that it changes, or its own if it is a note; None: that could not be read.
+    `note` is the number of the note that the entry changes, or its own number if it is a note. None: the number is not known.
     """
     return {**version_object(stored), "note": note}
 
 
 def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """`spans`, which are in characters of `text` and in order, in UTF-16 code units, as JavaScript counts."""
+    """`spans` in UTF-16 code units, as JavaScript counts. The given `spans` are in characters of `text`, and in order."""
     counted, units, result = 0, 0, []
     for span in spans:
         converted = []
@@ -73,7 +73,7 @@ def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]
 
 
 def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """The part of a long `text` that is shown, and those of `spans` that are in it, as places in that part."""
+    """The part of a long `text` that is shown, and the `spans` that are in this part, as places in the part."""
     start = 0
     if spans and spans[0][1] > TEXT_CHARACTERS_MAX:
         start = max(spans[0][0] - BEFORE_OCCURRENCE_CHARACTERS, 0)

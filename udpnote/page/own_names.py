@@ -7,9 +7,9 @@ _DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 def dns_name(name: str) -> str | None:
-    """`name`, of a host, as certificates have it: small letters, and other than ASCII characters by IDNA (RFC 3490).
+    """The name of a host as certificates have it: in small letters, and in ASCII by IDNA (RFC 3490).
 
-    None: it is no name that a certificate could have, or it is an address.
+    None if no certificate can have this name, or if it is an address.
     """
     try:
         encoded = name.strip().rstrip(".").lower().encode("idna").decode().lower()
@@ -20,12 +20,12 @@ def dns_name(name: str) -> str | None:
 
 
 def own_names(host: str) -> list[str]:
-    """The names of this host that certificates may have. `host` is its name by the system, with or without a domain."""
+    """The names of this host that certificates may have. `host` is the system's name for it, with or without a domain."""
     name = dns_name(host) or "localhost"
     names = ["localhost", f"{name.partition('.')[0]}.local", name]
     return list(dict.fromkeys(each for each in names if is_for_one_host(each) and each != "localhost.local"))
 
 
 def is_for_one_host(name: str) -> bool:
-    """Whether a constraint for `name` could not include names of all the internet: it has a dot or is `localhost`."""
+    """Whether `name` has a dot or is `localhost`. Otherwise it may be a top-level domain, and a constraint for it too wide."""
     return "." in name or name == "localhost"

@@ -1,8 +1,8 @@
 """A notebook as the page uses it: its clients, and whether its server answers.
 
-A server that does not answer would hold up each browser for as long as a client waits. Therefore the page asks by itself, once
-for all browsers: when a call takes longer than `SUSPICION_SECONDS`, and then again and again while the server is silent. Until
-the server answers, further calls are refused at once.
+A server that does not answer would hold up each browser for as long as a client waits. So, if a call takes longer than
+`SUSPICION_SECONDS`, the page itself asks the server whether it answers, once for all browsers. It asks again and again while
+the server is silent, and refuses further calls at once until the server answers.
 """
 
 import asyncio
@@ -20,23 +20,23 @@ from udpnote.page.worker_threads import WorkerThreads
 T = TypeVar("T")
 
 CALL_SECONDS = 2.0
-"""How long a client of the page waits without an answer. A browser keeps its entries and asks again, so this can be short."""
+"""How long a client of the page waits for an answer. This can be short, because browsers keep their entries and ask again."""
 
 CALL_SECONDS_MAX = 20.0
 """How long a browser waits for a result, such as that of a search whose index is being built. Then it is told to ask again."""
 
 SUSPICION_SECONDS = 0.5
-"""A call that takes longer than this lets the page ask whether the server still answers."""
+"""If a call takes longer, the page asks whether the server still answers."""
 
 PROBE_SECONDS = 0.5
-"""How long that question waits for an answer, which takes a millisecond on a LAN."""
+"""How long the page waits for the answer to this question. On a LAN the answer takes a millisecond."""
 
 PROBE_PAUSE_SECONDS_MAX = 4.0
-"""While the server is silent, the pauses between the questions grow from one second to this, as those of browsers do."""
+"""While the server is silent, the pauses between the questions grow from one second to this many."""
 
 READING_THREADS, WRITING_THREADS, PROBING_THREADS = 8, 8, 2
-"""How many calls run at a time. Entries of calls that run together share datagrams and fsyncs; a reading call keeps the whole
-texts of about a page of its results in memory."""
+"""How many calls of each kind run at a time. Entries of calls that run together share datagrams and fsyncs. Each reading call
+keeps the whole texts of about a page of its results in memory."""
 
 WAITING_CALLS_MAX = 200
 """How many calls may wait for a thread: a few for each of the browsers that the page serves at once."""
@@ -59,12 +59,12 @@ class Threads:
 
 
 class PageNotebook:
-    """One notebook, with the key of some browsers if it is sealed. `open_client` opens a client of it, which this closes.
+    """One notebook, as the browsers with the same key use it. `open_client` opens a client of it, which this object closes.
 
-    `absence` says why its server cannot be used now; None: it answers. `ended` says why these browsers can never use it again,
-    because the notebook has a new key; None: they can. Each change of the two calls the functions in `on_change`. `known` is
-    what the server's latest answer to a question of the page says of the notebook; None: it has not answered yet. `has_key`
-    says that `open_client` opens clients with a key that a browser gave.
+    `absence` says why the notebook's server cannot be used now; None: the server answers. `ended` says why these browsers can
+    never use the notebook again: it has a new key. None: they can. Each change of the two calls the functions in `on_change`.
+    `known` is the notebook by the server's latest answer; None: the server has not answered yet. `has_key` says whether
+    `open_client` opens clients with a key that a browser gave.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class PageNotebook:
 
     @property
     def needs_session(self) -> bool:
-        """Whether it is sealed, and its key is that of this machine, not of a browser: then no browser may use it."""
+        """Whether browsers need a session: the notebook is sealed, and this object has this machine's key, not a browser's."""
         return not self._has_key and self.known is not None and self.known.key_id is not None
 
     async def read(self, work: Callable[[Client], T]) -> T:
@@ -95,11 +95,11 @@ class PageNotebook:
         return await self._call(self._threads.reading, "read", work)
 
     async def write(self, work: Callable[[Client], T]) -> T:
-        """As `read`, with a client that writes."""
+        """Call `work` as `read` does, but with a client that writes."""
         return await self._call(self._threads.writing, "write", work)
 
     async def check(self) -> NotebookStatus:
-        """Ask the server whether it answers, and note what it says."""
+        """Ask the server whether it answers. Set `known` and `absence` by its answer."""
         status = await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS))
         if status.failure is None:
             self.known = status.notebook
@@ -110,14 +110,14 @@ class PageNotebook:
         return status
 
     def suspect(self) -> None:
-        """Ask whether the server answers, and while it does not, ask again."""
+        """Begin to ask whether the server answers. Ask again while it does not."""
         if self._probing is None and self.ended is None and not self._is_closed:
             self._probing = asyncio.create_task(self._probe())
 
     def note_answer(self) -> None:
         """Note that the server has answered another client of this notebook.
 
-        The notebook may be sealed since then, and its key be on this machine. So it is asked before browsers may use it again.
+        If the notebook was sealed meanwhile, browsers may not use it with this machine's key. So the server is asked first.
         """
         if self._has_key:
             self._note_presence()
@@ -171,7 +171,7 @@ class PageNotebook:
             call.cancel()
 
     async def _wait_unless_absent(self, call: "asyncio.Future[T]") -> None:
-        """Wait for the end of `call`. Raises a `Refusal` if the server turns out to be silent, or if this takes too long."""
+        """Wait for the end of `call`. Raises a `Refusal` if the server does not answer, or after `CALL_SECONDS_MAX`."""
         absence = asyncio.ensure_future(self._absent.wait())
         either: set[asyncio.Future[Any]] = {call, absence}
         try:
@@ -201,7 +201,7 @@ class PageNotebook:
         self.suspect()
 
     def note_error(self, error: UdpnoteError) -> None:
-        """If `error` says that the notebook has a new key, note that: then the key that a browser gave is an old one."""
+        """If `error` says that the notebook has a new key, end this notebook: the browser's key is no longer valid."""
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)
 

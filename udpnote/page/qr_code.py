@@ -3,14 +3,14 @@
 import segno
 
 QUIET_MODULES = 2
-"""The light border. ISO/IEC 18004 asks for four modules; cameras need fewer, and a terminal has few lines."""
+"""The width of the light border, in modules, the squares of the code. ISO/IEC 18004 asks for four, but cameras need fewer."""
 
 _HALVES = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
-"""What shows two modules of a column, which are dark or not, one above the other."""
+"""The character for two modules, one above the other. The key says whether the upper and the lower one are dark."""
 
 
 def qr_lines(text: str) -> list[str]:
-    """The QR code of `text`. A character shows two modules: its foreground must be dark, and its background light."""
+    """The QR code of `text`. Each character shows two modules. Print it dark on a light background."""
     code = segno.make(text, error="l", micro=False)
     rows = [[bool(module) for module in row] for row in code.matrix_iter(border=QUIET_MODULES)]
     if len(rows) % 2:

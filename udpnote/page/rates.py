@@ -3,18 +3,18 @@
 from collections import OrderedDict
 
 ADDRESSES_MAX = 1024
-"""For how many addresses the page remembers how much they have asked: more than a LAN has hosts."""
+"""For how many addresses the page remembers how many requests they have made. A LAN has fewer hosts."""
 
 
 class Rate:
-    """Allows `per_second` takings on average, and `burst` at once after a pause (a token bucket)."""
+    """Allows `per_second` requests on average, and `burst` at once after a pause (a token bucket)."""
 
     def __init__(self, per_second: float, burst: float) -> None:
         self._per_second, self._burst = per_second, burst
         self._left, self._at = float(burst), float("-inf")
 
     def take(self, now: float) -> bool:
-        """Whether one more is allowed at the monotonic time `now`, in seconds. If so, it counts as taken."""
+        """Count one more request if it is allowed at the monotonic time `now`, in seconds, and return whether it is."""
         if now > self._at:
             self._left = min(self._left + (now - self._at) * self._per_second, self._burst)
             self._at = now
@@ -25,14 +25,14 @@ class Rate:
 
 
 class RatePerAddress:
-    """A `Rate` for each address. The address that asked the longest time ago is forgotten first."""
+    """A `Rate` for each address. Of more than `ADDRESSES_MAX`, the one that asked the longest time ago is forgotten."""
 
     def __init__(self, per_second: float, burst: float) -> None:
         self._limits = per_second, burst
         self._rates: OrderedDict[str, Rate] = OrderedDict()
 
     def take(self, address: str, now: float) -> bool:
-        """As `Rate.take`, for this address."""
+        """Count one more request of `address` as `Rate.take` does, and return whether it is allowed."""
         rate = self._rates.get(address)
         if rate is None:
             rate = self._rates[address] = Rate(*self._limits)

@@ -31,17 +31,17 @@ TAGS_MAX = 1000
 """How many tags are listed, the most frequent ones: more than anybody looks through."""
 
 VERSIONS_MAX = 200
-"""How many versions of a note are listed, the latest ones."""
+"""How many versions of a note are listed: the latest ones."""
 
 VERSIONS_CHARACTERS_MAX = 2 << 20
-"""The latest versions of a note have their whole texts, together at most so many characters; those of earlier ones are cut."""
+"""The most characters of all whole texts in the list of a note's versions. The texts of the earliest versions are cut."""
 
 EXPORTS_MAX = 4
 EXPORTS_PER_ADDRESS_MAX = 2
-"""How many exports may run at once, and how many of them for another host, so that one host cannot take them all."""
+"""How many exports may run at once, and how many of them for one other host, so that no host can take them all."""
 
 QUERY_CHARACTERS_MAX = 1000
-"""The longest text of a search, tag or author in a request."""
+"""The most characters of a search, tag or author in a request."""
 
 QUOTES = '"“”„‟＂'
 """The double quotes that `text.query_words` reads."""
@@ -53,7 +53,7 @@ _EXPORT_TYPES: dict[Form, tuple[str, str]] = {
     "csv": ("text/csv", "csv"),
     "html": ("text/html", "html"),
 }
-"""For each format of an export its media type and the ending of its file."""
+"""For each format of an export, its media type and the ending of the file's name."""
 
 
 class ReadingRoutes:
@@ -139,7 +139,7 @@ class ReadingRoutes:
 
 
 async def _export_stream(notebook: PageNotebook, first: str, pieces: Iterator[str]) -> AsyncIterator[bytes]:
-    """Yield the pieces. An error cuts the download off, so that no browser takes a part for the whole."""
+    """Yield `first` and then the `pieces`. An error cuts the download off, so that no browser takes a part for the whole."""
     piece: str | None = first
     while piece is not None:
         yield piece.encode()
@@ -147,7 +147,7 @@ async def _export_stream(notebook: PageNotebook, first: str, pieces: Iterator[st
 
 
 def _begun(client: Client, form: Form) -> tuple[Iterator[str], str]:
-    """An export, and its first piece: an error of reading becomes an answer if it comes before that."""
+    """The pieces of an export after the first, and the first. An error in the first piece can still become the answer."""
     pieces = export_pieces(client, form, Filters(), for_file=True)
     return pieces, next(pieces, "")
 
@@ -155,9 +155,11 @@ def _begun(client: Client, form: Form) -> tuple[Iterator[str], str]:
 def _listed(
     client: Client, arguments: list[str], filters: dict[str, Any], limit: int, before: tuple[int, int] | None
 ) -> dict[str, object]:
-    """The newest `limit` notes that are chosen, before the note with this `noted_at` and number; None: the newest of all.
+    """The newest `limit` notes that the words in `arguments` and the `filters` choose, as a JSON object.
 
-    Several notes may have the same `noted_at`. So as many notes are read as may be needed to go past those that are known.
+    `before` is the `noted_at` and number of a note: only notes before that note in time are listed. None: all notes.
+
+    Several notes may have the same `noted_at`. So more than `limit` are read where needed, to get past those already listed.
     """
     words = parse_words(arguments) if arguments else None
     if before is not None:
@@ -183,7 +185,7 @@ def _listed(
 
 
 def _whole_note(client: Client, number: int) -> dict[str, object]:
-    """The note with this number, with its whole text. Raises a `Refusal` if there is none."""
+    """The note `number`, with its whole text. Raises a `Refusal` if there is no such note, or if it is deleted."""
     state = client.note_states([number]).get(number)
     if state is None:
         raise Refusal(404, Notice("page_note_not_there", number=number))
@@ -226,7 +228,10 @@ def _path_number(request: Request) -> int:
 
 
 def _cursor(text: str | None) -> tuple[int, int] | None:
-    """The `noted_at` and the number of a note, from what an earlier answer had as `before`."""
+    """The `noted_at` and the number of a note in `text`, the `before` of an earlier answer. None if there is no `text`.
+
+    Raises a `Refusal` if `text` is not of that form.
+    """
     if not text:
         return None
     time, dash, number = text.rpartition("-")
@@ -237,7 +242,7 @@ def _cursor(text: str | None) -> tuple[int, int] | None:
 
 
 def _integer(text: str) -> int | None:
-    """The number that the ASCII digits of `text` name; None if they name none that an entry can have."""
+    """The number that `text` has in ASCII digits; None if it has other characters or too many digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(SEQUENCE_MAX)) else None
 
 

@@ -10,7 +10,7 @@ from udpnote.errors import Notice
 from udpnote.page.responses import Refusal, unavailable
 
 BODY_SECONDS_MAX = 30.0
-"""How long a body may take to arrive: 6 MiB over a bad wireless LAN."""
+"""How long a body may take to arrive: long enough for 6 MiB over a bad wireless LAN."""
 
 
 class BodyRoom:
@@ -20,7 +20,7 @@ class BodyRoom:
         self._free = bytes_max
 
     def take(self, amount: int) -> None:
-        """Take `amount` bytes. Raises a `Refusal` for the moment if there is not so much room."""
+        """Take `amount` bytes. Raises a `Refusal` that invites to try again if there is too little room."""
         if amount > self._free:
             raise unavailable(Notice("page_busy"))
         self._free -= amount
@@ -32,9 +32,9 @@ class BodyRoom:
 
 @asynccontextmanager
 async def body_of(request: Request, bytes_max: int, room: BodyRoom) -> AsyncIterator[bytes]:
-    """Read the body of `request`, and give it to the block. Until the end of the block its bytes are taken from `room`.
+    """Read the body of `request`, and give it to the block. Its bytes take room in `room` until the end of the block.
 
-    Raises a `Refusal` if it is longer than `bytes_max` bytes, takes too long, is cut off, or `room` has too few bytes left.
+    Raises a `Refusal` if the body is longer than `bytes_max` bytes, takes too long or is cut off, or if `room` is too small.
     """
     body = bytearray()
     try:
@@ -45,7 +45,7 @@ async def body_of(request: Request, bytes_max: int, room: BodyRoom) -> AsyncIter
 
 
 async def _read(request: Request, bytes_max: int, room: BodyRoom, body: bytearray) -> None:
-    """Append the body of `request` to `body`, and take its bytes from `room`."""
+    """Append the body of `request` to `body`, and take room in `room` for its bytes."""
     too_long = Refusal(413, Notice("page_body_too_long", bytes_max=bytes_max), {"Connection": "close"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > bytes_max:

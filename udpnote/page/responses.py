@@ -18,7 +18,7 @@ from udpnote.errors import (
 )
 
 RETRY_SECONDS = 2
-"""After so many seconds a browser may ask again what was refused for the moment."""
+"""After how many seconds a browser may ask again, if a request was refused only for the moment."""
 
 
 class Refusal(Exception):
@@ -35,7 +35,7 @@ def unavailable(notice: Notice) -> Refusal:
 
 
 def refusal_for(error: UdpnoteError) -> Refusal:
-    """The refusal of a request that `error` has ended. Unless the request itself was wrong, the browser may ask again."""
+    """The refusal of a request that failed with `error`. Unless the request itself was wrong, the browser may ask again."""
     if isinstance(error, InvalidEntry | InvalidQuery | InvalidSetting):
         return Refusal(400, error.notice)
     if isinstance(error, EntryRefused):
@@ -48,28 +48,28 @@ def refusal_for(error: UdpnoteError) -> Refusal:
 
 
 def encoded(value: object) -> bytes:
-    """`value` as JSON in UTF-8. What is not Unicode, which only a wrong request can contain, becomes a question mark."""
+    """`value` as JSON in UTF-8. A lone surrogate, which only a wrong request can contain, becomes a question mark."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer with `value` as JSON, which no browser keeps."""
+    """An answer with `value` as JSON. Browsers do not cache it."""
     headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(encoded(value), status, headers, media_type="application/json")
 
 
 def refused(refusal: Refusal) -> Response:
-    """The answer to a refused request: `kind` and `reason`, the sentence in the language that is spoken here."""
+    """The answer to a refused request: JSON with its `kind`, and as `reason` the sentence in the browser's language."""
     return json_response(told(refusal.notice), refusal.status, refusal.headers)
 
 
 def told(notice: Notice) -> dict[str, str]:
-    """A notice as an object: its `kind`, and as `reason` its sentence."""
+    """A notice as a JSON object: its `kind`, and its sentence as `reason`."""
     return {"kind": notice.kind, "reason": str(notice)}
 
 
 class EndingStream(StreamingResponse):
-    """A stream that calls `on_end` when it has ended in whatever way."""
+    """A stream that calls `on_end` when it has ended, also by an error or because the browser is gone."""
 
     def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]

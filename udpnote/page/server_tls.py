@@ -10,16 +10,16 @@ from udpnote.storage.database import storage_errors
 from udpnote.storage.new_files import draft_of
 
 CHECK_MICROSECONDS = 1_000_000
-"""The addresses are asked for at most once in so long a time: a page opens several connections at once."""
+"""The addresses are read at most once in this time, because a browser opens several connections at once."""
 
 
 class ServerTls:
     """TLS for a server with the `names` and addresses of this host that `authority` covers.
 
-    `own_addresses` returns the addresses of this host, `now` the time in microseconds since 1970 UTC. Both are asked when a
-    browser connects; if the certificate lacks an address, or is near its end, the browser already gets a new one. Beside the
-    file `path` each certificate and its key are for a moment in a file that only this user can read, because OpenSSL loads them
-    from files. The constructor raises `StorageError` if that file cannot be made.
+    `own_addresses` returns the addresses of this host, `now` the time in microseconds since 1970 UTC. Both are called when a
+    browser connects. If the certificate lacks an address or ends soon, this browser gets a new certificate. OpenSSL loads a
+    certificate and its key from a file. So they are in a file beside `path` for a moment, which only this user can read. The
+    constructor raises `StorageError` if that file cannot be made.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ServerTls:
         self._certificate = self._new_certificate()
         self._current = self._context_with(self._certificate)
         self.context = self._current
-        """The context for the server's sockets. It replaces itself in each connection by the current one."""
+        """The context for the server's sockets. In each new connection, it is replaced by the current context."""
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         """Give a new connection the current context. OpenSSL calls this also for browsers that name no host."""

@@ -14,16 +14,16 @@ from udpnote.page.rates import RatePerAddress
 from udpnote.page.responses import RETRY_SECONDS, Refusal, unavailable
 
 SESSIONS_MAX = 256
-"""How many browsers may have a session. A further one ends the session that was not used for the longest time."""
+"""How many browsers may have a session. A further session ends the one that was not used for the longest time."""
 
 SESSION_IDLE_SECONDS = 14 * 86_400.0
-"""A session that was not used for two weeks ends: a phone that was lost does not keep the notebook open for ever."""
+"""A session ends when it was not used for this time, two weeks: a lost phone does not keep the notebook open for ever."""
 
 KEYS_MAX = 8
-"""For how many keys the page keeps clients: those of a few notebooks, before and after a rotation."""
+"""For how many keys the page keeps clients: a few, because some browsers use an old key for a while after a new one is made."""
 
 CODES_PER_MINUTE = 20
-"""How many join codes of each host are tried in a minute. Nobody can guess one, but each costs a discovery."""
+"""How many join codes each host may try in a minute. Nobody can guess a code, but each try costs a discovery."""
 
 TOKEN_BYTES = 32
 """The length of a session's token: 256 random bits."""
@@ -36,7 +36,7 @@ class Opened(NamedTuple):
     live: LiveEvents
 
     def close(self) -> None:
-        """End the streams, and close the clients."""
+        """End the streams of live events, and close the clients of the notebook."""
         self.live.end()
         self.notebook.close()
 
@@ -47,7 +47,7 @@ class _Session:
 
 
 class Sessions:
-    """All sessions. `open_notebook` opens the notebook with a join code; `base` is the one that the page's process uses."""
+    """All sessions. `open_notebook` opens the notebook with a join code. `base` is the notebook that the page itself uses."""
 
     def __init__(self, open_notebook: Callable[[str], PageNotebook], base: PageNotebook) -> None:
         self._open_notebook, self._base = open_notebook, base
@@ -98,7 +98,7 @@ class Sessions:
         self._forget_unused()
 
     async def _open(self, key: bytes, code: str) -> Opened:
-        """Open the notebook with this key, if its server accepts the key."""
+        """Open the notebook with the join code `code` of `key`. Raises a `Refusal` if the server does not accept it."""
         notebook = self._open_notebook(code)
         status = await notebook.check()
         shown, found = self._base.known, status.notebook
@@ -117,7 +117,7 @@ class Sessions:
                 raise unavailable(status.failure.notice)
 
     def _forget_unused(self) -> None:
-        """End the sessions that are too old or too many, and close the notebooks that no session uses any more."""
+        """End the sessions that are too old or too many. Close the notebooks that no session uses any more."""
         now = time.monotonic()
         by_use = sorted(self._sessions, key=lambda token: -self._sessions[token].used_at)
         self._sessions = {

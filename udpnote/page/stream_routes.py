@@ -14,7 +14,7 @@ from udpnote.page.responses import EndingStream, unavailable
 from udpnote.page.sessions import Opened
 
 STREAMS_PER_ADDRESS_MAX = 16
-"""How many of the streams another host may have, so that one host cannot take them all."""
+"""How many streams one other host may have at a time, so that no host can take them all."""
 
 
 class StreamRoutes:

@@ -1,7 +1,7 @@
-"""The connections of browsers over HTTPS: they are counted before TLS begins, and TLS must begin soon.
+"""The connections of browsers over HTTPS. They are counted before TLS begins, and TLS must begin soon.
 
-A server of asyncio that does TLS by itself would tell of a connection only after its handshake, for which it waits a minute.
-Until then each of any number of connections would have the buffers of TLS.
+A server of asyncio that does TLS by itself reports a connection only after its handshake, for which it waits a minute. Until
+then any number of connections could each take the buffers of TLS.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from uvicorn.server import ServerState
 from udpnote.page.connections import REQUEST_SECONDS, BoundedConnection
 
 TLS_CONNECTIONS_MAX = 200
-"""How many connections there may be while more come over TLS: the 64 streams, and two for other requests of each browser.
+"""How many connections there may be for one more to be accepted over TLS: 64 streams, and two more for each of their browsers.
 
-asyncio has 256 KiB of buffers for each, so these are 50 MiB."""
+asyncio has 256 KiB of buffers for each connection, together 50 MiB."""
 
 
 class TlsConnection(BoundedConnection):
@@ -54,7 +54,7 @@ class TlsConnection(BoundedConnection):
             self.forget()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request; one that arrives together with the end of the handshake waits for `connection_made`."""
+        """Take a part of a request. If it arrives together with the end of the handshake, it waits for `connection_made`."""
         if self._has_begun:
             super().data_received(data)
         else:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class WorkerThreads:
-    """At most `threads` calls run at a time; at most `waiting_max` more wait for a thread. Further ones are refused (503)."""
+    """Runs at most `threads` calls at a time. At most `waiting_max` more wait for a thread. Further calls are refused (503)."""
 
     def __init__(self, threads: int, waiting_max: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="udpnote page")
@@ -21,7 +21,7 @@ class WorkerThreads:
         self._calls = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Call `work` in a thread, in the language that is spoken here, and return its result.
+        """Call `work` in a thread, with the language of the calling task, and return its result.
 
         If the awaiting task is cancelled, a call that has begun goes on, and its result is dropped. Raises the errors of
         `work`, and a `Refusal` if too many calls wait.

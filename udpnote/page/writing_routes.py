@@ -1,7 +1,7 @@
 """The route that passes entries of browsers on to the notebook, under the identities that the browsers gave them.
 
-The page keeps none of them. It says that an entry is stored only if the notebook has acknowledged it. A browser that gets no
-answer sends the entry again, with the same identity, and the notebook has it once.
+The page keeps no entries. It reports an entry as stored only if the notebook has acknowledged it. A browser that gets no answer
+sends the entry again, with the same identity, and the notebook stores it once.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ from udpnote.page.responses import json_response
 from udpnote.page.sessions import Opened
 
 ENTRIES_BYTES_MAX = (6 << 20) + (64 << 10)
-"""The longest body with entries: a text of 1 MiB, in JSON, which writes six bytes for a control character, and its fields."""
+"""The longest body with entries: one text of 1 MiB, of which JSON makes up to six times as many bytes, and other fields."""
 
 BODIES_BYTES_MAX = 4 * ENTRIES_BYTES_MAX
-"""The most bytes of all bodies that are read or stored at the same time, so that the page's memory stays bounded."""
+"""The most bytes that all bodies of requests may have in memory at the same time."""
 
 
 class WritingRoutes:
