@@ -1,13 +1,13 @@
 /**
- * Requests to the page's server. Each has a limit of time, and each failure is a `Failure` that says what is known.
+ * Requests to the page's server. Each request has a limit of time. If it fails, it throws a `Failure` with what is known.
  */
 
-/** The server answers within 20 seconds, or says that the notebook is away. Later, the connection is lost. */
+/** The longest wait for an answer. The server answers within 20 seconds, so after this time the connection is lost. */
 const REQUEST_SECONDS_MAX = 30;
 
 const PAGE_NOTES = 50;
 
-/** A request without a good answer. `status` is 0 if there was no answer at all; `reason` is a sentence of the server, or null. */
+/** A request has failed. `status` is the HTTP status, or 0 without any answer. `reason` is the server's sentence, or null. */
 export class Failure extends Error {
   constructor(status, { kind = null, reason = null, retrySeconds = 0 } = {}) {
     super(reason ?? kind ?? `HTTP ${status}`);
@@ -18,7 +18,7 @@ export class Failure extends Error {
   }
 }
 
-/** Ask the server for `path`, and return the object that it answers; null for an answer without content. */
+/** Send a request for `path`, and return the object in the answer; null if the answer has no content. Throws a `Failure`. */
 export async function request(path, { method = "GET", body = null, signal = null } = {}) {
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), REQUEST_SECONDS_MAX * 1000);
@@ -34,7 +34,7 @@ export async function request(path, { method = "GET", body = null, signal = null
     const retrySeconds = Number(response.headers.get("Retry-After")) || 0;
     throw new Failure(response.status, { kind: value.kind, reason: value.reason, retrySeconds });
   } catch (error) {
-    // Whatever is no JSON comes from somewhere else, such as a proxy or the log-in page of a wireless network: no answer.
+    // Anything but JSON comes from another server, such as a proxy or the log-in page of a Wi-Fi. It counts as no answer.
     throw error instanceof Failure ? error : new Failure(0);
   } finally {
     clearTimeout(timer);
@@ -42,7 +42,7 @@ export async function request(path, { method = "GET", body = null, signal = null
   }
 }
 
-/** The path with these parameters; those that are empty are left out. */
+/** `path` with `parameters` as its query. Empty parameters are left out. */
 export function withParameters(path, parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== "");
   return given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path;

@@ -1,22 +1,22 @@
 /**
- * The field for writing, and its draft: what is typed survives a reload, a switch to another app and a crash of the browser.
+ * The field for writing, and its draft. A draft survives a reload, a switch to another app and a crash of the browser.
  *
- * Each draft has an id, which the outbox remembers when it keeps the entry. So the same draft is never sent twice, whether by two
- * presses of Enter, by two tabs that show it, or after a crash between keeping the entry and forgetting the draft.
+ * Each draft has an id. When the outbox keeps the entry, it remembers the id. So no draft is sent twice: not by two presses of
+ * Enter, not by two tabs that show it, and not after a crash between keeping the entry and forgetting the draft.
  */
 
 import { keep, onChange, recall, tabStorage } from "./settings.js";
 
-/** A note has at most so many bytes of UTF-8, as in every notebook. */
+/** The most bytes of UTF-8 that a note may have, in any notebook. */
 export const TEXT_BYTES_MAX = 1 << 20;
 
-/** A pause in typing after which the draft is kept. */
+/** After how many milliseconds without typing the draft is kept. */
 const DRAFT_MILLISECONDS = 250;
 
-/** A longer text is not measured: the field has its greatest height anyway, and finding out directions would take seconds. */
+/** A longer text is not measured: the field has its greatest height anyway, and measuring would take seconds. */
 const MEASURED_CHARACTERS_MAX = 20_000;
 
-/** The code that browsers give to keys which an input method (of Chinese, for example) reads. */
+/** The `keyCode` of keys that go to an input method, for example for Chinese. */
 const COMPOSITION_KEY_CODE = 229;
 
 export class Composer {
@@ -24,8 +24,8 @@ export class Composer {
   #isSending = false;
 
   /**
-   * `elements` has form, text, editing, editingTitle, cancel and send. `newId()` gives the id of a draft. `isTouch()` says that
-   * Enter must make a new line. `onSend(draft)` keeps the entry, and returns whether that has succeeded.
+   * `elements` has form, text, editing, editingTitle, cancel and send. `newId()` returns the id of a new draft. If `isTouch()` is
+   * true, Enter makes a new line. `onSend(draft)` keeps the entry, and returns whether it could.
    */
   constructor({ elements, words, newId, isTouch, onSend }) {
     Object.assign(this, { elements, words, newId, isTouch, onSend });
@@ -46,13 +46,13 @@ export class Composer {
     cancel.addEventListener("click", () => this.endEditing());
   }
 
-  /** Show the draft that this tab had, or else the one that this browser had, and keep it from now on. */
+  /** Show the draft of this tab or, if it has none, of this browser. Keep the draft from now on. */
   start() {
     const draft = recall("draft", tabStorage()) ?? recall("draft");
     const isDraft = typeof draft?.text === "string" && typeof draft.id === "string";
     this.#show(isDraft ? draft : this.draft);
     onChange("draft", (old, changed) => {
-      // Another tab with the same draft has sent it, or has gone on with it.
+      // Another tab with the same draft has sent or changed it.
       const isSame = this.draft.text === "" || (old?.id === this.draft.id && old.text === this.draft.text);
       if (isSame) this.#show(changed ?? this.#blank(), { isKept: true });
     });
@@ -71,7 +71,7 @@ export class Composer {
     keep("draft", draft);
   }
 
-  /** Edit a text instead of writing a new note. `editing` says what is edited; `title` is shown. What was typed comes back later. */
+  /** Edit `text` instead of writing a new note. `editing` says what is edited; `title` is shown. The draft comes back later. */
   edit(editing, title, text) {
     const earlier = this.draft.editing ? this.draft.earlier : this.draft.text;
     this.#show({ id: this.newId(), text, editing, title, earlier });
@@ -84,13 +84,13 @@ export class Composer {
     this.elements.text.focus();
   }
 
-  /** Put a text into the field, below what is there. */
+  /** Add `text` in the field, below the text that is there. */
   append(text) {
     this.#show({ ...this.draft, text: [this.draft.text, text].filter(Boolean).join("\n") });
     this.elements.text.focus();
   }
 
-  /** Let the outbox keep what is typed, and clear the field after it has. */
+  /** Let the outbox keep the text in the field, and clear the field after that. */
   async send() {
     const text = wellFormed(this.draft.text).trimEnd();
     if (this.#isSending || text.trim() === "") return;
@@ -111,7 +111,7 @@ export class Composer {
     return { id: this.newId(), text: "", editing: null };
   }
 
-  /** Show a draft. `isKept`: another tab keeps it already. */
+  /** Show a draft. `isKept` says that another tab keeps the draft already. */
   #show(draft, { isKept = false } = {}) {
     this.draft = draft;
     const { text, editing, editingTitle, send } = this.elements;
@@ -136,7 +136,7 @@ export class Composer {
     }
   }
 
-  /** Make the field as high as its text, up to the greatest height that page.css allows. */
+  /** Make the field as high as its text, but no higher than page.css allows. */
   #fit() {
     const { text, send } = this.elements;
     const isLong = text.value.length > MEASURED_CHARACTERS_MAX;
@@ -148,7 +148,7 @@ export class Composer {
   }
 }
 
-/** `text` with what is no character (half of one) replaced: no notebook takes it, and JSON in UTF-8 cannot have it. */
+/** `text` with each half of a character (a lone surrogate) replaced: no notebook stores it, and UTF-8 cannot encode it. */
 export function wellFormed(text) {
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

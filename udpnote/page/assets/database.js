@@ -1,13 +1,13 @@
 /**
  * The database that the browser keeps for this page (IndexedDB): opening it, and transactions that are promises.
  *
- * A promise of `transact` is fulfilled only when the browser has told that the transaction is complete. All transactions that
- * write ask for `durability: "strict"`: then the browser tells so after the disk has the data, not only the operating system.
+ * A promise of `transact` is fulfilled only when the browser has reported the transaction as complete. Nearly all transactions
+ * that write ask for `durability: "strict"`. Then the browser reports that only after the data is on the disk.
  */
 
 const VERSION = 1;
 
-/** The outcome of one request of a transaction. */
+/** A promise of the result of one request in a transaction. */
 export function result(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -18,13 +18,13 @@ export function result(request) {
 export class Database {
   #opening = null;
 
-  /** `indexedDB` is the browser's factory of databases; undefined where the browser has none. */
+  /** `indexedDB` is the browser's factory of databases; undefined if the browser has none. */
   constructor(indexedDB, name = "udpnote") {
     this.factory = indexedDB;
     this.name = name;
   }
 
-  /** Open the database, which makes it where it does not exist. Rejected where the browser does not keep anything. */
+  /** Open the database, or make it if there is none. The promise is rejected if the browser keeps no data. */
   open() {
     this.#opening ??= this.#open().catch((error) => {
       this.#opening = null;
@@ -34,10 +34,10 @@ export class Database {
   }
 
   /**
-   * Call the asynchronous function `work` with a transaction of all stores, and return what `work` has returned.
+   * Call the asynchronous function `work` with a transaction of all stores, and return its result.
    *
-   * `work` may only await requests of the transaction: a transaction ends as soon as nothing is asked of it. If `work` throws,
-   * nothing of the transaction is kept.
+   * `work` may await only requests of the transaction, because a transaction without requests ends. If `work` throws, all that
+   * it has written is undone.
    */
   async transact(mode, work, { durability = "strict" } = {}) {
     const transaction = await this.#begin(mode, { durability });
@@ -65,7 +65,7 @@ export class Database {
       return (await this.open()).transaction(["entries", "facts"], mode, options);
     } catch (error) {
       if (error.name !== "InvalidStateError") throw error;
-      // Safari closes databases of a page that was in the background for long: open it again.
+      // Safari closes the database of a page that was in the background for long: open it again.
       this.#opening = null;
       return (await this.open()).transaction(["entries", "facts"], mode, options);
     }

@@ -1,6 +1,6 @@
-/** Makes elements. Every text that is shown passes through `textContent`, so that no text of a note can become markup. */
+/** Makes elements. Each text is set by `textContent`, so that no text of a note can become markup. */
 
-/** An element with these properties and children. `text` is its text, `label` its name for screen readers, `data` its data-*. */
+/** An element `tag` with properties and children. `text` is its text, `label` its name for screen readers, `data` its data-*. */
 export function make(tag, { text, label, data, lang, ...properties } = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   if (text !== undefined) element.textContent = text;
@@ -11,12 +11,12 @@ export function make(tag, { text, label, data, lang, ...properties } = {}, ...ch
   return element;
 }
 
-/** A button that calls `onclick`. `properties` as in `make`. */
+/** A button that calls `onclick`. `properties` are those of `make`. */
 export function button(properties, ...children) {
   return make("button", { type: "button", ...properties }, ...children);
 }
 
-/** One of the pictures in index.html, as an icon that screen readers pass over. */
+/** The picture `name` of index.html as an icon, which screen readers ignore. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
@@ -27,14 +27,14 @@ export function icon(name) {
   return svg;
 }
 
-/** A sentence of the page or its server, in which `commands` stand between backquotes. */
+/** The elements of a sentence: parts in backquotes, which are commands, become code. */
 export function prose(text) {
   const pieces = document.createDocumentFragment();
   text.split("`").forEach((piece, place) => pieces.append(place % 2 === 1 ? make("code", { text: piece }) : piece));
   return pieces;
 }
 
-/** Copy `text`. Returns false where the browser does not let the page copy. */
+/** Copy `text` to the clipboard. Returns false if the browser does not let the page copy. */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,9 +1,9 @@
 /**
- * Chooses one of this browser's tabs, the leader: it sends the outbox, and has the stream of live events.
+ * Chooses one of this browser's tabs as the leader. Only the leader sends the outbox and has the stream of live events.
  *
- * Over HTTPS the browser has locks for this (Web Locks). Over plain HTTP it has none: there the leader has a lease in the
- * browser's database. A tab that is frozen or killed does not renew its lease, and then another tab takes it. If two tabs send for
- * a moment, nothing is stored twice, because both send the same identities.
+ * Over HTTPS the browser has locks for this (Web Locks). Over plain HTTP it has none, so the leader has a lease in the browser's
+ * database. A tab that is frozen or killed does not renew its lease. Then another tab takes the lease. If two tabs send for a
+ * moment, nothing is stored twice, because both send the same identities.
  */
 
 import { result } from "./database.js";
@@ -11,20 +11,20 @@ import { result } from "./database.js";
 export const LEASE_MILLISECONDS = 6_000;
 const RENEWAL_MILLISECONDS = 2_000;
 
-/** A lease in the database: `take` gets or renews it, and says whether `owner` has it. */
+/** A lease in the database. `take` gets or renews the lease, and returns whether `owner` has it. */
 export class Lease {
   /** `owner` is the id of this tab, `now()` the time in milliseconds, which all tabs share. */
   constructor(database, owner, now = Date.now) {
     Object.assign(this, { database, owner, now, left: null });
   }
 
-  /** The tab `owner` says that it is closed: its lease is free. A tab that closes has no time to end a transaction of its own. */
+  /** Note that the tab `owner` is closed, so its lease is free. A closing tab has no time to free its lease itself. */
   noteLeft(owner) {
     this.left = owner;
   }
 
   take() {
-    // Not strict: after a crash of the machine no tab has the lease, and none needs to remember it.
+    // Not strict: after a crash of the machine no tab has the lease, so it need not be on the disk.
     return this.database.transact("readwrite", async (transaction) => {
       const facts = transaction.objectStore("facts");
       const lease = await result(facts.get("lease"));
@@ -39,20 +39,20 @@ export class Lease {
 }
 
 export class Leader {
-  /** Either `locks` (the browser's `navigator.locks`) is given, or it is undefined and `lease` is used. */
+  /** `locks` is the browser's `navigator.locks`. If it is undefined, `lease` is used. */
   constructor({ locks, lease }) {
     Object.assign(this, { locks, lease, hasLock: false });
   }
 
-  /** Whether this tab is the leader at this moment. Asked before each request, because a tab may have been frozen since. */
+  /** Whether this tab is the leader now. Call this before each request, because the tab may have been frozen meanwhile. */
   async isLeader() {
     if (this.locks) return this.hasLock;
     return this.lease.take();
   }
 
   /**
-   * Whenever this tab is the leader, call `work` with a signal. It is aborted when this tab is not the leader any more, when
-   * `work` ends, and with `signal`, which also ends this method.
+   * Whenever this tab becomes the leader, call `work` with a signal of its own. That signal is aborted when this tab is no longer
+   * the leader, when `work` ends, or when `signal` is aborted. Abort `signal` to end this method.
    */
   async run(signal, work) {
     while (!signal.aborted) {
@@ -96,7 +96,7 @@ export class Leader {
   }
 }
 
-/** Wait for so many milliseconds, or until `signal` is aborted. */
+/** Wait for `milliseconds`, or until `signal` is aborted. */
 export function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -1,9 +1,9 @@
 /**
- * The stream of live events (server-sent events). The leader has it; the other tabs get its events through a channel.
+ * The stream of live events (server-sent events). Only the leader has a stream. The other tabs get its events by a channel.
  *
- * While the connection is only interrupted, the browser's EventSource connects again by itself and names the last event that it
- * has got (Last-Event-ID). When another tab becomes the leader, it names the last event that it has heard of. So nothing is lost
- * or repeated. A tab that missed events itself, because its browser had stopped it, finds that out by the number in `ready`.
+ * After an interruption the browser's EventSource connects again by itself, and names the last event that it has got
+ * (Last-Event-ID). A tab that becomes the leader names the last event that it has got by the channel. So nothing is lost or
+ * repeated. If the browser has stopped a tab, the tab may have missed events. The number in the event `ready` shows that.
  */
 
 import { withParameters } from "./api.js";
@@ -13,7 +13,7 @@ const EVENTS = ["ready", "entry", "restored", "away", "back", "session_ended"];
 const PAUSE_MILLISECONDS_MIN = 1_000;
 const PAUSE_MILLISECONDS_MAX = 30_000;
 
-/** Messages between the tabs of this browser. A message also reaches the tab that says it. */
+/** Messages between the tabs of this browser. A message also reaches the tab that sends it. */
 export class Channel {
   constructor(name = "udpnote") {
     this.listeners = new Map();
@@ -21,7 +21,7 @@ export class Channel {
     if (this.channel) this.channel.onmessage = ({ data }) => this.#hear(data);
   }
 
-  /** Call `listener` with the content of each message of this kind. */
+  /** Call `listener` with the content of each message of the given `kind`. */
   on(kind, listener) {
     this.listeners.set(kind, [...(this.listeners.get(kind) ?? []), listener]);
   }
@@ -41,15 +41,15 @@ export class Live {
   #renew = () => {};
 
   /**
-   * `connect(id)` opens an EventSource for what comes after the event with this id; null: from now on. Each event is said on
-   * `channel` as `live`, with its `name`, `data` and `id`.
+   * `connect(id)` opens an EventSource for the events after the one with this id; null: for events from now on. Each event goes
+   * to `channel` as a message `live`, with its `name`, `data` and `id`.
    */
   constructor({ channel, connect = (id) => new EventSource(withParameters("/api/events", { after: id })) }) {
     Object.assign(this, { channel, connect, lastId: null });
     channel.on("live", ({ id }) => { this.lastId = id || this.lastId; });
   }
 
-  /** The next stream begins with what comes from now on, because the notes are loaded anew. */
+  /** Let the next stream begin with the events from now on, because the notes are loaded anew. */
   forget() {
     this.lastId = null;
   }
@@ -67,17 +67,17 @@ export class Live {
     }
   }
 
-  /** There is a sign that the server can be reached again: open the stream now if it is not open. */
+  /** Open the stream now, if it is not open: there is a sign that the server can be reached again. */
   renew() {
     if (this.#source?.readyState !== 1) this.#renew();
   }
 
-  /** This browser has another session than before, which only a new stream has. */
+  /** Open a new stream, because this browser has another session now. */
   restart() {
     this.#renew();
   }
 
-  /** Listen to one EventSource until it ends for good. Returns whether it was ever open. */
+  /** Listen to one EventSource until it ends for good. Returns whether it was open at any time. */
   #listen(signal) {
     return new Promise((resolve) => {
       let wasOpen = false;

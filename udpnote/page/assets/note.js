@@ -2,36 +2,36 @@
 
 import { button, icon, make, prose } from "./dom.js";
 
-/** A longer text is cut, so that one note cannot fill many screens, nor a megabyte hold up the browser. */
+/** The most characters of a text that are shown first. So no note fills many screens, or holds up the browser. */
 const SHOWN_CHARACTERS_MAX = 800;
 const SHOWN_LINES_MAX = 20;
 
-/** In a longer text, the direction of each paragraph is not found out by its letters: that takes seconds for a megabyte. */
+/** In a longer text, paragraphs get no direction by their letters: finding it takes seconds for a megabyte. */
 export const PARAGRAPH_DIRECTIONS_CHARACTERS_MAX = 20_000;
 
-/** Only so many tags of a text become buttons. */
+/** How many tags of a text become buttons: the first ones. */
 const TAGS_MAX = 32;
 
-/** Nearly the rule of the notebook (`udpnote tags`): a tag that only one of the two sees is found by its words all the same. */
+/** What a tag is, nearly by the rule of `udpnote tags`. Where the rules differ, a search for the words still finds the note. */
 const TAG = /[#＃](?=[\p{Nd}_-]*\p{L})[\p{L}\p{Nd}_][\p{L}\p{M}\p{Nd}_+-]*(?:[./][\p{L}\p{M}\p{Nd}_-][\p{L}\p{M}\p{Nd}_+-]*)*/gu;
 
-/** After these, a # is part of a word or an address. (Older versions of Safari cannot look behind in a pattern.) */
+/** After these characters, a # is part of a word or an address. A pattern of its own, because older Safari has no lookbehind. */
 const BEFORE_NO_TAG = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Nd}_&/#＃]/u;
 
-/** The letters of a language; Chinese comes last, because Japanese and Korean texts have its characters, too. */
+/** For each language its letters. Chinese comes last, because Japanese and Korean texts have Chinese characters, too. */
 const LANGUAGES = [
   [/[\u3040-\u30ff]/, "ja"],
   [/[\u1100-\u11ff\uac00-\ud7af]/, "ko"],
   [/[\u3400-\u9fff\uf900-\ufaff]/, "zh"],
 ];
 
-/** The language whose letters a browser should choose for this text; empty: any. Chinese is of the page's kind. */
+/** The language of `text` by its letters, for the choice of a font; empty if not known. Chinese is of the page's variety. */
 function languageOf(text, pageLanguage) {
   const found = LANGUAGES.find(([letters]) => letters.test(text))?.[1] ?? "";
   return found === "zh" && pageLanguage.startsWith("zh") ? pageLanguage : found;
 }
 
-/** The text as it is shown first, and whether something is left out. A word that a search has found is not left out. */
+/** The part of `text` that is shown first, and whether it is cut. It is not cut before the first word that a search has found. */
 export function shortened(text, highlights = []) {
   let end = Math.min(text.length, SHOWN_CHARACTERS_MAX);
   let line = -1;
@@ -41,7 +41,7 @@ export function shortened(text, highlights = []) {
   }
   if (line !== -1 && line < end) end = line;
   if (highlights.length > 0) end = Math.max(end, Math.min(highlights[0][1] + 200, text.length));
-  // A cut between the two halves of a character would show neither.
+  // A character of two code units is not cut in half: no half can be shown.
   if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1])) end -= 1;
   return { text: text.slice(0, end), isCut: end < text.length };
 }
@@ -78,14 +78,14 @@ export function fillText(element, text, { words, highlights = [], onTag = null }
 
 /**
  * Builds notes. `actions` has the functions that buttons call: `more(note)`, `history(note)`, `tag(tag)`, `author(author)`, and
- * `whole(note)`, a promise of the note's whole text.
+ * `whole(note)`. The last one returns a promise of the note's whole text.
  */
 export class NoteBuilder {
   constructor({ words, times, actions }) {
     Object.assign(this, { words, times, actions });
   }
 
-  /** A stored note. `isFresh`: it was written here just now, so its state is shown in words. */
+  /** A stored note. `isFresh` says that it was written here just now: then its state is shown in words. */
   note(note, { isFresh = false } = {}) {
     const { words, actions } = this;
     const number = `#${note.number}`;
@@ -105,7 +105,7 @@ export class NoteBuilder {
     return make("article", { id: `n${note.number}`, className: "note" }, meta, ...text);
   }
 
-  /** An entry of the outbox: its state in words, and `buttons` under it. `isHeld`: it waits for longer than a moment. */
+  /** An entry of the outbox: its state in words, and `buttons` under it. `isHeld` says that it has waited for a while. */
   waiting(entry, { title, state, iconName, isBad, isHeld, buttons }) {
     const stateElement = make("span", { className: isBad ? "state bad" : "state" }, icon(iconName), make("span", {}, prose(state)));
     const meta = make("div", { className: "meta" }, this.#time(entry.written_at), this.#author(entry.author), stateElement);
@@ -138,7 +138,7 @@ export class NoteBuilder {
     return button({ className: "quiet author", label, onclick: () => this.actions.author(author) }, make("bdi", { text: author }));
   }
 
-  /** The elements of a text: the text, and where it is cut, the button that shows all. */
+  /** The elements of a text: the text and, if it is cut, a button that shows the whole text. */
   #text(text, { highlights = [], isCut = false, whole = null }) {
     const element = make("div", { className: "text", dir: "auto" });
     const options = { words: this.words, onTag: this.actions.tag };

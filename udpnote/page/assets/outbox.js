@@ -1,30 +1,30 @@
 /**
- * The outbox: what was written in this browser and is not known to be stored yet, each entry under its own identity.
+ * The outbox: entries that were written in this browser and may not be stored yet, each under its own identity.
  *
- * An entry is identified for ever by a client id (16 random bytes) and a sequence number. One transaction allots the sequence
- * number and keeps the text; only after it is complete may the entry be sent. Sending it again is harmless then, whatever
- * happens to an answer, this page or the servers: the notebook stores each identity once.
+ * The identity of an entry is its client id (16 random bytes) and its sequence number. It never changes. One transaction allots
+ * the sequence number and keeps the text. Only after that may the entry be sent. Sending it again is harmless, whatever happens
+ * to an answer, this page or the servers: the notebook stores each identity once.
  *
- * Three rules follow from this, and each method keeps them:
- * - The text of an entry that may have been sent (`is_sent`) never changes, and the entry never vanishes without an answer.
+ * Three rules follow, and each method obeys them:
+ * - The text of an entry that may have been sent (`is_sent`) never changes, and the entry stays until it is answered.
  *   A later edit or deletion of it waits behind it (`after`) until the number of the note is known.
- * - An entry leaves when the notebook has stored exactly its identity. Nothing else means "stored".
- * - If the notebook has another entry under an identity (the browser's profile was copied), then that entry and all entries
- *   that were never sent get a new client id. An entry that was sent without an answer keeps its identity: under a new one it
+ * - An entry counts as stored, and leaves, only when the notebook has stored exactly its identity.
+ * - If the browser's profile was copied, the notebook may have another entry under an identity. Then the entry here and all that
+ *   were never sent get a new client id. An entry that was sent without an answer keeps its identity: under a new one it
  *   might be stored twice.
  */
 
 import { result } from "./database.js";
 
-/** The page's server takes so many entries in a request, and a body of so many bytes. */
+/** The most entries of a request, and the most bytes of its body, that the page's server accepts. */
 export const BATCH_ENTRIES_MAX = 100;
 export const BATCH_CHARACTERS_MAX = 1 << 18;
 
-/** Drafts and own writes that are remembered: more than anybody sends twice by mistake or takes back. */
+/** How many drafts and own writes are remembered, to prevent that one is sent twice, and to take one back. */
 const DRAFTS_MAX = 50;
 const WRITES_MAX = 50;
 
-/** The fields of an entry that the notebook keeps. */
+/** The fields of an entry that are sent to the notebook. */
 const SENT_FIELDS = ["sequence", "kind", "text", "author", "written_at", "utc_offset", "revises", "seen"];
 
 /** An entry of the outbox as it is sent. */
@@ -38,7 +38,7 @@ export function randomId(crypto) {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** A name for a draft with this text. Tabs that show one draft, and in which its text has become another, have two drafts. */
+/** A name for the draft `id` with this `text`. If two tabs show one draft and its text differs, the names differ, too. */
 export function draftName(id, text) {
   let hash = 0x811c9dc5; // FNV-1a: this compares texts of one person, not of an attacker
   for (let place = 0; place < text.length; place += 1) hash = Math.imul(hash ^ text.charCodeAt(place), 0x01000193);
@@ -59,12 +59,12 @@ export class Outbox {
   }
 
   /**
-   * Keep an entry to be sent, and return it with its identity.
+   * Keep an entry until it is sent and stored, and return it with its identity.
    *
    * `entry` has the fields kind, text, author, written_at, utc_offset, revises, seen, and notebook (an id; null: not known yet).
-   * `draft` is the name of the draft that it was written in: the second entry from one draft is not kept, and null is returned. So
-   * two presses of Enter, or two tabs with the same draft, write one note. `undoes` is the `order` of the own write that the
-   * entry takes back: null is returned if that was taken back already.
+   * `draft` is the name of the draft in which the entry was written. A second entry from one draft is not kept, and null is
+   * returned. So two presses of Enter, or two tabs with the same draft, write one note. `undoes` is the `order` of the own write
+   * that the entry takes back. If that was taken back already, null is returned.
    */
   add(entry, { draft = null, undoes = null } = {}) {
     return this.#change(async (transaction) => {
@@ -75,9 +75,9 @@ export class Outbox {
   }
 
   /**
-   * Give the note or revision `order` another text. Returns the entry that has the text; null if that is not possible any more.
+   * Give the waiting note or revision `order` another text. Returns the entry with this text; null if it is too late for that.
    *
-   * Before the entry was sent, its text is replaced. Later, a revision waits behind it, or is sent after it. `draft` is as in `add`.
+   * The text of an entry that was never sent is replaced. Otherwise a revision is added behind the entry. `draft` is as in `add`.
    */
   revise(order, change, { draft = null } = {}) {
     return this.#change(async (transaction) => {
@@ -95,8 +95,8 @@ export class Outbox {
   /**
    * Take back the waiting entry `order`. Returns what was removed or added; null if it cannot be taken back now.
    *
-   * An entry that was never sent is removed. A note that may have been sent is followed by a deletion, which `change` describes.
-   * Of a revision or deletion that may have been sent, only the notebook knows what was there before: it must be answered first.
+   * An entry that was never sent is removed. Behind a note that may have been sent, a deletion with the fields `change` is added.
+   * A revision or deletion that may have been sent must be answered first: only the notebook knows what was there before.
    */
   takeBack(order, change) {
     return this.#change(async (transaction) => {
@@ -124,10 +124,10 @@ export class Outbox {
   }
 
   /**
-   * The next entries to send to the notebook with this id: of one client id, in the order of their sequence numbers.
+   * The next entries to send to the notebook with the id `notebook`: of one client id, in the order of their sequence numbers.
    *
-   * They are marked as sent, in a transaction that is complete before this returns. Entries for another notebook stay; entries
-   * for no notebook in particular are for this one from now on.
+   * They are marked as sent, in a transaction that is complete before this returns. Entries for another notebook stay. Entries
+   * without a notebook belong to this notebook from now on.
    */
   async take(notebook, entriesMax = BATCH_ENTRIES_MAX) {
     const batch = [];
@@ -146,7 +146,7 @@ export class Outbox {
   }
 
   /**
-   * Note what the notebook has done with a batch that `take` gave, and return the entries that are stored, with their numbers.
+   * Note the outcomes of a batch that `take` has returned, and return the entries that are stored, with their numbers.
    *
    * Each outcome has the sequence number of its entry, a state, the number of a stored entry, and a reason.
    */
@@ -158,7 +158,7 @@ export class Outbox {
       for (const sent of batch) {
         const outcome = bySequence.get(sent.sequence);
         const entry = await find(transaction, sent.order);
-        // Another tab may have had the same answer, and have given the entry another identity since.
+        // Another tab may have got the same answer, and have given the entry a new identity.
         if (!outcome || !entry || entry.client !== sent.client || entry.sequence !== sent.sequence) continue;
         if (outcome.state === "stored" && Number.isSafeInteger(outcome.number) && outcome.number > 0) {
           await this.#noteStored(transaction, entry, outcome.number);
@@ -176,7 +176,7 @@ export class Outbox {
     return stored;
   }
 
-  /** The latest own write that can be taken back: a waiting entry, or one with its `number` that is stored; null: none. */
+  /** The latest own write that can be taken back: a waiting entry, or a stored one with its `number`. Null if there is none. */
   lastWrite() {
     return this.database.transact("readonly", async (transaction) => {
       const writes = (await fact(transaction, "writes")) ?? [];
@@ -204,7 +204,7 @@ export class Outbox {
     return kept;
   }
 
-  /** Add a change of the entry `order`: it waits while `entry` waits, or is for the number that the entry has got since. */
+  /** Add a change of the entry `order`. If `entry` still waits, the change waits behind it. Otherwise it has the entry's number. */
   async #appendAfter(transaction, order, entry, change) {
     if (entry) {
       if (entry.state !== "waiting") return null;
@@ -227,7 +227,7 @@ export class Outbox {
     );
   }
 
-  /** Give the `conflicting` entries, and all that were never sent, a new client id and sequence numbers from 1 on. */
+  /** Give the `conflicting` entries, and all entries that were never sent, a new client id, and sequence numbers from 1 on. */
   async #renew(transaction, conflicting) {
     const client = this.newId();
     let next = 1;
@@ -239,7 +239,7 @@ export class Outbox {
   }
 }
 
-/** What a change says of the entry that it changes, which the notebook has under `number`. */
+/** The fields of a change that name the changed entry, which the notebook has under `number`. */
 function seenAs({ client, sequence }, number) {
   return { revises: number, seen: { number, client, sequence } };
 }
@@ -256,7 +256,7 @@ function setFact(transaction, name, value) {
   return result(transaction.objectStore("facts").put(value, name));
 }
 
-/** Append `value` to the list `name` of facts, of which the last `countMax` are kept; false if it is there already. */
+/** Append `value` to the list `name`, and keep the last `countMax` values of it. Returns false if `value` is there already. */
 async function remember(transaction, name, value, countMax) {
   const values = (await fact(transaction, name)) ?? [];
   if (values.includes(value)) return false;
@@ -271,7 +271,7 @@ async function forgetWrite(transaction, order) {
   return true;
 }
 
-/** Call `visit` with each entry, the oldest first, until it returns false; replace an entry by what `replace` returns, if not null. */
+/** Call `visit` with each entry, the oldest first, until it returns false. If `replace` returns an entry, it takes its place. */
 function eachEntry(transaction, visit, replace) {
   return new Promise((resolve, reject) => {
     const request = transaction.objectStore("entries").openCursor();
@@ -286,7 +286,7 @@ function eachEntry(transaction, visit, replace) {
   });
 }
 
-/** Mark an entry as refused; what waits behind it can never be sent, and is refused with it. A deletion has nothing to delete. */
+/** Mark an entry as refused. Changes behind it can never be sent: they are refused, too, but a deletion is removed. */
 async function refuse(transaction, entry, { state, kind, reason }) {
   await result(transaction.objectStore("entries").put({ ...entry, state, reason, reason_kind: kind }));
   for (const other of await followers(transaction, entry.order)) {
@@ -295,7 +295,7 @@ async function refuse(transaction, entry, { state, kind, reason }) {
   }
 }
 
-/** Remove an entry, and what waits behind it. */
+/** Remove an entry, and the changes that wait behind it. */
 async function drop(transaction, entry) {
   await result(transaction.objectStore("entries").delete(entry.order));
   for (const other of await followers(transaction, entry.order)) await drop(transaction, other);

@@ -1,8 +1,8 @@
 /**
- * Sends what is in the outbox, batch after batch, until everything is stored or refused.
+ * Sends the entries of the outbox, batch after batch, until each is stored or refused.
  *
- * Without an answer the same entries are sent again after 1, 2, 4 … 30 seconds, and at once when there is a sign that the
- * notebook can be reached. That is harmless: the notebook stores each identity once.
+ * Without an answer the same entries are sent again after 1, 2, 4 … 30 seconds. If there is a sign that the notebook can be
+ * reached, they are sent at once. This is harmless, because the notebook stores each identity once.
  */
 
 import { BATCH_ENTRIES_MAX, sentForm } from "./outbox.js";
@@ -10,10 +10,10 @@ import { BATCH_ENTRIES_MAX, sentForm } from "./outbox.js";
 export const PAUSE_SECONDS_MIN = 1;
 export const PAUSE_SECONDS_MAX = 30;
 
-/** Pauses differ by up to this share in either direction, so that many browsers do not all come back in the same moment. */
+/** Each pause is longer or shorter by up to this share, so that many browsers do not all send in the same moment. */
 const PAUSE_SPREAD = 0.25;
 
-/** With these statuses the server says that the request itself is wrong: sending the same again gives the same answer. */
+/** The statuses for a wrong request. Sending such a request again gives the same answer. */
 const WRONG_REQUEST = new Set([400, 413]);
 
 export class Sender {
@@ -23,29 +23,29 @@ export class Sender {
   #failures = 0;
 
   /**
-   * `post(body, signal)` sends a request, and returns the object that was answered or throws a `Failure`. `notebook()` is the id
-   * of the notebook that the page shows; null: not known. `isLeader()` tells whether this tab still is the one that sends.
-   * `random()` is from 0 to 1. `onStored(entries)` gets what was stored; `onFailure(failure)` why an attempt has failed, null
-   * after a success.
+   * `post(body, signal)` sends a request, and returns the object in the answer or throws a `Failure`. `notebook()` returns the id
+   * of the notebook that the page shows; null: not known. `isLeader()` says whether this tab still is the one that sends.
+   * `random()` returns a number from 0 to 1. `onStored(entries)` is called with entries that are stored. `onFailure(failure)` is
+   * called after each attempt: with its `Failure`, or with null after a success.
    */
   constructor({ outbox, post, notebook, isLeader, random = Math.random, onStored = () => {}, onFailure = () => {} }) {
     Object.assign(this, { outbox, post, notebook, isLeader, random, onStored, onFailure });
   }
 
-  /** There are new entries. While a pause lasts they wait with the others. */
+  /** Send new entries. During a pause after a failure they wait with the others. */
   nudge() {
     this.#isNew = true;
     if (this.#failures === 0) this.#wake();
   }
 
-  /** There is a sign that the notebook can be reached again: send now. */
+  /** Send now: there is a sign that the notebook can be reached again. */
   retry() {
     this.#isRetryDue = true;
     this.#failures = 0;
     this.#wake();
   }
 
-  /** Send until `signal` is aborted, or until this tab is not the leader any more. */
+  /** Send until `signal` is aborted, or until this tab is no longer the leader. */
   async run(signal) {
     const stop = () => this.#wake();
     signal.addEventListener("abort", stop);
@@ -78,7 +78,7 @@ export class Sender {
     } catch (failure) {
       if (signal.aborted) return false;
       if (WRONG_REQUEST.has(failure.status) && failure.kind) {
-        // One wrong entry must not hold up the others for ever: find it, and say what is wrong with it.
+        // One wrong entry must not hold up the others for ever. So entries are sent one by one, to find it.
         if (batch.length > 1) return true;
         const { kind, reason } = failure;
         await this.outbox.settle(batch, [{ sequence: batch[0].sequence, state: "refused", kind, reason }]);
@@ -108,7 +108,7 @@ export class Sender {
     await this.#pause(Math.min(Math.max(growing * spread, retrySeconds), PAUSE_SECONDS_MAX), signal);
   }
 
-  /** Wait for so many seconds, or until something happens; null: only until something happens. */
+  /** Wait for `seconds`, or until `retry` is called. If `seconds` is null, wait until `nudge` or `retry` is called. */
   #pause(seconds, signal) {
     return new Promise((resolve) => {
       if (signal.aborted || this.#isRetryDue || (seconds === null && this.#isNew)) return resolve();
@@ -122,7 +122,7 @@ export class Sender {
   }
 }
 
-/** The outcomes of an answer. Throws if it has another form: then nothing is known about the entries. */
+/** The outcomes in `answer`. Throws if the answer has another form: then nothing is known about the entries. */
 function checkedOutcomes(answer) {
   const outcomes = answer?.outcomes;
   if (!Array.isArray(outcomes) || !outcomes.every((each) => Number.isSafeInteger(each?.sequence))) {

@@ -1,8 +1,8 @@
-/** What this browser remembers besides entries: who writes, the notebook, and the draft. Nothing is lost where it may not. */
+/** What this browser remembers besides entries: who writes, the notebook, and the draft. Losing these loses no entry. */
 
 const PREFIX = "udpnote.";
 
-/** The value with this name; null if there is none, or if the browser keeps nothing. `storage` is the tab's or the browser's. */
+/** The value `name`; null if there is none, or if the browser keeps nothing. `storage` is that of the tab or of the browser. */
 export function recall(name, storage = browserStorage()) {
   try {
     return JSON.parse(storage.getItem(PREFIX + name));
@@ -11,7 +11,7 @@ export function recall(name, storage = browserStorage()) {
   }
 }
 
-/** Remember a value; null forgets it. Returns whether the browser keeps it. */
+/** Remember `value` under `name`; null forgets it. Returns whether the browser keeps the value. */
 export function keep(name, value, storage = browserStorage()) {
   try {
     if (value === null) storage.removeItem(PREFIX + name);
@@ -22,14 +22,14 @@ export function keep(name, value, storage = browserStorage()) {
   }
 }
 
-/** Call `listener` with the old and the new value when another tab changes the one with this name. */
+/** Call `listener` with the old and the new value when another tab changes the value `name`. */
 export function onChange(name, listener) {
   addEventListener("storage", (event) => {
     if (event.key === PREFIX + name) listener(parsed(event.oldValue), parsed(event.newValue));
   });
 }
 
-/** The storage of this tab, which survives a reload; undefined where the browser has none. */
+/** The storage of this tab, which survives a reload; undefined if the browser has none. */
 export function tabStorage() {
   try {
     return sessionStorage;

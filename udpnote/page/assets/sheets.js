@@ -2,7 +2,7 @@
 
 import { button, icon, make } from "./dom.js";
 
-/** An author has at most so many bytes of UTF-8, as in every notebook. */
+/** The most bytes of UTF-8 that an author may have, in any notebook. */
 const AUTHOR_BYTES_MAX = 128;
 
 const EXPORT_FORMATS = ["jsonl", "markdown", "text", "csv", "html"];
@@ -18,7 +18,7 @@ export class Sheets {
     dialog.onclose = () => this.elements.content.replaceChildren();
   }
 
-  /** Show a dialog with this title and these elements. The promise is fulfilled when it is closed. */
+  /** Show a dialog with the `title` and the elements `children`. The promise is fulfilled when the dialog is closed. */
   open(title, ...children) {
     const { dialog, content } = this.elements;
     this.elements.title.textContent = title;
@@ -27,7 +27,7 @@ export class Sheets {
     return new Promise((resolve) => dialog.addEventListener("close", () => resolve(), { once: true }));
   }
 
-  /** Close the dialog, and then call `act`, which may open it again. */
+  /** Close the dialog, and then call `act`, which may open another one. */
   close(act = () => {}) {
     const { dialog } = this.elements;
     if (!dialog.open) return act();
@@ -35,7 +35,7 @@ export class Sheets {
     dialog.close();
   }
 
-  /** Show actions to choose from: each has a name of an icon, a text, and what it does. */
+  /** Show `actions` to choose from. Each has the name of an icon, a text, and the function that it calls. */
   actions(title, actions, ...below) {
     const rows = actions.filter(Boolean).map(({ iconName, text, act, isBad }) => make("li", {}, button(
       { className: isBad ? "row bad" : "row", onclick: () => this.close(act) },

@@ -1,11 +1,11 @@
 /**
- * Takes back the last own write: a new note is deleted, a new text gives way to the one before it, and a deleted note comes back.
+ * Takes back the last own write: deletes a new note, brings back the text before an edit, or brings back a deleted note.
  *
- * Nothing is taken back that somebody else has changed since. The outcome is the name of a sentence in words.js.
+ * A note that somebody else has changed since stays as it is. Each method returns the name of a sentence in words.js.
  */
 
 export class TakingBack {
-  /** `request` asks the page's server; `change(fields)` makes the fields of an entry that is written now. */
+  /** `request` sends a request to the page's server. `change(fields)` returns all fields of an entry that is written now. */
   constructor({ outbox, request, change }) {
     Object.assign(this, { outbox, request, change });
   }
@@ -24,7 +24,7 @@ export class TakingBack {
     return changed ? "undone" : "undo_later";
   }
 
-  /** Take back a write that is stored under its `number`. */
+  /** Take back a write that is stored under the `number` of `write`. */
   async #stored(write) {
     let versions;
     try {
@@ -45,7 +45,7 @@ export class TakingBack {
   }
 }
 
-/** The change that brings back what these versions of a note say; null if its text was erased. */
+/** The change that brings back the latest of these `versions` of a note; null if its text was erased. */
 function before(versions) {
   const last = versions.at(-1);
   if (!last || last.kind === "erased") return null;

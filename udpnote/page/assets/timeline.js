@@ -1,15 +1,15 @@
 /**
- * The notes that are shown, by day, the newest at the end next to the field for writing, and below them what waits in the outbox.
+ * The notes that are shown, by day. The newest note is at the end, and below it are the waiting entries of the outbox.
  *
- * Older notes are loaded when a person scrolls up to them. Whatever is added or removed, the note that a person reads stays where
- * it is on the screen; only who is at the end sees new notes come in.
+ * Older notes are loaded when a person scrolls up to them. The note that a person reads stays where it is on the screen, whatever
+ * is added or removed. Only a person at the end sees new notes come in.
  */
 
 import { make } from "./dom.js";
 import { notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
 
-/** So near to the end, in pixels, a person is taken to be at the end. */
+/** A person who is at most this many pixels from the end counts as being at the end. */
 const END_PIXELS = 60;
 
 export class Timeline {
@@ -48,7 +48,7 @@ export class Timeline {
     return this.#notes.get(number)?.note ?? null;
   }
 
-  /** The note that has this number, or whose shown version has it; null: none that is shown. */
+  /** The shown note with this number, or with a version of this number; null if there is none. */
   withVersion(number) {
     return this.get(number) ?? this.#sorted.find(({ version }) => version === number) ?? null;
   }
@@ -68,7 +68,7 @@ export class Timeline {
     return true;
   }
 
-  /** Show what has changed in the meantime. Who reads older notes goes on reading where they are. */
+  /** Load and show what has changed meanwhile. A person who reads older notes stays at the same place. */
   async refresh() {
     if (this.#wasAtEnd || this.#notes.size === 0) return this.load();
     const load = this.#loads;
@@ -111,7 +111,7 @@ export class Timeline {
     if (this.#before !== null && older.getBoundingClientRect().bottom > main.getBoundingClientRect().top - 600) this.loadOlder();
   }
 
-  /** Show a note that was stored, or its latest text. Returns whether it was not shown before. */
+  /** Show a stored note, or its latest text. Returns true if the note was not shown before. */
   put(note) {
     const shown = this.#notes.get(note.number);
     if (shown && shown.note.version > note.version) return false;
@@ -139,7 +139,7 @@ export class Timeline {
     if (hadFocus) (this.#notes.get(next?.number)?.element.querySelector(".more") ?? this.elements.main).focus();
   }
 
-  /** Whether a note from this time belongs to the notes that are loaded. */
+  /** Whether a note with the time `notedAt` belongs to the notes that are loaded. */
   covers(notedAt) {
     return this.#before === null || (this.#sorted.length > 0 && notedAt >= this.#sorted[0].noted_at);
   }
@@ -166,7 +166,7 @@ export class Timeline {
     });
   }
 
-  /** An entry of the outbox is stored: show it as a note from now on, without a moment in which it is shown twice or not at all. */
+  /** Show an entry of the outbox as a stored note from now on. At no moment is it shown twice or not at all. */
   noteStored(entry) {
     this.#stored.add(entry.order);
     this.#keepPlace(() => {
@@ -181,7 +181,7 @@ export class Timeline {
     });
   }
 
-  /** The headings change at midnight. */
+  /** Write the headings of the days anew: at midnight, today becomes yesterday. */
   nameDays() {
     for (const section of this.elements.days.children) {
       section.firstElementChild.textContent = this.times.heading(section.dataset.day);
@@ -204,7 +204,7 @@ export class Timeline {
     }
   }
 
-  /** Insert a note where its time and number belong. Nearly always that is one of the two ends. */
+  /** Insert a note at its place by time and number, which is nearly always one of the two ends. */
   #insert(note) {
     if (this.#notes.has(note.number)) return;
     const isFresh = this.#isFresh(note);
@@ -219,7 +219,7 @@ export class Timeline {
     section.insertBefore(element, nextElement?.parentNode === section ? nextElement : null);
   }
 
-  /** Whether the note was written here just now: then its state is shown in words. */
+  /** Whether the note was written here just now. If so, its state is shown in words. */
   #isFresh(note) {
     return note.version === note.number && this.#fresh.has(note.number);
   }
@@ -233,7 +233,7 @@ export class Timeline {
     if (section.children.length === 1) section.remove();
   }
 
-  /** The section of a day, made where it belongs. */
+  /** The section of `day`. If there is none, it is made at its place. */
   #section(day) {
     const { days } = this.elements;
     let next = null;
@@ -263,7 +263,7 @@ export class Timeline {
     empty.textContent = this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet");
   }
 
-  /** Call `change`, and keep the end, or else the first note on the screen, where it is. */
+  /** Call `change`. A person at the end stays at the end; otherwise the first note on the screen stays where it is. */
   #keepPlace(change) {
     const { main } = this.elements;
     if (this.#wasAtEnd) {
@@ -294,7 +294,7 @@ export class Timeline {
   }
 }
 
-/** Notes are in the order of their times; of one time, in that of their numbers. */
+/** Whether note `one` stands before note `other`: by their times, or by their numbers if the times are the same. */
 function isBefore(one, other) {
   return one.noted_at === other.noted_at ? one.number < other.number : one.noted_at < other.noted_at;
 }

@@ -11,12 +11,12 @@ export class Times {
     this.full = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" });
   }
 
-  /** The day of a time, such as 2026-11-28: days compare as these texts do. */
+  /** The day of a time as a text such as 2026-11-28. Such texts are ordered as the days are. */
   day(microseconds) {
     return dayOf(new Date(microseconds / 1000));
   }
 
-  /** The heading for a day that `day` gave. */
+  /** The heading for a day, which is a text as `day` returns it. */
   heading(day) {
     const now = new Date(this.now());
     if (day === dayOf(now)) return this.words.say("today");

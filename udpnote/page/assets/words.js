@@ -1,8 +1,8 @@
 /**
- * The sentences of the page in English, and how those of the browser's language are found.
+ * The sentences of the page in English, and the choice of the browser's language.
  *
- * A sentence is a text with {names}; one that depends on a count has the forms `one` and `other`. The Chinese sentences are in
- * files of their own, so that a browser loads only what it shows.
+ * A sentence is a text with {names}, in place of which values are put. A sentence that depends on a count has the forms `one` and
+ * `other`. The Chinese sentences are in files of their own, so that a browser loads only those that it shows.
  */
 
 export const ENGLISH = {
@@ -82,7 +82,7 @@ export const ENGLISH = {
   no_storage: "This browser keeps nothing in this window (private mode?). Notes could be lost, so writing is off. You can read.",
   not_persistent: "This browser may delete waiting notes when its disk is full. Copy what must not be lost.",
   persistent: "This browser has promised to keep waiting notes.",
-  only_here: "They wait in this browser, and only for this address of the page.",
+  only_here: "They wait in this browser only, and are sent only when the page is open at this address.",
   live: "Connected",
   connecting: "Connecting …",
   away_short: "Not connected",
@@ -118,7 +118,7 @@ const LOADERS = {
   "zh-TW": () => import("./words.zh_TW.js"),
 };
 
-/** The first of the wanted `languages` (as `navigator.languages`) in which the page has sentences: en, zh-CN or zh-TW. */
+/** The first of `languages` (see `navigator.languages`) in which the page has sentences: en, zh-CN or zh-TW. Otherwise en. */
 export function chosenLanguage(languages) {
   for (const wanted of languages) {
     const parts = wanted.toLowerCase().split("-");
@@ -143,7 +143,7 @@ export class Words {
     return new Words(language, language === "en" ? ENGLISH : (await LOADERS[language]()).SENTENCES);
   }
 
-  /** The sentence `name`, with `values` in the place of their {names}. A `count` chooses the form and is written with separators. */
+  /** The sentence `name`, with `values` in place of the {names}. A `count` chooses the form, and gets separators. */
   say(name, values = {}) {
     let sentence = this.sentences[name] ?? ENGLISH[name];
     if (typeof sentence === "object") sentence = sentence[this.plurals.select(values.count)] ?? sentence.other;
@@ -154,7 +154,7 @@ export class Words {
     return value.toLocaleString(this.language);
   }
 
-  /** Give the elements below `root` their sentences: `data-word` as text, `data-label` for screen readers, `data-hint` in a field. */
+  /** Give the elements in `root` their sentences: `data-word` as text, `data-label` for screen readers, `data-hint` as hint. */
   fill(root) {
     for (const element of root.querySelectorAll("[data-word]")) element.textContent = this.say(element.dataset.word);
     for (const element of root.querySelectorAll("[data-label]")) {

@@ -1,8 +1,8 @@
 /**
- * The service worker, over HTTPS only: it keeps the files of the page, so that the page opens when its server does not answer.
+ * The service worker, over HTTPS only. It keeps the files of the page, so that the page opens when its server does not answer.
  *
- * It asks the server first, so that a new version of the page is seen at once. It never touches requests to /api: notes are kept
- * by the notebook, and what waits is kept by the outbox.
+ * It asks the server first, so that a new version of the page is used at once. It leaves requests to /api alone: the notebook
+ * keeps the notes, and the outbox keeps what waits.
  */
 
 const CACHE = "udpnote-page";
@@ -26,7 +26,7 @@ addEventListener("fetch", (event) => {
   event.respondWith(answer(event.request, pathname));
 });
 
-/** The server's answer, which is kept; or what is kept, if the server does not answer soon. */
+/** The server's answer, which is then kept. If the server does not answer soon, the answer that was kept before. */
 async function answer(request, pathname) {
   const cache = await caches.open(CACHE);
   try {
