@@ -240,8 +240,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "last seen: `--server {address}`"
     ),
     "number_of_last_notebook": (
-        "nothing was changed: {name} answered now, but {last} answered last time, and #{number} is another note there. To "
-        "change it in {name}, first look at it with `udpnote show {number}`. Then run this command again"
+        "nothing was changed: your server has the notebook {name} now, and had {last} before, so #{number} is another note "
+        "now. To change this note, first look at it with `udpnote show {number}`. Then run this command again"
     ),
     "setting_precedes_choice": _setting_precedes_choice,
     "served_twice": (

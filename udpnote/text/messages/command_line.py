@@ -170,8 +170,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote {command} -- - TEXT`"
     ),
     "unseen_deletion": (
-        "#{number} could not be looked up. If #{number} is a revision, the whole note will be deleted. To prevent that, "
-        "find this deletion in `udpnote outbox`, and discard it with `udpnote outbox --discard SEQUENCE`"
+        "the deletion of #{number} is queued, but #{number} could not be looked up. If #{number} is a revision, the whole "
+        "note will be deleted. To prevent that, find the deletion in `udpnote outbox`, and discard it with `udpnote outbox "
+        "--discard SEQUENCE`"
     ),
     "revision_empty": "the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write one such as milk, '#v1.9' or work/home, and for two tags give "

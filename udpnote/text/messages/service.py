@@ -6,7 +6,7 @@ from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 
 _TRUSTED_PLACE = (
-    "Leave out --system. Or install udpnote where only root can write, with this command in the folder of its source: "
+    "Run the command without --system. Or install udpnote where only root can write: run this in the folder of its source: "
     "`sudo /usr/bin/python3 -m venv /opt/udpnote && sudo /opt/udpnote/bin/pip install .`"
 )
 """What mends an executable that a service of the whole system cannot trust."""
@@ -57,7 +57,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "command without sudo. For a service of the whole system, add --system"
     ),
     "service_in_home": (
-        "nothing was done: systemd hides /home, /root and /run/user from a service of the whole system, and so {path}. "
+        "nothing was done: {path} is in /home, /root or /run/user, which systemd hides from a service of the whole system. "
         f"{_TRUSTED_PLACE}"
     ),
     "user_without_name": "user {user}",

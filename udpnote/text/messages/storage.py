@@ -119,9 +119,9 @@ def _copy_damaged(source: str, path: str, problem: Notice | str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "nothing was changed: the copy of {source} for {path} is damaged ({problem}), and was removed. Run `sqlite3 "
-        "{quoted} 'PRAGMA integrity_check'` to test {source}. If it has a fault, too, use another backup. Otherwise the "
-        "disk of the copy has the fault: use another disk"
+        "nothing was changed: the copy of {source} that was made for {path} is damaged ({problem}), and was removed. Run "
+        "`sqlite3 {quoted} 'PRAGMA integrity_check'` to test {source}. If {source} is damaged, too, use another backup. "
+        "Otherwise use another disk for the copy"
     ).format(source=source, path=path, problem=problem, quoted=quote(source))
 
 

@@ -92,7 +92,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "asks first. Up brings back an earlier line\n"
         "/tag NAME adds #NAME to each line from now on. /tag alone stops that\n"
         "/edit changes your last note, /edit 42 changes note #42. /undo takes back what you wrote last\n"
-        "//text stores /text. Notes of others appear above the prompt\n"
+        "To store a line that begins with /, type one more /: //text stores /text. Notes of others appear above the prompt\n"
         "Ctrl-C drops the line, Ctrl-Z suspends the prompt. `quit`, `exit`, `q` or Ctrl-D ends it\n"
         "To store the word `quit`, type `udpnote send quit`. To store several lines as one entry, type `udpnote send "
         "--whole`"
