@@ -62,7 +62,8 @@ class Lan(NamedTuple):
     round_trips: RoundTrips
 
     def entry_seconds_min(self, disk: Disk) -> float | None:
-        """The shortest time in seconds in which this machine can have an entry stored in the notebook; None: no answer came.
+        """The shortest time in seconds in which this machine can have an entry stored in the notebook, or None if no answer
+        came.
 
         It is the median time of an fsync on `disk`, which has this machine's outbox, plus that of a round trip. The server's
         fsync takes more time, which is not known here.

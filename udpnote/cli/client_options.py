@@ -39,7 +39,7 @@ class ClientOptions(NamedTuple):
         on_notice: Callable[[Notice], None] = say,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> "Client":
-        """Open a new `Client` with these options, and with `outbox` (None: that of the settings). The caller must close it.
+        """Open a new `Client` with these options, and with `outbox` (None for that of the settings). The caller must close it.
 
         Notices are printed on standard error unless the caller gives another `on_notice`. `Client` describes the other
         arguments, and the errors that are raised. Raises `InvalidSetting` if `notebook` is the path of a file.

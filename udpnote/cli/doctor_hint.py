@@ -14,5 +14,5 @@ UNANSWERED = {
 
 
 def doctor_hint(notice: Notice) -> Notice | None:
-    """The notice that `udpnote doctor` finds out why nothing answers; None: `notice` is about something else."""
+    """The notice that `udpnote doctor` finds out why nothing answers, or None if `notice` is about something else."""
     return Notice("ask_the_doctor") if notice.kind in UNANSWERED else None

@@ -20,8 +20,8 @@ NAMED_MAX = 20
 class ImportReport:
     """Counts the outcomes of the entries of a source, and prints how many there are of each kind, and the problems.
 
-    `form` is the format of the source; None: it is empty. `left_out` counts what a notebook does not keep of the source. If
-    `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
+    `form` is the format of the source, or None if it is empty. `left_out` counts what a notebook does not keep of the source.
+    If `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
     """
 
     def __init__(self, form: Format | None, *, is_rehearsal: bool = False) -> None:

@@ -45,7 +45,7 @@ class InputLines:
     with a notice about each.
 
     `bytes_read` is how many bytes the iterator has used so far. The notice `error` says that the file could not be read to its
-    end, or that its beginning is not UTF-8, so that no line was yielded; None: neither has happened.
+    end, or that its beginning is not UTF-8, so that no line was yielded, or None if neither has happened.
     """
 
     def __init__(

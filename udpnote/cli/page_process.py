@@ -16,7 +16,7 @@ from pathlib import Path
 def page_beside(server: str, notebook_id: str, bind: str | None) -> Iterator[None]:
     """In the block, serve the page of the notebook with this id, whose server is at `server` (HOST:PORT).
 
-    The page listens at the address `bind`; None: at all addresses.
+    The page listens at the address `bind`, or None for all addresses.
 
     The page's messages go to standard error. If it cannot start, it says why, and the block goes on without it.
     """

@@ -91,9 +91,9 @@ class RevisionSender:
     def edit(self, named: int, state: NoteState | None, text: str | None) -> int:
         """Revise the note that the number `named` stands for, and return the exit code.
 
-        `state` is that of the note; None: there is no such entry. Then, and if the note was erased, nothing is sent (REFUSED).
-        The new text is `text` or, if that is None, what the user writes in the editor, which opens with the last text of the
-        note. If the editor's exit code is not 0, nothing is sent (REFUSED).
+        `state` is that of the note, or None if there is no such entry. Then, and if the note was erased, nothing is sent
+        (REFUSED). The new text is `text` or, if that is None, what the user writes in the editor, which opens with the last
+        text of the note. If the editor's exit code is not 0, nothing is sent (REFUSED).
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(_objection(named, state))
@@ -119,9 +119,9 @@ class RevisionSender:
     def delete(self, named: int, state: NoteState | None, *, says_how_back: bool) -> int:
         """Delete the note with the number `named`, and return the exit code. If `says_how_back`, print how to bring it back.
 
-        `state` is that of the note; None: there is no such entry. Then, if the note was erased, and if `named` is the number of
-        a revision or deletion, nothing is deleted (REFUSED). If the note is deleted already, this only prints a message, and
-        the exit code is DONE.
+        `state` is that of the note, or None if there is no such entry. Then, if the note was erased, and if `named` is the
+        number of a revision or deletion, nothing is deleted (REFUSED). If the note is deleted already, this only prints a
+        message, and the exit code is DONE.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(_objection(named, state))

@@ -25,8 +25,8 @@ Answer = DiscoveryAnswer[Address]
 class Judge(NamedTuple):
     """Judges answers by what was in the outbox at one moment: by its `detector` of impostors and the `known` notebooks.
 
-    `server` is the HOST:PORT that the user has named for the client; None: no server. An open server there may be an
-    impostor of a sealed notebook that was there.
+    `server` is the HOST:PORT that the user has named for the client, or None if no server is named. An open server there may be
+    an impostor of a sealed notebook that was there.
     """
 
     detector: ImpostorDetector

@@ -71,8 +71,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable; the module
     `client.connection` explains how a simulation provides its own.
 
-    Methods block, and several threads may call them. The `author` and `wait` of a method apply to one call; None: those of the
-    client. An argument of a wrong type is a `TypeError`, before anything is saved or sent. The constructor raises
+    Methods block, and several threads may call them. The `author` and `wait` of a method apply to one call; None stands for
+    those of the client. An argument of a wrong type is a `TypeError`, before anything is saved or sent. The constructor raises
     `StorageError` if the outbox cannot be used, and `InvalidSetting`.
     """
 
@@ -212,7 +212,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     ) -> Iterator[SentEntry]:
         """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
 
-        All count as written at the time `written`; None: each when it is taken.
+        All count as written at the time `written`. If that is None, each counts as written when it is taken.
 
         Takes and sends the texts while the caller iterates; without that, nothing is sent. A None among them means that there
         is no text for the moment: the client waits until an entry has an outcome, `wake` is called or a second has passed, and

@@ -70,7 +70,8 @@ class ClientEndpoint(Protocol):
         """Send each datagram, a pair of its bytes and its destination. If one cannot be sent, it is lost; nothing is raised."""
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None: for ever) for a datagram or for `wake`, and return the datagrams that have come.
+        """Wait up to `timeout_seconds` (None to wait for ever) for a datagram or for `wake`, and return the datagrams that have
+        come.
 
         Each is a pair of its bytes and its source address. The list is empty after a timeout, or if only `wake` was called.
         """

@@ -30,7 +30,7 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 
     A port counts as named only if `names_port` is True: if the caller has given it for this client. `key_id` is the id of the
     key that the settings name; None if they name no key. `port` is the port of the named server or, if no server is named, the
-    only port at which discovery asks; None: discovery asks at the default ports.
+    only port at which discovery asks, or None if discovery asks at the default ports.
     """
     host, port = (None, settings.port) if settings.server is None else parse_server(settings.server, settings.port or PORT)
     if host is None and settings.notebook is None and key_id is None and not names_port:
@@ -197,7 +197,7 @@ def _may_go_to(
 ) -> bool:
     """Whether entries for `destination`, not assigned to a notebook yet, could be for the sealed `notebook`.
 
-    `chosen` is the chosen notebook (None: there is none), `sealed` are all sealed notebooks in the outbox. If the user named
+    `chosen` is the chosen notebook (None if there is none), `sealed` are all sealed notebooks in the outbox. If the user named
     nothing, the result is True only if `notebook` is the chosen one. If the user named a server by a host name, and its port is
     that of the notebook's server, the result is True, because the host may be the same.
     """

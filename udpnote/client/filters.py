@@ -99,7 +99,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _time_range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[int | None, int | None]:
-    """The start and the end of the time that the filters choose, in microseconds since 1970 UTC; None: no limit."""
+    """The start and the end of the time that the filters choose, in microseconds since 1970 UTC, or None for no limit."""
     since, until, on = filters.get("since"), filters.get("until"), filters.get("on")
     if on is not None:
         if since is not None or until is not None:

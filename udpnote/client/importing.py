@@ -287,7 +287,7 @@ def import_into_file(
     """Import `entries`, in order, into the notebook file `path`, and yield an `Imported` for each, in order.
 
     If the file does not exist, this makes it, and the notebook gets the name of this machine. `revised` are the numbers in the
-    file of all entries that revisions and deletions among `entries` name. `clock` gives the time of the import; None: the
+    file of all entries that revisions and deletions among `entries` name. `clock` gives the time of the import, or None for the
     system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
     """
     clock = clock or SystemClock()

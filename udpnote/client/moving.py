@@ -24,7 +24,7 @@ class Moved(NamedTuple):
 
 
 def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: bool) -> Moved:
-    """Move waiting notes to the notebook `to`; see `Client.move`. `origin` is where they wait now (None: anywhere).
+    """Move waiting notes to the notebook `to`; see `Client.move`. `origin` is where they wait now (None for anywhere).
 
     The caller must hold the lock of the connection.
     """

@@ -23,9 +23,9 @@ this long, or half of its time if that is less. Name servers that answer at all 
 class NamedServer:
     """The server that `destination` names, if it names one, as `connection` reaches it and `outbox` remembers it.
 
-    `lookup` is the lookup of its host name; None: no server is named. `replaced` is the notice that another notebook answers at
-    the server than the one that `outbox` remembered before; None: that has not happened to this client. `on_notice` is called
-    with this notice and with the others about the server.
+    `lookup` is the lookup of its host name, or None if no server is named. `replaced` is the notice that another notebook
+    answers at the server than the one that `outbox` remembered before, or None if that has not happened to this client.
+    `on_notice` is called with this notice and with the others about the server.
     """
 
     def __init__(

@@ -34,11 +34,11 @@ class FoundNotebook(NamedTuple):
     """A notebook that has answered a discovery, with its name and the number of its entries.
 
     `notebook_id` is the id in hexadecimal. `address` (an IP address) and `port` are those of the server that has answered,
-    after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having its key;
-    None: the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has the old one.
+    after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having its key, or
+    None if the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has the old one.
     `other_server` is the address and port of another server that has answered with the same notebook, because one of them has a
-    copy; None: no such server has answered before. `warning` explains an impostor, a new key or a copy to the user; None: there
-    is none of them.
+    copy, or None if no such server has answered before. `warning` explains an impostor, a new key or a copy to the user, or
+    None if there is nothing to explain.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Located(NamedTuple):
 class Discovery(NamedTuple):
     """A discovery in progress: its `prober` makes the probes and takes the answers, and its `judge` recognizes impostors.
 
-    `expected` is the notebook that the caller hopes to find; None: no particular one.
+    `expected` is the notebook that the caller hopes to find, or None if it hopes for none in particular.
     """
 
     prober: Prober[Address]

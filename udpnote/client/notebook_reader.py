@@ -88,7 +88,7 @@ class NotebookReader(ABC):
         each is a word, or a phrase if it contains spaces; a word that ends with `*` also finds longer words; `OR` joins the
         words on both sides of it, and notes with a `-word` are left out. If `numbers` are given, only the notes with these
         numbers are read; the number of a revision or deletion stands for its note. At most the first `limit` notes are read
-        (None: all).
+        (None for all).
         """
         check_selection(numbers, limit)
         check_type("by_number", by_number, bool)
@@ -119,7 +119,7 @@ class NotebookReader(ABC):
 
         With `newest_first` the order is reversed. If `numbers` are given, only the versions of the notes with these numbers are
         read; the number of a revision or deletion stands for its note. Only then entries that were erased are read, too, as
-        entries of the kind ERASED, without text and author. At most the first `limit` entries are read (None: all),
+        entries of the kind ERASED, without text and author. At most the first `limit` entries are read (None for all),
         from the number `start` on (None: from the first entry; with `newest_first`, from the last).
         """
         check_selection(numbers, limit, start)

@@ -76,7 +76,7 @@ class OutboxAccess:
 
         Returns a `Moved` with the notebook and how many notes were moved to it; `deliver` or the next `send` there sends them.
         `origin` is where they wait now: the name, id or start of the id of a notebook, or HOST or HOST:PORT of a server that
-        was named when they were written; None: anywhere. A note keeps its client id and sequence, so no notebook
+        was named when they were written, or None for anywhere. A note keeps its client id and sequence, so no notebook
         stores it twice; but if its old notebook has stored it, and only the answer was lost, then both have it. Revisions,
         deletions and refused entries stay where they are.
 

@@ -100,8 +100,8 @@ class Queries:
     ) -> Iterator[StoredEntry]:
         """Yield at most `limit` results of `query` that belong to the notes with one of these `numbers` (empty: to any note).
 
-        The number of a revision or deletion stands for its note. `start` is the number to read from (None: from the first
-        result in the query's order).
+        The number of a revision or deletion stands for its note. `start` is the number to read from (None to begin with the
+        first result in the query's order).
         """
         if len(numbers) <= NUMBERS_PER_QUERY:
             yield from self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)

@@ -72,7 +72,7 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
 
     @property
     def refusal(self) -> PageState | None:
-        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`; None: it does, or has not answered yet."""
+        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`. None if it does, or has not answered yet."""
         return self._reading.refusal
 
     @property

@@ -28,8 +28,8 @@ class SentEntry(NamedTuple):
     """An entry that a client should send, and its outcome, the `state`.
 
     `number` is the entry's number in the notebook if the state is STORED; it is None in the other states, and if another
-    command has delivered the entry. `reason` says why the entry is not stored; None: it is stored. `entry` has the client id
-    and sequence under which it was sent last (see `Outcomes.renew`).
+    command has delivered the entry. `reason` says why the entry is not stored, or None if it is stored. `entry` has the client
+    id and sequence under which it was sent last (see `Outcomes.renew`).
     """
 
     entry: Entry
@@ -43,7 +43,7 @@ class TextSource:
 
     A None from the iterator means that it has no text for the moment. Each text becomes an entry of the given `kind`, with the
     given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen. They
-    all count as written at the time `written`; None: when they are taken. If
+    all count as written at the time `written`. If that is None, each counts as written when it is taken. If
     `undoes` is not 0, the one text takes back the write with this sequence.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
@@ -107,7 +107,7 @@ class Outcomes:
         self._on_delivered = on_delivered
         self._on_notice = on_notice
         self._awaited: dict[int, SentEntry | None] = {}
-        """The outcomes by the sequence, which alone identifies an entry of the client's outbox; None: there is none yet."""
+        """The outcomes by the sequence, which alone identifies an entry of the client's outbox. None if there is none yet."""
         self._origins: dict[int, int] = {}
         """The first sequence of each entry that is sent under a new one, by the new one: a call waits for the first."""
 

@@ -17,10 +17,10 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 class NotebookStatus(NamedTuple):
     """The client's notebook, and whether its server answers.
 
-    `notebook` has the name and the address of the answer or, without an answer, those of the last one; None: it is not known
-    which notebook it is. `is_chosen` says that it is the chosen one, `has_key` that it is open or that this client has its key.
-    `entries` is how many entries it has, and `round_trip_seconds` the time that the answer took; both are None if `failure`
-    says why no server could be used.
+    `notebook` has the name and the address of the answer or, without an answer, those of the last one, or None if it is not
+    known which notebook it is. `is_chosen` says that it is the chosen one, `has_key` that it is open or that this client has
+    its key. `entries` is how many entries it has, and `round_trip_seconds` the time that the answer took; both are None if
+    `failure` says why no server could be used.
     """
 
     notebook: KnownNotebook | None

@@ -27,9 +27,9 @@ from udpnote.storage.outbox_tables import is_unwritable
 class Keyring:
     """The keys that a client can use: the joined keys in `outbox`, and the key `named`, if the user names one for this command.
 
-    A key has 16 bytes. `named_id` is the id of the named key; None: no key is named. `own` is the key of this user's own
-    notebook on this machine; None: there is none. If no key is named, `own` counts like a joined key. `random_bytes` gives the
-    salts of sealed datagrams. `is_joining` is True only for `join`: it accepts a notebook with the named key, even if the
+    A key has 16 bytes. `named_id` is the id of the named key, or None if no key is named. `own` is the key of this user's own
+    notebook on this machine, or None if there is none. If no key is named, `own` counts like a joined key. `random_bytes` gives
+    the salts of sealed datagrams. `is_joining` is True only for `join`: it accepts a notebook with the named key, even if the
     outbox has another key for the same name or id, which otherwise is the mark of an impostor.
     """
 
@@ -119,9 +119,9 @@ class ImpostorDetector(NamedTuple):
 
         A server claims to have a notebook by answering with its id or, as an open server, with its name. A server with the
         named key is trusted, unless another key was joined for the notebook that it claims to have; while joining, it is always
-        trusted. `server` is the HOST:PORT that the user has named (None: no server). An open server is an impostor, whatever
-        its name is, if it answers from the last known address of a sealed notebook, or if the user has named that notebook's
-        server as `server` before.
+        trusted. `server` is the HOST:PORT that the user has named (None if no server is named). An open server is an impostor,
+        whatever its name is, if it answers from the last known address of a sealed notebook, or if the user has named that
+        notebook's server as `server` before.
         """
         has_named_key = found.key_id is not None and found.key_id == self.named_id
         if has_named_key and self.is_joining:

@@ -35,8 +35,8 @@ class Undo(NamedTuple):
     """How to take back the last write, `write`.
 
     `note` is the number of its note; 0: not known. `written` is what the write said: its text, or the text that a deletion has
-    deleted; None: not known. `text` is the text that the note gets; None: it is deleted. `latest` is the latest version of the
-    note; None: no server answers, so the note was not read.
+    deleted, or None if it is not known. `text` is the text that the note gets, or None if it is deleted. `latest` is the latest
+    version of the note, or None if no server answers, so the note was not read.
     """
 
     write: OwnWrite
@@ -68,7 +68,10 @@ def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], None
 
 
 def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
-    """What does `undo`: the kind of the entry, and the version that it replaces (None: not known). None: no entry does it."""
+    """The entry that does `undo`: its kind, and the version that it replaces (None if that is not known).
+
+    None if no entry does it.
+    """
     if undo.way is Way.DISCARD:
         return None
     kind = Kind.REVISION if undo.way is Way.RESTORE else Kind.DELETION

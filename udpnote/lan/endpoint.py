@@ -86,7 +86,7 @@ class Endpoint:
 
     @classmethod
     def listen(cls, bind: str | None, *ports: int, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """An endpoint for a server, at the first free one of the UDP `ports`, on the address `bind` (None: on all addresses).
+        """An endpoint for a server, at the first free one of the UDP `ports`, on the address `bind` (None for all addresses).
 
         The port 0 stands for any free port. The endpoint also receives probes. Raises `AddressInUse` if other processes use all
         `ports`, and `AddressUnavailable` if this machine does not have the address or the user may not use the port. A port is
@@ -125,7 +125,8 @@ class Endpoint:
                 sender.send_run(run, address)
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None: for ever) for a datagram or for `wake`; return the datagrams that have arrived.
+        """Wait up to `timeout_seconds` (None to wait for ever) for a datagram or for `wake`; return the datagrams that have
+        arrived.
 
         The list is empty after a timeout, or if only `wake` was called. It has at most about `BATCH_DATAGRAMS_MAX` datagrams,
         so that a flood cannot keep the caller from its other work. Each socket that has datagrams gets an equal share of this

@@ -83,7 +83,8 @@ class Query(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What to read: at most `limit` results of `query` (0: all), from the number `start` on (None: from the first result).
+    """What to read: at most `limit` results of `query` (0: all), from the number `start` on (None to begin with the first
+    result).
 
     If `follows` is true, reading does not end at the last result, but waits for results that are stored later. Only then may
     `seen` have elements: entries that the caller knows from earlier. The latest of them was stored at `seen_until`, in

@@ -77,7 +77,7 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Opened | None:
-        """The notebook of the session with this token, and its live events; None: there is no such session.
+        """The notebook of the session with this token, and its live events, or None if there is no such session.
 
         The session counts as used now: it ends `SESSION_IDLE_SECONDS` after its latest use.
         """

@@ -126,8 +126,8 @@ class EarlyPages:
 class PageAssembly:
     """Delivers the items of one reading in order. `early` has the pages that have arrived too early.
 
-    At most `limit` items are delivered (0: all), from the entry number or tally key `start` on (None: from the first).
-    `position` is the cursor up to which items were delivered. `remaining` is how many items may still be delivered (None: no
+    At most `limit` items are delivered (0: all), from the entry number or tally key `start` on (None for the first).
+    `position` is the cursor up to which items were delivered. `remaining` is how many items may still be delivered (None for no
     limit). `pages_taken` is how many pages were delivered.
     """
 

@@ -63,8 +63,8 @@ class Reading:
 
     The caller reports what happens (`receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time
-    to the server from discovery or an earlier exchange (None: unknown). Times are seconds of one monotonic clock. `random`
-    makes the stream id, by which the reading recognizes its pages, so it must be unpredictable, except in tests.
+    to the server from discovery or an earlier exchange (None if it is unknown). Times are seconds of one monotonic clock.
+    `random` makes the stream id, by which the reading recognizes its pages, so it must be unpredictable, except in tests.
     """
 
     def __init__(

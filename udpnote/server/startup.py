@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
-    """An endpoint at the first free one of the UDP `ports`, on the address `bind` (an IP address or a host name; None: all).
+    """An endpoint at the first free one of the UDP `ports`, on the address `bind` (an IP address or a host name, or None for
+    all).
 
     Calls `on_notice` if that is not the first port, or if `bind` is a host name whose address only this machine can reach.
     Raises the errors of `Endpoint.listen`.

@@ -294,7 +294,8 @@ def uri_of(path: str, parameters: str) -> str:
 
 
 def database_of(path: str) -> str | None:
-    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`; None: to none.
+    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`, or None if it
+    belongs to none.
 
     Raises `OSError`.
     """

@@ -56,7 +56,8 @@ def mount_at(path: str) -> Mount | None:
 
 
 def find_mount(table: str, path: str) -> Mount | None:
-    """The file system with the absolute `path` in `table`, which has the form of `/proc/self/mountinfo`; None: not found.
+    """The file system with the absolute `path` in `table`, which has the form of `/proc/self/mountinfo`, or None if it is not
+    found.
 
     proc_pid_mountinfo(5) describes the fields of a line.
     """

@@ -52,7 +52,7 @@ class KnownNotebooks:
         """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
 
         Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
-        gave (None: none), and replaces those given before: an open server there counts as an impostor.
+        gave (None if there is none), and replaces those given before: an open server there counts as an impostor.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))

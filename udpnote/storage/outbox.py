@@ -111,7 +111,7 @@ class Outbox(KnownNotebooks):
         """The first entries that wait for this notebook and were not refused, in the order of their sequences.
 
         They are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key with which
-        the caller seals them (None: the notebook is open). The list is empty if the outbox has another key for the notebook,
+        the caller seals them (None if the notebook is open). The list is empty if the outbox has another key for the notebook,
         because another process has joined or left it meanwhile.
         """
         rows = self._page(
@@ -124,7 +124,7 @@ class Outbox(KnownNotebooks):
         return list(map(entry_from, rows))
 
     def waiting_sequences(self, entries: Iterable[Entry], *, notebook_id: bytes | None = None) -> set[int]:
-        """The sequences of those `entries` that are in the outbox, refused or not, and for `notebook_id` (None: for any)."""
+        """The sequences of those `entries` that are in the outbox, refused or not, and for `notebook_id` (None for any)."""
         sequences = {entry.sequence for entry in entries}
         with storage_errors(self.path):
             rows = self._connection.execute(

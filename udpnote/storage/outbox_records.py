@@ -43,7 +43,8 @@ class NamedServers:
                 connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
 
     def replace(self, server: str | None, notebook_id: bytes) -> None:
-        """In the caller's transaction, make `server` the only named server of a notebook; None: it has none then.
+        """In the caller's transaction, make `server` the only named server of a notebook. If `server` is None, the notebook has
+        none then.
 
         Raises `sqlite3.Error`.
         """

@@ -43,7 +43,7 @@ class OwnWrites:
         self._connection = connection
 
     def last(self, *, notebook_id: bytes | None = None, destination: Destination | None = None) -> OwnWrite | None:
-        """The last write that was not taken back; None: there is none, or it was too long ago.
+        """The last write that was not taken back, or None if there is none, or it was too long ago.
 
         If `destination` is given, only writes count that are for the notebook `notebook_id`, or that wait without a notebook
         for exactly this destination.
@@ -76,8 +76,8 @@ class OwnWrites:
     def begin_undo(self, sequence: int, target: int) -> tuple[bytes | None, SeenEntry | None]:
         """In the caller's transaction, note that the new entry `sequence` takes the write `target` back.
 
-        Returns the notebook of the target, and the stored target as an entry that its writer has seen; None: it has no number
-        yet, so the new entry must be held. Raises `NotTakenBack` if the target was taken back or removed meanwhile.
+        Returns the notebook of the target, and the stored target as an entry that its writer has seen, or None if it has no
+        number yet, so the new entry must be held. Raises `NotTakenBack` if the target was taken back or removed meanwhile.
         """
         write = self._waiting(target) or self._stored(target)
         if write is None or self._connection.execute("SELECT 1 FROM undoing WHERE target = ?", (target,)).fetchone():

@@ -152,7 +152,7 @@ class TextMirror:
             self._is_due.clear()
 
     def _keep_up(self) -> float | None:
-        """Bring the text file up to date. Returns in how many seconds to call this again; None: after the next `update`."""
+        """Bring the text file up to date. Return in how many seconds to call this again; None means after the next `update`."""
         with storage_errors(self.path), _opened(self._notebook) as notes:
             if self._state is None or self._state != _state_of(self.path):
                 self._compare(notes)
@@ -317,8 +317,8 @@ def _opened(path: str) -> Iterator[_Notes]:
 def _put_aside_if_changed(path: str) -> str | None:
     """Rename the text file if another program was the last to write it (perhaps while a new one was written).
 
-    Returns its new path; None: it was not renamed. An empty file is not renamed. Raises `StorageError` if all `ASIDE_MAX` names
-    are taken.
+    Returns its new path, or None if it was not renamed. An empty file is not renamed. Raises `StorageError` if all `ASIDE_MAX`
+    names are taken.
     """
     state = _state_of(path)
     if state is None or not state[1] or _is_ours(state):

@@ -66,7 +66,7 @@ def _print(printer: Printer, finding: Finding) -> None:
 def _object(finding: Finding) -> dict[str, object]:
     """A finding as an object for `--json`. `kind` names the trouble or the reason in one word; `command` mends a trouble.
 
-    `place` says where to run `command`; None: on this host.
+    `place` says where to run `command`, or None for this host.
     """
     return {
         "check": finding.check.replace(" ", "_"),

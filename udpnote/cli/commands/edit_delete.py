@@ -105,7 +105,7 @@ def delete(
 def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges: list[range], *, yes: bool) -> list[int]:
     """Delete the notes with these `states` and those in `ranges`, perhaps after a question; return an exit code for each.
 
-    `states` has the state of the note that each typed number stands for; None: there is no such entry.
+    `states` has the state of the note that each typed number stands for, or None if there is no such entry.
     """
     counted = [(each, *sender.count(each)) for each in ranges]
     numbers = [number for number, state in states.items() if state is not None]

@@ -120,7 +120,7 @@ def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
 def _entries(
     source: ImportFile | ImportFolder, form: Format | None, author: str, date_format: str, report: ImportReport
 ) -> Entries:
-    """The entries in `source`, which has the format `form`; None: it is empty."""
+    """The entries in `source`, which has the format `form` (None if it is empty)."""
     if isinstance(source, ImportFolder) or form not in (Format.JSONL, Format.TEXT, None):
         assert form is not None, "a folder has a format"
         return OtherNotes(source, form, author, date_format, report)
@@ -166,7 +166,7 @@ def _importing(
 
 
 def _rehearsed(entries: Iterable[StoredEntry], notebook: NotebookReader | None = None) -> Iterator[Imported]:
-    """Yield the outcome that an import of each of `entries` into `notebook` would have; None: there is no notebook yet.
+    """Yield the outcome that an import of each of `entries` into `notebook` (None if there is none yet) would have.
 
     The identities of all its entries are held in memory. Entries that would be orphaned or differ, or that the notebook has
     erased, are not told apart.

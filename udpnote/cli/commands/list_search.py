@@ -36,7 +36,7 @@ class Selection(NamedTuple):
     """Which notes are printed, and in which order.
 
     These are the notes that the `filters` choose and that `words` find (empty: all): all of them if `is_all`, else the latest
-    `limit` (None: `LISTED_NOTES`). The order is reversed if `newest_first`. The words and phrases in `highlighted` are
+    `limit` (None for `LISTED_NOTES`). The order is reversed if `newest_first`. The words and phrases in `highlighted` are
     highlighted.
     """
 

@@ -176,8 +176,8 @@ def _deliver_all(
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
     """Deliver the entries that wait for `destination`, and print each when it is stored. An error is printed, not raised.
 
-    Delivery ends after `wait` seconds without an answer (None: as the settings say). Notices that are in `said` were printed
-    before, and are not printed again.
+    Delivery ends after `wait` seconds without an answer (None for as long as the settings say). Notices that are in `said` were
+    printed before, and are not printed again.
     """
 
     def print_stored(sent: SentEntry) -> None:
@@ -196,7 +196,7 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
 
 
 def _show(latest: int | None, *, as_json: bool, is_paged: bool) -> bool:
-    """Print the `latest` entries in the outbox (None: all), as `_print` does it; returns whether the outbox has any entries."""
+    """Print the `latest` entries in the outbox (None for all), as `_print` does it; return whether it has any entries."""
     counts: Sequence[WaitingCount] = ()
     with paged(is_wanted=is_paged), Client() as client:
         counts = client.waiting_counts()

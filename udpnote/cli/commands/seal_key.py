@@ -195,7 +195,7 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
 
 
 def _opened(file: str | None) -> Notebook:
-    """Open the notebook in `file` (None: the one in the settings) to change it. The caller must close it.
+    """Open the notebook in `file` (None for the one in the settings) to change it. The caller must close it.
 
     Raises `StorageError` if the file is missing, and `NotebookInUse` if a server is using it.
     """

@@ -87,7 +87,7 @@ def _declared() -> "DeclaredCommands":
 
 
 class Additions(NamedTuple):
-    """What `--at` and `--tag` add to each entry: when it was written (None: now), and tags, as they were typed."""
+    """What `--at` and `--tag` add to each entry: when it was written (None for now), and tags, as they were typed."""
 
     written: "WritingTime | None" = None
     tags: Sequence[str] = ()

@@ -146,7 +146,7 @@ def _ended_by_signals(server: Server) -> Iterator[list[int]]:
 def _page_of(server: Server, bind: str | None) -> AbstractContextManager[None]:
     """A context manager: in its block, the page of the notebook of `server` runs in a process of its own.
 
-    It listens at the same address as the server, `bind`; None: at all addresses.
+    It listens at the same address as the server, `bind`, or None for all addresses.
     """
     from udpnote.cli.page_process import page_beside  # here, because most servers have no page
 
@@ -212,7 +212,7 @@ def _introduction(server: Server, settings: Settings) -> str:
 def _example(server: Server, bind: str | None) -> str:
     """A `udpnote send` command that sends to this server.
 
-    `bind` is the address in the settings on which the server listens; None: all addresses.
+    `bind` is the address in the settings on which the server listens, or None for all addresses.
     """
     if bind is None and server.port in PORTS:
         option = "" if server.port == PORT else f"--notebook {quote(harmless(server.name))} "

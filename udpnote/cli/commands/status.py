@@ -48,7 +48,7 @@ class _Client(NamedTuple):
     """What a client says: the `status` of its notebook, what is `waiting` and which notebooks are `known` in the outbox.
 
     `named` are the settings that say which notebook is meant. `failure` is why the client could not be made, or why its
-    notebook does not answer; None: the notebook answers.
+    notebook does not answer, or None if the notebook answers.
     """
 
     status: NotebookStatus | None = None

@@ -34,7 +34,7 @@ class ServicePlan(NamedTuple):
 
 
 def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
-    """The plan for a service by `flags`: the options `name`, `port`, `file` and `sealed` (None: not given).
+    """The plan for a service by `flags`: the options `name`, `port`, `file` and `sealed` (None if not given).
 
     Raises `InvalidSetting` if one of them or a setting cannot be used, and `NotebookSealed` or `NotebookOpen` if the notebook's
     file is there, and is open or sealed otherwise than the options and settings say.
@@ -87,7 +87,7 @@ def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
-    """The command `serve` with the options that give the settings these values; None: no option.
+    """The command `serve` with the options that give the settings these values. For a value None there is no option.
 
     An option and its value are one word, so that the value may begin with a hyphen.
     """

@@ -69,7 +69,7 @@ class Service(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """What a unit file says of the service's notebook: the path of its file, and its name (None: the server chooses it)."""
+    """What a unit file says of the service's notebook: the path of its file, and its name (None if the server chooses it)."""
 
     file: str | None
     name: str | None
@@ -106,8 +106,8 @@ def unit_folder(*, is_system: bool) -> str:
 def unit_text(service: Service, command: Sequence[str], *, file: str, name: str | None, home: str | None) -> str:
     """The text of the unit file that starts the server with `command`: the program and its arguments.
 
-    `file` is the path of the notebook's file and `name` its name (None: the server chooses it), for `udpnote service
-    status`. `home` is the value of UDPNOTE_HOME for the server; None: it is not set.
+    `file` is the path of the notebook's file and `name` its name (None if the server chooses it), for `udpnote service
+    status`. `home` is the value of UDPNOTE_HOME for the server, or None if it is not set.
     """
     template = (files(__package__) / ("system.service" if service.is_system else "user.service")).read_text(encoding="utf-8")
     body = template.format(

@@ -69,7 +69,7 @@ def lingers() -> bool:
 
 
 def last_message(service: Service, *, since: float) -> str | None:
-    """The last message of the service's server in the journal, without `udpnote: `; None: none is found.
+    """The last message of the service's server in the journal, without `udpnote: `, or None if none is found.
 
     A server that systemd ended before `since`, in seconds since 1970 UTC, may have left messages, too. They do not count.
     """

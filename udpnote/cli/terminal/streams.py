@@ -182,7 +182,7 @@ def terminal_lines() -> int:
 
 
 def _size_in(variable: str) -> int | None:
-    """The number of cells in this environment variable; None: it is not set, or has no number from 1 to `SIZE_MAX`."""
+    """The number of cells in this environment variable, or None if it is not set, or has no number from 1 to `SIZE_MAX`."""
     given = os.environ.get(variable, "").lstrip("0")
     is_size = given.isascii() and given.isdecimal() and len(given) <= len(str(SIZE_MAX))
     return int(given) if is_size else None

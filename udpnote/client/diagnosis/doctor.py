@@ -111,7 +111,7 @@ class Doctor(Client):
         return listen_for_echoes(lan_interfaces(), token, PORT)
 
     def _discovered(self) -> tuple[dict[Address, FoundNotebook], Notice | None]:
-        """The notebooks that a discovery finds, by their addresses; and why the named server cannot be found (None: it can)."""
+        """The notebooks that a discovery finds, by their addresses; why the named server cannot be found (None if it can)."""
         found: dict[Address, FoundNotebook] = {}
         with self._connection.lock():
             try:
@@ -132,7 +132,7 @@ class Doctor(Client):
         return [address_of(notebook)] if notebook is not None else []
 
     def _expected(self, addresses: list[Address], found: list[FoundNotebook], examination: Examination) -> Expected | None:
-        """The server or notebook that should be at `addresses`, and whether it has answered; None: there are no addresses."""
+        """The server or notebook that should be at `addresses`, and whether it has answered; None if there are no addresses."""
         if not addresses:
             return None
         server, notebook = self._finder.destination.server, self.notebook
@@ -150,7 +150,7 @@ class Doctor(Client):
 
 
 def _fsync_seconds(folder: str) -> float | None:
-    """The median time of an fsync in `folder`; None: nothing can be written there."""
+    """The median time of an fsync in `folder`, or None if nothing can be written there."""
     try:
         with temporary_folder(folder) as inside:
             return fsync_durations(inside, seconds_max=FSYNC_SECONDS_MAX, count_max=FSYNCS_MAX).median

@@ -91,12 +91,12 @@ class Way(NamedTuple):
 class ReportingServer(NamedTuple):
     """A server that has reported.
 
-    `key_id` is that of the envelope of its reports; None: the open one. `heard` has the numbers of the ways that have reached
-    it, and `answered` those whose report has come back. `addresses` are those from which its reports came. `longest` is the
-    length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly. Of
-    `short_sent` short datagrams that were sent directly, it has not answered `short_lost`, but others.
-    `clock_ahead` is how many microseconds its clock is ahead of the one here. `is_here` says whether it is on this host: then
-    `unsent` and `heard_hosts` are as in a `Report`.
+    `key_id` is that of the envelope of its reports, or None for the open one. `heard` has the numbers of the ways that have
+    reached it, and `answered` those whose report has come back. `addresses` are those from which its reports came. `longest` is
+    the length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly.
+    Of `short_sent` short datagrams that were sent directly, it has not answered `short_lost`, but others. `clock_ahead` is how
+    many microseconds its clock is ahead of the one here. `is_here` says whether it is on this host: then `unsent` and
+    `heard_hosts` are as in a `Report`.
     """
 
     server_id: bytes

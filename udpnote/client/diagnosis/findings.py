@@ -52,7 +52,7 @@ class Finding(NamedTuple):
 
     @property
     def command(self) -> str | None:
-        """The command that mends this trouble; None: this is no trouble."""
+        """The command that mends this trouble, or None if this is no trouble."""
         return cure_of(self.notice) if self.verdict is Verdict.TROUBLE else None
 
     @property

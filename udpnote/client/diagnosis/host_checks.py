@@ -17,7 +17,7 @@ class HostFacts(NamedTuple):
 
     `routes` is None if the system does not name them. `firewalls` are the active ones of ufw and firewalld. udpnote asks for
     a receive buffer of `wanted_bytes`, and the system grants one of `buffer_bytes`. `folder` is the folder of the outbox, and
-    `fsync_seconds` the median time of an fsync there; None: nothing can be written there.
+    `fsync_seconds` the median time of an fsync there, or None if nothing can be written there.
     """
 
     interfaces: Sequence[HostInterface]

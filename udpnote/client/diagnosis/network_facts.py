@@ -25,7 +25,7 @@ class Expected(NamedTuple):
     """The notebook or server that the user means, and which should answer.
 
     `name` is the notebook's name, or a notice that names the server if that is not known. `address` is where it should be.
-    `error` is the errno with which datagrams to `address` have failed; None: none has failed. `neighbour` is as
+    `error` is the errno with which datagrams to `address` have failed, or None if none has failed. `neighbour` is as
     `lan.host_network.neighbour_answers` returns it.
     """
 
@@ -39,11 +39,12 @@ class Expected(NamedTuple):
 class NetworkFacts(NamedTuple):
     """The facts about the network.
 
-    `firewall` is as in `HostFacts`. `port_users` are the sockets at the ports of servers on this host; None: not known. `names`
-    are the names of notebooks by their ids. `failure` says why the named server was not found; None: it was, or none is named.
-    `is_notebook_decided` says whether the user has named or chosen a notebook. `names_server` says whether the user has named a
-    server: then broadcasts are not needed. `errors` are the errnos with which datagrams to addresses have failed.
-    `default_interface` is the one by which datagrams to hosts beyond the LAN leave; None: not known.
+    `firewall` is as in `HostFacts`. `port_users` are the sockets at the ports of servers on this host, or None if they are not
+    known. `names` are the names of notebooks by their ids. `failure` says why the named server was not found, or None if it
+    was, or none is named. `is_notebook_decided` says whether the user has named or chosen a notebook. `names_server` says
+    whether the user has named a server: then broadcasts are not needed. `errors` are the errnos with which datagrams to
+    addresses have failed. `default_interface` is the one by which datagrams to hosts beyond the LAN leave, or None if it is not
+    known.
     """
 
     interfaces: Sequence[HostInterface]
@@ -77,7 +78,7 @@ class NetworkFacts(NamedTuple):
         return [each for each in self.servers if not each.is_here]
 
     def broadcasts(self, interface: str | None = None) -> set[int]:
-        """The numbers of the ways by which broadcasts have left by `interface` (None: by any that leads to a LAN).
+        """The numbers of the ways by which broadcasts have left by `interface` (None for any interface that leads to a LAN).
 
         The number that the last of too many interfaces share is left out: see `is_crowded`.
         """
@@ -103,13 +104,13 @@ class NetworkFacts(NamedTuple):
         return self.errors.get(address) in (errno.EPERM, errno.EACCES)
 
     def leaving_by(self, address: Address) -> str | None:
-        """The interface by which datagrams to `address` leave; None: not known."""
+        """The interface by which datagrams to `address` leave, or None if it is not known."""
         if len(address) == 4 and address[3]:
             return next((each.name for each in self.interfaces if each.scope == address[3]), None)
         return self.interface_to(address[0]) or self.default_interface
 
     def interface_to(self, host: str) -> str | None:
-        """The interface with the network of the IPv4 address `host`; None: none has it, or `host` is no such address."""
+        """The interface with the network of the IPv4 address `host`, or None if none has it, or `host` is no such address."""
         for interface in self.interfaces:
             if any(is_in_network(host, network) for network in interface.networks):
                 return interface.name
@@ -130,7 +131,7 @@ def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
 
 
 def ipv4_of(server: ReportingServer) -> Address | None:
-    """The IPv4 address from which `server` has reported; None: it has reported by IPv6 only."""
+    """The IPv4 address from which `server` has reported, or None if it has reported by IPv6 only."""
     return next((each for each in server.addresses if len(each) == 2), None)
 
 

@@ -82,7 +82,7 @@ def _spans_from(connection: sqlite3.Connection, question: Question) -> list[_Spa
 
 
 def _window(time: int, window_end: int | None, blocks: list[int], *, newest_first: bool) -> _Window:
-    """The window from `time` on until `window_end`, which is exclusive; None: until the last time that a note can have."""
+    """The window from `time` on until `window_end`, exclusive; without it, until the last time that a note may have."""
     if newest_first:
         return _Window(WRITTEN_AT_MIN if window_end is None else window_end + 1, time, blocks)
     return _Window(time, WRITTEN_AT_MAX if window_end is None else window_end - 1, blocks)

@@ -71,7 +71,7 @@ class Content(NamedTuple):
 
 
 class Backup(NamedTuple):
-    """A backup that was made: the paths of its file and of its key file (None: it has none), its size, and its content."""
+    """A backup that was made: the paths of its file and of its key file (None if it has none), its size, and its content."""
 
     path: str
     key_path: str | None
@@ -230,7 +230,7 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _keys_to_copy(notebook: str, *, is_sealed: bool, with_key: bool | None) -> NotebookKeys | None:
-    """The keys for the key file of a backup; None: the backup gets no key file. Raises what `back_up` raises about keys."""
+    """The keys for the key file of a backup, or None if it gets no key file. Raises what `back_up` raises about keys."""
     if is_sealed and with_key is None:
         raise InvalidSetting("backup_key_undecided", path=notebook)
     if not is_sealed and with_key:

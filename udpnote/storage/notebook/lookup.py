@@ -345,7 +345,7 @@ class _Pauses:
             self.read(stored)
 
     def are_due_after(self, note: StoredEntry | None, *, is_result: bool) -> bool:
-        """Whether to pause after this note (None: a deleted one). If it is no result, counts it first.
+        """Whether to pause after this note (None for a deleted one). If it is no result, counts it first.
 
         A lookup always pauses after a note that was revised or deleted: the note's first text may be long, and SQLite must read
         past it.

@@ -277,7 +277,7 @@ class Notebook:
         return self._insert_one(part._replace(offset=0, data=data), root or 0, now)
 
     def _objection(self, part: Part, data: bytes, root: int | None) -> Status | None:
-        """The status with which to refuse a complete entry with the text `data`; None: it can be stored.
+        """The status with which to refuse a complete entry with the text `data`, or None if it can be stored.
 
         `root` is the number of the note that the entry revises or deletes, None if the notebook does not have that note, and 0
         if the entry is itself a note.

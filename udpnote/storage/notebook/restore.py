@@ -98,7 +98,7 @@ class KeyUse(Enum):
 class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
-    `content` is that of the copy. `old` is the notebook that the copy replaces; None: there is none. `key_use` says what
+    `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_use` says what
     happens to the key file. `backup_has_other_keys` says whether a key file is `KEPT` although that of the backup has other
     keys. `aside` is the new path of the replaced file; the log and the key file, if they are moved, get this path with the
     suffix `-wal` or `.key`.

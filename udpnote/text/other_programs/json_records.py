@@ -122,7 +122,7 @@ class _Text:
             return value
 
     def error(self, place: int | None = None) -> InvalidImport:
-        """The error for a file that is not JSON at the index `place` of the buffer (None: at the current place)."""
+        """The error for a file that is not JSON at the index `place` of the buffer (None for the current place)."""
         return InvalidImport("import_json_damaged", character=self._passed + (self._at if place is None else place) + 1)
 
     def _more(self) -> bool:

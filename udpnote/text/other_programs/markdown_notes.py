@@ -44,7 +44,7 @@ class MarkdownFile(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """A part of a file: the number of its first line (from 1), the time in its heading (None: it has none), and its text."""
+    """A part of a file: the number of its first line (from 1), the time in its heading (None if it has none), and its text."""
 
     line: int
     stamp: Stamp | None
