@@ -36,10 +36,10 @@ class Judge(NamedTuple):
     def pick(
         self, destination: Destination, found: list[Answer], *, ports: Sequence[int], expected: KnownNotebook | None = None
     ) -> Answer:
-        """The answer of the notebook that `destination` names, among all answers `found`.
+        """The answer of the notebook that `destination` names. `found` are all answers to the discovery.
 
-        If several notebooks with that name have answered, it is the `expected` one, if that has answered. `ports` are those at
-        which discovery has asked. Raises the errors of `NotebookFinder.find`.
+        If several notebooks with that name have answered, the result is the answer of the `expected` one. `ports` are the UDP
+        ports at which discovery has asked. Raises the errors of `NotebookFinder.find`.
         """
         answered = self.matching(destination, found)
         usable = [each for each in answered if not each.has_new_key]

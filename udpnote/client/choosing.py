@@ -26,9 +26,10 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
 
     If `name_or_id` is the id, or the start of the id, of one notebook in the outbox, that is the result, without a discovery.
-    Otherwise a discovery looks for notebooks with this name or id. If one notebook in the outbox has this name, it is the
-    result if it answers, or if no notebook with this name does. If only another one answers, because the notebook was made
-    anew, that other one is the result, and a notice says so.
+    Otherwise a discovery looks for notebooks with this name or id:
+    - The notebook that the outbox has under this name is the result if it answers, or if no notebook with this name answers.
+    - If only another notebook with this name answers, because the notebook was made anew, that one is the result. A notice says
+      so.
 
     If only an impostor of the notebook in the outbox answers, this raises `NotSealed`; if that notebook answers that its key
     has changed, `OldKey`.

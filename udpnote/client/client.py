@@ -147,7 +147,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def retransmissions(self) -> int:
         """How many datagrams `send`, `send_many` and `deliver` sent again.
 
-        Counted anew if the notebook is joined or left, or if the client uses another one.
+        The count begins again at 0 when the notebook is joined or left, and when the client uses another one.
         """
         return self._sender.retransmissions
 
@@ -240,12 +240,12 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         self._sender.deliver(self._seconds(wait))
 
     def plan_undo(self, *, anywhere: bool = True) -> "Undo":
-        """How the last write of this outbox that was not taken back yet can be: a note, a revision or a deletion.
+        """Find out how to take back the last write of this outbox that was not taken back yet.
 
-        Only the latest writes are remembered. Delivers queued entries first if the write may be among them. Raises
-        `NotTakenBack` if there is no such write, if it is in another notebook than the client's, if that does not have it any
-        more, or if others have changed its note since. Unless `anywhere`, only writes in the client's notebook are considered.
-        Raises an `Unreachable` if the notebook must be read and does not answer.
+        A write is a note, a revision or a deletion. Only the latest writes are remembered. Delivers queued entries first if the
+        write may be among them. Raises `NotTakenBack` if there is no such write, if it is in another notebook than the
+        client's, if that does not have it any more, or if others have changed its note since. Unless `anywhere`, only writes in
+        the client's notebook are considered. Raises an `Unreachable` if the notebook must be read and does not answer.
         """
         from udpnote.client.undoing import DELIVERY_WAIT_SECONDS, plan_undo  # here, because a one-shot send undoes nothing
 

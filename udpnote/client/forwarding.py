@@ -176,7 +176,7 @@ class Forwarder:
         self._waiting: dict[Entry, list[_Call]] = {}
         """Which calls wait for the verdict on an entry. This and the session are used with the connection's lock held."""
         self._lock = threading.Lock()
-        """Guards the attributes below, in which calls are that do not hold the connection's lock."""
+        """Guards the attributes below, which threads use without holding the connection's lock."""
         self._calls: list[_Call] = []
         self._new_calls: list[_Call] = []
         self._interrupted_calls: list[_Call] = []

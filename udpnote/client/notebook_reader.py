@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from udpnote.model.query import Item, Selection, Tally
 
 SMALL_RANGE_NOTES_MAX = 1000
-"""Of a range of at most so many numbers, the server is asked for no more notes than that. It sends more of a longer one, up to
-a few pages beyond the range, while the client reads."""
+"""For a range of at most so many numbers, the client asks the server for no more notes than the range can have. For a longer
+range it sets no limit: then the server may send a few pages of notes beyond the range while the client reads."""
 
 
 class Stats(NamedTuple):

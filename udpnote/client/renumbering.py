@@ -1,4 +1,4 @@
-"""The new numbers of the entries of a file that is imported: by these, its revisions and deletions name the entries."""
+"""The new numbers of imported entries. Revisions and deletions in a file name other entries by their old numbers."""
 
 from collections.abc import Collection
 from typing import NamedTuple

@@ -126,7 +126,9 @@ class Outcomes:
             self._awaited.pop(entry.sequence, None)
 
     def pop(self, entries: deque[Entry]) -> list[SentEntry]:
-        """Remove those of the first `entries` whose outcomes are known, and return and remove these outcomes, in order.
+        """Return the outcomes of the first `entries`, in order, up to the first entry without an outcome.
+
+        Removes these entries from `entries`, and forgets their outcomes.
 
         A call must wait for each of `entries`.
         """

@@ -15,9 +15,9 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
 
 CHUNK_ENTRIES_MIN = 128
-"""The most texts that are taken at a time and added to the outbox in one transaction, unless more have no outcome yet: then as
-many as have none. So the client adds the next entries while the server stores the earlier ones. From 128 entries on, the fsync
-takes less time than the rest of the work."""
+"""A call takes at most so many texts at a time, and adds them to the outbox in one transaction. If more of its entries have no
+outcome yet, it takes as many texts as these entries are. So the client adds the next entries while the server stores the
+earlier ones. From 128 entries on, the fsync takes less time than the rest of the work."""
 
 IDLE_SECONDS = 1.0
 """If the iterator of a call has no text, the call waits so long for datagrams before it asks for the next text again."""

@@ -66,8 +66,8 @@ def _replacing(
 ) -> Iterator[BinaryIO]:
     """A draft of `path`, open for writing. At the end of the block it is fsynced, then `before_placing` is called.
 
-    After that, the draft replaces `path`. Its owner and permissions are those of `like`, up to `mode_max` (see `own_like`),
-    or None if only this user can read it. Raises `OSError`.
+    After that, the draft replaces `path`. Its owner and permissions are those of `like`, up to `mode_max` (see `own_like`). If
+    `like` is None, only this user can read the file. Raises `OSError`.
     """
     with draft_of(path) as (descriptor, draft):
         if like is not None:

@@ -217,7 +217,7 @@ def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
 
 
 def _problem_of_opening() -> str | None:
-    """The system's words for it if this process cannot open as many files as a database needs; None if it can.
+    """The system's error message if this process cannot open as many files as a database needs; None if it can.
 
     SQLite does not say why it cannot open a file.
     """

@@ -75,7 +75,8 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
 def ended_early(
     before: NotebookKeys, after: NotebookKeys, *, now: int
 ) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
-    """Which earlier keys a rotation from `before` to `after` ends sooner than `before` says: two lists, (dropped, shortened).
+    """The earlier keys that a rotation from `before` to `after` ends sooner than `before` says, as two lists: (dropped,
+    shortened).
 
     `dropped` has the earlier keys of `before` that `after` does not have. `shortened` has those that `after` accepts for a
     shorter time, each with its new `accepted_until`. The current key of `after`, and keys that were not accepted any more at

@@ -131,7 +131,7 @@ def remove_old_drafts(path: str) -> None:
 def aside_name(path: str, suffixes: Iterable[str] = ("",)) -> str:
     """An unused name for the file `path` when another file takes its place, such as `notebook.sqlite3.1.old`.
 
-    There is no file either whose name is this one and one of the `suffixes`.
+    No file has this name with one of the `suffixes` at its end either.
     """
     names = (f"{path}.{number}.old" for number in count(1))
     return next(name for name in names if not any(os.path.lexists(name + suffix) for suffix in suffixes))

@@ -86,9 +86,9 @@ class OwnWrites:
         return write.notebook_id, write.as_seen if write.number else None
 
     def still_waiting(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> list[StoredRun]:
-        """Those of `runs` that are in the outbox for this notebook; another process may have removed some already.
+        """Return those runs whose entries are in the outbox for this notebook. Another process may have removed some already.
 
-        If a run is there in part, the result has a run for each of its entries that is there.
+        If only some entries of a run are there, the result has a run of its own for each of them.
         """
         found: list[StoredRun] = []
         for run in _joined(runs):
@@ -106,8 +106,8 @@ class OwnWrites:
     def note_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
         """In the caller's transaction, remember `runs`, which a notebook has stored, and release what waited for them.
 
-        They must have been in the outbox until now: no write may be remembered twice. Only the latest `RUNS_AT_ONCE_MAX` runs
-        are remembered, and then none of the writes before them.
+        Their entries must have been in the outbox until now: no write may be remembered twice. If there are more than
+        `RUNS_AT_ONCE_MAX` runs, only the latest of them are remembered, and all earlier writes are forgotten.
         """
         joined = _joined(runs)
         undoing = self._connection.execute("SELECT sequence, target FROM undoing").fetchall()

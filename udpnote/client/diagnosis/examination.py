@@ -139,10 +139,10 @@ class Examination:
         self._ways: dict[tuple[str, str], Way] = {}
         self._broadcast_numbers: dict[str, int] = {}
         self._servers: dict[tuple[bool, bytes], ReportingServer] = {}
-        """By whether the envelope of the reports is open, and by the id of the server. So a host without the key of a sealed
-        notebook cannot change what is known of its server."""
+        """The servers that have reported. The key of each is a pair: whether the envelope of its reports is open, and its id.
+        So a host without the key of a sealed notebook cannot change what is known of its server."""
         self._server_at: dict[tuple[bool, Address], bytes] = {}
-        """The id of the first server that has reported, by whether its envelope is open, and by the address of the report."""
+        """For each address, and open and sealed envelopes apart: the id of the first server that has reported from there."""
         self._short_ways: dict[Address, set[int]] = {}
         """The numbers of the short ways by which each address was asked."""
         self.errors: dict[Address, int] = {}
@@ -196,7 +196,9 @@ class Examination:
         return not reached.issuperset(known) or any(each.short_lost or not each.longest for each in servers)
 
     def _with_losses(self, server: ReportingServer) -> ReportingServer:
-        """`server` with its `short_sent` and `short_lost`. If none was answered, they were not lost by chance."""
+        """Return `server` with its `short_sent` and `short_lost`.
+
+        If none of the short datagrams was answered, they were not lost by chance, and `short_lost` is 0."""
         sent = {way for address in server.addresses for way in self._short_ways.get(address, ())}
         lost = sent - server.answered
         return server._replace(short_sent=len(sent), short_lost=0 if lost == sent else len(lost))

@@ -33,7 +33,7 @@ HEADER_BYTES = 28
 """The bytes of the headers of IPv4 and UDP, which an MTU counts, too."""
 
 LOSSES_MIN = 2
-"""So many short datagrams that are lost, of eight, are a trouble. A single one may be an accident."""
+"""If so many of eight short datagrams are lost, that is a trouble. A single loss may be an accident."""
 
 HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
 """The kinds of troubles that do not explain why a server does not answer."""
