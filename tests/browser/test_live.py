@@ -47,6 +47,22 @@ def test_edits_deletions_and_undo_of_others_arrive(site: Site, visitors: Visitor
     assert site.texts() == ["first", "second", "first, and better", "", "second"]
 
 
+def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_back(site: Site, visitors: Visitors) -> None:
+    site.start()
+    site.run("send", "--server", f"127.0.0.1:{site.port}", lines=["a secret", *(f"note {i}" for i in range(2, 121))])
+    amy, bob = visitors.visit(site.address), visitors.visit(site.address)
+    bob.page.locator("#main").evaluate("async (main) => { main.scrollTop = 0 }")
+    eventually(lambda: bob.page.locator("#main").evaluate("(main) => { main.scrollTop = 0 }") or "a secret" in bob.texts())
+    amy.sees("note 120")
+    site.server.end(15)
+    for number in ("1", "120"):
+        site.run("erase", number, "--yes", "--file", str(site.notebook))
+    site.serve()
+    for each in (amy, bob):
+        eventually(lambda each=each: {"a secret", "note 120"}.isdisjoint(each.texts()))  # type: ignore[misc]
+    assert "note 2" in bob.texts(), "who reads older notes goes on"
+
+
 def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(site: Site, visitors: Visitors) -> None:
     site.start()
     site.send("kept")

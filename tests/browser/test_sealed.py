@@ -40,6 +40,23 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     assert site.texts() == ["secret", "with the new key"]
 
 
+def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("while it was open")
+    amy.sees("while it was open")
+    amy.sees_nothing_waiting()
+    site.server.end(15)
+    code = site.run("seal", "--file", str(site.notebook)).strip()
+    site.serve("--sealed")
+    amy.page.get_by_role("button", name="Enter the join code").click()
+    amy.page.locator("#code").fill(code)
+    amy.page.keyboard.press("Enter")
+    amy.write("sealed now")
+    amy.sees("while it was open", "sealed now")
+    amy.sees_nothing_waiting()
+
+
 def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, visitors: Visitors) -> None:
     site.start("--sealed")
     amy = visitors.visit(site.plain_address)

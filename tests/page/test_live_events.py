@@ -12,6 +12,7 @@ from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, cursor_text, parse_cursor
 from udpnote.page.responses import Refusal
 from udpnote.page.stream_routes import STREAMS_PER_ADDRESS_MAX
+from udpnote.storage.notebook.erasure import prepared_erasure
 
 
 def numbers(events: Iterator[Event], count: int) -> list[int]:
@@ -23,7 +24,7 @@ def test_a_stream_that_is_cut_off_goes_on_where_it_was_for_each_browser(page: Pa
     page.store(entry(1, "before"))
     with page.events() as events:
         ready = next(events)
-        assert (ready.name, ready.id, ready.data) == ("ready", f"1-{ADA}-1", {"newest": 1})
+        assert (ready.name, ready.id, ready.data["newest"]) == ("ready", f"1-{ADA}-1", 1)
         page.store(entry(2, "买牛奶"), entry(3, "revised", kind="revision", revises=1), entry(4, kind="deletion", revises=3))
         stored = [next(events) for _ in range(3)]
     assert [(event.data["kind"], event.data["text"], event.data["note"]) for event in stored] == [
@@ -32,7 +33,7 @@ def test_a_stream_that_is_cut_off_goes_on_where_it_was_for_each_browser(page: Pa
     page.store(*(entry(number, "meanwhile") for number in range(5, 8)))
     for options in ({"last-event-id": stored[1].id}, {}):
         with page.events("/api/events" if options else f"/api/events?after={stored[1].id}", **options) as events:
-            assert next(events).data == {"newest": 3}
+            assert next(events).data["newest"] == 3
             assert numbers(events, 4) == [4, 5, 6, 7]
             page.store(entry(8, "live"))
             page.store(entry(9 + len(options), "live"))
@@ -80,6 +81,26 @@ def test_after_a_restoration_browsers_load_their_notes_again_and_get_what_is_sto
     with page.events(**{"last-event-id": newest}) as events:
         assert next(events).name == "restored", "another entry has the number now"
     assert loopback.texts() == ["kept", "new", "newer"]
+
+
+def test_a_server_that_was_started_again_is_told_so_that_browsers_look_which_notes_were_erased(
+    loopback: Loopback, serve_page: Callable[..., PageServer]
+) -> None:
+    server = loopback.serve()
+    page = serve_page()
+    page.store(entry(1, "kept"), entry(2, "erased"))
+    with page.events() as events:
+        before = next(events).data["served"]
+        assert page.get("/api/state")["served"] == before
+        server.__exit__(None, None, None)
+        with prepared_erasure(str(loopback.notebook()), 2) as erasure:
+            erasure.commit(0)
+        loopback.serve()
+        again = next(event for event in events if event.name == "ready").data
+    assert page.get("/api/state")["served"] == again["served"] != before
+    with page.events(f"/api/events?after=1-{ADA}-1") as events:
+        page.store(entry(3, "new"))
+        assert numbers(events, 1) == [3], "the text of an erased note is not kept in memory"
 
 
 def test_there_are_so_many_streams_and_one_that_ends_makes_room(page: PageServer) -> None:

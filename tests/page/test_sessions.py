@@ -1,13 +1,16 @@
 """Sealed notebooks: every route needs the join code, which is accepted in private only, and ends with the key."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from udpnote.model.join_code import join_code
+from udpnote.server.sealing import seal_notebook
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
+from udpnote.storage.notebook.notebook import Notebook
 
 ROUTES = (
     "/api/notes", "/api/notes/1", "/api/notes/1/history", "/api/tags", "/api/stats.svg", "/api/export", "/api/events",
@@ -52,7 +55,7 @@ def test_a_session_reads_and_writes_until_it_ends(loopback: Loopback, sealed: tu
     for route in ROUTES[:-1]:
         assert page.http.get(route).status_code == 200
     with page.events() as events:
-        assert next(events).data == {"newest": 1}
+        assert next(events).data["newest"] == 1
     assert page.http.delete("/api/session").status_code == 204
     page.get("/api/notes", status=401)
     assert code.replace("-", "").encode() not in b"".join(path.read_bytes() for path in loopback.folder.glob("page-*"))
@@ -84,6 +87,27 @@ def test_a_new_key_ends_sessions_and_streams_and_its_join_code_begins_new_ones(
     page.post("/api/session", {"code": code}, status=403)
     page.post("/api/session", {"code": join_code(b"n" * 16)}, status=204)
     assert page.get("/api/notes")["notes"] == []
+
+
+def test_a_notebook_that_is_sealed_while_nobody_asks_is_not_read_with_the_key_that_this_machine_got(
+    loopback: Loopback, serve_page: Callable[..., PageServer]
+) -> None:
+    server = loopback.serve()
+    page = serve_page()
+    page.store(entry(1, "a"))
+    server.__exit__(None, None, None)
+    with closing(Notebook(str(loopback.notebook()))) as notebook:
+        seal_notebook(notebook, name="kitchen")
+    code = loopback.serve(sealed=True).join_code
+    assert code is not None
+    with loopback.client("page-outbox.sqlite3") as client:
+        client.join(code)
+    page.post("/api/entries", {"client": ADA, "entries": [entry(2, "b")]}, status=401)
+    assert page.get("/api/state")["needs_code"]
+    for route in ROUTES:
+        page.get(route, status=401)
+    page.post("/api/session", {"code": code}, status=204)
+    assert [note["text"] for note in page.get("/api/notes")["notes"]] == ["a"]
 
 
 def test_another_token_is_no_session(sealed: tuple[PageServer, str]) -> None:

@@ -325,6 +325,12 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
+    @property
+    def key_id(self) -> bytes | None:
+        """The id of the key that seals the client's notebook; None: it is open. It is looked for as for `name`."""
+        with self._connection.lock():
+            return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
+
     def status(self, wait: float | None = None) -> "NotebookStatus":
         """The client's notebook, and whether its server answers within `wait` seconds, as a `NotebookStatus`; saves nothing."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it

@@ -19,8 +19,8 @@ class NotebookStatus(NamedTuple):
 
     `notebook` has the name and the address of the answer or, without an answer, those of the last one, or None if it is not
     known which notebook it is. `is_chosen` says that it is the chosen one, `has_key` that it is open or that this client has
-    its key. `entries` is how many entries it has, and `round_trip_seconds` the time that the answer took; both are None if
-    `failure` says why no server could be used.
+    its key. `entries` is how many entries it has, `round_trip_seconds` the time that the answer took, and `server_id` the 8
+    random bytes that the server drew when it started; all three are None if `failure` says why no server could be used.
     """
 
     notebook: KnownNotebook | None
@@ -29,6 +29,7 @@ class NotebookStatus(NamedTuple):
     entries: int | None
     round_trip_seconds: float | None
     failure: UdpnoteError | None
+    server_id: bytes | None = None
 
 
 class HostedNotebook(NamedTuple):
@@ -75,6 +76,7 @@ def notebook_status(driver: Driver, seconds: float) -> NotebookStatus:
         entries=None if answer is None else answer.offer.entries,
         round_trip_seconds=None if answer is None else answer.round_trip_seconds,
         failure=failure,
+        server_id=None if answer is None else answer.offer.server_id,
     )
 
 

@@ -112,22 +112,21 @@ class Page:
             "away": False,
             "reason": None,
             "newest": None,
+            "served": None,
             "version": __version__,
             "https": request.scope["scheme"] == "https",
         }
         try:
-            opened = self.notebook_of(request)
+            notebook = self.notebook_of(request).notebook
+            state["served"] = notebook.served
+            state["newest"] = await notebook.read(lambda client: client.last_number())
         except Refusal as refusal:
-            state |= {"notebook": {"name": None, "id": None, "sealed": True}, "needs_code": True, **told(refusal.notice)}
-            if not is_private(request.scope):
-                state |= told(Notice("page_code_needs_https"))
-            return json_response(state)
-        try:
-            state["newest"] = await opened.notebook.read(lambda client: client.last_number())
-        except Refusal as refusal:
+            if refusal.status == 401:
+                reason = refusal.notice if is_private(request.scope) else Notice("page_code_needs_https")
+                sealed = {"name": None, "id": None, "sealed": True}
+                return json_response(state | {"notebook": sealed, "needs_code": True, "served": None, **told(reason)})
             state |= {"away": True, **told(refusal.notice)}
-        known = opened.notebook.known
-        if known is not None:
+        if (known := notebook.known) is not None:
             state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
         elif state["away"]:
             state["needs_code"] = is_private(request.scope)  # perhaps it is sealed, and only a browser has its key

@@ -64,6 +64,11 @@ class Follower:
             if self._client is not None:
                 self._client.close()  # ends the reading
 
+    def forget(self) -> None:
+        """Keep none of the events: the entries after them are read from the notebook."""
+        with self._lock:
+            self._events.clear()
+
     def events_after(self, number: int, restorations: int) -> list[StoredEvent] | None:
         """The events of all entries after the entry `number`. None if the follower may not have all of them any more.
 
@@ -93,9 +98,9 @@ class Follower:
         """Take each entry of the notebook as it is stored, without end."""
         if self.newest is not None and not has_entry(client, self.newest):
             self._restart()
-        with self._lock:
-            self._events.clear()  # between them and the next ones, entries may be missing
+        self.forget()  # between the kept events and the next ones, entries may be missing
         for stored in client.follow(last=1):
+            self._notebook.check_key(client)
             event = StoredEvent(stored.as_seen, encoded(event_object(stored, note_number(client, stored))))
             with self._lock:
                 if self._events and self._events[-1].seen.number >= stored.number:

@@ -55,14 +55,18 @@ class LiveEvents:
         self._notebook = notebook
         self._changed = asyncio.Event()
         self._follower: Follower | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._served = notebook.served
         self._is_ending = False
-        notebook.on_change.append(self._wake)
+        notebook.on_change.append(self._note_change)
 
     def end(self) -> None:
         """End all streams, because the page's process ends, or because no browser has the notebook's key any more."""
         self._is_ending = True
         if self._follower is not None:
             self._follower.stop()
+        if self._watching is not None:
+            self._watching.cancel()
         self._wake()
 
     async def stream(self, cursor: SeenEntry | None) -> AsyncIterator[bytes]:
@@ -94,7 +98,14 @@ class LiveEvents:
         if self._follower is None:
             self._follower = Follower(self._notebook, self._wake)
             self._follower.start()
+            self._watching = asyncio.create_task(self._notebook.watch())
         return self._follower
+
+    def _note_change(self) -> None:
+        if self._served != self._notebook.served and self._follower is not None:
+            self._follower.forget()  # notes may have been erased while no server ran
+        self._served = self._notebook.served
+        self._wake()
 
     def _wake(self) -> None:
         self._changed.set()
@@ -107,11 +118,13 @@ class _StreamReader:
     def __init__(self, notebook: PageNotebook, follower: Follower, cursor: SeenEntry | None) -> None:
         self._notebook, self._follower, self._position = notebook, follower, cursor
         self._restorations = follower.restorations
+        self._served: str | None = None
         self._is_ready = False
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the events that are due now. Raises a `Refusal` if the notebook cannot be read."""
-        if not self._is_ready or self._restorations != self._follower.restorations:
+        is_current = self._restorations == self._follower.restorations and self._served == self._notebook.served
+        if not self._is_ready or not is_current:
             yield await self._start()
         while (newest := self._follower.newest) is not None and newest.number > self._place.number:
             if newest.number - self._place.number > MISSED_ENTRIES_MAX:
@@ -135,15 +148,18 @@ class _StreamReader:
         return self._position
 
     async def _start(self) -> bytes:
-        """Find the entry after which the browser reads on, and return the event with it. Also needed after a restoration."""
-        restorations, position = self._follower.restorations, self._position
+        """Find the entry after which the browser reads on, and return the event with it.
+
+        This is also needed after a restoration, and when the notebook's server was started again.
+        """
+        restorations, position, served = self._follower.restorations, self._position, self._notebook.served
         if position is not None and not await self._notebook.read(lambda client: has_entry(client, position)):
             event = await self._jump("restored")
         else:
             if position is None:
                 self._position = await self._notebook.read(newest_entry)
-            event = _event("ready", {"newest": self._place.number}, self._place)
-        self._restorations, self._is_ready = restorations, True
+            event = _event("ready", {"newest": self._place.number, "served": served}, self._place)
+        self._restorations, self._served, self._is_ready = restorations, served, True
         return event
 
     async def _jump(self, cause: str) -> bytes:

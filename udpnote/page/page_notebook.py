@@ -8,11 +8,12 @@ the server is silent, and refuses further calls at once until the server answers
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from udpnote.client.client import Client
 from udpnote.client.status import NotebookStatus
-from udpnote.errors import ClientClosed, Notice, OldKey, ServerNotFound, UdpnoteError
+from udpnote.errors import ClientClosed, KeyMissing, Notice, OldKey, ServerNotFound, UdpnoteError
 from udpnote.model.notebook import KnownNotebook
 from udpnote.page.responses import refusal_for, unavailable
 from udpnote.page.worker_threads import WorkerThreads
@@ -30,6 +31,9 @@ SUSPICION_SECONDS = 0.5
 
 PROBE_SECONDS = 0.5
 """How long the page waits for the answer to this question. On a LAN the answer takes a millisecond."""
+
+WATCH_SECONDS = 2.0
+"""While browsers read live, the page asks this often whether the server was started again meanwhile."""
 
 PROBE_PAUSE_SECONDS_MAX = 4.0
 """While the server is silent, the pauses between the questions grow from one second to this many."""
@@ -62,9 +66,11 @@ class PageNotebook:
     """One notebook, as the browsers with the same key use it. `open_client` opens a client of it, which this object closes.
 
     `absence` says why the notebook's server cannot be used now; None: the server answers. `ended` says why these browsers can
-    never use the notebook again: it has a new key. None: they can. Each change of the two calls the functions in `on_change`.
-    `known` is the notebook by the server's latest answer; None: the server has not answered yet. `has_key` says whether
-    `open_client` opens clients with a key that a browser gave.
+    never use the notebook again: it has a new key. None: they can. `served` is the id that the notebook's server drew when it
+    started, in hexadecimal digits; None: not known yet. While no server runs, notes may be erased, and no event tells of it. So
+    a browser that has notes from a server with another id looks which of them are still there. Each change of the three calls
+    the functions in `on_change`. `known` is the notebook by the server's latest answer; None: the server has not answered yet.
+    `has_key` says whether `open_client` opens clients with a key that a browser gave.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class PageNotebook:
         self._absent = asyncio.Event()
         self.absence: Notice | None = None
         self.ended: Notice | None = None
+        self.served: str | None = None
         self.known: KnownNotebook | None = None
         self.on_change: list[Callable[[], None]] = []
 
@@ -99,13 +106,20 @@ class PageNotebook:
         return await self._call(self._threads.writing, "write", work)
 
     async def check(self) -> NotebookStatus:
-        """Ask the server whether it answers. Set `known` and `absence` by its answer."""
-        status = await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS))
+        """Ask the server whether it answers. Set `known`, `served` and `absence` by its answer."""
+        return self._noted(await self._asked())
+
+    async def _asked(self) -> NotebookStatus:
+        return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS))
+
+    def _noted(self, status: NotebookStatus) -> NotebookStatus:
         if status.failure is None:
             self.known = status.notebook
+            self._note_server(status.server_id)
             self._note_presence()
         else:
-            self.known = self.known or status.notebook
+            if self.known is None or isinstance(status.failure, KeyMissing):  # it may be sealed since it was known
+                self.known = status.notebook or self.known
             self._note_failure(status.failure)
         return status
 
@@ -113,6 +127,24 @@ class PageNotebook:
         """Begin to ask whether the server answers. Ask again while it does not."""
         if self._probing is None and self.ended is None and not self._is_closed:
             self._probing = asyncio.create_task(self._probe())
+
+    def check_key(self, client: Client) -> None:
+        """Raise `KeyMissing` if `client` may use the notebook only because this machine has its key, and no browser gave it."""
+        if not self._has_key and client.key_id is not None:
+            raise KeyMissing("page_needs_code")
+
+    async def watch(self) -> None:
+        """Ask again and again whether the same server still answers, until the task is cancelled or the clients are closed."""
+        with suppress(ClientClosed):
+            while self.ended is None:
+                await asyncio.sleep(WATCH_SECONDS)
+                if self._probing is not None:
+                    continue  # it is being asked
+                status = await self._asked()
+                if isinstance(status.failure, ServerNotFound):
+                    self.suspect()  # one lost answer does not mean that the server is silent
+                else:
+                    self._noted(status)
 
     def note_answer(self) -> None:
         """Note that the server has answered another client of this notebook.
@@ -123,6 +155,12 @@ class PageNotebook:
             self._note_presence()
         elif self.absence is not None and not self._is_closed:
             self._checking = asyncio.create_task(self.check())
+
+    def _note_server(self, server_id: bytes | None) -> None:
+        served = server_id.hex() if server_id is not None else None
+        if served != self.served:
+            self.served = served
+            self._tell()
 
     def _note_presence(self) -> None:
         if self.absence is not None:
@@ -155,7 +193,13 @@ class PageNotebook:
     async def _call(self, threads: WorkerThreads, purpose: Purpose, work: Callable[[Client], T]) -> T:
         if self.absence is not None:
             raise unavailable(self.absence)
-        call = asyncio.ensure_future(threads.run(lambda: work(self._client(purpose))))
+
+        def checked() -> T:
+            client = self._client(purpose)
+            self.check_key(client)  # the notebook may be sealed since it was asked
+            return work(client)
+
+        call = asyncio.ensure_future(threads.run(checked))
         try:
             await asyncio.wait({call}, timeout=SUSPICION_SECONDS)
             if not call.done():
@@ -163,7 +207,7 @@ class PageNotebook:
                 await self._wait_unless_absent(call)
             return call.result()
         except UdpnoteError as error:
-            if isinstance(error, ServerNotFound):
+            if isinstance(error, ServerNotFound | KeyMissing):
                 self.suspect()
             self.note_error(error)
             raise refusal_for(error) from error

@@ -13,6 +13,7 @@ from udpnote.errors import (
     InvalidEntry,
     InvalidQuery,
     InvalidSetting,
+    KeyMissing,
     Notice,
     UdpnoteError,
 )
@@ -38,6 +39,8 @@ def refusal_for(error: UdpnoteError) -> Refusal:
     """The refusal of a request that failed with `error`. Unless the request itself was wrong, the browser may ask again."""
     if isinstance(error, InvalidEntry | InvalidQuery | InvalidSetting):
         return Refusal(400, error.notice)
+    if isinstance(error, KeyMissing):
+        return Refusal(401, Notice("page_needs_code"))
     if isinstance(error, EntryRefused):
         return Refusal(403, error.notice)
     if isinstance(error, ClientClosed):

@@ -42,6 +42,8 @@ class Page {
     this.entries = [];
     this.failure = null;
     this.newest = 0;
+    this.served = null;
+    this.ready = { newest: 0, served: null };
     this.arrivals = [];
     this.ownClients = new Set();
     this.newId = () => randomId(crypto);
@@ -230,8 +232,10 @@ class Page {
       return;
     }
     this.newest = state.newest ?? this.newest;
-    if (this.timeline.isLoaded) await this.timeline.refresh();
-    else await this.showAddress();
+    const { served } = state;
+    const isUpToDate = !this.timeline.isLoaded || (await this.timeline.refresh({ isWhole: served !== this.served }));
+    if (isUpToDate) this.served = served;
+    if (!this.timeline.isLoaded) await this.showAddress();
     if (isSign) this.onSign();
   }
 
@@ -273,7 +277,8 @@ class Page {
     switch (name) {
       case "ready":
         this.showConnection("live");
-        if (data.newest > this.newest) this.catchUp(data.newest);
+        this.ready = data;
+        this.catchUp();
         return;
       case "entry":
         this.newest = Math.max(this.newest, data.number);
@@ -291,6 +296,8 @@ class Page {
       case "back":
         this.showConnection("live");
         this.onSign();
+        if (this.state.needs_code) this.refresh(); // it is not sealed
+        else this.catchUp();
         return;
       case "session_ended":
         this.noteEndOfSession();
@@ -304,11 +311,16 @@ class Page {
     }
   }
 
-  /** Events were missed, for example because another tab had the stream, and was closed. */
-  async catchUp(newest) {
-    this.newest = newest;
+  /**
+   * Show what `ready` tells of. Events may have been missed, for example because another tab had the stream, and was closed. Or
+   * the notebook's server was stopped meanwhile: then notes may have been erased, of which no event tells.
+   */
+  async catchUp() {
+    const { newest, served } = this.ready;
+    const isWhole = served !== this.served;
+    if (newest <= this.newest && !isWhole) return;
     if (!this.state.notebook?.id || this.state.away) await this.refresh();
-    else await this.timeline.refresh();
+    else if (await this.timeline.refresh({ isWhole })) Object.assign(this, { newest: Math.max(newest, this.newest), served });
   }
 
   async onEntry(entry) {
@@ -375,7 +387,16 @@ class Page {
     const isGood = isLocked || state === "live" || state === "connecting";
     $("connection").textContent = isLocked ? "" : this.words.say(isGood ? state : "away_short");
     document.body.classList.toggle("away", !isGood);
-    this.notice("connection", isGood ? null : this.words.say(state), reason);
+    const mayBeSealed = state === "away" && this.state.may_give_code; // without its key, nobody can tell that from silence
+    const action = mayBeSealed ? { text: this.words.say("give_code"), act: () => this.askForCode() } : null;
+    this.notice("connection", isGood ? null : this.words.say(state), reason, action);
+  }
+
+  /** Ask for the join code until the notebook answers again. */
+  askForCode() {
+    this.state = { ...this.state, needs_code: true };
+    this.showState();
+    this.showConnection("away");
   }
 
   // Writing
@@ -697,15 +718,16 @@ class Page {
 
   // What the page says
 
-  /** Show a notice, perhaps with a `detail`, until it does not apply any more: `text` null. */
-  notice(name, text, detail = null) {
+  /** Show a notice, perhaps with a `detail` and an `action`, until it does not apply any more: `text` null. */
+  notice(name, text, detail = null, action = null) {
     const id = `notice-${name}`;
     const shown = $(id);
     if (text === null) {
       shown?.remove();
     } else if (shown?.dataset.text !== text || (detail && shown.dataset.detail !== detail)) {
       const small = detail && make("span", { className: "detail" }, prose(detail));
-      const notice = make("p", { id, className: "notice", data: { text, detail } }, icon("warning"), make("span", {}, text, small));
+      const act = action && button({ className: "quiet", text: action.text, onclick: action.act });
+      const notice = make("p", { id, className: "notice", data: { text, detail } }, icon("warning"), make("span", {}, text, small), act);
       if (shown) shown.replaceWith(notice);
       else $("notices").append(notice);
     }

@@ -9,6 +9,9 @@ import { make } from "./dom.js";
 import { notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
 
+/** At most so many shown notes are looked up when notes may have been erased. If more are shown, only the latest are loaded. */
+const SOUGHT_NOTES_MAX = 2_000;
+
 /** A person who is at most this many pixels from the end counts as being at the end. */
 const END_PIXELS = 60;
 
@@ -18,6 +21,8 @@ export class Timeline {
   #before = null;
   #isLoading = false;
   #loads = 0;
+  #loading = 0;
+  #meanwhile = [];
   #wasAtEnd = true;
   #unread = 0;
   #stored = new Set();
@@ -58,34 +63,63 @@ export class Timeline {
     this.filters = filters;
     this.#loads += 1;
     const load = this.#loads;
-    const page = await this.#page(null);
-    if (page === null || load !== this.#loads) return page !== null;
-    this.clear();
-    this.#before = page.before;
-    for (const note of page.notes.reverse()) this.#insert(note);
-    this.#showState();
-    this.scrollToEnd();
-    return true;
+    return this.#loadedBy(() => this.#page(null), (page) => {
+      if (load !== this.#loads) return;
+      this.#forget();
+      this.#before = page.before;
+      for (const note of page.notes.reverse()) this.#insert(note);
+      this.#showState();
+      this.scrollToEnd();
+    });
   }
 
-  /** Load and show what has changed meanwhile. A person who reads older notes stays at the same place. */
-  async refresh() {
-    if (this.#wasAtEnd || this.#notes.size === 0) return this.load();
+  /**
+   * Load and show what has changed meanwhile: with `isWhole` among all shown notes, otherwise among the latest ones. A person who
+   * reads older notes stays at the same place.
+   */
+  async refresh({ isWhole = false } = {}) {
+    if (this.#wasAtEnd || this.#notes.size === 0 || (isWhole && this.#notes.size > SOUGHT_NOTES_MAX)) return this.load();
     const load = this.#loads;
-    const page = await this.#page(null);
-    if (page === null || load !== this.#loads) return page !== null;
-    const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
-    if (isGap) return this.load();
-    const numbers = new Set(page.notes.map(({ number }) => number));
-    const oldest = page.before === null ? null : page.notes.at(-1);
-    const deleted = this.#sorted.filter((note) => !numbers.has(note.number) && (oldest === null || isBefore(oldest, note)));
-    for (const note of deleted) this.remove(note.number);
-    for (const note of page.notes.reverse()) this.put(note);
-    return true;
+    const oldestShown = this.#sorted[0];
+    return this.#loadedBy(() => (isWhole ? this.#pageTo(oldestShown) : this.#page(null)), (page) => {
+      if (load !== this.#loads) return null;
+      const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
+      if (isGap) return this.load();
+      const numbers = new Set(page.notes.map(({ number }) => number));
+      const oldest = page.before === null ? null : page.notes.at(-1);
+      const deleted = this.#sorted.filter((note) => !numbers.has(note.number) && (oldest === null || isBefore(oldest, note)));
+      for (const note of deleted) this.#drop(note.number);
+      for (const note of page.notes.reverse()) this.#show(note);
+      return null;
+    });
+  }
+
+  /**
+   * Ask for notes by `ask`, and `show` them. The answer may be older than what was put or removed until it came: that is done
+   * again. Returns whether there was an answer.
+   */
+  async #loadedBy(ask, show) {
+    this.#loading += 1;
+    const page = await ask();
+    this.#loading -= 1;
+    if (page !== null) await show(page);
+    const changes = this.#meanwhile;
+    if (this.#loading === 0) this.#meanwhile = [];
+    if (page !== null) for (const { filters, change } of changes) if (filters === this.filters) change();
+    return page !== null;
+  }
+
+  #noteMeanwhile(change) {
+    if (this.#loading > 0) this.#meanwhile.push({ filters: this.filters, change });
   }
 
   /** Forget all stored notes, for example because the session has ended. */
   clear() {
+    this.#meanwhile = [];
+    this.#forget();
+  }
+
+  #forget() {
     this.#notes.clear();
     this.#sorted = [];
     this.#before = null;
@@ -113,6 +147,11 @@ export class Timeline {
 
   /** Show a stored note, or its latest text. Returns true if the note was not shown before. */
   put(note) {
+    this.#noteMeanwhile(() => this.#show(note));
+    return this.#show(note);
+  }
+
+  #show(note) {
     const shown = this.#notes.get(note.number);
     if (shown && shown.note.version > note.version) return false;
     const isFresh = this.#isFresh(note);
@@ -128,6 +167,11 @@ export class Timeline {
 
   /** Remove a note that was deleted or erased. */
   remove(number) {
+    this.#noteMeanwhile(() => this.#drop(number));
+    this.#drop(number);
+  }
+
+  #drop(number) {
     if (!this.#notes.has(number)) return;
     const { element } = this.#notes.get(number);
     const hadFocus = element.contains(document.activeElement);
@@ -193,6 +237,19 @@ export class Timeline {
     main.scrollTop = main.scrollHeight;
     this.#wasAtEnd = true;
     this.#countUnread(-this.#unread);
+  }
+
+  /** All notes from the newest to the note `oldest` or beyond it, as one page. */
+  async #pageTo(oldest) {
+    const notes = [];
+    let before = null;
+    do {
+      const page = await this.#page(before);
+      if (page === null) return null;
+      notes.push(...page.notes);
+      before = page.before;
+    } while (before !== null && isBefore(oldest, notes.at(-1)));
+    return { notes, before };
   }
 
   async #page(before) {

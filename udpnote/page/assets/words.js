@@ -108,6 +108,7 @@ export const ENGLISH = {
   code_why: "Enter its join code. On the notebook's machine, `udpnote key show` prints it.",
   code: "Join code",
   enter: "Open",
+  give_code: "Enter the join code",
   end_session: "Lock the notebook",
   session_ended: "The notebook has a new key. Enter the new join code.",
   about: "udpnote {version}",

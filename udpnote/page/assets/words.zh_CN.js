@@ -102,6 +102,7 @@ export const SENTENCES = {
   code_why: "请输入加入码。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
   code: "加入码",
   enter: "打开",
+  give_code: "输入加入码",
   end_session: "锁定记事本",
   session_ended: "记事本更换了密钥，请输入新的加入码。",
   about: "udpnote {version}",

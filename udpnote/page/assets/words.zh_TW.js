@@ -102,6 +102,7 @@ export const SENTENCES = {
   code_why: "請輸入加入碼。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
   code: "加入碼",
   enter: "開啟",
+  give_code: "輸入加入碼",
   end_session: "鎖定記事本",
   session_ended: "記事本更換了金鑰，請輸入新的加入碼。",
   about: "udpnote {version}",
