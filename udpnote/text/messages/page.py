@@ -15,42 +15,47 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "--allow-host: {name!r} is not the name or address of a host. Write only a name or address, such as "
         "notes.example.org, without `http://` and port"
     ),
-    "page_ended": "the page has ended; browsers keep what is not stored yet, and send it when the page is back",
+    "page_ended": "the page has ended. Browsers keep what is not stored yet, and send it when the page is back",
     "page_waits_for_notebook": "the page is ready, but its notebook is not: {reason}",
     "page_on_machine": "only browsers on this machine can open it",
     # Requests that are refused
     "page_host_refused": (
-        "This page is not served under the name {host}. If that name is right, start it with `udpnote page --allow-host {host}`"
+        "This page is not served under the name {host}. If the name is right, start the page with `udpnote page "
+        "--allow-host {host}`"
     ),
-    "page_origin_refused": "the request came from another page than this one, so it was refused",
+    "page_origin_refused": "the request was refused, because it came from another page than this one",
     "page_not_there": "the page has nothing at this address",
     "page_method_refused": "the page does not take such a request at this address",
     "page_request_malformed": "the request is malformed at `{field}`, so nothing of it was stored",
     "page_body_too_long": "the request is longer than {bytes_max:,} bytes, so nothing of it was stored",
     "page_body_cut_off": "the request did not arrive whole, so nothing of it was stored",
     "page_too_many_requests": "too many requests came from this device: wait a moment",
-    "page_too_many_streams": "the page shows {streams_max} browsers live already: new notes appear here only after a reload",
+    "page_too_many_streams": (
+        "{streams_max} browsers already get new notes at once, the most that the page serves. Here new notes appear only "
+        "after a reload"
+    ),
     "page_busy": "the page has too much to do at the moment: try again in a few seconds",
-    "page_ends": "the page is just ending: what is not stored yet waits in this browser",
+    "page_ends": "the page is just ending. What is not stored yet waits in this browser",
     # Notes
     "page_note_not_there": "the notebook has no note #{number}",
     "page_note_deleted": "note #{number} was deleted",
-    "page_no_verdict": "the notebook has not answered, so the note may or may not be stored yet: it is sent again",
+    "page_no_verdict": "the notebook has not answered, so the note may or may not be stored yet. The note is sent again",
     "page_identity_taken": (
-        "the notebook has another note with the same identity, perhaps from a copied profile: the note is sent under another"
+        "the note is sent under a new identity. The notebook has another note under the old one, perhaps because the "
+        "browser's profile was copied"
     ),
     "page_other_notebook": (
-        "the page shows another notebook than the one that this note was written for: the note waits in this browser"
+        "this note was written for another notebook than the one that the page shows now. The note waits in this browser"
     ),
     # Sealed notebooks
     "page_needs_code": "this notebook is sealed: give its join code",
     "page_code_needs_https": (
-        "the join code of a sealed notebook is accepted over HTTPS only, because others on the LAN could read it: start the "
-        "page with `udpnote page --https`"
+        "the join code of a sealed notebook is accepted over HTTPS only: otherwise others on the LAN could read it. Start "
+        "the page with `udpnote page --https`"
     ),
-    "page_code_of_other_notebook": "this is the join code of another notebook than the one that this page shows",
+    "page_code_of_other_notebook": "this join code belongs to another notebook than the one that the page shows",
     "page_code_finds_nothing": (
-        "no notebook with this join code answers: check the code, and whether the notebook's server is running"
+        "no notebook with this join code answers. Check the code, and whether the notebook's server is running"
     ),
     "page_too_many_codes": "too many join codes were tried: wait a minute",
 }
