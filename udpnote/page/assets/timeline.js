@@ -9,7 +9,7 @@ import { make } from "./dom.js";
 import { notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
 
-/** At most so many shown notes are looked up when notes may have been erased. If more are shown, only the latest are loaded. */
+/** How many shown notes are looked up when some may have been erased. If more are shown, only the latest are loaded. */
 const SOUGHT_NOTES_MAX = 2_000;
 
 /** A person who is at most this many pixels from the end counts as being at the end. */
@@ -95,8 +95,8 @@ export class Timeline {
   }
 
   /**
-   * Ask for notes by `ask`, and `show` them. The answer may be older than what was put or removed until it came: that is done
-   * again. Returns whether there was an answer.
+   * Get notes by `ask`, and `show` them. Notes that were put or removed meanwhile may be newer than the answer, so they are put or
+   * removed again. Returns whether there was an answer.
    */
   async #loadedBy(ask, show) {
     this.#loading += 1;
