@@ -8,14 +8,14 @@ import { filtersIn, notesPath, request } from "./api.js";
 const state = request("/api/state");
 const notes = filtersIn(location.search);
 
-/** The answers that nobody has taken yet, by their paths. The notes are asked for after the state, which says how many there are. */
+/** The answers by their paths; `answerTo` removes them. The notes are asked for after the state, which says how many there are. */
 const answers = new Map([
   ["/api/state", state],
   [notesPath(notes), state.then((answer) => (answer.needs_code || answer.away ? null : request(notesPath(notes))))],
 ]);
-for (const answer of answers.values()) answer.catch(() => {}); // who takes it asks again
+for (const answer of answers.values()) answer.catch(() => {}); // `answerTo` asks again
 
-/** What the server answers for `path`: to the first request, if nobody has taken that yet, or else to a new one. Raises `Failure`. */
+/** The server's answer for `path`: the one to the first request, the first time, and later that to a new one. Raises `Failure`. */
 export async function answerTo(path) {
   const first = answers.get(path);
   answers.delete(path);

@@ -1,0 +1,245 @@
+/** The notebook that the page shows: which one it is, whether it answers and may be read, and what has changed in it. */
+
+import { request } from "./api.js";
+import { prose } from "./dom.js";
+import { answerTo } from "./first_requests.js";
+import { keep, recall } from "./settings.js";
+
+export class Notebook {
+  /** The server's latest answer to /api/state. */
+  state = { notebook: recall("notebook"), needs_code: false, away: false, version: "" };
+
+  /** The highest number of an entry that the page knows of. */
+  #newest = 0;
+
+  /** Since when the server has served the notebook, as of the notes that are shown; see `#catchUp`. */
+  #served = null;
+
+  /** What the latest event `ready` has said. */
+  #ready = { newest: 0, served: null };
+
+  /**
+   * `elements` has name, connection, session (the form for the join code), codeFields, codeWhy, code, codeWrong, and text (the field
+   * for writing). `showNotes()` shows the notes that match the address.
+   */
+  constructor({ elements, words, timeline, waiting, sender, live, channel, telling, showNotes }) {
+    Object.assign(this, { elements, words, timeline, waiting, sender, live, channel, telling, showNotes });
+    elements.session.onsubmit = (event) => {
+      event.preventDefault();
+      this.#giveCode();
+    };
+    channel.on("session", () => {
+      live.restart();
+      this.refresh();
+    });
+    channel.on("stored", (entries) => this.#noteStored(entries));
+    channel.on("failure", (failure) => this.noteFailure(failure));
+    channel.on("live", ({ name, data }) => this.#onLive(name, data));
+  }
+
+  /** The notebook's id; undefined if it is not known. */
+  get id() {
+    return this.state.notebook?.id;
+  }
+
+  /** Ask which notebook this is, and show its notes. `isSign`: if it answers, what waits is sent at once. */
+  async refresh({ isSign = true } = {}) {
+    try {
+      this.state = await answerTo("/api/state");
+    } catch (failure) {
+      this.noteFailure(failure);
+      return;
+    }
+    const { state, timeline } = this;
+    if (state.notebook?.id) keep("notebook", state.notebook);
+    else if (!state.needs_code) state.notebook ??= recall("notebook");
+    this.show();
+    if (this.waiting.entries.length > 0) this.waiting.show(); // an entry may wait for another notebook than this one
+    this.showConnection(state.away ? "away" : "live", state.reason);
+    if (state.needs_code) {
+      timeline.clear();
+      this.live.forget();
+      return;
+    }
+    this.#newest = state.newest ?? this.#newest;
+    const { served } = state;
+    const isUpToDate = !timeline.isLoaded || (await timeline.refresh({ isWhole: served !== this.#served }));
+    if (isUpToDate) this.#served = served;
+    if (!timeline.isLoaded) await this.showNotes();
+    if (isSign) this.onSign();
+  }
+
+  /** There is a sign that the notebook can be reached again: send what waits, and ask for events. */
+  onSign() {
+    this.sender.retry();
+    this.live.renew();
+  }
+
+  /** Show the notebook's name or, if it needs one, the form for its join code. */
+  show() {
+    const { state, words } = this;
+    const { session, codeFields, codeWhy, code } = this.elements;
+    const name = state.notebook?.name ?? recall("notebook")?.name ?? "udpnote";
+    this.elements.name.textContent = name;
+    document.title = name;
+    document.body.classList.toggle("locked", state.needs_code);
+    session.hidden = !state.needs_code;
+    if (!state.needs_code) return;
+    codeFields.hidden = !state.may_give_code;
+    codeWhy.replaceChildren(prose(state.may_give_code ? words.say("code_why") : state.reason ?? ""));
+    if (state.may_give_code) code.focus();
+  }
+
+  /** Show whether the page and the notebook answer: "connecting", "live", "away" or "lost". `reason`: what the server says of it. */
+  showConnection(state, reason = null) {
+    const { words, telling } = this;
+    const isLocked = this.state.needs_code;
+    const isGood = isLocked || state === "live" || state === "connecting";
+    this.elements.connection.textContent = isLocked ? "" : words.say(isGood ? state : "away_short");
+    document.body.classList.toggle("away", !isGood);
+    const mayBeSealed = state === "away" && this.state.may_give_code; // without its key, nobody can tell that from silence
+    const action = mayBeSealed ? { text: words.say("give_code"), act: () => this.#askForCode() } : null;
+    telling.notice("connection", isGood ? null : words.say(state), reason, action);
+    this.waiting.showHeld();
+  }
+
+  /** Forget the join code that this browser has given. */
+  async endSession() {
+    await request("/api/session", { method: "DELETE" }).catch(() => {});
+    this.channel.say("session");
+  }
+
+  /** Say and do what follows from a `Failure` of a request; null: requests succeed again. */
+  noteFailure(failure) {
+    this.waiting.failure = failure;
+    if (failure === null) return;
+    const { status, reason } = failure;
+    if (status === 401) this.#noteEndOfSession();
+    else if (status === 409) this.refresh({ isSign: false }); // the page shows another notebook now
+    else if (status === 0) this.showConnection(reason ? "live" : "lost");
+    else if (status === 503) this.showConnection("away", reason);
+    else if (reason) this.telling.toast(reason);
+    this.waiting.showHeld();
+  }
+
+  async #giveCode() {
+    const { code, codeWrong, text } = this.elements;
+    codeWrong.textContent = "";
+    try {
+      await request("/api/session", { method: "POST", body: { code: code.value.trim() } });
+    } catch (failure) {
+      codeWrong.replaceChildren(prose(failure.reason ?? this.words.say("lost")));
+      code.select();
+      return;
+    }
+    code.value = "";
+    this.channel.say("session");
+    await this.refresh();
+    text.focus();
+  }
+
+  /** Ask for the join code until the notebook answers again. */
+  #askForCode() {
+    this.state = { ...this.state, needs_code: true };
+    this.show();
+    this.showConnection("away");
+  }
+
+  async #noteEndOfSession() {
+    const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
+    await this.refresh({ isSign: false });
+    if (wasOpen && this.state.needs_code) this.elements.codeWrong.textContent = this.words.say("session_ended");
+  }
+
+  #onLive(name, data) {
+    switch (name) {
+      case "ready":
+        this.showConnection("live");
+        this.#ready = data;
+        this.#catchUp();
+        return;
+      case "entry":
+        this.#newest = Math.max(this.#newest, data.number);
+        this.#onEntry(data);
+        return;
+      case "restored":
+        this.#newest = 0;
+        this.timeline.clear(); // numbers may name other notes than before
+        if (data.cause !== "far_behind") this.telling.toast(this.words.say("restored"));
+        this.refresh();
+        return;
+      case "away":
+        this.showConnection("away", data.reason);
+        return;
+      case "back":
+        this.showConnection("live");
+        this.onSign();
+        if (this.state.needs_code) this.refresh(); // it is not sealed
+        else this.#catchUp();
+        return;
+      case "session_ended":
+        this.#noteEndOfSession();
+        return;
+      case "open":
+        this.showConnection("live");
+        this.sender.retry();
+        return;
+      case "lost":
+        this.showConnection("lost");
+    }
+  }
+
+  /**
+   * Show what has changed without an event. Another tab may have had the stream, and was closed. Or the notebook's server was
+   * stopped for a while: then notes may have been erased, and no event says which.
+   */
+  async #catchUp() {
+    const { newest, served } = this.#ready;
+    const isWhole = served !== this.#served;
+    if (newest <= this.#newest && !isWhole) return;
+    if (!this.id || this.state.away) {
+      await this.refresh();
+    } else if (await this.timeline.refresh({ isWhole })) {
+      this.#newest = Math.max(newest, this.#newest);
+      this.#served = served;
+    }
+  }
+
+  /** Show an `entry` that the notebook has stored. */
+  async #onEntry(entry) {
+    const { timeline, waiting } = this;
+    const own = waiting.entries.find(({ client, sequence }) => client === entry.client && sequence === entry.sequence);
+    if (own) timeline.noteStored({ ...own, number: entry.number }); // this came before the answer to what was sent
+    if (entry.note === null) {
+      await timeline.refresh();
+    } else if (entry.kind === "note") {
+      const isNew = !timeline.isFiltered && timeline.put({ ...entry, version: entry.number, highlights: [] });
+      if (isNew && !waiting.ownClients.has(entry.client)) this.telling.announce(entry);
+    } else if (entry.kind === "revision") {
+      const note = timeline.get(entry.note);
+      const { number, client, sequence, text, is_cut } = entry;
+      const latest = { number, client, sequence };
+      if (note) timeline.put({ ...note, text, is_cut, version: number, latest, highlights: [] });
+      else if (!timeline.isFiltered) await this.#bringBack(entry.note);
+    } else {
+      timeline.remove(entry.note);
+    }
+  }
+
+  /** A note has a new text and is not shown: it was deleted, or it is older than those that are loaded. */
+  async #bringBack(number) {
+    const note = await request(`/api/notes/${number}`).catch(() => null);
+    if (note && this.timeline.covers(note.noted_at)) this.timeline.put(note);
+  }
+
+  /** Show the `entries` of this browser, which the notebook has just stored. */
+  #noteStored(entries) {
+    for (const entry of entries) {
+      this.timeline.noteStored(entry);
+      const changed = entry.kind === "note" ? null : this.timeline.withVersion(entry.revises);
+      // Events say the same, mostly earlier; but there may be no stream, because the server has too many.
+      if (changed) this.#onEntry({ ...entry, note: changed.number, is_cut: false });
+    }
+    this.showConnection("live");
+  }
+}

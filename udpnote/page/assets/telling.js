@@ -1,0 +1,60 @@
+/** What the page tells people: notices that stay, sentences for a few seconds, and sentences for screen readers. */
+
+import { button, icon, make, prose } from "./dom.js";
+
+const TOAST_MILLISECONDS = 8_000;
+const ANNOUNCEMENT_MILLISECONDS = 2_000;
+const ANNOUNCED_CHARACTERS_MAX = 200;
+
+export class Telling {
+  #toastTimer = null;
+  #arrivals = [];
+
+  /** `elements` has notices, toast and announcements. */
+  constructor({ elements, words }) {
+    Object.assign(this, { elements, words });
+  }
+
+  /**
+   * Show the notice `name`, perhaps with a `detail` and an `action`, until it is called again with the `text` null. An action has a
+   * text for its button, and the function `act` that the button calls.
+   */
+  notice(name, text, detail = null, action = null) {
+    const id = `notice-${name}`;
+    const shown = document.getElementById(id);
+    if (text === null) {
+      shown?.remove();
+    } else if (shown?.dataset.text !== text || (detail && shown.dataset.detail !== detail)) {
+      const small = detail && make("span", { className: "detail" }, prose(detail));
+      const act = action && button({ className: "quiet", text: action.text, onclick: action.act });
+      const notice = make("p", { id, className: "notice", data: { text, detail } }, icon("warning"), make("span", {}, text, small), act);
+      if (shown) shown.replaceWith(notice);
+      else this.elements.notices.append(notice);
+    }
+  }
+
+  /** Say something for a few seconds, perhaps with an action, as in `notice`. */
+  toast(text, action = null) {
+    const { toast } = this.elements;
+    clearTimeout(this.#toastTimer);
+    const hide = () => toast.replaceChildren();
+    const act = action && button({ className: "quiet", text: action.text, onclick: () => { hide(); action.act(); } });
+    toast.replaceChildren(make("span", {}, prose(text)), ...(act ? [act] : []));
+    this.#toastTimer = setTimeout(hide, TOAST_MILLISECONDS);
+  }
+
+  /** Tell screen readers that the note `entry` has arrived, at most one sentence in a while. */
+  announce(entry) {
+    this.#arrivals.push(entry);
+    if (this.#arrivals.length > 1) return;
+    setTimeout(() => {
+      const { words } = this;
+      const arrivals = this.#arrivals;
+      const [{ author, text }] = arrivals;
+      this.elements.announcements.textContent = arrivals.length > 1
+        ? words.say("new_notes", { count: arrivals.length })
+        : words.say("arrived", { author: author || words.say("nobody"), text: text.slice(0, ANNOUNCED_CHARACTERS_MAX) });
+      this.#arrivals = [];
+    }, ANNOUNCEMENT_MILLISECONDS);
+  }
+}

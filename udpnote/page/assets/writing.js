@@ -1,0 +1,80 @@
+/** Puts what a person writes, edits and deletes into the outbox. Sending it is the work of the `Sender`. */
+
+import { isTooLong } from "./composer.js";
+import { draftName } from "./outbox.js";
+import { recall } from "./settings.js";
+
+export class Writing {
+  /**
+   * `author` is the `Author`. `notebookId()` is the id of the notebook that the page shows, or undefined. `onWritten()` is called
+   * when a new note is in the outbox. `wholeNote(number)` returns a note with its whole text, or null.
+   */
+  constructor({ words, author, outbox, composer, waiting, telling, notebookId, onWritten, wholeNote }) {
+    Object.assign(this, { words, author, outbox, composer, waiting, telling, notebookId, onWritten, wholeNote });
+  }
+
+  /** All fields of an entry that is written now; `fields` are those that the caller knows. */
+  change(fields) {
+    const now = new Date();
+    return {
+      author: this.author.name ?? "", written_at: now.getTime() * 1000, utc_offset: -now.getTimezoneOffset(),
+      notebook: this.notebookId() ?? recall("notebook")?.id ?? null, ...fields,
+    };
+  }
+
+  /** Let the outbox keep what the composer has. Returns whether it is kept. */
+  async write({ id, text, editing }) {
+    const { words, outbox, telling } = this;
+    if (isTooLong(text)) {
+      telling.notice("writing", words.say("too_long"));
+      return false;
+    }
+    if (!this.author.name && !(await this.author.ask())) return false;
+    const draft = draftName(id, text);
+    try {
+      if (editing?.order) {
+        const kept = await outbox.revise(editing.order, this.change({ text }), { draft });
+        if (kept === null) telling.toast(words.say("gone"));
+      } else if (editing) {
+        await outbox.add(this.change({ kind: "revision", text, revises: editing.seen.number, seen: editing.seen }), { draft });
+      } else {
+        await outbox.add(this.change({ kind: "note", text }), { draft });
+      }
+    } catch (error) {
+      console.warn("udpnote: not kept", error);
+      telling.notice("writing", words.say("not_kept"));
+      return false;
+    }
+    telling.notice("writing", null);
+    if (!editing) this.onWritten();
+    this.waiting.askForStorage();
+    return true;
+  }
+
+  /** Let a person edit the stored `note` in the composer. */
+  async edit(note) {
+    const whole = note.is_cut ? await this.wholeNote(note.number) : note;
+    if (whole) this.composer.edit({ seen: seenIn(note) }, this.words.say("editing", { number: `#${note.number}` }), whole.text);
+  }
+
+  /** Delete the stored `note`, and offer to take that back with `undo`. */
+  async delete(note, undo) {
+    const { words, telling } = this;
+    const seen = seenIn(note);
+    try {
+      await this.outbox.add(this.change({ kind: "deletion", text: "", revises: seen.number, seen }));
+    } catch {
+      telling.notice("writing", words.say("not_kept"));
+      return;
+    }
+    telling.toast(words.say("deleted", { number: `#${note.number}` }), { text: words.say("undo"), act: undo });
+  }
+}
+
+/**
+ * The version of a note that its reader has seen: its latest one where its identity is known, or else the note itself. A number
+ * alone does not do: after the notebook was restored from an older copy, it may be that of another note.
+ */
+function seenIn({ latest, number, client, sequence }) {
+  return latest ?? { number, client, sequence };
+}
