@@ -17,6 +17,7 @@ from udpnote.errors import (
     Notice,
     UdpnoteError,
 )
+from udpnote.page.reader_sentences import for_reader
 
 RETRY_SECONDS = 2
 """After how many seconds a browser may ask again, if a request was refused only for the moment."""
@@ -68,7 +69,7 @@ def refused(refusal: Refusal) -> Response:
 
 def told(notice: Notice) -> dict[str, str]:
     """A notice as a JSON object: its `kind`, and its sentence as `reason`."""
-    return {"kind": notice.kind, "reason": str(notice)}
+    return {"kind": notice.kind, "reason": for_reader(notice)}
 
 
 class EndingStream(StreamingResponse):

@@ -20,15 +20,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_on_machine": "only browsers on this machine can open it",
     # Requests that are refused
     "page_host_refused": (
-        "This page is not served under the name {host}. If the name is right, start the page with `udpnote page "
-        "--allow-host {host}`"
+        "This page is not served under the name {host}. If the name is right, ask the person who runs the page to start it "
+        "with `udpnote page --allow-host {host}`"
     ),
     "page_origin_refused": "the request was refused, because it came from another page than this one",
     "page_not_there": "the page has nothing at this address",
     "page_method_refused": "the page does not take such a request at this address",
-    "page_request_malformed": "the request is malformed at `{field}`, so nothing of it was stored",
-    "page_body_too_long": "the request is longer than {bytes_max:,} bytes, so nothing of it was stored",
-    "page_body_cut_off": "the request did not arrive whole, so nothing of it was stored",
+    "page_request_malformed": "the request is malformed at `{field}`. Reload the page, which may have changed",
+    "page_body_too_long": "the request is longer than {bytes_max:,} bytes. Write a shorter text, or several notes",
+    "page_body_cut_off": "the request did not arrive whole. What is not stored yet waits in this browser, and is sent again",
     "page_too_many_requests": "too many requests came from this device: wait a moment",
     "page_too_many_streams": (
         "{streams_max} browsers already get new notes at once, the most that the page serves. Here new notes appear only "
@@ -36,6 +36,28 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "page_busy": "the page has too much to do at the moment: try again in a few seconds",
     "page_ends": "the page is just ending. What is not stored yet waits in this browser",
+    # What the notebook says, for people who cannot run commands
+    "page_notebook_silent": (
+        "the notebook's server does not answer. It may be off, or on another network. A notebook that was sealed meanwhile "
+        "answers only with its join code"
+    ),
+    "page_notebook_unusable": "the page cannot use the notebook now. Ask the person who runs the page",
+    "page_impostor": (
+        "the notebook is sealed, but the server that answers now does not have its key. The server may be an impostor, so "
+        "nothing is sent there. Ask the notebook's owner. If the owner has unsealed the notebook, lock it in the menu"
+    ),
+    "page_key_changed": "the notebook has a new key: ask its owner for the new join code",
+    "page_disk_full": "the disk of the notebook's host is full. The note waits in this browser, and is sent again",
+    "page_not_writable": "the notebook cannot be written now. The note waits in this browser, and is sent again",
+    "page_older_copy": (
+        "the change was not made: the notebook was restored from an older copy, so its number may be that of another note "
+        "now. Look at the note, then change it again"
+    ),
+    "page_entry_erased": "this was not stored: the notebook's owner has erased the note for good",
+    "page_entry_refused": "the notebook does not take this note",
+    "page_author_missing": "the note has no author: say who writes",
+    "page_text_not_unicode": "the text has characters that are not Unicode: remove them",
+    "page_only_words_left_out": "words to leave out are not enough: also write a word that the notes have",
     # Notes
     "page_note_not_there": "the notebook has no note #{number}",
     "page_note_deleted": "note #{number} was deleted",
@@ -50,8 +72,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # Sealed notebooks
     "page_needs_code": "this notebook is sealed: give its join code",
     "page_code_needs_https": (
-        "the join code of a sealed notebook is accepted over HTTPS only: otherwise others on the LAN could read it. Start "
-        "the page with `udpnote page --https`"
+        "the join code of a sealed notebook is accepted over HTTPS only: otherwise others on the LAN could read it. Ask the "
+        "person who runs the page to start it with `udpnote page --https`"
     ),
     "page_code_of_other_notebook": "this join code belongs to another notebook than the one that the page shows",
     "page_code_finds_nothing": (

@@ -1,0 +1,23 @@
+"""People at a browser are told what they can do there, and no command."""
+
+import pytest
+
+from udpnote.errors import Notice
+from udpnote.page import reader_sentences
+from udpnote.page.reader_sentences import for_reader
+
+
+@pytest.mark.parametrize("kind", reader_sentences._NOTICES)
+def test_what_the_client_advises_at_a_terminal_is_said_otherwise_at_a_browser(kind: str) -> None:
+    sentence = for_reader(Notice(kind))
+    assert "`" not in sentence and "--" not in sentence
+
+
+def test_a_sentence_without_a_command_stays_and_another_one_sends_its_reader_to_who_runs_the_page() -> None:
+    plain = Notice("no_such_entry", number=7)
+    assert for_reader(plain) == str(plain)
+    assert for_reader(Notice("waits_elsewhere", entries=1, name="kitchen", argument="kitchen")) == str(
+        Notice("page_notebook_unusable")
+    )
+    mistyped = Notice("join_code_mistyped")
+    assert for_reader(mistyped) == str(mistyped)
