@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from udpnote.model.language import LANGUAGES
-from udpnote.page.access import HEADERS, AllowedHosts, host_of, is_private, language_of
+from udpnote.page.access import HEADERS, OPENER_POLICY, AllowedHosts, host_of, is_private, language_of
 
 BODY = {"client": ADA, "entries": [entry(1, "from elsewhere")]}
 HOSTS = AllowedHosts("Pi.lan", ["notes.example", "[fd00::9]"], lambda: ["192.0.2.7", "fe80::7"])
@@ -68,6 +68,7 @@ def test_another_site_can_let_a_browser_open_the_page_but_neither_read_nor_conta
         assert HEADERS.items() <= dict(answer.headers).items()
         assert "server" not in answer.headers
         assert path in ("/", "/static/nothing") or answer.headers["cache-control"] == "no-store"
+    assert OPENER_POLICY not in page.http.get("/", headers={"Host": "pi.lan"}).headers
     policy = HEADERS["content-security-policy"]
     assert "frame-ancestors 'none'" in policy and "unsafe" not in policy and "default-src 'none'" in policy
 

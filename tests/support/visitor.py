@@ -108,8 +108,8 @@ class Visitor:
         self.page.locator("#sheet").get_by_role("button", name=action, exact=True).click()
 
     def _note_console(self, message: "ConsoleMessage") -> None:
-        """Note errors, but not those of the network, which are meant, nor that plain HTTP has no use for a policy."""
-        meant = ("Failed to load resource", "error occurred when fetching the script", "Cross-Origin-Opener-Policy")
+        """Note errors, but not those of the network, which are meant."""
+        meant = ("Failed to load resource", "error occurred when fetching the script")
         is_meant = any(each in message.text for each in meant)
         if message.type in ("error", "warning") and not is_meant:
             self.faults.append(message.text)

@@ -29,6 +29,9 @@ REQUESTS_PER_SECOND, REQUESTS_BURST = 200.0, 400.0
 LANGUAGES_READ_MAX = 16
 """How many languages of an Accept-Language header are read; the others are ignored."""
 
+OPENER_POLICY = "cross-origin-opener-policy"
+"""Browsers heed this header over HTTPS and on their own machine only. Elsewhere Chromium reports it as an error."""
+
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; "
@@ -36,7 +39,7 @@ HEADERS = {
     ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
-    "cross-origin-opener-policy": "same-origin",
+    OPENER_POLICY: "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
@@ -103,7 +106,7 @@ def is_private(scope: Scope) -> bool:
 
 
 class Gate:
-    """Passes allowed requests on to `app`, in the language of the browser. Refuses others. Adds `HEADERS` to all answers."""
+    """Passes allowed requests on to `app`, in the language of the browser. Refuses others. Adds `HEADERS` to answers."""
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
         self._app, self._hosts = app, hosts
@@ -115,7 +118,7 @@ class Gate:
             return
         with speaking(language_of(_header(scope, b"accept-language"))):
             answer = self._refusal(scope) or self._app
-            await answer(scope, receive, _with_headers(send))
+            await answer(scope, receive, _with_headers(send, is_private=is_private(scope)))
 
     def _refusal(self, scope: Scope) -> Response | None:
         """The refusal, if the request is not allowed; None if it is allowed."""
@@ -165,9 +168,9 @@ def _harmless_name(host: str) -> str:
         return "NAME"
 
 
-def _with_headers(send: Send) -> Send:
-    """A function like `send` that adds `HEADERS` to the answer."""
-    added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+def _with_headers(send: Send, *, is_private: bool) -> Send:
+    """A function like `send` that adds `HEADERS` to the answer; `OPENER_POLICY` only if `is_private`."""
+    added = [(name.encode(), value.encode()) for name, value in HEADERS.items() if is_private or name != OPENER_POLICY]
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
