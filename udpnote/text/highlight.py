@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from udpnote.text.han_variants import one_form
 from udpnote.text.search_terms import JOINING, fold, tag_term_places
 from udpnote.text.word_match import FoldedTerms, Word, parse_word
 
@@ -21,7 +20,8 @@ _ONE_TO_ONE = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
 They have the form of the inside of a regular expression's character class.
 """
 
-_PIECES = re.compile(f"[{_ONE_TO_ONE}]+(?![{JOINING}])|.[{JOINING}]*", re.DOTALL)
+_PIECES = re.compile(f"([{_ONE_TO_ONE}]+(?![{JOINING}]))|.[{JOINING}]*", re.DOTALL)
+"""A piece of a text. It has the group 1 if each of its characters is folded into exactly one."""
 
 
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
@@ -94,8 +94,8 @@ def _fold_in_pieces(text: str) -> _FoldedText:
 
     A piece is a sequence of `_ONE_TO_ONE` characters, or one other character with the `JOINING` ones after it.
     """
-    pieces: list[str] = _PIECES.findall(text)
-    folded = [fold(piece) for piece in pieces]
-    starts, folded_starts = ([0, *accumulate(map(len, each))] for each in (pieces, folded))
-    are_one_to_one = [piece.isascii() or one_form(piece) == new for piece, new in zip(pieces, folded, strict=True)]
-    return _FoldedText("".join(folded), folded_starts, starts, are_one_to_one)
+    pieces = list(_PIECES.finditer(text))
+    folded = [fold(piece[0]) for piece in pieces]
+    folded_starts = [0, *accumulate(map(len, folded))]
+    starts = [0, *(piece.end() for piece in pieces)]
+    return _FoldedText("".join(folded), folded_starts, starts, [piece[1] is not None for piece in pieces])
