@@ -95,6 +95,7 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
         ("-h -x", "option_unknown", Notice("help_is_in", line="udpnote --help")),
         ("list --reverse=1", "option_takes_no_value", Notice("help_is_in", line="udpnote list --help")),
         ("find --port x", "value_not_whole", Notice("help_is_in", line="udpnote find --help")),
+        ("stats --year 99999", "value_out_of_range", Notice("help_is_in", line="udpnote stats --help")),
         ("list --history", "option_unknown", Notice("option_of_other_commands", option="--history", commands=["udpnote show"])),
         ("show", "argument_missing", Notice("command_line_example", line="udpnote show 42")),
         ("export -o", "option_value_missing", Notice("command_line_example", line="udpnote export -o notes.jsonl")),

@@ -322,7 +322,9 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
     largest: int | None = values.get("largest")  # type: ignore[assignment]  # as in `Option`
     if found and 1 <= number < inf and (largest is None or number <= largest):
         return found[0]
-    return str(largest) if largest is not None and number >= 1 else EXAMPLES_OF_NUMBERS.get(str(values["name"]))
+    example = EXAMPLES_OF_NUMBERS.get(str(values["name"]))
+    # The largest amount is likely for one that is too large, but the largest port or year is not.
+    return str(largest) if example is not None and largest is not None and number >= 1 else example
 
 
 def _is_within(letters: str, word: str) -> bool:
