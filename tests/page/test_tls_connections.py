@@ -98,10 +98,26 @@ async def test_connections_on_which_tls_does_not_begin_are_counted_and_too_many_
 
 
 @served
-async def test_a_browser_without_the_certificate_and_one_without_tls_are_forgotten(site: Site) -> None:
+async def test_a_browser_without_the_certificate_is_forgotten(site: Site) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         await site.connect(ssl.create_default_context())
-    reader, writer = await site.connect(None)
-    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert b"HTTP" not in await reader.read()
-    writer.close()
+
+
+@served
+async def test_a_browser_that_speaks_no_tls_is_told_to_in_its_language(site: Site) -> None:
+    for language, words in (("zh-CN,en;q=0.5", "开头"), ("\xff", "begins")):
+        reader, writer = await site.connect(None)
+        writer.write(f"GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Language: {language}\r\n\r\n".encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        assert (head.split()[1], words in body, "https://" in body) == ("400", True, True)
+        writer.close()
+    assert await site.ask() == "https"
+
+
+@served
+async def test_noise_and_connections_that_end_at_once_are_forgotten(site: Site) -> None:
+    for noise in (b"", b"\0", b"\x16\x03\x01", b"\x16" * 5000, b"x" * 100_000):
+        _, writer = await site.connect(None)
+        writer.write(noise)
+        writer.close()
+    assert await site.ask() == "https"

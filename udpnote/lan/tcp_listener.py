@@ -37,6 +37,11 @@ def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
     return sockets
 
 
+def peek_byte(connection: TcpSocket) -> bytes:
+    """The next byte that has arrived at `connection`, which can be received afterwards; empty at the end of what it sends."""
+    return connection.recv(1, socket.MSG_PEEK)
+
+
 def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, Address]]:
     """The addresses at which to listen, each with its family."""
     if bind is None:

@@ -91,6 +91,8 @@ class _Server(uvicorn.Server):
         logger.disabled = True
         try:
             await super().shutdown(sockets)
+            if cut_off := list(self.server_state.tasks):
+                await asyncio.wait(cut_off, timeout=END_SECONDS)
         finally:
             logger.disabled = False
 

@@ -5,19 +5,26 @@ then any number of connections could each take the buffers of TLS.
 """
 
 import asyncio
-from contextlib import suppress
+import re
 from ssl import SSLContext
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from udpnote.page.connections import REQUEST_SECONDS, BoundedConnection
+from udpnote.errors import Notice
+from udpnote.lan.tcp_listener import peek_byte
+from udpnote.page.access import language_of
+from udpnote.page.connections import HEADER_BYTES_MAX, REQUEST_SECONDS, BoundedConnection
+from udpnote.text.language import speaking
 
 TLS_CONNECTIONS_MAX = 200
 """How many connections there may be for one more to be accepted over TLS: 64 streams, and two more for each of their browsers.
 
 asyncio has 256 KiB of buffers for each connection, together 50 MiB."""
+
+HANDSHAKE = b"\x16"
+"""The first byte of a connection over TLS: the type of a record with a part of the handshake (RFC 8446, section 5.1)."""
 
 
 class TlsConnection(BoundedConnection):
@@ -61,13 +68,19 @@ class TlsConnection(BoundedConnection):
             self._early += data
 
     async def _begin(self, transport: asyncio.Transport) -> None:
+        """Begin TLS when the browser does. A browser that begins with something else is told to use `https://`."""
         opened = None
-        with suppress(
-            OSError
-        ):  # the browser does not trust the certificate, speaks no TLS, or has gone; ssl's errors are OSErrors
-            opened = await self.loop.start_tls(
-                transport, self, self._tls, server_side=True, ssl_handshake_timeout=REQUEST_SECONDS
-            )
+        try:
+            head = await self._plain_head(transport)
+            if head is not None:
+                transport.write(_answer_to(head))
+                transport.close()
+            else:
+                opened = await self.loop.start_tls(
+                    transport, self, self._tls, server_side=True, ssl_handshake_timeout=REQUEST_SECONDS
+                )
+        except OSError:  # as ssl's errors are: the browser does not trust the certificate, sends nothing, or has gone
+            transport.abort()
         if opened is None or opened.is_closing():
             self.forget()
         else:
@@ -76,3 +89,31 @@ class TlsConnection(BoundedConnection):
             if self._early:
                 super().data_received(self._early)
                 self._early = b""
+
+    async def _plain_head(self, transport: asyncio.Transport) -> bytes | None:
+        """What the browser has sent first, if that is not TLS. None if TLS begins, of which nothing is read here.
+
+        Waits for its first byte. Raises `TimeoutError` if none comes within `REQUEST_SECONDS`, and `OSError` if the browser has
+        gone.
+        """
+        with transport.get_extra_info("socket").dup() as duplicate:  # asyncio reads from the original one
+            arrived = asyncio.Event()
+            self.loop.add_reader(duplicate, arrived.set)
+            try:
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    await arrived.wait()
+            finally:
+                self.loop.remove_reader(duplicate)
+            first = peek_byte(duplicate)
+            if not first:
+                raise ConnectionResetError
+            return None if first == HANDSHAKE else bytes(duplicate.recv(HEADER_BYTES_MAX))
+
+
+def _answer_to(head: bytes) -> bytes:
+    """The answer to a request without TLS that begins with `head`: one sentence, in the language that the request asks for."""
+    accepted = re.search(rb"(?i)\r\naccept-language: *([^\r\n]*)", head)
+    with speaking(language_of(accepted[1].decode("latin-1") if accepted else "")):
+        body = f"udpnote: {Notice('page_speaks_https')}\n".encode()
+    lines = ("HTTP/1.1 400 Bad Request", "Content-Type: text/plain; charset=utf-8", f"Content-Length: {len(body)}")
+    return "\r\n".join((*lines, "Cache-Control: no-store", "Connection: close", "", "")).encode() + body

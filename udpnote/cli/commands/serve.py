@@ -52,7 +52,7 @@ def serve(
         str | None, Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, for any editor.")
     ] = None,
     quiet: Annotated[bool, Option("--quiet -q", help="Do not print the entries.")] = False,
-    page: Annotated[bool, Option("--page", help="Also serve the notebook to browsers, as `udpnote page` does.")] = False,
+    page: Annotated[bool, Option("--page", help="Also serve it to browsers, as `udpnote page` does without options.")] = False,
 ) -> int:
     """Host a notebook: receive entries from the LAN.
 

@@ -70,6 +70,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "this note was written for another notebook than the one that the page shows now. The note waits in this browser"
     ),
     # Sealed notebooks
+    "page_speaks_https": "this address begins with `https://`. Type that in front of the address, and open the page again",
     "page_needs_code": "this notebook is sealed: give its join code",
     "page_code_needs_https": (
         "the join code of a sealed notebook is accepted over HTTPS only: otherwise others on the LAN could read it. Ask the "
