@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +12,9 @@ from tests.support.browser import Chromium
 from tests.support.page_site import Site
 from tests.support.processes import eventually
 from tests.support.visitor import AT_A_DESK, AT_A_PHONE, Visitors
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 def test_what_is_written_at_a_phone_is_read_at_another_browser_at_once(site: Site, visitors: Visitors) -> None:
@@ -44,6 +49,29 @@ def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_
     amy.sees("first offline", "second offline")
     amy.sees_nothing_waiting()
     assert site.texts() == ["before", "first offline", "second offline"]
+
+
+def test_what_the_page_refuses_because_of_too_many_requests_is_sent_again_after_the_time_that_it_names(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    refusal = {"kind": "page_too_many_requests", "reason": "Too many requests."}
+    posts: list[float] = []
+
+    def refuse_once(route: "Route") -> None:
+        posts.append(time.monotonic())
+        if len(posts) == 1:
+            route.fulfill(status=429, json=refusal, headers={"Retry-After": "3"})
+        else:
+            route.continue_()
+
+    amy.page.route("**/api/entries", refuse_once)
+    amy.write("refused for a while")
+    amy.sees("refused for a while")
+    amy.sees_nothing_waiting()
+    assert (len(posts), posts[1] - posts[0] >= 3) == (2, True)
+    assert site.texts() == ["refused for a while"]
 
 
 @pytest.mark.parametrize("address", ["address", "plain_address"])

@@ -1,16 +1,19 @@
 """Which requests are answered: what web sites and hosts of the LAN can and cannot do."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import PlainTextResponse
 
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from udpnote.model.language import LANGUAGES
-from udpnote.page.access import HEADERS, OPENER_POLICY, AllowedHosts, host_of, is_private, language_of
+from udpnote.page.access import HEADERS, OPENER_POLICY, REQUESTS_BURST, AllowedHosts, Gate, host_of, is_private, language_of
 
 BODY = {"client": ADA, "entries": [entry(1, "from elsewhere")]}
 HOSTS = AllowedHosts("Pi.lan", ["notes.example", "[fd00::9]"], lambda: ["192.0.2.7", "fe80::7"])
@@ -123,3 +126,23 @@ def test_the_command_for_a_refused_host_has_nothing_that_a_shell_would_execute(p
         "": "NAME",
     }.items():
         assert f"--allow-host {shown}`" in page.http.get("/api/state", headers={"Host": host}).json()["reason"]
+
+
+def test_another_host_that_asks_too_often_is_refused_for_a_second_and_no_other() -> None:
+    gate = Gate(PlainTextResponse("asked"), AllowedHosts("pc", [], list))
+
+    def answers(client: str, count: int) -> Counter[int]:
+        transport = httpx.ASGITransport(gate, client=(client, 5000))
+
+        async def ask() -> list[httpx.Response]:
+            async with httpx.AsyncClient(transport=transport, base_url="http://pc") as browser:
+                return [await browser.get("/") for _ in range(count)]
+
+        found = asyncio.run(ask())
+        assert all(each.headers["Retry-After"] == "1" for each in found if each.status_code == 429)
+        return Counter(each.status_code for each in found)
+
+    flood = answers("192.168.1.9", int(REQUESTS_BURST) * 4)
+    assert flood[200] >= REQUESTS_BURST
+    assert flood[429] > 0
+    assert answers("192.168.1.8", 10) == answers("127.0.0.1", 10) == Counter({200: 10})
