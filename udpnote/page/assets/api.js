@@ -5,6 +5,9 @@
 /** The longest wait for an answer. The server answers within 20 seconds, so after this time the connection is lost. */
 const REQUEST_SECONDS_MAX = 30;
 
+/** So many notes are loaded first: more than a screen shows, and few enough to be shown soon. */
+export const FIRST_NOTES = 20;
+
 const PAGE_NOTES = 50;
 
 /** A request has failed. `status` is the HTTP status, or 0 without any answer. `reason` is the server's sentence, or null. */
@@ -54,7 +57,7 @@ export function filtersIn(search) {
   return { q: query.get("q") ?? "", tag: query.get("tag") ?? "", author: query.get("author") ?? "" };
 }
 
-/** The path of one page of the notes that match `filters`: the latest, or those before the place `before`. */
-export function notesPath(filters, before = null) {
-  return withParameters("/api/notes", { limit: PAGE_NOTES, before, ...filters });
+/** The path of the latest `limit` notes that match `filters`, or of those before the place `before`. */
+export function notesPath(filters, { before = null, limit = PAGE_NOTES } = {}) {
+  return withParameters("/api/notes", { limit, before, ...filters });
 }

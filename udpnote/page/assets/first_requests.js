@@ -3,15 +3,15 @@
  * so the notes are there when the page can show them.
  */
 
-import { filtersIn, notesPath, request } from "./api.js";
+import { FIRST_NOTES, filtersIn, notesPath, request } from "./api.js";
 
 const state = request("/api/state");
-const notes = filtersIn(location.search);
+const notes = notesPath(filtersIn(location.search), { limit: FIRST_NOTES });
 
 /** The answers by their paths; `answerTo` removes them. The notes are asked for after the state, which says how many there are. */
 const answers = new Map([
   ["/api/state", state],
-  [notesPath(notes), state.then((answer) => (answer.needs_code || answer.away ? null : request(notesPath(notes))))],
+  [notes, state.then((answer) => (answer.needs_code || answer.away ? null : request(notes)))],
 ]);
 for (const answer of answers.values()) answer.catch(() => {}); // `answerTo` asks again
 

@@ -6,7 +6,7 @@
  */
 
 import { make } from "./dom.js";
-import { notesPath } from "./api.js";
+import { FIRST_NOTES, notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
 
 /** How many shown notes are looked up when some may have been erased. If more are shown, only the latest are loaded. */
@@ -63,7 +63,7 @@ export class Timeline {
     this.filters = filters;
     this.#loads += 1;
     const load = this.#loads;
-    return this.#loadedBy(() => this.#page(null), (page) => {
+    return this.#loadedBy(() => this.#page({ limit: FIRST_NOTES }), (page) => {
       if (load !== this.#loads) return;
       this.#forget();
       this.#before = page.before;
@@ -81,7 +81,7 @@ export class Timeline {
     if (this.#wasAtEnd || this.#notes.size === 0 || (isWhole && this.#notes.size > SOUGHT_NOTES_MAX)) return this.load();
     const load = this.#loads;
     const oldestShown = this.#sorted[0];
-    return this.#loadedBy(() => (isWhole ? this.#pageTo(oldestShown) : this.#page(null)), (page) => {
+    return this.#loadedBy(() => (isWhole ? this.#pageTo(oldestShown) : this.#page()), (page) => {
       if (load !== this.#loads) return null;
       const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
       if (isGap) return this.load();
@@ -133,7 +133,7 @@ export class Timeline {
     if (this.#before === null || this.#isLoading) return;
     this.#isLoading = true;
     const load = this.#loads;
-    const page = await this.#page(this.#before);
+    const page = await this.#page({ before: this.#before });
     this.#isLoading = false;
     if (page === null || load !== this.#loads) return;
     this.#keepPlace(() => {
@@ -244,7 +244,7 @@ export class Timeline {
     const notes = [];
     let before = null;
     do {
-      const page = await this.#page(before);
+      const page = await this.#page({ before });
       if (page === null) return null;
       notes.push(...page.notes);
       before = page.before;
@@ -252,9 +252,10 @@ export class Timeline {
     return { notes, before };
   }
 
-  async #page(before) {
+  /** One page of the notes that match the filters; `choice` as in `notesPath`. null: the reason was passed to `onFailure`. */
+  async #page(choice = {}) {
     try {
-      return await answerTo(notesPath(this.filters, before));
+      return await answerTo(notesPath(this.filters, choice));
     } catch (failure) {
       this.onFailure(failure);
       return null;
