@@ -14,7 +14,7 @@ def check_added_tags(added: Sequence[str]) -> None:
 
 
 def with_tags(text: str, added: Sequence[str]) -> str:
-    """`text` with those of the tags `added` at its end that it does not have, each once and spelled as it was typed.
+    """Return `text` with the tags `added` at its end: each once, as it was typed, and none that the text has already.
 
     They stand on the line of the text or, if that has several lines, on one of their own.
     """

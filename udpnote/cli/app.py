@@ -62,7 +62,7 @@ COMMANDS = {
 
 
 def find_command(words: Sequence[str]) -> tuple[list[str], DeclaredCommand | DeclaredCommands | None, list[str]]:
-    """Which command or group of commands the first of `words` name: their list, the command or group, and the other words.
+    """Find the command or group that the first of `words` name. Return these words, the command or group, and the other words.
 
     Only the module of that command is imported. If the first word names no command, the list is empty, and there is none. A
     `--` before the name of a command is ignored, as by click.

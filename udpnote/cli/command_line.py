@@ -24,7 +24,8 @@ _HELP = Parameter("help", Option(" ".join(HELP_NAMES)), kind=bool, is_list=False
 
 
 class WrongCommandLine(UdpnoteError, ValueError):
-    """The command line is wrong. `position` is the index of the wrong word or, if a word is missing at the end, of that.
+    """The command line is wrong. `position` is the index of the wrong word, or the one that a word missing at the end would
+    have.
 
     `read_command_line` counts the words from the one after `udpnote`, and `parse` from the one after the name of the command.
     """

@@ -24,7 +24,8 @@ class Option(NamedTuple):
     """An option: `names` as it is typed (several are separated by spaces), and `help`, a sentence.
 
     An option with a value has a `metavar`, the word for its value, except where the type of the value is a `Literal`. A number
-    must be from `smallest` to `largest`; None stands for any. `opposite` is the name that gives a flag the value False.
+    must be from `smallest` to `largest`; a limit that is None does not apply. `opposite` is the name that gives a flag the
+    value False.
     """
 
     names: str

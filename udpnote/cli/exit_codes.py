@@ -84,7 +84,8 @@ def exit_code_of(work: Callable[[], int]) -> int:
 
 
 def exit_code_without_output(error: OSError) -> int:
-    """The exit code REFUSED of a command that `error` has ended, most likely because it could not print. Mutes the output.
+    """Return REFUSED, the exit code of a command that `error` has ended, most likely because it could not print. Mute the
+    output.
 
     A message names the error, unless the program at the other end of a pipe has ended: then nobody would read it.
     """

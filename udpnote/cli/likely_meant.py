@@ -21,7 +21,7 @@ from udpnote.errors import Notice, UdpnoteError
 from udpnote.text.han_variants import one_form
 
 REPAIRS_MAX = 5
-"""With more mistakes in it, a command line is not guessed."""
+"""If a command line has more mistakes than this, the right one is not guessed."""
 
 LINE_CHARACTERS_MAX = 400
 """A longer command line is not repeated: it has a long text, which would fill the screen."""
@@ -96,7 +96,7 @@ OPTIONS_OF_OTHER_PROGRAMS = {
     "--yes": "-y -f --force",
     "--version": "-v -version",
 }
-"""For each option, options of the same meaning that other programs have. Which of the two a command has is looked up."""
+"""For each option, the names that other programs have for it. Whether a command has the option is looked up."""
 
 NEEDLESS_OPTIONS = {
     "follow": "-f --follow", "tail": "-f --follow", "delete": "-r -rf", "show": "--all", "search": "-i",
@@ -117,7 +117,7 @@ EXAMPLES_OF_NUMBERS = {"-n": "10", "--wait": "10", "--timeout": "5"}
 
 
 def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
-    """The notice that follows the message of `error`, which the `words` after `udpnote` have raised.
+    """The notice to print after the message of `error`. The `words` are those that the user has typed after `udpnote`.
 
     It names the command line that was meant, if that can be guessed, and otherwise an example or the command for help.
     """
@@ -159,7 +159,7 @@ def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
 
 
 def _example(command: DeclaredCommand, error: UdpnoteError) -> str | None:
-    """The first example in the help of `command` that has what is missing by `error`; None if nothing is missing."""
+    """The first example in the help of `command` that shows the missing word; None if `error` is about another mistake."""
     if not error.notice.kind.endswith("_missing"):
         return None
     option = str(error.notice.values.get("option", ""))

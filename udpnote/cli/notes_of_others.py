@@ -12,16 +12,16 @@ from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.entry import StoredEntry
 
 PAUSE_SECONDS = 1.0
-"""The shortest time between two times that entries of others are shown. So a flood of them leaves the prompt usable."""
+"""Entries of others are shown at most once in this time, so that a flood of them leaves the prompt usable."""
 
 SHOWN_AT_ONCE_MAX = 5
-"""How many entries are shown at a time; of more, the latest, and how many there were."""
+"""At most so many entries are shown at a time. If more have arrived, the latest are shown, and how many there were."""
 
 LINES_MAX = 4
 """How many lines of an entry are shown: `udpnote show` shows the rest."""
 
 LOOK_SECONDS = 0.5
-"""How often it is looked whether the notebook is known now: that costs little."""
+"""The time between two checks whether the notebook is known now. A check costs little."""
 
 RETRY_SECONDS = 3.0
 """How long after an error, such as a silent server, the notebook is followed again."""

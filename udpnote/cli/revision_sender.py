@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from udpnote.model.own_write import OwnWrite
 
 READING_WAIT_SECONDS_MIN = 1.0
-"""How long the command at least waits for an answer when it reads the note that it changes, even if `--wait` is shorter."""
+"""When the command reads the note that it changes, it waits at least so long for an answer, even if `--wait` is shorter."""
 
 OFFLINE_WAIT_SECONDS = 0.5
-"""How long the command waits at most for an acknowledgement if it could not read the note, because no server answers."""
+"""If the command could not read the note, because no server answers, it waits at most so long for an acknowledgement."""
 
 DELETED_TEXT_CELLS = 60
 """How much of the text of a deleted note is printed, in terminal cells: enough to recognize it."""

@@ -10,9 +10,9 @@ from udpnote.text.search_terms import terms
 
 
 def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
-    """Those of the words that notes may have that find no note of `filters` by themselves, but may begin longer words.
+    """Return the wanted words of `query` that no note of `filters` has, but that may be the beginnings of longer words.
 
-    They are at most as many as may have `*` in one query besides those that have it.
+    `query` has some words with `*` already: the result has at most as many words as may get one besides.
     """
     words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
     count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)
