@@ -20,6 +20,7 @@ _NOTICES = {
     "older_copy": Notice("page_older_copy"),
     "only_words_to_leave_out": Notice("page_only_words_left_out"),
     "own_notebook_not_found": Notice("page_notebook_silent"),
+    "text_blank": Notice("page_text_blank"),
     "text_in_other_encoding": Notice("page_text_not_unicode"),
     "text_not_unicode": Notice("page_text_not_unicode"),
 }
