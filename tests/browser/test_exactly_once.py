@@ -149,6 +149,20 @@ def test_two_tabs_send_one_after_the_other_and_show_the_same(site: Site, visitor
     assert site.texts() == [*texts, "alone"]
 
 
+def test_a_reloaded_page_sends_at_once_though_its_lease_from_before_has_not_ended(site: Site, visitors: Visitors) -> None:
+    site.start()
+    profile = visitors.profile()
+    profile.add_init_script("const start = Math.floor(Date.now() / 3.6e6) * 3.6e6; Date.now = () => start")  # no lease ends
+    amy = visitors.visit(site.plain_address, profile=profile)
+    amy.write("before")
+    amy.sees_nothing_waiting()
+    for text in ("after a reload", "after another"):
+        amy.reload()
+        amy.write(text)
+        amy.sees_nothing_waiting()
+    assert site.texts() == ["before", "after a reload", "after another"]
+
+
 def test_a_copied_profile_writes_under_a_new_identity_and_loses_nothing(site: Site, visitors: Visitors) -> None:
     site.start()
     original = visitors.visit(site.address)

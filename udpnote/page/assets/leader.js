@@ -11,11 +11,11 @@ import { result } from "./database.js";
 export const LEASE_MILLISECONDS = 6_000;
 const RENEWAL_MILLISECONDS = 2_000;
 
-/** A lease in the database. `take` gets or renews the lease, and returns whether `owner` has it. */
+/** A lease in the database. `take` gets or renews the lease, and returns whether `owner` has it. `isHeld` is the latest result. */
 export class Lease {
   /** `owner` is the id of this tab, `now()` the time in milliseconds, which all tabs share. */
   constructor(database, owner, now = Date.now) {
-    Object.assign(this, { database, owner, now, left: null });
+    Object.assign(this, { database, owner, now, left: null, isHeld: false });
   }
 
   /** Note that the tab `owner` is closed, so its lease is free. A closing tab has no time to free its lease itself. */
@@ -23,9 +23,9 @@ export class Lease {
     this.left = owner;
   }
 
-  take() {
+  async take() {
     // Not strict: after a crash of the machine no tab has the lease, so it need not be on the disk.
-    return this.database.transact("readwrite", async (transaction) => {
+    this.isHeld = await this.database.transact("readwrite", async (transaction) => {
       const facts = transaction.objectStore("facts");
       const lease = await result(facts.get("lease"));
       const { left } = this;
@@ -35,6 +35,7 @@ export class Lease {
       if (isFree) await result(facts.put({ owner: this.owner, until: this.now() + LEASE_MILLISECONDS }, "lease"));
       return isFree;
     }, { durability: "relaxed" });
+    return this.isHeld;
   }
 }
 

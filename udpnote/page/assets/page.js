@@ -13,6 +13,7 @@ import { Notebook } from "./notebook.js";
 import { Outbox, randomId } from "./outbox.js";
 import { Search } from "./search.js";
 import { Sender } from "./sender.js";
+import { keep, recall } from "./settings.js";
 import { Sheets } from "./sheets.js";
 import { TakingBack } from "./taking_back.js";
 import { Telling } from "./telling.js";
@@ -52,6 +53,7 @@ class Page {
     });
     this.live = new Live({ channel: this.channel });
     this.lease = new Lease(this.database, newId());
+    this.lease.noteLeft(recall("left")); // a page that is reloaded closes before this one can hear it
     this.leader = new Leader({ locks: navigator.locks, lease: this.lease });
     this.takingBack = new TakingBack({ outbox: this.outbox, request, change: (fields) => this.writing.change(fields) });
   }
@@ -149,9 +151,11 @@ class Page {
     addEventListener("pagehide", () => {
       running.abort();
       this.channel.say("left", this.lease.owner);
+      if (this.lease.isHeld) keep("left", this.lease.owner);
     });
     addEventListener("pageshow", (event) => {
       if (!event.persisted) return;
+      keep("left", null);
       begin();
       this.notebook.refresh();
     });
