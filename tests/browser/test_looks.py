@@ -146,6 +146,23 @@ def test_nothing_is_wider_than_a_phone_and_older_notes_come_while_scrolling(site
     assert amy.texts() == lines
 
 
+def test_a_note_stays_in_sight_when_the_page_says_that_it_waits(site: Site, visitors: Visitors) -> None:
+    site.start()
+    phone = visitors.visit(site.plain_address, **AT_A_PHONE)
+    texts = [f"note {number}" for number in range(8)]
+    phone.write(*texts)
+    phone.sees(*texts)
+    phone.sees_nothing_waiting()
+    site.page.kill()
+    phone.page.locator("#notice-connection").wait_for()
+    phone.write("the note that waits")
+    phone.page.locator("#held").wait_for()
+    waiting = phone.page.locator("#waiting article")
+    waiting.get_by_role("button", name="Edit").wait_for()
+    bottom = "document.querySelector('{}').getBoundingClientRect().bottom".format
+    phone.wait_until(f"{bottom('#waiting article')} <= {bottom('#main')}", 5)
+
+
 def test_a_draft_and_the_author_survive_a_reload(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address, author="amy 陈", **AT_A_PHONE)

@@ -24,6 +24,7 @@ export class Timeline {
   #loading = 0;
   #meanwhile = [];
   #wasAtEnd = true;
+  #height = 0;
   #unread = 0;
   #stored = new Set();
   #fresh = new Set();
@@ -34,7 +35,7 @@ export class Timeline {
     Object.assign(this, { elements, builder, words, times, onFailure, filters: { q: "", tag: "", author: "" } });
     const { main, older, newest } = elements;
     main.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
-    new ResizeObserver(() => this.#wasAtEnd && this.scrollToEnd()).observe(main);
+    new ResizeObserver(() => this.#noteHeight()).observe(main);
     new IntersectionObserver((entries) => entries[0].isIntersecting && this.loadOlder(), { root: main, rootMargin: "600px" }).observe(older);
     older.onclick = () => this.loadOlder();
     newest.onclick = () => this.scrollToEnd();
@@ -338,8 +339,15 @@ export class Timeline {
     if (anchor?.isConnected) main.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
+  /** The notes have more or less room than before, for example because of a notice. A person at the end stays at the end. */
+  #noteHeight() {
+    this.#height = this.elements.main.clientHeight;
+    if (this.#wasAtEnd) this.scrollToEnd();
+  }
+
   #noteScroll() {
     const { main } = this.elements;
+    if (main.clientHeight !== this.#height) return; // the new height has caused this: `#noteHeight` is called next
     this.#wasAtEnd = main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
     if (this.#wasAtEnd && this.#unread > 0) this.#countUnread(-this.#unread);
   }
