@@ -23,10 +23,11 @@ Answer = DiscoveryAnswer[Address]
 
 
 class Judge(NamedTuple):
-    """Judges answers by what was in the outbox at one moment: by its `detector` of impostors and the `known` notebooks.
+    """Judges the answers to a discovery. `detector` recognizes impostors; `known` are all notebooks in the outbox.
 
-    `server` is the HOST:PORT that the user has named for the client, or None if no server is named. An open server there may be
-    an impostor of a sealed notebook that was there.
+    Both are as the outbox was when the judge was made. `server` is the HOST:PORT that the user has named for the client, or
+    None if no server is named. An open server that answers there may be an impostor of the sealed notebook that answered there
+    before.
     """
 
     detector: ImpostorDetector
@@ -36,10 +37,11 @@ class Judge(NamedTuple):
     def pick(
         self, destination: Destination, found: list[Answer], *, ports: Sequence[int], expected: KnownNotebook | None = None
     ) -> Answer:
-        """The answer of the notebook that `destination` names. `found` are all answers to the discovery.
+        """Return the answer, among all answers `found`, of the notebook that `destination` names.
 
-        If several notebooks with that name have answered, the result is the answer of the `expected` one. `ports` are the UDP
-        ports at which discovery has asked. Raises the errors of `NotebookFinder.find`.
+        If several notebooks that `destination` names have answered, the notebook `expected` must be one of them: its answer is
+        the result. `ports` are the UDP ports at which discovery has asked; errors name them. If no answer can be picked, raises
+        one of the errors of `NotebookFinder.find`.
         """
         answered = self.matching(destination, found)
         usable = [each for each in answered if not each.has_new_key]
@@ -62,14 +64,14 @@ class Judge(NamedTuple):
         return [each for each in found if self._matches(destination, each)]
 
     def impersonated(self, found: Answer) -> KnownNotebook | None:
-        """The sealed notebook that the server of the answer `found` impersonates; None if it is no impostor."""
+        """The sealed notebook that the server of the answer `found` impersonates; None if this server is no impostor."""
         return self.detector.impersonated(found, self.server)
 
     def _matches(self, destination: Destination, found: Answer) -> bool:
         """Whether the answer `found` is from a notebook that `destination` names, and not from an impostor.
 
-        If the user has named a notebook by its id, an answer with this id counts even if its notebook has the same name as a
-        sealed one with another id.
+        An open notebook with the name of a known sealed notebook normally counts as an impostor. It does not if `destination`
+        names it by its id, because the sealed notebook has another id.
         """
         notebook = known_notebook(found)
         if not matches(destination, notebook):
@@ -93,21 +95,27 @@ def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> 
 
 
 def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice:
-    """The notice that another server, too, has the notebook of the answer `found`; `known` are all notebooks in the outbox."""
+    """The notice that two servers have the same notebook: the source of the answer `found`, and its `other_source`.
+
+    `known` are all notebooks in the outbox.
+    """
     assert found.other_source is not None, "only one server was found"
     name = display_name(known_notebook(found), known)
     return Notice("served_twice", name=name, address=format_address(found.source), other=format_address(found.other_source))
 
 
 def unreachable_notice(address: Address, error: int) -> Notice:
-    """The notice that the system says why datagrams do not reach `address`; `error` is the errno."""
+    """The notice that datagrams do not reach `address`. `error` is the errno that the system has reported."""
     if error == errno.ECONNREFUSED:
         return Notice("server_port_closed", address=format_address(address))
     return Notice("server_unreachable", address=format_address(address), reason=os.strerror(error))
 
 
 def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[int]) -> UdpnoteError:
-    """The error to raise if no answer in `found` is from the notebook of `destination`; `ports` are those of discovery."""
+    """The error to raise if no answer in `found` is from a notebook that `destination` names.
+
+    `ports` are the UDP ports at which discovery has asked.
+    """
     host = destination.host
     ports = ports if host is None else (destination.port or PORT,)
     if destination.key_id is not None:
@@ -122,7 +130,11 @@ def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[i
 
 
 def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether `destination` could name `notebook`, which an impostor offers, or `impersonated`, which it claims to have."""
+    """Whether `destination` may mean the notebook `impersonated`, for which an impostor offers its own `notebook`.
+
+    True if the key of `destination` fits one of these two notebooks, and its name or id fits one of them. A field of
+    `destination` that is None fits every notebook.
+    """
     by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
     has_key = matches(by_key, notebook) or matches(by_key, impersonated)
     return has_key and (matches(by_name, notebook) or matches(by_name, impersonated))

@@ -1,4 +1,7 @@
-"""Changes which notebook a client uses: by `use`, `join` and `leave`. The caller must hold the lock of the connection."""
+"""Implements `Client.use`, `Client.join` and `Client.leave`, which change the notebook that a client uses.
+
+The caller must hold the lock of the connection.
+"""
 
 from collections.abc import Sequence
 
@@ -25,14 +28,14 @@ def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
 def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
 
-    If `name_or_id` is the id, or the start of the id, of one notebook in the outbox, that is the result, without a discovery.
-    Otherwise a discovery looks for notebooks with this name or id:
-    - The notebook that the outbox has under this name is the result if it answers, or if no notebook with this name answers.
-    - If only another notebook with this name answers, because the notebook was made anew, that one is the result. A notice says
-      so.
+    If `name_or_id` is the id, or the start of the id, of exactly one notebook in the outbox, this returns that notebook without
+    a discovery. Otherwise a discovery looks for notebooks with this name or id. If the outbox knows exactly one such notebook:
 
-    If only an impostor of the notebook in the outbox answers, this raises `NotSealed`; if that notebook answers that its key
-    has changed, `OldKey`.
+    - The known notebook is the result if it answers, or if no notebook with this name answers.
+    - If only another notebook with this name answers, that one is the result, and a notice says so. This happens if a notebook
+      was made anew.
+    - If only an impostor of the known notebook answers, this raises `NotSealed`.
+    - If the known notebook answers that its key has changed, this raises `OldKey`.
     """
     check_type("name_or_id", name_or_id, str)
     outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
@@ -75,9 +78,10 @@ def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNo
 
 
 def leave_notebook(outbox: Outbox, name_or_id: str, *, sends_open: bool) -> KnownNotebook:
-    """Forget the key of the joined notebook `name_or_id`, and that it was sealed, and return the notebook as it was known.
+    """Forget the key of the joined notebook `name_or_id`, and that it was sealed. Returns the notebook as it was known before.
 
-    Raises the errors of `Client.leave`, which explains `sends_open`.
+    Raises `InvalidSetting` unless exactly one joined notebook has this name or id, and `EntriesWait` if entries wait for it.
+    With `sends_open`, waiting entries are no reason to raise: they may then be sent unencrypted.
     """
     check_type("name_or_id", name_or_id, str)
     check_type("sends_open", sends_open, bool)

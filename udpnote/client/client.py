@@ -58,15 +58,15 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the only UDP port at which discovery asks
     - `notebook`: a notebook's name, its id or the start of its id
-    - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined. The key of the default
-      notebook on this machine is used without that, if this user can read its key file
+    - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined. The default notebook of
+      this machine needs neither, if this user can read its key file
     - `author`: who writes; `wait`: after how many seconds without an answer an entry counts as queued
     - `outbox`: the file that keeps entries until they are acknowledged, or an `Outbox`
 
     `on_delivered` is called with the outcome of each entry that is stored while no call waits for it, such as one that an
-    earlier command has queued. `on_notice` is called with each notice for the user, the first ones before the constructor
-    returns. While a search waits for the server's search index, `on_indexing` is called with the number of the last entry that
-    is in the index, and with that of the last one in the notebook. These three functions must not call the client.
+    earlier command has queued. `on_notice` is called with each notice for the user, perhaps before the constructor returns.
+    While a search waits for the server's search index, `on_indexing` is called with two numbers: of the last entry that is in
+    the index, and of the last entry in the notebook. These three functions must not call the client.
 
     `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable; the module
     `client.connection` explains how a simulation provides its own.
@@ -131,7 +131,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         return f"<Client of {self._author!r} with the outbox {self._outbox.path!r}{state}>"
 
     def close(self) -> None:
-        """Close the sockets and the outbox; entries that are not acknowledged stay in the outbox."""
+        """Close the sockets and the outbox. Entries that are not acknowledged stay in the outbox."""
         if self._connection.is_closed:
             return
         with self._connection.lock():
@@ -140,7 +140,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             self._outbox.close()
 
     def wake(self) -> None:
-        """Wake a call that waits in another thread: `send_many` then asks its iterator for the next text."""
+        """Wake a call that waits in another thread. If it is `send_many`, it asks its iterator for the next text."""
         self._connection.endpoint.wake()
 
     @property
@@ -182,13 +182,15 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     ) -> SentEntry:
         """Replace the text of a note by `text`, by sending a revision. The history keeps the old text.
 
-        Returns and raises what `send` does. `number` is that of the note or of one of its revisions. `seen` is the version of
-        the note from which the new text was made, as `log` has read it, or its `as_seen` (default: the entry `number`). If
-        another author has made a later version, this revision overtakes that one, and its author's client reports that (see
-        `overtaken`). Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such
-        entry, or if the notebook was restored from an older copy since this client has seen it. A number has a meaning in one
-        notebook only: if it is not decided which one that is (see `is_notebook_decided`) and discovery finds none or several,
-        this queues nothing and raises `ServerNotFound` or `SeveralNotebooks`. Without `seen` it raises `WrongNotebook` if a
+        Returns and raises what `send` does. `number` is the number of the note, or of one of its revisions. `seen` is the
+        version of the note from which the new text was made: an entry that `log` has read, or its `as_seen`. By default, it is
+        the entry with the given `number`. If another client has stored a later version than `seen`, this revision replaces that
+        one as well, and the other client reports that (see `overtaken`).
+
+        Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such entry, or if
+        the notebook was restored from an older copy since this client has seen it. Raises `ServerNotFound` or
+        `SeveralNotebooks`, and queues nothing, if it is not known to which notebook the number belongs: if
+        `is_notebook_decided` is False, and discovery finds no notebook or several. Raises `WrongNotebook` without `seen`, if a
         notice has said that the named server has another notebook than before.
         """
         check_text(text)
@@ -212,15 +214,15 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     ) -> Iterator[SentEntry]:
         """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
 
-        All count as written at the time `written`. If that is None, each counts as written when it is taken.
+        All notes count as written at the time `written` or, if that is None, each at the time when its text is taken. Texts are
+        taken and sent only while the caller iterates. A None among the texts means that there is no text for the moment: the
+        client waits until an entry has an outcome, `wake` is called or a second has passed, and asks for the next text. After
+        `wait` seconds without an answer from the server, entries count as queued, and further ones are only queued until the
+        server answers again.
 
-        Takes and sends the texts while the caller iterates; without that, nothing is sent. A None among them means that there
-        is no text for the moment: the client waits until an entry has an outcome, `wake` is called or a second has passed, and
-        asks for the next text. After `wait` seconds without an answer from the server, entries count as queued, and further
-        ones are only queued until the server answers again.
-
-        Raises `InvalidEntry` at the first text that no notebook would take, and `TypeError` at the first one that is no str,
-        after the outcomes of all texts before it. An error of the iterable is raised at once; the texts before it are queued.
+        Raises `InvalidEntry` at the first text that no notebook would take, and `TypeError` at the first one that is no str;
+        the outcomes of all texts before it are yielded first. An error of the iterable is raised at once; the texts before it
+        are queued.
         """
         author = self._author if author is None else author
         check_several("texts", texts, "an iterable of strs")
@@ -242,10 +244,11 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def plan_undo(self, *, anywhere: bool = True) -> "Undo":
         """Find out how to take back the last write of this outbox that was not taken back yet.
 
-        A write is a note, a revision or a deletion. Only the latest writes are remembered. Delivers queued entries first if the
-        write may be among them. Raises `NotTakenBack` if there is no such write, if it is in another notebook than the
-        client's, if that does not have it any more, or if others have changed its note since. Unless `anywhere`, only writes in
-        the client's notebook are considered. Raises an `Unreachable` if the notebook must be read and does not answer.
+        A write is a note, a revision or a deletion. Only the latest writes are remembered. If `anywhere` is False, only writes
+        in the client's notebook count. Delivers queued entries first if the write may be among them. Raises `NotTakenBack` if
+        there is no such write, if it is in another notebook than the client's, if the client's notebook does not have it any
+        more, or if others have changed its note since. Raises an `Unreachable` if the notebook must be read and does not
+        answer.
         """
         from udpnote.client.undoing import DELIVERY_WAIT_SECONDS, plan_undo  # here, because a one-shot send undoes nothing
 
@@ -254,8 +257,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def undo(self, undo: "Undo", *, author: str | None = None, wait: float | None = None) -> SentEntry | None:
         """Take back a write as `plan_undo` has planned it. Returns the outcome of the revision or deletion that does so.
 
-        None: the write was only in the outbox, and is removed from it. Raises what `revise` does, and `NotTakenBack` if another
-        command has taken the write back or removed it meanwhile.
+        Returns None if the write was only in the outbox: then it is removed from there. Raises what `revise` does, and
+        `NotTakenBack` if another command has taken the write back or removed it meanwhile.
         """
         from udpnote.client.undoing import change_of
 
@@ -270,15 +273,16 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         return None
 
     def forward(self, entries: Iterable[Entry], *, wait: float | None = None) -> list[Verdict | None]:
-        """Deliver `entries` that have client ids and sequences of their own, without the outbox; returns a verdict for each.
+        """Deliver `entries` that have client ids and sequences of their own, without the outbox. Returns a verdict for each.
 
-        `Verdict.status` is STORED if the notebook has the entry, under `Verdict.number`, whether it stored it now or earlier;
-        otherwise it says why not, and the entry is not sent again. None: for `wait` seconds no answer has come about any of the
-        entries, or the notebook was joined, left or exchanged for another one meanwhile. Then the entry may or may not be
-        stored: its writer keeps it, and has it forwarded again, with the same client id and sequence.
+        If the notebook has stored the entry, now or earlier, `Verdict.status` is STORED, and `Verdict.number` is its number.
+        Otherwise the status says why not, and the entry is not sent again. Instead of a verdict, the list has None if no answer
+        about any of the entries has come for `wait` seconds, or if the notebook was joined, left or exchanged for another one
+        meanwhile. Then the entry may or may not be stored: its writer keeps it, and has it forwarded again, with the same
+        client id and sequence.
 
-        Several threads may forward at once, also the same entry; what they forward travels together. Raises the errors of
-        `deliver`, and those of `forwarding.check_entry` before anything is sent.
+        Several threads may forward at once, also the same entry. Raises the errors of `deliver`, and those of
+        `forwarding.check_entry` before anything is sent.
         """
         from udpnote.client.forwarding import Forwarder, checked_entries  # here, because a one-shot send forwards nothing
 
@@ -291,9 +295,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def import_entries(self, entries: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
         """Import `entries`, which another notebook has stored, and yield an `Imported` for each, in order.
 
-        `revised` are the numbers, among those of `entries`, that revisions and deletions name. Entries that are in the notebook
-        already are not added again. Raises `EntryRefused`, `NoSpace`, and the errors of `deliver` if the notebook cannot be
-        reached: after that, importing all `entries` again imports the rest.
+        `revised` are the numbers of those `entries` that revisions and deletions among them change. An entry that is in the
+        notebook already is not added again. Raises `EntryRefused`, `NoSpace`, `StorageError`, and the errors of `deliver` if
+        the notebook cannot be reached: after that, importing all `entries` again imports the rest.
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 
@@ -302,8 +306,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def overtaken(self) -> "list[Overtaken]":
         """The revisions from this outbox that were overtaken: another writer made the next version without having seen them.
 
-        Each is returned once, because the outbox then forgets it. The list is empty if the client's notebook is not known
-        without a discovery. Raises the errors of reading (see `NotebookReader`).
+        Each revision is returned only once: after that, the outbox forgets it. The list is empty if the client's notebook is
+        not known without a discovery. Raises the errors of reading (see `NotebookReader`).
         """
         from udpnote.client.reading import overtaken_revisions  # here, because a one-shot send reads nothing
 
@@ -327,19 +331,21 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def key_id(self) -> bytes | None:
-        """The id of the key that seals the client's notebook; None: it is open. It is looked for as for `name`."""
+        """The id of the key that seals the client's notebook; None if the notebook is open. Looks for the notebook as `name`
+        does.
+        """
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
     def status(self, wait: float | None = None) -> "NotebookStatus":
-        """The client's notebook, and whether its server answers within `wait` seconds, as a `NotebookStatus`; saves nothing."""
+        """The client's notebook, and whether its server answers within `wait` seconds, as a `NotebookStatus`. Saves nothing."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():
             return notebook_status(self._driver, max(self._seconds(wait), LOCATE_SECONDS_MIN))
 
     def round_trips(self, notebook: KnownNotebook, on_progress: Callable[[int], None] = lambda _: None) -> "RoundTrips":
-        """Measure, for two seconds, the round trip to the server of `notebook`, which `status` has returned; saves nothing."""
+        """Measure, for two seconds, the round trip to the server of `notebook`, which `status` has returned. Saves nothing."""
         from udpnote.client.round_trips import measure_round_trips  # here, because a one-shot send does not need it
 
         return measure_round_trips(self._driver, notebook, on_progress)

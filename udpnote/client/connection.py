@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup
 
 LOCK_POLL_SECONDS = 0.01
-"""How often a thread that waits for the lock wakes the thread that holds it and waits for datagrams. One wake-up is not enough:
-the woken thread may take the lock again before this one gets it."""
+"""While a thread waits for the lock, it wakes the holder of the lock, which waits for datagrams, at this interval. One wake-up
+is not enough: the holder may take the lock again before the waiting thread gets it."""
 
 
 class Clock(Protocol):
@@ -54,12 +54,15 @@ class SystemClock:
 
 
 class SystemRandomness:
-    """Random numbers from the operating system, which nobody can predict. Importing `random` for them takes a millisecond."""
+    """Random numbers from the operating system, which nobody can predict.
+
+    The class does not use the module `random`, whose import takes a millisecond.
+    """
 
     randbytes = staticmethod(os.urandom)
 
     def random(self) -> float:
-        """A number that is at least 0 and less than 1, each with the same probability: 53 random bits, as many as fit."""
+        """A number that is at least 0 and less than 1. It has 53 random bits, as many as a float can hold."""
         return (int.from_bytes(os.urandom(7)) >> 3) / (1 << 53)
 
 
@@ -70,14 +73,17 @@ class ClientEndpoint(Protocol):
         """Send each datagram, a pair of its bytes and its destination. If one cannot be sent, it is lost; nothing is raised."""
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None to wait for ever) for a datagram or for `wake`, and return the datagrams that have
-        come.
+        """Wait up to `timeout_seconds`, or for ever if that is None, and return the datagrams that have arrived.
 
-        Each is a pair of its bytes and its source address. The list is empty after a timeout, or if only `wake` was called.
+        The wait ends when a datagram arrives or `wake` is called. A datagram is a pair of its bytes and its source address. The
+        list is empty after a timeout, or if only `wake` was called.
         """
 
     def errors(self) -> dict[Address, int]:
-        """Return and forget why datagrams could not be sent or delivered: an errno for each of their addresses, as a hint."""
+        """Return and forget why datagrams could not be sent or delivered: the latest errno for each destination address.
+
+        These errors are only hints, because anybody can forge them.
+        """
 
     def wake(self) -> None:
         """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""
@@ -86,10 +92,13 @@ class ClientEndpoint(Protocol):
         """Send `data` to the UDP `ports` of every host on the LAN. Returns a `ProbeAttempt` for each datagram, sent or not."""
 
     def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int], /) -> list[ProbeAttempt]:
-        """As `probe`, but send what `data_for` returns for the interface and the destination of the `ProbeAttempt`."""
+        """Like `probe`, but each datagram has its own data, which `data_for` returns.
+
+        The arguments of `data_for` are the `interface` and the `destination` of the datagram's `ProbeAttempt`.
+        """
 
     def host_lookup(self, host: str, port: int, /) -> "HostLookup":
-        """A lookup of the addresses of `host` with UDP `port`, which has not begun. Its end wakes `receive`."""
+        """Prepare a lookup of the addresses of `host` with UDP `port`. It begins with `begin`, and its end wakes `receive`."""
 
     def end_probing(self) -> None:
         """Close the sockets that only `probe` needs. From then on, answers that arrive at these sockets are lost."""

@@ -1,10 +1,10 @@
 """Decides which notebook a client uses: the one that the user has named or, if none is named, the one chosen before.
 
-What options, the environment and the settings file say about the notebook becomes one `Destination`. It names a notebook by its
-name, its id, the start of its id, its key or its server. A name is compared with the names that the notebooks have now. If the
-outbox knows several notebooks with that name, the client uses the chosen one among them. If none of these is chosen, discovery
-decides, and `NotebookFinder` raises `SeveralNotebooks` if several of them answer. `NotebookFinder`, `Client.use`,
-`Client.leave`, and the commands that show or deliver waiting entries all call the functions of this module.
+A `Destination` holds all that options, the environment and the settings file say about the notebook: its name, its id, the
+start of its id, its key or its server. A name is compared with the names that the notebooks have now. If the outbox knows
+several notebooks with that name, the client uses the chosen one among them. If none of these is chosen, discovery decides, and
+`NotebookFinder` raises `SeveralNotebooks` if several of them answer. `NotebookFinder`, `Client.use`, `Client.leave`, and the
+commands that show or deliver waiting entries all call the functions of this module.
 """
 
 from collections.abc import Iterable
@@ -28,9 +28,9 @@ NOTEBOOK_ID_DIGITS_MIN = 4
 def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None) -> Destination:
     """The `Destination` that `settings` name: with all fields None if they name no server, notebook, key or port.
 
-    A port counts as named only if `names_port` is True: if the caller has given it for this client. `key_id` is the id of the
-    key that the settings name; None if they name no key. `port` is the port of the named server or, if no server is named, the
-    only port at which discovery asks, or None if discovery asks at the default ports.
+    `key_id` is the id of the key that the settings name; None if they name no key. A port alone counts as named only if
+    `names_port` is True, because the caller has given it for this client. The field `port` of the result belongs to the named
+    server. If no server is named, it is the only port at which discovery asks, or None for the default ports.
     """
     host, port = (None, settings.port) if settings.server is None else parse_server(settings.server, settings.port or PORT)
     if host is None and settings.notebook is None and key_id is None and not names_port:
@@ -39,10 +39,11 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 
 
 def named_by(settings: Settings, destination: Destination) -> dict[str, Destination]:
-    """The settings that say which notebook is meant, by their names, each with the part of `destination` that it names.
+    """Which settings name the notebook: for the name of each such setting, the part of `destination` that it names.
 
-    `destination` was made from `settings` by `destination_of`. The result is empty if the choice or, without a choice, a
-    discovery decides which notebook is meant; a port alone does not say it.
+    `destination_of` has made `destination` from `settings`. The names are "server", "notebook", "key" and "key_file". The
+    result is empty if the settings name only a port or nothing: then the chosen notebook is used or, if none is chosen,
+    discovery decides.
     """
     parts = {}
     if destination.host is not None:
@@ -55,16 +56,17 @@ def named_by(settings: Settings, destination: Destination) -> dict[str, Destinat
 
 
 def matches(destination: Destination, notebook: KnownNotebook) -> bool:
-    """Whether `notebook` has the key id, and the name or id, of `destination`; a field that is None matches every notebook.
+    """Whether `notebook` has the key id, and the name or id, that `destination` names. A field that is None fits every
+    notebook.
 
-    The address is not compared: a notebook may move, and if a server is named, discovery asks only that server.
+    The address is not compared, because a notebook may move. If a server is named, discovery asks only that server.
     """
     has_key = destination.key_id is None or notebook.key_id == destination.key_id
     return has_key and (destination.name_or_id is None or _is_called(destination.name_or_id, notebook))
 
 
 def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: KnownNotebook | None) -> KnownNotebook | None:
-    """The one of the `known` notebooks that `destination` names; None if only a discovery can find it.
+    """Return the notebook in `known` that `destination` names, or None if only a discovery can find it.
 
     `known` are the notebooks in the outbox. `chosen` is the one that `use`, `join` or an earlier discovery has chosen; None if
     there is none. If `destination` has no server, name, id or key, the result is `chosen`. If several known notebooks match,
@@ -84,8 +86,8 @@ def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: Kno
 def waits_for(waiting: WaitingCount, notebook: KnownNotebook) -> bool:
     """Whether the entries that `waiting` counts will be sent to `notebook`, which must be the chosen notebook.
 
-    Refused entries are not sent. Entries that are not assigned to a notebook yet are sent to the chosen one, if the user named
-    no notebook, server, port or key when writing them.
+    Entries that are assigned to a notebook are sent to that one. Entries that are not assigned yet are sent to the chosen one,
+    if the user named no notebook, server, port or key when writing them. Refused entries are not sent.
     """
     if waiting.refused is not None:
         return False
@@ -93,10 +95,11 @@ def waits_for(waiting: WaitingCount, notebook: KnownNotebook) -> bool:
 
 
 def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebook]) -> str:
-    """The notebook for which entries wait, as a text: its name, with the start of its id if a notebook in `known` has it, too.
+    """The notebook for which the entries of `waiting` wait, as a text for people.
 
-    It is the id of a notebook that is not in `known`. While the notebook is not known yet, it is the server, port, name or key
-    by which the user named it.
+    If the notebook is in `known`, the text is its name, with the start of its id if another one in `known` has the same name.
+    Otherwise it is the id. If the entries are not assigned to a notebook yet, the text is the server, port, name or key that
+    the user has named.
     """
     if waiting.notebook_id is not None:
         known = list(known)
@@ -116,7 +119,7 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
 def is_place(text: str, waiting: WaitingCount, known: Iterable[KnownNotebook]) -> bool:
     """Whether `text` names the notebook or server for which the entries of `waiting` wait.
 
-    It may be the name, the id or the start of the id of the notebook, or the HOST or HOST:PORT of the server.
+    `text` may be the name, the id or the start of the id of the notebook, or the HOST or HOST:PORT of the server.
     """
     if waiting.notebook_id is not None:
         notebooks = [each for each in known if each.notebook_id == waiting.notebook_id]
@@ -128,8 +131,8 @@ def is_place(text: str, waiting: WaitingCount, known: Iterable[KnownNotebook]) -
 def lacks_key(waiting: WaitingCount, named_key_id: bytes | None) -> bool:
     """Whether the entries that `waiting` counts cannot be delivered now, because the settings do not name the key they need.
 
-    True only for entries that were written for a named key, were not refused, and are not assigned to a notebook yet.
-    `named_key_id` is the id of the key that the settings name now; None if they name no key.
+    `named_key_id` is the id of the key that the settings name now; None if they name no key. Entries need a key if it was named
+    when they were written, and they are not assigned to a notebook yet. Refused entries need none.
     """
     if waiting.refused is not None or waiting.notebook_id is not None:
         return False
@@ -139,10 +142,9 @@ def lacks_key(waiting: WaitingCount, named_key_id: bytes | None) -> bool:
 def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None) -> list[Destination]:
     """The different destinations of the entries that `waiting` counts, in the order of `waiting`.
 
-    Entries that were refused, or that lack their key (see `lacks_key`), do not count. If entries are assigned to a notebook,
-    their destination is the id of that notebook. `named_key_id` is the id of the key that the settings name now; None if they
-    name no key. A destination has this key only if the entries were written for it, or if their notebook is known to be sealed
-    with it.
+    Entries that were refused, or that lack their key (see `lacks_key`), do not count. Entries that are assigned to a notebook
+    have its id as their destination. `named_key_id` is the id of the key that the settings name now; None if they name no key.
+    A destination names this key only if the entries were written for it, or if their notebook is known to be sealed with it.
     """
     found: dict[Destination, None] = {}
     for each in waiting:
@@ -152,7 +154,11 @@ def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None)
 
 
 def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destination:
-    """The destination of the entries that `waiting` counts: that of the user or, if they are assigned to a notebook, its id."""
+    """The destination of the entries that `waiting` counts.
+
+    It is the id of their notebook if they are assigned to one, with `named_key_id` if that is the key of the notebook.
+    Otherwise it is the destination that the user named when writing them.
+    """
     if waiting.notebook_id is None:
         return waiting.destination
     key_id = named_key_id if waiting.key_id == named_key_id else None
@@ -162,8 +168,7 @@ def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destin
 def options_for(destination: Destination) -> dict[str, Any]:
     """The keyword arguments for a `Client` that uses `destination`, even if the settings name another notebook or server.
 
-    If `destination` has a key, that must be the key that the settings name: the arguments then leave the settings' key as it
-    is.
+    If `destination` has a key, this must be the key that the settings name: the client then takes it from the settings.
     """
     options: dict[str, Any] = {"notebook": destination.name_or_id or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:
@@ -174,7 +179,7 @@ def options_for(destination: Destination) -> dict[str, Any]:
 
 
 def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
-    """Raise `EntriesWait` if `outbox` has entries that could be for the sealed `notebook`, except refused ones.
+    """Raise `EntriesWait` if `outbox` has entries, except refused ones, that might be for the sealed `notebook`.
 
     Without the key of the notebook, these entries might be sent unencrypted.
     """
@@ -195,11 +200,11 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
 def _may_go_to(
     destination: Destination, notebook: KnownNotebook, chosen: KnownNotebook | None, sealed: Iterable[SealedNotebook]
 ) -> bool:
-    """Whether entries for `destination`, not assigned to a notebook yet, could be for the sealed `notebook`.
+    """Whether entries for `destination`, which are not assigned to a notebook yet, might be for the sealed `notebook`.
 
     `chosen` is the chosen notebook (None if there is none), `sealed` are all sealed notebooks in the outbox. If the user named
-    nothing, the result is True only if `notebook` is the chosen one. If the user named a server by a host name, and its port is
-    that of the notebook's server, the result is True, because the host may be the same.
+    nothing, the result is True only if `notebook` is the chosen one. If the user named a host name, and the port of the
+    notebook's server, the result is True, because the host may be the same.
     """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id
@@ -218,8 +223,8 @@ def _may_go_to(
 def _is_called(name_or_id: str, notebook: KnownNotebook) -> bool:
     """Whether `name_or_id` is the name of `notebook`, its whole id, or the start of its id.
 
-    The start has at least `NOTEBOOK_ID_DIGITS_MIN` digits. `NOTEBOOK_ID_DIGITS` hexadecimal digits are compared with the id
-    only.
+    A text of `NOTEBOOK_ID_DIGITS` hexadecimal digits can only be an id, and a text of less than `NOTEBOOK_ID_DIGITS_MIN`
+    characters only a name.
     """
     digits = name_or_id.lower()
     if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):

@@ -1,4 +1,4 @@
-"""Checks the numbers of entries, and how many of them, that a program passes to the library."""
+"""Checks arguments that a program passes to the library: numbers of entries, and how many results it asks for."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,9 +8,10 @@ from udpnote.model.entry import SEQUENCE_MAX
 
 
 def check_selection(numbers: Sequence[int], limit: int | None, start: int | None = None) -> None:
-    """Check the numbers of entries, the highest count of results and the first number that a program asks for.
+    """Check three arguments of a reading method: the `numbers` of entries, `limit` and `start`.
 
-    Raises `TypeError` for a value of another type, and `InvalidQuery` for a number that no entry has or a negative count.
+    `limit` is the most results, and `start` the number from which to read; both may be None. Raises `TypeError` for a value of
+    another type, and `InvalidQuery` for a number that no entry can have or a negative `limit`.
     """
     check_numbers("numbers", numbers)
     if limit is not None:
@@ -20,7 +21,10 @@ def check_selection(numbers: Sequence[int], limit: int | None, start: int | None
 
 
 def check_numbers(name: str, numbers: Iterable[int]) -> list[int]:
-    """The `numbers` of the argument `name` as a list. Raises what `check_number` does, and `TypeError` for a str or bytes."""
+    """Return `numbers`, the value of the argument called `name`, as a list, after checking each number with `check_number`.
+
+    Raises the errors of `check_number`, and `TypeError` if `numbers` is a str, bytes or no iterable.
+    """
     check_several(name, numbers, "a sequence of ints")
     checked = list(numbers)
     for number in checked:
@@ -29,9 +33,10 @@ def check_numbers(name: str, numbers: Iterable[int]) -> list[int]:
 
 
 def check_number(name: str, number: int, *, least: int = 1) -> None:
-    """Raise `TypeError` unless `number`, the argument `name`, is an int, and `InvalidQuery` if it is out of range.
+    """Check that `number`, the value of the argument called `name`, is an int from `least` to `SEQUENCE_MAX`, both included.
 
-    The range goes from `least` to `SEQUENCE_MAX`, the highest number that an entry can have.
+    `SEQUENCE_MAX` is the highest number that an entry can have. Raises `TypeError` for another type, and `InvalidQuery` for a
+    number out of range.
     """
     check_type(name, number, int)
     if not least <= number <= SEQUENCE_MAX:

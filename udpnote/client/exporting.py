@@ -15,7 +15,7 @@ from udpnote.text.web_page import web_page
 
 CHUNK_ENTRIES = 512
 CHUNK_CHARACTERS = 1 << 20
-"""The most entries, and about the most characters, that are written at a time: large enough that few writes are needed."""
+"""A portion of an export ends at `CHUNK_ENTRIES` entries or at this many characters, so that few writes are needed."""
 
 Form = Literal["jsonl", "markdown", "text", "csv", "html"]
 
@@ -28,11 +28,11 @@ def export_pieces(
     for_file: bool,
     on_written: Callable[[list[StoredEntry]], None] = lambda _: None,
 ) -> Iterator[str]:
-    """Yield the text of an export of the entries in `notebook` that `filters` choose, in the format `form`, in pieces.
+    """Yield the text of an export, in pieces: of the entries in `notebook` that `filters` choose, in the format `form`.
 
-    The format `jsonl` has all versions of the notes, the other formats only their latest texts. `for_file`: the text is for a
-    file, not for standard output. `on_written` is called with the entries that the pieces so far have, a portion at a time.
-    Raises the errors of reading (see `NotebookReader`).
+    The format `jsonl` has all versions of the notes, the other formats only their latest texts. `for_file` says that the text
+    is for a file, not for standard output. `on_written` is called for each portion of entries, with these entries, when the
+    caller asks for what follows the portion. Raises the errors of reading (see `NotebookReader`).
     """
 
     def counted(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
@@ -53,9 +53,9 @@ def export_pieces(
 
 
 def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-    """Yield `entries` in lists of at most `CHUNK_ENTRIES`. This limits the memory for them.
+    """Yield `entries` in lists of at most `CHUNK_ENTRIES`, so that few are in memory at a time.
 
-    A list is shorter if its texts are long: it ends once they have `CHUNK_CHARACTERS` together.
+    A list ends earlier as soon as its texts together have `CHUNK_CHARACTERS` characters or more.
     """
     portion: list[StoredEntry] = []
     characters = 0
@@ -70,5 +70,5 @@ def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
 
 
 def _text_block(stored: StoredEntry) -> str:
-    """A note in the format `text`."""
+    """The latest text of a note, with its time, in the format `text`."""
     return text_block(stored.entry.written_at, stored.entry.utc_offset, stored.entry.text)

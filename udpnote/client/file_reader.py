@@ -28,19 +28,19 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open, untold
 
 INDEXING_STEP_SECONDS = 0.2
-"""The interval at which `on_indexing` is called while the search index is being built."""
+"""While the search index is being built, `on_indexing` is called once in this time."""
 
 POLL_SECONDS = 0.02
-"""The interval at which a followed file is read again: a person does not notice such a delay."""
+"""A notebook that is followed is read again after this time. A person does not notice such a delay."""
 
 
 class FileReader(NotebookReader):
-    """Reads the notebook in the file `path`, and never changes the notebook. Its server may run at the same time.
+    """Reads the notebook in the file `path`, and never changes it. A server may have the file open at the same time.
 
     Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
-    the number up to which the index has the entries, and with the notebook's last number. `on_notice` is called before the
-    constructor returns if other users of this machine have access to the file, and later if a notebook that is followed was
-    restored from an older copy. Tests that simulate time give their own `clock`, and a `sleep` that takes seconds.
+    two numbers: of the last entry that is in the index, and of the last entry in the notebook. `on_notice` is called before the
+    constructor returns if other users of this machine have access to the file. It is called later if a notebook that is
+    followed was restored from an older copy. Tests that simulate time give their own `clock`, and a `sleep` that takes seconds.
     """
 
     def __init__(
@@ -89,7 +89,9 @@ class FileReader(NotebookReader):
             yield from islice(self._found(query, place), limit or None)
 
     def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[Item]:
-        """Yield the results from `place` on, and then each new result, without end. `shown` keeps which entries were shown."""
+        """Yield the results from `place` on, and then each new result, without end. `shown` remembers which entries were
+        yielded.
+        """
         while True:
             for item in self._found(query, place):
                 if not isinstance(item, StoredEntry) or shown.show(item):
@@ -106,7 +108,7 @@ class FileReader(NotebookReader):
                 self._notify(Notice("notebook_restored", number=place.cursor.number))
 
     def _open_restored_copy(self) -> None:
-        """Go on with the file that is at the path now, if it is a copy of the same notebook."""
+        """If the file at the path was replaced by a copy of the same notebook, read that copy from now on."""
         try:
             copy = ReadOnlyNotebook(self._file.path)
         except StorageError:  # perhaps it is usable later
@@ -116,9 +118,9 @@ class FileReader(NotebookReader):
         copy.close()
 
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
-        """Yield the results of `query` that the file has now, from `place` on, and move `place` after each result.
+        """Yield the results of `query` that the file has now, from `place` on. After each result, move `place` behind it.
 
-        If the query needs the search index, and the index is not ready, this waits for it.
+        If the query needs the search index, and the index is not ready, this waits until it is ready.
         """
         while True:
             indexed: int | None = None
@@ -149,12 +151,12 @@ class FileReader(NotebookReader):
 
 
 class _Place:
-    """The place from which the results of `query` are read: `cursor`."""
+    """Where reading the results of `query` goes on: at `cursor`."""
 
     def __init__(self, query: Query, cursor: Cursor) -> None:
         self._query = query
         self.cursor = cursor
 
     def move_after(self, item: Item) -> None:
-        """Let reading continue after `item`, in the order of the query."""
+        """Move `cursor` to just after `item`, in the order of the query."""
         self.cursor = cursor_after(item, self._query) if isinstance(item, StoredEntry) else Cursor(item.key + 1, 0)

@@ -1,4 +1,4 @@
-"""Which entries to read: what a program asks for, checked and made into a query, before anything is read."""
+"""Makes a query from the filters that a program passes to a reading method, and checks them before anything is read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -21,13 +21,15 @@ _DAY_TYPES = "a str or a date"
 class Filters(TypedDict, total=False):
     """Which notes to read: those that meet all given conditions. A condition that is missing or None excludes no note.
 
-    The note's `noted_at` is at or after `since`, before `until` (before its end, if `until` names a day or another span of
-    time), and within `on`, which must be a day or another span of time. Each of these is a text as the command takes it
-    (`yesterday`, `2026-11-23 07:52`, `昨天`) or a `date`; `since` and `until` may also be a `datetime` (without time zone: in
-    this machine's) or a number: microseconds since 1970 UTC. `on` excludes the other two.
+    `since`, `until` and `on` are conditions for the note's time, `StoredEntry.noted_at`. It must be at or after the start of
+    `since`, before the end of `until`, and within `on`. Each of them is a `date`, or a text that the command line also takes
+    (`yesterday`, `2026-11-23 07:52`, `昨天`). `since` and `until` may also be moments, whose start and end are the same: a
+    `datetime` (without a time zone it is local time), or an int, in microseconds since 1970 UTC. `on` must be a day or another
+    span of time, and cannot be combined with `since` or `until`.
 
-    The note is by `author` (such as `lin@desk`, or only the part before the `@`), and has all of `tags`, with or without their
-    `#`; one tag may be given as a str. Revisions and deletions are read if their note meets the conditions.
+    `author` is the author of the note, such as `lin@desk`, or only the part before the `@`. The note must have all of `tags`, a
+    sequence, or a str if it is only one; each tag may begin with `#` or not. Revisions and deletions are read if their note
+    meets the conditions.
     """
 
     since: "int | str | date | None"
@@ -45,10 +47,11 @@ def query_of(
     words: str | Sequence[str] = (),
     newest_first: bool = False,
 ) -> Query:
-    """The query for the notes that meet `filters` (see `Filters`) and that `words` find, as `parse_words` reads them.
+    """The query for the notes that meet `filters` (see `Filters`) and that the search for `words` finds.
 
-    `now` returns the present time in microseconds since 1970 UTC, from which times such as `yesterday` are counted. Raises
-    `InvalidQuery` for a value that no query can have, and `TypeError` for a value of another type or an unknown filter.
+    `words` are those of `NotebookReader.entries`. `now` returns the present time in microseconds since 1970 UTC, from which
+    times such as `yesterday` are counted. Raises `InvalidQuery` for a value that no query can have, and `TypeError` for a value
+    of another type or an unknown filter.
     """
     unknown = sorted(filters.keys() - Filters.__annotations__.keys())
     if unknown:
@@ -72,14 +75,17 @@ def query_of(
 
 
 def _words(arguments: Sequence[str]) -> dict[str, Any]:
-    """The fields of a `Query` for the words in `arguments`."""
+    """The fields of a `Query` that search for the words in `arguments`, by their names."""
     from udpnote.text.query_words import parse_words  # here, because it is slow to import, and most queries have no words
 
     return parse_words(arguments)._asdict()
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
-    """`value`, a text or several, as a tuple."""
+    """Return `value`, the argument called `name`, as a tuple of texts. It may be None (no text), a str, or several strs.
+
+    Raises `TypeError` for another type, and `InvalidQuery` for a text that cannot be encoded.
+    """
     if value is None:
         return ()
     if isinstance(value, str):
@@ -99,7 +105,10 @@ def _text(name: str, value: object) -> str:
 
 
 def _time_range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[int | None, int | None]:
-    """The start and the end of the time that the filters choose, in microseconds since 1970 UTC, or None for no limit."""
+    """The start and the end of the time that `filters` choose, in microseconds since 1970 UTC. None stands for no limit.
+
+    Raises `InvalidQuery` if the filters cannot be combined, and `TypeError` for a value of another type.
+    """
     since, until, on = filters.get("since"), filters.get("until"), filters.get("on")
     if on is not None:
         if since is not None or until is not None:
@@ -120,7 +129,8 @@ def _time_range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[
 def _span(name: str, value: object, now: Callable[[], int], expected: str = _TIME_TYPES) -> tuple[int, int]:
     """The start and the end of the time `value`, in microseconds since 1970 UTC; both are the same if it is a moment.
 
-    If `value` has another type, raises a `TypeError` that names the `expected` ones.
+    `name` is the argument that has this value, and `expected` the types that the `TypeError` for another type names. Raises
+    `InvalidQuery` for a text that names no time.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return (min(max(value, WRITTEN_AT_MIN), WRITTEN_AT_MAX),) * 2
@@ -142,7 +152,10 @@ def _span(name: str, value: object, now: Callable[[], int], expected: str = _TIM
 
 
 def _named_time(name: str, text: str, now: int) -> "NamedTime":
-    """The time that `text` names, counted from `now` (microseconds since 1970 UTC). Raises `InvalidQuery` if there is none."""
+    """The time that `text` names. `now`, in microseconds since 1970 UTC, is the time from which `yesterday` is counted.
+
+    Raises `InvalidQuery` if `text` names no time; `name` is the argument that has this text.
+    """
     from datetime import datetime
 
     from udpnote.text.times import read_time

@@ -8,7 +8,7 @@ from udpnote.model.argument_types import check_type
 
 
 def find_notebooks(driver: Driver, timeout: float) -> Iterator[FoundNotebook]:
-    """Run a discovery for `timeout` seconds, and yield each notebook as soon as it answers; see `Client.find`."""
+    """Run a discovery for `timeout` seconds, and yield each notebook as soon as it answers. Raises as `Client.find` does."""
     check_type("timeout", timeout, int, float)
     until = driver.now() + timeout
     with driver.connection.lock():

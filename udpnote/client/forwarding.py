@@ -38,10 +38,10 @@ from udpnote.protocol.payloads import Identity
 
 
 def check_entry(entry: Entry) -> None:
-    """Raise an error unless `entry` can be forwarded, for its form: whether the notebook stores it is the notebook's verdict.
+    """Raise an error unless the fields of `entry` are such that it can be forwarded. The notebook may refuse it all the same.
 
-    Raises `InvalidEntry` for its text, author or time, `InvalidQuery` for a number or the length of a client id that no entry
-    has, and `TypeError` for a field of another type.
+    Raises `InvalidEntry` for an invalid text, author or time, `InvalidQuery` for a number that no entry has or a client id of a
+    wrong length, and `TypeError` for a field of a wrong type.
     """
     check_type("each of entries", entry, Entry)
     _check_client_id("client_id", entry.client_id)
@@ -66,7 +66,7 @@ def check_entry(entry: Entry) -> None:
 
 
 def checked_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """`entries` as a list. Raises what `check_entry` does, and `TypeError` if they are not several."""
+    """Return `entries` as a list, after checking each one. Raises what `check_entry` does, and `TypeError` for no iterable."""
     check_several("entries", entries, "a sequence of entries")
     checked = list(entries)
     for entry in checked:
@@ -87,7 +87,7 @@ def _check_client_id(name: str, client_id: bytes) -> None:
 
 
 class ForwardSession(Session[Stored | Rejected]):
-    """Delivers forwarded entries to `notebook`. For each entry that is not given up there is one event."""
+    """Delivers forwarded entries to `notebook`. Each entry that is not given up occurs in one event with its outcome."""
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
@@ -98,14 +98,14 @@ class ForwardSession(Session[Stored | Rejected]):
 
     @property
     def outstanding(self) -> int:
-        """How many entries are under way, or held until another one with the same identity has its verdict."""
+        """How many entries have no outcome yet. Entries that are held (see `add`) count."""
         return self._delivery.outstanding + len(self._held)
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
-        """Begin to deliver `entries`; those that are under way already are delivered once.
+        """Begin to deliver `entries`. An entry that is being delivered already is not delivered twice.
 
-        If another entry with the same client id and sequence is under way, an entry is held until that one has its verdict:
-        then the notebook decides which of the two it is.
+        If a different entry with the same client id and sequence is being delivered, the new one is held until that one has its
+        verdict. Then the new one is sent as well, and gets a verdict of its own.
         """
         ready: dict[Identity, Entry] = {}
         for entry in entries:
@@ -117,7 +117,7 @@ class ForwardSession(Session[Stored | Rejected]):
         self._delivery.add(list(ready.values()), now)
 
     def prepare(self, now: float) -> None:
-        """Begin to deliver the entries that need not be held any more."""
+        """Begin to deliver each held entry, if the other entry with its client id and sequence has its verdict by now."""
         if self._held:
             held, self._held = self._held, []
             self.add(held, now)
@@ -128,14 +128,15 @@ class ForwardSession(Session[Stored | Rejected]):
         self._delivery.give_up([entry for entry in entries if self._delivery.outstanding_entry(*entry[:2]) == entry], now)
 
     def kept_parts(self, entry: Entry) -> int:
-        """How many parts of `entry`, a long one that is under way, the server keeps until the others arrive."""
+        """How many parts of the long `entry`, which is being delivered, the server keeps while it waits for the other parts."""
         return self._delivery.kept_parts(entry)
 
 
 class _Call:
-    """A call of `Forwarder.forward`: its outcomes so far, and the places of the entries in it that have no verdict yet.
+    """A call of `Forwarder.forward`: the verdicts so far, and in `pending` the entries that have no verdict yet.
 
-    The call gives up at the monotonic time `gives_up_at`. If it `is_over`, `verdicts` or `error` is what it returns or raises.
+    For each of these entries, `pending` has its places in the arguments of the call. The call gives up at the monotonic time
+    `gives_up_at`. When `is_over` is True, the call returns `verdicts` or raises `error`.
     """
 
     def __init__(self, entries: Sequence[Entry], wait_seconds: float, now: float) -> None:
@@ -151,13 +152,13 @@ class _Call:
         self._kept_parts = 0
 
     def settle(self, entry: Entry, verdict: Verdict, now: float) -> None:
-        """Note the verdict on `entry`, which this call waits for."""
+        """Note the verdict on `entry`, which this call waits for, and wait for up to `wait_seconds` more for the others."""
         for place in self.pending.pop(entry):
             self.verdicts[place] = verdict
         self.gives_up_at = now + self.wait_seconds
 
     def look_at_progress(self, session: ForwardSession, now: float) -> None:
-        """Wait for `wait_seconds` more if the server has got more parts of long entries since the last look."""
+        """Wait for up to `wait_seconds` more if the server keeps more parts of long entries than at the last call."""
         kept_parts = sum(map(session.kept_parts, self.pending))
         if kept_parts > self._kept_parts:
             self.gives_up_at = now + self.wait_seconds
@@ -167,16 +168,17 @@ class _Call:
 class Forwarder:
     """Forwards the entries of several calls at once through `driver`, in one session with the client's notebook.
 
-    The session lasts until the notebook is joined or left, until the client uses another one, or until an error.
+    The session ends when the notebook is joined or left, when the client uses another notebook, or at an error.
     """
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._session: ForwardSession | None = None
         self._waiting: dict[Entry, list[_Call]] = {}
-        """Which calls wait for the verdict on an entry. This and the session are used with the connection's lock held."""
+        """Which calls wait for the verdict on an entry. This and `_session` may only be used with the lock of the connection
+        held."""
         self._lock = threading.Lock()
-        """Guards the attributes below, which threads use without holding the connection's lock."""
+        """Guards the attributes below, which threads use without the lock of the connection."""
         self._calls: list[_Call] = []
         self._new_calls: list[_Call] = []
         self._interrupted_calls: list[_Call] = []
@@ -206,7 +208,7 @@ class Forwarder:
             self._end_calls()
 
     def _begins_to_drive(self, call: _Call) -> bool:
-        """Add a call. Returns whether it drives the session from now on, because no other call does."""
+        """Add a call. Returns whether it becomes the driving call, because there is no other."""
         with self._lock:
             self._calls.append(call)
             self._new_calls.append(call)
@@ -215,7 +217,7 @@ class Forwarder:
             return self._driving is call
 
     def _leave(self, call: _Call) -> None:
-        """Note that a call has ended, and if it was the driving one, hand the driving over to the one that waits longest."""
+        """Note that `call` has ended. If it was the driving call, the call that has waited longest drives from now on."""
         with self._lock:
             if call in self._calls:  # it was interrupted
                 self._calls.remove(call)
@@ -228,7 +230,8 @@ class Forwarder:
     def _round(self, driving: _Call) -> None:
         """Send what is due, receive answers, and end the calls that have all verdicts or have waited too long.
 
-        If the notebook cannot be used, all calls end with the error. If it was joined or left, they end without verdicts.
+        If the notebook cannot be used, all calls raise the error. If the notebook was joined or left, all calls return, with
+        None in place of the missing verdicts.
         """
         try:
             session = self._prepare(driving)
@@ -244,7 +247,7 @@ class Forwarder:
             self._end_calls(error)
 
     def _prepare(self, driving: _Call) -> ForwardSession:
-        """Return the session, with the entries of new calls and without those of calls that were interrupted."""
+        """Return the session, to which the entries of new calls were added. The entries of interrupted calls were given up."""
         if not self._waiting:
             self._end_outdated_session()
         session = self._session or self._begin_session(driving.wait_seconds)
@@ -280,7 +283,10 @@ class Forwarder:
         return self._session
 
     def _end_outdated_session(self) -> None:
-        """End the idle session if its notebook was joined or left, or was found at another address by other calls."""
+        """End the session, for which no call waits, if its notebook was joined or left, or has got another address.
+
+        The address counts only if the server is silent, and the user has named no server.
+        """
         session, finder = self._session, self._driver.finder
         if session is None:
             return
@@ -317,7 +323,7 @@ class Forwarder:
                 self._end(call)
 
     def _end_overdue_calls(self, session: ForwardSession) -> None:
-        """End the calls that have waited too long, and stop delivering what only they have waited for."""
+        """End the calls that have waited too long, and stop delivering entries for which only they have waited."""
         now = self._driver.now()
         with self._lock:
             overdue = [call for call in self._calls if now >= call.gives_up_at]
@@ -339,7 +345,7 @@ class Forwarder:
         session.give_up(unwanted, now)
 
     def _end_calls(self, error: UdpnoteError | None = None) -> None:
-        """End all calls, with `error` or, if it is None, without further verdicts."""
+        """End all calls: they raise `error` or, if it is None, return the verdicts that they have."""
         self._waiting.clear()
         with self._lock:
             calls = list(self._calls)
@@ -350,7 +356,7 @@ class Forwarder:
             self._end(call)
 
     def _end(self, call: _Call) -> None:
-        """Let `call` return."""
+        """Let the thread of `call` return from `forward`."""
         with self._lock:
             for calls in (self._calls, self._new_calls):
                 if call in calls:

@@ -45,13 +45,13 @@ from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.notebook import Notebook
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-"""The most entries that have been read from the file and whose outcome has not been yielded yet."""
+"""How many entries may be read from the file before their outcomes are yielded."""
 
 CHUNK_ENTRIES = 1024
-"""The most entries in one transaction of a notebook file: so many that each entry's share of the fsync is negligible."""
+"""The most entries in one transaction of a notebook file. With so many, the fsync costs hardly anything for each entry."""
 
 CHARACTERS_MAX = 4 << 20
-"""About the most characters of text in memory and in one transaction: a few of the longest entries."""
+"""About how many characters of text may be in memory, and in one transaction: a few of the longest entries."""
 
 _Identity = tuple[bytes, int]
 
@@ -65,15 +65,17 @@ class ImportOutcome(Enum):
     """The notebook has another entry with the same identity (client id and sequence), and keeps that one."""
 
     ERASED = "erased"
-    """The entry, or the note that it revises or deletes, was erased in the notebook, which does not store it again."""
+    """The entry, or the note that it revises or deletes, was erased in the notebook. An erased entry is not stored again."""
 
     ORPHANED = "orphaned"
-    """The entry was not sent: it revises an entry that does not come before it in the file, or that could not be imported
-    either."""
+    """The entry was not sent, because the notebook does not have the entry that it revises or deletes.
+
+    Either that entry does not come before it in the file, or it could not be imported.
+    """
 
 
 class Imported(NamedTuple):
-    """The entry `old` of the file, its outcome, and its `number` in the notebook; 0 if the notebook does not have it."""
+    """The entry `old` of the file, its outcome, and its `number` in the notebook (0 if the notebook does not have it)."""
 
     old: StoredEntry
     outcome: ImportOutcome
@@ -81,7 +83,7 @@ class Imported(NamedTuple):
 
 
 class ImportSession(Session[Stored | Rejected]):
-    """Delivers prepared entries to `notebook`. For each entry there is one event: `Stored` or `Rejected`."""
+    """Delivers prepared entries to `notebook`. Each entry occurs in one event with its outcome: `Stored` or `Rejected`."""
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
@@ -98,9 +100,10 @@ class ImportSession(Session[Stored | Rejected]):
 
     @property
     def may_wait(self) -> bool:
-        """Whether the driver may wait for the next datagram or timer, because there is nothing else to do.
+        """Whether the driver may wait for the next datagram or timer in this round.
 
-        In a round in which entries were added it is False, because the caller may have more entries to add.
+        False if events were not drained, or if `prepare` has begun to deliver entries: then the caller may have more entries to
+        add.
         """
         return super().may_wait and not self._has_begun_entries
 
@@ -116,7 +119,7 @@ class ImportSession(Session[Stored | Rejected]):
 
 
 class _Item:
-    """An entry of the file, and the notebook's verdict on it: its status and number; None while they are not known."""
+    """An entry of the file, and the notebook's verdict on it, which is None until the notebook has answered."""
 
     __slots__ = ("old", "verdict")
 
@@ -136,9 +139,8 @@ class ImportQueue:
     """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields their outcomes, in order.
 
     `revised` are the numbers in the file of all entries that revisions and deletions name. `before` is the notebook's last
-    number before the import. New entries get rising numbers in the order of the file. So if an entry's number is not higher
-    than `before` and the numbers of the entries before it, the notebook had the entry already, or the entry comes twice in the
-    file.
+    number before the import. New entries get rising numbers above `before`, in the order of the file. So if the notebook
+    answers with a number that is not above all these numbers, it had the entry already, or the entry comes twice in the file.
     """
 
     def __init__(self, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
@@ -164,8 +166,8 @@ class ImportQueue:
     def take(self) -> list[Prepared]:
         """Read the next entries from the file, and return those to send: at most `CHUNK_ENTRIES`, and perhaps none.
 
-        It stops earlier if `PENDING_ENTRIES_MAX` or `CHARACTERS_MAX` is reached, and before an entry that must wait for the
-        verdict on another one. Orphaned entries are read, but not returned.
+        Stops earlier if `PENDING_ENTRIES_MAX` or `CHARACTERS_MAX` is reached, and before an entry that must wait for the
+        verdict on another one. An orphaned entry is read, but not returned.
         """
         taken: list[Prepared] = []
         while len(taken) < CHUNK_ENTRIES and len(self._items) < PENDING_ENTRIES_MAX and self._characters < CHARACTERS_MAX:
@@ -195,7 +197,7 @@ class ImportQueue:
         """Yield the outcomes that were not yielded yet, in order, up to the first entry without a verdict.
 
         Raises `EntryRefused`, `NoSpace` or `StorageError` at an entry that the notebook refused, had no space for, or could not
-        write: it has then stored no later entry of the file.
+        write. The notebook has then stored no later entry of the file.
         """
         while self._items and (verdict := self._items[0].verdict) is not None:
             old = self._items.popleft().old
@@ -233,9 +235,9 @@ def import_through(
     """Import `entries`, in order, through the server of the client's notebook, and yield an `Imported` for each, in order.
 
     `revised` are the numbers in the file of all entries that revisions and deletions among `entries` name, and `before` is the
-    notebook's last number. Raises `ServerNotFound` if the server does not answer for `wait_seconds`, `OldKey`, `NoSpace` or
-    `EntryRefused`, and if the notebook is not known, the errors of `NotebookFinder.find`. After any of these errors, importing
-    all entries again imports the rest.
+    notebook's last number. Raises `ServerNotFound` if the server does not answer for `wait_seconds`. Raises the errors of
+    `NotebookFinder.find` if the notebook is not known and cannot be found. Raises `OldKey`, `NoSpace`, `StorageError` or
+    `EntryRefused`. After any of these errors, importing all entries again imports the rest.
     """
     with driver.connection.lock():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
@@ -315,7 +317,7 @@ def import_into_file(
 def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verdict | None]:
     """Store the entries of `chunk` at the time `now`, and yield the verdict on each, in order; see `Notebook.store`.
 
-    Short notes are stored as bundles, which takes half of the time.
+    Short notes are stored in bundles, in half of the time that single notes take.
     """
     groups: list[list[Prepared]] = []
     for is_short, same in groupby(chunk, _is_short_note):
@@ -333,18 +335,21 @@ def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verd
 
 
 def _is_short_note(prepared: Prepared) -> bool:
-    """Whether this is a note that may be in a bundle; a notebook does not check that texts in bundles are not blank."""
+    """Whether this entry may be stored in a bundle: whether it is a short note, and its text is not blank.
+
+    A notebook does not check texts in bundles for being blank.
+    """
     entry = prepared.entry
     return entry.kind is Kind.NOTE and bool(entry.text.strip()) and len(entry.text.encode()) <= SHORT_NOTE_BYTES_MAX
 
 
 def _bundle_of(group: list[Prepared]) -> Bundle:
-    """A bundle of entries, each but the first of which names the one before it as its predecessor."""
+    """Make a bundle of the entries in `group`. Each entry must be stored after the one before it."""
     entries, restored = zip(*group, strict=True)
     return Bundle(entries, tuple([each.stored_at for each in restored]), *restored[0][1:])
 
 
 def _whole(prepared: Prepared) -> Part:
-    """An entry as one part with the whole text."""
+    """The entry as a single `Part`, with its whole text."""
     [part] = split(prepared.entry, TEXT_BYTES_MAX, prepared.restored)
     return part

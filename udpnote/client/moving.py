@@ -1,4 +1,4 @@
-"""Moves notes that wait in the outbox to another notebook, because theirs was lost or the user has named a wrong one."""
+"""Moves notes that wait in the outbox to another notebook: their notebook was lost, or the user had named a wrong one."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,7 +15,8 @@ from udpnote.model.waiting_entry import WaitingCount
 class Moved(NamedTuple):
     """What `Client.move` has done: `notes` is how many notes were moved to `notebook`.
 
-    `changes` is how many revisions and deletions were left where they were.
+    A deletion that takes back a waiting note moves with it, and counts as well. `changes` is how many other deletions and
+    revisions were not moved: they wait for their notebook as before.
     """
 
     notebook: KnownNotebook
@@ -24,9 +25,9 @@ class Moved(NamedTuple):
 
 
 def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: bool) -> Moved:
-    """Move waiting notes to the notebook `to`; see `Client.move`. `origin` is where they wait now (None for anywhere).
+    """Move waiting notes to the notebook `to`. `origin` says where they wait now; None stands for anywhere. See `Client.move`.
 
-    The caller must hold the lock of the connection.
+    The caller must hold the lock of the connection. With `sends_open`, notes for a sealed notebook may be moved to an open one.
     """
     check_type("sends_open", sends_open, bool)
     notebook, known = named_notebook(driver, to), driver.outbox.notebooks()

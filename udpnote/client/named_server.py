@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup
 
 RESOLVING_SECONDS = 1.0
-"""How long discovery waits for the address of the named server, if it can look for the notebook that has answered there before:
-this long, or half of its time if that is less. Name servers that answer at all usually do so in some milliseconds."""
+"""How long discovery waits for the address of the named server, if it can look for the notebook that has answered there before.
+It waits half of its own time if that is less. Name servers that answer at all usually do so in some milliseconds."""
 
 
 class NamedServer:
-    """The server that `destination` names, if it names one, as `connection` reaches it and `outbox` remembers it.
+    """The server that `destination` names, if it names one.
 
-    `lookup` is the lookup of its host name, or None if no server is named. `replaced` is the notice that another notebook
-    answers at the server than the one that `outbox` remembered before, or None if that has not happened to this client.
-    `on_notice` is called with this notice and with the others about the server.
+    `lookup` is the lookup of its host name, or None if no server is named. `replaced` is a notice if, since this object was
+    made, another notebook has answered at the server than `outbox` remembered; otherwise it is None. `on_notice` is called with
+    this notice, and with the other notices about the server.
     """
 
     def __init__(
@@ -43,9 +43,10 @@ class NamedServer:
         self.replaced: Notice | None = None
 
     def last_notebook(self, destination: Destination) -> KnownNotebook | None:
-        """The notebook that has answered last at the server.
+        """The notebook that, as the outbox remembers, has answered last at the server.
 
-        None if none has, if no server is named, or if `destination` names another notebook by its name, id or key.
+        None if no notebook has answered there, if no server is named, or if `destination` names another notebook by its name,
+        id or key.
         """
         server = self._destination.server
         notebook_id = self._outbox.named_servers.notebook_id(server) if server is not None else None
@@ -53,9 +54,10 @@ class NamedServer:
         return notebook if notebook is not None and matches(destination, notebook) else None
 
     def remember(self, notebook: KnownNotebook) -> None:
-        """Save in the outbox that `notebook` has answered at the server; does nothing if no server is named.
+        """Save in the outbox that `notebook` has answered at the server. Does nothing if no server is named.
 
-        If another notebook has answered there last, and the user could mean that one, a notice says so. Raises `StorageError`.
+        Gives a notice if another notebook has answered there last, and the user's destination fits that one as well. Raises
+        `StorageError`.
         """
         server = self._destination.server
         if server is None:
@@ -74,10 +76,10 @@ class NamedServer:
         self._outbox.named_servers.note(server, notebook.notebook_id)
 
     def resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
-        """Find the addresses of the server until the monotonic time `until`, and return None; also if no server is named.
+        """Find the addresses of the server, until the monotonic time `until` at the latest. Returns None if that succeeds.
 
-        If that fails, return the notebook that has answered there before, if it is one that `destination` names, with a notice.
-        Raises `ServerNotFound` if there is none.
+        If it fails, returns the notebook that has answered there before, and gives a notice. Raises `ServerNotFound` if there
+        is no such notebook, or if `destination` names another one. If no server is named, returns None at once.
         """
         lookup = self.lookup
         if lookup is None:

@@ -1,4 +1,4 @@
-"""The methods of a client that say and choose which notebook is the client's."""
+"""The methods of a client that tell and change which notebook is the client's."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NotebookChoice:
-    """Chooses the notebook of a client. `Client` sets the attributes. Methods raise `StorageError`."""
+    """The part of `Client` that chooses its notebook. `Client` sets the attributes. Methods raise `StorageError`."""
 
     _connection: Connection
     _outbox: Outbox
@@ -27,9 +27,9 @@ class NotebookChoice:
 
     @property
     def notebook(self) -> KnownNotebook | None:
-        """The client's notebook; None if only a discovery can tell it.
+        """The client's notebook; None if only a discovery can find it.
 
-        Once this has returned a notebook, the client keeps to it, even if another command chooses another one. Only the
+        Once this has returned a notebook, the client keeps using it, even if another command chooses another one. Only the
         client's own `use`, `join` and `leave` change it.
         """
         with self._connection.lock():
@@ -44,7 +44,7 @@ class NotebookChoice:
     def check_notebook_is_same(self, number: int) -> None:
         """Raise `WrongNotebook` if a notice has said that the named server has another notebook than before.
 
-        Then `number` may be that of another note there.
+        The same `number` may belong to different notes in these two notebooks.
         """
         from udpnote.client.revising import check_notebook_is_same
 
@@ -54,10 +54,10 @@ class NotebookChoice:
     def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.
 
-        An id that the outbox knows needs no server. With a name, discovery asks who answers: if the one that the outbox knows
-        does not answer, but another one of this name does, that one is chosen, with a notice; if nobody answers, the known one
-        is chosen. Raises `ServerNotFound` if no such notebook is known or answers, `SeveralNotebooks` if several could be
-        meant, and the other errors of `NotebookFinder.find`.
+        If the outbox knows a notebook with this id, no server needs to answer. For a name, discovery asks which notebooks have
+        it now. If the notebook that the outbox knows by this name answers, or if none answers, the known one is chosen. If only
+        another notebook of this name answers, that one is chosen, with a notice. Raises `ServerNotFound` if no such notebook is
+        known or answers, `SeveralNotebooks` if several could be meant, and the other errors of `NotebookFinder.find`.
         """
         from udpnote.client.choosing import use_notebook  # here, because a one-shot send chooses nothing
 
@@ -70,7 +70,7 @@ class NotebookChoice:
         """Join the sealed notebook with the join code `code`: save its key, choose the notebook from now on, and return it.
 
         Raises `InvalidKey` if `code` is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the
-        notebook has a newer key, and the other errors of `NotebookFinder.find`. Then nothing is saved.
+        notebook has a newer key, and the other errors of `NotebookFinder.find`. After an error, nothing was saved.
         """
         from udpnote.client.choosing import join_notebook  # here, because a one-shot send joins nothing
 
@@ -82,7 +82,7 @@ class NotebookChoice:
     def leave(self, name_or_id: str, *, sends_open: bool = False) -> KnownNotebook:
         """Forget the key of a joined notebook, and that it was sealed. `name_or_id` is its name, its id or the start of its id.
 
-        Returns the notebook as it was known. From then on the client trusts an open notebook with this id or name. Raises
+        Returns the notebook as it was known before. From now on the client trusts an open notebook with this id or name. Raises
         `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries wait for it,
         because they might then be sent unencrypted; `sends_open` allows that.
         """

@@ -24,21 +24,21 @@ from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound,
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
-"""For this long after a discovery that failed, entries are only queued, and no other discovery looks for the notebook."""
+"""For this long after a discovery that failed, entries are only queued, and no other discovery looks for their notebook."""
 
 LOCATE_SECONDS_MIN = 0.3
-"""A discovery waits for answers at least this long, even if its caller waits less for an answer, or not at all."""
+"""A discovery waits for answers at least this long, even if the `wait` of its caller is shorter."""
 
 
 class FoundNotebook(NamedTuple):
-    """A notebook that has answered a discovery, with its name and the number of its entries.
+    """A notebook that has answered a discovery, with its name and the number of its `entries`.
 
-    `notebook_id` is the id in hexadecimal. `address` (an IP address) and `port` are those of the server that has answered,
-    after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having its key, or
-    None if the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has the old one.
-    `other_server` is the address and port of another server that has answered with the same notebook, because one of them has a
-    copy, or None if no such server has answered before. `warning` explains an impostor, a new key or a copy to the user, or
-    None if there is nothing to explain.
+    `notebook_id` is the id in hexadecimal digits. `address` (an IP address) and `port` are those of the server that has
+    answered, after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having
+    its key, or None if the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has
+    the old one. `other_server` is the address and port of another server that has answered with the same notebook before,
+    because one of the two has a copy. It is None if there is no other. `warning` explains an impostor, a new key or a copy to
+    the user; it is None if there is nothing to explain.
     """
 
     name: str
@@ -60,10 +60,10 @@ class FoundNotebook(NamedTuple):
 
 
 class Located(NamedTuple):
-    """The client's notebook, and the round-trip time of a datagram to its server and back; None if that time is unknown.
+    """The client's notebook, and the round-trip time to its server, or None if that time is unknown.
 
-    If the notebook was found by a discovery just now, it is the time that its answer took, otherwise the time that the outbox
-    has kept from earlier sessions.
+    If a discovery has just found the notebook, this is the time that its answer took. Otherwise it is the time that the outbox
+    remembers from earlier sessions.
     """
 
     notebook: KnownNotebook
@@ -86,8 +86,8 @@ class NotebookFinder:
 
     Discovery on the LAN asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. A caller must hold the
     lock of `connection`. `server` is the named server. `attempts` has a `ProbeAttempt` for each datagram of the latest probe,
-    sent or not. `on_notice` is called with notices for the user: those about the named server, that two servers have one
-    notebook, or what cannot be saved.
+    sent or not. `on_notice` is called with notices for the user: about the named server, about a notebook that two servers
+    have, and about data that cannot be saved in the outbox.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class NotebookFinder:
         self._checked: dict[tuple[bytes, bytes | None], int] = {}
 
     def known(self) -> KnownNotebook | None:
-        """The client's notebook; None if only a discovery can tell it.
+        """The client's notebook; None if only a discovery can find it.
 
         Once this has returned a notebook, it returns the same one, with its present name and address, until `decide_again` is
         called. So a note that was read from one notebook is revised in the same one, even if another command chooses another
@@ -142,9 +142,10 @@ class NotebookFinder:
         return is_named or self.known() is not None
 
     def check(self, notebook: KnownNotebook) -> None:
-        """Raise `JoinedOrLeftMeanwhile` if the outbox knows this notebook with another key id (or None) than `notebook` has.
+        """Raise `JoinedOrLeftMeanwhile` if another command has joined or left `notebook` since it was read from the outbox.
 
-        The key ids differ if another command has joined or left the notebook since `notebook` was read from the outbox.
+        In this case the outbox now has another key id for the notebook than `notebook` has. A notebook that is not in the
+        outbox raises nothing.
         """
         version, notebook_and_key = self._outbox.version(), (notebook.notebook_id, notebook.key_id)
         if self._checked.get(notebook_and_key) == version:
@@ -163,7 +164,7 @@ class NotebookFinder:
         """The client's notebook, and the round-trip time to its server, as a `Located`.
 
         If the notebook is not known, this looks for it by discovery until the monotonic time `until`, and saves it in the
-        outbox. Raises the errors of `find`; `recent_failure` returns the reason for a while.
+        outbox. Raises the errors of `find`. After an error, `recent_failure` returns its notice for a while.
         """
         notebook = self.known()
         if notebook is not None:
@@ -180,7 +181,7 @@ class NotebookFinder:
         return self._remember(found)
 
     def recent_failure(self) -> Notice | None:
-        """Why `locate` has failed, for `LOCATE_PAUSE_SECONDS` after its latest failure; otherwise None."""
+        """The notice of the latest error of `locate`, if less than `LOCATE_PAUSE_SECONDS` have passed since; otherwise None."""
         return self._failure if self._connection.now() < self._discover_again_at else None
 
     def find(
@@ -188,12 +189,12 @@ class NotebookFinder:
     ) -> DiscoveryAnswer[Address]:
         """Run discoveries until the notebook that `destination` names answers, and return its answer.
 
-        They end at the monotonic time `until` or, if the notebook has answered, up to a second after that answer, so that
-        others can answer as well. If the notebook `expected` is among those that `destination` names, its last address is asked
-        as well; its answer ends the discovery at once, and is returned, even if others answer. Raises
-        `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do, `WrongNotebook` if another notebook
-        answers at the named server, `NotSealed` if only an impostor answers, and `OldKey` if the notebook answers that its key
-        has changed.
+        The search ends at the monotonic time `until`. If the notebook has answered, the search ends up to a second after that
+        answer, so that others can answer as well. If the notebook `expected` is given, its last address is asked, too. If
+        `expected` answers, and `destination` names it, the search ends at once, and this answer is returned, even if others
+        have answered. Raises `ServerNotFound` if no notebook that `destination` names answers, `SeveralNotebooks` if several
+        do, `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and
+        `OldKey` if the notebook answers that its key has changed.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
@@ -210,12 +211,12 @@ class NotebookFinder:
         return self._judge().pick(destination, list(found.values()), ports=self._ports, expected=expected)
 
     def start(self, until: float, destination: Destination, *, expected: KnownNotebook | None = None) -> Discovery:
-        """Begin a discovery of all notebooks that `keyring` can open, and return it. The caller continues it with `step`.
+        """Begin a discovery of all notebooks that the client can open, and return it. The caller continues it with `step`.
 
-        If a notebook is `expected`, its last address is asked as well. If a server is named, this waits until the monotonic
-        time `until` for its address. If the address is not found, and a notebook that `destination` names has answered at that
-        server before, the discovery looks only for that notebook, at its last address and on the LAN, because no other notebook
-        may stand in for it. Raises `ServerNotFound` if there is no such notebook.
+        If a notebook is `expected`, its last address is asked as well. If a server is named, this waits for its address until
+        the monotonic time `until`. If the address is not found, the discovery looks only for the notebook that has answered at
+        that server before, at its last address and on the LAN. Raises `ServerNotFound` if no notebook has answered there, or if
+        `destination` names another one.
         """
         targets, stand_in = self._keyring.targets(), self.server.resolve(until, destination)
         if stand_in is not None:
@@ -224,14 +225,14 @@ class NotebookFinder:
         return Discovery(prober, self._judge(), expected)
 
     def _judge(self) -> Judge:
-        """A judge of answers, with the notebooks and keys that are in the outbox now."""
+        """Make a judge of answers, with the notebooks and keys that are in the outbox now."""
         return Judge(self._keyring.impostor_detector(), self._outbox.notebooks(), self.destination.server)
 
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
         """Send the probes that are due, wait for datagrams, and return the answers that have come.
 
-        Each notebook is returned once for each key with which it answers, in whichever `step` of this discovery. The wait ends
-        when a datagram arrives, when the next probe is due, or at the monotonic time `until`.
+        Within one discovery, a notebook is returned once for each key with which it answers. The wait ends when a datagram
+        arrives, when the next probe is due, or at the monotonic time `until`.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
@@ -247,7 +248,7 @@ class NotebookFinder:
         return prober.found()
 
     def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
-        """The answer `found` of a notebook in `discovery`, as a `FoundNotebook`."""
+        """Make a `FoundNotebook` of the answer `found`, which has come in this `discovery`."""
         offer, impersonates = found.offer, discovery.judge.impersonated(found)
         warning = None
         if impersonates is not None:
@@ -265,19 +266,20 @@ class NotebookFinder:
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
         """Send the probe `data` to find the server of `notebook`, which has fallen silent.
 
-        It goes to the server's last address, and to the named server or, if none is named, to all hosts of the LAN, at this
-        finder's ports and at the server's last port. If the name of the named server cannot be resolved, it goes to all hosts,
-        too.
+        The probe goes to the last address of this server. If the user has named a server, it goes to that one as well. If no
+        server is named, or its host name cannot be resolved, it goes to all hosts of the LAN, at this finder's ports and at the
+        port of the last address.
         """
         if self.server.lookup is not None:
             self.server.lookup.begin()  # for the next probe, because the server may have got another address
         self._probe(data, notebook)
 
     def _probe(self, data: bytes, expected: KnownNotebook | None) -> None:
-        """Send a probe to the named server or, if none is named, to all hosts of the LAN.
+        """Send the probe `data` to the named server or, if none is named, to all hosts of the LAN.
 
-        If a notebook is `expected`, send it also to the last address of its server, which may be on another subnet, and ask all
-        hosts of the LAN at the port of that address as well, also if the name of the named server cannot be resolved.
+        If a notebook is `expected`, the probe also goes to the last address of its server, which may be on another subnet. All
+        hosts of the LAN are then asked at the port of that address as well, also if the host name of the named server cannot be
+        resolved.
         """
         ports = set(self._ports)
         if expected is not None:
@@ -292,14 +294,15 @@ class NotebookFinder:
             self.attempts += self._connection.endpoint.probe(data, sorted(ports))
 
     def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
-        """Whether the outbox has the key id of `notebook` (perhaps None) for this notebook, or does not know the notebook."""
+        """Whether `notebook` has the key id that the outbox has for it now. True if the outbox does not know the notebook."""
         known = self._outbox.notebook(notebook.notebook_id)
         return known is None or known.key_id == notebook.key_id
 
     def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
         """Save the notebook that has answered in the outbox, and return the client's notebook.
 
-        The two are different if the user has named nothing, and another command has chosen a notebook during the discovery.
+        Normally this is the notebook that has answered. It is another one if the user has named nothing, and another command
+        has chosen that other one during the discovery.
         """
         notebook, named = known_notebook(found), self.destination
         self._answered = notebook
@@ -315,7 +318,7 @@ class NotebookFinder:
         return Located(notebook, found.round_trip_seconds)
 
     def _located(self, notebook: KnownNotebook) -> Located:
-        """The `notebook`, which the outbox knows, with the round-trip time that the outbox has kept for it."""
+        """The `Located` of `notebook`, which the outbox knows, with the round-trip time that the outbox remembers for it."""
         return Located(notebook, self._outbox.round_trips.seconds(notebook.notebook_id))
 
     def _discover_once(
@@ -325,11 +328,11 @@ class NotebookFinder:
         until: float,
         expected: KnownNotebook | None,
     ) -> bool:
-        """Run one discovery, add its answers to `found`, and return whether a notebook that `destination` names is among them.
+        """Run one discovery, and add its answers to `found`. Returns whether a notebook that `destination` names is in `found`.
 
-        `found` has the notebook's id and the id of its key as keys. If such a notebook answers, the discovery goes on for up to
-        a second after the first answer, even beyond `until`, to find out whether others answer; but it ends at once if the user
-        has named a server, or if the `expected` notebook answers.
+        The keys of `found` are pairs: the notebook's id, and the id of its key. After the first answer of such a notebook, the
+        discovery goes on for up to a second, even beyond `until`, to find out whether others answer. But it ends at once if the
+        `expected` notebook answers or, if none is expected, if the user has named a server.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))

@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from udpnote.model.query import Item, Selection, Tally
 
 SMALL_RANGE_NOTES_MAX = 1000
-"""For a range of at most so many numbers, the client asks the server for no more notes than the range can have. For a longer
-range it sets no limit: then the server may send a few pages of notes beyond the range while the client reads."""
+"""If a range has at most this many numbers, the client asks the server for at most as many notes. For a longer range it sets no
+limit: then the server may send a few pages of notes beyond the range while the client reads."""
 
 
 class Stats(NamedTuple):
     """Numbers about a whole notebook. `entries` counts notes, revisions and deletions; `notes` does not count deleted notes.
 
-    `authors` counts those who wrote these notes, `days` the days on which they were written, `clients` the clients that have
-    sent entries. `bytes` is the size of the notebook's file. `first` and `last` are the `noted_at` of the earliest and the
-    latest note, deleted notes included, in microseconds since 1970 UTC; None if no note was ever stored.
+    `authors` is the number of different authors of the counted notes, `days` the number of days on which these were written,
+    and `clients` the number of clients that have sent entries. `bytes` is the size of the notebook's file. `first` and `last`
+    are the `noted_at` of the earliest and the latest note, deleted notes included, in microseconds since 1970 UTC; None if no
+    note was ever stored.
     """
 
     notes: int
@@ -41,8 +42,8 @@ class Stats(NamedTuple):
 class NoteState(NamedTuple):
     """A note and the latest of its versions.
 
-    `latest` is a revision, a deletion, or `note` itself if the note has no other version. `latest` is as it was stored. `note`
-    may have the text of its latest revision instead of its own.
+    `latest` is the latest version, as it was stored: a revision, a deletion, or the same as `note` if the note has no other
+    version. `note` may have the text of the latest revision instead of its own.
     """
 
     note: StoredEntry
@@ -82,13 +83,14 @@ class NotebookReader(ABC):
     ) -> Iterator[StoredEntry]:
         """Yield notes with their latest text, without deleted notes, the earliest first.
 
-        The order is that of `StoredEntry.noted_at`: of when a note was written or, if that is earlier, stored; notes with the
-        same time come in the order of their numbers. With `by_number` the order is that of the numbers, in which the notes were
-        stored. With `newest_first` the order is reversed. `words` are searched for as `udpnote search` does (docs/search.md):
-        each is a word, or a phrase if it contains spaces; a word that ends with `*` also finds longer words; `OR` joins the
-        words on both sides of it, and notes with a `-word` are left out. If `numbers` are given, only the notes with these
-        numbers are read; the number of a revision or deletion stands for its note. At most the first `limit` notes are read
-        (None for all).
+        The order is that of `StoredEntry.noted_at`: the time when the note was written or, if that is earlier, stored. Notes
+        with the same time come in the order of their numbers. With `by_number` the order is that of the numbers, in which the
+        notes were stored. With `newest_first` the order is reversed.
+
+        `words` are searched for as `udpnote search` does (docs/search.md): each is a word, or a phrase if it contains spaces. A
+        word that ends with `*` also finds longer words. `OR` joins the words on both sides of it. A note that contains the word
+        after a `-`, as in `-draft`, is left out. If `numbers` are given, only the notes with these numbers are read; the number
+        of a revision or deletion stands for its note. At most the first `limit` notes are read (None for all).
         """
         check_selection(numbers, limit)
         check_type("by_number", by_number, bool)
@@ -99,7 +101,7 @@ class NotebookReader(ABC):
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: "Unpack[Filters]"
     ) -> Iterator[StoredEntry]:
-        """Yield the notes that `words` find, as `entries` does.
+        """Yield the notes that `words` find, in the order and with the filters of `entries`.
 
         Raises `InvalidQuery` at the call if no word has a letter, digit or symbol, if the words are too many, or if an `OR`
         does not stand between two words.
@@ -117,16 +119,19 @@ class NotebookReader(ABC):
     ) -> Iterator[StoredEntry]:
         """Yield entries as they were stored: notes, revisions and deletions, in the order of their numbers.
 
-        With `newest_first` the order is reversed. If `numbers` are given, only the versions of the notes with these numbers are
-        read; the number of a revision or deletion stands for its note. Only then entries that were erased are read, too, as
-        entries of the kind ERASED, without text and author. At most the first `limit` entries are read (None for all),
-        from the number `start` on (None: from the first entry; with `newest_first`, from the last).
+        With `newest_first` the order is reversed. At most the first `limit` entries are read (None for all). Reading begins
+        with the number `start` or, if that is None, with the first entry of the order.
+
+        If `numbers` are given, only the versions of the notes with these numbers are read; the number of a revision or deletion
+        stands for its note. In this case the iterator also yields erased entries, with the kind ERASED, and without text and
+        author.
         """
         check_selection(numbers, limit, start)
         return self._queries.log(filters, numbers=numbers, newest_first=newest_first, limit=limit, start=start)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """For each of `numbers`, the `NoteState` of its note, deleted or not. In that of an erased note, `latest` is ERASED.
+        """For each of `numbers`, the `NoteState` of its note, also of a deleted note. If the note was erased, `latest` is
+        ERASED.
 
         Numbers that are not in the notebook are left out. The number of a revision or deletion stands for its note. However
         many versions a note has, only the first and the latest one are read.
@@ -136,9 +141,9 @@ class NotebookReader(ABC):
         return {number: state for number, state in states.items() if state is not None}
 
     def states_between(self, first: int, last: int) -> Iterator[NoteState]:
-        """Yield the `NoteState` of each note with a number from `first` to `last`, in the order of the numbers.
+        """Yield the `NoteState` of each note with a number from `first` to `last`, both included, in the order of the numbers.
 
-        Deleted notes are left out, and so are the numbers of revisions and deletions.
+        Deleted notes, revisions and deletions in this range are left out.
         """
         check_number("first", first)
         check_number("last", last, least=first)
@@ -153,8 +158,8 @@ class NotebookReader(ABC):
     def follow(self, *, last: int = 10, **filters: "Unpack[Filters]") -> Iterator[StoredEntry]:
         """Yield the `last` newest entries as they were stored, oldest first, and then each new entry as soon as it is stored.
 
-        The iterator never ends. If the notebook is restored from an older copy meanwhile, the reader's `on_notice` is called,
-        and the iterator goes on with the entries that are new in the restored notebook (see `protocol.shown_entries`).
+        The iterator never ends. If the notebook is restored from an older copy meanwhile, the reader's `on_notice` is called.
+        Then the iterator goes on with the entries that are new in the restored notebook (see `protocol.shown_entries`).
         """
         check_number("last", last, least=0)
         return self._queries.follow(filters, last)
@@ -177,9 +182,9 @@ class NotebookReader(ABC):
         return [(date.fromordinal(tally.key), tally.amount) for tally in self._queries.days()]
 
     def stats(self) -> Stats:
-        """How many notes, authors and so on the notebook has.
+        """Numbers about the whole notebook, as a `Stats`.
 
-        Raises `BadAnswer` if the server leaves some of the numbers out.
+        Raises `BadAnswer` if the server's answer lacks some of them.
         """
         return Stats(**{"first": None, "last": None, **self._queries.summary()})  # type: ignore[arg-type]
 
@@ -190,7 +195,7 @@ class NotebookReader(ABC):
     def _state(self, number: int, note: StoredEntry | None) -> NoteState | None:
         """The state of the note that `number` stands for; None if the number is not in the notebook.
 
-        `note` is that note if it was read already, else None.
+        `note` is that note if the caller has read it already, else None.
         """
         note = note or next(self.entries(numbers=[number]), None)
         if note is not None and note.version == note.number:
@@ -209,7 +214,7 @@ class NotebookReader(ABC):
 def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
     """Whether another client made `following`, the next version of the same note, without having seen `version`.
 
-    False if the note was erased since.
+    False if `following` was erased.
     """
     entry = following.entry
     return entry.kind is not Kind.ERASED and entry.revises < version.number and entry.client_id != version.entry.client_id

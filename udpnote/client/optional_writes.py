@@ -1,4 +1,4 @@
-"""Opens a client's outbox; a client goes on if it cannot write there what it has learned, or cannot write there at all."""
+"""Opens a client's outbox, and lets the client go on if it cannot write to the outbox."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from udpnote.storage.permissions import close_to_others, too_open, untold
 
 
 class OptionalWrites:
-    """Writes to the outbox that may fail, because no entry gets lost by that. `on_notice` is called at the first failure."""
+    """For writes to the outbox that may fail without loss of an entry. `on_notice` is called at the first failure."""
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
@@ -21,7 +21,7 @@ class OptionalWrites:
 
     @contextmanager
     def tolerated(self) -> Iterator[None]:
-        """A context manager: a `StorageError` ends the block, but is not raised further. The first one becomes a notice."""
+        """A context manager that suppresses a `StorageError`, which ends its block. The first one becomes a notice."""
         try:
             yield
         except StorageError as error:
@@ -31,7 +31,12 @@ class OptionalWrites:
 
 
 def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]) -> Outbox:
-    """Open the file `outbox`, and close the user's files to other users; give a notice about each that was open to them."""
+    """Open the file `outbox` and return it as an `Outbox`. An `Outbox` is returned as it is.
+
+    If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
+    notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. If the outbox cannot
+    be written, it is opened for reading only. Raises `StorageError`.
+    """
     if isinstance(outbox, Outbox):
         return outbox
     outbox = absolute_path(outbox, "outbox")
@@ -50,10 +55,10 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 
 
 def _outbox_to_read(path: str, error: StorageError) -> Outbox:
-    """Open the outbox at `path` for reading only, after it could not be opened for writing because of `error`.
+    """Open the outbox at `path` for reading only, because opening it for writing has raised `error`.
 
     With such an outbox, commands can read a notebook, and fail only where they add to the outbox. Raises `error` if the outbox
-    cannot even be read: it may hold the key of a sealed notebook, without which the client would believe an impostor.
+    cannot even be read: it may hold the key of a sealed notebook, and without that key the client would believe an impostor.
     """
     if not is_unwritable(error):
         raise error

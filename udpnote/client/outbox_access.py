@@ -1,4 +1,4 @@
-"""The methods of a client that show what is in its outbox, and remove and move what waits there."""
+"""The methods of a client that show, remove and move what is in its outbox."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OutboxAccess:
-    """Access to the outbox of a client. `Client` sets the attributes. Methods raise `StorageError`."""
+    """The part of `Client` for its outbox. `Client` sets the attributes. Methods raise `StorageError`."""
 
     _connection: Connection
     _outbox: Outbox
@@ -34,9 +34,9 @@ class OutboxAccess:
             return self._outbox.chosen()
 
     def waiting(self, *, first: int = 1, latest: int | None = None) -> Iterator[WaitingEntry]:
-        """Yield the entries in the outbox, also refused ones, in the order of their sequences, from `first` on.
+        """Yield the entries in the outbox, also refused ones, in the order of their sequences, from the sequence `first` on.
 
-        If `latest` is given, this yields the newest `latest` entries instead, and `first` does not count.
+        If `latest` is given, this yields the newest `latest` entries instead, and ignores `first`.
         """
         check_number("first", first, least=0)
         if latest is not None:
@@ -56,15 +56,16 @@ class OutboxAccess:
     def waiting_counts(self) -> list[WaitingCount]:
         """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
 
-        Refused and other entries are counted apart. The result begins with the combination that has the oldest entry.
+        Entries that were not refused have the status None. The count with the oldest entry comes first.
         """
         with self._connection.lock():
             return self._outbox.waiting_counts()
 
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
-        """Remove from the outbox, durably, the entries with these `sequences`; returns how many entries were removed.
+        """Durably remove the entries with these `sequences` from the outbox. Returns how many entries were removed.
 
-        With `every_refused`, all refused entries are removed as well. An entry that was sent may be stored all the same.
+        With `every_refused`, all refused entries are removed as well. An entry that was sent before may be stored in the
+        notebook all the same.
         """
         sequences = check_numbers("sequences", sequences)
         check_type("every_refused", every_refused, bool)
@@ -72,13 +73,13 @@ class OutboxAccess:
             return self._outbox.discard(sequences, every_refused=every_refused)
 
     def move(self, to: str, *, origin: str | None = None, sends_open: bool = False) -> "Moved":
-        """Move notes that wait in the outbox elsewhere to the notebook `to`: its name, its id or the start of its id.
+        """Move notes that wait in the outbox for other notebooks to the notebook `to`: its name, its id or the start of its id.
 
         Returns a `Moved` with the notebook and how many notes were moved to it; `deliver` or the next `send` there sends them.
-        `origin` is where they wait now: the name, id or start of the id of a notebook, or HOST or HOST:PORT of a server that
-        was named when they were written, or None for anywhere. A note keeps its client id and sequence, so no notebook
-        stores it twice; but if its old notebook has stored it, and only the answer was lost, then both have it. Revisions,
-        deletions and refused entries stay where they are.
+        `origin` says where they wait now: the name, id or start of the id of a notebook, or HOST or HOST:PORT of a server that
+        was named when they were written. None stands for anywhere. A note keeps its client id and sequence, so no notebook
+        stores it twice; but if its old notebook has stored it, and only the answer was lost, then both have it. Refused
+        entries, revisions, and deletions of stored notes stay where they are.
 
         Moves nothing, and raises `InvalidSetting`, if entries wait in several places and `origin` does not say in which one, or
         if none waits at `origin`. Raises `EntriesWait` if they wait for a sealed notebook and `to` is open; `sends_open` allows

@@ -1,4 +1,4 @@
-"""The queries of the reading methods, and their results, which are checked."""
+"""Makes queries for the methods of `NotebookReader`, and checks the types of the results."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,17 +8,17 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View
 
 LANDMARK_DISTANCE_MIN = 16
-"""A follower's nearest landmark is this many entries before the first entry that the follower shows. Each further landmark is
-twice as far, so a notebook with a million entries has 16 of them."""
+"""A follower's landmarks are entries before the first entry that it shows. The nearest one is this many numbers before it, and
+each further one is twice as far. So a notebook with a million entries has 16 landmarks."""
 
 NUMBERS_PER_QUERY = 100
 """How many numbers of entries one query may name. For more numbers, the reader sends several queries."""
 
 
 class Queries:
-    """Asks for the results of a selection with `read`: see `NotebookReader._read`, which also has `now` as `_now`.
+    """Reads the results of queries for a `NotebookReader`: `read` is its method `_read`, and `now` its method `_now`.
 
-    The arguments of the methods are those of the methods of `NotebookReader`, which have checked them. All methods raise
+    Each method takes the arguments of the method of `NotebookReader` that calls it, which has checked them. All methods raise
     `InvalidQuery` for filters or words that no query can have.
     """
 
@@ -40,7 +40,10 @@ class Queries:
         return self._named(query._replace(by_time=not by_number), numbers, limit)
 
     def notes_from(self, first: int, limit: int | None) -> Iterator[StoredEntry]:
-        """The notes with their latest text, without deleted notes, in the order of their numbers, from `first` on."""
+        """The notes with their latest text, without deleted notes, in the order of their numbers, from the number `first` on.
+
+        At most `limit` notes are read (None for all).
+        """
         return self._entries(Query(View.NOTES), limit, start=first)
 
     def log(
@@ -63,13 +66,13 @@ class Queries:
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> Iterator[Tally]:
-        """The number of notes of each day, by the day's ordinal number (`key`)."""
+        """The number of notes of each day on which notes were written. `Tally.key` is the day's ordinal number (see `date`)."""
         return self._tallies(View.DAYS)
 
     def summary(self) -> dict[str, int]:
-        """The fields of `Stats` by their names; `first` and `last` are missing if no note was ever stored.
+        """The fields of `Stats` by their names. `first` and `last` are missing if no note was ever stored.
 
-        Raises `BadAnswer` if the server leaves others out.
+        Raises `BadAnswer` if the server's answer lacks another field.
         """
         amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
         if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
@@ -85,10 +88,10 @@ class Queries:
         yield from self._stored(Selection(query, start=start, follows=True, seen=seen, seen_until=seen_until))
 
     def _landmarks(self, before: int) -> Iterator[StoredEntry]:
-        """Yield the entries whose numbers are 16, 32, 64 and so on less than the number `before`.
+        """Yield the entries whose numbers are 16, 32, 64 and so on lower than the number `before`.
 
-        With these a follower of a restored notebook finds the place from which the notebook differs, without reading from the
-        start.
+        If the notebook is restored from an older copy, a follower finds with them the place from which the two differ, without
+        reading from the start.
         """
         distance = LANDMARK_DISTANCE_MIN
         while distance < before:
@@ -100,8 +103,8 @@ class Queries:
     ) -> Iterator[StoredEntry]:
         """Yield at most `limit` results of `query` that belong to the notes with one of these `numbers` (empty: to any note).
 
-        The number of a revision or deletion stands for its note. `start` is the number to read from (None to begin with the
-        first result in the query's order).
+        The number of a revision or deletion stands for its note. Reading begins with the number `start` or, if that is None,
+        with the first result in the order of the query.
         """
         if len(numbers) <= NUMBERS_PER_QUERY:
             yield from self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)
@@ -129,7 +132,7 @@ class Queries:
 
 
 def _order(stored: StoredEntry, query: Query) -> tuple[int, int]:
-    """The sort key of an entry among the results of `query`, if `newest_first` is not set."""
+    """The key by which the results of `query` are sorted. If the query has `newest_first`, the order is reversed."""
     return stored.noted_at if query.by_time else 0, stored.number
 
 

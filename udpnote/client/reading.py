@@ -22,9 +22,9 @@ from udpnote.text.query_check import check_query
 
 
 class Overtaken(NamedTuple):
-    """The revision `number` of the note `entry` was followed by the version `by`, whose writer had not seen that revision.
+    """A revision that was overtaken: the next version of its note is `by`, whose writer had not seen the revision.
 
-    `entry` and `number` are numbers in the notebook.
+    `entry` is the number of the note in the notebook, and `number` that of the revision.
     """
 
     entry: int
@@ -33,7 +33,7 @@ class Overtaken(NamedTuple):
 
 
 class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
-    """Reads the results of `selection` from `notebook`. The caller takes them from `items`.
+    """Reads the results of `selection` from `notebook`. The caller takes them with `items`.
 
     If the selection follows the notebook, the session goes on after the last result, and never ends. Its events say that the
     notebook was restored from an older copy, or that its server cannot read it now. Times are seconds of one monotonic clock.
@@ -62,17 +62,17 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
 
     @property
     def waits_for_ever(self) -> bool:
-        """Whether the selection follows the notebook: then nobody gives up if the server does not answer."""
+        """Whether the selection follows the notebook. If so, the caller does not give up when the server does not answer."""
         return self._follows
 
     @property
     def is_ended(self) -> bool:
-        """Whether all results were read, or the selection cannot be read (`refusal`, `has_invalid_pages`)."""
+        """Whether all results were read, or reading has failed: see `refusal` and `has_invalid_pages`."""
         return self._reading.is_ended
 
     @property
     def refusal(self) -> PageState | None:
-        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`. None if it does, or has not answered yet."""
+        """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if the server has not refused it."""
         return self._reading.refusal
 
     @property
@@ -82,7 +82,7 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
 
     @property
     def progressed_at(self) -> float:
-        """When reading last made progress, or when it began.
+        """When reading last made progress. Before the first progress, it is the time when reading began.
 
         Reading makes progress when results arrive, when the server says that it keeps a waiting request, and when the server's
         search index grows.
@@ -109,11 +109,13 @@ def read(
 ) -> Iterator[Item]:
     """Yield the results of `selection` in the client's notebook, in order.
 
-    If the notebook is not known, discovery looks for it for up to `wait_seconds`. If reading makes no progress for as long (see
-    `ReadSession.progressed_at`), this raises `ServerNotFound`, but a selection that follows the notebook waits without limit.
-    Both times are at least `LOCATE_SECONDS_MIN`. While the server's search index is not ready, `on_indexing` is called with the
-    number up to which it has the entries, and with the notebook's last number. Also raises `InvalidQuery`, `BadAnswer`,
-    `SeveralNotebooks` or `WrongNotebook`, and for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
+    If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
+    progress for `wait_seconds` (see `ReadSession.progressed_at`). But a selection that follows the notebook waits without
+    limit. A shorter `wait_seconds` than `LOCATE_SECONDS_MIN` counts as this minimum.
+
+    While the server's search index is not ready, `on_indexing` is called with two numbers: of the last entry that is in the
+    index, and of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or
+    `WrongNotebook`, and for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """
     check_query(selection.query)
     if is_too_long(selection.query):
@@ -139,7 +141,7 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[Item]:
-    """Yield the results that `session` reads, save in the outbox which entry is the newest, and raise the errors of `read`."""
+    """Yield the results that `session` reads, and save in the outbox which entry is the newest. Raises as `read` does."""
 
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id
@@ -190,8 +192,8 @@ def _read_all(
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
     """The stored revisions from this outbox that another client has overtaken, in the order of their notes' numbers.
 
-    Each is returned once, because the outbox then forgets it. `reader` reads the client's notebook. If this notebook is not
-    known without a discovery, the result is empty. Raises the errors of `read`.
+    Each revision is returned only once: after that, the outbox forgets it. `reader` reads the client's notebook. If this
+    notebook is not known without a discovery, the result is empty. Raises the errors of `read`.
     """
     with driver.connection.lock():
         notebook = driver.finder.known()

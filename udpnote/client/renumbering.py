@@ -1,4 +1,4 @@
-"""The new numbers of imported entries. Revisions and deletions in a file name other entries by their old numbers."""
+"""Gives imported revisions and deletions the new number of the entry that they change: in a file they name its old number."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -9,14 +9,14 @@ _Identity = tuple[bytes, int]
 
 
 class Prepared(NamedTuple):
-    """An entry as it is sent to the server, and what the server needs to restore it (see `Restored`)."""
+    """An `entry` to send to the server, and in `restored` what the server needs in addition to import it."""
 
     entry: Entry
     restored: Restored
 
 
 class Renumbering:
-    """Keeps the new numbers of those imported entries that later revisions name.
+    """Remembers the new numbers of those imported entries that later revisions and deletions change.
 
     `revised` are the numbers in the file of all entries that revisions and deletions name.
     """
@@ -29,11 +29,11 @@ class Renumbering:
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
-        """The entry to import for `old`, an entry of the file.
+        """Make the entry to import from `old`, an entry of the file.
 
-        The server must store it after the entry that the previous call has prepared. In a revision or deletion, `revises`
-        becomes the new number of the entry that it revises. The result is None if this new number is not known. If the entry
-        says what its writer has `seen`, it names an entry of this notebook, and nothing is renumbered.
+        The server must store it after the entry that the previous call has made. In a revision or deletion, `revises` becomes
+        the new number of the entry that it changes. The result is None if this new number is not known. A revision or deletion
+        with `seen` names an entry of this notebook already, so its `revises` stays as it is.
         """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE and not entry.seen.number:
@@ -51,7 +51,7 @@ class Renumbering:
         return prepared
 
     def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
-        """Keep the new number of the imported `entry`, or that it was erased, if later revisions name it."""
+        """Remember the new number of the imported `entry`, or that it was erased, if later entries of the file change it."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and verdict.number:
             self._numbers[old] = SeenEntry(verdict.number, entry.client_id, entry.sequence)
@@ -61,7 +61,7 @@ class Renumbering:
     def changes_erased(self, old: StoredEntry) -> bool:
         """Whether `old`, for which `prepare` has returned None, changes a note that was erased.
 
-        If so, later entries that name `old` change that note, too.
+        If so, this remembers that a later entry that names `old` changes the same note.
         """
         if old.entry.revises not in self._erased:
             return False

@@ -9,7 +9,7 @@ from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import Entry, Kind, SeenEntry, Status, WritingTime, check_text
 
 _new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. Every stored entry needs one."""
+"""Makes a NamedTuple by `_new(Class, values)`, in half the time of `Class(*values)`. Every stored entry needs one."""
 
 
 class State(Enum):
@@ -25,9 +25,9 @@ class State(Enum):
 
 
 class SentEntry(NamedTuple):
-    """An entry that a client should send, and its outcome, the `state`.
+    """An entry that a call of the client has sent or queued, and its outcome, `state`.
 
-    `number` is the entry's number in the notebook if the state is STORED; it is None in the other states, and if another
+    `number` is the entry's number in the notebook if the state is STORED. It is None in the other states, and if another
     command has delivered the entry. `reason` says why the entry is not stored, or None if it is stored. `entry` has the client
     id and sequence under which it was sent last (see `Outcomes.renew`).
     """
@@ -39,12 +39,12 @@ class SentEntry(NamedTuple):
 
 
 class TextSource:
-    """Takes texts from an iterator, and checks them.
+    """Takes texts from the iterator `texts`, and checks them. A None from it means that it has no text for the moment.
 
-    A None from the iterator means that it has no text for the moment. Each text becomes an entry of the given `kind`, with the
-    given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen. They
-    all count as written at the time `written`. If that is None, each counts as written when it is taken. If
-    `undoes` is not 0, the one text takes back the write with this sequence.
+    Each text becomes an entry of the given `kind`, with the given `revises` and `seen` (see `Entry`). If `seen` is None,
+    `Outbox.add` decides what a revision or deletion has seen. All entries count as written at the time `written` or, if that is
+    None, each at the time when its text is taken. If `undoes` is not 0, there is only one text. Its entry takes back the write
+    with the sequence `undoes`.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
     `InvalidEntry`, or the `TypeError` for a text that is no str; otherwise it is None. The text of a deletion is not checked.
@@ -70,11 +70,11 @@ class TextSource:
         self.error: InvalidEntry | TypeError | None = None
 
     def take(self, taken: list[str], texts_max: int, characters_max: int) -> None:
-        """Take the next texts from the iterator and add them to `taken`, an empty list: at most `texts_max`, and perhaps none.
+        """Take the next texts from the iterator and add them to the empty list `taken`: at most `texts_max`, and perhaps none.
 
-        Stops earlier at a None, which is taken as well, at an invalid text, at the end of the iterator, and as soon as the
-        taken texts together have at least `characters_max` characters. Raises nothing for an invalid text: see `error`. Raises
-        the errors of the iterator; then `taken` has the texts before the error.
+        Stops earlier at a None, which is taken but not added, at an invalid text, at the end of the iterator, and as soon as
+        the taken texts together have at least `characters_max` characters. For an invalid text, this sets `error` and raises
+        nothing. Raises the errors of the iterator; then `taken` has the texts before the error.
         """
         if self.is_exhausted or texts_max <= 0 or characters_max <= 0:
             return
@@ -100,16 +100,17 @@ class Outcomes:
 
     Several threads may call the client: each takes the outcomes of its own entries with `pop`. `on_delivered` is called with
     the outcome of each entry that is stored while no call waits for it. `on_notice` is called with a notice if an entry is
-    refused while no call waits for it, and if an entry gets a new identity (client id and sequence).
+    refused while no call waits for it, and if an entry gets a new client id and sequence.
     """
 
     def __init__(self, on_delivered: Callable[[SentEntry], None] | None, on_notice: Callable[[Notice], None]) -> None:
         self._on_delivered = on_delivered
         self._on_notice = on_notice
         self._awaited: dict[int, SentEntry | None] = {}
-        """The outcomes by the sequence, which alone identifies an entry of the client's outbox. None if there is none yet."""
+        """For the sequence of each entry for which a call waits: its outcome, or None if there is none yet. Within the client's
+        outbox, the sequence alone identifies an entry."""
         self._origins: dict[int, int] = {}
-        """The first sequence of each entry that is sent under a new one, by the new one: a call waits for the first."""
+        """For the new sequence under which an entry is sent now: its first sequence, for which a call waits."""
 
     @property
     def are_awaited(self) -> bool:
@@ -128,9 +129,7 @@ class Outcomes:
     def pop(self, entries: deque[Entry]) -> list[SentEntry]:
         """Return the outcomes of the first `entries`, in order, up to the first entry without an outcome.
 
-        Removes these entries from `entries`, and forgets their outcomes.
-
-        A call must wait for each of `entries`.
+        Removes these entries from `entries`, and forgets their outcomes. A call must be waiting for each of `entries`.
         """
         outcomes: list[SentEntry] = []
         while entries and (outcome := self._awaited[sequence := entries[0].sequence]) is not None:
@@ -140,9 +139,9 @@ class Outcomes:
         return outcomes
 
     def queue(self, entries: Iterable[Entry], reason: Notice) -> None:
-        """Give the outcome QUEUED with this `reason` to those of `entries` that have no outcome yet.
+        """Give the outcome QUEUED, with this `reason`, to each of `entries` that has no outcome yet.
 
-        A call must wait for each of `entries`.
+        A call must be waiting for each of `entries`.
         """
         for entry in entries:
             if self._awaited[entry.sequence] is None:
@@ -151,15 +150,15 @@ class Outcomes:
     def store_elsewhere(self, entry: Entry) -> None:
         """Give `entry` the outcome STORED without a number, because another command has delivered it.
 
-        A call must wait for the entry. If the entry has an outcome already, it keeps that.
+        If the entry has an outcome already, it keeps that one. A call must be waiting for the entry.
         """
         if self._awaited[entry.sequence] is None:
             self._awaited[entry.sequence] = SentEntry(entry, State.STORED, None, None)
 
     def store(self, entries: Collection[Entry], first: int) -> None:
-        """Give each of `entries` the outcome STORED; their numbers in the notebook are consecutive, from the number `first` on.
+        """Give each of `entries` the outcome STORED. Their numbers in the notebook are consecutive, from the number `first` on.
 
-        If no call waits for an entry, call `on_delivered`.
+        Calls `on_delivered` for each entry for which no call waits.
         """
         sequences = [entry.sequence for entry in entries]
         stored = State.STORED  # looked up once, because that takes half as long as making an outcome
@@ -173,7 +172,7 @@ class Outcomes:
     def reject(self, entry: Entry, status: Status) -> None:
         """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.is_temporary`, otherwise REFUSED.
 
-        If no call waits for the entry, a refusal goes to `on_notice`, and QUEUED is not reported at all.
+        If no call waits for the entry, REFUSED becomes a notice, and QUEUED is not reported at all.
         """
         if status is Status.NO_SPACE:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
@@ -204,7 +203,7 @@ class Outcomes:
     def _resolve(self, sent: SentEntry) -> None:
         """Keep the outcome `sent` for the call that waits for its entry.
 
-        If no call waits, report STORED and REFUSED, not QUEUED.
+        If no call waits for it, STORED goes to `on_delivered`, REFUSED becomes a notice, and QUEUED is not reported.
         """
         sequence = sent.entry.sequence
         if self._origins:

@@ -1,4 +1,4 @@
-"""Decides in which notebook the note with a number is revised or deleted: the same number is another note in each notebook."""
+"""Decides in which notebook a note is revised or deleted. The same number belongs to different notes in different notebooks."""
 
 from contextlib import suppress
 
@@ -8,12 +8,12 @@ from udpnote.errors import ServerNotFound, UdpnoteError, WrongNotebook
 
 
 def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen: bool) -> None:
-    """Decide in which notebook the note `number` is to be revised or deleted; discovery asks if that is not known.
+    """Decide in which notebook the note `number` is to be revised or deleted. If that is not known, a discovery asks.
 
-    `is_seen` says that the caller has read the note, so that the notebook can tell whether it has the same one. The discovery
-    lasts up to `wait_seconds`. Raises `ServerNotFound` or `SeveralNotebooks` if the user has named no notebook, and none or
-    several answer. If a named server does not answer, this raises nothing, because the change can wait for it. Unless `is_seen`
-    is True, raises the error of `check_notebook_is_same`. The caller must hold the lock of the connection.
+    The discovery lasts up to `wait_seconds`. Raises `ServerNotFound` or `SeveralNotebooks` if the user has named no notebook,
+    and none or several answer. If a named server does not answer, this raises nothing, because the change can wait for it. If
+    `is_seen` is False, also raises `WrongNotebook`, as `check_notebook_is_same` does. If it is True, the caller has read the
+    note, and the notebook can tell whether it has the same one. The caller must hold the lock of the connection.
     """
     finder, seconds = driver.finder, max(wait_seconds, LOCATE_SECONDS_MIN)
     if not finder.is_notebook_decided:
@@ -29,9 +29,9 @@ def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen
 
 
 def check_notebook_is_same(driver: Driver, number: int) -> None:
-    """Raise `WrongNotebook` if another notebook has answered this client at the named server than the last time.
+    """Raise `WrongNotebook` if another notebook than before has answered this client at the named server.
 
-    Then the user may know the note `number` from that other notebook.
+    The user may know the note `number` from the notebook that was there before.
     """
     replaced = driver.finder.server.replaced
     if replaced is not None:

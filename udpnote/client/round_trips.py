@@ -13,7 +13,7 @@ from udpnote.protocol.round_trip_meter import RoundTripMeter
 class RoundTrips(NamedTuple):
     """The result of `sent` DISCOVERs to one server.
 
-    `durations` are those of the answered ones, from the DISCOVER to the OFFER, or None if no DISCOVER was answered.
+    `durations` are the times from an answered DISCOVER to its OFFER, or None if no DISCOVER was answered.
     """
 
     sent: int

@@ -1,7 +1,7 @@
 """The session that delivers entries from the outbox to one notebook, and removes from the outbox what the notebook has stored.
 
-The session delivers only entries that are in the outbox. `SendSession.deliver_now` takes entries that a call has just added,
-`SendSession.prepare` entries that were left there earlier. If both take the same entry, `Delivery` delivers it once.
+The session delivers only entries that are in the outbox. `SendSession.deliver_now` delivers entries that a call has just added,
+`SendSession.prepare` entries that were there before. If both take the same entry, `Delivery` delivers it once.
 """
 
 from collections.abc import Collection
@@ -22,22 +22,23 @@ from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
 PENDING_ENTRIES_MAX = 512
 PENDING_CHARACTERS_MAX = 4 << 20
-"""While a call has so many entries without an outcome, or entries of so many characters together, it takes no further texts.
-More would hardly be faster. But a server stores all that has arrived at once, and other clients wait meanwhile."""
+"""A call takes no further texts while `PENDING_ENTRIES_MAX` of its entries have no outcome, or entries with this many
+characters. More entries at a time would hardly be faster, and other clients wait while a server stores all that has arrived."""
 
 UNSENT_PARTS_MAX = 4 * WINDOW_MAX
-"""While this many parts of entries wait to be sent, other entries stay in the outbox. Short entries never get so far."""
+"""While this many parts wait to be sent, the session takes no further entries. Only long entries have so many parts."""
 
 
 def is_held(entry: Entry) -> bool:
-    """Whether `entry`, a deletion, must wait in the outbox until the entry that it takes back has a number."""
+    """Whether `entry` is a deletion that takes back an entry that has no number yet. It waits in the outbox for this number."""
     return entry.kind is not Kind.NOTE and not entry.revises
 
 
 class Renewed(NamedTuple):
     """Event: `entry` is sent again as `renewed`, because the notebook has another entry with the same client id and sequence.
 
-    `renewed` has a new client id and sequence. It is None if another process has already renewed the entry, and sends it.
+    `renewed` has a new client id and sequence. It is None if another process has given the entry new ones already, and sends
+    it.
     """
 
     entry: Entry
@@ -47,8 +48,9 @@ class Renewed(NamedTuple):
 class SendSession(Session[Stored | Rejected | Renewed]):
     """Delivers entries from `outbox` to `notebook`, and removes from the outbox those that the notebook has stored.
 
-    An entry that the notebook does not store stays in the outbox. If the notebook could not be written, a later call sends the
-    entry again. If the entry gets a new identity (see `Renewed`), it is sent again at once. Otherwise it is marked as refused.
+    An entry that the notebook does not store stays in the outbox. If the notebook cannot store it now, for example on a full
+    disk, a later call sends the entry again. If the entry gets a new client id and sequence (see `Renewed`), it is sent again
+    at once. Otherwise it is marked as refused.
     """
 
     def __init__(
@@ -93,15 +95,15 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def retransmissions(self) -> int:
-        """How many of the datagrams with entries that this session has sent were retransmissions."""
+        """How many datagrams with entries this session has sent again."""
         return self._delivery.retransmissions
 
     def deliver_now(self, entries: Collection[Entry], now: float) -> None:
         """Begin to deliver `entries`, which were just added to the outbox for this notebook.
 
-        If earlier entries may wait in the outbox, and a revision or deletion is among `entries`, this leaves all of them to
-        `prepare`, which takes entries in order: a revision must not reach the notebook before an earlier one. It leaves a
-        deletion to `prepare` also if its entry has no number yet (see `OwnWrites`).
+        Leaves all of them to `prepare`, which takes entries in order, if there is a revision or deletion among them, and
+        earlier entries may wait in the outbox: a revision must not reach the notebook before an earlier one. Also leaves held
+        deletions to `prepare` (see `is_held`).
         """
         if any(is_held(entry) for entry in islice(entries, 1)):  # those of one call are alike
             self.look_into_outbox()
@@ -119,7 +121,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def prepare(self, now: float) -> None:
         """Read the next entries for the notebook from the outbox, and begin to deliver them.
 
-        Does nothing while entries are being delivered. If the outbox had no other entries at the last call, does nothing until
+        Does nothing while entries are being delivered. If the last call found no entries in the outbox, does nothing until
         `look_into_outbox` is called.
         """
         if not self._may_find_more or self._delivery.outstanding:
@@ -132,12 +134,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._delivery.add(fresh, now)
 
     def flush_if_due(self) -> None:
-        """Call `flush` if `PAGE_ENTRIES` entries were acknowledged since it was called last."""
+        """Call `flush` if at least `PAGE_ENTRIES` entries were acknowledged since the last `flush`."""
         if self._acknowledged_entries >= PAGE_ENTRIES:
             self.flush()
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox, which then remembers the newest of them as seen in the notebook."""
+        """Remove the acknowledged entries from the outbox, and save there the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
         newest, self._newest = self._newest, NOTHING_SEEN
         sequences = [run.sequences for run in acknowledged]
@@ -174,7 +176,11 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._events.append(event)
 
     def _take_stored(self, entries: tuple[Entry, ...], number: int) -> None:
-        """Note that `entries` are stored under the numbers from `number` on. A revision or deletion is watched from now on."""
+        """Note that `entries` are stored under consecutive numbers, from `number` on.
+
+        If they are revisions or deletions, the outbox watches the last of them, so that its author is told when others overtake
+        it.
+        """
         first, last = entries[0], entries[-1]
         sequences = [entry.sequence for entry in entries]
         consecutive = range(first.sequence, first.sequence + len(entries))

@@ -10,24 +10,24 @@ from udpnote.errors import EntryRefused, Queued, UdpnoteError
 from udpnote.model.durations import Durations
 
 ENTRY_BYTES = 100
-"""The length of each text that is sent: that of a short note."""
+"""The length of each text that is sent, in bytes: that of a short note."""
 
 PROGRESS_ENTRIES = 100
-"""`throughput` calls its `on_progress` once for so many entries, so that the calls take hardly any time."""
+"""`throughput` calls its `on_progress` after each group of this many entries, so that the calls take hardly any time."""
 
 _text = f"{{:0{ENTRY_BYTES}}}".format
 """`_text(7)` is a text of `ENTRY_BYTES` bytes: the number 7 after many zeros."""
 
 
 class Throughput(NamedTuple):
-    """How many `entries` were stored, durably, in how many `seconds`."""
+    """The number of `entries` that were stored durably, and how many `seconds` that took."""
 
     entries: int
     seconds: float
 
     @property
     def per_second(self) -> float:
-        """How many entries were stored in a second."""
+        """How many entries were stored in each second, on average."""
         return self.entries / self.seconds
 
 
@@ -39,11 +39,12 @@ def send_durations(
     on_progress: Callable[[int], None] = lambda _: None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Durations:
-    """How long `client.send` takes: the duration of each of up to `count_max` calls. No call begins after `seconds_max`.
+    """How long `client.send` takes: the duration of each of up to `count_max` calls. No call begins after `seconds_max`
+    seconds.
 
-    Each call returns when its entry is stored in the notebook of `client`. One more call, which finds the server, is made
-    before and does not count. `on_progress` is called with the number of calls so far, and `now` returns the time in seconds.
-    Raises `UdpnoteError` if an entry is not stored.
+    Each call returns when its entry is stored in the notebook of `client`. An additional first call, which finds the server,
+    does not count. `on_progress` is called with the number of calls so far, and `now` returns the time in seconds. Raises
+    `UdpnoteError` if an entry is not stored.
     """
     seconds: list[float] = []
     _send(client, _text(0))
@@ -63,10 +64,10 @@ def throughput(
     on_progress: Callable[[int], None] = lambda _: None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Throughput:
-    """How many entries `client` stores if it always has more to send. It sends new texts for `seconds`.
+    """How many entries `client` stores in about `seconds`, if it always has another text to send.
 
-    The measured time ends when the last of these entries is stored. `on_progress` is called with the number of stored entries
-    so far, and `now` returns the time in seconds. Raises `UdpnoteError` if an entry is not stored.
+    The measured time ends when all texts that were sent within `seconds` are stored. `on_progress` is called with the number of
+    stored entries so far, and `now` returns the time in seconds. Raises `UdpnoteError` if an entry is not stored.
     """
     started = now()
 

@@ -15,12 +15,12 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
 
 CHUNK_ENTRIES_MIN = 128
-"""A call takes at most so many texts at a time, and adds them to the outbox in one transaction. If more of its entries have no
-outcome yet, it takes as many texts as these entries are. So the client adds the next entries while the server stores the
+"""A call adds at most this many texts at a time to the outbox, in one transaction. If more of its entries than this have no
+outcome yet, it adds as many texts as there are such entries. So the client adds the next entries while the server stores the
 earlier ones. From 128 entries on, the fsync takes less time than the rest of the work."""
 
 IDLE_SECONDS = 1.0
-"""If the iterator of a call has no text, the call waits so long for datagrams before it asks for the next text again."""
+"""A call whose iterator has no text for the moment waits this long for datagrams, and then asks for the next text again."""
 
 
 class Sender:
@@ -40,7 +40,7 @@ class Sender:
 
     @property
     def retransmissions(self) -> int:
-        """How many of the datagrams that the current session has sent were retransmissions; 0 if there is no session."""
+        """How many datagrams with entries the current session has sent again; 0 if there is no session."""
         return self._session.retransmissions if self._session is not None else 0
 
     def flush(self) -> None:
@@ -51,7 +51,8 @@ class Sender:
     def leave_other_notebook(self) -> None:
         """End the session if its notebook is not the client's any more. The caller must hold the lock of the connection.
 
-        Entries that were not acknowledged stay in the outbox, for the notebook for which they were written, and get QUEUED.
+        Entries that were not acknowledged stay in the outbox, for the notebook for which they were written, and get the outcome
+        QUEUED.
         """
         session, notebook = self._session, self._driver.finder.known()
         if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
@@ -59,7 +60,8 @@ class Sender:
             self._notebook_changes += 1
 
     def deliver(self, wait_seconds: float) -> None:
-        """Deliver the entries that wait in the outbox for the client's notebook, until none waits; see `Client.deliver`.
+        """Deliver the entries that wait in the outbox for the client's notebook, until none waits. Raises as `Client.deliver`
+        does.
 
         Ends earlier if the server is silent for `wait_seconds`, or if another thread goes on with the session.
         """
@@ -85,7 +87,7 @@ class Sender:
             self._outcomes.forget(pending)
 
     def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        """Do the work of `send`. `pending` holds the entries without an outcome, also when this ends with an error."""
+        """Do the work of `send`. `pending` holds the entries that have no outcome yet, also after an error."""
         started, characters, notebook_changes = self._driver.now(), 0, self._notebook_changes
         while True:
             if notebook_changes != self._notebook_changes:
@@ -142,7 +144,7 @@ class Sender:
         return entries
 
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
-        """Begin to deliver `entries`, which were just added to the outbox, or leave them there until the session has room."""
+        """Begin to deliver `entries`, which were just added to the outbox. If `session` has no room, leave them there."""
         if session.has_room:
             session.prepare(self._driver.now())
             session.deliver_now(entries, self._driver.now())
@@ -150,7 +152,7 @@ class Sender:
             session.look_into_outbox()
 
     def _end_outdated_session(self) -> None:
-        """End the session if its notebook was joined or left: no entry for a sealed notebook may go unencrypted."""
+        """End the session if its notebook was joined or left: no entry for a sealed notebook may be sent unencrypted."""
         session = self._session
         if session is not None:
             try:
@@ -164,10 +166,10 @@ class Sender:
         self._session = None
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
-        """Do one round of sending and receiving, and give the outcome QUEUED to `pending` entries that have waited too long.
+        """Do one round of sending and receiving. Give the outcome QUEUED to `pending` entries that have waited too long.
 
-        Entries have waited too long if `wait_seconds` have passed since the latest answer, and since the call began
-        (`started`). Only if `may_wait` is True does the round wait for datagrams.
+        That is the case when `wait_seconds` have passed since the latest answer, and since the call began (`started`). The
+        round waits for datagrams only if `may_wait` is True.
         """
         with self._connection.lock():
             session = self._session
@@ -187,7 +189,11 @@ class Sender:
                 self._outcomes.queue(pending, silence if wait_seconds else Notice("not_waited"))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
-        """As `_advance`, while there is no session: if entries are pending, look for the notebook and begin to deliver them."""
+        """Do the work of `_advance` while there is no session: find the notebook of `pending`, and begin to deliver these
+        entries.
+
+        If the notebook cannot be found, they get the outcome QUEUED.
+        """
         if not pending:
             self._connection.receive(self._driver.now() + IDLE_SECONDS)
             return
@@ -205,10 +211,10 @@ class Sender:
         self._leave_to_others(pending)
 
     def _leave_to_others(self, entries: Collection[Entry]) -> None:
-        """Give outcomes to those of `entries` that have none and do not wait for the notebook that the client uses now.
+        """Give outcomes to the `entries` that do not wait for the client's present notebook, unless they have outcomes already.
 
-        Entries that wait for another notebook get QUEUED: another command has moved them, or the client has chosen another
-        notebook since they were written. Entries that are not in the outbox were delivered by another command: they get STORED
+        An entry that waits for another notebook gets QUEUED: another command has moved it, or the client has chosen another
+        notebook since it was written. An entry that is not in the outbox was delivered by another command: it gets STORED
         without a number.
         """
         notebook = self._driver.finder.known()
@@ -225,8 +231,8 @@ class Sender:
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
 
-        Ends earlier if the server is silent for `wait_seconds` or says that the key has changed, or if another thread, which
-        waits for outcomes, goes on with the session.
+        Ends earlier if the server is silent for `wait_seconds`, or says that the key has changed. Also ends if a call in
+        another thread waits for outcomes, because that call goes on with the session.
         """
 
         def is_done() -> bool:
@@ -251,7 +257,7 @@ class Sender:
             self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float) -> None:
-        """Do one round of `session`, at the longest until the monotonic time `until`, and note the outcomes of its entries."""
+        """Do one round of `session`, until the monotonic time `until` at the latest, and note the outcomes of its entries."""
         try:
             events = self._driver.round(session, until)
         except JoinedOrLeftMeanwhile:
@@ -278,7 +284,7 @@ class Sender:
     def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None) -> SendSession:
         """Begin and return a session with `notebook`.
 
-        Assigns to it the entries that were written for it before it was known.
+        Entries that were written for this notebook while it was not known are assigned to it.
         """
         envelope = self._driver.keyring.envelope(notebook)
         self._outbox.assign(notebook.notebook_id, destination=self._driver.finder.destination)
@@ -290,7 +296,7 @@ class Sender:
 
 
 def _chunk_entries_max(pending: int) -> int:
-    """The most texts to take while so many entries are `pending`; see `CHUNK_ENTRIES_MIN`."""
+    """The most texts to take now, if this many entries are `pending`; see `CHUNK_ENTRIES_MIN`."""
     return max(pending, CHUNK_ENTRIES_MIN) if pending < PENDING_ENTRIES_MAX else 0
 
 

@@ -3,8 +3,8 @@
 A `Session` combines two state machines of the protocol: the conversation with the server (a delivery or a reading) and the
 rediscovery, which looks for the server when it falls silent. A session neither waits nor uses the network. A `Driver` does
 both: in each round it sends the datagrams that are due, waits for a datagram or a timer, passes datagrams to the sessions, and
-returns the events. To *drain* is to return what has collected since the last call, and forget it. All times are seconds of the
-client's monotonic clock.
+returns the events. To *drain* events or datagrams is to take all that have collected since the last time. All times are seconds
+of the client's monotonic clock.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +62,7 @@ class Conversation(Protocol[Event_co]):
         """Act on the timers that have expired by `now`."""
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Send again what is unanswered, because discovery has found the server, with the given round-trip time."""
+        """Send the unanswered requests again, because discovery has found the server, with the given round-trip time."""
 
     def datagrams_to_send(self) -> list[bytes]:
         """Return and forget the datagrams that are due."""
@@ -75,7 +75,7 @@ class Conversation(Protocol[Event_co]):
 
 
 class Session(Generic[Event]):
-    """Holds the `conversation` with the server of `notebook`, and looks for the server when it falls silent.
+    """Combines the `conversation` with the server of `notebook`, and the search for this server when it falls silent.
 
     After each input (`prepare`, `receive_datagram`, `handle_timeout`) the caller drains `datagrams_to_send`, `probes_to_send`
     and `events`. All datagrams to and from the notebook travel in `envelope`.
@@ -102,12 +102,12 @@ class Session(Generic[Event]):
 
     @property
     def another(self) -> KnownNotebook | None:
-        """A notebook with the name or address of this one that has answered in its place; None if none has."""
+        """A different notebook that has answered with the name of this notebook, or from its address; None if none has."""
         return self._rediscovery.another
 
     @property
     def waits_for_ever(self) -> bool:
-        """Whether the session's caller never gives up, so that no error will say why the server does not answer."""
+        """Whether the caller waits for the server without limit. If so, a notice must explain why the server is silent."""
         return False
 
     @property
@@ -127,7 +127,7 @@ class Session(Generic[Event]):
 
     @property
     def progressed_at(self) -> float:
-        """When the session last made progress: when the latest answer arrived, unless a subclass has another measure.
+        """When the session last made progress: when the latest answer arrived, unless a subclass measures it in another way.
 
         If the session makes no progress for too long, `Driver.drive` gives up.
         """
@@ -135,11 +135,14 @@ class Session(Generic[Event]):
 
     @property
     def may_wait(self) -> bool:
-        """Whether the driver may wait for the next datagram or timer, because the session has no event that was not drained."""
+        """Whether the driver may wait for the next datagram or timer. False while there are events that were not drained."""
         return not self._events
 
     def prepare(self, now: float) -> None:
-        """Add the requests to send next. The driver calls this at the beginning of each round. A subclass overrides it."""
+        """Add the requests to send next. The driver calls this at the beginning of each round. Here, it does nothing.
+
+        A subclass that has requests to add overrides it.
+        """
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
         """Handle a datagram that has arrived from `source` at `now`. Ignores it if it is not for this session."""
@@ -153,7 +156,7 @@ class Session(Generic[Event]):
     def note_unreachable(self, now: float) -> None:
         """Look for the server at once, because the system says that its address cannot be reached.
 
-        That is only a hint, which anybody can forge. So it changes nothing if the server has answered less than
+        That is only a hint, which anybody can forge. So this does nothing if the server has answered less than
         `SILENCE_SECONDS` ago, or counts as silent already.
         """
         is_heard = self._answers > 0 and now - self.answered_at < SILENCE_SECONDS
@@ -188,7 +191,7 @@ class Session(Generic[Event]):
         return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
     def _take_events(self, now: float) -> None:
-        """Call `_take_event` with each event that was not drained. A subclass overrides this to act on all of them together."""
+        """Pass each new event to `_take_event`. A subclass overrides this to act on all of them together."""
         for event in self._conversation.events():
             match event:
                 case ServerSilent() | WrongServer():
@@ -254,9 +257,9 @@ class Driver:
         """Drive `session` round by round. A generator: it yields None after each round.
 
         It holds the lock of the connection during a round, and not while it yields. It ends before a round if `is_done` returns
-        True. It also ends when the session has made no progress for `patience_seconds`, counted from the time `started` at the
-        earliest. After each round `on_events` is called with the events of the round, with the lock held. Raises the errors of
-        `round`. The session must be a listener of the connection.
+        True. It also ends when the session has made no progress for `patience_seconds`, counted from the monotonic time
+        `started` at the earliest. After each round `on_events` is called with the events of the round, with the lock held.
+        Raises the errors of `round`. The session must be a listener of the connection.
         """
         is_given_up = False
         while not is_given_up:
@@ -277,8 +280,8 @@ class Driver:
 
         Does not wait if the session's `may_wait` is False. Events of the rediscovery become notices for the user, and are not
         returned. The caller must hold the lock of the connection. Raises `JoinedOrLeftMeanwhile` if another command has joined
-        or left the notebook: then no entry may be sent unencrypted, and no answer of an open server be trusted. Raises `OldKey`
-        if the server answers that the notebook's key has changed.
+        or left the notebook: otherwise entries might be sent unencrypted, or an open server be trusted. Raises `OldKey` if the
+        server answers that the notebook's key has changed.
         """
         self.finder.check(session.notebook)
         self._exchange(session, until if session.may_wait else 0.0)
@@ -294,7 +297,7 @@ class Driver:
         return happened
 
     def remember_round_trip(self, session: Session[Event]) -> None:
-        """Save the round-trip time of `session` in the outbox: the next session with that notebook starts with it.
+        """Save the round-trip time of `session` in the outbox, for the next session with its notebook.
 
         Does nothing if the time was not measured. The caller must hold the lock of the connection.
         """
@@ -307,7 +310,7 @@ class Driver:
         return display_name(notebook, self.outbox.notebooks())
 
     def silent_server(self, session: Session[Event]) -> SilentServer:
-        """The server of the session's notebook, for the message that it does not answer."""
+        """A description of the server of the session's notebook, for the message that it does not answer."""
         notebook, another = session.notebook, session.another
         name = display_name(notebook, [*self.outbox.notebooks(), *([another] if another is not None else [])])
         return SilentServer(name, format_host(address_of(notebook)), notebook.key_id is not None, another)

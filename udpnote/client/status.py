@@ -1,4 +1,4 @@
-"""What is known about the client's notebook, and about the notebook in a file of this host. Nothing is saved."""
+"""Finds out what is known about the client's notebook, and about the notebook in a file of this host. Saves nothing."""
 
 import os
 from contextlib import closing
@@ -17,10 +17,11 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 class NotebookStatus(NamedTuple):
     """The client's notebook, and whether its server answers.
 
-    `notebook` has the name and the address of the answer or, without an answer, those of the last one, or None if it is not
-    known which notebook it is. `is_chosen` says that it is the chosen one, `has_key` that it is open or that this client has
-    its key. `entries` is how many entries it has, `round_trip_seconds` the time that the answer took, and `server_id` the 8
-    random bytes that the server drew when it started; all three are None if `failure` says why no server could be used.
+    `notebook` has the name and the address of the server's answer. If the server does not answer, they are those of its last
+    answer. `notebook` is None if it is not known which notebook is the client's. `is_chosen` says that it is the chosen one,
+    and `has_key` that it is open or that this client has its key. `entries` is how many entries it has, `round_trip_seconds`
+    the time that the answer took, and `server_id` the 8 random bytes that the server drew when it started. All three are None
+    if `failure` says why no server could be used.
     """
 
     notebook: KnownNotebook | None
@@ -36,7 +37,7 @@ class HostedNotebook(NamedTuple):
     """The notebook in a file of this host. `notebook_id` has hexadecimal digits; `name` is empty if it was never served.
 
     `entries` is how many entries it has. `has_key_file` says whether its key file is beside it. `is_in_use` says whether a
-    server, or another command that may change the notebook, has it open; it is also True if this user may not know that.
+    server, or another command that may change the notebook, has it open. It is also True if this user may not find that out.
     """
 
     name: str
@@ -48,7 +49,8 @@ class HostedNotebook(NamedTuple):
 
 
 def notebook_status(driver: Driver, seconds: float) -> NotebookStatus:
-    """The `NotebookStatus` of the notebook that the finder of `driver` decides on.
+    """Ask the server of the client's notebook, and return a `NotebookStatus`. The finder of `driver` decides which notebook it
+    is.
 
     Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. The caller must hold the
     lock of the connection. Raises `StorageError` if the outbox cannot be read.

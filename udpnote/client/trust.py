@@ -4,8 +4,8 @@
 command uses the notebook with this key. On the notebook's own host, its owner need not join: commands read the key file beside
 the notebook that `udpnote serve` serves by default. If a known sealed notebook seems to be open, or sealed with another key,
 the client does not trust the answer until the user confirms it with `leave` or `join`. A server without the key of a sealed
-notebook counts as an impostor if it answers with the id of that notebook or, as an open server, with its name or at its
-address.
+notebook counts as an impostor if it answers with the id of that notebook. If it answers as an open server, it also counts as
+one if it has the name or the address of that notebook.
 """
 
 import os
@@ -28,9 +28,9 @@ class Keyring:
     """The keys that a client can use: the joined keys in `outbox`, and the key `named`, if the user names one for this command.
 
     A key has 16 bytes. `named_id` is the id of the named key, or None if no key is named. `own` is the key of this user's own
-    notebook on this machine, or None if there is none. If no key is named, `own` counts like a joined key. `random_bytes` gives
-    the salts of sealed datagrams. `is_joining` is True only for `join`: it accepts a notebook with the named key, even if the
-    outbox has another key for the same name or id, which otherwise is the mark of an impostor.
+    notebook on this machine, or None if there is none. It is used only if no key is named. `random_bytes` makes the salts of
+    sealed datagrams. `is_joining` is True only for `join`. Then a notebook with the named key is trusted even if the outbox has
+    another key for its name or id. Otherwise such a notebook counts as an impostor.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Keyring:
         return self._envelopes[notebook.key_id]
 
     def targets(self) -> list[DiscoveryTarget]:
-        """What a discovery looks for: one target for all open notebooks, and for each key one for the notebooks sealed with it.
+        """What a discovery looks for: all open notebooks, and for each key all notebooks that are sealed with it.
 
-        If a key is named, that is the only key; otherwise these are all joined keys, and the own key. A discovery always looks
+        If a key is named, that is the only key. Otherwise these are all joined keys, and the own key. A discovery always looks
         for open notebooks too, because an open server may be an impostor, of which the client warns the user.
         """
         if self.named_id is not None:
@@ -84,17 +84,17 @@ class Keyring:
         return [DiscoveryTarget(OPEN), *map(DiscoveryTarget, self._envelopes.values())]
 
     def impostor_detector(self) -> "ImpostorDetector":
-        """An `ImpostorDetector` for the notebooks and keys that are in the outbox now."""
+        """Make an `ImpostorDetector` for the notebooks and keys that are in the outbox now."""
         return ImpostorDetector(self._outbox.sealed(), set(self._outbox.keys.by_id()), self.named_id, self._is_joining)
 
     def _add_own(self) -> None:
-        """Add the own key, if there is one that was not added yet."""
+        """Add the own key, unless there is none or it was added already."""
         if self._own is not None:
             self._add(self._own)
             self._own = None
 
     def _add(self, key: bytes) -> bytes:
-        """Keep the envelope of datagrams that are sealed with `key`, and return the id of the key."""
+        """Make an envelope for datagrams that are sealed with `key`, and keep it. Returns the id of the key."""
         from udpnote.protocol.sealed_envelope import client_envelope  # here, because an open notebook needs no cryptography
 
         envelope = client_envelope(key, self._random_bytes)
@@ -103,10 +103,10 @@ class Keyring:
 
 
 class ImpostorDetector(NamedTuple):
-    """Recognizes impostors by what was in the outbox at one moment. So it need not read the outbox for each answer.
+    """Recognizes impostors by a copy of what was in the outbox at one moment, so that it need not read the outbox again.
 
-    `sealed` are the notebooks that an impostor may claim to have, `joined` the ids of the joined keys; `named_id` and
-    `is_joining` are those of the `Keyring`.
+    `sealed` are the notebooks that an impostor may claim to have, and `joined` the ids of the joined keys. For `named_id` and
+    `is_joining` see `Keyring`.
     """
 
     sealed: list[SealedNotebook]
@@ -118,10 +118,12 @@ class ImpostorDetector(NamedTuple):
         """The sealed notebook that the server of the answer `found` impersonates; None if the server is no impostor.
 
         A server claims to have a notebook by answering with its id or, as an open server, with its name. A server with the
-        named key is trusted, unless another key was joined for the notebook that it claims to have; while joining, it is always
-        trusted. `server` is the HOST:PORT that the user has named (None if no server is named). An open server is an impostor,
-        whatever its name is, if it answers from the last known address of a sealed notebook, or if the user has named that
-        notebook's server as `server` before.
+        named key is trusted, unless another key was joined for the notebook that it claims to have. While joining, it is always
+        trusted.
+
+        `server` is the HOST:PORT that the user has named (None if no server is named). Whatever its name is, an open server is
+        an impostor if it answers from the last known address of a sealed notebook. It is also an impostor if the user named the
+        same `server` when joining a sealed notebook.
         """
         has_named_key = found.key_id is not None and found.key_id == self.named_id
         if has_named_key and self.is_joining:
@@ -149,9 +151,9 @@ def named_key_of(settings: Settings) -> bytes | None:
 def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
     """The key (16 bytes) in the key file beside the default notebook of `settings`.
 
-    None if there is no key file, if this user cannot read it, or if `outbox` has its key as a joined one already. If `outbox`
-    knows that notebook as open or with another key, because the owner has sealed it or changed its key since, the notebook has
-    this key there afterwards, if the outbox can be written. Raises `StorageError` if it cannot be used.
+    None if there is no key file, if this user cannot read it, or if the key is among the joined keys in `outbox`. The owner may
+    have sealed the notebook, or changed its key, since `outbox` has learned of it: then this saves the new key in `outbox`, if
+    that can be written. Raises `StorageError` if the outbox cannot be used.
     """
     if not os.path.exists(f"{settings.file}.key") and not os.path.islink(settings.file):
         return None  # most machines have no key file: this is all that a one-shot send does there
@@ -172,7 +174,7 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
 
 
 def _renew_own_key(notebook_path: str, outbox: Outbox, key: bytes) -> None:
-    """If `outbox` knows the notebook in the file `notebook_path`, save there that `key` is its key now."""
+    """If `outbox` knows the notebook in the file `notebook_path`, save in `outbox` that its key is now `key`."""
     from udpnote.protocol.sealed_envelope import key_id  # here, because this happens once for each new key
     from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 

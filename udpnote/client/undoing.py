@@ -18,11 +18,10 @@ DELIVERY_WAIT_SECONDS = 1.0
 
 
 class Way(Enum):
-    """How a write is taken back.
+    """How a write is taken back. DISCARD: it is removed from the outbox, because no notebook has it.
 
-    DISCARD: it is removed from the outbox, because no notebook has it. DELETE: its note is deleted. RESTORE: its note gets the
-    text that it had before. DELETE_LATER: it waits in the outbox, and may be stored; a deletion waits behind it and is sent
-    when it has a number.
+    DELETE: its note is deleted. RESTORE: its note gets the text that it had before. DELETE_LATER: the write waits in the
+    outbox, and may be stored already; a deletion waits behind it, and is sent when the write has a number.
     """
 
     DISCARD = "discard"
@@ -32,11 +31,11 @@ class Way(Enum):
 
 
 class Undo(NamedTuple):
-    """How to take back the last write, `write`.
+    """How to take back the last write, `write`, and by which `way`.
 
-    `note` is the number of its note; 0: not known. `written` is what the write said: its text, or the text that a deletion has
-    deleted, or None if it is not known. `text` is the text that the note gets, or None if it is deleted. `latest` is the latest
-    version of the note, or None if no server answers, so the note was not read.
+    `note` is the number of its note, or 0 if that is not known. `written` is the text that the write has stored or, if it is a
+    deletion, deleted; None if that is not known. `text` is the text that the note gets, or None unless `way` is RESTORE.
+    `latest` is the latest version of the note, or None if the note was not read.
     """
 
     write: OwnWrite
@@ -48,9 +47,9 @@ class Undo(NamedTuple):
 
 
 def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], None], *, anywhere: bool) -> Undo:
-    """How to take back the last write; see `Client.plan_undo`. `reader` reads the client's notebook.
+    """Find out how to take back the last write. Raises as `Client.plan_undo` does. `reader` reads the client's notebook.
 
-    `deliver` tries to deliver the entries that wait for it, and is called if the write is among them.
+    `deliver` is called first if the write waits in the outbox: it tries to deliver the waiting entries.
     """
     write = _last_write(driver, anywhere=anywhere)
     if not write.number and not write.is_unsent:
@@ -68,9 +67,9 @@ def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], None
 
 
 def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
-    """The entry that does `undo`: its kind, and the version that it replaces (None if that is not known).
+    """The kind of the entry that carries out `undo`, and the version that this entry replaces (None if that is not known).
 
-    None if no entry does it.
+    The result is None if no entry is needed.
     """
     if undo.way is Way.DISCARD:
         return None
@@ -81,9 +80,10 @@ def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
 
 
 def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
-    """The last write: one that was not sent to any notebook, or one in the client's notebook.
+    """The last write, if it can be taken back here: if it was not sent to any notebook, or is in the client's notebook.
 
-    Raises `NotTakenBack` if there is none, or if it is in another notebook.
+    If `anywhere` is False, only writes for the client's notebook count. Raises `NotTakenBack` if there is no write, or if it is
+    in another notebook, and the errors of finding the client's notebook.
     """
     with driver.connection.lock():
         write = driver.outbox.writes.last()
@@ -104,7 +104,10 @@ def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
 
 
 def _notebook_id(driver: Driver) -> bytes:
-    """The id of the client's notebook: as it answers, or as the named server had it last. Raises the errors of finding it."""
+    """The id of the client's notebook. If it does not answer, the id of the notebook that the named server had last.
+
+    Raises the errors of `Driver.locate` if no notebook is known there.
+    """
     try:
         return driver.locate(LOCATE_SECONDS_MIN).notebook.notebook_id
     except Unreachable:
@@ -115,9 +118,10 @@ def _notebook_id(driver: Driver) -> bytes:
 
 
 def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
-    """How to take back `write`, which was in the outbox.
+    """How to take back `write`, which waits in the outbox.
 
-    Raises `ServerNotFound` if that needs the notebook, and `NotTakenBack` if the write has left the outbox meanwhile.
+    Raises `NotTakenBack` if the write has left the outbox meanwhile. Raises `ServerNotFound` for a revision or deletion that
+    was sent, because it may be stored: then only the notebook can tell what its note was before.
     """
     with driver.connection.lock():
         entry = next((each.entry for each in driver.outbox.listing(write.sequence)[:1]), None)
@@ -132,7 +136,10 @@ def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
 
 
 def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) -> Undo:
-    """How to take back `write`, which is stored in the notebook of `reader`. Raises `NotTakenBack`, and errors of reading."""
+    """How to take back `write`, which is stored in the notebook of `reader`.
+
+    Raises `NotTakenBack` if it cannot be taken back any more, and the errors of reading.
+    """
     note, before, found, latest, text_before = 0, None, None, None, None
     for version in reader.log(numbers=[write.number]):
         note, latest = note or version.number, version
@@ -157,6 +164,6 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
 
 
 def _is_settled(driver: Driver, version: StoredEntry) -> bool:
-    """Whether this version was taken back by its own outbox, which is this one, or takes another one back."""
+    """Whether `version` is from this outbox, and was taken back or takes another write back."""
     with driver.connection.lock():
         return driver.outbox.writes.is_settled(version.entry.client_id, version.entry.sequence)
