@@ -1,4 +1,4 @@
-"""Writes a file as a whole or not at all: first as a draft beside its place, then renames the draft to the file's own name."""
+"""Writes a file as a whole or not at all: writes a draft in the same folder, and then gives the draft the file's name."""
 
 import os
 import stat
@@ -21,10 +21,11 @@ SECRET_MODE_MAX = 0o660
 def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -> Iterator[BinaryIO]:
     """A new file, open for writing. At the end of the block it is fsynced and then takes the place of `path`.
 
-    `before_placing` is called after the fsync. If it or the block raises, the new file is removed and `path` stays as it was.
-    The new file has the owner, the group and the permissions of the file that it replaces; if it replaces nothing, only its
-    owner can read it. If `path` is a link, the link's target is replaced. A pipe or a device at `path` is written to directly.
-    Raises `StorageError` if `path` is a folder, is or belongs to a database, and for any `OSError`, also one from the block.
+    `before_placing` is called after the fsync. If `before_placing` or the block raises, the new file is removed and `path`
+    stays as it was. The new file has the owner, the group and the permissions of the file that it replaces; if it replaces
+    nothing, only its owner can read it. If `path` is a link, the link's target is replaced. A pipe or a device at `path` is
+    written to directly. Raises `StorageError` if `path` is a folder, a database or a file that belongs to a database, and for
+    any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
@@ -46,10 +47,10 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -
 def secret_file(path: str, *, beside: str) -> Iterator[BinaryIO]:
     """A new file for a secret, open for writing. At the end of the block it is fsynced and then takes the place of `path`.
 
-    If the block raises, the new file is removed and `path` stays as it was. The new file has the owner and the group of the
-    file `beside`, and its permissions, but none for other users. If there is no file `beside`, only its owner can read the new
-    file. If `path` is a link, the link itself is replaced. Raises `StorageError` if `path` is a folder, a pipe or a device, and
-    for any `OSError`, also one from the block.
+    If the block raises, the new file is removed and `path` stays as it was. The new file has the owner, the group and the
+    permissions of the file `beside`, except that users outside that group get no permission. If there is no file `beside`, only
+    its owner can read the new file. If `path` is a link, the link itself is replaced. Raises `StorageError` if `path` is a
+    folder, a pipe or a device, and for any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)

@@ -15,13 +15,13 @@ IN_MEMORY = ":memory:"
 """The path of a database without a file, for tests and simulations."""
 
 BUSY_SECONDS = 30.0
-"""How long SQLite waits for another process's transaction: longer than twenty commits take on a slow disk."""
+"""How long SQLite waits for another process's transaction to end. On a slow disk, twenty commits take less time than this."""
 
 SERVER_BUSY_SECONDS = 0.5
 """How long a server waits for another program that has locked its notebook. Meanwhile it answers no client."""
 
 CACHE_KIBIBYTES = 8192
-"""SQLite's page cache for each database, 8 MiB: room for the pages to which a thousand clients write at the same time."""
+"""The size of SQLite's page cache for each database: 8 MiB hold all pages that change when a thousand clients write at once."""
 
 CHECKPOINT_BYTES = 4 << 20
 """When the write-ahead log (WAL) has this length, a commit also copies it into the file: SQLite does a checkpoint. That takes
@@ -50,8 +50,8 @@ class Schema(NamedTuple):
     """One kind of database file.
 
     `file_kind` is its name in messages. `application_id` and `version` (SQLite's user_version) are in the file's header:
-    `open_database` refuses a file that has others. `page_bytes` is SQLite's page size. `create` makes the tables in an empty
-    database.
+    `open_database` refuses a file whose header has other values. `page_bytes` is SQLite's page size. `create` makes the tables
+    in an empty database.
     """
 
     file_kind: str
@@ -105,9 +105,10 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
 
 
 def make_own_folder(path: str, own: Collection[str]) -> None:
-    """Make the folder of the file `path` if it is missing and one of udpnote's `own` folders; raises `StorageError`.
+    """Make the folder of the file `path` if the folder is missing and is in `own`, the folders that belong to udpnote.
 
-    Other folders are not made: a mistyped path, or a disk that is not mounted, must not go unnoticed.
+    Any other missing folder stays missing, so that a mistyped path, or a disk that is not mounted, is noticed later. Raises
+    `StorageError` if the folder cannot be made.
     """
     folder = os.path.dirname(path)
     if folder in own:
@@ -144,9 +145,9 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
 
 
 def reading_mode(path: str) -> str:
-    """The parameters for `uri_of` with which SQLite can read the file `path`, whether its disk and folder can be written.
+    """The parameters for `uri_of` with which SQLite can read the file `path`, even if its disk or folder cannot be written.
 
-    Raises `StorageError` if the file has a log that SQLite cannot read there, and `OSError`.
+    Raises `StorageError` if the file has a log that SQLite cannot read without writing to the disk, and `OSError`.
     """
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
@@ -162,7 +163,7 @@ def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
     """Close a connection of `open_for_reading`, without a checkpoint: that is the work of a server (see `notebook.log`).
 
     When the last connection to a database is closed, SQLite does a checkpoint, unless that connection can only read. So this
-    opens such a connection before. Raises `sqlite3.Error` and `OSError`.
+    function first opens a read-only connection, and closes that one last. Raises `sqlite3.Error` and `OSError`.
     """
     if has_log(path):
         with closing(sqlite3.connect(uri_of(path, "mode=ro"), uri=True)) as last:
@@ -268,10 +269,10 @@ def roll_back(connection: sqlite3.Connection) -> None:
 
 
 def is_database(path: str) -> bool:
-    """Whether the file `path` is an SQLite database, perhaps a damaged one. An empty file is none. Raises `OSError`.
+    """Whether the file `path` is an SQLite database, perhaps a damaged one; False for an empty file. Raises `OSError`.
 
-    SQLite reads the file here as if there were no write-ahead log. This module must not open and close a database that SQLite
-    has open in this process: to close a file drops all locks of the process on it (POSIX), SQLite's included.
+    A process that opens and closes a file itself drops all locks that SQLite has on the file in this process (POSIX). So SQLite
+    reads the file here, as if there were no write-ahead log. Only a file that is no usable database is opened directly.
     """
     with closing(sqlite3.connect(uri_of(path, "immutable=1"), uri=True)) as connection:
         try:
@@ -294,8 +295,7 @@ def uri_of(path: str, parameters: str) -> str:
 
 
 def database_of(path: str) -> str | None:
-    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`, or None if it
-    belongs to none.
+    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`; None if to none.
 
     Raises `OSError`.
     """
@@ -322,7 +322,10 @@ def check_is_file(path: str, schema: Schema) -> None:
 
 
 def _check_header(path: str, schema: Schema) -> None:
-    """Raise `StorageError` unless `path` is an SQLite database, an empty file (which SQLite makes one), or not there."""
+    """Raise `StorageError` if `path` is neither an SQLite database nor an empty file, which SQLite takes for a new database.
+
+    A missing file is no error.
+    """
     check_is_file(path, schema)
     try:
         is_other = os.path.getsize(path) > 0 and not is_database(path)

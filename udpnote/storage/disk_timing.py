@@ -13,14 +13,14 @@ from udpnote.model.durations import Durations
 from udpnote.storage.database import storage_errors
 
 SUSPICIOUS_FSYNC_SECONDS = 20e-6
-"""An fsync that takes less time than this has most likely not waited for a disk. The fastest drives that keep what they have
-acknowledged need about 10 µs for a write, and the file system needs some more for an fsync."""
+"""An fsync that takes less time than this has most likely not waited for a disk. Even the fastest drives that survive a power
+failure need about 10 µs for a write, and the file system needs some more for an fsync."""
 
 MEMORY_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "devtmpfs"})
 """The file systems that keep files in memory only."""
 
 OPTIONS_WITHOUT_SYNC = frozenset({"nobarrier", "barrier=0", "volatile", "fsync=volatile"})
-"""Mount options with which an fsync does not wait until the drive has written its cache, or (overlayfs) does nothing."""
+"""Mount options with which an fsync returns before the drive has written its cache or, on overlayfs, does nothing at all."""
 
 WRITE_BYTES = 4096
 """How much is written before each fsync: one page, about what SQLite writes for a short entry."""
@@ -56,10 +56,9 @@ def mount_at(path: str) -> Mount | None:
 
 
 def find_mount(table: str, path: str) -> Mount | None:
-    """The file system with the absolute `path` in `table`, which has the form of `/proc/self/mountinfo`, or None if it is not
-    found.
+    """The file system that holds the absolute `path`, found in `table`; None if `table` has none that holds it.
 
-    proc_pid_mountinfo(5) describes the fields of a line.
+    `table` is a text in the form of `/proc/self/mountinfo`, whose fields proc_pid_mountinfo(5) describes.
     """
     found, found_at = None, ""
     for line in table.splitlines():
@@ -95,9 +94,9 @@ def existing_folder(path: str) -> str:
 
 @contextmanager
 def temporary_folder(folder: str) -> Iterator[str]:
-    """In the block, have a new folder inside of `folder`, which only this user can read. The block gets its path.
+    """A new folder inside of `folder` for the block, which gets the new folder's path. Only this user can read it.
 
-    Afterwards it is removed with all that it holds. Raises `StorageError` if it cannot be made.
+    At the end of the block the new folder is removed, with everything in it. Raises `StorageError` if it cannot be made.
     """
     with storage_errors(folder):
         path = tempfile.mkdtemp(prefix="udpnote-bench-", dir=folder)
@@ -110,10 +109,10 @@ def temporary_folder(folder: str) -> Iterator[str]:
 def fsync_durations(
     folder: str, *, seconds_max: float, count_max: int, on_progress: Callable[[int], None] = lambda _: None
 ) -> Durations:
-    """How long an fsync takes in `folder`: the duration of each of up to `count_max` fsyncs.
+    """Measure how long an fsync takes in `folder`: the duration of each of up to `count_max` fsyncs.
 
-    Before each one, `WRITE_BYTES` are appended to a file that is removed at the end, and after each one `on_progress` is called
-    with their number so far. No fsync begins when `seconds_max` have passed. Raises `StorageError`.
+    Before each fsync, `WRITE_BYTES` are appended to a file, which is removed at the end. After each fsync, `on_progress` is
+    called with the number of fsyncs done so far. No fsync begins when `seconds_max` have passed. Raises `StorageError`.
     """
     path = os.path.join(folder, "fsync")
     seconds: list[float] = []

@@ -20,7 +20,7 @@ Each costs the server one more hash for every datagram that is sealed with an un
 """
 
 KEY_FILE_BYTES_MAX = 64 << 10
-"""The most bytes that are read, many times the size of a key file: the user may name another file by mistake."""
+"""The most bytes that are read of a key file. A key file is much shorter, but the user may name another file by mistake."""
 
 NEVER = 0
 """The `accepted_until` of a key that is not accepted any more: 1970, which is past even if the clock is wrong."""
@@ -64,8 +64,8 @@ def key_path(notebook_path: str) -> str:
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
     """The keys after `new` has replaced the current key, which stays accepted until `accepted_until`.
 
-    That is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are more than
-    `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped. If `new` is one of the earlier keys, it is no longer one of them.
+    That is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are then more than
+    `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped. If `new` was an earlier key, it is removed from the earlier keys.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
@@ -75,12 +75,12 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
 def ended_early(
     before: NotebookKeys, after: NotebookKeys, *, now: int
 ) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
-    """The earlier keys that a rotation from `before` to `after` ends sooner than `before` says, as two lists: (dropped,
-    shortened).
+    """The earlier keys that a rotation has ended early, as two lists: (dropped, shortened).
 
-    `dropped` has the earlier keys of `before` that `after` does not have. `shortened` has those that `after` accepts for a
-    shorter time, each with its new `accepted_until`. The current key of `after`, and keys that were not accepted any more at
-    `now`, are in neither. Times are in microseconds since 1970 UTC.
+    `before` has the keys before the rotation, `after` the keys after it. `dropped` has the earlier keys of `before` that
+    `after` does not have. `shortened` has those that `after` accepts for a shorter time, each with its new `accepted_until`.
+    Neither list has the current key of `after`, nor a key whose `accepted_until` had passed at `now`. Times are in microseconds
+    since 1970 UTC.
     """
     kept = {each.key: each.accepted_until for each in after.earlier}
     promised = [each for each in before.earlier if each.accepted_until > now and each.key != after.current]
@@ -116,8 +116,8 @@ def read_code_file(path: str) -> bytes:
 def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None:
     """Write `keys` into the key file `path`, durably, as a whole or not at all. `notebook_name` is for the comment in it.
 
-    The file has the notebook's owner, so that its server can read it even if root runs this. Users who can read the notebook
-    only because all users can may not read the key. Raises `StorageError` if the file cannot be written.
+    The key file gets the owner, the group and the permissions of the notebook's file, except that users outside that group get
+    no permission. So the notebook's server can read it even if root runs this. Raises `StorageError` if it cannot be written.
     """
     from udpnote.text.jsonl import iso_time  # here, because clients only read
 
@@ -213,7 +213,10 @@ def _earlier(table: object) -> EarlierKey:
 
 
 def _key(table: dict[str, object], kind_if_missing: str) -> bytes:
-    """Remove the join code from `table` and return its key. Raises `_Damaged(kind_if_missing)`, or `InvalidKey` if wrong."""
+    """Remove the join code from `table` and return its key.
+
+    Raises `_Damaged` with the kind `kind_if_missing` if there is no join code, and `InvalidKey` if the join code is wrong.
+    """
     code = table.pop("key", None)
     if not isinstance(code, str):
         raise _Damaged(kind_if_missing)
@@ -221,6 +224,6 @@ def _key(table: dict[str, object], kind_if_missing: str) -> bytes:
 
 
 def _check_empty(table: dict[str, object]) -> None:
-    """Raise `_Damaged` if `table` still has a name after the known ones were removed."""
+    """Raise `_Damaged` unless `table` is empty: the caller has removed every known name, so what is left is unknown."""
     if table:
         raise _Damaged("unknown_name_in_key_file", name=min(table))

@@ -1,4 +1,4 @@
-"""The notebooks that an outbox knows: which is chosen, which are sealed, and which waiting entries are for them."""
+"""The notebooks that an outbox knows: which one is chosen, which are sealed, and which waiting entries are for them."""
 
 from collections.abc import Callable, Sequence
 from sqlite3 import Connection
@@ -14,18 +14,18 @@ _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, 
 
 
 class KnownNotebooks:
-    """The notebooks in an outbox. `Outbox` sets the attributes. Every method raises `StorageError`."""
+    """The notebooks in an outbox: the base class of `Outbox`, which sets the attributes. Every method raises `StorageError`."""
 
     path: str
     named_servers: NamedServers
     _connection: Connection
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Save a notebook as it has answered (name, address, key id), and return the chosen notebook, or None if there is none.
+        """Save the name, address and key id with which a notebook has answered. Return the chosen notebook, or None.
 
-        With `may_choose`, this notebook becomes the chosen one if there is none. Nothing is saved if the outbox has the
-        notebook as sealed and it answers as open, or as joined and it answers with another key: only `join` and `leave` change
-        that.
+        With `may_choose`, this notebook becomes the chosen one if none is chosen. Nothing is saved if the notebook answers as
+        an open one but is saved as sealed, or if this client has joined it and it answers with another key: such a change is
+        only saved by `join` and `leave`.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -52,7 +52,8 @@ class KnownNotebooks:
         """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
 
         Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
-        gave (None if there is none), and replaces those given before: an open server there counts as an impostor.
+        gave, or None. It replaces the servers that were saved for this notebook: an open server at this HOST:PORT counts as an
+        impostor.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
@@ -79,7 +80,7 @@ class KnownNotebooks:
         self._assign(notebook.notebook_id, "host IS NULL AND wanted IS NULL AND wanted_key = ?", (notebook.key_id,))
 
     def _assign(self, notebook_id: bytes, condition: str, values: Sequence[object]) -> None:
-        """Assign to a notebook the entries without one for which the SQL `condition` holds; see `assign`."""
+        """Assign to a notebook the entries that have no notebook yet and meet the SQL `condition`; see `assign`."""
         condition = f"notebook_id IS NULL AND {condition}"
         self._connection.execute(
             f"UPDATE entries SET ({SEEN}) = (?, ?, ?) WHERE revises > 0 AND seen_number = 0 AND {condition}",
@@ -90,7 +91,8 @@ class KnownNotebooks:
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
         """Durably forget the key of a notebook, and that it is sealed. If it is the chosen notebook, none is chosen any more.
 
-        `check` is called first, while no other process can add an entry: if it raises, nothing is forgotten.
+        `check` is called first, in the same transaction, so that no other process can add an entry meanwhile. If `check` raises
+        an error, nothing is forgotten.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             if check is not None:
@@ -107,7 +109,10 @@ class KnownNotebooks:
         return self._notebooks("ORDER BY name, notebook_id")
 
     def sealed(self) -> list[SealedNotebook]:
-        """All known notebooks that are sealed, once for each server that the user named for it, sorted by notebook name."""
+        """All known notebooks that are sealed, sorted by notebook name: each once for every server that the user named for it.
+
+        A notebook for which the user named no server is there once, with None as its server.
+        """
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_NOTEBOOK}, server FROM notebooks LEFT JOIN servers USING (notebook_id)"
@@ -122,7 +127,8 @@ class KnownNotebooks:
     def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
         """Durably assign to the notebook `notebook_id` the entries that have no notebook yet and exactly this destination.
 
-        Those that are revisions or deletions without `seen` get the newest entry that the notebook had when it last answered.
+        A revision or deletion without `seen` then gets, as its `seen`, the newest entry that the notebook had when it last
+        answered.
         """
         with storage_errors(self.path), atomic(self._connection):
             self._assign(notebook_id, f"({DESTINATION}) IS (?, ?, ?, ?)", destination)

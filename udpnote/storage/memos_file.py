@@ -56,14 +56,14 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _users(connection: sqlite3.Connection) -> dict[Any, str]:
-    """The name of each user, under the user's id."""
+    """The name of each user, by the user's id."""
     if "username" not in _columns(connection, "user"):
         return {}
     return dict(connection.execute("SELECT id, username FROM user"))
 
 
 def _counted(connection: sqlite3.Connection, tables: tuple[str, ...]) -> Counter[Any]:
-    """For each memo's id, how many rows of those `tables` that exist belong to the memo."""
+    """How many rows belong to each memo, by the memo's id: all rows of `tables` are counted; a table may be missing."""
     counts: Counter[Any] = Counter()
     for table in tables:
         if "memo_id" in _columns(connection, table):

@@ -1,11 +1,12 @@
 """Makes files and folders: for their owner only, in the hands of the right user, and still there after a power failure.
 
 A file that must appear whole or not at all is written as a *draft* beside its place, `NAME.<16 hexadecimal digits>.udpnote`,
-and then renamed. A program that is killed leaves its draft. The next program that makes a file in that folder removes it, even
-if that file has another name, as a backup has whose name is the date.
+and then renamed. A program that is killed leaves its draft. The next program that makes a file in that folder removes the old
+draft, even if the new file has another name: backups, for example, often have the date in their names.
 
-If root makes a file, it must not belong to root where the server of another user has to read it. So what root makes gets the
-owner of the file beside which it is made or, if there is none, of its folder. SQLite does the same for the files that it makes.
+If root makes a file, the file must not belong to root where the server of another user has to read it. So a file that root
+makes gets the owner of the file beside which it is made or, if there is none, of its folder. SQLite does the same for the files
+that it makes.
 """
 
 import fcntl
@@ -19,19 +20,21 @@ from itertools import count
 from udpnote.machine.clock import wall_seconds
 
 DRAFT_SECONDS_MAX = 3600.0
-"""A draft to which nobody has written for so long was left by a program that was killed, and is removed.
+"""A draft to which nobody has written for this time was left by a program that was killed, and is removed.
 
-An export over a slow network writes a megabyte at a time, every few minutes.
+Even an export over a slow network writes a megabyte every few minutes.
 """
 
 OTHER_DRAFT_SECONDS_MAX = 86_400.0
-"""The same for a draft of another file: a slow disk may still read it back, or a user may think about a question."""
+"""The same time for the draft of another file than the one to be made: its program may still read it back from a slow disk, or
+wait until its user answers a question."""
 
 _ENDING = ".udpnote"
 """The ending of a draft's name. No other program's files have it, because old ones are removed in any folder."""
 
 _DRAFT = rf"(\.key|\.index)?\.[0-9a-f]{{16}}\{_ENDING}(-wal|-shm|-journal)?"
-"""What follows a file's name in the names of its drafts, of drafts of its key file or index, and of SQLite's files for them."""
+"""A pattern for the end of the name of a draft of a file, of its key file or of its index, or of SQLite's files for such a
+draft. The pattern follows the file's own name."""
 
 _ASIDE = r"\.[1-9][0-9]*\.old"
 """What `aside_name` adds to a file's name."""
@@ -88,9 +91,9 @@ def draft_of(path: str) -> Iterator[tuple[int, str]]:
 
 
 def link_draft(draft: str, path: str) -> bool:
-    """Make the file `draft` available as `path`, too, or only as `path`; returns False if there is a file already.
+    """Give the file `draft` the name `path`. Returns False if there is a file `path` already, which then stays as it is.
 
-    That file, which another process may have just made, stays as it is. Raises `OSError`.
+    The name `draft` stays as a second name of the file, unless the file system has no hard links. Raises `OSError`.
     """
     try:
         os.link(draft, path)
@@ -105,12 +108,12 @@ def link_draft(draft: str, path: str) -> bool:
 
 
 def remove_old_drafts(path: str) -> None:
-    """Remove old drafts from the folder of `path`, and SQLite's files beside them: programs that were killed have left them.
+    """Remove drafts that killed programs have left in the folder of `path`, and SQLite's files for these drafts.
 
-    A draft of `path`, of its key file or of its search index is old if nobody has written to it for `DRAFT_SECONDS_MAX`, a
-    draft of another file after `OTHER_DRAFT_SECONDS_MAX`. A second name of the file `path` itself (a hard link) that is the
-    name of a draft or an `aside_name` is removed at any age: a program was killed just before it gave the draft, or another
-    file, its place.
+    A draft of `path`, of its key file or of its search index is removed if nobody has written to it for `DRAFT_SECONDS_MAX`; a
+    draft of another file, after `OTHER_DRAFT_SECONDS_MAX`. If the file `path` has a second name (a hard link) that is the name
+    of a draft or an `aside_name`, that name is removed at any age: it was left by a program that was killed while it put a file
+    in its place.
     """
     folder, name = os.path.split(path)
     with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it
@@ -129,9 +132,9 @@ def remove_old_drafts(path: str) -> None:
 
 
 def aside_name(path: str, suffixes: Iterable[str] = ("",)) -> str:
-    """An unused name for the file `path` when another file takes its place, such as `notebook.sqlite3.1.old`.
+    """A name under which the file `path` can be kept when another file takes its place, such as `notebook.sqlite3.1.old`.
 
-    No file has this name with one of the `suffixes` at its end either.
+    No file has this name, nor this name with one of `suffixes` at its end.
     """
     names = (f"{path}.{number}.old" for number in count(1))
     return next(name for name in names if not any(os.path.lexists(name + suffix) for suffix in suffixes))

@@ -36,7 +36,7 @@ from udpnote.storage.own_writes import HELD, OwnWrites
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
-"""How many waiting entries, and about how many characters of their texts, are read at a time: a limit on memory."""
+"""The most entries, and about the most characters of their texts, that are read from the outbox at a time, to limit memory."""
 
 _ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revises, {SEEN}"
 _TEXT = _ENTRY.split(", ").index("text")
@@ -50,7 +50,7 @@ class Outbox(KnownNotebooks):
     """One outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
 
     If `is_read_only`, the file is only read; if it does not exist, the outbox is empty. Every method that writes then raises
-    `StorageError`, as on a disk that cannot be written.
+    the same `StorageError` as on a disk that cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False) -> None:
@@ -82,12 +82,12 @@ class Outbox(KnownNotebooks):
     ) -> list[Entry]:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
-        They are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says which
-        one the user named. A revision or deletion without `seen` gets the newest entry that its notebook (without
-        `notebook_id`: the notebook at the address of `destination`) had when it last answered.
+        The entries are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says
+        which one the user named. A revision or deletion without `seen` gets, as its `seen`, the newest entry that its notebook
+        had when it last answered; without `notebook_id`, that of the notebook at the address of `destination`.
 
-        If `undoes` is the sequence of an own write, the one text takes it back, in the notebook of that write: see `OwnWrites`.
-        A deletion with `revises` 0 is held until that write has a number. Raises `NotTakenBack` then if that is not possible.
+        If `undoes` is not 0, it is the sequence of one of this client's own writes. The single entry that is added then undoes
+        that write, in the notebook of that write (see `own_writes`). Raises `NotTakenBack` if that is not possible any more.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             first = self._reserve_sequences(len(texts))
@@ -110,8 +110,8 @@ class Outbox(KnownNotebooks):
     def waiting_for(self, notebook_id: bytes, *, key_id: bytes | None = None, limit: int = PAGE_ENTRIES) -> list[Entry]:
         """The first entries that wait for this notebook and were not refused, in the order of their sequences.
 
-        They are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key with which
-        the caller seals them (None if the notebook is open). The list is empty if the outbox has another key for the notebook,
+        There are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key with which
+        the caller seals them, None if the notebook is open. The list is empty if the outbox has another key for the notebook,
         because another process has joined or left it meanwhile.
         """
         rows = self._page(
@@ -124,7 +124,10 @@ class Outbox(KnownNotebooks):
         return list(map(entry_from, rows))
 
     def waiting_sequences(self, entries: Iterable[Entry], *, notebook_id: bytes | None = None) -> set[int]:
-        """The sequences of those `entries` that are in the outbox, refused or not, and for `notebook_id` (None for any)."""
+        """The sequences of those `entries` that are still in the outbox, whether they were refused or not.
+
+        If `notebook_id` is not None, only entries for that notebook count.
+        """
         sequences = {entry.sequence for entry in entries}
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -154,9 +157,10 @@ class Outbox(KnownNotebooks):
             return int(row[0]) if row is not None else 1
 
     def waiting_counts(self) -> list[WaitingCount]:
-        """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
+        """How many entries are in the outbox: one count for each combination of notebook, destination and reason of refusal.
 
-        Entries that were not refused have the status None. The count with the oldest entry comes first.
+        The reason is the `Status` of the refusal; None for entries that were not refused. The count with the oldest entry is
+        first.
         """
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -170,11 +174,12 @@ class Outbox(KnownNotebooks):
             ]
 
     def move(self, notebook_id: bytes, *, select: Callable[[list[WaitingCount]], Iterable[WaitingCount]]) -> tuple[int, int]:
-        """Durably move entries to the known notebook `notebook_id`, with their client ids and sequences.
+        """Durably move entries to the known notebook `notebook_id`. They keep their client ids and sequences.
 
-        `select` is called with `waiting_counts`, while no other process can change the outbox, and returns those to move; if it
-        raises an error, nothing is moved. Only notes are moved that were not refused: a revision or deletion names a number,
-        which means something in its own notebook only. Returns how many of the selected entries were moved, and how many not.
+        `select` gets `waiting_counts` and returns the counts whose entries are to be moved; meanwhile no other process can
+        change the outbox. If it raises an error, nothing is moved. Of the selected entries, only notes that were not refused
+        are moved: a revision or deletion names a number, which means something in its own notebook only. Returns how many of
+        the selected entries were moved, and how many were not.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             selected = list(select(self.waiting_counts()))
@@ -199,9 +204,9 @@ class Outbox(KnownNotebooks):
     ) -> None:
         """Remove the entries with these sequences, which this notebook has acknowledged, unless they were moved meanwhile.
 
-        No sequence may be in two of the ranges. Unless `newest` is `NOTHING_SEEN`, it is the newest entry that the notebook has
-        now, and is saved too. `runs` are the same entries with their numbers, so that they can be taken back. No fsync: the
-        next `add` makes this durable.
+        No sequence may be in two of the ranges. `newest` is saved as the newest entry that the notebook has now, unless it is
+        `NOTHING_SEEN`. `runs` are the same entries with their numbers, so that they can be undone. No fsync: the next `add`
+        makes this durable.
         """
         rows = [(each.start, each.stop - 1, notebook_id) for each in merged(sequences)]
         if rows or newest.number:
@@ -263,12 +268,12 @@ class Outbox(KnownNotebooks):
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def note_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
-        """Save `newest`, the newest entry that a known notebook has now (`NOTHING_SEEN`: unknown), without an fsync."""
+        """Save `newest` as the newest entry that a known notebook has now, without an fsync. `NOTHING_SEEN` means unknown."""
         with self._without_fsync() as connection:
             connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def _page(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        """The rows of entries that `statement` selects, until their texts have `PAGE_CHARACTERS` in total."""
+        """The first rows of entries that `statement` selects: as many as have, together, about `PAGE_CHARACTERS` of text."""
         found, characters = [], 0
         with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
             for row in rows:
@@ -279,7 +284,7 @@ class Outbox(KnownNotebooks):
         return found
 
     def _current_identity(self) -> tuple[int, bytes]:
-        """The client id that new entries get: (number of its row, client id)."""
+        """The client id that new entries get, as (the number of its row in `identities`, client id)."""
         row = self._connection.execute("SELECT identity, client_id FROM identities ORDER BY identity DESC LIMIT 1").fetchone()
         return int(row[0]), bytes(row[1])
 

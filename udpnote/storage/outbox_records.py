@@ -17,7 +17,7 @@ REVISIONS_WATCHED_MAX = 100
 """How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
 
 ROUND_TRIP_SECONDS_MIN = RTO_MIN_SECONDS / 3
-"""A shorter time is saved as this one. The first timeout, which is three times as long, is not below its minimum then."""
+"""A shorter time is saved as this one. The first timeout is three times the saved time: so it is never below its minimum."""
 
 
 class NamedServers:
@@ -43,8 +43,7 @@ class NamedServers:
                 connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
 
     def replace(self, server: str | None, notebook_id: bytes) -> None:
-        """In the caller's transaction, make `server` the only named server of a notebook. If `server` is None, the notebook has
-        none then.
+        """In the caller's transaction, make `server` the only named server of a notebook; None removes its named servers.
 
         Raises `sqlite3.Error`.
         """
@@ -69,10 +68,9 @@ class JoinedKeys:
             return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
 
     def renew(self, notebook_id: bytes, key_id: bytes, key: bytes) -> None:
-        """Durably save the present `key` of a known notebook, and its id, in place of an earlier one. Which notebook is chosen
-        does not change.
+        """Durably save `key`, with its id `key_id`, as the present key of a known notebook, in place of an earlier key.
 
-        If the notebook was open before, it counts as sealed and joined from now on.
+        The chosen notebook stays the same. If this notebook was open before, it counts as sealed and joined from now on.
         """
         with storage_errors(self._path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key_id, key))
@@ -81,7 +79,7 @@ class JoinedKeys:
 
 
 class _RecordsWithoutFsync:
-    """Records in the outbox at `path`, which `connection` has open. They are written without an fsync: in `without_fsync`."""
+    """Records in the outbox at `path`, which `connection` has open. They are written in transactions of `without_fsync`."""
 
     def __init__(
         self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
@@ -126,7 +124,7 @@ class RoundTrips(_RecordsWithoutFsync):
     ) -> None:
         super().__init__(path, connection, without_fsync)
         self._noted: dict[bytes, float] = {}
-        """The saved time of each notebook for which `note` was called, because a client calls it after each send."""
+        """A cache of saved times by notebook id, because a client calls `note` after each send."""
 
     def seconds(self, notebook_id: bytes) -> float | None:
         """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""

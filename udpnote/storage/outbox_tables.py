@@ -3,7 +3,7 @@
 `identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
 has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
 notebooks. `revisions` has the stored revisions of this client that it watches, so that it notices if somebody replaces one of
-them without having seen it. `writes` and `undoing` are for taking back what was written: see `own_writes`.
+them without having seen it. `writes` and `undoing` serve to undo the client's latest writes: see `own_writes`.
 """
 
 import errno
@@ -94,12 +94,12 @@ _NEW = (
     "identity, kind, written_at, utc_offset, author, revises, seen_number, seen_client, seen_sequence, notebook_id, host, port,"
     " wanted, wanted_key"
 )
-"""The columns that all entries have in common which are added at once."""
+"""The columns whose values are the same for all entries that one call of `Outbox.add` adds."""
 
 
 @lru_cache(maxsize=ROWS_AT_ONCE)
 def insertion_of(count: int) -> str:
-    """The statement that adds `count` entries: to do it at once takes a fifth of the time of one statement for each.
+    """The statement that adds `count` entries at once, which takes a fifth of the time of one statement for each entry.
 
     Its parameters are the values of `_NEW`, the first sequence, and the text of each entry.
     """
@@ -124,9 +124,10 @@ def open_to_read(path: str) -> sqlite3.Connection:
 
 
 def remove_remains(path: str) -> bool:
-    """Write the outbox file `path` anew, without what SQLite has left in it of removed entries; other entries stay.
+    """Write the outbox file `path` anew, without the texts of removed entries that SQLite may have left in it.
 
-    Returns whether that is done, or no file is there. It is not done if another process uses the outbox just now.
+    The entries that are in the outbox stay. Returns False, and the texts may be left, if another process is using the outbox or
+    the file cannot be written. Returns True if there is no file.
     """
     if not os.path.exists(path):
         return True
@@ -141,7 +142,7 @@ def remove_remains(path: str) -> bool:
 
 
 def is_unwritable(error: StorageError) -> bool:
-    """Whether `error` says that a file cannot be written, though it can perhaps be read: by its disk or its permissions."""
+    """Whether `error` says that a full disk, a read-only disk or missing permissions forbid writing a file, not reading it."""
     if isinstance(error, NoSpace) or error.notice.kind == "database_not_writable":
         return True
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -182,7 +183,8 @@ def merged(ranges: Iterable[range]) -> list[range]:
 def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3.Connection]:
     """A write transaction for the block in the outbox at `path`, which `connection` has open, but without an fsync.
 
-    If power fails, it may be undone: it may only write what the server's next answer causes again. Raises `StorageError`.
+    A power failure may undo it. So the block may only write what the server's next answer would cause again. Raises
+    `StorageError`.
     """
     with storage_errors(path):
         try:

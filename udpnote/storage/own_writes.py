@@ -1,12 +1,12 @@
-"""What an outbox remembers of its client's latest writes, so that the last one can be taken back.
+"""What an outbox remembers of its client's latest writes, so that the user can take the last one back (undo it).
 
 The table `writes` has the latest entries that were stored: a row for each run of notes with consecutive sequences and numbers,
-or for one revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry is always
-in one of both. A row `is_settled` if its entry was taken back, or took another one back.
+and a row for each revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry
+is always in one of the two. A row `is_settled` if its entry was taken back, or took another one back.
 
-The table `undoing` has the entries in the outbox that take another write, the `target`, back. If the target is still in the
-outbox itself, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number. The
-target of an entry that was refused is NULL.
+The table `undoing` has the entries in the outbox that take another write back, which is their `target`. While the target itself
+is in the outbox, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number.
+If such an entry was refused, its `target` is NULL.
 """
 
 import sqlite3
@@ -21,13 +21,13 @@ from udpnote.model.own_write import OwnWrite, StoredRun
 from udpnote.storage.database import atomic, storage_errors
 
 WRITES_MAX = 100
-"""How many rows the table `writes` keeps: so many edits can be taken back, or many more notes of a pipe."""
+"""How many rows the table `writes` keeps. So a hundred edits can be taken back, or more notes if they came in runs."""
 
 RUNS_AT_ONCE_MAX = 10
-"""How many of the runs that were acknowledged together are remembered. More would cost a bulk send a noticeable time."""
+"""The most runs that are remembered of those acknowledged together. More would cost a bulk send a noticeable time."""
 
 HELD = f"(kind <> {Kind.NOTE:d} AND revises = 0)"
-"""The SQL condition for a deletion in the outbox that is not sent before its target has a number."""
+"""An SQL condition: whether an entry in the outbox is a deletion that is held until its target has a number."""
 
 _ROW = "sequence, count, number, client_id, notebook_id, kind"
 
@@ -35,7 +35,7 @@ _ROW = "sequence, count, number, client_id, notebook_id, kind"
 class OwnWrites:
     """The latest writes in the outbox at `path`, which `connection` has open. Methods raise `StorageError`.
 
-    Those that take the caller's transaction raise `sqlite3.Error` instead.
+    Methods that run in the caller's transaction raise `sqlite3.Error` instead.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
@@ -43,10 +43,10 @@ class OwnWrites:
         self._connection = connection
 
     def last(self, *, notebook_id: bytes | None = None, destination: Destination | None = None) -> OwnWrite | None:
-        """The last write that was not taken back, or None if there is none, or it was too long ago.
+        """The latest write that was not taken back; None if no such write is remembered.
 
-        If `destination` is given, only writes count that are for the notebook `notebook_id`, or that wait without a notebook
-        for exactly this destination.
+        Without `destination`, any write counts. With it, only a write counts that is for the notebook `notebook_id`, or that
+        has no notebook yet and exactly this destination.
         """
         with storage_errors(self._path):
             return max(
@@ -61,14 +61,17 @@ class OwnWrites:
             return self._connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,)).fetchone() is not None
 
     def is_settled(self, client_id: bytes, sequence: int) -> bool:
-        """Whether a stored revision or deletion was taken back, or took another write back."""
+        """Whether this revision or deletion is stored, and was taken back or took another write back."""
         query = "SELECT is_settled FROM writes WHERE client_id = ? AND sequence = ?"
         with storage_errors(self._path):
             row = self._connection.execute(query, (client_id, sequence)).fetchone()
         return row is not None and bool(row[0])
 
     def discard_unsent(self, sequence: int) -> bool:
-        """Durably remove an entry from the outbox if the notebook surely does not have it; returns whether it was removed."""
+        """Durably remove an entry from the outbox if it was refused or was never sent; return whether it was removed.
+
+        Any other entry stays, because the notebook may have it already.
+        """
         with storage_errors(self._path), atomic(self._connection) as connection:
             delete = "DELETE FROM entries WHERE sequence = ? AND (notebook_id IS NULL OR refused)"
             return connection.execute(delete, (sequence,)).rowcount > 0
@@ -76,8 +79,9 @@ class OwnWrites:
     def begin_undo(self, sequence: int, target: int) -> tuple[bytes | None, SeenEntry | None]:
         """In the caller's transaction, note that the new entry `sequence` takes the write `target` back.
 
-        Returns the notebook of the target, and the stored target as an entry that its writer has seen, or None if it has no
-        number yet, so the new entry must be held. Raises `NotTakenBack` if the target was taken back or removed meanwhile.
+        Returns the notebook id of the target, and the target as an entry that its writer has seen. Instead of the latter it
+        returns None if the target has no number yet: then the new entry must be held. Raises `NotTakenBack` if the target was
+        taken back or removed meanwhile.
         """
         write = self._waiting(target) or self._stored(target)
         if write is None or self._connection.execute("SELECT 1 FROM undoing WHERE target = ?", (target,)).fetchone():
@@ -86,7 +90,7 @@ class OwnWrites:
         return write.notebook_id, write.as_seen if write.number else None
 
     def still_waiting(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> list[StoredRun]:
-        """Return those runs whose entries are in the outbox for this notebook. Another process may have removed some already.
+        """Return the runs whose entries are in the outbox for this notebook. Another process may have removed some already.
 
         If only some entries of a run are there, the result has a run of its own for each of them.
         """
@@ -104,9 +108,9 @@ class OwnWrites:
         return found
 
     def note_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
-        """In the caller's transaction, remember `runs`, which a notebook has stored, and release what waited for them.
+        """In the caller's transaction, remember `runs`, which a notebook has stored, and release the deletions held for them.
 
-        Their entries must have been in the outbox until now: no write may be remembered twice. If there are more than
+        The entries of `runs` must have been in the outbox until now: no write may be remembered twice. If there are more than
         `RUNS_AT_ONCE_MAX` runs, only the latest of them are remembered, and all earlier writes are forgotten.
         """
         joined = _joined(runs)
@@ -126,9 +130,9 @@ class OwnWrites:
             self._connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))
 
     def forget_orphans(self) -> None:
-        """In the caller's transaction, note which entries were refused or discarded: they take nothing back any more.
+        """In the caller's transaction, forget what refused and discarded entries were to take back.
 
-        A held deletion of an entry that was refused or discarded is removed: its target never gets a number.
+        An entry that is held for a refused or discarded target is removed, because the target never gets a number.
         """
         sent = "EXISTS (SELECT 1 FROM entries AS sent WHERE NOT sent.refused AND sent.sequence = undoing.{})"
         orphans = f"SELECT sequence FROM undoing WHERE NOT {sent.format('target')}"
@@ -179,7 +183,7 @@ class OwnWrites:
         return _own_write(row, sequence) if row is not None and sequence < row[0] + row[1] else None
 
     def _add(self, notebook_id: bytes, run: StoredRun) -> None:
-        """Add a row for `run`, or let the latest row go on with it."""
+        """Add a row for `run` or, if `run` continues the run of the latest row, make that row longer."""
         sequences, number, client_id, kind = run
         if kind is Kind.NOTE:
             longer = self._connection.execute(
@@ -197,7 +201,10 @@ class OwnWrites:
         )
 
     def _release(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """Give each held deletion whose target is in `runs` the number of its target: from now on it may be sent."""
+        """The targets in `runs` are stored now: write the number of each into the held deletion that takes it back.
+
+        From now on that deletion may be sent.
+        """
         for sequence, target in undoing:
             for run in runs:
                 if target is not None and target in run.sequences:
@@ -209,7 +216,7 @@ class OwnWrites:
                     )
 
     def _settle(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """Note that those entries that take others back and are in `runs` have done so."""
+        """The entries in `runs` are stored now: if one of them takes a target back, mark it and the target as settled."""
         for sequence, target in undoing:
             if any(sequence in run.sequences for run in runs):
                 self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))
@@ -218,7 +225,7 @@ class OwnWrites:
                     self._settle_target(target)
 
     def _settle_target(self, target: int) -> None:
-        """Note that the stored write `target` was taken back. A note is no later version, so its run just becomes shorter."""
+        """The stored write `target` was taken back: mark a revision or deletion as settled; take a note out of its run."""
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
         row = self._connection.execute(query, (target,)).fetchone()
         if row is None or target >= row[0] + row[1]:
@@ -237,7 +244,7 @@ class OwnWrites:
 
 
 def _own_write(row: tuple[Any, ...], sequence: int) -> OwnWrite:
-    """The write `sequence` of a row of the table `writes`."""
+    """The write with the sequence `sequence`, which must be in the run of this `row` of the table `writes`."""
     first, _count, number, client_id, notebook_id, kind = row
     return OwnWrite(client_id, sequence, Kind(kind), notebook_id, number + sequence - first, is_unsent=False)
 

@@ -18,7 +18,7 @@ _ANYTHING_BY_OTHERS = 0o077
 
 
 def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
-    """Notices about those of these files and folders to which other users have access, with the `chmod` command that mends it.
+    """Notices about the files and folders to which other users have access, each with the `chmod` command that mends it.
 
     The notice about a file includes the files beside it that belong to it, such as SQLite's logs, the search index and the key
     file. Paths that do not exist are ignored; so are devices, and folders such as /tmp that all users share.
@@ -53,9 +53,10 @@ def close_to_others(files: Iterable[str]) -> list[Notice]:
 
 
 def untold(notices: Iterable[Notice], memory: str) -> list[Notice]:
-    """Those notices of `too_open` that were not given before. The file `memory` remembers them, if it can be written.
+    """The notices that were not given before. `notices` come from `too_open`; the file `memory` remembers which were given.
 
-    A notice is the same as an earlier one if it is about the same first path, and others can do the same.
+    If `memory` cannot be written, notices are given again. A notice is the same as an earlier one if its first path is the same
+    and other users can do the same with the files.
     """
     new = []
     for notice in notices:
@@ -100,7 +101,10 @@ def _companions(path: str) -> list[str]:
 
 
 def _is_file(mode: int) -> bool:
-    """Whether a mode is that of a regular file. A history of `udpnote write` may be a link to /dev/null, open to all."""
+    """Whether a mode is that of a regular file.
+
+    Only those are checked: a history of `udpnote write` may be a link to /dev/null, which is open to all.
+    """
     return stat.S_ISREG(mode)
 
 
@@ -110,9 +114,9 @@ def _is_private_folder(mode: int) -> bool:
 
 
 def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) -> list[Notice]:
-    """At most two notices about those of these paths whose mode `is_checked` and to which other users have access.
+    """At most two notices about the paths to which other users have access. Only paths whose mode `is_checked` are looked at.
 
-    One is about the paths on which this user may run `command`, the other about the rest.
+    One notice is about the paths on which this user may run `command`, the other about those on which only their owner may.
     """
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}
@@ -128,7 +132,7 @@ def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) 
 def _notice(modes: dict[str, int], command: str, *, needs_owner: bool) -> Notice:
     """The notice about the paths in `modes`, a dict from path to mode. `command` is the `chmod` command that mends them.
 
-    `needs_owner` says that only their owner, another user, may run it.
+    `needs_owner` says that this user may not run the command, because another user owns the paths.
     """
     can_read, can_change = _access(modes)
     return Notice(

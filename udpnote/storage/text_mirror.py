@@ -30,7 +30,8 @@ from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 256
 CHUNK_BYTES = 1 << 18
-"""After so many entries, or the entry with which they reach so many bytes, the thread sleeps: the server needs time."""
+"""The thread pauses after `CHUNK_ENTRIES` entries, or after the entry with which they reach `CHUNK_BYTES` bytes, because the
+server needs the processor too."""
 
 RETRY_SECONDS = 10.0
 """Time between two attempts after an error: a full disk or a missing permission is seldom mended sooner."""
@@ -42,7 +43,8 @@ CLOSING_SECONDS = 2.0
 """How long a server that ends waits for the last entries to be written."""
 
 ASIDE_MAX = 9
-"""How many renamed files (`*.old`) may exist. If there are as many, the text file is not updated until a person moves them."""
+"""How many renamed files (`*.old`) may exist. When all these names are taken, the text file is not updated any more until a
+person moves some of the files."""
 
 _OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
 """A path that begins with the notebook's path and one of these belongs to the notebook, so it cannot be the text file."""
@@ -57,7 +59,7 @@ write the file.
 _FileState = tuple[int, int, int]
 """Inode, length in bytes and modification time (nanoseconds since 1970) of a file.
 
-If one of them is other than after this module has written the file, another program has written it.
+If one of them has changed since this module wrote the file, another program has written it.
 """
 
 
@@ -107,7 +109,7 @@ class TextMirror:
         self._is_due.set()
 
     def close(self) -> None:
-        """Let the thread write what is missing, and end it. Waits for that, for at most `CLOSING_SECONDS`."""
+        """Let the thread write what is missing, then end it. Waits for this, but for at most `CLOSING_SECONDS`."""
         self._give_up_at = time.monotonic() + CLOSING_SECONDS
         self._ended.set()
         self._is_due.set()
@@ -208,7 +210,8 @@ class TextMirror:
     def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
         """Write the notes after `number` to `file`, and save the file's state.
 
-        If the time to close is over, leave out the rest; or, if they `must_be_complete`, raise `_GivenUp`.
+        If the server ends and has no more time, this leaves out the rest of the notes or, with `must_be_complete`, raises
+        `_GivenUp`.
         """
         for last, chunk in self._chunks(notes, number, must_be_complete=must_be_complete):
             file.write(chunk)
@@ -219,8 +222,8 @@ class TextMirror:
     def _chunks(self, notes: "_Notes", number: int, *, must_be_complete: bool = True) -> Iterator[tuple[int, bytes]]:
         """Yields the notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
 
-        After each chunk the thread sleeps as long as it has worked, unless it is to end. When the time to close is over, the
-        chunks end; or, if they `must_be_complete`, `_GivenUp` is raised.
+        After each chunk the thread sleeps as long as it has worked, unless it is to end. If the server ends and has no more
+        time, the chunks end early or, with `must_be_complete`, this raises `_GivenUp`.
         """
         end = notes.last_number()
         while number < end:
@@ -236,9 +239,10 @@ class TextMirror:
 
 
 def rewrite_text_file(path: str, notebook: str) -> str | None:
-    """Write the whole text file `path` anew from the notebook file `notebook`, which no server uses, if there is such a file.
+    """If there is a text file at `path`, write it anew, as a whole, from the notebook file `notebook`, which no server may use.
 
-    If another program was the last to write the text file, that is kept, and the result is its new path. Raises `StorageError`.
+    If another program was the last to write the text file, the old file is kept under another path, which is returned.
+    Otherwise returns None. Raises `StorageError`.
     """
     if not os.path.isfile(path):
         return None
@@ -262,7 +266,7 @@ class _GivenUp(Exception):
 
 
 class _Notes:
-    """Reads the notes of the notebook file `path`, which `connection` has open and its server may be writing.
+    """Reads the notes of the notebook file `path`, which `connection` has open. A server may be writing the file meanwhile.
 
     Methods raise `StorageError`.
     """
@@ -285,8 +289,8 @@ class _Notes:
     def blocks(self, after: int, last: int) -> tuple[int, bytes]:
         """The notes with numbers above `after` and up to `last`, in the format of the text file, without deleted ones.
 
-        Returns (number of the last entry that was read, bytes). The number is less than `last` if the bytes reach `CHUNK_BYTES`
-        sooner.
+        Returns (number of the last entry that was read, bytes). When the bytes reach `CHUNK_BYTES`, nothing more is read, so
+        the number may be less than `last`.
         """
         clause = f"WHERE number > ? AND number <= ? AND kind = {Kind.NOTE:d} ORDER BY number"
         blocks: list[bytes] = []
@@ -315,7 +319,7 @@ def _opened(path: str) -> Iterator[_Notes]:
 
 
 def _put_aside_if_changed(path: str) -> str | None:
-    """Rename the text file if another program was the last to write it (perhaps while a new one was written).
+    """Rename the text file if another program was the last to write it, also if it did so a moment ago.
 
     Returns its new path, or None if it was not renamed. An empty file is not renamed. Raises `StorageError` if all `ASIDE_MAX`
     names are taken.

@@ -53,7 +53,7 @@ class Checkpoints:
             self._run()
 
     def finish(self) -> None:
-        """Cancel a checkpoint that has not begun, or wait for the end of a running one, at most `search_worker.END_SECONDS`."""
+        """Cancel a checkpoint that has not begun; wait for the end of a running one, at most `search_worker.END_SECONDS`."""
         if self._job is not None and not self._job.cancel() and self._executor is not None:
             self._executor.finish(self._job)
 

@@ -21,11 +21,11 @@ BLOCK_NUMBERS = 1024
 """Entry numbers in a block. Its notes are read in less than a millisecond; a million notes have only a thousand blocks."""
 
 TALLIES_FETCHED = 256
-"""Rows that one SQL statement reads. No statement stays open while the caller handles them: that would block checkpoints."""
+"""Rows that one SQL statement reads. The statement ends before the caller handles them: an open one would block checkpoints."""
 
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
-"""Both are in microseconds."""
+"""A minute and a day, both in microseconds."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -47,7 +47,7 @@ class Totals(NamedTuple):
 
 
 class Counts:
-    """The counts in the index that `connection` has open; methods that write run inside a transaction of the caller."""
+    """The counts in the index that `connection` has open. Methods that write run inside a transaction of the caller."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -64,7 +64,7 @@ class Counts:
         self._connection.execute("UPDATE totals SET notes = 0")
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Update the counts and times for changed notes: subtract what the old texts have, add what the new texts have."""
+        """Update the counts and times for changed notes: take away what the old texts have, and add what the new texts have."""
         by_tag: Counter[str] = Counter()
         by_author: Counter[str] = Counter()
         by_day: Counter[int] = Counter()
@@ -104,7 +104,7 @@ class Counts:
         return earliest, latest
 
     def next_candidate(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
-        """The first entry number, from `number` on, whose block may have a note of the time from `since` on and before `until`.
+        """The first entry number, from `number` on, whose block may have a note from `since` or later, and before `until`.
 
         A note's time is its `noted_at`, in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go
         down from `number`. Returns None if no block may have such a note.
@@ -134,7 +134,7 @@ class Counts:
         self._connection.executemany(f"DELETE FROM {table} WHERE notes = 0 AND {label} = ?", [(each,) for _, each in fewer])
 
     def _widen_spans(self, changes: Sequence[Change]) -> None:
-        """Widen the time span of each block to its changed notes. Spans are never narrowed: a wider one only costs time."""
+        """Widen the time span of each block so that it includes its changed notes. Spans that are too wide only cost time."""
         spans: dict[int, tuple[int, int]] = {}
         for change in changes:
             block, noted_at = change.root // BLOCK_NUMBERS, change.noted_at

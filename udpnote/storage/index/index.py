@@ -49,16 +49,16 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 LOG_BYTES_PER_CHECKPOINT = 8 << 20
-"""By how many bytes the write-ahead log grows from one checkpoint to the next, which takes ten milliseconds and two fsyncs."""
+"""A checkpoint is due when the write-ahead log has grown by this much. It takes ten milliseconds and two fsyncs."""
 
 PAUSE_CALLS_MAX = 1023
-"""The most calls of `catch_up` that index nothing after an error: 1 after the first error, then 3, 7, 15 and so on."""
+"""How many calls of `catch_up` index nothing after an error: 1 after the first error, then 3, 7, 15, and at most this many."""
 
 _T = TypeVar("_T")
 
 
 class IndexDamaged(StorageError):
-    """The search index could not be read. If it is damaged or gone, udpnote builds it again. The notebook is not damaged."""
+    """The search index could not be read. If it is damaged or gone, udpnote builds it again. The notebook is unharmed."""
 
 
 class Index:
@@ -111,7 +111,7 @@ class Index:
 
     @property
     def transactions(self) -> int:
-        """How many transactions all calls of `catch_up` have made. If a call makes none and returns False, try again later."""
+        """How many transactions all calls of `catch_up` have made. After a call that makes none and returns False, wait."""
         return self._transactions
 
     @property
@@ -151,10 +151,10 @@ class Index:
             self._checkpoints = Checkpoints(self._path_in_use, log_bytes=self._log_bytes, executor=executor)
 
     def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning]:
-        """Yields the numbers of the notes that have the words, tags and author of `query`, from number `start` and `time` on.
+        """Yields the numbers of the notes that have the words, tags and author of `query`, in the query's order.
 
-        They come in the query's order. Also yields a `PausePoint` wherever the caller may pause, and a
-        `SearchRunning` while the executor searches. Raises `InvalidQuery`, at the call, as `conditions_of` does.
+        The first is at the number `start` and, in the order of time, at `time`. Also yields a `PausePoint` wherever the caller
+        may pause, and `SearchRunning` while the executor searches. Raises `InvalidQuery`, at the call, as `conditions_of` does.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection
@@ -162,7 +162,7 @@ class Index:
         return self._read(matches(searched, conditions, start, newest_first=newest_first, start_time=start_time))
 
     def next_candidate(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
-        """The first entry number, from `number` on, that may be of a note with a `noted_at` from `since` to `until`.
+        """The first entry number, from `number` on, that may be of a note with a `noted_at` from `since` to before `until`.
 
         Times are in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go down from `number`. If
         there is no such number, returns 0 with `newest_first`, and otherwise the number after the last indexed one. A `number`
@@ -209,7 +209,7 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """The error to raise for `error`. Marks the index as damaged, unless `error` may pass or the index was opened since."""
+        """The error to raise for `error`. Marks the index as damaged, unless `error` may pass or the index was opened anew."""
         if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
@@ -256,7 +256,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Index a batch or, of a long change, one row; returns how many rows of it are indexed, or 0 if the batch is done."""
+        """Index the batch or, of a long change, one more row. Returns how many of its rows are done, or 0 after the last."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:
@@ -267,9 +267,9 @@ class Index:
         return step
 
     def _handle_trouble(self, error: sqlite3.Error) -> None:
-        """React to an error of the index. If it cannot be written, use a temporary one; if it is damaged, mark it as damaged.
+        """React to an error of the index: if it cannot be written, use a temporary one; if it is damaged, mark it as damaged.
 
-        Unless it was only busy, the next calls of `catch_up` index nothing (see `PAUSE_CALLS_MAX`).
+        Unless the index was only busy, the next calls of `catch_up` index nothing (see `PAUSE_CALLS_MAX`).
         """
         trouble = trouble_of(error)
         if trouble is not Trouble.BUSY:
@@ -364,7 +364,7 @@ class Index:
         self._search = self._open_search()
 
     def _open_search(self) -> BackgroundSearch | None:
-        """A new search in the executor. None without one, and for an index in memory, which no other connection can read."""
+        """A new search in the executor; None without one, or for an index in memory, which no other connection can read."""
         if self._executor is None or self._identity is None:
             return None
         return BackgroundSearch(self._path_in_use, self._executor)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 BUSY_MILLISECONDS = 2
-"""How long SQLite waits for another process's transaction, which takes about as long. Then the caller tries again later."""
+"""How long SQLite waits for another process's transaction: about as long as one takes. Then the caller tries again later."""
 
 OPENING_BUSY_MILLISECONDS = 500
 """How long SQLite waits when an index is opened: another process may just be emptying an index of a million notes."""
@@ -109,7 +109,7 @@ class State(NamedTuple):
 
 
 class Trouble(Enum):
-    """What an error means for an index, and what its user then does."""
+    """What an error means for an index, and how `Index` reacts."""
 
     BUSY = auto()
     """Another process is writing the index: try again later."""
@@ -121,7 +121,7 @@ class Trouble(Enum):
     """This process cannot read or write the file: use a temporary one."""
 
     DAMAGED = auto()
-    """The file cannot be used: remove it and make it again."""
+    """The file cannot be used: remove it and build the index again."""
 
 
 _TROUBLES = {
@@ -151,7 +151,7 @@ _TEMPORARY_CODES = {
 
 
 def may_be_temporary(error: BaseException) -> bool:
-    """Whether an error of reading may be temporary: in that case it does not show that the index is damaged."""
+    """Whether an error of reading may be temporary, so that it does not show that the index is damaged."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
 
 
@@ -192,7 +192,7 @@ def identity_of(path: str) -> tuple[int, int] | None:
 
 
 def remove_index_file(path: str) -> bool:
-    """Remove the index at `path` and its log, as far as they exist; returns False if that is not possible.
+    """Remove the index at `path` and its log, if they exist. Returns False if one of them cannot be removed.
 
     The log is removed first: if only the log were left, SQLite would take it for the log of the next file at `path`.
     """

@@ -29,8 +29,8 @@ _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FRO
 class Change(NamedTuple):
     """A change of the note with the number `root`: its text `before` and `after`.
 
-    A text is None where the note is not written yet, or deleted. `author`, `written_at`, `utc_offset` and `noted_at` are those
-    of the entry that wrote the note.
+    `before` is None if the note is new or was deleted, `after` is None if it is deleted now. `author`, `written_at`,
+    `utc_offset` and `noted_at` are those of the entry that wrote the note.
     """
 
     root: int
@@ -80,7 +80,7 @@ def is_long(text: str | None) -> bool:
 
 
 def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
-    """The batch of entries after the number `number`, as many as one transaction may index; None if there is no such entry."""
+    """The entries after the number `number`, as many as one transaction may index; None if there is no entry after it."""
     rows = notebook.execute(_ENTRIES, (number, BATCH_ENTRIES_MAX))
     changes: dict[int, Change] = {}
     found = None
@@ -116,9 +116,9 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """A `Change` of the note `root` that changes nothing yet: the caller replaces `after`.
+    """A `Change` of the note `root` that changes nothing yet; the caller then sets its `after`.
 
-    `before` and `after` are the text that the note had when `number` was the notebook's last entry; None if it was deleted.
+    Its `before` and `after` are the text that the note had when `number` was the notebook's last entry; None if it was deleted.
     """
     author, written_at, utc_offset, stored_at = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()

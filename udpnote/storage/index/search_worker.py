@@ -31,10 +31,8 @@ CACHE_KIBIBYTES = 4096
 
 MATCHES_MIN = 32
 MATCHES_MAX = 4096
-"""The most matches in one answer: few in the first, because a reader may need no more, then twice as many in each next one.
-
-They begin with `MATCHES_MIN` and are never more than `MATCHES_MAX`.
-"""
+"""The most matches in one answer. The first answer of a search has up to `MATCHES_MIN`, because a reader may need no more. Each
+next one has up to twice as many as the one before, but never more than `MATCHES_MAX`."""
 
 ANSWERS_MAX = 16
 """The most answers that are kept. A reader of long notes asks the same question again for each page of results."""
@@ -213,7 +211,7 @@ class BackgroundSearch:
 
 
 def search(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Answer `question`, in the order that it names; `is_time_up` is called now and then, and says whether to end early."""
+    """Answer `question`, by number or by time. `is_time_up()` is asked now and then; if it is true, the answer ends early."""
     find = search_shards if question.time is None else search_by_time
     return find(connection, question, is_time_up)
 
@@ -226,10 +224,10 @@ def matches(
     newest_first: bool,
     start_time: int | None = None,
 ) -> Iterator[int | PausePoint | SearchRunning]:
-    """Yields the numbers of the notes that meet the `conditions`, from `start` on (with `newest_first`, downwards).
+    """Yields the numbers of the notes that meet the `conditions`, from `start` on; with `newest_first`, from `start` down.
 
-    If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on.
-    Also yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If
+    If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on. Also
+    yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If
     `searched` is a connection, each question searches one shard, in the caller's thread. Raises `sqlite3.Error` if the index
     cannot be read.
     """

@@ -60,11 +60,12 @@ class Answer(NamedTuple):
 
 
 def conditions_of(query: Query) -> Conditions:
-    """What the index knows of the notes that `query` finds: an FTS5 expression for each word, group, tag and author.
+    """The conditions that the index can check for `query`: an FTS5 expression for each word, group of words, tag and author.
 
-    Of a word, only its terms are compared (see `word_match`). So a word with signs excludes no note here, and a word without a
-    term is left out, with its group. Raises `InvalidQuery` if the words have too many terms, or if there are words but nothing
-    in them has a term. The query must have something that a note has: a word, a tag or an author.
+    The index compares only the terms of a word (see `word_match`). So a word with signs, such as a full stop, excludes no note
+    here, and a word without a term sets no condition, nor does a group that has such a word. The caller compares the texts of
+    the notes that are found. Raises `InvalidQuery` if the words have too many terms, or if there are words but none has a term.
+    The query must have a word, a tag or an author that a note must have.
     """
     check_words(words_of(query))
     groups = [[parse_word(word) for word in group] for group in (*((word,) for word in query.words), *query.any_of)]
@@ -78,13 +79,13 @@ def conditions_of(query: Query) -> Conditions:
 
 
 def _condition(word: Word) -> str:
-    """The FTS5 expression for notes that have all terms of `word`, side by side, or the tag for which it stands."""
+    """The FTS5 expression for notes that have all terms of `word` side by side or, if the word stands for a tag, that tag."""
     column, terms = ("tags", whole_term(word.tag)) if word.tag else ("words", " ".join(word.terms))
     return f'{column} : "{terms}"{" *" if word.is_prefix else ""}'
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one shard after the other until enough notes are found, or until `is_time_up()`, called after each shard."""
+    """Search one shard after the other until enough notes are found or, asked after a shard, `is_time_up()` is true."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with snapshot(connection):
@@ -111,7 +112,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order: the one that has the number `start`, if any, and those after it."""
+    """The shards to search, in the question's order, from the one that has the number `start`, or else the next one."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]
@@ -139,7 +140,7 @@ def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Quest
 
 
 def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Conditions) -> set[int]:
-    """The numbers of all long notes in a shard that meet the `conditions`, each of them with some portion of the note."""
+    """The numbers of all long notes in a shard that meet the `conditions`. Any portion of a note may meet a condition."""
     if not shard.portions:
         return set()
     rows = f"SELECT DISTINCT -rowid / {PORTIONS_MAX} AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid < 0"
@@ -154,7 +155,7 @@ def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Condi
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:
-    """The numbers that the SQL `rows` selects, in any order: SQLite does not promise in which one `group_concat` joins them.
+    """The numbers that the SQL `rows` selects, in no particular order: SQLite does not promise the order of `group_concat`.
 
     SQLite returns them as one row, because for each row the thread would wait for Python's global lock.
     """

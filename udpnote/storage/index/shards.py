@@ -31,7 +31,7 @@ from udpnote.text.query_words import TERMS_MAX
 from udpnote.text.search_terms import fold, tag_terms, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
-"""The bytes of text with which a shard is full. Each shard adds 0.01 ms to the search for a rare word, so few are better."""
+"""A shard with this many bytes of text is full. Each shard adds 0.01 ms to the search for a rare word, so few are better."""
 
 SHARD_NUMBERS_MAX = 1 << 17
 """The most entry numbers in a shard. So even if all notes are short, FTS5 reads all rows of a term in a few milliseconds."""
@@ -52,7 +52,7 @@ That is twice what a transaction usually adds, so merging keeps up with writing.
 """
 
 UNMERGED_SEGMENTS_MAX = 32
-"""While a shard has this many unmerged segments, transactions only merge. Texts with many rare terms lead to so many."""
+"""While a shard has this many unmerged segments, transactions only merge. That happens if the texts have many rare terms."""
 
 CRISIS_SEGMENTS = 2 * UNMERGED_SEGMENTS_MAX
 """FTS5 merges this many segments of one size at once, for up to half a second: `UNMERGED_SEGMENTS_MAX` prevents that."""
@@ -61,7 +61,7 @@ _ALL_UNMERGED = 1 << 30
 """The `unmerged_segments` of a shard that has just become full, so that it is merged until one segment is left."""
 
 _PRIVATE = {code: chr(0xE000 + code) for code in range(128) if not chr(code).isalnum()}
-"""For each ASCII character at which FTS5 would cut a name or a tag, a private-use character that FTS5 takes for a letter."""
+"""For each ASCII character at which FTS5 would cut a name or a tag, a private-use character that FTS5 treats as a letter."""
 
 
 class _Row(NamedTuple):
@@ -82,8 +82,8 @@ class _Row(NamedTuple):
 class _UnderWay(NamedTuple):
     """The long change that is being indexed.
 
-    It has the number of the `entry` that makes the change, how many rows were `taken` from the iterator so far, and the `rows`
-    that are left.
+    `entry` is the number of the entry that makes the change, `taken` is how many of its rows were taken so far, and `rows`
+    yields the others.
     """
 
     entry: int
@@ -96,7 +96,7 @@ class Shard(NamedTuple):
 
     `shard` is the number of the shard itself. `bytes` is the size of its text. `portions` is how many of its rows are portions
     of long notes (see the top of this module). `unmerged_segments` is how many segments were added since its last complete
-    merge; but `_ALL_UNMERGED` in a shard that has just become full, and `MERGED_SEGMENTS_MIN` while that one is merged.
+    merge. In a shard that has just become full, it is `_ALL_UNMERGED`; while that shard is merged, `MERGED_SEGMENTS_MIN`.
     """
 
     shard: int
@@ -118,7 +118,7 @@ SHARD_COLUMNS = ", ".join(Shard._fields)
 
 
 class Shards:
-    """The shards in the index that `connection` has open; methods that write run inside a transaction of the caller.
+    """The shards in the index that `connection` has open. Methods that write run inside a transaction of the caller.
 
     A shard is full once it has `bytes_max` bytes of text, or `numbers_max` entry numbers.
     """
@@ -157,7 +157,7 @@ class Shards:
         return True
 
     def write(self, changes: Sequence[Change], *, first: int, last: int) -> None:
-        """Merge a few pages, then index `changes`, which the entries with the numbers `first` to `last` make.
+        """Merge a few pages, then index `changes`, which are those of the entries with the numbers `first` to `last`.
 
         A long change (see `Change.is_long`) must go to `write_portion` instead.
         """
@@ -169,11 +169,11 @@ class Shards:
         self._extend(last)
 
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
-        """Index one more row of the long `change` that the entry number `entry` makes, of which `step` rows are indexed.
+        """Index the next row of the long `change` that the entry number `entry` makes; `step` of its rows are indexed before.
 
         Returns how many of its rows are indexed after this call, or 0 if no row was left. After a restart of the program, the
-        rows are made again from the first one: each call then skips one row that is indexed already, until it comes to a new
-        one.
+        rows are made again from the first one: then each call skips one row that is indexed already, until none is left to
+        skip.
         """
         under_way = self._under_way
         if under_way is None or under_way.entry != entry or under_way.taken > step:
@@ -230,7 +230,7 @@ class Shards:
         self._keep(newest, self._shards[newest]._replace(last=last))
 
     def _keep(self, place: int, shard: Shard) -> None:
-        """Save `shard` in place of the one at the position `place` of the list. If it has reached a limit, mark it as full."""
+        """Save `shard` as the one at the position `place` of the list. If it has reached a limit, mark it as full."""
         numbers = shard.last - shard.first + 1
         if not shard.is_full and (shard.bytes >= self._bytes_max or numbers >= self._numbers_max):
             shard = shard._replace(is_full=True, unmerged_segments=_ALL_UNMERGED)
@@ -241,7 +241,7 @@ class Shards:
         )
 
     def _merge_where_needed(self) -> None:
-        """Merge a few pages of the newest shard or, if it has few unmerged segments, of the shard with the most of them."""
+        """Merge a few pages of the newest shard or, if that has few unmerged segments, of the shard with the most of them."""
         if not self._shards:
             return
         newest = len(self._shards) - 1
@@ -264,8 +264,8 @@ class Shards:
     def _merge_pages(self, shard: Shard, pages: int) -> bool:
         """Let FTS5 merge about `pages` pages of a shard; returns False if there was nothing to merge.
 
-        If `pages` is negative, FTS5 merges that many and, in later calls with a positive number, goes on until one segment is
-        left.
+        A negative `pages` begins a complete merge: FTS5 merges that many pages now, and later calls with a positive number
+        continue until one segment is left.
         """
         before = self._connection.total_changes
         self._connection.execute(f"INSERT INTO {shard.table} ({shard.table}, rank) VALUES ('merge', ?)", (pages,))
@@ -310,5 +310,5 @@ def _names_of(author: str) -> str:
 
 
 def whole_term(name: str) -> str:
-    """`name` with other characters for those at which FTS5 would cut it, so that FTS5 takes it for a single term."""
+    """`name` with a private-use character in place of each one at which FTS5 would cut it, so that it stays a single term."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]

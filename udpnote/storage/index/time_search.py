@@ -26,7 +26,7 @@ WINDOW_BLOCKS_MAX = SHARD_NUMBERS_MAX // BLOCK_NUMBERS
 
 
 class _Span(NamedTuple):
-    """The time span of a block of numbers: the `noted_at` of its notes is between `near` and `far`, or is one of them.
+    """The time span of a block of numbers: from `near` to `far`, both included, are the `noted_at` of all its notes.
 
     `near` is the end of the span that the search meets first. `block` is the number of the block.
     """
@@ -37,7 +37,7 @@ class _Span(NamedTuple):
 
 
 class _Window(NamedTuple):
-    """The times from `earliest` to `latest`, and the numbers of the `blocks` that may have notes with these times."""
+    """A span of time, from `earliest` to `latest`, both included, and the numbers of the `blocks` that may have its notes."""
 
     earliest: int
     latest: int
@@ -45,7 +45,7 @@ class _Window(NamedTuple):
 
 
 def search_by_time(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one window after the other until enough notes are found, or until `is_time_up()`, called after each window."""
+    """Search one window after the other until enough notes are found or, asked after a window, `is_time_up()` is true."""
     time = question.time
     assert time is not None, "a search in the order of the numbers has no time to begin at"
     numbers: list[int] = []
@@ -75,14 +75,17 @@ def search_by_time(connection: sqlite3.Connection, question: Question, is_time_u
 
 
 def _spans_from(connection: sqlite3.Connection, question: Question) -> list[_Span]:
-    """The spans that may have notes from the question's start on. Those that the search meets first come first."""
+    """The spans that may have notes from the question's start on, in the order in which the search meets them."""
     columns, clause = ("latest, earliest", "earliest <= ?") if question.newest_first else ("earliest, latest", "latest >= ?")
     rows = connection.execute(f"SELECT {columns}, block FROM spans WHERE {clause}", (question.time,))
     return sorted((_Span(*row) for row in rows), reverse=question.newest_first)
 
 
 def _window(time: int, window_end: int | None, blocks: list[int], *, newest_first: bool) -> _Window:
-    """The window from `time` on until `window_end`, exclusive; without it, until the last time that a note may have."""
+    """The window from `time` to just before `window_end`; if that is None, to the last time that a note may have.
+
+    With `newest_first`, later times come first, so the window goes from `time` back to just after `window_end`.
+    """
     if newest_first:
         return _Window(WRITTEN_AT_MIN if window_end is None else window_end + 1, time, blocks)
     return _Window(time, WRITTEN_AT_MAX if window_end is None else window_end - 1, blocks)

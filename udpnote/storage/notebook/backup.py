@@ -6,7 +6,7 @@ is finished, the server's log can only grow (see `log`).
 
 A copy is a draft (see `new_files`) until it was fsynced, read back from the disk and found whole. It has a mark of its own, so
 that no log of the notebook is taken for the log of the copy (see `log`). The search index and the text file are not copied,
-because the server makes both again.
+because the server of a restored notebook makes both again.
 """
 
 import os
@@ -85,7 +85,7 @@ def back_up(
     """Make a backup of the notebook in the file `notebook`, which a server may be using, as the file `path`.
 
     The backup appears at `path` when it is whole, or not at all. Only its owner can read it. If the notebook is sealed,
-    `with_key` says whether its key file is copied, too, to `path` with the suffix `.key`; it must not be None then.
+    `with_key` must be True or False: True copies the key file, too, to `path` with the suffix `.key`.
 
     With `replaces`, an earlier backup of the same notebook at `path` is replaced, and so is its key file, which is removed if
     the new backup has none.
@@ -119,8 +119,8 @@ def back_up(
 def opened_to_copy(path: str) -> Iterator[sqlite3.Connection]:
     """The notebook in the file `path`, open in a read transaction during the block: the block sees the state of one moment.
 
-    Raises `StorageError` if the file is missing, cannot be read, or has a log that belongs to another file, and also for each
-    `sqlite3.Error` of the block.
+    Raises `StorageError` if the file is missing, cannot be read, or has a log that belongs to another file. An `sqlite3.Error`
+    in the block becomes a `StorageError` as well.
     """
     with storage_errors(path):
         check_log(path)
@@ -209,9 +209,9 @@ def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None
 def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
     """In the block, let Ctrl-C, and other signals whose handlers raise an error, end a long statement of `connection`.
 
-    Python handles a signal only while Python code runs, so SQLite calls some from time to time. If a handler raises an error in
-    that code, SQLite reports only that the statement was interrupted. Then this raises `KeyboardInterrupt`, whatever the
-    error was.
+    Python handles a signal only while Python code runs, so SQLite is told to call a Python function from time to time. If a
+    handler raises an error in it, SQLite reports only that the statement was interrupted. Then this raises `KeyboardInterrupt`,
+    whatever the error was.
     """
     connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_CHECKS)
     try:

@@ -42,8 +42,8 @@ ROOM_BYTES_MIN = 16 << 20
 class Erasure:
     """An erasure that is prepared: the notebook in the file `path` is locked, and nothing was changed.
 
-    `note` is the note as it was stored first, but with its last text, also if it was deleted since. If it was erased before,
-    its kind is ERASED. `numbers` are those of the note and all its revisions and deletions.
+    `note` is the note as it was first stored, but with its last text, even if it was deleted later. If the note was erased
+    before, its kind is ERASED. `numbers` are the numbers of the note and of all its revisions and deletions.
     """
 
     def __init__(self, path: str, content: "_Content", guard: FileGuard) -> None:
@@ -59,9 +59,10 @@ class Erasure:
     def commit(self, now: int) -> list[str]:
         """Erase the note, and return the paths of files beside the notebook and its text file that may still have its text.
 
-        These are files that somebody has kept, such as the ones that a restore has replaced. `now` is the time of the erasure,
-        in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`; then nothing was
-        changed. If the kind of the error is `erasure_unfinished`, the note is erased, but its text may be left in a file.
+        These are files that somebody has kept, such as a notebook that a restore has replaced. `now` is the time of the
+        erasure, in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`; then
+        nothing was changed. Only if the kind of the error is `erasure_unfinished`, the note is erased, but its text may be left
+        in a file.
         """
         self._check_room()
         self._remove_index()
@@ -76,7 +77,7 @@ class Erasure:
         return sorted({*beside, *aside})
 
     def _erase(self, connection: sqlite3.Connection, log: Log, now: int) -> list[str]:
-        """Do all steps after the first one; the result is that of `_remove_rest`."""
+        """Do all steps after the first one (see the top of this module); the result is that of `_remove_rest`."""
         try:
             connection.execute("PRAGMA secure_delete = ON")
             if not self.is_done:
@@ -88,7 +89,10 @@ class Erasure:
                 log.finish()
 
     def _remove_rest(self, connection: sqlite3.Connection, log: Log) -> list[str]:
-        """Do the steps after the rows are replaced; returns the new path of the old text file, if somebody had changed it."""
+        """Do the steps after the rows are replaced (see the top of this module).
+
+        Returns the new path of the old text file, if it was kept because somebody had changed it.
+        """
         try:
             with storage_errors(self.path):
                 connection.execute("VACUUM")
@@ -172,7 +176,7 @@ def _text_of(connection: sqlite3.Connection, number: int) -> str:
 
 
 def replace_rows(connection: sqlite3.Connection, numbers: list[int], now: int) -> None:
-    """Let the entries with these numbers, all versions of a note, be ERASED at the time `now`; in the open transaction."""
+    """In the open transaction, make the entries with these numbers, all versions of one note, ERASED at the time `now`."""
     for number in numbers:
         connection.execute(
             "UPDATE entries SET kind = ?, written_at = ?, utc_offset = 0, author = '', text = '' WHERE number = ?",

@@ -3,8 +3,9 @@
 One file can have several names, by a hard link or a bind mount. SQLite keeps a log for each name, so two servers that use two
 names overwrite each other's entries. Therefore the file itself is locked, and a file with several names is refused.
 
-The lock is one of flock(2), which the operating system releases when the process ends. On Linux it is independent of the locks
-by which SQLite coordinates. Elsewhere it would exclude them, so there a file beside the notebook is locked, `NOTEBOOK.lock`.
+The lock is one of flock(2), which the operating system releases when the process ends. On Linux it does not affect SQLite's own
+locks on the file. On other systems the two kinds of locks exclude each other, so another file is locked there: `NOTEBOOK.lock`,
+beside the notebook.
 
 A process that closes a descriptor of a file loses the locks that SQLite has on it. So the guard is closed after SQLite's
 connections, and a file that this process guards already is not opened again.
@@ -33,7 +34,7 @@ _guarded: set[tuple[int, int]] = set()
 class FileGuard:
     """Guards the existing notebook at `path`; made before SQLite opens the file. `watch` and `close` are called once each.
 
-    Raises `NotebookInUse` if another server uses the file, and `StorageError` if it has several names.
+    The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names.
 
     `log_bytes` is the length of the log's file at the last check.
     """
@@ -83,14 +84,14 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path)
 
     def close(self, connection: sqlite3.Connection) -> None:
-        """Close SQLite's last other `connection`, and then release the file."""
+        """Close `connection`, which must be the last one to the file besides the guard's own, and then release the file."""
         try:
             self.end_use(connection)
         finally:
             self.release()
 
     def end_use(self, connection: sqlite3.Connection) -> None:
-        """Close SQLite's last other `connection`, and go on to keep other servers out until `release`."""
+        """Close `connection` as `close` does, but keep other servers out until `release` is called."""
         try:
             self.check()
             self._close_reader()  # before the other one, which then copies the log into the file, and removes the log
@@ -100,7 +101,7 @@ class FileGuard:
         self._close_reader()
 
     def release(self) -> None:
-        """Let another server use the file, which no connection of this process has open."""
+        """Let another server use the file. No connection of this process may have it open."""
         os.close(self._descriptor)
         _guarded.discard(self._guarded)
 
@@ -109,7 +110,7 @@ class FileGuard:
             self._reader.close()
 
     def _put_log_aside(self) -> None:
-        """If another notebook is at the path now, rename our log beside it: SQLite would apply the log to that notebook."""
+        """If another notebook is at the path now, rename our log, because SQLite would apply it to that notebook."""
         file, log = self._found()
         if file is not None and self._file is not None and file[:2] != self._file[:2] and log is not None and log == self._log:
             with suppress(OSError):  # it stays there; nothing else can be done
@@ -129,7 +130,7 @@ class FileGuard:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
 
     def _found(self) -> tuple[_Identity, _Identity]:
-        """The file and its log, as they are at their paths now."""
+        """The identities of the file and of its log, as they are at their paths now."""
         file, _ = _identity_and_size(self._path)
         log, self.log_bytes = _identity_and_size(f"{self._path}-wal")
         return file, log
@@ -138,7 +139,7 @@ class FileGuard:
 def is_guarded(path: str) -> bool:
     """Whether a server, or another command that may change the notebook at `path`, has it open. True if that is not known.
 
-    This process must not have the notebook open to read it: its locks would be lost.
+    This process must not have the notebook open to read it, because SQLite's locks on it would be lost.
     """
     try:
         status = os.stat(path)

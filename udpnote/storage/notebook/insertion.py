@@ -1,5 +1,7 @@
-"""Inserts complete entries into a notebook: parts that have all of their text, runs and bundles of notes; finds the last two
-again."""
+"""Inserts complete entries into a notebook: entries of one part, runs of notes, and bundles of imported notes.
+
+It also finds the number under which a run or a bundle is stored already.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -21,8 +23,9 @@ _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_U
 def insert_whole(connection: sqlite3.Connection, whole: Sequence[tuple[int, Part | NoteRun]], now: int) -> int:
     """Insert the entries that are not stored already, in order, and return how many were inserted.
 
-    `whole` has the row number of the client with each part or run. `now` is the time of storing, in microseconds since 1970
-    UTC. Runs in the caller's transaction. Raises `sqlite3.IntegrityError` if a column has a value that its constraint forbids.
+    `whole` has pairs: (row number of the client, part or run); each part has the whole text of its entry. `now` is the time of
+    storing, in microseconds since 1970 UTC. Runs in the caller's transaction. Raises `sqlite3.IntegrityError` if a column has a
+    value that its constraint forbids.
     """
     changes = connection.total_changes
     parts: list[tuple[object, ...]] = []
@@ -61,9 +64,9 @@ def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -
 def insert_bundle(connection: sqlite3.Connection, clients: Sequence[int], bundle: Bundle, now: int) -> int:
     """Insert the notes of a bundle that are not stored already, in order, and return how many were inserted.
 
-    `clients` has the row number of the client of each note. An imported note keeps the time at which it was first stored,
-    unless that is after `now`, the time of storing in microseconds since 1970 UTC. The others get the time `now`. See
-    `insert_whole` for transactions and errors.
+    `clients` has the row number of the client of each note. A note keeps the time at which it was first stored, if the bundle
+    has one and it is not after `now`, the time of storing in microseconds since 1970 UTC. Any other note gets the time `now`.
+    See `insert_whole` for transactions and errors.
     """
     changes = connection.total_changes
     values: list[object] = []
@@ -89,9 +92,9 @@ def first_bundle_number(connection: sqlite3.Connection, clients: Sequence[int], 
 
 
 def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part | NoteRun]]:
-    """`whole`, but with each run joined to the run before if it goes on where that run ends.
+    """`whole`, but with each run joined to the run before it if it continues that run.
 
-    Most runs of one client that arrive together do. One statement for all of them takes a fifth less time.
+    Most runs of one client that arrive together continue each other, and one statement for all takes a fifth less time.
     """
     joined: list[tuple[int, Part | NoteRun]] = []
     for client, notes in whole:
@@ -105,7 +108,10 @@ def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part
 
 
 def _goes_on(last: NoteRun, run: NoteRun) -> bool:
-    """Whether `run` has the same client, UTC offset and author as `last` and the next sequences, and both are short enough."""
+    """Whether `run` continues the run `last`: it has the next sequences and the same client, UTC offset and author.
+
+    False if both together are longer than `ROWS_AT_ONCE`.
+    """
     count = len(last.texts)
     is_next = run.sequence == last.sequence + count and count + len(run.texts) <= ROWS_AT_ONCE
     return is_next and run.client_id == last.client_id and run[2:4] == last[2:4]
@@ -113,7 +119,7 @@ def _goes_on(last: NoteRun, run: NoteRun) -> bool:
 
 @lru_cache(maxsize=256)
 def _insertion_of(count: int) -> str:
-    """The statement that inserts a run of `count` notes: to do it at once takes half of the time of one statement for each.
+    """The statement that inserts a run of `count` notes at once, in half of the time of one statement for each note.
 
     Its parameters are the client, the sequence of the first note, the offset from UTC, the author and the time of storing, then
     the time at which each note was written, then each text.
@@ -124,6 +130,6 @@ def _insertion_of(count: int) -> str:
 
 @lru_cache(maxsize=256)
 def _bundle_insertion_of(count: int) -> str:
-    """The statement that inserts a bundle of `count` notes. Its parameters are the columns of one note after the other."""
+    """The statement that inserts a bundle of `count` notes. Its parameters are the columns of each note, one after another."""
     rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count)
     return f"INSERT INTO entries ({_COLUMNS}) VALUES {rows} {_UNLESS_STORED}"

@@ -5,7 +5,8 @@ left, and SQLite applies it to the file. If a person has put a backup there mean
 the restore or, if it does not have all pages that differ, damages the notebook.
 
 So the notebook has a *mark* among its properties. A transaction before each checkpoint writes a closed mark with a new id. A
-transaction after a complete checkpoint opens the mark; it is the first one in the log, which SQLite then begins again.
+transaction after a complete checkpoint opens the mark; it is the first one in the log, which SQLite then overwrites from its
+beginning.
 
 - While the mark in the log is open, the file without the log has the same mark, closed. No backup has that closed mark: one
   made through SQLite has the open mark, and one made of the file alone, before the server started, has an earlier id.
@@ -48,18 +49,19 @@ CHECKPOINT_ID_BYTES = 8
 
 LOG_BYTES = 16 << 20
 """The log grows to this length before a checkpoint. Where a thousand clients write, each commit changes hundreds of pages of
-the unique index, mostly the same ones again. The longer the log, the fewer of these changes are copied. Copying takes some
-40 ms, which is longer than a client's first timeout, so another thread does it."""
+the unique index, mostly the same pages as the commit before. A checkpoint copies a page once, however often it was changed, so
+a longer log costs less copying. A checkpoint takes some 40 ms, longer than a client's first timeout, so another thread does it.
+"""
 
 LOG_BYTES_MAX = LOG_BYTES + LOG_BYTES // 8
-"""The most bytes to which the log is cut after a checkpoint: LOG_BYTES, and SQLite's header of each page."""
+"""The most bytes to which the log is cut after a checkpoint: `LOG_BYTES`, and room for SQLite's header of each page."""
 
 RETRY_BYTES = LOG_BYTES // 4
-"""If a checkpoint was not complete, the next one is done when the log has grown by so much."""
+"""After a checkpoint that was not complete, the next one is done when the log has grown by this many bytes."""
 
 _MARK_PROPERTY = "log"
 _STRUCT = struct.Struct(f">{CHECKPOINT_ID_BYTES}s{CHECKPOINT_ID_BYTES}s?I")
-"""The two ids of a mark, whether it is open, and a CRC-32 of them."""
+"""The bytes of a mark: its two ids, whether it is open, and a CRC-32 of these."""
 
 _NO_CHECKPOINT = bytes(CHECKPOINT_ID_BYTES)
 """The id in the mark of a notebook that had no checkpoint yet."""
@@ -87,9 +89,10 @@ class Mark(NamedTuple):
         write_property(connection, _MARK_PROPERTY, value + crc32(value).to_bytes(4, "big"))
 
     def fits(self, in_file: "Mark | None") -> bool:
-        """Whether the log with this mark may belong to the file that has the mark `in_file` without the log.
+        """Whether the log with this mark may belong to a notebook's file.
 
-        `in_file` is None if that mark cannot be read: a power failure during a checkpoint can leave only half of it.
+        `in_file` is the mark read from the file alone, without its log; None if it cannot be read: a power failure during a
+        checkpoint can leave only half of it.
         """
         if self.is_open:
             return in_file == self._replace(is_open=False)
@@ -119,16 +122,17 @@ class Log:
 
     @property
     def is_copied(self) -> bool:
-        """Whether another thread copies the log now, or has copied it and the rest is to be copied by `shorten`."""
+        """Whether another thread is copying the log, or has copied it and `shorten` is still to copy the rest."""
         return self._copying is not None
 
     def shorten(self, *, is_idle: bool) -> None:
         """Copy the log into the file if it is longer than `_bytes_max`, its length after the constructor (about `LOG_BYTES`).
 
-        Another thread copies what the log has now, while the caller goes on to write. A later call, when that thread has ended,
-        copies the rest. After an incomplete checkpoint, the next one is done when the file has grown by `RETRY_BYTES`. If the
-        server `is_idle`, it is done now, and also if the file is longer than `_bytes_max`. Raises `NotebookLost` if the
-        notebook's file is not in its place any more: SQLite would copy the log into a file without a name.
+        Another thread copies what the log has now, while the caller goes on to write. When that thread has ended, a later call
+        copies the rest. If the checkpoint was not complete, the next one is done when the log has grown by `RETRY_BYTES`. If
+        the server `is_idle`, it is done now; so is one that is to cut a log which is still longer than `_bytes_max`. Raises
+        `NotebookLost` if the notebook's file is not in its place any more: SQLite would copy the log into a file without a
+        name.
         """
         is_unfinished = not self._was_complete or self._guard.log_bytes > self._bytes_max
         if self._copying is not None:
@@ -140,9 +144,9 @@ class Log:
             self._begin_checkpoint()
 
     def empty(self) -> None:
-        """Copy the log into the file and cut it to nothing. Waits for readers of older states, for `BUSY_SECONDS` at most.
+        """Copy the log into the file and cut it to nothing. Waits for readers of older states, for at most `BUSY_SECONDS`.
 
-        After that, it raises `StorageError`, and the log may have some transactions.
+        If there are still such readers then, this raises `StorageError`, and some transactions may be left in the log.
         """
         self._guard.check()
         with storage_errors(self._path), closing(_connect(self._path, "mode=rw")) as connection:
@@ -178,7 +182,7 @@ class Log:
             self._run_checkpoint()
 
     def _end_checkpoint(self) -> None:
-        """Copy the rest of the log. SQLite then begins it again, unless somebody reads an older state of the notebook."""
+        """Copy the rest of the log. SQLite then overwrites it from its beginning, unless somebody reads an older state."""
         self._copying = None
         with storage_errors(self._path):
             self._was_complete = self._run_checkpoint()
@@ -188,14 +192,14 @@ class Log:
         self._due_bytes = self._bytes_max if self._was_complete and size <= self._bytes_max else size + RETRY_BYTES
 
     def _copy(self) -> bool:
-        """Do a checkpoint in this thread. Returns whether it was complete; False if there is no space for its mark."""
+        """Do a checkpoint in this thread. Returns whether it was complete; False also if the disk has no space for its mark."""
         # Complete the unfinished checkpoint first, because a mark can name only it and the one before.
         if not self._mark().is_open and not self._run_checkpoint():
             return False
         return self._close_mark() and self._run_checkpoint()
 
     def _mark(self) -> Mark:
-        """The notebook's mark; a closed one without an id if it has none yet."""
+        """The notebook's mark; if it has none yet, a closed one whose ids are `_NO_CHECKPOINT`."""
         return Mark.read(self._connection) or Mark(_NO_CHECKPOINT, _NO_CHECKPOINT, is_open=False)
 
     def _close_mark(self) -> bool:
@@ -206,7 +210,7 @@ class Log:
         return False
 
     def _run_checkpoint(self) -> bool:
-        """Copy the log into the file, as far as nobody reads an older state; returns whether all of it was copied."""
+        """Copy the log into the file, up to the oldest state that somebody is reading. Returns whether all of it was copied."""
         with closing(_connect(self._path, "mode=rw")) as connection:  # `self._connection` may be reading
             connection.execute("PRAGMA fullfsync = ON")
             is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -246,8 +250,8 @@ def _preallocate(connection: sqlite3.Connection, path: str) -> None:
 def check_log(path: str) -> None:
     """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file.
 
-    Also raises it for a log without a notebook, or beside an empty file, and if `path` is a folder, a pipe, a device or a
-    socket.
+    Also raises `StorageError` if there is a log, but the notebook is missing or empty, and if `path` is a folder, a pipe, a
+    device or a socket.
     """
     check_is_file(path, SCHEMA)
     with storage_errors(path):

@@ -22,32 +22,33 @@ from udpnote.text.search_terms import fold, tag_term, tag_terms
 from udpnote.text.word_match import comparison_of
 
 SCANNED_NUMBERS = 2048
-"""How many entry numbers one SQL statement covers; after it, the lookup may pause. It takes about a millisecond."""
+"""How many entry numbers one SQL statement covers, which takes about a millisecond. After it, the lookup may pause."""
 
 VERSIONS_AHEAD = 512
-"""How many numbers of versions a query for the history of notes reads ahead, for all its notes together: half a millisecond."""
+"""A query for the history of notes reads this many numbers of versions ahead, for all notes together: half a millisecond."""
 
 VERSIONS_PER_STATEMENT = 32
 """How many versions one SQL statement reads: one statement for each version would take twice as long."""
 
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
-"""How many entries that are no results, and how many characters of them, are read before a pause: a millisecond's work, too."""
+"""A lookup pauses after it has passed over `PASSED_OVER_MAX` entries that are no results, or this many characters of them. That
+takes a millisecond, too."""
 
 COMPARED_CHARACTER_COST = 16
-"""How many characters are passed over in the time in which one character is compared with one word of a search."""
+"""To compare one character with one word of a search takes as long as to pass over this many characters."""
 
 
 def index_path(path: str) -> str:
-    """The path of the search index of the notebook at `path`: with the suffix `.index`. It is in memory if the notebook is."""
+    """The path of the search index of the notebook at `path`: with the suffix `.index`, or `IN_MEMORY` as well."""
     return path if path == IN_MEMORY else f"{path}.index"
 
 
 class Lookup:
     """Answers queries from the notebook file `path`, which `connection` has open. `index` is its search index.
 
-    `is_index_awaited` is True after a lookup that ended because `index` did not have every entry yet. Its reader waits until it
-    has.
+    `is_index_awaited` is True after a lookup that ended because `index` did not have every entry yet: the reader is to wait
+    until `index` has all of them.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
@@ -57,10 +58,10 @@ class Lookup:
         self.is_index_awaited = False
 
     def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """Yields the results of `query`, in the query's order, from the cursor `start` on, whatever its offset.
+        """Yields the results of `query`, in the query's order, from the cursor `start` on. The offset of the cursor is ignored.
 
-        Between them, it yields the other kinds of `LookupStep`. A query that needs all of the search index first brings it up
-        to date. If `is_time_up()` before that is done, or if the index is damaged, the lookup yields `IndexBehind` and ends.
+        Between results, it yields the other kinds of `LookupStep`. A query that needs all of the search index first brings it
+        up to date. If `is_time_up()` before that is done, or if the index is damaged, the lookup yields `IndexBehind` and ends.
         The first step raises `InvalidQuery` for a query that cannot be answered; any step raises `StorageError` if the notebook
         cannot be read.
         """
@@ -71,7 +72,7 @@ class Lookup:
             yield IndexBehind(0)
 
     def _answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """Yields what `answer` yields, for a query that was checked. Raises `IndexDamaged` if the index cannot be read."""
+        """Yields what `answer` yields. The caller has checked the query. Raises `IndexDamaged` if the index cannot be read."""
         with storage_errors(self._path):
             if query.view is View.LOG:
                 yield from self._log(query, start.number)
@@ -87,12 +88,12 @@ class Lookup:
                 yield from self._tallies(query.view, start.number)
 
     def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Bring the index up to date if there is time; returns whether it is, and sets `is_index_awaited` to the opposite."""
+        """Bring the index up to date if there is time. Returns whether it is up to date; if not, sets `is_index_awaited`."""
         self.is_index_awaited = not self.index.catch_up(is_time_up)
         return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yields all notes written in the time that the query names, read from the notebook in the order of their numbers."""
+        """Yields the notes in the query's span of time, read from the notebook in the order of their numbers."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
         pauses = _Pauses(query)
@@ -106,7 +107,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _notes_by_time(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
-        """Yields all notes of the time that the query names, read from the notebook in the order of time."""
+        """Yields the notes in the query's span of time, read from the notebook in the order of time."""
         since, until = (WRITTEN_AT_MIN if query.since is None else query.since), query.until
         pauses = _Pauses(query)
         for cursor, note in notes_by_time(
@@ -122,7 +123,7 @@ class Lookup:
                 yield pauses.after(cursor.number, cursor.time)
 
     def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
-        """Yields ranges (first, last) of numbers, from `start` on, that may have notes written in the time the query names.
+        """Yields ranges of numbers, from `start` on, that may have notes in the query's span of time: pairs (first, last).
 
         The ranges are in the query's order, and each has at most `SCANNED_NUMBERS` numbers.
         """
@@ -143,7 +144,7 @@ class Lookup:
                 number = last + 1
 
     def _search(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """Yields the notes that the index finds. Brings it up to date first, and again after a found note was revised."""
+        """Yields the results that the index finds. Updates the index first, and again when a found note was revised."""
         revised: Cursor | None = start
         while revised is not None:
             if not self._catch_up(is_time_up):
@@ -152,10 +153,10 @@ class Lookup:
             revised = yield from self._matches(query, revised)
 
     def _matches(self, query: Query, start: Cursor) -> Generator[LookupStep, None, Cursor | None]:
-        """Yields the notes that the index finds, and returns None after the last one.
+        """Yields the results that the index finds, and returns None after the last one.
 
-        If a found note was revised after it was indexed, its latest text may not match: this then stops, and returns its
-        cursor.
+        If a found note was revised after it was indexed, its latest text may not match. Then this stops before that note, and
+        returns the note's cursor.
         """
         indexed = self.index.indexed
         pauses = _Pauses(query)
@@ -180,7 +181,7 @@ class Lookup:
         return None
 
     def _notes_numbered(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
-        """Yields the notes that the query names, by their own numbers or those of later versions, if they pass its filters."""
+        """Yields the notes of which some version has a number that the query names, if they pass the query's filters."""
         pauses = _Pauses(query)
         roots = self._roots(query)
         places = times_of(self._connection, roots) if query.by_time else [(0, root) for root in sorted(roots)]
@@ -198,8 +199,8 @@ class Lookup:
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
         """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
 
-        They are those of the notes that pass the query's filters and, if the query names numbers, have one of these numbers.
-        What is left of erased entries is a result only if the query names numbers.
+        An entry is a result if its note passes the query's filters and, if the query names numbers, is one of the `_roots`. An
+        erased entry has no text, and is a result only if the query names numbers.
         """
         pauses, answers = _Pauses(query), dict[int, bool]()
         if query.numbers:
@@ -215,7 +216,7 @@ class Lookup:
     def _chosen(
         self, entries: Iterator[StoredEntry], query: Query, answers: dict[int, bool], pauses: "_Pauses"
     ) -> Iterator[LookupStep]:
-        """Yields those of `entries` whose note passes the query's filters; `answers` is as in `_note_passes_filters`."""
+        """Yields the `entries` whose notes pass the query's filters; `answers` is as in `_note_passes_filters`."""
         if query._replace(newest_first=False, numbers=()) == Query(View.LOG):  # it has no filters
             yield from entries
             return
@@ -228,7 +229,7 @@ class Lookup:
                 yield pauses.after(entry.number)
 
     def _versions(self, query: Query, start: int) -> Iterator[Iterator[StoredEntry]]:
-        """Yields all versions of the notes whose numbers the query names, a few at a time, because a note may have very many.
+        """Yields all versions of the notes that the query names, a few at a time, because a note may have very many.
 
         The query's filters are not applied.
         """
@@ -256,7 +257,7 @@ class Lookup:
             yield root
 
     def _note_passes_filters(self, stored: StoredEntry, query: Query, answers: dict[int, bool], pauses: "_Pauses") -> bool:
-        """Whether the note that `stored` is, revises or deletes passes the query's filters.
+        """Whether a note passes the query's filters: `stored` is the note itself, or a revision or deletion of it.
 
         `answers` is a cache of the answers, by the note's number. `pauses` counts what is read here.
         """
@@ -275,7 +276,7 @@ class Lookup:
 
     @staticmethod
     def _passes_filters(note: StoredEntry, query: Query) -> bool:
-        """Whether a note has the time, author and tags that the query names, decided without the index."""
+        """Whether a note is in the query's span of time and has its author and tags, decided without the index."""
         entry = note.entry
         author = fold(entry.author)
         return (
@@ -290,7 +291,7 @@ class Lookup:
         return {root for root in roots if root is not None}
 
     def _tallies(self, view: View, start: int) -> Iterator[LookupStep]:
-        """Yields the tallies of a view with keys from `start` on; the index is up to date."""
+        """Yields the tallies of a view with keys from `start` on. The caller has brought the index up to date."""
         if view is View.SUMMARY:
             yield from [tally for tally in self._summary() if tally.key >= start]
         elif view is View.DAYS:
@@ -314,7 +315,8 @@ class Lookup:
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
-"""A day's key is its `datetime.date.toordinal`: the number of days since 1970 may be negative, and a cursor may not."""
+"""The key of a day in a cursor is its `datetime.date.toordinal`: its number of days since 1970, which the index counts, may be
+negative, and a cursor may not."""
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
@@ -324,28 +326,28 @@ def _is_in_time(note: StoredEntry, query: Query) -> bool:
 
 
 class _Pauses:
-    """Decides where a lookup pauses that finds no results for a while, by counting the entries that it reads."""
+    """Decides when a lookup that finds no results pauses, by counting the entries, and their characters, that it reads."""
 
     def __init__(self, query: Query) -> None:
         self._step = -1 if query.newest_first else 1
         self._entries = self._characters = 0
 
     def read(self, stored: StoredEntry) -> None:
-        """Count the characters of an entry that was read, but is no result."""
+        """Count the characters of an entry that was read to decide about another entry."""
         self._characters += len(stored.entry.text)
 
     def compare(self, stored: StoredEntry, *, words: int) -> None:
-        """Count what it costs to compare the text of an entry with so many words, in characters."""
+        """Count the time of comparing a text with `words` words, as the characters that are passed over in this time."""
         self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text) * words
 
     def pass_over(self, stored: StoredEntry | None) -> None:
-        """Count an entry that is no result, and its characters; None is a deleted note."""
+        """Count an entry that is no result, and its characters; of a deleted note (None) there are no characters."""
         self._entries += 1
         if stored is not None:
             self.read(stored)
 
     def are_due_after(self, note: StoredEntry | None, *, is_result: bool) -> bool:
-        """Whether to pause after this note (None for a deleted one). If it is no result, counts it first.
+        """Whether to pause after this note, which is None if it was deleted. If it is no result, counts it first.
 
         A lookup always pauses after a note that was revised or deleted: the note's first text may be long, and SQLite must read
         past it.
@@ -356,10 +358,13 @@ class _Pauses:
 
     @property
     def are_due(self) -> bool:
-        """Whether it is time to pause: as many entries or characters were counted since the last pause as the limits say."""
+        """Whether to pause now, because the entries or characters counted since the last pause have reached their limit."""
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
     def after(self, number: int, time: int = 0) -> PausePoint:
-        """The `PausePoint` after the number `number` (of `time`, see `Cursor`) in the query's order. The counts begin again."""
+        """The `PausePoint` just after the entry `number` in the query's order; `time` is as in `Cursor`.
+
+        The counts of entries and characters since the last pause begin again at 0.
+        """
         self._entries = self._characters = 0
         return PausePoint(number + self._step, time)

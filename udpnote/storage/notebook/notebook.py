@@ -56,8 +56,8 @@ CLIENTS_CACHED_MAX = 10_000
 class Notebook:
     """One notebook file, created if there is none, and locked: only one server at a time may have it open.
 
-    Entries are numbered in the order in which they are stored, from 1, without gaps. Raises `NotebookInUse` if the
-    notebook is open already, and `StorageError`, in every method, if the file cannot be used.
+    Entries are numbered in the order in which they are stored, from 1, without gaps. The constructor raises `NotebookInUse` if
+    the notebook is open already; every method raises `StorageError` if the file cannot be used.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -154,15 +154,11 @@ class Notebook:
     def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store parts of entries, runs and bundles in one transaction, and return a verdict on each, in order.
 
-        They are durable when this returns. `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full,
-        nothing is stored and every verdict is NO_SPACE. A part that the database rejects, or that revises an entry that does
-        not exist, is REFUSED. A revision whose writer has seen an entry that the notebook does not have gets OLDER_COPY. A part
-        of an entry that was erased, or a change of an erased note, gets ERASED, whatever is in it. A run
-        or bundle gets SPLIT if the notebook does not have all of its notes, under consecutive numbers, after this; some of its
-        notes may be stored then. The others are stored. An imported part or bundle that
-        must come after an entry which is not stored yet (see `Restored`) gets None, and is not stored. Raises `StorageError` if
-        the file cannot be written for another reason, and `NotebookLost` if it is not in its place any more; then nothing may
-        be acknowledged.
+        They are durable when this returns. `now` is the server's clock, in microseconds since 1970 UTC. `Status` explains the
+        verdicts. If the disk is full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is
+        SPLIT, some of its notes may be stored. An imported part or bundle that must come after an entry which is not stored yet
+        (see `Restored`) is not stored, and its verdict is None. Raises `StorageError` if the file cannot be written for another
+        reason, and `NotebookLost` if it is not in its place any more; then nothing may be acknowledged.
         """
         try:
             if self._log is not None:
@@ -179,7 +175,7 @@ class Notebook:
             return [Verdict(Status.NO_SPACE, 0)] * len(notes)
 
     def expire_partial_entries(self, now: int) -> None:
-        """Remove the partial entries of which no part has arrived for a day (`now`: microseconds since 1970 UTC)."""
+        """Remove the partial entries of which no part has arrived for a day; `now` is in microseconds since 1970 UTC."""
         try:
             with storage_errors(self.path), atomic(self._connection):
                 self._partial_entries.expire(before=now - PARTIAL_ENTRY_SECONDS_MAX * 1_000_000)
@@ -193,7 +189,7 @@ class Notebook:
             yield from entries_from(self._connection, "WHERE number > ? ORDER BY number", (number,))
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is or changes; 0: there is no such entry."""
+        """The number of the note that the entry `number` is, revises or deletes; 0 if there is no entry with this number."""
         with storage_errors(self.path):
             return root_of(self._connection, number) or 0
 
@@ -211,7 +207,7 @@ class Notebook:
             self._connection.close()
 
     def check_file(self) -> None:
-        """For quiet moments: shorten the write-ahead log if it was not copied into the file whole.
+        """Shorten the write-ahead log if it was not wholly copied into the file. Call this when the server is idle.
 
         Raises `NotebookLost` if the file is not in its place any more.
         """
@@ -221,7 +217,7 @@ class Notebook:
 
     @property
     def is_log_copied(self) -> bool:
-        """Whether another thread is copying the write-ahead log into the file, or has: then `check_file` must copy the rest."""
+        """Whether another thread is copying the write-ahead log, or has copied it and `check_file` must copy the rest."""
         return self._log is not None and self._log.is_copied
 
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
@@ -295,8 +291,8 @@ class Notebook:
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
         """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0.
 
-        An imported entry keeps the time at which it was first stored, unless that is after `now`: no clock that was ahead shall
-        put a note before all later ones for years.
+        An imported entry keeps the time at which it was first stored, unless that is after `now`: a clock that was ahead must
+        not keep the note the newest one for years.
         """
         stored_at = min((part.restored.stored_at if part.restored is not None else 0) or now, now)
         [verdict] = self._insert([part], stored_at)
@@ -330,7 +326,7 @@ class Notebook:
         return row is not None
 
     def _insert(self, whole: Sequence[Part | NoteRun], now: int) -> list[Verdict]:
-        """Insert complete entries with the time `now`; if some were stored already, compare each with the stored one."""
+        """Insert complete entries with the time of storing `now`, unless they are stored; return a verdict on each."""
         if not whole:
             return []
         before = last_number(self._connection)
@@ -346,7 +342,10 @@ class Notebook:
         return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on a whole entry that is in the table; `new` has the numbers of this batch that no verdict names yet."""
+        """The verdict on a whole entry that is in the table. `new` has the numbers of this batch without a verdict so far.
+
+        If this verdict names one of these numbers, that number is removed from `new`.
+        """
         verdict = verdict_if_stored(self._connection, part)
         assert verdict is not None, "an entry that was neither inserted nor stored before is lost"
         if verdict.number in new:
@@ -355,7 +354,7 @@ class Notebook:
         return verdict
 
     def _compare_run(self, run: NoteRun, new: set[int]) -> Verdict:
-        """The verdict on a run whose notes are in the table, or others in their place; `new`: see `_compare`."""
+        """The verdict on a run whose sequences are in the table, perhaps with other notes. `new` is as in `_compare`."""
         first = first_number_of(self._connection, self._client(run.client_id), run)
         if first is None:
             return Verdict(Status.SPLIT, 0)
@@ -389,7 +388,7 @@ class Notebook:
 
 
 def _locked(path: str) -> FileGuard:
-    """Create the notebook at `path` if there is none, and keep other servers from it."""
+    """Create the notebook at `path` if there is none, and lock it against other servers."""
     check_log(path)
     create_database(path, SCHEMA)
     return FileGuard(path)

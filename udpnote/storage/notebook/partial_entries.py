@@ -12,10 +12,11 @@ from typing import NamedTuple
 from udpnote.model.entry import Part, Status
 
 PARTIAL_ENTRIES_BYTES_MAX = 64 << 20
-"""Disk space for 64 entries of the largest size. If all take more, those without a new part for longest are removed."""
+"""Disk space for 64 entries of the largest size. When all partial entries take more, those to which no part was added for the
+longest time are removed."""
 
 PARTIAL_ENTRY_SECONDS_MAX = 24 * 3600
-"""One day. If a client sends no part of an entry for longer, it must send the entry again from the start."""
+"""One day. If no part of an entry arrives for longer, the kept parts are removed: its client must send all parts again."""
 
 PART_OVERHEAD_BYTES = 1024
 """The disk space that a part takes in addition to its bytes: its key, and the unused rest of its last page."""
@@ -34,7 +35,7 @@ class KeptPart(NamedTuple):
 
 
 class PartialEntries:
-    """The partial entries of one notebook. They take at most `bytes_max` bytes of disk space, but one of them is always kept.
+    """The partial entries of one notebook. They take at most `bytes_max` bytes of disk space; a single one may take more.
 
     Every method runs in the caller's transaction.
     """
@@ -84,19 +85,19 @@ class PartialEntries:
             self._remove(row[0])
 
     def expire(self, before: int) -> None:
-        """Remove the partial entries of which no part has arrived since `before` (microseconds since 1970 UTC)."""
+        """Remove the partial entries whose latest part arrived earlier than `before` (microseconds since 1970 UTC)."""
         rows = self._connection.execute("SELECT partial_entry FROM partial_entries WHERE touched_at < ?", (before,)).fetchall()
         for (partial_entry,) in rows:
             self._remove(partial_entry)
 
     def handle_rollback(self) -> None:
-        """Call this after the caller's transaction was rolled back: the disk space of all partial entries is counted again."""
+        """Call this after the caller's transaction was rolled back, so that the disk space is counted again."""
         self._cost_bytes = None
 
     def _row_of(self, part: Part, now: int) -> int | None:
         """The `partial_entry` of the row for the entry of `part`, inserted if it is new. Records that a part came at `now`.
 
-        None if the row has other header fields (`_HEADER`) than `part`.
+        None if there is a row, but its header fields (`_HEADER`) differ from those of `part`.
         """
         header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes, part.revises)
         row = self._connection.execute(
@@ -114,7 +115,7 @@ class PartialEntries:
         return cursor.lastrowid
 
     def _place(self, partial_entry: int, part: Part) -> bool:
-        """Keep the bytes of `part` in the row `partial_entry`, unless they are kept already.
+        """Keep the bytes of `part` for the row `partial_entry`, unless they are kept already.
 
         Returns False, and keeps nothing, if other bytes are kept at the same offset.
         """
@@ -133,7 +134,7 @@ class PartialEntries:
         return True
 
     def _make_room(self, spared: int) -> None:
-        """While all partial entries take more than the limit, remove the one without a new part for the longest time.
+        """While all partial entries take more than the limit, remove the one to which no part was added for the longest time.
 
         The row `spared` is never removed.
         """
@@ -156,7 +157,7 @@ class PartialEntries:
         self._add_cost(-cost)
 
     def _add_cost(self, cost_bytes: int) -> int:
-        """Count `cost_bytes` that the tables have just gained or lost. Returns the bytes of all partial entries on disk."""
+        """Add `cost_bytes`, which may be negative, to the disk space of all partial entries, and return the sum in bytes."""
         if self._cost_bytes is None:
             (self._cost_bytes,) = self._connection.execute(
                 "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"

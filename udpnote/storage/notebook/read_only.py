@@ -14,7 +14,7 @@ from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, 
 class ReadOnlyNotebook:
     """One notebook file, for reading only.
 
-    Raises `StorageError` if the file does not exist, cannot be read, or has a log that belongs to another file.
+    The constructor raises `StorageError` if the file does not exist, cannot be read, or has a log that belongs to another file.
     """
 
     def __init__(self, path: str) -> None:
@@ -39,7 +39,8 @@ class ReadOnlyNotebook:
     def is_replaced(self) -> bool:
         """Whether another file is at the path now, such as a restored copy, and a server has begun to use it.
 
-        Until then the copy may be incomplete. A server makes a log beside it.
+        Before a server uses it, the file may be a copy that is not complete. The log beside the file shows that a server uses
+        it.
         """
         return self._file_at_path() not in (None, self._file) and os.path.exists(f"{self.path}-wal")
 

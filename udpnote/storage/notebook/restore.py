@@ -32,7 +32,7 @@ from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA
 
 _UNREADABLE = {"database_damaged", "database_failed", "log_of_another_file", "log_without_notebook"}
-"""The kinds of errors of a notebook that a restore mends. After any other error nothing is restored."""
+"""The kinds of errors of a notebook that a restore mends. A notebook with any other error is not replaced."""
 
 _VANISHING = """
     SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0) FROM main.entries AS old
@@ -41,7 +41,7 @@ _VANISHING = """
         WHERE client.client_id = clients.client_id AND new.sequence = old.sequence
     )
 """
-"""Makes a `Vanishing`. The database `main` is the old notebook, `restored` is the copy of the backup."""
+"""The statement whose row is a `Vanishing`. The database `main` is the old notebook, `restored` is the copy of the backup."""
 
 
 RETURNING_MAX = 20
@@ -60,7 +60,7 @@ _RETURNING = f"""
 class Vanishing(NamedTuple):
     """The entries of the old notebook that the backup does not have: how many, and their lowest and highest numbers.
 
-    An entry is known by its client id and sequence number. All three are 0 if there is none.
+    All three are 0 if there are no such entries. Entries with the same client id and sequence number are the same.
     """
 
     entries: int
@@ -71,9 +71,9 @@ class Vanishing(NamedTuple):
 class OldNotebook(NamedTuple):
     """The notebook that a restore replaces: its content, which of its entries vanish, and which notes come back.
 
-    `returning` are the numbers of notes, at most `RETURNING_MAX`, that were erased in it, but not in the backup. If it cannot
-    be read, `content` is None, and `problem` is the error. Then `vanishing` is all zeros, and `returning` is empty, because
-    neither is known.
+    `returning` are the numbers of at most `RETURNING_MAX` notes that were erased in the old notebook, but not in the backup. If
+    the old notebook cannot be read, `content` is None and `problem` is the error; what vanishes and comes back is then unknown,
+    `vanishing` is all zeros, and `returning` is empty.
     """
 
     content: Content | None
@@ -99,9 +99,9 @@ class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
     `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_use` says what
-    happens to the key file. `backup_has_other_keys` says whether a key file is `KEPT` although that of the backup has other
-    keys. `aside` is the new path of the replaced file; the log and the key file, if they are moved, get this path with the
-    suffix `-wal` or `.key`.
+    happens to the key file. `backup_has_other_keys` says whether the key file is `KEPT` although the key file of the backup has
+    other keys. `aside` is the new path of the replaced file; the log and the key file, if they are moved, get this path with
+    the suffix `-wal` or `.key`.
     """
 
     def __init__(
@@ -119,16 +119,17 @@ class Restore:
 
     @property
     def replaces_another(self) -> bool:
-        """Whether the notebook that the copy replaces is known to be another one, with another id."""
+        """Whether the copy replaces another notebook, one with another id. False if the old notebook cannot be read."""
         old = self.old.content if self.old is not None else None
         return old is not None and old.notebook_id != self.content.notebook_id
 
     def commit(self) -> list[str]:
         """Put the copy in its place, durably, and return the paths under which the replaced files are kept.
 
-        After an error before the copy is in its place, nothing has changed, except that the log may be in the old file. After a
-        later error, about the log, the search index or the key file, the notebook is restored, and its key file may be missing
-        unless it is `KEPT`. Raises `NoSpace`, and `StorageError`, also if another program has put a file at `path` meanwhile.
+        If an error comes before the copy is in its place, nothing has changed, except that the log may have been copied into
+        the old file. If it comes later, about the log, the search index or the key file, the notebook is restored, but its key
+        file may be missing unless it is `KEPT`. Raises `NoSpace`, and `StorageError`, also if another program has put a file at
+        `path` meanwhile.
         """
         with storage_errors(self.path):
             os.utime(self._draft)  # the user may have thought for so long that it counts as an old draft
@@ -152,7 +153,7 @@ class Restore:
             return kept
 
     def _place(self) -> list[str]:
-        """Move the old notebook and, if it changes, the key file away, and the copy into its place; all of it or nothing.
+        """Move the old notebook away, and its key file if that changes, and put the copy in its place; all of this or nothing.
 
         Returns the new names of what was moved.
         """
@@ -185,12 +186,12 @@ def prepared_restore(
 
     Nothing is changed until `commit` is called in the block. The notebook is locked during the block.
 
-    If the restored notebook is sealed, `with_key` says which key file it gets. True: that of the backup. False: the one that is
-    there. None: the one that is there, because it is never older, or else that of the backup. The key file of another notebook
-    that is there is never kept.
+    If the restored notebook is sealed, `with_key` says which key file it gets: True, that of the backup; False, the one that is
+    beside `path` now; None, the one beside `path`, because it is never older, or that of the backup if there is none. A key
+    file of another notebook is never used: it is moved away.
 
     Raises `NotebookInUse` if a server uses the notebook, `NoSpace`, and `StorageError`: if one of the files is not a notebook,
-    if the backup cannot be read or is damaged, or if it is open or has no key file although `with_key` is True.
+    if the backup cannot be read or is damaged, or if `with_key` is True and the backup has no key file or is open.
     """
     backup, path = os.path.realpath(backup), os.path.realpath(path)
     _check_places(backup, path)
@@ -205,8 +206,8 @@ def prepared_restore(
 class _KeyPlan(NamedTuple):
     """What happens to the key file: its `use`, the keys of the `backup`, and those `present` beside the old notebook.
 
-    Keys are None if they are not read, or if there is no usable key file. `must_move` says that the present key file is moved
-    away.
+    `backup` or `present` is None if that key file is missing, damaged or not needed. `must_move` says that the present key file
+    is moved away.
     """
 
     use: KeyUse
@@ -239,7 +240,7 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
 
 
 def _check_places(backup: str, path: str) -> None:
-    """Raise `StorageError` if there is no file `backup`, or if `path` cannot be that of a notebook, or is the same file."""
+    """Raise `StorageError` if there is no file `backup`, if no notebook may be at `path`, or if both are the same file."""
     with storage_errors(path):
         check_folder(path)
         check_is_file(path, SCHEMA)
@@ -287,7 +288,7 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
 
 
 def _finish_log(path: str, guard: FileGuard) -> None:
-    """Copy the log of the notebook at `path` into its file, as a server does; SQLite then removes the log."""
+    """Copy the log of the notebook at `path` into its file, as a server does, and close the file. SQLite removes the log."""
     connection = open_database(path, SCHEMA)
     try:
         guard.watch()
@@ -297,7 +298,7 @@ def _finish_log(path: str, guard: FileGuard) -> None:
 
 
 def _move_back(aside: str, path: str) -> None:
-    """Undo a move of the file `path` to `aside`, as far as it was done."""
+    """Undo a move of the file `path` to `aside`. Does nothing if the move was not done."""
     with suppress(OSError):
         if os.path.exists(path) and os.path.samefile(aside, path):
             os.unlink(aside)

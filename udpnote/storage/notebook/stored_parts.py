@@ -29,10 +29,10 @@ def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> No
 
 
 def verdict_if_stored(connection: sqlite3.Connection, part: Part) -> Verdict | None:
-    """The verdict if an entry is stored under the part's identity: STORED_ALREADY if the part agrees with it, or CONFLICT.
+    """The verdict on `part` if an entry with its client id and sequence is stored; None if there is none.
 
-    If that entry was erased, the verdict is ERASED, and the part is not compared: nobody can find out by trying what the text
-    was. None if no entry is stored under this identity.
+    The verdict is STORED_ALREADY if the part agrees with that entry, otherwise CONFLICT. If that entry was erased, the verdict
+    is ERASED, and the part is not compared: nobody can find out by trying what the text was.
     """
     row = connection.execute(
         "SELECT number, kind FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?", part[:2]

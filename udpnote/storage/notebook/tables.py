@@ -25,7 +25,7 @@ TEXT_FILE_PROPERTY = "text_file"
 """The property with the path, in bytes, of the text file that a server of the notebook has written last."""
 
 NOTED_AT = "min(written_at, stored_at)"
-"""`StoredEntry.noted_at` in SQL. New notes mostly have the latest time, so their rows are added at the end of its index."""
+"""`StoredEntry.noted_at` in SQL, which has an index. Most new notes have the latest time, so their rows come at its end."""
 
 _TABLES = (
     "CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
@@ -106,7 +106,7 @@ _NOTE_COLUMNS = _COLUMNS.replace(" text,", f" CASE WHEN {_IS_UNREVISED} THEN tex
 
 _KINDS = {int(kind): kind for kind in Kind}
 _KIND, _ERASED = _COLUMNS.split(", ").index("kind"), int(Kind.ERASED)
-"""The place of the kind among `_COLUMNS`, and the kind of erased entries; as integers, because this is asked for each note."""
+"""The position of `kind` among `_COLUMNS`, and the kind of erased entries, as integers: they are used for each note."""
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done twice for each row."""
@@ -138,7 +138,7 @@ def notes_by_time(
 ) -> Iterator[tuple[Cursor, StoredEntry | None]]:
     """Yields the notes in the order of time, from `start` on, as pairs: (cursor, the note with its latest text).
 
-    For a deleted note, the second value is None. These are the notes whose `noted_at` is at least `since` and less than
+    For a deleted note, the second value is None. Only notes are read whose `noted_at` is at least `since` and less than
     `until`, in microseconds since 1970 UTC. The cursor names the note, not its latest revision. With `newest_first` the order
     is reversed.
     """
@@ -162,7 +162,10 @@ def times_of(connection: sqlite3.Connection, numbers: Iterable[int]) -> list[tup
 def _notes(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
 ) -> Iterator[tuple[StoredEntry, StoredEntry | None]]:
-    """Yields the notes as `notes_from` does, but instead of a number the note itself, whose text is empty if it was revised."""
+    """Yields pairs like `notes_from`, but with the note as it was first stored in place of the number.
+
+    The text of that first value is empty if the note was revised.
+    """
     for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_JOINED}{clause}", values):
         stored = _stored_entry(row)
         if latest is None:
@@ -236,7 +239,7 @@ def _stored_entry(row: Any) -> StoredEntry:
 
 
 def _revised(connection: sqlite3.Connection, note: StoredEntry, latest: int) -> StoredEntry | None:
-    """`note` with the text and number of its latest revision, the entry `latest`; None if that is a deletion, or was erased."""
+    """`note` with the text and number of its latest revision, the entry `latest`; None if that is a deletion or was erased."""
     kind, text = connection.execute("SELECT kind, text FROM entries WHERE number = ?", (latest,)).fetchone()
     if kind in (Kind.DELETION, Kind.ERASED):
         return None
