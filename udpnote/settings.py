@@ -48,9 +48,9 @@ If one comes from a place with higher precedence than the other, only that one c
 class Settings(NamedTuple):
     """The settings of a command. A field is None if that setting is not set.
 
-    Paths are absolute. `server` is as `model.address.parse_server` reads it, `key` the bytes of a key, `wait` in seconds.
-    `notebook` is the name, the id or the start of the id of the notebook to use. `name`, `file`, `sealed`, `text_file` and
-    `bind` (the address to listen on) are for the notebook to serve. `language` is one of `model.language.LANGUAGES`.
+    Paths are absolute. `server` is a text that `model.address.parse_server` accepts, `key` the bytes of a key, `wait` in
+    seconds. `notebook` is the name, the id or the start of the id of the notebook to use. `name`, `file`, `sealed`, `text_file`
+    and `bind` (the address to listen on) are for the notebook to serve. `language` is one of `model.language.LANGUAGES`.
     """
 
     server: str | None

@@ -125,8 +125,7 @@ class Endpoint:
                 sender.send_run(run, address)
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None to wait for ever) for a datagram or for `wake`; return the datagrams that have
-        arrived.
+        """Wait for a datagram or for `wake`, up to `timeout_seconds` (None: for ever). Returns the datagrams that have arrived.
 
         The list is empty after a timeout, or if only `wake` was called. It has at most about `BATCH_DATAGRAMS_MAX` datagrams,
         so that a flood cannot keep the caller from its other work. Each socket that has datagrams gets an equal share of this

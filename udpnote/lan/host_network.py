@@ -1,4 +1,4 @@
-"""What this host says about its network: interfaces and their kinds, routes, users of ports, firewalls, neighbours.
+"""What this host says about its network: interfaces and their kinds, routes, sockets at ports, firewalls, neighbours.
 
 All of this can be read without root. On systems other than Linux, most functions return None, because the system does not say.
 """
@@ -134,7 +134,7 @@ def host_interfaces() -> list[HostInterface]:
 
 
 def routes(interfaces: Collection[HostInterface]) -> Routes | None:
-    """The routes to the networks of `interfaces`, and beyond them. None if this system does not say."""
+    """The routes from this host to the networks of `interfaces`, and to hosts beyond them. None if this system does not say."""
     known = _links()
     detours, forbidden = [], []
     try:

@@ -16,7 +16,7 @@ WAITING_CONNECTIONS_MAX = 128
 
 
 def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
-    """Sockets that listen at TCP `port` of the address `bind`. If `bind` is None, they are one for IPv4 and one for IPv6.
+    """Open and return sockets that listen at TCP `port` of the address `bind`. If `bind` is None: one for IPv4, one for IPv6.
 
     The port 0 stands for any free port. Raises `AddressInUse` if another process listens there, and `AddressUnavailable` if
     this machine does not have the address, or if the user may not use the port.
@@ -38,12 +38,12 @@ def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
 
 
 def peek_byte(connection: TcpSocket) -> bytes:
-    """The next byte that has arrived at `connection`, which can be received afterwards; empty at the end of what it sends."""
+    """The next byte from `connection`, which stays there to be received later; empty if the other side has ended the stream."""
     return connection.recv(1, socket.MSG_PEEK)
 
 
 def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, Address]]:
-    """The addresses at which to listen, each with its family."""
+    """The addresses at which to listen, each with its address family. For `bind` and `port`, see `listen_tcp`."""
     if bind is None:
         return [(socket.AF_INET, ("0.0.0.0", port)), (socket.AF_INET6, ("::", port, 0, 0))]
     try:

@@ -17,7 +17,7 @@ class Durations:
 
     @property
     def median(self) -> float:
-        """The median in seconds: the shortest measured duration that at least half of the measured ones do not exceed."""
+        """The median in seconds: at least half of the durations are not longer than this one."""
         return self._at_rank(50)
 
     @property
@@ -26,6 +26,6 @@ class Durations:
         return self._at_rank(99)
 
     def _at_rank(self, percent: int) -> float:
-        """The shortest measured duration that at least `percent` % of them do not exceed (the nearest-rank method)."""
+        """The shortest duration for which at least `percent` % of all durations are not longer (the nearest-rank method)."""
         rank = -(-percent * self.count // 100)  # rounded up
         return self.seconds[rank - 1]

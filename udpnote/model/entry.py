@@ -30,7 +30,7 @@ UTC_OFFSET_MINUTES_MAX = 18 * 60
 
 WRITTEN_AT_MIN = -62_135_510_400_000_000
 WRITTEN_AT_MAX = 253_402_214_400_000_000
-"""The earliest and the latest time of an entry: the start of 0001-01-02 and of 9999-12-31, in microseconds since 1970 UTC.
+"""The earliest and the latest time of an entry, in microseconds since 1970 UTC: the start of 0001-01-02 and of 9999-12-31.
 `datetime` covers the years 1 to 9999. One day is left at each end, so that `datetime` can show these times in any time zone."""
 
 
@@ -74,7 +74,7 @@ class Status(IntEnum):
     """The text or the author is invalid, or the entry revises or deletes a number that the notebook does not have."""
 
     OLDER_COPY = 8
-    """The notebook lacks the entry in `seen` of this revision or deletion: it was restored from an older copy."""
+    """The notebook lacks the entry in `seen` of this revision or deletion, because it was restored from an older copy."""
 
     NOT_WRITABLE = 9
     """The server cannot write the notebook now, though its disk is not full. The client may send the part again later."""

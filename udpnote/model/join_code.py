@@ -15,12 +15,12 @@ KEY_BYTES = 16
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_SYMBOLS = _DIGITS + "*~$=U"
 _KEY_SYMBOLS = 26
-"""The symbols of a join code without the check symbol. 26 symbols of 5 bits hold 130 bits, 2 more than a key has, so the first
-symbol is at most 7."""
+"""The number of symbols of a join code without the check symbol. 26 symbols of 5 bits hold 130 bits, 2 more than a key has, so
+the first symbol is at most 7."""
 
 _CODE_SYMBOLS = _KEY_SYMBOLS + 1
 _GROUP_SYMBOLS = 4
-"""The symbols in each group between hyphens. People can remember four symbols while they read and type them."""
+"""The number of symbols in each group between hyphens. People can remember four symbols while they read and type them."""
 
 _MINUS_SIGN = "\u2212"
 """The minus sign looks like a hyphen, but Unicode does not count it as a dash. So `_folded` removes it separately."""

@@ -83,8 +83,7 @@ class Query(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What to read: at most `limit` results of `query` (0: all), from the number `start` on (None to begin with the first
-    result).
+    """What to read: at most `limit` results of `query` (0: all), beginning at the number `start` (None: at the first result).
 
     If `follows` is true, reading does not end at the last result, but waits for results that are stored later. Only then may
     `seen` have elements: entries that the caller knows from earlier. The latest of them was stored at `seen_until`, in
@@ -143,7 +142,7 @@ class Tally(NamedTuple):
 
 
 class PausePoint(NamedTuple):
-    """The caller may pause the lookup here. All results before the cursor with this `number` and `time` were yielded."""
+    """The caller may pause the lookup here. All results before the cursor with this `number` and `time` have been yielded."""
 
     number: int
     time: int = 0

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from udpnote.model.query import Cursor
 
 BURSTS_TIMED_MAX = 64
-"""How many bursts have their sending time kept: the latest ones. So even a late answer gives a sample of the round-trip
-time."""
+"""The sending times of this many latest bursts are remembered. So even a late answer gives a sample of the round-trip time."""
 
 
 class Burst:
     """A burst in flight. It asks for the pages that start at `cursor`.
 
-    `burst_end` is the cursor where the burst's last page ends, or None if that is not known yet. `timed_from` is the monotonic
-    time at which the burst's timer starts. `waits_at_server` says whether the server keeps the READ until there is a result.
+    `burst_end` is the cursor at which the burst's last page ends, or None if that is not known yet. `timed_from` is the
+    monotonic time at which the burst's timer starts. `waits_at_server` says whether the server keeps the READ until there is a
+    result.
     """
 
     __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
@@ -29,7 +29,7 @@ class Burst:
 
 
 class Bursts:
-    """The bursts in flight of one reading. `latest` is the number of the burst that was sent last, or 0 before the first."""
+    """The bursts in flight of one reading. `latest` is the number of the burst that was sent last; 0 if none was sent yet."""
 
     def __init__(self) -> None:
         self.latest = 0
@@ -61,8 +61,8 @@ class Bursts:
     def take_sent_at(self, number: int) -> float | None:
         """Remove and return the monotonic time at which the burst with this number was sent, in flight or not.
 
-        Since the time is removed, each burst gives only one sample of the round-trip time. Returns None if the time was removed
-        before, or if `BURSTS_TIMED_MAX` later bursts were sent since.
+        Returns None if the time was removed before, or if `BURSTS_TIMED_MAX` later bursts were sent since. So each burst gives
+        only one sample of the round-trip time.
         """
         return self._sent_at.pop(number, None)
 

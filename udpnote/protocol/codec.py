@@ -124,7 +124,7 @@ def decode(data: bytes, envelope: Envelope = OPEN) -> "Message":
 
 
 def parse(body: bytes) -> "Message":
-    """The message with this body, as `Envelope.unwrap` returns it. Raises `BadDatagram` if `body` is no valid message."""
+    """The message whose body is `body`, a result of `Envelope.unwrap`. Raises `BadDatagram` if `body` is no valid message."""
     decoder = _DECODERS.get(body[3])
     if decoder is None:
         raise BadDatagram("type")
@@ -166,7 +166,7 @@ def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) 
 
 
 def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The PAGE in `envelope`. `page_body` is the result of `page_body_of`. A shorter body gets zeros up to `padded_bytes`."""
+    """The datagram with a PAGE: `page_body` (from `page_body_of`), padded with zeros to `padded_bytes` if that is longer."""
     return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 
@@ -259,9 +259,9 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
 
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
-    """Raise `BadDatagram` unless the part is cut as every client cuts: each part but the last has `bytes_max` bytes.
+    """Raise `BadDatagram` unless a part has `bytes_max` bytes, or fewer if it is the last one of its text.
 
-    Otherwise parts of one text could overlap, and a server would have to merge them.
+    Every client cuts texts in this way. Otherwise parts of one text could overlap, and a server would have to merge them.
     """
     if offset % bytes_max or offset >= total_bytes or part_bytes != min(bytes_max, total_bytes - offset):
         raise BadDatagram("malformed")

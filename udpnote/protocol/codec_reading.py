@@ -40,10 +40,10 @@ PAGE_OVERHEAD_BYTES = _PAGE.size
 """The length of a PAGE without items, in bytes after its header."""
 
 QUERY_BYTES_MAX = 1000
-"""The longest query in a READ, in bytes: a few lines of words, or a hundred numbers."""
+"""The longest query in a READ, in bytes. It has room for a few lines of words, or for a hundred numbers."""
 
 LABEL_BYTES_MAX = 512
-"""The longest label of a tally, in bytes: room for a tag of 64 characters, or for an author."""
+"""The longest label of a tally, in bytes. It has room for a tag of 64 characters, or for an author."""
 
 _NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL, _BY_TIME = 1, 2, 4, 8
 _PARTS, _TALLIES = 0, 1
@@ -228,9 +228,9 @@ def _parse_texts(data: bytes, start: int) -> tuple[tuple[str, ...], int]:
 
 
 def _parse_groups(data: bytes, start: int) -> tuple[tuple[tuple[str, ...], ...], int]:
-    """Return groups of texts, and the index where they end. Each group has at least two texts.
+    """The field `any_of` of a query: the groups of texts that begin at `start` in `data`, and the index where they end.
 
-    A single text would be in the query's `words` instead.
+    Each group has at least two texts, because a single text belongs into the query's `words`.
     """
     (count,) = _COUNT.unpack_from(data, start)
     groups, end = [], start + _COUNT.size

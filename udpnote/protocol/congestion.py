@@ -16,8 +16,8 @@ RTO_INITIAL_SECONDS = 1.0
 """The timeout before the first sample (RFC 6298 §2.1)."""
 
 RTO_MIN_SECONDS = 0.020
-"""The smallest timeout. It is longer than a busy host delays a process, and longer than a disk's fsync takes, so neither of
-these causes a retransmission. A round trip on a LAN usually takes less than a millisecond."""
+"""The smallest timeout. A busy host delays a process for less time than this, and an fsync of a disk takes less time. So
+neither of these causes a retransmission. A round trip on a LAN usually takes less than a millisecond."""
 
 RTO_MAX_SECONDS = 60.0
 """The largest timeout. RFC 6298 §2.5 allows a maximum of 60 seconds or more."""
@@ -79,7 +79,7 @@ class RetransmissionTimer:
     def sample(self, round_trip_seconds: float) -> None:
         """Update the estimates with the measured time of one round trip (RFC 6298 §2.2, §2.3).
 
-        The caller must know which datagram was answered. A time above `ROUND_TRIP_MAX_SECONDS` counts as
+        The caller must be sure which datagram was answered. A time above `ROUND_TRIP_MAX_SECONDS` counts as
         `ROUND_TRIP_MAX_SECONDS`.
         """
         round_trip_seconds = min(round_trip_seconds, ROUND_TRIP_MAX_SECONDS)

@@ -3,11 +3,10 @@
 A long entry travels in parts, one per datagram. Short notes that leave together travel in runs or bundles, many per datagram.
 What one datagram carries, a part, a run or a bundle, is called a payload (see `payloads`). Each payload that is not
 acknowledged is in one of three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has
-expired; it is sent again before any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. An
-acknowledgement never causes a retransmission: only a timer or a discovery of the server does. One timer serves all of
-`_in_flight`, which is ordered by the time of sending. If more payloads are lost than fit into the congestion window, another
-timer sends one window of lost payloads per round trip, and unsent payloads wait. An entry is outstanding until it is stored or
-rejected.
+expired; it is sent again before any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. It
+never causes a retransmission: only a timer or a discovery of the server does. One timer serves all of `_in_flight`, which is
+ordered by the time of sending. If more payloads are lost than fit into the congestion window, another timer sends one window of
+lost payloads per round trip, and unsent payloads wait. An entry is outstanding until it is stored or rejected.
 
 If the server had some notes of a run or bundle already, or cannot store one of them, no single verdict is true of all notes.
 Then each of these notes is sent in a datagram of its own.
@@ -113,7 +112,7 @@ class Delivery:
     def unsent_parts(self) -> int:
         """How many short notes, and parts of other entries, wait to be sent for the first time.
 
-        Revisions and deletions that wait for an earlier one do not count.
+        Revisions and deletions that wait for an earlier revision or deletion do not count.
         """
         return len(self._unsent)
 
@@ -151,7 +150,7 @@ class Delivery:
         return self._kept_by_server.count(entry[:2])
 
     def add(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver `entries`. Skip those that are outstanding already, by their client id and sequence number."""
+        """Begin to deliver `entries`. Skip an entry if one with its client id and sequence number is outstanding already."""
         self._expect_answers_from(now)
         self._given_up.difference_update([entry[:2] for entry in entries] if self._given_up else ())
         added = {identity: entry for entry in entries if (identity := entry[:2]) not in self._entries}
@@ -165,7 +164,7 @@ class Delivery:
         self._fill_window(now)
 
     def add_restored(self, entries: Iterable[tuple[Entry, Restored]], now: float) -> None:
-        """Begin to deliver imported entries, each with its `Restored`. Those that are outstanding already are skipped."""
+        """Begin to deliver imported entries, each with its `Restored`. Entries that are outstanding already are skipped."""
         self._expect_answers_from(now)
         for entry, restored in entries:
             if entry[:2] not in self._entries:
@@ -174,11 +173,11 @@ class Delivery:
         self._fill_window(now)
 
     def give_up(self, entries: Iterable[Entry], now: float) -> None:
-        """Stop delivering `entries`: they are not sent again, and get no event. Those that are not outstanding are skipped.
+        """Stop delivering `entries`: they are not sent again, and get no event. Entries that are not outstanding are skipped.
 
-        If a note has left in one datagram with notes that are not given up, it stays outstanding until the datagram has a
-        verdict or all its notes are given up. Until then, the note may get its event, and `add` resumes its delivery. Entries
-        of `add_restored` cannot be given up.
+        A note whose datagram also has notes that are not given up stays outstanding, and may get an event, until the datagram
+        has a verdict or all its notes are given up. Until then, `add` resumes its delivery. Entries of `add_restored` cannot be
+        given up.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)
@@ -259,7 +258,7 @@ class Delivery:
         return resend_at
 
     def _expect_answers_from(self, now: float) -> None:
-        """If nothing is outstanding, let the time without an answer begin at `now`."""
+        """If no entry is outstanding, measure from `now` on how long the server leaves requests unanswered."""
         if not self._entries:
             self._contact.expect_answers_from(now)
 
@@ -301,7 +300,7 @@ class Delivery:
             self._count_in_flight_as_lost()
 
     def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
-        """Stop delivering a run or bundle, and add its events. But if its status is SPLIT, deliver each note by itself."""
+        """Stop delivering a run or bundle, and add the events of its notes. If it is SPLIT, deliver each note by itself."""
         unwanted = self._given_up & run.identities if self._given_up else set()
         self._given_up -= unwanted
         if status is Status.SPLIT:
@@ -338,7 +337,9 @@ class Delivery:
             self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Note that the server keeps this part. If parts must be sent again, a timer that starts at `now` does this."""
+        """Note that the server keeps this part. If it has meanwhile removed others, all parts of the entry must be sent again:
+        they count as in flight from `now` on, until their timer expires.
+        """
         for again in self._kept_by_server.note(outgoing):
             again.timed_from = now
             self._in_flight[again.key] = again
@@ -371,9 +372,8 @@ class Delivery:
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """If a probe is due and a payload is left, send that single payload to the silent server.
-
-        The payload then counts as lost.
+        """If a probe is due, send one payload to the silent server: the first lost one, otherwise the first unsent one, if
+        there is any. This payload then counts as lost.
         """
         if self._contact.is_probe_due(now) and (outgoing := self._next_payload()) is not None:
             self._contact.note_probe(now)

@@ -157,7 +157,8 @@ class Prober(Generic[Source]):
     def handle_timeout(self, now: float) -> None:
         """If a round of probes is due by `now`, start it: then `datagrams_to_send` returns one DISCOVER for each target.
 
-        If several rounds are due, because the machine was asleep, start only one. From `finished_at` on, start no round.
+        A target is a certain notebook, or any notebook, to look for. If several rounds are due, because the machine was asleep,
+        start only one. From `finished_at` on, start no round.
         """
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:
@@ -174,7 +175,7 @@ class Prober(Generic[Source]):
         return datagrams
 
     def found(self) -> list[DiscoveryAnswer[Source]]:
-        """Return and remove the answers that are new since the last call.
+        """Return and remove the answers that have come since the last call.
 
         In the whole discovery, each notebook is returned once for each envelope, with its first answer. If several servers have
         the notebook, the first answer of each server is returned.

@@ -13,8 +13,8 @@ from udpnote.protocol.envelope import Requester
 from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 UNSENT_MICROSECONDS = 60_000_000
-"""If the system has refused to send no answer for this long, a report says that there are no unsent answers. So it does not
-report old failures for long after a firewall was corrected."""
+"""For this long after the latest answer that the system has refused to send, reports mention such unsent answers. So they do
+not mention old failures for long after a firewall was corrected."""
 
 EXAMINATIONS_MAX = 64
 """The number of examinations that a server remembers: the latest ones, which may still be running."""
@@ -34,14 +34,14 @@ class Reporter:
         self._notebook_id = notebook_id
         self._server_id = server_id
         self._heard: dict[bytes, int] = {}
-        """For each examination, by its token: the ways that have arrived, as the bit mask of a `Report`."""
+        """For the token of each examination: the ways that have arrived, as the bit mask of a `Report`."""
         self._hosts: dict[tuple[str, int], tuple[int, int]] = {}
         """For each host and scope: the time of the latest datagram, and how many datagrams have come."""
         self._now = 0
         self._unsent = self._unsent_at = 0
 
     def begin_batch(self, now: int, unsent: int) -> None:
-        """Set the server's time to `now` until the next call, in microseconds since 1970 UTC.
+        """Set the server's time to `now`, in microseconds since 1970 UTC, for all datagrams until the next call.
 
         `unsent` is how many answers the system has refused to send since the server started.
         """

@@ -10,7 +10,7 @@ from udpnote.protocol.payloads import Identity
 class HeldRevisions:
     """Revisions and deletions. Each is held (not sent) until the one before it has a verdict.
 
-    The one that is being delivered, from `take_next` to `end` or `drop`, is under way.
+    At most one of them is being delivered: it is under way from `take_next` on, until `end` or `drop`.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class HeldRevisions:
         return entries
 
     def end(self, identity: Identity) -> bool:
-        """Note that the entry with this client id and sequence number is not sent any more.
+        """Note that the entry with this client id and sequence number has a verdict, or is not sent any more.
 
         Returns whether this entry was under way.
         """

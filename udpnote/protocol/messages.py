@@ -13,7 +13,7 @@ NOTEBOOK_ID_BYTES = 16
 """The length of a notebook's id. With 128 random bits, two notebooks never get the same id by chance."""
 
 ANY_NOTEBOOK = bytes(NOTEBOOK_ID_BYTES)
-"""The notebook id in a DISCOVER that the servers of all notebooks shall answer."""
+"""The notebook id in a DISCOVER that all servers shall answer, whichever notebook they have."""
 
 PROBE_ID_BYTES = 8
 """The length of a probe id. An OFFER repeats the probe id of the DISCOVER that it answers, so the client recognizes the OFFER.
@@ -41,7 +41,7 @@ class Reason(IntEnum):
     """The server has another notebook than the one that the APPEND names."""
 
     KEY_CHANGED = 2
-    """The APPEND is sealed with an earlier key, which the server no longer accepts. The REFUSE is sealed with the same key."""
+    """The APPEND is sealed with an earlier key, which the server no longer accepts. This key also seals the REFUSE."""
 
 
 KEY_CHANGED = 1

@@ -12,7 +12,7 @@ from udpnote.model.query import Cursor, Item, Query, beginning_of, cursor_after
 from udpnote.protocol.reading_messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
-"""The most pages that are kept because earlier pages are missing. Two bursts ask for fewer pages than that."""
+"""The most pages that are kept because earlier pages are missing: more than two bursts ask for."""
 
 RESTARTS_MAX = 100
 """How often the reader begins one long entry again because it was revised. After that it gives up, because the server must be
@@ -27,7 +27,7 @@ class EntryAssembly:
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
-        """Whether `part` belongs to the same version of the same entry as the parts taken so far; False if there are none."""
+        """Whether `part` belongs to the same version of the same entry as the parts taken so far. False if there are none."""
         return self._version == _version_of(part.stored)
 
     def fits(self, part: StoredPart) -> bool:
@@ -126,7 +126,7 @@ class EarlyPages:
 class PageAssembly:
     """Delivers the items of one reading in order. `early` has the pages that have arrived too early.
 
-    At most `limit` items are delivered (0: all), from the entry number or tally key `start` on (None for the first).
+    At most `limit` items are delivered (0: all), beginning at the entry number or tally key `start` (None: at the first item).
     `position` is the cursor up to which items were delivered. `remaining` is how many items may still be delivered (None for no
     limit). `pages_taken` is how many pages were delivered.
     """

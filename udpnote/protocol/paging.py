@@ -63,10 +63,10 @@ But all searches share one thread, and without this limit one host could keep th
 
 
 class _Burst:
-    """A burst that was not answered yet; its READs are like `read`. `pages_owed` is how many of them have arrived.
+    """A burst that was not answered yet. `read` is one of its READs, and `pages_owed` is how many of them have arrived.
 
-    The server owes one page for each of them. `builder` builds the pages; it is None until the server begins to serve the
-    burst. `began_at` is the monotonic time of that beginning, and `last` is the highest number in the notebook at that time.
+    The server owes one page for each READ. `builder` builds the pages; it is None until the server begins to serve the burst.
+    `began_at` is the monotonic time of that beginning, and `last` is the highest number in the notebook at that time.
     """
 
     __slots__ = ("began_at", "builder", "last", "pages_owed", "read", "requester")

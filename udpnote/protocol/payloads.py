@@ -330,7 +330,7 @@ def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
 
 
 def _may_travel_together(entries: Sequence[Entry]) -> bool:
-    """Whether `entries` may form a run in this order: notes of one client with consecutive sequence numbers, and so on.
+    """Whether `entries` may form a run in this order: whether they are notes that are alike (see `NoteRun`).
 
     Each field is compared for all entries at once, because comparing entry by entry takes longer than packing them.
     """

@@ -93,7 +93,7 @@ class Reading:
         self._latest_burst_may_wait = False
         self._resume_at: float | None = None
         self.refusal: PageState | None = None
-        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`. None if it does or has not answered yet."""
+        """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if the server has not refused it."""
         self.answers = 0
         """How many valid pages with this reading's stream id have arrived. Repeated pages count; refusals do not."""
         self._progressed_at = now

@@ -38,7 +38,7 @@ class PageState(IntEnum):
     """The notebook lacks the entry in the READ's `seen`, so it was restored from an older copy."""
 
     KEY_CHANGED = 7
-    """The READ is sealed with an earlier key, which the server no longer accepts. The PAGE is sealed with the same key."""
+    """The READ is sealed with an earlier key, which the server no longer accepts. This key also seals the PAGE."""
 
     NOT_READABLE = 9
     """The server cannot read the notebook now, because its disk fails."""

@@ -83,7 +83,7 @@ class Reception:
         self._drops: Counter[str] = Counter()
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
-        """Accept requests in these envelopes from now on, and drop the unanswered READs that came in others.
+        """Accept requests in these envelopes from now on. Drop the unanswered READs that came in other envelopes.
 
         The caller must not call this while it handles a batch.
         """

@@ -182,9 +182,9 @@ class Rediscovery:
     def _report_another(self, found: KnownNotebook) -> None:
         """Report the notebook `found` if it has the name or the address of the notebook that the client looks for.
 
-        Nothing is reported if `found` is the notebook that was reported last. A notebook with the same name is more likely to
-        replace the old notebook than one with only the same address. So after the first kind was reported, the second kind is
-        not.
+        Nothing is reported if `found` was reported last. A notebook with the same name is more likely to replace the old
+        notebook than one with only the same address. So once a notebook with the name was reported, one with only the address
+        is not.
         """
         wanted, before = self.notebook, self.another
         has_name, has_address = found.name == wanted.name, address_of(found) == address_of(wanted)
