@@ -1,4 +1,4 @@
-"""The doctor: gathers the facts about this host and its network, and yields what each check finds."""
+"""The doctor: collects facts about this host and its network, and yields what each check finds in them."""
 
 import os
 from collections.abc import Iterator
@@ -29,23 +29,25 @@ from udpnote.settings import PORT
 from udpnote.storage.disk_timing import fsync_durations, temporary_folder
 
 ENVELOPES_MAX = 8
-"""The most envelopes in which hosts are examined: the open one, and those of seven keys."""
+"""The most envelopes in which servers are examined: the open one, and those of seven keys."""
 
 LOOKUP_SECONDS = 2.5
-"""How long to wait for the address of a named server."""
+"""How long to wait for the address of the server that the user has named."""
 
 DISCOVERY_SECONDS = 1.5
-"""How long to look for notebooks: less than other commands, because the examination asks all hosts again afterwards."""
+"""How long to look for notebooks: less than in other commands, because the examination asks all hosts again afterwards."""
 
 FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
-"""How many fsyncs are measured, and for how long: the median of a few is enough to recognize a disk that only pretends."""
+"""The most fsyncs that are measured, and for how long. Their median shows whether the disk only pretends to write."""
 
 
 class Doctor(Client):
-    """A client that examines this host and its network instead of sending and reading. Needs no privileges."""
+    """A client that does not send or read, but examines this host and its network. It needs no root."""
 
     def findings(self) -> Iterator[Finding]:
-        """Yield the finding of each check as soon as it is made: those of this host at once, the others after some seconds."""
+        """Yield each `Finding` as soon as it is made: those about this host at once, those about the network after some
+        seconds.
+        """
         host = self._host_facts()
         troubles = set[str]()
         for check_host in HOST_CHECKS:
@@ -111,7 +113,10 @@ class Doctor(Client):
         return listen_for_echoes(lan_interfaces(), token, PORT)
 
     def _discovered(self) -> tuple[dict[Address, FoundNotebook], Notice | None]:
-        """The notebooks that a discovery finds, by their addresses; why the named server cannot be found (None if it can)."""
+        """Run a discovery. Returns the notebooks that have answered, by their addresses, and a notice.
+
+        The notice says why the address of the named server cannot be found; None if it was found, or if no server is named.
+        """
         found: dict[Address, FoundNotebook] = {}
         with self._connection.lock():
             try:
@@ -125,14 +130,17 @@ class Doctor(Client):
         return found, None
 
     def _expected_addresses(self) -> list[Address]:
-        """The addresses at which the server that the user has named should be or, if none is named, the user's notebook."""
+        """The addresses of the server that the user has named or, if none is named, the last address of the user's notebook."""
         if self._finder.server.lookup is not None:
             return self._finder.server.lookup.addresses
         notebook = self.notebook
         return [address_of(notebook)] if notebook is not None else []
 
     def _expected(self, addresses: list[Address], found: list[FoundNotebook], examination: Examination) -> Expected | None:
-        """The server or notebook that should be at `addresses`, and whether it has answered; None if there are no addresses."""
+        """The server or notebook that should be at `addresses`, and whether it has answered. None if `addresses` is empty.
+
+        `found` are the notebooks that have answered the discovery.
+        """
         if not addresses:
             return None
         server, notebook = self._finder.destination.server, self.notebook
@@ -150,7 +158,7 @@ class Doctor(Client):
 
 
 def _fsync_seconds(folder: str) -> float | None:
-    """The median time of an fsync in `folder`, or None if nothing can be written there."""
+    """The median time of an fsync in `folder`, in seconds, or None if nothing can be written there."""
     try:
         with temporary_folder(folder) as inside:
             return fsync_durations(inside, seconds_max=FSYNC_SECONDS_MAX, count_max=FSYNCS_MAX).median
@@ -159,5 +167,5 @@ def _fsync_seconds(folder: str) -> float | None:
 
 
 def _trouble_kinds(finding: Finding) -> set[str]:
-    """The kind of the trouble that `finding` is; empty if it is none."""
+    """The kind of the trouble in `finding`, as a set with one element; empty if the finding is no trouble."""
     return {finding.notice.kind} if finding.verdict is Verdict.TROUBLE else set()

@@ -1,9 +1,12 @@
-"""The client's side of an examination: sends EXAMINEs in several ways, and collects what servers report of them.
+"""The client's side of an examination: sends EXAMINEs to servers in several ways, and collects their REPORTs.
 
 First all hosts are asked, by broadcast and multicast on each interface. Then each server that has answered, and each address at
-which a server should be, is asked directly: by some short datagrams and by some of the greatest length. If all short ones are
-answered, but no long one, datagrams of lengths between the two tell where the limit is. If some short ones are lost, chance
-may have taken the others, too.
+which a server should be, is asked directly, by unicast: by some short datagrams and by some of the greatest length. If all
+short ones are answered, but no long one, datagrams of lengths between the two show the limit. If some short ones are lost, the
+long ones may also have been lost by chance.
+
+A way is how an EXAMINE was sent. Each way has a number, which the EXAMINE and its REPORT name. A REPORT also says by which
+other ways EXAMINEs have reached the server.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -22,52 +25,54 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
 from udpnote.protocol.examination_messages import WAY_MAX, Examine, HeardHost, Report
 
 ROUNDS_SECONDS = (0.0, 0.2, 0.5)
-"""When all hosts are asked, in seconds after the first time. The later rounds are for a lossy Wi-Fi."""
+"""When all hosts are asked, in seconds after the beginning. The later rounds are for Wi-Fi that loses datagrams."""
 
 DIRECT_SECONDS = (0.3, 0.6)
-"""When the known addresses are asked directly, in seconds after the first round."""
+"""When each server and address is asked directly, by a short and by a long datagram, in seconds after the beginning."""
 
 SHORT_SECONDS = tuple(0.3 + 0.05 * number for number in range(8))
-"""When the known addresses are also asked by a short datagram with a way of its own, so that lost ones can be counted."""
+"""When each server and address is asked directly by a further short datagram, in seconds after the beginning. Each of these
+datagrams has a way of its own, so that the lost ones can be counted."""
 
 EXAMINATION_SECONDS = 1.1
-"""How long an examination takes if every server answers at once, without `SIZING_SECONDS` and the wait for the last answers."""
+"""The shortest time of an examination, without the lengths between: every server answers at once."""
 
 AGAIN_SECONDS = (1.1, 1.6, 2.1)
-"""When all are asked again, in seconds after the first time, if a server has answered only broadcasts, or only what was sent to
-it directly: perhaps the network was interrupted for a moment."""
+"""When all hosts, servers and addresses are asked again, in seconds after the beginning. This happens if a server has answered
+only broadcasts or only unicasts: perhaps the network was interrupted for a moment."""
 
 LATE_SECONDS = 3.0
-"""How long it takes, without `SIZING_SECONDS`, if answers are missing: those of a slow server may still come."""
+"""If answers are missing, an examination waits until this many seconds after its beginning, because a server may be slow."""
 
 SIZING_SECONDS = (0.0, 0.15, 0.3)
-"""When datagrams of several lengths are sent, in seconds after the first ones."""
+"""When datagrams of the lengths `_SIZES` are sent, in seconds after the first of them."""
 
 SIZING_WAIT_SECONDS = 0.5
-"""How long to wait for the answers to the last of them."""
+"""How long to wait for the answers to the last datagrams of the lengths `_SIZES`."""
 
 ADDRESSES_MAX = 16
-"""The most addresses that are asked directly: more servers than a LAN has, and forged REPORTs cannot add more."""
+"""The most addresses that are asked directly: more than the servers of a LAN have. Forged REPORTs cannot add more."""
 
 SERVERS_MAX = 64
-"""The most servers of which reports are kept, so that forged ones cannot fill the memory."""
+"""The most servers whose REPORTs are kept, so that forged ones cannot fill the memory."""
 
 UNMEASURED = 39
-"""The number that the broadcasts of the last interfaces share, if there are too many for a number each."""
+"""The last way for broadcasts. If there are more interfaces than ways for broadcasts, the last interfaces share this one."""
 
 _LOOPBACK_WAY, _MULTICAST_WAY, _FIRST_BROADCAST_WAY = 0, 1, 2
-"""The numbers of the ways by which all hosts are asked; see `Way`."""
+"""The numbers of the ways by which all hosts are asked: on this machine, by multicast, and by broadcast on the first
+interface."""
 
 _DIRECT_WAY, _LONG_WAY, _FIRST_SIZE_WAY, _FIRST_SHORT_WAY = 40, 41, 42, 52
-"""The numbers of the ways by which servers are asked directly: a short datagram, the longest, the first of `_SIZES`, and the
-first short one of `SHORT_SECONDS`."""
+"""The numbers of the ways by which servers are asked directly: by a short datagram, by one of the greatest length, by one of
+the first length in `_SIZES`, and by the first of the short datagrams that are counted."""
 
 _SIZES = (1100, 1000, 900, 800, 700, 600, 500, 400, 300, 200)
-"""The lengths, in bytes of UDP payload, that are tried if the longest datagrams are lost."""
+"""The lengths that are tried if the longest datagrams are lost, in bytes of a message's body."""
 
 
 class WayKind(Enum):
-    """How an EXAMINE was sent."""
+    """How an EXAMINE that asks all hosts was sent."""
 
     BROADCAST = auto()
     MULTICAST = auto()
@@ -77,8 +82,9 @@ class WayKind(Enum):
 class Way(NamedTuple):
     """A way by which all hosts were asked: on `interface`, to the IP address `destination`.
 
-    All ways to this machine have one `number`, all multicasts another one, and the broadcasts of each interface one of their
-    own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty: none.
+    All ways to this machine have the same `number`, and so have all multicasts. The broadcasts of each interface have a number
+    of their own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty if it
+    has sent.
     """
 
     number: int
@@ -89,14 +95,17 @@ class Way(NamedTuple):
 
 
 class ReportingServer(NamedTuple):
-    """A server that has reported.
+    """A server that has answered with REPORTs.
 
-    `key_id` is that of the envelope of its reports, or None for the open one. `heard` has the numbers of the ways that have
-    reached it, and `answered` those whose report has come back. `addresses` are those from which its reports came. `longest` is
-    the length in bytes of the longest datagram to which it has answered; 0: it has not answered to one that was sent directly.
-    Of `short_sent` short datagrams that were sent directly, it has not answered `short_lost`, but others. `clock_ahead` is how
-    many microseconds its clock is ahead of the one here. `is_here` says whether it is on this host: then `unsent` and
-    `heard_hosts` are as in a `Report`.
+    `key_id` is the id of the key that sealed the REPORTs, or None if they came in the open envelope. `heard` has the numbers of
+    the ways by which EXAMINEs have reached the server, and `answered` the numbers of the ways whose REPORT has come back.
+    `addresses` are the source addresses of the REPORTs. `longest` is the length of the longest direct EXAMINE that the server
+    has answered, in bytes of the body; 0 if it has answered no direct one.
+
+    `short_sent` is how many short datagrams were sent directly to be counted, and `short_lost` how many of these were not
+    answered; it is 0 if none of them was answered. `clock_ahead` is how many microseconds the server's clock is ahead of the
+    clock of this host. `is_here` says whether the server is on this host. Only then `unsent` and `heard_hosts` are known; they
+    have the same meaning as in a `Report`.
     """
 
     server_id: bytes
@@ -139,14 +148,15 @@ class Examination:
         self._ways: dict[tuple[str, str], Way] = {}
         self._broadcast_numbers: dict[str, int] = {}
         self._servers: dict[tuple[bool, bytes], ReportingServer] = {}
-        """The servers that have reported. The key of each is a pair: whether the envelope of its reports is open, and its id.
-        So a host without the key of a sealed notebook cannot change what is known of its server."""
+        """The servers that have reported. The key of each is a pair: whether its REPORTs came in the open envelope, and its id.
+        So a host without the key of a sealed notebook cannot change what is known of this notebook's server."""
         self._server_at: dict[tuple[bool, Address], bytes] = {}
-        """For each address, and open and sealed envelopes apart: the id of the first server that has reported from there."""
+        """The id of the first server that has reported from each address. Open and sealed envelopes are counted separately."""
         self._short_ways: dict[Address, set[int]] = {}
-        """The numbers of the short ways by which each address was asked."""
+        """For each address: the ways of the short datagrams that were sent there directly to be counted."""
         self.errors: dict[Address, int] = {}
-        """Why datagrams did not reach an address, as an errno: a hint, because anybody can forge such messages."""
+        """For each address that datagrams did not reach: the errno. It is only a hint, because anybody can forge such
+        errors."""
 
     @property
     def ways(self) -> list[Way]:
@@ -155,11 +165,11 @@ class Examination:
 
     @property
     def servers(self) -> list[ReportingServer]:
-        """The servers that have reported."""
+        """The servers that have reported, in the order of their first REPORTs."""
         return [self._with_losses(each) for each in self._servers.values()]
 
     def run(self, addresses: Iterable[Address]) -> None:
-        """Ask all hosts, and then directly those at `addresses` and the servers that have answered."""
+        """Ask all hosts. Then ask `addresses`, and the servers that have answered, directly. This takes one to four seconds."""
         begin = self._monotonic()
         known = list(addresses)
         due: list[tuple[float, Callable[[], None]]] = [(each, self._ask_everybody) for each in ROUNDS_SECONDS]
@@ -185,12 +195,12 @@ class Examination:
         self._endpoint.end_probing()
 
     def _is_one_sided(self) -> bool:
-        """Whether a server on another host has answered only broadcasts, or only what was sent to it directly."""
+        """Whether a server on another host has answered only broadcasts, or only EXAMINEs that were sent to it directly."""
         broadcasts = range(_FIRST_BROADCAST_WAY, _DIRECT_WAY)
         return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
     def _is_answer_missing(self, known: list[Address]) -> bool:
-        """Whether nothing has come from one of the `known` addresses, or not all short answers of a server."""
+        """Whether no REPORT has come from one of the `known` addresses, or a server has not answered all direct EXAMINEs."""
         servers = self.servers
         reached = {address for each in servers for address in each.addresses}
         return not reached.issuperset(known) or any(each.short_lost or not each.longest for each in servers)
@@ -198,13 +208,16 @@ class Examination:
     def _with_losses(self, server: ReportingServer) -> ReportingServer:
         """Return `server` with its `short_sent` and `short_lost`.
 
-        If none of the short datagrams was answered, they were not lost by chance, and `short_lost` is 0."""
+        If none of the short datagrams was answered, chance has not taken all of them: `short_lost` is then 0.
+        """
         sent = {way for address in server.addresses for way in self._short_ways.get(address, ())}
         lost = sent - server.answered
         return server._replace(short_sent=len(sent), short_lost=0 if lost == sent else len(lost))
 
     def _ask_everybody(self) -> None:
-        """Send an EXAMINE in each envelope by each way, and note the ways and the errors."""
+        """Send an EXAMINE by each way in each envelope. Remember the ways, and the errors with which the system refuses to
+        send.
+        """
         for envelope in self._envelopes:
             datagrams: dict[int, bytes] = {}
 
@@ -222,7 +235,7 @@ class Examination:
                     self._ways[attempt.interface, attempt.destination] = way._replace(errors=way.errors | {attempt.error})
 
     def _way(self, interface: str, destination: str) -> Way:
-        """The way with this interface and destination; notes a new one."""
+        """Return the way with this interface and destination. If it is new, give it a number and remember it."""
         if interface == THIS_MACHINE:
             kind, number = WayKind.LOOPBACK, _LOOPBACK_WAY
         elif ":" in destination:
@@ -233,7 +246,7 @@ class Examination:
         return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
 
     def _addresses(self, known: list[Address]) -> list[Address]:
-        """The addresses that are asked directly: the `known` ones, and those of the servers that have answered."""
+        """The addresses to ask directly: the `known` ones, and those of the servers that have answered."""
         answered = [address for server in self._servers.values() for address in server.addresses]
         return list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]
 
@@ -259,7 +272,7 @@ class Examination:
         self._endpoint.send(datagrams)
 
     def _listen(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Take the reports that come until the monotonic time `until`, or until it `is_over` before."""
+        """Receive REPORTs until the monotonic time `until`, or until `is_over()` returns True."""
         while not is_over():
             for data, source in self._endpoint.receive(max(0.0, until - self._monotonic())):
                 self._receive(data, source)
@@ -277,16 +290,17 @@ class Examination:
                 self._note(message, source, envelope)
 
     def _is_credible(self, report: Report, source: Address, envelope: Envelope) -> bool:
-        """Whether `report` may be from a server: it came from a port that was asked, at which no other server has reported.
+        """Whether `report` may be from a server: it came from a port that was asked, and no other server has reported from
+        there.
 
-        If it answers an EXAMINE to a loopback address, it must also have come from one.
+        If it answers an EXAMINE that was sent to a loopback address, it must also have come from a loopback address.
         """
         if source[1] not in self._ports or (report.way == _LOOPBACK_WAY and not is_loopback(source)):
             return False
         return self._server_at.setdefault((envelope.key_id is None, source), report.server_id) == report.server_id
 
     def _note(self, report: Report, source: Address, envelope: Envelope) -> None:
-        """Add what `report`, which came from `source`, says to what is known of its server."""
+        """Add what `report`, which came from `source` in `envelope`, says about its server to what is known of this server."""
         key = envelope.key_id is None, report.server_id
         if key not in self._servers and len(self._servers) == SERVERS_MAX:
             return

@@ -29,7 +29,8 @@ CHECKS = {
     marked("way to servers"),
     marked("your notebook"),
 }
-"""The names of all checks."""
+"""The names of the checks that have translations. The name `IPv6` is not among them, because it is the same in all
+languages."""
 
 
 class Verdict(Enum):
@@ -41,7 +42,7 @@ class Verdict(Enum):
 
 
 class Finding(NamedTuple):
-    """What one check has found. `check` is its name, one of `CHECKS`.
+    """What one check has found. `check` is the name of the check.
 
     `notice` says what was seen, or why nothing was checked.
     """
@@ -52,25 +53,25 @@ class Finding(NamedTuple):
 
     @property
     def command(self) -> str | None:
-        """The command that mends this trouble, or None if this is no trouble."""
+        """The command that mends this trouble, or None if this finding is no trouble."""
         return cure_of(self.notice) if self.verdict is Verdict.TROUBLE else None
 
     @property
     def place(self) -> str:
-        """Where to run `command`, such as `on that host`; empty: on this host, or there is no command."""
+        """Where to run `command`, such as `on that host`. Empty if it is this host, or if there is no command."""
         return place_of(self.notice) if self.verdict is Verdict.TROUBLE else ""
 
 
 def fine(check: str, notice: Notice) -> Finding:
-    """A check that found everything in order."""
+    """Make the finding that all is in order; `notice` says what was seen."""
     return Finding(check, Verdict.FINE, notice)
 
 
 def trouble(check: str, notice: Notice) -> Finding:
-    """A check that found a trouble; `notice` has a kind in `text.messages.diagnosis.TROUBLES`."""
+    """Make the finding of a trouble. The kind of `notice` is in `text.messages.diagnosis.TROUBLES`."""
     return Finding(check, Verdict.TROUBLE, notice)
 
 
 def not_checked(check: str, notice: Notice) -> Finding:
-    """A check that could not be made, or that cannot tell; `notice` says why."""
+    """Make the finding that something could not be checked; `notice` says why."""
     return Finding(check, Verdict.NOT_CHECKED, notice)

@@ -1,4 +1,4 @@
-"""The checks of this host alone: pure functions from facts to findings. No datagram leaves the host for them."""
+"""The checks of this host alone: pure functions that make findings of facts. The host sends no datagram for them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,14 +9,15 @@ from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Route
 from udpnote.storage.disk_timing import SUSPICIOUS_FSYNC_SECONDS
 
 BUFFER_BYTES_MIN = 64 << 10
-"""With a smaller receive buffer, a client loses answers even on an idle machine: 64 KiB hold some fifty long datagrams."""
+"""The smallest receive buffer that is no trouble: it holds some fifty long datagrams. With a smaller one, a client loses
+answers even on an idle machine."""
 
 
 class HostFacts(NamedTuple):
     """What the system says about this host.
 
-    `routes` is None if the system does not name them. `firewalls` are the active ones of ufw and firewalld. udpnote asks for
-    a receive buffer of `wanted_bytes`, and the system grants one of `buffer_bytes`. `folder` is the folder of the outbox, and
+    `routes` is None if the system does not name its routes. `firewalls` says which of ufw and firewalld are active. udpnote
+    asks for a receive buffer of `wanted_bytes`, and the system grants `buffer_bytes`. `folder` is the folder of the outbox, and
     `fsync_seconds` the median time of an fsync there, or None if nothing can be written there.
     """
 
@@ -30,12 +31,12 @@ class HostFacts(NamedTuple):
 
     @property
     def firewall(self) -> str:
-        """The firewall whose command the cures name: `ufw`, `firewalld` or, if neither is active, `nft`."""
+        """The firewall whose commands the findings show: `ufw`, `firewalld` or, if neither is active, `nft`."""
         return self.firewalls[0] if self.firewalls else "nft"
 
 
 def check_interfaces(facts: HostFacts) -> list[Finding]:
-    """Whether this host has an interface that leads to a LAN."""
+    """Check whether this host has an interface that leads to a LAN and is connected."""
     described = tuple(map(_described, facts.interfaces))
     to_lan = [each for each in facts.interfaces if each.kind.is_lan]
     if not to_lan:
@@ -49,7 +50,7 @@ def check_interfaces(facts: HostFacts) -> list[Finding]:
 
 
 def check_routes(facts: HostFacts) -> list[Finding]:
-    """Whether datagrams to each LAN leave by its own interface, and whether the answers that come there are let in."""
+    """Check whether datagrams to each LAN leave by the interface of this LAN, and whether the answers from there are let in."""
     if facts.routes is None:
         return [not_checked("routes", Notice("routes_not_known"))]
     if not any(each.kind.is_lan and each.is_connected for each in facts.interfaces):
@@ -66,14 +67,14 @@ def check_routes(facts: HostFacts) -> list[Finding]:
 
 
 def check_firewalls(facts: HostFacts) -> list[Finding]:
-    """Which firewalls are active. Only root can read their rules, so the network checks test what they drop."""
+    """Say which firewalls are active. Only root can read their rules, so the checks of the network try what they drop."""
     if facts.firewalls:
         return [not_checked("firewall rules", Notice("firewall_rules_secret", firewalls=list(facts.firewalls)))]
     return [fine("firewall rules", Notice("no_known_firewall"))]
 
 
 def check_buffers(facts: HostFacts) -> list[Finding]:
-    """Whether the system grants sockets a buffer in which some datagrams fit."""
+    """Check whether the system grants sockets a receive buffer of at least `BUFFER_BYTES_MIN`."""
     kilobytes, wanted = facts.buffer_bytes >> 10, facts.wanted_bytes >> 10
     if facts.buffer_bytes < BUFFER_BYTES_MIN:
         return [trouble("buffers", Notice("buffers_small", kilobytes=kilobytes, bytes=facts.wanted_bytes))]
@@ -81,7 +82,7 @@ def check_buffers(facts: HostFacts) -> list[Finding]:
 
 
 def check_disk(facts: HostFacts) -> list[Finding]:
-    """Whether the disk with udpnote's files really writes what it is told to write."""
+    """Check whether the disk with the outbox really writes at an fsync, or is so fast that it only pretends."""
     if facts.fsync_seconds is None:
         return [not_checked("disk", Notice("disk_not_tried", folder=facts.folder))]
     microseconds = round(facts.fsync_seconds * 1e6)
@@ -94,7 +95,7 @@ HOST_CHECKS = (check_interfaces, check_routes, check_firewalls, check_buffers, c
 
 
 def _detour_trouble(detour: Detour) -> Finding:
-    """The trouble that datagrams to a LAN take this `detour`."""
+    """The trouble that datagrams to a LAN leave by another interface, as `detour` says."""
     interface, network, by = detour.interface, detour.network, detour.by
     if detour.by_kind is InterfaceKind.CONTAINER:
         return trouble("routes", Notice("bridge_takes_network", interface=interface, network=network, by=by))
@@ -104,7 +105,7 @@ def _detour_trouble(detour: Detour) -> Finding:
 
 
 def _described(interface: HostInterface) -> Notice:
-    """An interface as people read it: `eth0 (Ethernet, 192.168.1.5/24, broadcast 192.168.1.255, IPv6)`."""
+    """A description of an interface for people: `eth0 (Ethernet, 192.168.1.5/24, broadcast 192.168.1.255, IPv6)`."""
     return Notice(
         "interface_described",
         name=interface.name,

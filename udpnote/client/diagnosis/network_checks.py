@@ -1,7 +1,8 @@
-"""The checks of the network: pure functions from the facts of an examination to findings.
+"""The checks of the network: pure functions that make findings of the facts of an examination.
 
 Each check gets the kinds of the troubles that earlier checks have found. Some checks see only that something fails, not why.
-These report no trouble if an earlier trouble explains the failure, so that one cause is not reported twice.
+These report no trouble if an earlier trouble explains the failure, so that one cause is not reported twice. A server elsewhere
+is a server on another host.
 """
 
 import errno
@@ -27,20 +28,20 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.examination_messages import HeardHost
 
 CLOCK_SECONDS_MAX = 120
-"""The most by which clocks may differ: a larger difference is no delay of the network, and puts notes in a wrong order."""
+"""The most by which two clocks may differ. A larger difference is no delay of the network, and puts notes in a wrong order."""
 
 HEADER_BYTES = 28
-"""The bytes of the headers of IPv4 and UDP, which an MTU counts, too."""
+"""The length of the headers of IPv4 and UDP together. An MTU includes them."""
 
 LOSSES_MIN = 2
-"""If so many of eight short datagrams are lost, that is a trouble. A single loss may be an accident."""
+"""If at least this many of eight short datagrams are lost, that is a trouble. A single loss may be an accident."""
 
 HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
-"""The kinds of troubles that do not explain why a server does not answer."""
+"""The kinds of troubles that cannot be the reason why a server does not answer."""
 
 
 def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """On which interfaces all hosts could be asked, and whether a firewall or a VPN forbids to ask them on others."""
+    """Check on which interfaces all hosts could be asked, and on which ones a firewall or a VPN prevents that."""
     findings, asked, refused = [], [], []
     reason = ""
     for name in facts.lan_names:
@@ -62,7 +63,7 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 
 
 def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """Whether this host lets in the broadcasts that it sends itself, and so what else arrives at its interfaces."""
+    """Check whether this host hears its own broadcasts. If not, a firewall drops them, and also other datagrams that arrive."""
     echoes = [each for each in facts.echoes if each.interface in facts.lan_names and each.error is None]
     if not echoes:
         return [not_checked("own broadcasts", Notice("own_broadcasts_not_sent"))]
@@ -78,7 +79,7 @@ def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> lis
 
 
 def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """Who uses the ports of udpnote's servers on this host, and whether a server on this host answers."""
+    """Check who uses the ports of udpnote's servers on this host, and whether a server on this host answers."""
     if facts.port_users is None:
         return [not_checked("port", Notice("ports_not_known"))]
     if not facts.port_users:
@@ -90,7 +91,10 @@ def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]
 
 
 def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """What the server on this host hears, from whom, and whether its answers leave."""
+    """Check whether the servers on this host hear broadcasts, and from which hosts, and whether their answers leave.
+
+    The list is empty if no server on this host has reported.
+    """
     if not facts.here:
         return []
     findings = []
@@ -113,7 +117,7 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
 
 
 def check_notebooks(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """Which notebooks have answered, and whether one of them is served twice, an impostor, or has a new key."""
+    """Say which notebooks have answered. Check whether one is served twice, is an impostor, or has a new key."""
     if facts.failure is not None and "no_lan_interface" in troubles:
         return [not_checked("notebooks", Notice("name_not_known"))]
     if facts.failure is not None:
@@ -144,7 +148,7 @@ def check_notebooks(facts: NetworkFacts, troubles: Collection[str]) -> list[Find
 
 
 def check_losses(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere: whether short datagrams to it, or its answers, are lost by chance."""
+    """For each server elsewhere, check whether short datagrams to the server, or its answers, are lost by chance."""
     findings = []
     for server in facts.elsewhere:
         address = ipv4_of(server) or server.addresses[0]
@@ -160,7 +164,7 @@ def check_losses(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findin
 
 
 def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere: whether it hears broadcasts, whether its answers arrive, and whether it answers directly."""
+    """For each server elsewhere, check whether it answers broadcasts, and whether it answers directly (by unicast)."""
     if not facts.elsewhere:
         return [not_checked("way to servers", Notice("no_server_elsewhere"))]
     findings: list[Finding] = []
@@ -174,7 +178,7 @@ def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Fin
 
 
 def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere: whether datagrams of the greatest length reach it, and come back."""
+    """For each server elsewhere, check whether datagrams of the greatest length reach it, and whether its answers come back."""
     findings = []
     for server in facts.elsewhere:
         if not server.longest:
@@ -193,7 +197,10 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 
 
 def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere: whether it answers by link-local IPv6, too. It need not: a LAN may have IPv4 alone."""
+    """For each server elsewhere, check whether it answers multicasts of IPv6. If it does not, that is no trouble.
+
+    A LAN may have IPv4 only.
+    """
     if not facts.multicasts():
         return []
     findings = []
@@ -207,7 +214,7 @@ def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]
 
 
 def check_clocks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere: whether its clock agrees with the one here."""
+    """For each server elsewhere, check whether its clock agrees with the clock of this host."""
     findings = []
     for server in facts.elsewhere:
         where, seconds = server_argument(server.addresses[0]), abs(server.clock_ahead) // 1_000_000
@@ -219,7 +226,10 @@ def check_clocks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findin
 
 
 def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """Why the notebook or server that the user means does not answer, unless an earlier trouble explains that."""
+    """Say why the notebook or server that the user means does not answer.
+
+    The list is empty if it has answered, or if an earlier trouble explains why it has not.
+    """
     expected = facts.expected
     if expected is None or expected.has_answered or _is_explained(troubles):
         return []
@@ -227,7 +237,10 @@ def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Findi
 
 
 def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """Whether anything answers at all. Sealed notebooks cannot be checked, because they answer only clients with their keys."""
+    """Check whether anything answers at all. Say that other sealed notebooks may exist.
+
+    Sealed notebooks cannot be checked without their keys, because they answer only clients that have them.
+    """
     findings = []
     if not facts.servers and not facts.found and not _is_explained(troubles):
         silent = Notice("program_here_silent", users=_port_users(facts))
@@ -242,14 +255,14 @@ NETWORK_CHECKS: tuple[Callable[[NetworkFacts, Collection[str]], list[Finding]], 
 
 
 def _host_and_port(host: str, port: int) -> str:
-    """The address `host`, as text, with a UDP port, as people write it."""
+    """The IP address `host` and a UDP port as people write them, such as `192.168.1.5:6683`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _broadcasts_to(
     facts: NetworkFacts, troubles: Collection[str], server: ReportingServer, address: Address
 ) -> Iterable[Finding]:
-    """Yield the findings about broadcasts to `server` and about its direct answers. `address` is its IPv4 address."""
+    """Yield the findings about broadcasts to `server`, and about its direct answers. `address` is the server's IPv4 address."""
     broadcasts, where, host = facts.broadcasts(), server_argument(address), address[0]
     is_answered = bool(server.answered & broadcasts)
     if is_answered and server.longest:
@@ -273,12 +286,12 @@ def _broadcasts_to(
 
 
 def _is_explained(troubles: Collection[str]) -> bool:
-    """Whether one of the kinds `troubles` explains why a server does not answer."""
+    """Whether one of the `troubles` (kinds of troubles) may be the reason why a server does not answer."""
     return not HARMLESS.issuperset(troubles)
 
 
 def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
-    """The most likely reason why the expected server or notebook has not answered."""
+    """The most likely reason why the `expected` server or notebook has not answered, as a notice."""
     name, where, host = expected.name, server_argument(expected.address), expected.address[0]
     is_here = is_loopback(expected.address) or host in own_hosts(facts.interfaces)
     if is_here and facts.port_users:
@@ -297,20 +310,20 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
 
 
 def _port_users(facts: NetworkFacts) -> tuple[Notice, ...]:
-    """The sockets at the ports of servers on this host, and their owners."""
+    """The sockets at the ports of udpnote's servers on this host, and their owners, as notices."""
     return tuple(
         Notice("port_user", address=_host_and_port(each.host, each.port), user=each.user) for each in facts.port_users or ()
     )
 
 
 def _listening_at(facts: NetworkFacts, server: ReportingServer) -> set[str]:
-    """The addresses at which `server`, on this host, listens; 0.0.0.0 and :: stand for all. Empty: not known."""
+    """The addresses at which `server`, on this host, listens. 0.0.0.0 and :: stand for all. Empty if they are not known."""
     ports = {each[1] for each in server.addresses}
     return {each.host for each in facts.port_users or () if each.port in ports}
 
 
 def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
-    """The interfaces whose broadcasts a server that listens at `hosts` must hear."""
+    """The names of the interfaces whose broadcasts should reach a server that listens at the addresses `hosts`."""
     everywhere = not hosts or "0.0.0.0" in hosts
     return [
         each.name
@@ -322,7 +335,7 @@ def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
 
 
 def _described(facts: NetworkFacts, heard: HeardHost) -> Notice:
-    """A host that the server here has heard: its address, its network and interface, and when it was heard."""
+    """A description of `heard`, which the server here has heard: its address, network and interface, and when it was heard."""
     host, scope, seconds, _ = heard
     places = [(network, each.name) for each in facts.interfaces for network in each.networks if is_in_network(host, network)]
     places += [("IPv6", each.name) for each in facts.interfaces if scope and each.scope == scope]

@@ -1,4 +1,4 @@
-"""What an examination of the network has given: the facts from which the network checks conclude."""
+"""The facts about the network of which the network checks make their findings."""
 
 import errno
 import os
@@ -18,15 +18,15 @@ from udpnote.protocol.examination_messages import HeardHost
 from udpnote.settings import PORT
 
 REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}
-"""The texts of the errors of the system if a firewall forbids to send."""
+"""The system's texts for the errors with which it refuses to send because of a firewall."""
 
 
 class Expected(NamedTuple):
     """The notebook or server that the user means, and which should answer.
 
-    `name` is the notebook's name, or a notice that names the server if that is not known. `address` is where it should be.
-    `error` is the errno with which datagrams to `address` have failed, or None if none has failed. `neighbour` is as
-    `lan.host_network.neighbour_answers` returns it.
+    `name` is the notebook's name or, if that is not known, a notice that names the server. `address` is where the server should
+    be. `error` is the errno with which datagrams to `address` have failed, or None if none has failed. `neighbour` is the
+    result of `lan.host_network.neighbour_answers` for this address.
     """
 
     name: str | Notice
@@ -37,14 +37,15 @@ class Expected(NamedTuple):
 
 
 class NetworkFacts(NamedTuple):
-    """The facts about the network.
+    """The facts about the network, from which the checks make findings.
 
-    `firewall` is as in `HostFacts`. `port_users` are the sockets at the ports of servers on this host, or None if they are not
-    known. `names` are the names of notebooks by their ids. `failure` says why the named server was not found, or None if it
-    was, or none is named. `is_notebook_decided` says whether the user has named or chosen a notebook. `names_server` says
-    whether the user has named a server: then broadcasts are not needed. `errors` are the errnos with which datagrams to
-    addresses have failed. `default_interface` is the one by which datagrams to hosts beyond the LAN leave, or None if it is not
-    known.
+    `firewall` is that of `HostFacts`. `ways`, `servers` and `errors` are those of the `Examination`. `echoes` say which of its
+    own broadcasts this host hears. `found` are the notebooks that have answered a discovery. `port_users` are the sockets at
+    the ports of udpnote's servers on this host, or None if they are not known. `names` has the name of each notebook by its id.
+    `failure` says why the address of the named server was not found; None if it was, or if no server is named.
+    `is_notebook_decided` says whether the user has named or chosen a notebook, and `names_server` whether the user has named a
+    server: then broadcasts are not needed. `default_interface` is the interface by which datagrams to hosts beyond the LAN
+    leave, or None if it is not known.
     """
 
     interfaces: Sequence[HostInterface]
@@ -64,23 +65,23 @@ class NetworkFacts(NamedTuple):
 
     @property
     def lan_names(self) -> list[str]:
-        """The names of the interfaces that lead to a LAN, not into a tunnel or to containers."""
+        """The names of the interfaces that lead to a LAN, and not into a tunnel or to containers."""
         return [each.name for each in self.interfaces if each.kind.is_lan]
 
     @property
     def here(self) -> list[ReportingServer]:
-        """The servers on this host."""
+        """The servers on this host that have reported."""
         return [each for each in self.servers if each.is_here]
 
     @property
     def elsewhere(self) -> list[ReportingServer]:
-        """The servers on other hosts."""
+        """The servers on other hosts that have reported."""
         return [each for each in self.servers if not each.is_here]
 
     def broadcasts(self, interface: str | None = None) -> set[int]:
-        """The numbers of the ways by which broadcasts have left by `interface` (None for any interface that leads to a LAN).
+        """The numbers of the ways by which broadcasts have left by `interface`, or by any interface to a LAN if that is None.
 
-        The number that the last of too many interfaces share is left out: see `is_crowded`.
+        `UNMEASURED`, the number that several interfaces may share, is left out.
         """
         wanted = self.lan_names if interface is None else [interface]
         numbers = {each.number for each in self.ways if _is_sent(each, WayKind.BROADCAST) and each.interface in wanted}
@@ -88,40 +89,40 @@ class NetworkFacts(NamedTuple):
 
     @property
     def is_crowded(self) -> bool:
-        """Whether so many interfaces lead to LANs that the last ones share a number, as `UNMEASURED` says."""
+        """Whether so many interfaces lead to LANs that the last ones share the number `UNMEASURED`."""
         return any(each.number == UNMEASURED and each.interface in self.lan_names for each in self.ways)
 
     def multicasts(self) -> set[int]:
-        """The numbers of the ways by which IPv6 multicasts have left."""
+        """The numbers of the ways by which IPv6 multicasts have left by an interface to a LAN."""
         return {each.number for each in self.ways if _is_sent(each, WayKind.MULTICAST) and each.interface in self.lan_names}
 
     def loopbacks(self) -> set[int]:
-        """The numbers of the ways to this host itself. Only by these ways does a server tell which hosts it has heard."""
+        """The numbers of the ways to this host itself. A server says only in answers to these which hosts it has heard."""
         return {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
 
     def is_refused(self, address: Address) -> bool:
-        """Whether this host's system forbids to send to `address`, as a firewall can make it do."""
+        """Whether the system of this host refuses to send to `address`, for example because of a firewall."""
         return self.errors.get(address) in (errno.EPERM, errno.EACCES)
 
     def leaving_by(self, address: Address) -> str | None:
-        """The interface by which datagrams to `address` leave, or None if it is not known."""
+        """The name of the interface by which datagrams to `address` leave, or None if it is not known."""
         if len(address) == 4 and address[3]:
             return next((each.name for each in self.interfaces if each.scope == address[3]), None)
         return self.interface_to(address[0]) or self.default_interface
 
     def interface_to(self, host: str) -> str | None:
-        """The interface with the network of the IPv4 address `host`, or None if none has it, or `host` is no such address."""
+        """The name of the interface in whose network the IPv4 address `host` is; None if it is in no such network."""
         for interface in self.interfaces:
             if any(is_in_network(host, network) for network in interface.networks):
                 return interface.name
         return None
 
     def is_own(self, heard: HeardHost) -> bool:
-        """Whether the host that a server has heard is this one, by one of its addresses."""
+        """Whether `heard`, a host that a server has heard, is this host, by one of its addresses."""
         return heard.host in own_hosts(self.interfaces) | {address for each in self.interfaces for address in each.ipv6}
 
     def name_of(self, server: ReportingServer) -> str:
-        """The name of the notebook of `server`; the start of its id if the name is not known."""
+        """The name of the notebook of `server` or, if the name is not known, the start of the notebook's id."""
         return self.names.get(server.notebook_id, server.notebook_id.hex()[:ID_DIGITS_SHOWN])
 
 
@@ -131,12 +132,12 @@ def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
 
 
 def ipv4_of(server: ReportingServer) -> Address | None:
-    """The IPv4 address from which `server` has reported, or None if it has reported by IPv6 only."""
+    """The first IPv4 address from which `server` has reported, or None if it has reported by IPv6 only."""
     return next((each for each in server.addresses if len(each) == 2), None)
 
 
 def is_in_network(host: str, network: str) -> bool:
-    """Whether the IP address `host` is in `network`, such as 192.168.1.5/24."""
+    """Whether the IP address `host` is in `network`, which is written as 192.168.1.5/24."""
     return ip_address(host.partition("%")[0]) in ip_network(network, strict=False)
 
 
@@ -146,5 +147,5 @@ def server_argument(address: Address) -> str:
 
 
 def _is_sent(way: Way, kind: WayKind) -> bool:
-    """Whether `way` is of this `kind`, and the system has sent by it."""
+    """Whether `way` has this `kind`, and the system has sent all EXAMINEs of this way."""
     return way.kind is kind and not way.errors
