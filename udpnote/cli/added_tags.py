@@ -7,16 +7,18 @@ from udpnote.text.search_terms import parse_tag, tags
 
 
 def check_added_tags(added: Sequence[str]) -> None:
-    """Raise `InvalidSetting` if one of `added`, the values of `--tag`, is not exactly one tag, with or without its `#`."""
+    """Check `added`, the values of `--tag`. Raise `InvalidSetting` if a value is not exactly one tag, with or without `#`."""
     for tag in added:
         if not parse_tag(tag):
             raise InvalidSetting("tag_filter_invalid", tag=tag)
 
 
 def with_tags(text: str, added: Sequence[str]) -> str:
-    """Return `text` with the tags `added` at its end: each once, as it was typed, and none that the text has already.
+    """Return `text` followed by the tags `added`, as they were typed. A tag that `text` already has is not added, nor is a tag
+    added twice.
 
-    They stand on the line of the text or, if that has several lines, on one of their own.
+    Before the tags stands a line break if `text` has several lines, else a space. If `text` ends with one of these, nothing is
+    put before the tags.
     """
     missing, present = [], set(tags(text))
     for tag in added:

@@ -13,8 +13,8 @@ HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactl
 class Command(NamedTuple):
     """A command as `udpnote --help` lists it, and the module to import when it is called.
 
-    `module` is the last part of the name of its module, which is in `udpnote.cli.commands` and has the command in its
-    `DeclaredCommands`, called `app`. `udpnote --help` lists the command under the heading `group`, with the line `help`.
+    `module` is the name of a module in `udpnote.cli.commands`, whose variable `app` holds the command. `udpnote --help` lists
+    the command under the heading `group`, with the line `help`.
     """
 
     module: str
@@ -62,10 +62,11 @@ COMMANDS = {
 
 
 def find_command(words: Sequence[str]) -> tuple[list[str], DeclaredCommand | DeclaredCommands | None, list[str]]:
-    """Find the command or group that the first of `words` name. Return these words, the command or group, and the other words.
+    """Find the command or group that `words` begin with. Return its name as a list of words, the command or group, and the
+    other words.
 
-    Only the module of that command is imported. If the first word names no command, the list is empty, and there is none. A
-    `--` before the name of a command is ignored, as by click.
+    If `words` begin with no such name, return an empty list, None and all of `words`. A `--` before the name is ignored, as
+    click does. Only the module of the command found is imported.
     """
     names: list[str] = []
     found: DeclaredCommand | DeclaredCommands | None = None

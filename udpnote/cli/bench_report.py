@@ -19,17 +19,17 @@ from udpnote.text.language import gettext as _
 from udpnote.text.messages.measuring import measured_disk
 
 NAME_CELLS_MAX = 24
-"""A longer name of a notebook or a device is shortened to so many terminal cells."""
+"""The width, in terminal cells, to which a longer name of a notebook or a device is shortened."""
 
 LABEL_CELLS = 12
-"""The width of the column with the labels."""
+"""The width of the column with the labels, in terminal cells."""
 
 
 class Disk(NamedTuple):
     """What was measured of the disk that has `folder`.
 
-    `files` are those of the user's files that are there: "outbox", "notebook" or both. `mount` is None if the system does not
-    tell the file system.
+    `files` says which of the user's files are in `folder`: "outbox", "notebook" or both. `mount` is the mounted file system, or
+    None if the operating system does not tell it. `fsyncs` are the durations of single fsyncs.
     """
 
     files: Sequence[str]
@@ -39,7 +39,7 @@ class Disk(NamedTuple):
 
     @property
     def warning(self) -> Notice | None:
-        """The notice that this disk may lose entries that were acknowledged; None if nothing indicates that."""
+        """A notice that this disk may lose acknowledged entries; None if nothing indicates that."""
         if self.mount is not None and self.mount.is_memory:
             return Notice("disk_is_memory", files=self.files, folder=self.folder, file_system=self.mount.file_system)
         if self.fsyncs.median >= SUSPICIOUS_FSYNC_SECONDS:
@@ -56,24 +56,23 @@ class Host(NamedTuple):
 
 
 class Lan(NamedTuple):
-    """What was measured of the way to the server of `notebook`."""
+    """What was measured of the network between this machine and the server of `notebook`."""
 
     notebook: KnownNotebook
     round_trips: RoundTrips
 
     def entry_seconds_min(self, disk: Disk) -> float | None:
-        """The shortest time in seconds in which this machine can have an entry stored in the notebook, or None if no answer
-        came.
+        """The shortest time in seconds in which this machine can get an entry stored in the notebook.
 
-        It is the median time of an fsync on `disk`, which has this machine's outbox, plus that of a round trip. The server's
-        fsync takes more time, which is not known here.
+        It is the median time of an fsync on `disk`, which has this machine's outbox, plus the median time of a round trip. The
+        server's own fsync takes more time, which is not known here. The result is None if the server answered no datagram.
         """
         durations = self.round_trips.durations
         return None if durations is None else disk.fsyncs.median + durations.median
 
 
 def disk_lines(disk: Disk, width: int) -> Iterator[Line]:
-    """Yield the lines about `disk`. They have at most `width` terminal cells, as those of the other functions."""
+    """Yield the lines about `disk`, each at most `width` terminal cells wide."""
     kind = []
     if disk.mount is not None:
         mount = _("{file_system} on {device}").format(file_system=disk.mount.file_system, device=disk.mount.device)
@@ -83,7 +82,9 @@ def disk_lines(disk: Disk, width: int) -> Iterator[Line]:
 
 
 def host_lines(host: Host, width: int) -> Iterator[Line]:
-    """Yield the lines about `host`, with a histogram of the single sends, and a blank line at the end."""
+    """Yield the lines about `host`, each at most `width` terminal cells wide: figures, a histogram of the single sends, a blank
+    line.
+    """
     yield from _row(width, _("this host"), _("client and server"))
     yield from _durations_row(width, _("one send"), host.sends, _("of {count:,}").format(count=host.sends.count))
     yield from _row(
@@ -100,7 +101,10 @@ def host_lines(host: Host, width: int) -> Iterator[Line]:
 
 
 def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
-    """Yield the lines about `lan`, and the shortest time of an entry that is sent there; `disk` has the outbox."""
+    """Yield the lines about `lan`, each at most `width` terminal cells wide. `disk` is the disk that has the outbox.
+
+    The last lines name the shortest time in which an entry can be stored (`Lan.entry_seconds_min`), if it is known.
+    """
     name, place = shortened(lan.notebook.name, NAME_CELLS_MAX), format_address(address_of(lan.notebook))
     yield from _row(width, _("notebook"), name, _("at {place}").format(place=place))
     durations, losses = lan.round_trips.durations, _lost(lan.round_trips)
@@ -115,10 +119,10 @@ def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
 
 
 def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[str, object]:
-    """All results as an object for the JSON of `bench`. The first of `disks` is that of the outbox.
+    """Return all results as an object for `bench --json`. The first of `disks` must be the disk that has the outbox.
 
-    `may_lose_acknowledged` says that an fsync does not seem to wait for the disk. `lan` is None if no server was found. Its
-    times are None if no datagram was answered.
+    In the object, `may_lose_acknowledged` says whether the disk may lose acknowledged entries (`Disk.warning`). `lan` is None
+    if no server was found. The times in `lan` are None if the server answered no datagram.
     """
     return {
         "disks": [_disk_object(disk) for disk in disks],
@@ -134,13 +138,13 @@ def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[st
 
 
 def _row(width: int, label: str, *cells: str) -> Iterator[Line]:
-    """Yield a row of the results with `label` and `cells`: one line or, if it is wider than `width`, several."""
+    """Yield a row of the results: `label`, then `cells`. The row is one line, or several if one would be wider than `width`."""
     for line in fitted([padded(label, LABEL_CELLS), *cells], width):
         yield [line.rstrip()]
 
 
 def _durations_row(width: int, label: str, durations: Durations, count: str) -> Iterator[Line]:
-    """Yield the row with this `label` for `durations`; `count` says how many they are."""
+    """Yield the row for `durations`: `label`, the median, the 99th percentile, and `count`, which says how many there are."""
     median, most = _milliseconds(durations.median), _milliseconds(durations.percentile_99)
     yield from _row(
         width,
@@ -194,5 +198,5 @@ def _figures(name: str, durations: Durations | None) -> dict[str, float | None]:
 
 
 def _rounded(seconds: float) -> float:
-    """`seconds` in milliseconds, rounded to a ten-thousandth."""
+    """`seconds` in milliseconds, rounded to four decimal places."""
     return round(seconds * 1000, 4)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(NamedTuple):
-    """The values of `--server`, `--port`, `--notebook`, `--author` and `--wait`; a command may lack some of these options.
+    """The values of `--server`, `--port`, `--notebook`, `--author` and `--wait`. A command may have only some of these options.
 
-    A field is None if its option was not given: then `Client` takes the value from the environment, the settings file or the
+    A field is None if its option was not given. `Client` then takes the value from the environment, the settings file or the
     defaults. `wait` is how many seconds the client waits for an answer.
     """
 
@@ -39,10 +39,11 @@ class ClientOptions(NamedTuple):
         on_notice: Callable[[Notice], None] = say,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> "Client":
-        """Open a new `Client` with these options, and with `outbox` (None for that of the settings). The caller must close it.
+        """Open a `Client` with these options. The caller must close it.
 
-        Notices are printed on standard error unless the caller gives another `on_notice`. `Client` describes the other
-        arguments, and the errors that are raised. Raises `InvalidSetting` if `notebook` is the path of a file.
+        The client uses `outbox`, or if `outbox` is None the outbox that the settings name. Notices are printed on standard
+        error unless the caller gives another `on_notice`. `Client` describes the other arguments, and the errors that it
+        raises. This method also raises `InvalidSetting` if `notebook` is the path of a file.
         """
         if self.notebook is not None and "/" in self.notebook and isfile(self.notebook):
             raise InvalidSetting("notebook_is_a_file", path=self.notebook)
@@ -62,4 +63,4 @@ class ClientOptions(NamedTuple):
 
 
 NO_OPTIONS = ClientOptions()
-"""The value if none of the options was given."""
+"""The options of a command line that has none of them."""

@@ -1,7 +1,7 @@
-"""Makes the words of a command line into values for the command, without typer.
+"""Turns the words of a command line into values for the command, without typer.
 
-A wrong command line raises `WrongCommandLine`, which says what is wrong and where; `likely_meant` makes a right one from it.
-This module reads a command line as click does; a test compares it with `typer_app`.
+A wrong command line raises `WrongCommandLine`, which says what is wrong and at which word. The module `likely_meant` then
+suggests a right command line. This module reads a command line as click does; a test compares it with `typer_app`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,20 +14,20 @@ from udpnote.errors import UdpnoteError
 
 VERSION_NAMES = ("--version", "-V")
 INSTALL_COMPLETION, SHOW_COMPLETION = COMPLETION_NAMES = ("--install-completion", "--show-completion")
-"""Options of `udpnote` itself: they stand before a command."""
+"""Options of `udpnote` itself: they are typed in place of a command."""
 
 OTHER_QUOTES = ("“", "”", "‘", "’")
-"""Quotation marks that an input method types, and that no shell takes for its own."""
+"""Quotation marks that input methods type. A shell does not treat them as quotation marks."""
 
 _HELP = Parameter("help", Option(" ".join(HELP_NAMES)), kind=bool, is_list=False, annotation=bool, default=False)
 """The option `--help`, which no command declares."""
 
 
 class WrongCommandLine(UdpnoteError, ValueError):
-    """The command line is wrong. `position` is the index of the wrong word, or the one that a word missing at the end would
-    have.
+    """The command line is wrong. `position` is the index of the wrong word.
 
-    `read_command_line` counts the words from the one after `udpnote`, and `parse` from the one after the name of the command.
+    If a word is missing at the end, `position` is the number of words. Index 0 is the word after `udpnote` if
+    `read_command_line` raises the error, and the word after the command's name if `parse` raises it.
     """
 
     def __init__(self, kind: str, position: int, /, **values: object) -> None:
@@ -36,17 +36,19 @@ class WrongCommandLine(UdpnoteError, ValueError):
 
 
 class Parsed(NamedTuple):
-    """What a command line says: `values`, one for each parameter of the command; or that it asks for the command's help."""
+    """What the words after a command's name say. If they ask for help, `values` is empty; else it has a value for each
+    parameter.
+    """
 
     values: dict[str, Any]
     asks_for_help: bool
 
 
 class CommandLine(NamedTuple):
-    """A right command line: `names` of the command or group of commands, which is `command`, and what the other words say.
+    """A correct command line: the words of the command's name, the command or group of commands, and what the other words say.
 
-    For a group, or for `udpnote` itself, whose `command` is None, there are no values. `option` is then the option that was
-    given, such as `--help`; it is empty if no word follows the names.
+    `command` is None if no command was named, only `udpnote` itself. If `command` is None or a group, `parsed` has no values,
+    and `option` is the first option, such as `--help`. `option` is empty if there is no option, and for a command.
     """
 
     names: list[str]
@@ -56,7 +58,11 @@ class CommandLine(NamedTuple):
 
 
 class _Given(NamedTuple):
-    """A value that is given for a parameter: the `value` as typed, the index of its word, and the name of its option."""
+    """A value that was typed for a parameter.
+
+    `value` is the word as it was typed, or a bool for a flag. `position` is the index of the word. `name` is the name of the
+    option, and empty for an argument.
+    """
 
     value: Any
     position: int
@@ -64,7 +70,7 @@ class _Given(NamedTuple):
 
 
 def read_command_line(words: Sequence[str]) -> CommandLine:
-    """What the `words` after `udpnote` say. Raises `WrongCommandLine`, and the errors of `split_words`."""
+    """Read `words`, the words after `udpnote`. Raises `WrongCommandLine`, and the errors of `split_words`."""
     names, command, rest = find_command(words)
     name = " ".join(["udpnote", *names])
     try:
@@ -77,7 +83,7 @@ def read_command_line(words: Sequence[str]) -> CommandLine:
 
 
 def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
-    """What the `words` after the `name` of `command`, such as `udpnote key show`, say.
+    """Read `words`, the words after the `name` of `command`. `name` begins with `udpnote`: `udpnote key show`.
 
     Raises `WrongCommandLine`, and the errors of `split_words`.
     """
@@ -99,10 +105,10 @@ def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
 
 
 def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
-    """Split the `words` after the name of `command` into those before its text, and those of the text.
+    """Split `words`, the words after the name of `command`, into the words before the text and the words of the text.
 
-    If the command takes neither a text nor a query, all words are before it. Raises `InvalidEntry` and `InvalidQuery` as
-    `split_arguments` does.
+    The text is what the command stores or searches for. If the command takes no text, all words count as before it. Raises
+    `InvalidEntry` and `InvalidQuery` as `split_arguments` does.
     """
     if not (command.takes_text or command.takes_query):
         return Arguments([*words], [])
@@ -114,7 +120,7 @@ def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
 
 
 def option_names(command: DeclaredCommand) -> dict[str, bool]:
-    """The names of all options of `command`, each with whether a value follows the name."""
+    """The names of all options of `command`. Each name is mapped to whether a value follows it."""
     found = {name: parameter.kind is not bool for parameter, option in command.options for name in option.names.split()}
     return (
         found
@@ -124,9 +130,10 @@ def option_names(command: DeclaredCommand) -> dict[str, bool]:
 
 
 def _option_of_group(name: str, rest: Sequence[str]) -> str:
-    """The first of the options in `rest`, which follow the `name` of a group of commands; empty if there are no words.
+    """Return the first option in `rest`, the words after the `name` of a group or after `udpnote`; empty if there are no words.
 
-    Words after the options are ignored, as by click. Raises `WrongCommandLine` if a word is no option of the group.
+    The options after it are checked, too, up to a word that does not begin with `-`: the rest is ignored, as click does. Raises
+    `WrongCommandLine` if a checked word is not an option of the group.
     """
     known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
     for position, word in enumerate(rest):
@@ -143,7 +150,10 @@ def _option_of_group(name: str, rest: Sequence[str]) -> str:
 def _options_and_others(
     command: DeclaredCommand, words: Sequence[str], name_of_command: str
 ) -> tuple[dict[str, list[_Given]], list[_Given]]:
-    """The values that are given for each option, by the name of its parameter, and the `words` that belong to no option."""
+    """Return the values that `words` give for options, and the words that are neither options nor their values.
+
+    The values are mapped from the names of the parameters.
+    """
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)
     opposites = {option.opposite: each for each, option in command.options if option.opposite}
@@ -180,22 +190,23 @@ def _options_and_others(
 
 
 def _check_dashes(word: str, position: int, known: Collection[str]) -> None:
-    """Raise `WrongCommandLine` if `word` is one of the options `known`, but with dashes that an input method has typed."""
+    """Raise `WrongCommandLine` if `word` is one of the options `known`, typed with an input method's dashes in place of `-`."""
     if option := in_ascii_dashes(word, known):
         raise WrongCommandLine("option_in_other_dashes", position, word=word, option=option)
 
 
 def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, str]:
-    """The name of the option in `word`, the `=` after it if there is one, and its value.
+    """Split `word`, which begins with `-`, into the name of an option, the `=` after a long name if there is one, and the rest.
 
-    Behind a short option without `=`, the value stands in the same word, or more short options do.
+    After a long name and `=`, the rest is the option's value. After a short name, the rest is its value or more short options:
+    `-n5`, `-qv`.
     """
     name, sign, value = word.partition("=")
     return (name, sign, value) if word[:2] == "--" or word in known else (word[:2], "", word[2:])
 
 
 def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
-    """The value of `parameter`: made from the words or flags that are `given` for it, or its default if that is empty."""
+    """The value of `parameter` from what was `given` for it: a list, the last value, or the default if nothing was given."""
     if not given:
         return parameter.default
     values = [_converted(parameter, each) for each in given]
@@ -203,7 +214,7 @@ def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
 
 
 def _converted(parameter: Parameter, given: _Given) -> Any:
-    """One `given` word or flag as a value of the parameter's kind. Raises `WrongCommandLine` if it is none."""
+    """Return `given`, a word or flag, as a value of the type of `parameter`. Raises `WrongCommandLine` if that fails."""
     name = given.name or _metavar(parameter)
     if parameter.choices:
         if given.value not in parameter.choices:
@@ -232,5 +243,5 @@ def _converted(parameter: Parameter, given: _Given) -> Any:
 
 
 def _metavar(parameter: Parameter) -> str:
-    """The word for the value of `parameter`, as the help shows it."""
+    """The word that the help shows for the value of `parameter`."""
     return "|".join(parameter.choices) or parameter.declaration.metavar

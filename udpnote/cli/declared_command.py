@@ -1,8 +1,8 @@
-"""Commands as values: the options and arguments that a command takes, and the work that it does.
+"""Commands as values: the options and arguments that a command takes, and the function that does its work.
 
-A command is declared without typer, because importing typer takes longer than most commands take. `help_page` makes the
-command's help from the declaration, and `command_line` the values for its work. Only messages about a wrong command line, and
-the scripts for completion in shells, need typer (`typer_app`).
+A command is declared without typer, because importing typer takes longer than most commands take. From the declaration,
+`help_page` makes the command's help, and `command_line` makes the values for the function. Only the advice after a wrong
+command line, and the scripts for completion in shells, need typer (`typer_app`).
 """
 
 import sys
@@ -21,11 +21,11 @@ HELP_NAMES = ("--help", "-h")
 
 
 class Option(NamedTuple):
-    """An option: `names` as it is typed (several are separated by spaces), and `help`, a sentence.
+    """An option: its `names` as they are typed, separated by spaces, and `help`, a sentence.
 
-    An option with a value has a `metavar`, the word for its value, except where the type of the value is a `Literal`. A number
-    must be from `smallest` to `largest`; a limit that is None does not apply. `opposite` is the name that gives a flag the
-    value False.
+    `metavar` is the word that the help shows for the option's value. It is empty for a flag, and if the type of the value is a
+    `Literal`. A number must be from `smallest` to `largest`, both included; None means no limit. `opposite` is the name that
+    sets a flag to False.
     """
 
     names: str
@@ -37,7 +37,10 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """An argument that is not an option: `metavar`, the word for it, and `help`, a sentence."""
+    """A word on the command line that is not an option. The help shows it as `metavar`, and explains it by the sentence `help`.
+
+    `metavar` ends with `...` if the word may be repeated.
+    """
 
     metavar: str
     help: str
@@ -46,9 +49,9 @@ class Argument(NamedTuple):
 class OptionGroup:
     """Marks a parameter of a command whose value is made from several options.
 
-    The type of the parameter is a NamedTuple, such as `ClientOptions`. The names in `fields` are fields of that NamedTuple, and
-    each value is the annotation of the option that gives the field its value. A field is None if its option is not given, and
-    keeps its default if it has no option.
+    The type of the parameter is a NamedTuple, such as `ClientOptions`. Each keyword argument of the constructor has the name of
+    a field of that NamedTuple and, as its value, the annotation of an option. The option gives the field its value, or None if
+    it is not typed. A field without an option keeps its default.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -56,11 +59,11 @@ class OptionGroup:
 
 
 class Parameter(NamedTuple):
-    """An option or argument of a command, with the name of the value that it gives.
+    """An option or argument of a command, and the `name` of the function's parameter that gets its value.
 
-    `kind` is the type of the value as a person types it: str, int, float, bool, or a `Literal`. If `is_list`, the value is a
-    list of these. `annotation` is the type of the value in the work, such as `str | None`. `default` is the value if nothing is
-    given; `REQUIRED`: it must be given.
+    `kind` is the type of one typed value: str, int, float, bool, or a `Literal`. If `is_list`, the function gets a list of such
+    values. `annotation` is the type that the function declares, such as `str | None`. `default` is the value if nothing is
+    typed, or `REQUIRED` if something must be.
     """
 
     name: str
@@ -72,16 +75,16 @@ class Parameter(NamedTuple):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words of which the value must be one; empty if it may be another word, too."""
+        """The words that are allowed as the value; empty if every word is."""
         return get_args(self.kind) if get_origin(self.kind) is Literal else ()
 
 
 class DeclaredCommand:
-    """A command: `work`, the function that does it, and the options and arguments that the parameters of `work` declare.
+    """A command: the function `work`, and the options and arguments that the parameters of `work` declare.
 
-    `run` calls the work and returns the exit code of the command. `name` is how the command is typed, and `help` its help: by
-    default the docstring of `work`. `takes_text`: its last argument is a text to store, and all options stand before the text.
-    `takes_query`: the same, but the text is what to search for.
+    `run` calls `work` and returns the command's exit code. `name` is how the command is typed. `help` is its help text, by
+    default the docstring of `work`. With `takes_text`, the last argument is a text to store, and all options stand before the
+    text. With `takes_query`, the last argument is a text to search for, and all options stand before it.
     """
 
     def __init__(
@@ -98,14 +101,14 @@ class DeclaredCommand:
         self.name, self.help = name or work.__name__, help or work.__doc__ or ""
 
     def __call__(self, **values: Any) -> NoReturn:
-        """Do the work with `values`, a value for each of the `parameters`, and raise `SystemExit` with the exit code."""
+        """Do the work with `values`, one for each of the `parameters` by its name. Raises `SystemExit` with the exit code."""
         for name, (kind, group) in self._groups.items():
             values[name] = kind(**{field: values.pop(field) for field in group.fields})
         sys.exit(self.run(lambda: self.work(**values)))
 
     @cached_property
     def parameters(self) -> list[Parameter]:
-        """All options and arguments, in the order in which the help lists them; not the option `--help`."""
+        """All options and arguments, in the order in which the help lists them. The option `--help` is not among them."""
         return list(self._declared())
 
     @property
@@ -120,7 +123,9 @@ class DeclaredCommand:
 
     @cached_property
     def _groups(self) -> dict[str, tuple[Callable[..., Any], OptionGroup]]:
-        """The parameters of the work that are made from several options: for each its type and its options."""
+        """The parameters of `work` that are made from several options. Each name is mapped to the parameter's type and its
+        options.
+        """
         return {
             name: (kind, mark) for name, kind, mark, _ in _annotated(cast(FunctionType, self.work)) if type(mark) is OptionGroup
         }
@@ -136,7 +141,7 @@ class DeclaredCommand:
 
 
 def _annotated(work: FunctionType) -> Iterator[tuple[str, Any, Any, Any]]:
-    """For each parameter of `work`: its name, its type, what marks it in `Annotated`, and its default or `REQUIRED`."""
+    """Yield for each parameter of `work`: its name, its type, what `Annotated` adds to the type, its default or `REQUIRED`."""
     names = work.__code__.co_varnames[: work.__code__.co_argcount]
     defaults = work.__defaults__ or ()
     for name, default in zip(names, [REQUIRED] * (len(names) - len(defaults)) + list(defaults), strict=True):
@@ -147,7 +152,7 @@ def _annotated(work: FunctionType) -> Iterator[tuple[str, Any, Any, Any]]:
 
 
 def _parameter(name: str, annotation: Any, declaration: Option | Argument, default: Any) -> Parameter:
-    """The parameter whose value has the type `annotation`: a type, a list of a type, or one of the two or None."""
+    """Return a `Parameter`. `annotation` is a type, a list of a type, or one of these `| None`."""
     arguments = get_args(annotation)
     kind = next(each for each in arguments if each is not NoneType) if NoneType in arguments else annotation
     is_list: bool = get_origin(kind) is list
@@ -155,7 +160,9 @@ def _parameter(name: str, annotation: Any, declaration: Option | Argument, defau
 
 
 class DeclaredCommands:
-    """The commands of a module, by their names. A `group` of commands, such as `key`, has a name and a `help` of its own."""
+    """Commands by their names: all commands of a module, or the commands of a group, such as `key`. `help` is the help of a
+    group.
+    """
 
     def __init__(self, help: str = "") -> None:  # noqa: A002 - as in the other declarations
         self.help = help
@@ -169,9 +176,9 @@ class DeclaredCommands:
         takes_text: bool = False,
         takes_query: bool = False,
     ) -> Callable[[DeclaredCommand], DeclaredCommand]:
-        """A decorator that adds a command with this `name`, `help`, `takes_text` and `takes_query`: see `DeclaredCommand`.
+        """Return a decorator that adds a command. `DeclaredCommand` describes the arguments.
 
-        A command may be added several times, under different names.
+        The same command may be added several times, under different names.
         """
 
         def add(command: DeclaredCommand) -> DeclaredCommand:
@@ -184,23 +191,24 @@ class DeclaredCommands:
         return add
 
     def group(self, name: str, help: str) -> "DeclaredCommands":  # noqa: A002 - as above
-        """Add a group under `name`, and return it. It has no commands yet."""
+        """Add a group of commands under `name`, and return the group. It has no commands yet."""
         group = self.commands[name] = DeclaredCommands(help)
         return group
 
 
 def as_command(work: Callable[..., int]) -> DeclaredCommand:
-    """Turn `work`, which takes the options of a command and returns an exit code, into a command.
+    """Turn `work`, a function that returns an exit code, into a command.
 
     The annotation of each parameter of `work` has an `Option`, an `Argument` or an `OptionGroup`. The command ends with the
-    exit code of `work`, or of the error that `work` raises (see `exit_code_of`).
+    exit code that `work` returns, or with the exit code for the error that `work` raises (see `exit_code_of`).
     """
     return DeclaredCommand(work, exit_code_of)
 
 
 def as_changing_command(work: Callable[..., int]) -> DeclaredCommand:
-    """As `as_command`, for a command that changes something: it goes on if its results cannot be printed.
+    """Turn `work` into a command, like `as_command`. The command changes something, and goes on if its results cannot be
+    printed.
 
-    `exit_code_of_change` describes this, and the exit code.
+    `exit_code_of_change` describes what happens then, and the exit code.
     """
     return DeclaredCommand(work, exit_code_of_change)

@@ -9,9 +9,9 @@ from udpnote.text.language import language
 
 @contextmanager
 def default_settings(folder: str) -> Iterator[None]:
-    """In the block, use the default settings, with all files in `folder`, and not the user's environment and settings file.
+    """In the block, ignore the user's environment variables and settings file: use the defaults, with all files in `folder`.
 
-    Processes that are started in the block use them, too. Only the language remains the user's.
+    The same holds for processes that are started in the block. Only the language remains the user's.
     """
     language()  # looks for it in the settings, if that was not done before
     saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}

@@ -1,4 +1,4 @@
-"""Finds the command that was typed: does its work, prints its help, or says what is wrong with the command line."""
+"""Finds the command that was typed. Then does its work, prints its help, or says what is wrong with the command line."""
 
 from typing import NoReturn
 
@@ -11,7 +11,11 @@ from udpnote.version import __version__
 
 
 def run(words: list[str]) -> int:
-    """Run the command line `words`, and return the exit code. A command that does its work raises `SystemExit` instead."""
+    """Run the command line `words`, the words after `udpnote`. A command that does its work raises `SystemExit` with its exit
+    code.
+
+    Otherwise the result is the exit code: `words` ask for help or for the version, concern completion, or are wrong.
+    """
     try:
         line = read_command_line(words)
     except (InvalidEntry, InvalidQuery) as error:
@@ -54,7 +58,7 @@ def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | 
 
 
 def leave_to_typer() -> NoReturn:
-    """Let typer print the script for completion in a shell, or complete a command line; raises `SystemExit`."""
+    """Let typer print the script for completion in a shell, or complete a command line. Raises `SystemExit`."""
     from udpnote.cli.typer_app import app
 
     app(prog_name="udpnote")

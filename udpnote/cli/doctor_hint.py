@@ -1,4 +1,4 @@
-"""The line that names `udpnote doctor` where a command has found no server."""
+"""The line that recommends `udpnote doctor` when a command has found no server."""
 
 from udpnote.errors import Notice
 
@@ -10,9 +10,9 @@ UNANSWERED = {
     "no_answer_to_import",
     "key_not_found",
 }
-"""The kinds of the notices that no server has answered."""
+"""The kinds of the notices which say that no server has answered."""
 
 
 def doctor_hint(notice: Notice) -> Notice | None:
-    """The notice that `udpnote doctor` finds out why nothing answers, or None if `notice` is about something else."""
+    """A notice that recommends `udpnote doctor` if `notice` says that no server has answered; else None."""
     return Notice("ask_the_doctor") if notice.kind in UNANSWERED else None

@@ -21,12 +21,12 @@ END_SECONDS = 2.0
 
 
 class EntryCommand:
-    """A command line that is run once for each entry: one entry after the other, each when the command has ended.
+    """A command line that is run once for each entry. The command for one entry must end before the next is started.
 
-    The line is split into words as by a shell, but no shell runs it. Each run gets the text of the entry on standard input, and
+    `line` is split into words as a shell does, but no shell runs it. Each run gets the text of the entry on standard input, and
     facts about the entry as environment variables (see `_environment`). So no text of an entry becomes part of a command.
 
-    Raises `InvalidSetting` if the line cannot be split into words or has none, or if there is no such program.
+    Raises `InvalidSetting` if `line` has no words or cannot be split into words, or if the program is not found.
     """
 
     def __init__(self, line: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -41,10 +41,10 @@ class EntryCommand:
         self._patience_seconds = patience_seconds
 
     def run(self, stored: StoredEntry) -> None:
-        """Run the command for `stored`, and wait until it has ended.
+        """Run the command for `stored`, and wait until the command has ended.
 
-        A message says so if the command cannot be started, fails, or takes longer than `PATIENCE_SECONDS`. If this is
-        interrupted, the command is ended.
+        A message is printed if the command cannot be started, fails, or takes longer than `PATIENCE_SECONDS`. If this method is
+        interrupted, it ends the command.
         """
         sys.stdout.flush()  # what the command prints comes after the entry
         try:
@@ -60,7 +60,7 @@ class EntryCommand:
             say(Notice("exec_failed", command=self._words[0], number=stored.number, code=process.returncode))
 
     def _wait(self, process: "Popen[bytes]", stored: StoredEntry) -> None:
-        """Give the text of `stored` to `process`, and wait until the process has ended."""
+        """Write the text of `stored` to the standard input of `process`, and wait until the process has ended."""
         try:
             process.communicate(stored.entry.text.encode(), timeout=self._patience_seconds)
         except TimeoutExpired:
@@ -70,10 +70,10 @@ class EntryCommand:
 
 
 def _environment(stored: StoredEntry) -> dict[str, str | bytes]:
-    """The environment of the command for `stored`: that of this process, with variables whose names begin with `NOTE_`.
+    """The environment variables of the command for `stored`: those of this process, and some whose names begin with `NOTE_`.
 
-    They cannot begin with `UDPNOTE_`: a command that sends a note itself would take UDPNOTE_AUTHOR for its own setting. What
-    could harm a terminal is replaced in the author's name, also the character NUL, which no variable can have.
+    The names do not begin with `UDPNOTE_`, because a command that sends a note itself would take UDPNOTE_AUTHOR as its own
+    setting. In the author's name, characters that could harm a terminal are replaced, and NUL, which no variable can hold.
     """
     entry = stored.entry
     return {

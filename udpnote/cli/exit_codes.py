@@ -42,11 +42,10 @@ def exit_code_for(error: UdpnoteError) -> int:
 
 
 def exit_code_of_change(work: Callable[[], int]) -> int:
-    """As `exit_code_of`, for a command that changes something: `work` goes on even if its results cannot be printed.
+    """Do the same as `exit_code_of`, but let `work`, which changes something, go on if its results cannot be printed.
 
-    If standard output cannot be written, later output is discarded, and a message says so when `work` has ended. The exit code
-    is still that of `work`, except that DONE becomes REFUSED. If the output failed because the program at the other end of a
-    pipe has ended, DONE stays DONE.
+    If standard output cannot be written, later output is discarded, and a message says so when `work` has ended. The result is
+    the exit code of `work`, but REFUSED in place of DONE. DONE stays DONE if only the reader of a pipe has ended.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)
@@ -57,13 +56,13 @@ def exit_code_of_change(work: Callable[[], int]) -> int:
 
 
 def exit_code_of(work: Callable[[], int]) -> int:
-    """Call `work`, the function of a command, flush standard output, and return the exit code that `work` has returned.
+    """Call `work`, the function of a command, and flush standard output. Return the exit code that `work` returns.
 
-    If `work` raises an `UdpnoteError`, this prints the error's message on standard error, without a traceback, and returns the
-    error's exit code (see `exit_code_for`). After Ctrl-C it returns INTERRUPTED, and prints nothing.
+    If `work` raises an `UdpnoteError`, print its message on standard error without a traceback, and return the error's exit
+    code (see `exit_code_for`). After Ctrl-C, print nothing and return INTERRUPTED.
 
-    If standard output cannot be written, this returns REFUSED, and later output is discarded. It prints a message then, unless
-    the reason is that the program at the other end of a pipe has ended.
+    If standard output cannot be written, discard later output, print a message and return REFUSED. There is no message if the
+    reason is that the reader of a pipe has ended.
     """
     try:
         with interruptible():
@@ -84,10 +83,9 @@ def exit_code_of(work: Callable[[], int]) -> int:
 
 
 def exit_code_without_output(error: OSError) -> int:
-    """Return REFUSED, the exit code of a command that `error` has ended, most likely because it could not print. Mute the
-    output.
+    """Handle `error`, which has ended a command, most likely because it could not print. Return the exit code REFUSED.
 
-    A message names the error, unless the program at the other end of a pipe has ended: then nobody would read it.
+    Later output is discarded. A message names the error, unless the reader of a pipe has ended: then nobody would read it.
     """
     if not isinstance(error, BrokenPipeError):
         streams.say(_notice_of(error))
@@ -96,10 +94,10 @@ def exit_code_without_output(error: OSError) -> int:
 
 
 def _notice_of(error: OSError) -> Notice:
-    """The notice about an `OSError` that ends a command.
+    """The notice about `error`, an `OSError` that ends a command.
 
-    It comes from a standard stream, because other files and sockets raise an `UdpnoteError`. But a failing module import, for
-    example, comes here, too: such an error names a file, or has a code that no error of writing has.
+    Most such errors come from a standard stream, because other files and sockets raise an `UdpnoteError`. Some come from
+    elsewhere, for example from a failing import of a module. These have a file name, or a code that no failing write has.
     """
     if error.errno in OUT_OF_FILES:
         return Notice("too_many_open_files", problem=error.strerror)

@@ -1,4 +1,4 @@
-"""The options that choose which notes a command lists, prints or exports, and how they become filters of a `NotebookReader`."""
+"""The options that choose which notes a command lists, prints or exports, and their values as filters of a `NotebookReader`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FilterOptions(NamedTuple):
-    """The values of `--since`, `--until`, `--on`, `--author` and `--tag`, as they were typed; None for an option not given."""
+    """The values of `--since`, `--until`, `--on`, `--author` and `--tag`, as they were typed. None: an option was not given."""
 
     since: str | None = None
     until: str | None = None
@@ -26,10 +26,11 @@ class FilterOptions(NamedTuple):
         return any(self)
 
     def parsed(self) -> "ParsedFilters":
-        """These options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are counted from the present time.
+        """Return these options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are relative to the present
+        time.
 
-        Raises `InvalidSetting` if `author` is blank, if one of `tags` is not exactly one tag, or if `time_filters` does not
-        take the times.
+        Raises `InvalidSetting` if `author` is blank, if one of `tags` is not exactly one tag, or if `time_filters` refuses a
+        time.
         """
         if self.author is not None and not self.author.strip():
             raise InvalidSetting("author_filter_empty")
@@ -40,7 +41,9 @@ class FilterOptions(NamedTuple):
         return {"since": since, "until": until, "author": self.author, "tags": tags}
 
     def _times(self) -> tuple[int | None, int | None]:
-        """The start and end of the range of time in microseconds since 1970 UTC, as `time_filters` returns them."""
+        """The start and the end of the range of time, in microseconds since 1970 UTC; None without a limit (see
+        `time_filters`).
+        """
         if self.since is None and self.until is None and self.on is None:
             return None, None
         from udpnote.cli.times import time_filters  # here, because most commands filter by no time
@@ -66,7 +69,7 @@ Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, 
 """The options that choose among the notes by time, author and tag."""
 
 NO_FILTERS = FilterOptions()
-"""The value if none of the options was given: all notes."""
+"""The filters of a command line that has none of these options: they select all notes."""
 
 
 def _check_tags(tags: Sequence[str]) -> None:

@@ -19,19 +19,21 @@ from udpnote.cli.terminal.wrapping import wrapped
 from udpnote.text.language import gettext as _
 
 BOXED_CELLS_MIN = 80
-"""On a narrower terminal the help comes without boxes: their borders and wide first columns leave too little for sentences."""
+"""On a narrower terminal, the help has no boxes: borders and wide first columns would leave too little room for sentences."""
 
 BOXED_CELLS_MAX = 120
-"""On a wider terminal the help is still only so wide, because longer lines are hard to read."""
+"""The help is never wider than this, because longer lines are hard to read."""
 
 LABEL_CELLS_MAX = 32
-"""A longer label gets a line of its own. Beside it, too little room would be left for the sentences of the box."""
+"""A label wider than this gets a line of its own. Beside it, too little room would be left for the sentence."""
 
 NARROW_LABEL_CELLS_MAX = 22
-"""The same for help without boxes."""
+"""The same limit for help without boxes."""
 
 EXAMPLE_INDENT = "    "
-"""Paragraphs of a docstring that begin with these spaces are examples: they are printed as they are, without empty lines."""
+"""A paragraph of a docstring that begins with these spaces is an example. It is printed as it is. Examples that follow each
+other are printed without blank lines between them.
+"""
 
 HELP_ROW = (", ".join(HELP_NAMES), "Show this message and exit.")
 OPTION_ROWS = [
@@ -42,25 +44,25 @@ OPTION_ROWS = [
 """The options of `udpnote` itself."""
 
 _BOLD, _NAME, _WORD, _DIM = "1", "1;36", "33", "2"
-"""Styles, by their numbers in SGR (ECMA-48 §8.3.117): of headings, of names as they are typed, of other words, of borders."""
+"""Styles, as parameters of SGR (ECMA-48 §8.3.117): of headings, of names as they are typed, of other words, of borders."""
 
 
 class Box(NamedTuple):
-    """A part of a help text: a `title`, and rows. A row is a label, which says what to type, and a sentence about that."""
+    """A part of a help text: a `title`, and rows. Each row has a label, which says what to type, and a sentence about it."""
 
     title: str
     rows: Sequence[tuple[str, str]]
 
 
 def help_of(name: str, command: DeclaredCommand | DeclaredCommands | None) -> str:
-    """The help of `command`, which is typed as `name`, such as `udpnote key`. None stands for `udpnote` itself."""
+    """The help of `command`. `name` is what a user types for it, such as `udpnote key`. None stands for `udpnote` itself."""
     if command is None:
         return _whole_help()
     return _command_help(name, command) if isinstance(command, DeclaredCommand) else _group_help(name, command)
 
 
 def help_about(topic: Topic) -> str:
-    """The page about `topic`."""
+    """The help page about `topic`."""
     rows = [(_(label), _(text)) for label, text in topic.rows]
     return _Page().text(None, topic.text, [Box(_(topic.heading), rows)])
 
@@ -105,7 +107,9 @@ def _option_row(parameter: Parameter, option: Option) -> tuple[str, str]:
 
 
 class _Page:
-    """Draws a help text for standard output: as wide as the terminal, and in colours if the terminal shows them."""
+    """Draws a help text for standard output. It is as wide as the terminal, up to a limit, and styled if the terminal shows
+    styles.
+    """
 
     def __init__(self) -> None:
         self._columns = min(terminal_columns(), BOXED_CELLS_MAX)
@@ -113,7 +117,7 @@ class _Page:
         self._is_styled = shows_styles(sys.stdout)
 
     def text(self, usage: str | None, text: str, boxes: Sequence[Box]) -> str:
-        """The whole help text: the `usage` line, except on a page about a topic, the paragraphs of `text`, and `boxes`."""
+        """The whole help text: the line `usage` if it is not None, the paragraphs of `text`, and `boxes`."""
         margin = " " * self._is_boxed
         lines = [] if usage is None else [f"{margin}{self._styled(_('Usage:'), _BOLD)} {usage}", ""]
         for paragraph in cleaned(text).split("\n\n"):
@@ -145,7 +149,10 @@ class _Page:
         yield ""
 
     def _rows(self, box: Box, columns: int, label_cells_max: int) -> Iterator[tuple[str, int]]:
-        """Yield each line of the rows of `box`, and its width in terminal cells: at most `columns`, except for longer words."""
+        """Yield each line of the rows of `box`, and the line's width in terminal cells.
+
+        The width is at most `columns`, except for a longer word. A label wider than `label_cells_max` gets a line of its own.
+        """
         indent = 2 + max((cells for label, _ in box.rows if (cells := cell_count(label)) <= label_cells_max), default=2)
         for label, sentence in box.rows:
             lines = wrapped(sentence, columns - indent)
@@ -166,7 +173,7 @@ class _Page:
 
 
 def cleaned(docstring: str) -> str:
-    """`docstring` without the indentation that all of its lines after the first one have."""
+    """`docstring` without the indentation that its lines share. The first line has none, and is not counted."""
     first, *rest = docstring.strip().splitlines()
     indent = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
     return "\n".join([first, *(line[indent:].rstrip() for line in rest)])

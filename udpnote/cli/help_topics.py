@@ -6,9 +6,10 @@ from udpnote.text.language import marked
 
 
 class Topic(NamedTuple):
-    """A page: paragraphs of `text`, and a table under `heading`. A row is what is meant, and how it is written or what it says.
+    """A help page that is not about a command: paragraphs of `text`, and a table under `heading`.
 
-    All texts are marked for translation, except those that a person may type as they stand here.
+    A row of the table names a thing and says how it is written or what it means. All texts are marked for translation, except
+    what a person types as it stands here.
     """
 
     text: str
@@ -60,4 +61,4 @@ TOPICS = {
         EXIT_CODES,
     ),
 }
-"""The pages by their names, which `udpnote help` takes."""
+"""The help pages by their names, as they are typed after `udpnote help`."""

@@ -24,7 +24,9 @@ from udpnote.text.language import gettext as _
 from udpnote.text.notebook_text import TextBlocks, TextEntry, stored_blocks, text_entries
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
-"""No line of an export is longer: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
+"""No line of an export is longer. The longest line has a text in which JSON escapes each byte with six bytes (`\\u0001`), and
+the other fields.
+"""
 
 OnBad = Callable[[InvalidImport], None]
 
@@ -32,8 +34,8 @@ OnBad = Callable[[InvalidImport], None]
 class ImportFile:
     """The file to import: the file at `path`, or standard input if `path` is `-`.
 
-    `name` is how messages call it; `path` is None for standard input. All methods but `close` and `position` read it from its
-    beginning each time. They and the constructor raise `StorageError` if it cannot be read.
+    `name` is what messages call the file. The attribute `path` is None for standard input. Each method that reads starts at the
+    beginning of the file. These methods and the constructor raise `StorageError` if the file cannot be read.
     """
 
     def __init__(self, path: str) -> None:
@@ -49,11 +51,11 @@ class ImportFile:
 
     @property
     def size(self) -> int:
-        """The size in bytes of the file, or of the copy that was made of a pipe."""
+        """The size of the file in bytes. If the file is a pipe, it is the size of the copy that was made of it."""
         return os.fstat(self._file.fileno()).st_size
 
     def position(self) -> int:
-        """The position in bytes that reading has reached. If the file is read a second time, it starts again.
+        """The position in the file, in bytes, that reading has reached. It starts again if the file is read a second time.
 
         It is a method, and not a property, because `Progress` takes a function that returns the position.
         """
@@ -66,7 +68,9 @@ class ImportFile:
             yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
 
     def characters(self) -> Iterator[str]:
-        """Yield the `pieces` decoded as UTF-8. Other bytes become lone surrogates, which no entry may contain."""
+        """Yield the text of the `pieces`, decoded as UTF-8. Bytes that are not UTF-8 become lone surrogates, which no entry may
+        contain.
+        """
         decode = getincrementaldecoder("utf-8")("surrogateescape").decode  # a piece may end within a character
         for piece in self.pieces():
             yield decode(piece)
@@ -84,13 +88,14 @@ class ImportFile:
             return self.binary().read(64)
 
     def reader(self) -> Callable[[int], str]:
-        """A function that returns the next characters of the file, at most as many as it is asked for (see `decoding`)."""
+        """Return a function that returns the next characters of the file each time that it is called (see `decoding`)."""
         return decoding(self.binary())
 
     def first_line(self) -> str:
-        """The first line that is not blank, or its beginning, without its newline; the empty string if there is none.
+        """The first line that is not blank, without white space around it. The result is empty if there is no such line.
 
-        Raises `InvalidImport` if it is not text in UTF-8.
+        Of a line longer than `LINE_BYTES_MAX`, it is only the beginning. Raises `InvalidImport` if the text is in another
+        encoding than UTF-8, such as UTF-16.
         """
         for piece in self.pieces():
             if (encoding := other_encoding(piece)) is not None:
@@ -100,9 +105,9 @@ class ImportFile:
         return ""
 
     def form(self, date_format: str = "") -> Format | None:
-        """The format of the file, by its beginning; None if it is empty. For `date_format` see `Reading`.
+        """The format of the file, recognized by its beginning; None if the file is blank. For `date_format` see `Reading`.
 
-        Raises `InvalidImport` if the format is not known, or the file is not text in UTF-8.
+        Raises `InvalidImport` if the format is not known, or if the text is in another encoding than UTF-8, such as UTF-16.
         """
         if (form := format_of_binary(self.beginning())) is not None:
             return form
@@ -114,9 +119,10 @@ class ImportFile:
 
 
 def decoding(binary: BinaryIO) -> Callable[[int], str]:
-    """A function that reads the next bytes of `binary`, as many as it is asked for, and decodes them as UTF-8.
+    """Return a function that reads `binary`, which is UTF-8. Its argument is the largest number of bytes to read at a time.
 
-    It returns the empty string at the end only. Bytes that are not UTF-8 become lone surrogates, which no entry may contain.
+    The function returns the text of the next bytes, and the empty string only at the end. Bytes that are not UTF-8 become lone
+    surrogates, which no entry may contain.
     """
     decoder = getincrementaldecoder("utf-8")("surrogateescape")
 
@@ -130,15 +136,17 @@ def decoding(binary: BinaryIO) -> Callable[[int], str]:
 
 
 def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> Iterator[StoredEntry]:
-    """Yield the whole log of `notebook`, with which a file is compared before its import, and show how much is read."""
+    """Yield the whole log of `notebook`, to compare it with a file before the import. Show on a terminal how much of it is
+    read.
+    """
     log = notebook.log(newest_first=newest_first)
     return shown_percentage(log, notebook.last_number(), lambda percent: Notice("import_comparing", percent=percent))
 
 
 class JsonLines:
-    """Iterates over the entries of `file`, which has the format JSON lines, as `StoredEntry`s with their numbers in the file.
+    """The entries of `file`, whose format is JSON lines, as `StoredEntry`s with the numbers that the file gives them.
 
-    `on_bad` is called with an `InvalidImport` for each line that is not an entry. Blank lines are skipped.
+    If a line is not an entry, `on_bad` is called with an `InvalidImport`. Blank lines are skipped.
     """
 
     def __init__(self, file: ImportFile, on_bad: OnBad) -> None:
@@ -155,10 +163,10 @@ class JsonLines:
                 yield entry
 
     def compare_with(self, _notebook: NotebookReader) -> None:
-        """Does nothing: the identities of the entries show which of them a notebook has already."""
+        """Do nothing, because the client id and sequence of each entry show whether a notebook already has it."""
 
     def revised(self) -> set[int]:
-        """Read the whole file, and return the numbers of the entries that its revisions and deletions name as `revises`."""
+        """Read the whole file. Return the numbers in the field `revises` of its revisions and deletions."""
         numbers = set()
         for _number, line in self._lines():
             if b'"revises"' in line:
@@ -167,7 +175,9 @@ class JsonLines:
         return numbers
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each line that is not blank, with its number. Of a line that is too long, yield the first piece only."""
+        """Yield each line that is not blank, with its line number, from 1 on. Of a line that is too long, yield only the first
+        piece.
+        """
         number, is_start = 0, True
         for piece in self._file.pieces():
             number += is_start
@@ -177,11 +187,11 @@ class JsonLines:
 
 
 class TextEntries:
-    """Iterates over the entries of `file`, which has the format `text`, as `StoredEntry`s with the numbers 1, 2, 3 and so on.
+    """The entries of `file`, whose format is `text`, as `StoredEntry`s with the numbers 1, 2, 3 and so on.
 
-    Their author is `author`, and their times are read in this machine's time zone. `on_bad` is called with an `InvalidImport`
-    for each block that is not an entry. The entries that the notebook of `compare_with` has already are left out, and
-    `on_stored_already` is called for each.
+    Their author is `author`, and their times are read in this machine's time zone. If a block of the file is not an entry,
+    `on_bad` is called with an `InvalidImport`. An entry that the notebook given to `compare_with` already has is left out, and
+    `on_stored_already` is called.
     """
 
     def __init__(self, file: ImportFile, author: str, on_bad: OnBad, on_stored_already: Callable[[], None]) -> None:
@@ -199,7 +209,7 @@ class TextEntries:
                 yield StoredEntry(number, 0, entry, number)
 
     def compare_with(self, notebook: NotebookReader) -> None:
-        """Read the whole file and the whole `notebook` to find the entries that the notebook has already."""
+        """Read the whole file and the whole `notebook` to find the entries that the notebook already has."""
         if notebook.last_number():
             keys = {each.key for each in self._entries(lambda _: None)}
             self._stored = stored_blocks(log_to_compare(notebook, newest_first=True), keys)
@@ -215,8 +225,8 @@ class TextEntries:
 def _open(path: str) -> BinaryIO:
     """Open the file at `path` (`-`: standard input) so that it can be read several times.
 
-    A file that can be read only once, such as a pipe, is copied, and the result is the temporary file with the copy. Raises
-    `InvalidImport` if its first line is longer than `LINE_BYTES_MAX`, and `OSError`.
+    A file that can be read only once, such as a pipe, is copied to a temporary file, which is returned. Raises `OSError`.
+    Raises `InvalidImport` if the first line of such a file is longer than `LINE_BYTES_MAX`.
     """
     file = cast(BinaryIO, sys.stdin.buffer if path == "-" else open(path, "rb"))  # noqa: SIM115 - closed by the `ImportFile`
     if file.seekable():
@@ -234,12 +244,14 @@ def _open(path: str) -> BinaryIO:
 
 
 def _parsed(line: bytes) -> StoredEntry:
-    """The entry in a line of JSON. Raises `InvalidImport` if there is none, or the line is longer than `LINE_BYTES_MAX`."""
+    """Return the entry in `line`, a line of JSON. Raises `InvalidImport` if `line` has no entry or is longer than
+    `LINE_BYTES_MAX`.
+    """
     _check_length(line)
     return parse_jsonl(line.decode(errors="surrogateescape"))
 
 
 def _check_length(line: bytes) -> None:
-    """Raise `InvalidImport` if `line`, of which at most `LINE_BYTES_MAX` bytes were read, is longer."""
+    """Raise `InvalidImport` if `line` is only the first `LINE_BYTES_MAX` bytes of a longer line."""
     if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
         raise InvalidImport("import_line_too_long", bytes_max=LINE_BYTES_MAX)

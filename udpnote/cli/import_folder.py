@@ -14,7 +14,7 @@ from udpnote.text.other_programs.jrnl import is_jrnl_line, jrnl_text_notes
 from udpnote.text.other_programs.markdown_notes import MarkdownFile, markdown_notes
 
 FILE_BYTES_MAX = 16 << 20
-"""A longer file is not read: nobody writes so much by hand, and a whole file is held in memory."""
+"""Longer files are not read: nobody writes so much by hand, and each file is held in memory as a whole."""
 
 ENDINGS = (".md", ".markdown", ".txt")
 _JRNL_PATH = re.compile(r"(?:^|/)\d{4}/\d\d/\d\d\.txt$")
@@ -23,7 +23,9 @@ _BACKUPS = "logseq/bak"
 
 
 class _File(NamedTuple):
-    """A file of the folder: its path in the folder, with `/`, its size in bytes, and when it was changed (microseconds)."""
+    """A file of the folder: its path within the folder, with `/`, its size in bytes, and when it was changed (µs since 1970
+    UTC).
+    """
 
     path: str
     size: int
@@ -33,9 +35,9 @@ class _File(NamedTuple):
 class ImportFolder:
     """The notes in the folder `path`, or in the single Markdown file `path`.
 
-    Symbolic links are not followed; hidden files and those without one of the `ENDINGS` are not read. `size` is how many bytes
-    will be read. The constructor raises `StorageError` if the folder cannot be read, and `InvalidImport` if it has no file to
-    read.
+    Of a folder, the files are read whose names have one of the `ENDINGS`, also in folders within it. Hidden files and symbolic
+    links are left out. `size` is the number of bytes of these files. The constructor raises `StorageError` if the folder cannot
+    be read, and `InvalidImport` if there is no file to read.
     """
 
     def __init__(self, path: str) -> None:
@@ -53,14 +55,18 @@ class ImportFolder:
         self.size = sum(file.size for file in self._files)
 
     def close(self) -> None:
-        """Does nothing: each file is closed as soon as it was read."""
+        """Do nothing, because each file is closed as soon as it was read."""
 
     def position(self) -> int:
-        """How many bytes have been read."""
+        """How many bytes of the files have been read."""
         return self._done
 
     def form(self, date_format: str) -> Format:
-        """JRNL if a file of the folder is one of a jrnl journal (`2026/11/23.txt`), else MARKDOWN. See `Reading`."""
+        """The format of the files: JRNL or MARKDOWN. For `date_format` see `Reading`.
+
+        It is JRNL if a file is named like those of a jrnl journal (`2026/11/23.txt`), and the first such file begins with an
+        entry of jrnl.
+        """
         first = next((file for file in self._files if _JRNL_PATH.search(file.path)), None)
         if first is None:
             return Format.MARKDOWN
@@ -69,7 +75,7 @@ class ImportFolder:
         return Format.JRNL if is_jrnl_line(line, date_format) else Format.MARKDOWN
 
     def notes(self, form: Format, reading: Reading) -> Iterator[ImportedNote]:
-        """Yield the notes in the files, in the order of their paths. `form` is JRNL or MARKDOWN."""
+        """Yield the notes in the files, in the order of the files' paths. `form` is JRNL or MARKDOWN."""
         self._done = 0
         reading.left_out.update({LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden})
         for file in self._files:
@@ -84,7 +90,9 @@ class ImportFolder:
             self._done += file.size
 
     def _find(self, folder: str, below: str) -> None:
-        """Add the files of `folder`, whose path in the whole folder is `below`, and of the folders in it."""
+        """Add the files of `folder` and of all folders in it. `below` is the path of `folder` within the whole folder, with `/`
+        at its end, or empty.
+        """
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
         for entry in entries:
@@ -102,7 +110,7 @@ class ImportFolder:
         self._files.append(_File(path, status.st_size, status.st_mtime_ns // 1000))
 
     def _text(self, file: _File, reading: Reading) -> str | None:
-        """The text of `file`; None if it is too long, or not text in UTF-8, which is reported as bad."""
+        """The text of `file`. If `file` is too long or not in UTF-8, this calls `reading.on_bad` and returns None."""
         if file.size > FILE_BYTES_MAX:
             problem: Exception = InvalidEntry("text_longer_than", bytes_max=FILE_BYTES_MAX)
         else:

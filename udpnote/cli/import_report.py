@@ -1,4 +1,4 @@
-"""What `udpnote import` prints: how many entries were imported or not, which ones were not, and what was left out."""
+"""What `udpnote import` prints: how many entries were imported and how many not, which ones were not, and what was left out."""
 
 import json
 from collections import Counter
@@ -18,10 +18,10 @@ NAMED_MAX = 20
 
 
 class ImportReport:
-    """Counts the outcomes of the entries of a source, and prints how many there are of each kind, and the problems.
+    """Counts the outcomes of the entries of a source, and prints the counts and the problems.
 
-    `form` is the format of the source, or None if it is empty. `left_out` counts what a notebook does not keep of the source.
-    If `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
+    `form` is the format of the source, or None if the source is empty. `left_out` counts the things in the source that a
+    notebook does not keep. With `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
     """
 
     def __init__(self, form: Format | None, *, is_rehearsal: bool = False) -> None:
@@ -41,9 +41,9 @@ class ImportReport:
     def count_outcome(self, imported: Imported) -> None:
         """Count the outcome of one entry.
 
-        If the notebook has another entry with the same identity, and the file is no export in JSON lines, the entry counts as
-        there already. The two can differ only in the author and the time zone. Such a file has neither: the command that
-        imported the other entry chose them.
+        DIFFERENT means that the notebook has another entry with the same client id and sequence. Unless the source is an export
+        in JSON lines, it is counted as THERE_ALREADY: the two entries can differ only in the author and the time zone, which
+        come from the import command and not from the source.
         """
         old, outcome, _ = imported
         if outcome is ImportOutcome.DIFFERENT and self._form is not Format.JSONL:
@@ -57,20 +57,23 @@ class ImportReport:
             self._orphaned.append(f"#{old.number} (#{old.entry.revises})")
 
     def count_there_already(self) -> None:
-        """Count an entry that the notebook has already, and that is therefore not imported."""
+        """Count an entry that is not imported because the notebook already has it."""
         self._found_entry()
         self._outcomes[ImportOutcome.THERE_ALREADY] += 1
 
     def count_different(self, number: int) -> None:
-        """Count a note of another program that was changed there, and also in the notebook, where it has this `number`."""
+        """Count a note of another program that was changed both there and in the notebook. Its number in the notebook is
+        `number`.
+        """
         self._found_entry()
         self._outcomes[ImportOutcome.DIFFERENT] += 1
         self._name_different(number)
 
     def count_bad(self, error: InvalidImport) -> None:
-        """Count a piece of the source that is not an entry. Of the first `NAMED_MAX`, print why, after the first entry.
+        """Count a piece of the source that is not an entry. `error` says why.
 
-        Raises `InvalidImport` if the first `NAMED_MAX` pieces of the source are not entries.
+        The errors of the first `NAMED_MAX` pieces are printed, but not before the source has had its first entry. Raises
+        `InvalidImport` if that many pieces were counted and the source has had no entry.
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:
@@ -81,7 +84,9 @@ class ImportReport:
             raise self._other_kind()
 
     def watched(self, entries: Iterable[StoredEntry]) -> Iterator[StoredEntry]:
-        """Yield `entries`. Raises `InvalidImport` if there are none, but the source has pieces that are not entries."""
+        """Yield `entries`, the entries of the source. Raises `InvalidImport` if there are none, but the source has other
+        pieces.
+        """
         for stored in entries:
             self._found_entry()
             yield stored
@@ -89,20 +94,21 @@ class ImportReport:
             raise self._other_kind()
 
     def interrupted(self) -> int:
-        """Print how far the import has come before Ctrl-C, and return the exit code."""
+        """Print how many entries were imported before Ctrl-C, and return the exit code."""
         say(Notice("import_interrupted", result=self._result()))
         return exit_codes.INTERRUPTED
 
     def cut_short(self) -> None:
-        """Print how far the import has come before an error. If no entry has an outcome yet, nothing is printed."""
+        """Print how many entries were imported before an error. If no entry has an outcome yet, print nothing."""
         if self._outcomes:
             say(Notice("import_cut_short", result=self._result()))
 
     def conclude(self, *, as_json: bool) -> int:
-        """Print on standard error how many entries were imported or not, and what was left out, and return the exit code.
+        """Print how many entries were imported and how many not, and what was left out. Return the exit code.
 
-        It is DONE if every piece of the source is an entry, and every entry is in the notebook now, or was erased there;
-        otherwise it is REFUSED. With `as_json`, the numbers are also printed as JSON on standard output.
+        The exit code is REFUSED if a piece of the source is not an entry, or if an entry is not in the notebook now. Entries
+        that were erased from the notebook do not count. Otherwise it is DONE. The counts are printed on standard error and,
+        with `as_json`, also as JSON on standard output.
         """
         if self._bad > NAMED_MAX:
             say(Notice("more_not_imported", count=self._bad - NAMED_MAX))
@@ -133,7 +139,7 @@ class ImportReport:
             self._different.append(number)
 
     def _found_entry(self) -> None:
-        """Note that the source has an entry. If it is the first one, print why the pieces before it are none."""
+        """Record that the source has had an entry. If it is the first one, print the errors of the pieces before it."""
         if not self._has_entries:
             self._has_entries = True
             self._say_held()
@@ -147,7 +153,9 @@ class ImportReport:
         return InvalidImport("import_of_other_kind", problem=self._held[0])
 
     def _result(self) -> Notice:
-        """How many entries were imported so far, were revised, were there already, and differ; the first of these are named."""
+        """A notice with the numbers of entries that were imported, revised, there already, or different. It names the first
+        that differ.
+        """
         return Notice(
             "import_result",
             new=self._outcomes[ImportOutcome.NEW] - self._revised,
@@ -158,7 +166,9 @@ class ImportReport:
         )
 
     def _object(self) -> dict[str, object]:
-        """The number of entries with each outcome, of pieces that are not entries, and of what was left out, for JSON."""
+        """How many entries had each outcome, how many pieces are not entries, and how much was left out: an object for
+        `--json`.
+        """
         return {
             "imported": self._outcomes[ImportOutcome.NEW] - self._revised,
             "revised": self._revised,
@@ -172,5 +182,5 @@ class ImportReport:
 
 
 def _written(stored: StoredEntry | None) -> str:
-    """When an entry was written, as `2026-11-23 07:52` in its writer's time; the empty string without an entry."""
+    """When the entry was written, as `2026-11-23 07:52` in the writer's time zone. Empty if `stored` is None."""
     return iso_time(stored.entry.written_at, stored.entry.utc_offset)[:16].replace("T", " ") if stored is not None else ""

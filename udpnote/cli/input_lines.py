@@ -15,13 +15,13 @@ from udpnote.model.entry import TEXT_BYTES_MAX, check_text
 from udpnote.text.encoding import is_rather_utf8, other_encoding
 
 CHUNK_BYTES = 1 << 16
-"""How many bytes are read at a time: as many as a pipe holds."""
+"""The most bytes to read at a time: as many as a pipe holds."""
 
 START_BYTES = 8000
-"""The first bytes of the input, by which its encoding is recognized. git looks at as many to tell whether a file is text."""
+"""By how many bytes at its beginning the encoding of the input is recognized. git looks at as many to tell text from binary."""
 
 CHUNKS_AHEAD_MAX = 16
-"""How many chunks the thread reads ahead of sending: 1 MiB."""
+"""How many chunks the thread reads before they are sent: together 1 MiB."""
 
 UTF_8 = "utf-8"
 """UTF-8, as Python names it."""
@@ -29,23 +29,22 @@ UTF_8 = "utf-8"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _INPUT_BYTES_MAX = len(_BYTE_ORDER_MARK) + TEXT_BYTES_MAX + len(b"\r\n")
-"""The most bytes of a line or a file that can be an entry: a byte order mark and a line end are not part of the text."""
+"""The most bytes of an input that can be one entry. A byte order mark and a line end are not part of the entry's text."""
 
 
 class InputLines:
     """Iterates over the lines of an open file, as the texts for `Client.send_many`.
 
-    The lines are decoded by `encoding`, that of the locale, or by UTF-8 if the file begins with a byte order mark.
+    A thread reads the file `descriptor` ahead, and calls `on_ready` after each chunk and at the end of the file. If no chunk is
+    ready, the iterator does not block: it calls `on_idle` and yields None.
 
-    A thread reads the file `descriptor` ahead. It calls `on_ready` after each chunk that it has read, and at the end of the
-    file. If the thread has no chunk ready, the iterator calls `on_idle` and yields None, and does not block.
+    The lines are decoded by `encoding`, the encoding of the locale; by UTF-8 if the file begins with a byte order mark. A line
+    is yielded without its line end (LF or CRLF), and the first line without the byte order mark. Blank lines are skipped and
+    counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`, and `on_bad` is called with a
+    notice about each.
 
-    A line is yielded without its line end (LF or CRLF), the first line also without a byte order mark. Blank lines are skipped
-    and counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`, and `on_bad` is called
-    with a notice about each.
-
-    `bytes_read` is how many bytes the iterator has used so far. The notice `error` says that the file could not be read to its
-    end, or that its beginning is not UTF-8, so that no line was yielded, or None if neither has happened.
+    `bytes_read` is the number of bytes that the iterator has used so far. `error` is None, or a notice: either the file could
+    not be read to its end, or its beginning is not UTF-8, and no line was yielded.
     """
 
     def __init__(
@@ -103,7 +102,7 @@ class InputLines:
         os.close(self._descriptor)
 
     def _texts_of(self, chunk: bytes) -> Iterator[str]:
-        """Yield the text of each line that ends in `chunk`. Keep what follows the last LF: it begins the next line."""
+        """Yield the text of each line that ends in `chunk`. Keep the rest of `chunk`, which begins the next line."""
         first, line_end, rest = chunk.partition(b"\n")
         if not line_end:
             self._keep(first)
@@ -115,9 +114,10 @@ class InputLines:
             yield from self._texts_at_once(lines)
 
     def _texts_at_once(self, lines: bytes) -> Iterable[str]:
-        """The texts of `lines`: several lines with LF between them, without the first line of the input.
+        """The texts of `lines`: several lines with LF between them. The first line of the input is not among them.
 
-        In UTF-8, they are checked all at once, which is faster. Only if one of them is not text, each is checked by itself.
+        If the encoding is UTF-8, all lines are checked together, which is faster. Each line is checked by itself only if one of
+        them is not text.
         """
         if self._encoding != UTF_8:
             return chain.from_iterable(map(self._checked, lines.split(b"\n")))
@@ -134,7 +134,7 @@ class InputLines:
         return filled
 
     def _finish(self, line: bytes) -> bytes:
-        """Return the whole line of which the beginning was kept, and `line` is the end. Nothing is kept afterwards."""
+        """Return a whole line: its beginning, which was kept, and its end, which is `line`. Nothing is kept afterwards."""
         self._keep(line)
         whole = b"".join(self._unfinished)
         self._unfinished, self._unfinished_bytes = [], 0
@@ -146,7 +146,7 @@ class InputLines:
         self._unfinished_bytes += len(data)
 
     def _checked(self, line: bytes) -> Iterator[str]:
-        """Yield the text of `line`, or count it as a blank or a bad line and yield nothing."""
+        """Yield the text of `line`; or count `line` as blank or bad, and yield nothing."""
         self._number += 1
         if self._number == 1 and line.startswith(_BYTE_ORDER_MARK):
             line, self._encoding = line.removeprefix(_BYTE_ORDER_MARK), UTF_8
@@ -171,9 +171,9 @@ class InputLines:
 def next_line(file: TextIO) -> str:
     """Read the next line of `file`, and return it without its newline. Raises `EOFError` at the end of the file.
 
-    A line of more than `TEXT_BYTES_MAX` characters is too long for an entry. Of such a line only the first `TEXT_BYTES_MAX` + 1
-    characters are returned, so that the check of the entry refuses it. The rest is read and dropped, because it could take all
-    memory. Raises `InvalidEntry` if the line looks like text in another encoding, such as UTF-16.
+    A line of more than `TEXT_BYTES_MAX` characters is too long for an entry. Only its first `TEXT_BYTES_MAX` + 1 characters are
+    returned, so that the check of the entry refuses it. The rest is read and dropped, because it could take all memory. Raises
+    `InvalidEntry` if the line looks like text in another encoding, such as UTF-16.
     """
     line = file.readline(TEXT_BYTES_MAX + 1)
     if not line:
@@ -186,10 +186,10 @@ def next_line(file: TextIO) -> str:
 
 
 def whole_input(file: BinaryIO, encoding: str = UTF_8) -> str:
-    """Read all of `file`, a text in `encoding`, as the text of one entry.
+    """Read all of `file`, which is a text in `encoding`, and return it as the text of one entry.
 
-    A byte order mark at its beginning, which says that the text is UTF-8, and one line end at its end (LF, CRLF or CR) are
-    removed. Raises `InvalidEntry` if the text is too long or blank, and as `decoded` does.
+    One line end at the end (LF, CRLF or CR) is removed. So is a byte order mark at the beginning, which says that the text is
+    in UTF-8. Raises `InvalidEntry` if the text is too long or blank, and the errors of `decoded`.
     """
     data = whole_file(file)
     if data.startswith(_BYTE_ORDER_MARK):
@@ -200,7 +200,7 @@ def whole_input(file: BinaryIO, encoding: str = UTF_8) -> str:
 
 
 def whole_file(file: BinaryIO) -> bytes:
-    """Read all bytes of `file`. Raises `InvalidEntry` if they are more than `_INPUT_BYTES_MAX`."""
+    """Read all bytes of `file`. Raises `InvalidEntry` if there are more than `_INPUT_BYTES_MAX`."""
     data = file.read(_INPUT_BYTES_MAX + 1)
     if len(data) > _INPUT_BYTES_MAX:
         raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)
@@ -208,10 +208,10 @@ def whole_file(file: BinaryIO) -> bytes:
 
 
 def decoded(data: bytes, encoding: str = UTF_8) -> str:
-    """`data` decoded by `encoding`, that of the locale. Raises `InvalidEntry` if it is no such text.
+    """Return `data` decoded by `encoding`, the encoding of the locale. Raises `InvalidEntry` if `data` is not in this encoding.
 
-    If the encoding is not UTF-8, but the text is, `InvalidEntry` is raised, too: whether the text or the locale is wrong is not
-    known, and a wrong guess would store nonsense.
+    Also raises `InvalidEntry` if `encoding` is not UTF-8, but `data` is. Then either the text or the locale is wrong, and a
+    wrong guess would store nonsense.
     """
     _check_encoding(data)
     try:
@@ -230,7 +230,7 @@ def decoded(data: bytes, encoding: str = UTF_8) -> str:
 
 
 def _check_encoding(data: bytes) -> None:
-    """Raise `InvalidEntry` if `data` is a text in another encoding than UTF-8 (see `other_encoding`)."""
+    """Raise `InvalidEntry` if `data` is in another encoding than UTF-8, such as UTF-16 (see `other_encoding`)."""
     encoding = other_encoding(data)
     if encoding is not None:
         raise InvalidEntry("text_in_other_encoding", encoding=encoding)

@@ -4,10 +4,10 @@ from udpnote.model.notebook import KnownNotebook
 
 
 def notebook_object(notebook: KnownNotebook) -> dict[str, object]:
-    """A notebook that has answered, for the JSON of a command that chooses or names one.
+    """The object for a notebook, for the `--json` of a command that chooses or names one.
 
-    `notebook` is its id, in hexadecimal digits. `address` and `port` are those from which it answered last. The other fields
-    are `name` and `sealed`.
+    `notebook` is the notebook's id in hexadecimal digits. `address` and `port` are those of the server's last answer. The other
+    fields are `name` and `sealed`.
     """
     return {
         "name": notebook.name,

@@ -7,7 +7,7 @@ from udpnote.text.search_terms import tags
 
 
 def sent_object(sent: SentEntry) -> dict[str, object]:
-    """An entry that was sent, and its outcome, for the JSON of a command that sends.
+    """The object for an entry that was sent, and for its outcome, for the `--json` of a command that sends.
 
     `status` is `stored`, `queued` or `refused`. `number` is None if the entry is not stored, or if its number is not known. The
     other fields are `client`, `sequence` and `written_at`.
@@ -23,9 +23,9 @@ def sent_object(sent: SentEntry) -> dict[str, object]:
 
 
 def note_object(stored: StoredEntry) -> dict[str, object]:
-    """A note with its latest text, for the JSON of a command that reads.
+    """The object for a note with its latest text, for the `--json` of a command that reads.
 
-    `revised` is the number of the revision from which the text is, or None if it is the note's own. The other fields are
+    `revised` is the number of the revision that has this text, or None if the note was not revised. The other fields are
     `number`, `text`, `written_at`, `stored_at` (in UTC), `author`, `client`, `sequence` and `tags`, a list of the tags in the
     text.
     """
@@ -44,7 +44,7 @@ def note_object(stored: StoredEntry) -> dict[str, object]:
 
 
 def log_object(stored: StoredEntry) -> dict[str, object]:
-    """A note, revision or deletion as it was stored: the fields of `note_object`, and `kind` and `revises`.
+    """The object for a note, revision or deletion as it was stored: the fields of `note_object`, `kind` and `revises`.
 
     `kind` is `note`, `revision` or `deletion`. `revises` is the number of the version that the writer of a revision or deletion
     saw, and None for a note.

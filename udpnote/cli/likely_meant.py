@@ -1,4 +1,8 @@
-"""Which command line a person most likely meant, who has typed a wrong one."""
+"""Guesses which command line a user meant who has typed a wrong one.
+
+Each function in `_REPAIRS` takes the wrong words and the error. It returns words without this mistake, or None if it cannot
+guess what was meant.
+"""
 
 import re
 import shlex
@@ -21,16 +25,16 @@ from udpnote.errors import Notice, UdpnoteError
 from udpnote.text.han_variants import one_form
 
 REPAIRS_MAX = 5
-"""If a command line has more mistakes than this, the right one is not guessed."""
+"""A command line with more mistakes than this is not repaired."""
 
 LINE_CHARACTERS_MAX = 400
-"""A longer command line is not repeated: it has a long text, which would fill the screen."""
+"""A longer command line is not printed again: it has a long text, which would fill the screen."""
 
 COMMANDS_NAMED_MAX = 4
-"""If more commands than these have an option, naming them does not help."""
+"""If more commands than this have an option, naming them does not help."""
 
 COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
-"""How similar, from 0 to 1, a mistyped name is at least to the one that was meant."""
+"""How similar, from 0 to 1, a mistyped name must be to a known one to be taken for it: a command's name, an option's name."""
 
 COMMANDS_OF_OTHER_PROGRAMS = {
     "send": "add new append create note post log echo put record save + 发送 发 记 添加 新建",
@@ -65,7 +69,7 @@ COMMANDS_OF_OTHER_PROGRAMS = {
     "demo": "tour try tutorial example 演示",
     "help": "man usage commands ? 帮助",
 }
-"""For each command, names under which other programs have it, and Chinese names, in simplified or traditional characters."""
+"""For each command, the names that other programs have for it, and Chinese names, in simplified or traditional characters."""
 
 OPTIONS_OF_OTHER_PROGRAMS = {
     "-n": "--limit --lines --number --count --last --max --max-count --head --tail --num -l -c -m",
@@ -96,30 +100,30 @@ OPTIONS_OF_OTHER_PROGRAMS = {
     "--yes": "-y -f --force",
     "--version": "-v -version",
 }
-"""For each option, the names that other programs have for it. Whether a command has the option is looked up."""
+"""For each option, the names that other programs have for it. A name is used only for commands that have the option."""
 
 NEEDLESS_OPTIONS = {
     "follow": "-f --follow", "tail": "-f --follow", "delete": "-r -rf", "show": "--all", "search": "-i",
 }  # fmt: skip
-"""For each command, options that ask for what it does anyway."""
+"""For each command, options of other programs that ask for what the command does anyway."""
 
 WORDS_OF_COMMANDS = {
     "export": "-o", "serve": "--file", "service install": "--file", "status": "--notebook", "tags": "--notebook",
     "stats": "--notebook", "write": "--notebook", "follow": "--notebook", "tail": "--notebook",
 }  # fmt: skip
-"""For each command that takes no argument, the option that a superfluous word after its name is most likely meant for."""
+"""For each command without arguments, the option whose value a superfluous word most likely is."""
 
 NUMBERS = "#?[0-9]+(-[0-9]*)?"
-"""A pattern of the number of a note, or of a range of them."""
+"""A regular expression for the number of a note or a range of numbers."""
 
 EXAMPLES_OF_NUMBERS = {"-n": "10", "--wait": "10", "--timeout": "5"}
-"""Numbers to suggest for options that were given none."""
+"""For each option, a number to suggest if the option was typed without its number."""
 
 
 def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
-    """The notice to print after the message of `error`. The `words` are those that the user has typed after `udpnote`.
+    """The notice to print after the message of `error`. `words` are the words that the user has typed after `udpnote`.
 
-    It names the command line that was meant, if that can be guessed, and otherwise an example or the command for help.
+    The notice names the command line that was meant. If that cannot be guessed, it has an example or the command for help.
     """
     guessed = [*words]
     current: UdpnoteError | None = error
@@ -145,12 +149,12 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
 
 
 def _quoted(words: Sequence[str]) -> str:
-    """One line with `words`, quoted for a shell where necessary. `shlex.join` would also quote words of Chinese characters."""
+    """One line with `words`, quoted for a shell where necessary. Unlike `shlex.join`, it does not quote Chinese characters."""
     return " ".join(each if each.replace("-", "").isalnum() else shlex.quote(each) for each in words)
 
 
 def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
-    """Why `words` are no command line that can be run; None if they are one."""
+    """The error of the command line `words`; None if `words` can be run."""
     try:
         read_command_line(words)
     except UdpnoteError as error:
@@ -159,7 +163,7 @@ def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
 
 
 def _example(command: DeclaredCommand, error: UdpnoteError) -> str | None:
-    """The first example in the help of `command` that shows the missing word; None if `error` is about another mistake."""
+    """The first example in the help of `command` that shows the missing word; None if `error` is not about a missing word."""
     if not error.notice.kind.endswith("_missing"):
         return None
     option = str(error.notice.values.get("option", ""))
@@ -168,7 +172,7 @@ def _example(command: DeclaredCommand, error: UdpnoteError) -> str | None:
 
 
 def _commands_with_option(error: WrongCommandLine) -> list[str]:
-    """The commands that have the unknown option of `error`; empty if `error` is another one."""
+    """The commands that have the option which `error` calls unknown; empty if `error` is not about an unknown option."""
     if error.notice.kind != "option_unknown":
         return []
     from udpnote.cli.completion.word_at_cursor import read_table
@@ -181,7 +185,7 @@ def _commands_with_option(error: WrongCommandLine) -> list[str]:
 
 
 def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with a known command in the place of the unknown one."""
+    """`words` with a known command in place of the unknown one; None if no command is likely."""
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]
     _, group, _ = find_command(before[1:] if asks_for_help else before)
@@ -210,7 +214,11 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
 
 
 def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with a known option in the place of the unknown one."""
+    """`words` with a known option in place of the unknown one; None if no option is likely.
+
+    An option that asks for what the command does anyway is left out. If the option stands before the name of the command, the
+    name is moved to the beginning instead.
+    """
     position, option = error.position, str(error.notice.values["option"])
     name, sign, value = words[position].partition("=")
     names, command, _ = find_command(words)
@@ -237,23 +245,26 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
 
 
 def _synonym(name: str, known: Sequence[str]) -> str | None:
-    """The option among `known` that other programs call `name`."""
+    """The option among `known` that other programs call `name`; None if there is none."""
     return next((each for each in known if name in _synonyms(each)), None)
 
 
 def _near_synonym(name: str, known: Sequence[str]) -> str | None:
-    """The option among `known` for which other programs have an option that is similar to `name`."""
+    """The option among `known` that other programs call by a name similar to `name`; None if there is none."""
     near = _near(name, [other for each in known for other in _synonyms(each)], OPTION_SIMILARITY_MIN)
     return _synonym(near, known) if near is not None else None
 
 
 def _synonyms(option: str) -> list[str]:
-    """The options of the same meaning as `option` that other programs have."""
+    """The names that other programs have for `option`."""
     return OPTIONS_OF_OTHER_PROGRAMS.get(option, "").split()
 
 
 def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
-    """The name among `known` that begins with `name`, if that is only one, or else the one that is most similar to `name`."""
+    """The only name among `known` that begins with `name`. If there is no such name, or more than one, the most similar name.
+
+    None if the similarity of every name is below `similarity_min`.
+    """
     longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
     if len(longer) == 1:
         return longer[0]
@@ -263,12 +274,12 @@ def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
 
 
 def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
-    """`words` with the option of `error` as a keyboard types it, in the place of the one with dashes of an input method."""
+    """`words` with the option of `error` typed with ASCII dashes, in place of the option with dashes of an input method."""
     return [*words[: error.position], str(error.notice.values["option"]), *words[error.position + 1 :]]
 
 
 def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
-    """`words` with those between the quotation marks of an input method as one word, without the marks."""
+    """`words` without the quotation marks of an input method. The words between the marks become one word."""
     position = error.position
     end = next((place for place, each in enumerate(words) if place >= position and each.endswith(OTHER_QUOTES)), position)
     quoted = "".join(each for each in " ".join(words[position : end + 1]) if each not in OTHER_QUOTES)
@@ -276,7 +287,9 @@ def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
 
 
 def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with the superfluous word as an argument of another command, or as the value of an option."""
+    """`words` with the superfluous word as an argument of another command, or as the value of an option; None: neither is
+    likely.
+    """
     names, command, _ = find_command(words)
     position = error.position
     assert isinstance(command, DeclaredCommand)
@@ -294,7 +307,7 @@ def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | Non
 
 
 def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with the value that was meant in the place of one that is not a number, not a choice, or out of range."""
+    """`words` with another value for one that is not a number, not a choice, or out of range; None if no value is likely."""
     values, position = error.notice.values, error.position
     given = str(values["value"])
     meant: str | None
@@ -315,7 +328,7 @@ def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | Non
 
 
 def _number_meant(given: str, error: WrongCommandLine) -> str | None:
-    """The number in `given`, or near to it, that an option takes, or an example of one; None if nothing is likely."""
+    """A number that the option takes: the one in `given`, the largest possible one, or an example; None if none is likely."""
     values = error.notice.values
     found = re.search("[0-9]+" if error.notice.kind != "value_not_a_number" else r"[0-9]+(\.[0-9]+)?", given)
     number = float(found[0]) if found else 0.0  # infinite if it has hundreds of digits
@@ -328,13 +341,13 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
 
 
 def _is_within(letters: str, word: str) -> bool:
-    """Whether `word` has all of these `letters` in this order, as `markdown` has those of `md`."""
+    """Whether `word` has all of these `letters` in this order: `markdown` has those of `md`."""
     rest = iter(word)
     return all(each in rest for each in letters)
 
 
 def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | None:
-    """`words` with the option that stands in their text before it, which `error` has refused; None if it is another error."""
+    """`words` with the option that stands in the text moved before the text; None if `error` is not about such an option."""
     names, command, _ = find_command(words)
     option = str(error.notice.values.get("option", "")).partition("=")[0]
     position = next((place for place, word in enumerate(words) if word.partition("=")[0] == option), None)
@@ -345,7 +358,7 @@ def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | No
 
 
 def _with_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with an example of the number that is missing at their end; None if no number is missing."""
+    """`words` followed by an example of the missing number; None if the missing value is not a number."""
     number = EXAMPLES_OF_NUMBERS.get(str(error.notice.values["option"]))
     return [*words, number] if number else None
 
@@ -362,4 +375,4 @@ _REPAIRS: dict[str, Callable[[list[str], WrongCommandLine], list[str] | None]] =
     "value_not_a_choice": _another_value,
     "value_out_of_range": _another_value,
 }
-"""For each kind of mistake, the function that makes the command line that was likely meant; None if nothing is likely."""
+"""For each kind of mistake, the function that repairs it."""

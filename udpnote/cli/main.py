@@ -13,14 +13,13 @@ from udpnote.settings import chosen_language
 from udpnote.text.language import speak_by
 
 COMPLETION_VARIABLE = "_UDPNOTE_COMPLETE"
-"""The environment variable by which a shell asks for completion, as typer has named it for a command `udpnote`."""
+"""The environment variable by which a shell asks for completion. typer gives it this name for a command `udpnote`."""
 
 
 def main() -> None:
-    """Run the command that is in `sys.argv`, and raise `SystemExit` with its exit code.
+    """Run the command in `sys.argv`, and raise `SystemExit` with its exit code.
 
-    If this machine's clock shows a year that Python cannot represent, nothing is run: a message is printed, and the exit code
-    is REFUSED.
+    If this machine's clock shows a year that Python cannot represent, run nothing: print a message, and exit with REFUSED.
     """
     streams.prepare()
     speak_by(lambda: chosen_language(os.environ))
@@ -38,7 +37,7 @@ def main() -> None:
 
 
 def _complete() -> None:
-    """Complete the command line of a shell that asks for it, here or by typer, and raise `SystemExit`."""
+    """Answer a shell that asks for completion, in this program or by typer. Raises `SystemExit`."""
     from udpnote.cli.completion.shells import ANSWERS, complete
 
     instruction, code = os.environ[COMPLETION_VARIABLE], exit_codes.REFUSED
@@ -56,7 +55,7 @@ def _complete() -> None:
 
 
 def _run(words: list[str]) -> int:
-    """Run the command line `words`, and return the exit code; some commands raise `SystemExit` instead.
+    """Run the command line `words`, and return the exit code. Some commands raise `SystemExit` with it instead.
 
     For `send` without options, no option parser is imported.
     """

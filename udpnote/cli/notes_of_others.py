@@ -1,4 +1,4 @@
-"""Shows at the prompt of `udpnote write` what others store meanwhile."""
+"""Shows at the prompt of `udpnote write` what other people store meanwhile."""
 
 import threading
 from collections import deque
@@ -12,26 +12,26 @@ from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.entry import StoredEntry
 
 PAUSE_SECONDS = 1.0
-"""Entries of others are shown at most once in this time, so that a flood of them leaves the prompt usable."""
+"""The least time between two outputs of others' entries, so that many entries at once leave the prompt usable."""
 
 SHOWN_AT_ONCE_MAX = 5
-"""At most so many entries are shown at a time. If more have arrived, the latest are shown, and how many there were."""
+"""The most entries in one output. If more have arrived, it has the latest of them, and says how many others there are."""
 
 LINES_MAX = 4
-"""How many lines of an entry are shown: `udpnote show` shows the rest."""
+"""The most lines of an entry that are shown. `udpnote show` shows the others."""
 
 LOOK_SECONDS = 0.5
-"""The time between two checks whether the notebook is known now. A check costs little."""
+"""The time between two checks whether the client's notebook is known now. A check costs little."""
 
 RETRY_SECONDS = 3.0
-"""How long after an error, such as a silent server, the notebook is followed again."""
+"""How long after an error, such as a silent server, the next attempt to follow the notebook begins."""
 
 
 class NotesOfOthers:
-    """In its `with` block, shows the entries that others store in the notebook of `client`, with lines for a terminal.
+    """In its `with` block, prints on the terminal the entries that others store in the notebook of `client`.
 
-    Others are those who do not write with this user's outbox. Nothing is shown before the notebook of `client` is known. A
-    client of its own, with `options`, reads them, so that `client` never waits for that. The end of the block does not wait
+    Others are all who do not use this user's outbox. Nothing is printed before the notebook of `client` is known. A second
+    client, opened with `options`, reads the entries, so that `client` never waits for them. The end of the block does not wait
     for the threads.
     """
 
@@ -56,7 +56,7 @@ class NotesOfOthers:
                 self._reader.close()  # ends the reading
 
     def _follow(self) -> None:
-        """Follow the notebook until the block ends, again and again after errors."""
+        """Follow the notebook until the block ends. After an error, try again."""
         while not self._ended.is_set():
             notebook = None
             with suppress(UdpnoteError):  # the prompt says why nothing can be sent
@@ -83,7 +83,7 @@ class NotesOfOthers:
         self._has_news.set()
 
     def _show(self) -> None:
-        """Print what has arrived, at most once in `PAUSE_SECONDS`, until the block ends."""
+        """Print the entries that have arrived, at most once in `PAUSE_SECONDS`, until the block ends."""
         while not self._ended.is_set():
             self._has_news.wait()
             self._has_news.clear()
@@ -98,6 +98,6 @@ class NotesOfOthers:
             self._ended.wait(PAUSE_SECONDS)
 
     def _lines(self, stored: StoredEntry) -> str:
-        """An entry as lines for the terminal, at most `LINES_MAX` of its text."""
+        """An entry as lines for the terminal, at most `LINES_MAX`. If lines are left out, the last one is `…`."""
         lines = self._live.lines(stored.number, stored.entry).splitlines(keepends=True)
         return "".join(lines) if len(lines) <= LINES_MAX else "".join(lines[: LINES_MAX - 1]) + "…\n"

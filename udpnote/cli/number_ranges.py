@@ -8,26 +8,28 @@ from udpnote.model.entry import SEQUENCE_MAX
 
 
 def parse_ranges(words: Sequence[str]) -> list[range]:
-    """The numbers that `words` name, in the order of the words: a range for each word, with one number for a word like `42`.
+    """The ranges of numbers that `words` name, one for each word, in the order of the words. A word like `42` is a range, too.
 
-    The range of a word without an end, such as `10-`, goes up to `SEQUENCE_MAX`: `len` cannot count it. Raises `InvalidQuery`
-    for a word that is neither a number nor a range, or whose range ends before it begins.
+    The range of a word without an end, such as `10-`, ends with `SEQUENCE_MAX`: `len` cannot count it. Raises `InvalidQuery`
+    for a word that is neither a number nor a range, and for a range that ends before it begins.
     """
     return [_parse_range(word) for word in words]
 
 
 def range_name(numbers: range) -> str:
-    """How a person types `numbers`, a range from `parse_ranges` with more than one number: `1-3`, or `10-` without an end."""
+    """What a person types for `numbers`, a range of several numbers from `parse_ranges`: `1-3`, or `10-` for one without an
+    end.
+    """
     return f"{numbers.start}-{numbers.stop - 1 if numbers.stop <= SEQUENCE_MAX else ''}"
 
 
 def is_one_number(numbers: range) -> bool:
-    """Whether `numbers`, a range from `parse_ranges`, has exactly one number."""
+    """Whether `numbers`, a range from `parse_ranges`, is a single number."""
     return numbers.start + 1 == numbers.stop
 
 
 def without_overlaps(ranges: Iterable[range]) -> list[range]:
-    """The numbers that are in one of `ranges`, as ranges of which no two have a number in common, in order."""
+    """All numbers in `ranges`, as ranges in ascending order that do not overlap."""
     found: list[range] = []
     for each in sorted(ranges, key=lambda each: each.start):
         if found and each.start < found[-1].stop:

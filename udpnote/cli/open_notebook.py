@@ -1,4 +1,4 @@
-"""Opens the notebook that a command reads, through its server or from its file, and delivers queued entries besides."""
+"""Opens the notebook that a command reads, through its server or from its file. Also delivers queued entries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from udpnote.client.results import SentEntry
 
 IN_ASCII = str.maketrans("０１２３４５６７８９＃＊－", "0123456789#*-")
-"""The signs of numbers and ranges as an input method for Chinese types them, with their ASCII forms, for `str.translate`."""
+"""For `str.translate`: the signs of numbers and ranges as an input method for Chinese types them, and their ASCII forms."""
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long a command with another purpose waits without an answer when it also delivers queued entries."""
+"""How long a command that has another purpose waits for an answer when it also delivers queued entries."""
 
 
 @contextmanager
 def opened(
     options: ClientOptions, file: str | None, *, delivers_first: bool = False
 ) -> Iterator[tuple[NotebookReader, Printer]]:
-    """Open a notebook to read it in the block, and give the block two values: its reader, and a printer for the results.
+    """Open a notebook for reading. The block gets two values: a reader of the notebook, and a printer for the results.
 
-    The reader is a `FileReader` of the notebook's file `file` or, if that is None, a `Client` with `options`. Both are closed
+    The reader is a `FileReader` of the notebook's file `file` or, if `file` is None, a `Client` with `options`. It is closed
     after the block. A search that waits for the search index shows this on standard error until a result is printed.
 
-    A `Client` also delivers queued entries, as `QueuedDelivery.run` describes: at the end of the block, unless the block raises
-    an error. With `delivers_first` it does so before the block: `follow` needs that, because only Ctrl-C ends it.
+    A `Client` also delivers queued entries (see `QueuedDelivery.run`): at the end of the block, unless the block raises an
+    error. With `delivers_first`, it does so before the block. `follow` needs that, because only Ctrl-C ends it.
 
-    Raises `InvalidSetting` if there is a `file` and also one of the `options`, and the errors of opening the file or the
+    Raises `InvalidSetting` if there is a `file` and also one of the `options`. Raises the errors of opening the file or the
     client.
     """
     progress = IndexingProgress()
@@ -62,26 +62,27 @@ def opened(
 class QueuedDelivery:
     """Delivers the user's queued entries, and reports overtaken revisions, in a command that has another purpose.
 
-    A revision is overtaken if somebody else has stored the next version without having seen it (see `Client.overtaken`).
+    A revision is overtaken if another user, who had not seen it, has stored the next version (see `Client.overtaken`).
     """
 
     def __init__(self) -> None:
         self._delivered = 0
 
     def client(self, options: ClientOptions, progress: IndexingProgress) -> "Client":
-        """Open a `Client` with `options` that shows its notices, and the state of the search index, through `progress`.
+        """Open a `Client` with `options`. The caller must close it. It shows notices, and the state of the search index, in
+        `progress`.
 
-        The caller must close it. Each queued entry that it delivers is counted, also before `run` is called.
+        Each queued entry that the client delivers is counted, even before `run` is called.
         """
         return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show)
 
     def run(self, client: "Client") -> None:
-        """Deliver the entries that wait in the outbox for the notebook of `client`.
+        """Deliver the entries in the outbox that wait for the notebook of `client`. Only a client from the method `client` may
+        be given.
 
-        The method `client` of this object must have opened `client`: this object counts only the deliveries of such a client.
-        The delivery ends after `DELIVERY_WAIT_SECONDS` without an answer. Then this method prints how many queued entries
-        `client` has delivered since it was opened, and a message for each overtaken revision. An `UdpnoteError` is ignored: a
-        later command tries again.
+        The delivery ends after `DELIVERY_WAIT_SECONDS` without an answer. Then this prints how many queued entries `client` has
+        delivered since it was opened, and a message about each overtaken revision. An `UdpnoteError` is ignored: a later
+        command tries again.
         """
         with suppress(UdpnoteError):
             if any(each.refused is None for each in client.waiting_counts()):
@@ -106,7 +107,7 @@ class QueuedDelivery:
 
 
 def notebook_path(file: str, options: ClientOptions) -> str:
-    """The absolute path of the notebook's file, from the value `file` of `--file`; `~` in it is the user's home.
+    """The absolute path of the notebook's file. `file` is the value of `--file`; a `~` in it stands for the user's home folder.
 
     Raises `InvalidSetting` if one of the `options` was given, because these are for a server.
     """

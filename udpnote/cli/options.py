@@ -9,7 +9,7 @@ LISTED_NOTES = 20
 """How many notes `list` and `search` print by default: about as many as fit on a screen."""
 
 ENTRIES_MAX = 100_000
-"""The largest number for `-n`: the command holds so many entries in memory. `--all` has no limit."""
+"""The largest number for `-n`, because the command holds all these entries in memory. `--all` has no limit."""
 
 Server = Annotated[
     str | None, Option("--server", metavar="HOST[:PORT]", help="Use this server instead of discovery on the LAN.")
@@ -30,7 +30,7 @@ WritingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, n
 """The options of a command that sends entries."""
 
 NamingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook=NotebookName)]
-"""The options of a command that asks only which notebook is meant, and how fast it answers."""
+"""The options of a command that only asks which notebook is meant, and how fast its server answers."""
 
 FindingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port)]
 """The options of a command that looks for notebooks."""

@@ -22,11 +22,11 @@ from udpnote.text.other_programs.records import record_notes
 
 
 class OtherNotes:
-    """Iterates over those notes of `source` that are new to a notebook or changed, as `StoredEntry`s numbered from 1.
+    """The notes of `source` that a notebook lacks or has in an older version, as `StoredEntry`s numbered from 1.
 
-    `source` has the format `form`, which is none of udpnote's own. `author` is the author of notes whose source names none.
-    `date_format` is explained at `Reading`. Everything else is told to `report`: what cannot be a note, what is there already,
-    and what is left out. An entry is a note, or a revision of a note that an earlier import has added.
+    `source` has the format `form`, which is that of another program. Notes whose source names no author get `author`.
+    `date_format` is explained at `Reading`. An entry is a note, or a revision of a note that an earlier import has added.
+    `report` counts everything else: what cannot be a note, what the notebook already has, and what is left out.
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class OtherNotes:
                 yield StoredEntry(number, 0, entry, number)
 
     def compare_with(self, notebook: NotebookReader) -> None:
-        """Read the whole `notebook` to find the notes that earlier imports have added."""
+        """Read the whole `notebook` to find the notes that earlier imports have added. The iteration then leaves out what is
+        unchanged.
+        """
         if notebook.last_number():
             self._known = KnownNotes(log_to_compare(notebook), source_client_id(self._form.value))
 
     def revised(self) -> set[int]:
-        """The empty set: the revisions among these entries name entries of the notebook, not of the file."""
+        """Always the empty set: the revisions among these entries revise entries of the notebook, not of the file."""
         return set()
 
     def _notes(self) -> Iterator[ImportedNote]:

@@ -1,6 +1,6 @@
 """The page in a process of its own, beside a server, for `udpnote serve --page`.
 
-The page's process ends at the end of its standard input. So it ends with the server, even if that is killed.
+The page's process ends when its standard input ends. So it ends with the server, even if the server is killed.
 """
 
 import os
@@ -14,11 +14,10 @@ from pathlib import Path
 
 @contextmanager
 def page_beside(server: str, notebook_id: str, bind: str | None) -> Iterator[None]:
-    """In the block, serve the page of the notebook with this id, whose server is at `server` (HOST:PORT).
+    """In the block, serve the page of the notebook with the id `notebook_id`, whose server is at `server` (HOST:PORT).
 
-    The page listens at the address `bind`, or None for all addresses.
-
-    The page's messages go to standard error. If it cannot start, it says why, and the block goes on without it.
+    The page listens at the address `bind`, or at all addresses if `bind` is None. The page's messages go to standard error. If
+    the page cannot start, it prints the reason, and the block goes on without it.
     """
     from subprocess import PIPE, Popen  # here, because most servers have no page
 
@@ -37,7 +36,7 @@ def page_beside(server: str, notebook_id: str, bind: str | None) -> Iterator[Non
 
 
 def _run(arguments: Sequence[str]) -> None:
-    """Run `udpnote page` with these arguments until standard input ends."""
+    """Run `udpnote page` with the options `arguments` until standard input ends."""
     from udpnote.cli.main import main
 
     threading.Thread(target=_end_with_input, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The prompt of `udpnote write`: line editing, the lines of earlier days, and what else may be typed than an entry."""
+"""The prompt of `udpnote write`: line editing, the lines of earlier days, and what else than an entry may be typed."""
 
 import os
 import re
@@ -17,7 +17,11 @@ HELP_WORDS = frozenset(("help", "?", "？", "帮助", "幫助", "說明"))
 
 
 class Deed(Enum):
-    """What a typed line asks for; each but STORE, UNKNOWN and NOT_ALONE is also the name of a command after a `/`."""
+    """What a typed line asks for.
+
+    STORE: to store it as an entry. UNKNOWN: it is a command of the prompt that does not exist. NOT_ALONE: it is a command that
+    takes nothing, followed by something. The values of the others are what is typed after `/` for them.
+    """
 
     STORE = ""
     HELP = "help"
@@ -30,10 +34,9 @@ class Deed(Enum):
 
 
 class Typed(NamedTuple):
-    """What was typed in one line: the `deed`, and the rest of the line.
+    """What a typed line asks for, and with what: `rest` is the text to store or what stands after a command.
 
-    Of STORE, `rest` is the text to store. Of UNKNOWN, and of NOT_ALONE, it is the line: a command of the prompt that is not
-    known, or one that takes nothing and has something after it.
+    For UNKNOWN and NOT_ALONE, `rest` is the whole line, for the message.
     """
 
     deed: Deed
@@ -50,14 +53,14 @@ _COMMANDS = {deed.value: deed for deed in (Deed.HELP, Deed.TAG, Deed.EDIT, Deed.
     "復原": Deed.UNDO,
     "退出": Deed.QUIT,
 }
-"""What may follow a `/`, in any case, besides `HELP_WORDS`."""
+"""The words that may follow a `/`, in any case, besides `HELP_WORDS`."""
 
 
 def parse_line(line: str) -> Typed:
-    """What the typed `line` asks for.
+    """Find out what the typed `line` asks for.
 
-    A line that begins with `/`, also a full-width one, is a command of the prompt; with `//`, it is an entry without the first
-    `/`.
+    A line that begins with `/`, or with the full-width `／`, is a command of the prompt. A line that begins with two of them is
+    an entry, without the first of them. `END_WORDS` and `HELP_WORDS` need no `/`. Any other line is an entry.
     """
     bare = line.strip()
     word = bare.casefold()
@@ -78,9 +81,9 @@ def parse_line(line: str) -> Typed:
 
 
 class Prompt:
-    """A prompt with line editing. It keeps the lines in the file `history`, so that the user can bring them back.
+    """A prompt with line editing. It keeps the lines in the file `history`, so that the user can go back to them.
 
-    If the file cannot be written, the lines are kept until the command ends, and `problem` is the notice that says so.
+    If the file cannot be written, the lines are kept only until the command ends, and `problem` is a notice about that.
     """
 
     def __init__(self, history: str) -> None:
@@ -99,9 +102,9 @@ class Prompt:
         self._choices: PromptSession[str] = PromptSession(history=InMemoryHistory(), enable_suspend=True)
 
     def ask(self, prompt: str, *, is_kept: bool = True, text: str = "") -> str:
-        """Show `prompt`, let the user edit `text`, and return the result; keep it in the history if `is_kept`.
+        """Show `prompt`, let the user edit `text`, and return the result. If `is_kept`, keep the result in the history.
 
-        What other threads print meanwhile appears above the prompt. The result has several lines if they were pasted. Raises
+        What other threads print meanwhile appears above the prompt. The result has several lines if several were pasted. Raises
         `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C.
         """
         from prompt_toolkit.patch_stdout import patch_stdout

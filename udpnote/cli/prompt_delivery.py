@@ -1,4 +1,4 @@
-"""What happens at the prompt of `udpnote write` besides the lines that are typed: which notebook is used; queued entries."""
+"""What happens at the prompt of `udpnote write` besides the typed lines: it names the notebook, and delivers queued entries."""
 
 import threading
 from contextlib import suppress
@@ -12,12 +12,12 @@ from udpnote.text.harmless import harmless
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
-"""The pause before the next attempt to deliver queued entries. After each failed attempt it doubles, up to the maximum."""
+"""The pause before the next attempt to deliver queued entries. It doubles after each failed attempt, up to the maximum."""
 
 DELIVERY_WAIT_SECONDS = SETTLING_SECONDS + 0.5
 """How long an attempt to deliver queued entries waits for an answer. A line typed meanwhile may have to wait as long.
 
-It is longer than a discovery on the LAN, which is settled `SETTLING_SECONDS` after the first answer.
+It is longer than a discovery on the LAN, which takes `SETTLING_SECONDS` from the first answer on.
 """
 
 NAME_CELLS_MAX = 40
@@ -25,17 +25,17 @@ NAME_CELLS_MAX = 40
 
 
 def say_here(text: str | Notice) -> None:
-    """Print each line of `text` on standard output, without characters that could harm a terminal.
+    """Print each line of `text` on standard output. Characters that could harm a terminal are replaced.
 
-    Unlike other commands' messages, it belongs to the dialogue at the prompt.
+    Other commands print messages on standard error, but at the prompt messages belong to the dialogue.
     """
     print("\n".join(map(harmless, str(text).split("\n"))), flush=True)
 
 
 class DestinationLine:
-    """Prints which notebook the lines go to, when it becomes known and whenever it changes.
+    """Prints the line that names the notebook to which typed lines go: when the notebook becomes known, and after each change.
 
-    It changes if the client uses another notebook, or if the notebook gets another name, is sealed or is made open.
+    A change is that the client uses another notebook, or that the notebook gets another name, is sealed or is made open.
     """
 
     def __init__(self, client: Client) -> None:
@@ -44,7 +44,7 @@ class DestinationLine:
         self._lock = threading.Lock()
 
     def print_if_new(self) -> None:
-        """Print which notebook the lines go to, if it is known and is not what was printed last.
+        """Print the line, if the notebook is known and the line is not the one that was printed last.
 
         Several threads may call this.
         """
@@ -59,15 +59,15 @@ class DestinationLine:
                 say_here(line[1])
 
     def _name(self, notebook: KnownNotebook) -> str:
-        """The name of `notebook`, shortened; if another known notebook has this name, the start of the id follows."""
+        """The name of `notebook`, shortened. If another known notebook has the same name, the start of the id follows."""
         start_of_id = display_name(notebook, self._client.known())[len(notebook.name) :]
         return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
 
 
 class BackgroundDelivery:
-    """In its `with` block, delivers queued entries in a thread of its own, also while the prompt waits for a line.
+    """In its `with` block, a thread delivers queued entries, also while the prompt waits for a line.
 
-    The end of the block does not wait for the thread; closing the client ends its work.
+    The end of the block does not wait for the thread. Closing the client ends the thread's work.
     """
 
     def __init__(self, client: Client, destination: DestinationLine) -> None:
@@ -83,9 +83,9 @@ class BackgroundDelivery:
         self._ended.set()  # closing the client ends a delivery that is still going on
 
     def _deliver(self) -> None:
-        """Try to deliver the queued entries, if there are any, again and again until the block ends.
+        """Try to deliver the queued entries, again and again until the block ends.
 
-        The pauses between these attempts become longer while attempts deliver nothing.
+        The pauses between the attempts become longer while attempts deliver nothing.
         """
         pause = DELIVERY_PAUSE_SECONDS
         while not self._ended.wait(pause):
@@ -99,5 +99,5 @@ class BackgroundDelivery:
 
 
 def count_waiting(client: Client) -> int:
-    """How many entries in the outbox wait for delivery, for any notebook; refused ones are not counted."""
+    """How many entries in the outbox wait for delivery to any notebook. Refused entries are not counted."""
     return sum(each.entries for each in client.waiting_counts() if each.refused is None)

@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from udpnote.model.own_write import OwnWrite
 
 READING_WAIT_SECONDS_MIN = 1.0
-"""When the command reads the note that it changes, it waits at least so long for an answer, even if `--wait` is shorter."""
+"""The least time that the command waits for an answer when it reads the note to change, even if `--wait` is shorter."""
 
 OFFLINE_WAIT_SECONDS = 0.5
-"""If the command could not read the note, because no server answers, it waits at most so long for an acknowledgement."""
+"""The longest time that the command waits for an acknowledgement if no server has answered when it read the note."""
 
 DELETED_TEXT_CELLS = 60
 """How much of the text of a deleted note is printed, in terminal cells: enough to recognize it."""
 
 NOTES_AT_ONCE = 100
-"""How many notes of a range are read before they are deleted: a limit on memory."""
+"""How many notes of a range are read at a time, before these are deleted: a limit on memory."""
 
 
 @contextmanager
 def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSender"]:
-    """Open a client with `options` for the block, and give the block a `RevisionSender` that uses the client.
+    """Open a client with `options`. The block gets a `RevisionSender` that uses the client.
 
-    To read notes, the client waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, it also delivers queued
-    entries (see `QueuedDelivery`), unless the sender has just queued an entry, because then no server answers.
+    To read notes, the client waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, the client also delivers
+    queued entries (see `QueuedDelivery`). It does not if the sender has just queued an entry, because then no server answers.
     """
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
@@ -57,8 +57,8 @@ def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSende
 class RevisionSender:
     """Sends revisions and deletions, and prints the outcome of each.
 
-    `wait` is how many seconds it waits for an acknowledgement. `has_queued` says whether any entry was queued so far. A method
-    that returns an integer returns the exit code for the outcome.
+    `wait` is how many seconds the sender waits for an acknowledgement. `has_queued` says whether any entry was queued so far. A
+    method that returns one integer returns the exit code for the outcome, except `end_of_numbers`.
     """
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
@@ -70,7 +70,7 @@ class RevisionSender:
 
     @property
     def is_notebook_decided(self) -> bool:
-        """Whether it is decided which notebook has the numbers, as `Client.is_notebook_decided` says."""
+        """Whether it is already clear which notebook the numbers of notes are from (see `Client.is_notebook_decided`)."""
         return self._client.is_notebook_decided
 
     @property
@@ -79,21 +79,23 @@ class RevisionSender:
         return self._client.last_number() + 1
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """The state of the note that each of `numbers` stands for; a number that is not in the notebook is left out.
+        """The state of the note to which each of `numbers` belongs. A number that is not in the notebook is left out.
 
-        Raises `WrongNotebook` if the named server has another notebook than before, because the user knows the numbers of that
-        one.
+        Raises `WrongNotebook` if the server that the user has named now has another notebook than before. The numbers that the
+        user knows are those of the earlier one.
         """
         states = self._client.note_states(numbers)
         self._client.check_notebook_is_same(numbers[0])
         return states
 
     def edit(self, named: int, state: NoteState | None, text: str | None) -> int:
-        """Revise the note that the number `named` stands for, and return the exit code.
+        """Revise the note to which the number `named` belongs, and return the exit code.
 
-        `state` is that of the note, or None if there is no such entry. Then, and if the note was erased, nothing is sent
-        (REFUSED). The new text is `text` or, if that is None, what the user writes in the editor, which opens with the last
-        text of the note. If the editor's exit code is not 0, nothing is sent (REFUSED).
+        `state` is the note's state, or None if there is no such entry. The new text is `text`. If `text` is None, the user
+        writes the new text in the editor, which opens with the last text of the note.
+
+        If there is no such entry, if the note was erased, or if the editor's exit code is not 0, nothing is sent, and the
+        result is REFUSED.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(_objection(named, state))
@@ -113,15 +115,16 @@ class RevisionSender:
             return self._revise(state, new)
 
     def revise_unseen(self, number: int, text: str) -> int:
-        """Send a revision of the note `number`, which could not be read because no server answers; return the exit code."""
+        """Send a revision of the note `number`, which was not read because no server answers. Return the exit code."""
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
     def delete(self, named: int, state: NoteState | None, *, says_how_back: bool) -> int:
-        """Delete the note with the number `named`, and return the exit code. If `says_how_back`, print how to bring it back.
+        """Delete the note with the number `named`, and return the exit code. With `says_how_back`, print how to bring the note
+        back.
 
-        `state` is that of the note, or None if there is no such entry. Then, if the note was erased, and if `named` is the
-        number of a revision or deletion, nothing is deleted (REFUSED). If the note is deleted already, this only prints a
-        message, and the exit code is DONE.
+        `state` is the note's state, or None if there is no such entry. If there is none, if the note was erased, or if `named`
+        is the number of a revision or deletion, nothing is deleted, and the result is REFUSED. If the note is deleted already,
+        this only prints a message, and the result is DONE.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(_objection(named, state))
@@ -139,7 +142,9 @@ class RevisionSender:
         return code
 
     def count(self, numbers: range) -> tuple[int, range]:
-        """How many notes have one of `numbers` and are not deleted, and the range from the first to the last of these notes."""
+        """Count the notes with one of `numbers` that are not deleted. Return their count, and the range from the first to the
+        last.
+        """
         first, last, notes = 0, 0, 0
         for state in self._client.states_between(numbers.start, numbers.stop - 1):
             first, last, notes = first or state.note.number, state.note.number, notes + 1
@@ -148,7 +153,7 @@ class RevisionSender:
         return notes, range(first, last + 1)
 
     def delete_range(self, numbers: range) -> Iterator[tuple[int, int]]:
-        """Delete the notes that have one of `numbers` and are not deleted, in order. Yield the number and exit code of each."""
+        """Delete in order the notes with one of `numbers` that are not deleted. Yield the number and the exit code of each."""
         start = numbers.start
         while start < numbers.stop:
             found = list(islice(self._client.states_between(start, numbers.stop - 1), NOTES_AT_ONCE))
@@ -157,7 +162,7 @@ class RevisionSender:
             start = found[-1].note.number + 1 if found else numbers.stop
 
     def delete_unseen(self, number: int, *, is_first: bool) -> int:
-        """Send a deletion of the note `number`, which could not be read because no server answers; return the exit code.
+        """Send a deletion of the note `number`, which was not read because no server answers. Return the exit code.
 
         Only the first of several deletions (`is_first`) waits for an acknowledgement.
         """
@@ -168,7 +173,7 @@ class RevisionSender:
         return code
 
     def undo(self, *, anywhere: bool) -> int:
-        """Take back the user's last write (see `Client.plan_undo`): print which it is, and the outcome; return the exit code.
+        """Undo the user's last write (see `Client.plan_undo`). Print which write it is, and the outcome. Return the exit code.
 
         Raises the errors of `Client.plan_undo` and `Client.undo`.
         """
@@ -192,7 +197,9 @@ class RevisionSender:
         return code
 
     def _print_discarded(self, text: str) -> None:
-        """Print the `text` of an entry that was removed from the outbox, which is nowhere else now; or the JSON of the undo."""
+        """Print that an entry was removed from the outbox, and its `text`, which is stored nowhere now; or the object for
+        `--json`.
+        """
         say(Notice("undo_discarded"))
         if self._as_json:
             nothing = dict.fromkeys(("number", "client", "sequence", "written_at"))
@@ -201,14 +208,14 @@ class RevisionSender:
             print("\n".join(map(harmless, text.split("\n"))))
 
     def _last_text(self, latest: StoredEntry) -> str:
-        """The text of the `latest` version of a note; if that is a deletion, the text of the last version that is not one."""
+        """The text of the `latest` version of a note. If that is a deletion, the text of the last version that is not one."""
         versions = chain([latest], self._client.log(numbers=[latest.number], newest_first=True))
         return next((version.entry.text for version in versions if version.entry.kind is not Kind.DELETION), "")
 
     def _revise(self, state: NoteState, text: str) -> int:
         """Send `text` as a revision of the note with this `state`, and return the exit code.
 
-        A blank text is not sent (REFUSED), nor is the text that the note has already (DONE). A message says so.
+        If `text` is blank, or the same as the note's text, only a message is printed. The result is then REFUSED or DONE.
         """
         number, latest = state.note.number, state.latest
         if not text.strip():
@@ -223,7 +230,7 @@ class RevisionSender:
         """Call `send`, which sends a change of the note `number`. Print the outcome, and return DONE, QUEUED or REFUSED.
 
         `text` is printed with the number if the change is stored. `seen` is the latest version of the note that the user has
-        seen; None if the note could not be read. Versions that others stored after `seen` are reported.
+        seen, or None if the note was not read. Versions that others have stored after `seen` are reported.
         """
         try:
             sent = send()
@@ -248,7 +255,9 @@ class RevisionSender:
                 self._print(SentEntry(each.entry, State.QUEUED, None, queued.notice), each.entry.revises, each.entry.text)
 
     def _print(self, sent: SentEntry, number: int, text: str) -> None:
-        """Print an entry that was sent: as JSON, or as a line with the `number` of its note, the time and the `text`."""
+        """Print an entry that was sent: an object for `--json`, or a line with the `number` of its note, the time and the
+        `text`.
+        """
         entry = sent.entry
         if self._as_json:
             more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
@@ -258,11 +267,11 @@ class RevisionSender:
             print(f"{own}{change_label(entry, number)}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
     def _report_overtaken(self, note: int, seen: int, sent: int, *, is_deleted_now: bool) -> None:
-        """Print a message for each version of a note that others have stored after the user read the note.
+        """Print a message about each version of a note that others have stored after the user read the note.
 
-        These are the versions with numbers after `seen`, the latest version that the user has seen, and before `sent`, the
-        version that was just stored. `note` is the number of the note. `is_deleted_now` says that the version `sent` is a
-        deletion. Errors of reading are ignored.
+        `note` is the number of the note. `seen` is the number of the latest version that the user has seen, and `sent` the
+        number of the version that was just stored: the versions between these numbers are reported. `is_deleted_now` says that
+        the version `sent` is a deletion. Errors of reading are ignored.
         """
         with suppress(UdpnoteError):  # the revision is stored anyway, and the clients of the other writers report it
             for version in self._client.log(numbers=[note], start=seen + 1):
@@ -281,7 +290,7 @@ class RevisionSender:
 
 
 def undo_notice(undo: "Undo") -> Notice:
-    """The notice that says what `undo` takes back, with its text if that is known."""
+    """The notice that says which write `undo` undoes, with the text of the write if it is known."""
     write, text = undo.write, shortened(undo.written or "", DELETED_TEXT_CELLS)
     if not write.number:
         return Notice("undo_waiting", sequence=write.sequence, text=text)
@@ -292,7 +301,7 @@ def undo_notice(undo: "Undo") -> Notice:
 
 
 def _identity(write: "OwnWrite") -> dict[str, object]:
-    """The write that was taken back, for JSON; `number` is None if it is not known."""
+    """The write that was undone, as an object for `--json`. `number` is None if it is not known."""
     return {
         "number": write.number or None,
         "client": write.client_id.hex(),
@@ -308,13 +317,13 @@ def _refused(notice: Notice) -> int:
 
 
 def _objection(named: int, state: NoteState | None) -> Notice:
-    """Why the note with the number `named` cannot be changed: there is none (`state` is None), or it was erased."""
+    """Why the note with the number `named` cannot be changed: there is none (`state` is None), or the note was erased."""
     if state is None:
         return Notice("no_such_entry", number=named)
     return Notice("note_erased", number=state.note.number, erased_at=local_time(state.latest.entry.written_at))
 
 
 def _signature(version: StoredEntry) -> Notice:
-    """Who wrote a version of a note, when, and its number: `lin@desk at 2026-05-09 16:37:08 +08:00 (#43)`."""
+    """Who wrote a version of a note, when, and the version's number: `lin@desk at 2026-05-09 16:37:08 +08:00 (#43)`."""
     time = zoned_time(version.entry.written_at, version.entry.utc_offset)
     return Notice("version_signed", author=version.entry.author, time=time, number=version.number)

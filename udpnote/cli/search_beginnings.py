@@ -1,4 +1,4 @@
-"""A search that finds nothing is tried again: words that no note has are then taken as the beginnings of words."""
+"""Repeats a search that has found nothing: words that no note has are taken as the beginnings of longer words."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -10,9 +10,10 @@ from udpnote.text.search_terms import terms
 
 
 def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
-    """Return the wanted words of `query` that no note of `filters` has, but that may be the beginnings of longer words.
+    """Return the words of `query` that no note has, but that may be the beginnings of longer words.
 
-    `query` has some words with `*` already: the result has at most as many words as may get one besides.
+    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`. The result has no
+    more words than can get a `*` within this limit.
     """
     words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
     count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)
@@ -20,7 +21,7 @@ def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters
 
 
 def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:
-    """`query` with `*` at the end of those of its words that are in `words`."""
+    """`query` with a `*` after each word that is in `words`."""
     changed = {word: f"{word}*" for word in words}
 
     def change(each: tuple[str, ...]) -> tuple[str, ...]:
@@ -30,7 +31,7 @@ def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:
 
 
 def _may_begin_longer_words(word: str) -> bool:
-    """Whether `word` with `*` may find more: it ends with a term of letters or digits, not a Chinese character or a sign."""
+    """Whether `word` with `*` may find more than `word`: it ends with a letter or digit, but not with a Chinese character."""
     return word[-1].isalnum() and (word[-1].isascii() or len(terms(word)[-1]) > 1)
 
 

@@ -8,7 +8,7 @@ from udpnote.storage.permissions import too_open, untold
 
 
 def served_path(file: str | None) -> str:
-    """The absolute path of the notebook's file: `file` or, if that is None, the one in the settings.
+    """The absolute path of the notebook's file: `file`, or the path in the settings if `file` is None.
 
     If other users of this machine can read one of the notebook's files, a notice is printed, but only the first time.
     """

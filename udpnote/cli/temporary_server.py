@@ -1,10 +1,10 @@
-"""A server with a new notebook, in a process of its own, for as long as a measurement takes.
+"""A server with a new notebook, in a process of its own, for the duration of a measurement.
 
-A real client and a real server are two processes. In one process they would take turns, because only one thread of Python runs
-at a time, and would seem half as fast as they are.
+In reality, client and server are two processes. In one process they would take turns, because only one thread of Python runs at
+a time, and would seem half as fast as they are.
 
-The server's process ends at the end of its standard input, and then removes the temporary folders. So nothing is left behind
-even if the command is killed.
+The server's process ends when its standard input ends, and then removes the temporary folders. So nothing is left behind even
+if the command is killed.
 """
 
 import os
@@ -22,10 +22,10 @@ from udpnote.text.language import language, speak_by
 
 @contextmanager
 def temporary_server(folders: Sequence[str]) -> Iterator[int]:
-    """In the block, have a server on loopback, with a new notebook in the first of `folders`. The block gets its UDP port.
+    """In the block, run a server on loopback, with a new notebook in the first of `folders`. The block gets its UDP port.
 
-    No discovery finds this server, because its port is none of the default ports. After the block, or when this process ends in
-    whatever way, the server ends, and all `folders` are removed. Raises `UdpnoteError` if it does not start.
+    No discovery finds this server, because it does not use a default port. After the block, or when this process ends, even by
+    SIGKILL, the server ends, and all `folders` are removed. Raises `UdpnoteError` if the server does not start.
     """
     from subprocess import PIPE, Popen  # here, so that the server's process does not import it
 
@@ -49,9 +49,9 @@ def temporary_server(folders: Sequence[str]) -> Iterator[int]:
 
 
 def _serve(folders: Sequence[str]) -> None:
-    """Serve a new notebook in the first of `folders` until standard input ends; then remove all `folders`.
+    """Serve a new notebook in the first of `folders` until standard input ends. Then remove all `folders`.
 
-    Prints the port or, if the server cannot start, the reason, as one line.
+    Print one line on standard output: the port, or the reason if the server cannot start.
     """
     speak_by(lambda: chosen_language(os.environ))
     try:

@@ -1,4 +1,4 @@
-"""Finds where the text begins among the arguments of a command that stores a text: options stand before it, as with `ssh`."""
+"""Finds where the text begins on the command line of a command that stores a text. Options stand before it, as with `ssh`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -19,17 +19,17 @@ SEND_OPTIONS: Mapping[str, bool] = {
     "--help": False,
     "-h": False,
 }
-"""The options of `udpnote send`, and whether each takes a value.
+"""The options of `udpnote send`, and whether a value follows each.
 
-They stand here because `send` without options runs without its declaration, which has them too; a test compares them.
+The declaration of `send` has these options, too, but it is not imported for `send` without options. A test compares the two.
 """
 
 DASHES = "-－‐‑‒–—―−"
-"""The dash of options, and those that input methods and word processors put in its place."""
+"""The hyphen of options, and the characters that input methods and word processors put in its place."""
 
 
 class Arguments(NamedTuple):
-    """The arguments of a command in two lists: those `before_text` (options and others), and the words of the `text`."""
+    """The words of a command line in two lists: those `before_text` (options and others), and the words of the `text`."""
 
     before_text: list[str]
     text: list[str]
@@ -38,19 +38,19 @@ class Arguments(NamedTuple):
 def split_arguments(
     arguments: Sequence[str], options: Mapping[str, bool], *, command: str, words_before_text: int = 0, is_query: bool = False
 ) -> Arguments:
-    """Split the `arguments` of the `command` in two: those before its text, and the words of the text.
+    """Split `arguments`, the words after the name of `command`, into the words before the text and the words of the text.
 
-    If `is_query`, the text is what to search for; otherwise it is stored.
+    The text is what the command stores or, with `is_query`, searches for. `options` are the options of the command, and whether
+    a value follows each. `words_before_text` is the number of other words before the text, such as the number of a note.
 
-    The text begins after a `--` that stands before any word of the text and is not the value of an option. Without such a `--`,
-    it begins with the first word that is neither like an option, nor the value of an option, nor one of the first
-    `words_before_text` other words, such as the number of a note. `options` has the options of the command, and whether each
-    takes a value. A word that is like an option, but is not in `options`, counts as before the text: the command line is wrong.
+    The text begins with the first word that does not look like an option, is not the value of an option, and is not one of the
+    `words_before_text`. If a `--` that is not the value of an option stands earlier, the text begins after the `--`. A word
+    that looks like an option, but is not in `options`, counts as before the text: the command line is wrong.
 
-    Raises `InvalidEntry` if the text did not begin after `--`, and a word of the text is one of the `options`, also with other
-    dashes (see `in_ascii_dashes`), or words follow the word `-`, which stands for standard input. In all of these cases it is
-    not clear what the user wants. For a query, raises `InvalidQuery` for one of the `options`, and for a word before the query
-    that is no option, but may be meant as a word to leave out, such as `-tea`.
+    If it is not clear what the user wants, this raises `InvalidEntry`: a word of the text is one of the `options`, even if
+    typed with other dashes (see `in_ascii_dashes`), or words follow a `-`, which stands for standard input. After a `--`, every
+    word is text. For a query, this raises `InvalidQuery`: one of the `options` is in the query, or a word before the query,
+    such as `-tea`, is no option, but may be meant as a word to leave out.
     """
     position = 0
     while position < len(arguments):
@@ -73,7 +73,7 @@ def split_arguments(
 
 
 def _check(split: Arguments, options: Mapping[str, bool], command: str, *, is_query: bool) -> None:
-    """Raise the error that `split_arguments` describes, if there is a reason for it."""
+    """Raise the error that `split_arguments` describes, if there is a reason for one."""
     if not is_query and split.text[:1] == ["-"] and len(split.text) > 1:
         raise InvalidEntry("text_after_input_sign", command=command)
     for word in split.text:
@@ -88,9 +88,10 @@ def _check(split: Arguments, options: Mapping[str, bool], command: str, *, is_qu
 
 
 def in_ascii_dashes(word: str, options: Collection[str]) -> str:
-    """`word` as an option typed with `-`, if it is one of `options` typed with other dashes, as `——json` or `－－wait＝3` is.
+    """The option that `word` is, typed with ASCII dashes, if `word` is one of `options` typed with other dashes; else empty.
 
-    Otherwise an empty string. Input methods type such dashes, and full-width letters; documents have `—` in place of `--`.
+    The result has the value of the option, too: `--wait=3` for `－－wait＝3`. Input methods type such dashes and full-width
+    letters, and word processors put `—` in place of `--`.
     """
     if word.isascii() or word[:1] not in DASHES:
         return ""
@@ -102,9 +103,10 @@ def in_ascii_dashes(word: str, options: Collection[str]) -> str:
 
 
 def _option_name(word: str) -> str:
-    """The name of the option that `word` looks like: `-h`, `--json` or `--wait=3` do, `-5 degrees` and `- milk` do not.
+    """The name of the option that `word` looks like, else empty. `-h`, `--json` and `--wait=3` look like one, `-5 degrees` does
+    not.
 
-    Otherwise an empty string. A name has ASCII letters, digits, `_` and `-`, and begins with a letter after its dashes.
+    After its dashes, a name begins with an ASCII letter, and has only ASCII letters, digits, `_` and `-`.
     """
     name = word.partition("=")[0]
     bare = name[2:] if name.startswith("--") else name[1:]

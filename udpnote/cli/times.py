@@ -1,4 +1,4 @@
-"""The options `--since`, `--until` and `--on` as a range of time, and `--at` as a time, on this machine's clock."""
+"""The values of `--since`, `--until` and `--on` as a range of time, and of `--at` as a time, by this machine's clock."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -8,20 +8,20 @@ from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WritingTime
 from udpnote.text.times import NamedTime, microseconds, read_time
 
 LONGEST_DAY = timedelta(hours=36)
-"""A longer span of time is no day, not even one on which the clocks were put back, or one that begins in another time zone."""
+"""The longest span of time that `--at` takes for a day. A day has more than 24 hours if clocks are put back on it."""
 
 
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
     """The range of time that the options `--since`, `--until` and `--on` choose: its start (included) and its end (excluded).
 
-    Both are microseconds since 1970 UTC, or None if there is no limit. An option that is None was not given. `now` is the
-    present time in seconds since 1970 UTC, from which times such as `yesterday` are counted.
+    Both are in microseconds since 1970 UTC; None means no limit. An option that was not given is None. `now` is the present
+    time in seconds since 1970 UTC: times such as `yesterday` are relative to it.
 
-    `--since` gives the start of the range. If it names a span of time, such as a day, a part of a day or a month, that is its
-    beginning. `--until` gives the end of the range. If it names a span of time, that is its end: `--until yesterday` includes
-    yesterday. `--on` names a span of time, which is the whole range.
+    Each option names a moment or a span of time, such as a day or a month. `--since` gives the start of the range: the moment,
+    or the beginning of the span. `--until` gives its end: the moment, or the end of the span. So `--until yesterday` includes
+    yesterday. `--on` names a span, which is the whole range.
 
-    Raises `InvalidSetting` if a time is not understood, if `--on` names a moment or is not the only one, or if the range is
+    Raises `InvalidSetting` if a time is not understood, if `--on` names a moment or is not the only option, or if the range is
     empty.
     """
     if on is not None:
@@ -39,11 +39,11 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
 
 
 def writing_time(text: str, now: float) -> WritingTime:
-    """When an entry was written, if `text` is the value of `--at`. `now` is the present time in seconds since 1970 UTC.
+    """When an entry was written, by `text`, the value of `--at`. `now` is the present time in seconds since 1970 UTC.
 
-    Of a day, or a part of one, it is the middle of what lies before midnight, such as noon; but it is not after `now`.
-    The UTC offset is that of this machine at that time, or the one in `text`. Raises `InvalidSetting` if the time is not
-    understood, is after `now`, or is longer than a day.
+    If `text` names a moment, the result is that moment. If it names a day or a part of a day, the result is the middle of the
+    part before midnight, such as noon, but not later than `now`. The UTC offset is the one in `text`, or else this machine's
+    offset at that time. Raises `InvalidSetting` if the time is not understood, begins after `now`, or is longer than a day.
     """
     named, present = _option("--at", text, now), microseconds(datetime.fromtimestamp(now, UTC))
     start, end = microseconds(named.start), microseconds(named.end)  # for the first days of the calendar, `datetime` has no UTC
@@ -57,7 +57,7 @@ def writing_time(text: str, now: float) -> WritingTime:
 
 
 def localize(moment: datetime) -> tuple[int, int]:
-    """Two numbers: the local time `moment` in microseconds since 1970 UTC, and this machine's offset from UTC at that time.
+    """Return the local time `moment` in microseconds since 1970 UTC, and this machine's offset from UTC at that time.
 
     `moment` has no time zone. If the clocks show `moment` twice, the first time is meant. The offset is in minutes, positive
     east of UTC. Both numbers are kept within the limits for entries.
@@ -67,9 +67,9 @@ def localize(moment: datetime) -> tuple[int, int]:
 
 
 def _offset_in(zone: tzinfo | None, written_at: int) -> int:
-    """The offset from UTC, in minutes east and within the limits for entries, at the time `written_at` in `zone`.
+    """The offset of `zone` from UTC at the time `written_at` (microseconds since 1970 UTC).
 
-    `written_at` is in microseconds since 1970 UTC.
+    The offset is in minutes, positive east of UTC, and kept within the limits for entries.
     """
     moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=written_at)
     return _offset_minutes(moment.astimezone(zone).utcoffset() or timedelta())
@@ -81,10 +81,11 @@ def _offset_minutes(offset: timedelta) -> int:
 
 
 def offset_at(written_at: int, zone: str) -> int:
-    """The offset from UTC, in minutes east, at the time `written_at` (microseconds since 1970 UTC) in a time zone.
+    """The offset from UTC of a time zone, in minutes, positive east of UTC, at the time `written_at` (microseconds since 1970
+    UTC).
 
-    `zone` is its IANA name, such as `Asia/Shanghai`. If it is empty or not known, this machine's zone is meant. The offset is
-    kept within the limits for entries.
+    `zone` is the IANA name of the time zone, such as `Asia/Shanghai`. If it is empty or not known, this machine's time zone is
+    meant. The offset is kept within the limits for entries.
     """
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # here, because only imports name zones
 
@@ -96,7 +97,9 @@ def offset_at(written_at: int, zone: str) -> int:
 
 
 def _option(option: str, text: str, now: float) -> NamedTime:
-    """The time that `text`, the value of `option`, names. Raises `InvalidSetting`, which names the option, if there is none."""
+    """The time that `text`, the value of `option`, names. Raises `InvalidSetting`, which names the option, if `text` names
+    none.
+    """
     try:
         return read_time(text, datetime.fromtimestamp(now, LocalZone()))
     except InvalidSetting as error:

@@ -1,6 +1,7 @@
-"""What udpnote leaves to typer: it installs completion in shells, and completes for shells that `completion` does not know.
+"""What udpnote leaves to typer: installing completion in shells, and completing for shells that `completion` does not know.
 
-`app` has the commands and options of the declarations in `app.COMMANDS`. `command_line` says what is wrong with a command line.
+The variable `app` has all commands and options, made from their declarations. `command_line`, and not typer, finds what is
+wrong with a command line.
 """
 
 import inspect
@@ -27,7 +28,7 @@ from udpnote.errors import Notice, UdpnoteError
 
 
 def install_completion() -> Notice:
-    """Let typer install completion in the shell that has started udpnote. The result is the message for the user.
+    """Let typer install completion in the shell that has started udpnote. Return the message for the user.
 
     Raises `CompletionRefused` if typer does not know this shell.
     """
@@ -44,7 +45,7 @@ class CompletionRefused(UdpnoteError):
 
 
 class _Subcommands(TyperGroup):
-    """The group of all commands. It knows each of them only as a row of `COMMANDS`, and imports the one that is called."""
+    """The group of all commands. Each is only a row of `COMMANDS` until it is called; then its module is imported."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -52,16 +53,16 @@ class _Subcommands(TyperGroup):
             self.commands[name] = TyperCommand(name, help=text)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the name of the command that `args[0]` names, the command itself, and the rest of `args`.
+        """Return the name in `args[0]`, the command with this name, and the rest of `args`.
 
-        The command's module is imported now. If there is no such command, raises the usage error of typer.
+        The command's module is imported now. Raises typer's usage error if there is no such command.
         """
         name, found, rest = super().resolve_command(ctx, args)
         return name, found and typer_command(args[0], load(args[0])), rest
 
 
 def typer_command(name: str, declared: DeclaredCommand | DeclaredCommands) -> Any:
-    """The command or group `declared` as a typer command named `name`, with all options and subcommands."""
+    """Make a typer command named `name` from the command or group `declared`, with all its options and subcommands."""
     app = typer.Typer()
     _add(app, name, declared)
     return typer.main.get_group(app).commands[name]
@@ -78,7 +79,7 @@ def _add(app: typer.Typer, name: str, declared: DeclaredCommand | DeclaredComman
 
 
 def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
-    """The class of the typer command for `declared`. If the command takes a text, the class finds where the text begins."""
+    """The class of the typer command for `declared`. For a command that takes a text, the class finds where the text begins."""
 
     class TextCommand(TyperCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -89,7 +90,7 @@ def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
 
 
 def _function(declared: DeclaredCommand) -> Callable[..., None]:
-    """A function that does the work of `declared`. It has a parameter for each option and argument, as typer requires."""
+    """Make a function that does the work of `declared`. It has a parameter for each option and argument, as typer requires."""
 
     def run(**values: Any) -> None:
         declared(**values)
@@ -104,7 +105,7 @@ def _function(declared: DeclaredCommand) -> Callable[..., None]:
 
 
 def _typer_parameter(parameter: Parameter) -> Any:
-    """The option or argument as typer declares it. For typer, the default `...` means that it must be given."""
+    """The option or argument as typer declares it. In typer, the default `...` means that a value must be given."""
     declared, default = parameter.declaration, ... if parameter.default is REQUIRED else parameter.default
     if not isinstance(declared, Option):
         return typer.Argument(default, metavar=declared.metavar, help=declared.help)

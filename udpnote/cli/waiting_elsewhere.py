@@ -1,4 +1,4 @@
-"""The notice that entries wait in the outbox for another notebook than the one that a command has used."""
+"""The notice that the outbox has entries for another notebook than the one that a command has used."""
 
 from udpnote.client.client import Client
 from udpnote.client.destination import waits_for
@@ -7,9 +7,9 @@ from udpnote.model.notebook import KnownNotebook, display_name, name_or_id
 
 
 def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice | None:
-    """The notice that entries wait in the outbox of `client` for another notebook or server than `notebook`.
+    """A notice that entries in the outbox of `client` wait for another notebook or server than `notebook`.
 
-    None if no entry does, except refused ones, or if `notebook` is None.
+    None if no entry does, or if `notebook` is None. Refused entries do not count.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:

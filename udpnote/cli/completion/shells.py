@@ -1,7 +1,8 @@
-"""Answers a shell that completes a command line, by the protocol of the scripts that `udpnote --install-completion` installs.
+"""Answers a shell that completes a command line.
 
-The scripts, which are typer's, call `udpnote` with `_UDPNOTE_COMPLETE` in the environment, and with the command line up to the
-cursor in other variables. They show what is printed; zsh evaluates it.
+`udpnote --install-completion` installs scripts of typer in the shell. Such a script calls `udpnote` with `_UDPNOTE_COMPLETE` in
+the environment, and with the command line up to the cursor in other variables. bash and fish show what is printed; zsh
+evaluates it.
 """
 
 import shlex
@@ -13,10 +14,10 @@ from udpnote.cli.completion.word_at_cursor import Suggestion, read_table, word_a
 from udpnote.text.language import gettext as _
 
 SECONDS_MAX = 1.0
-"""The longest time that completion may take. If anything is slower, nothing is suggested, and no shell prints a message."""
+"""The longest time that completion may take. After this time nothing is suggested, and the shell prints no message."""
 
 _EXPLANATION_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#=;()")
-"""The ASCII characters that an explanation keeps: zsh and fish would read others as signs of their own."""
+"""The ASCII characters that an explanation keeps. zsh and fish give a meaning to the others."""
 
 
 class CommandLine(NamedTuple):
@@ -33,8 +34,8 @@ class CommandLine(NamedTuple):
 def complete(instruction: str, environ: Mapping[str, str]) -> int:
     """Print the suggestions for the command line in `environ`, and return the exit code.
 
-    `instruction`, one of `ANSWERS`, is `complete_` and the name of the shell. The process ends without suggestions if this
-    takes longer than `SECONDS_MAX`.
+    `instruction` is one of `ANSWERS`: `complete_` and the name of the shell. If fish asks only whether there are suggestions,
+    the answer is the exit code, 0 or 1. If this takes longer than `SECONDS_MAX`, the process ends without suggestions.
     """
     if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:  # it ends the process, even while SQLite waits for a lock
         signal.setitimer(signal.ITIMER_REAL, SECONDS_MAX)
@@ -47,7 +48,7 @@ def complete(instruction: str, environ: Mapping[str, str]) -> int:
 
 
 def suggestions(line: CommandLine) -> list[Suggestion]:
-    """The words that may stand at the cursor of `line`, with explanations in the language that is spoken."""
+    """The words that may stand at the cursor of `line`, with explanations in the user's language."""
     word = word_at_cursor(read_table(), line.words, line.typed)
     found = [each._replace(help=_(each.help)) for each in word.suggestions]
     if word.kind is not None:
@@ -58,7 +59,7 @@ def suggestions(line: CommandLine) -> list[Suggestion]:
 
 
 def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
-    """The command line in `environ`, as the script for the shell of `instruction` describes it."""
+    """The command line in `environ`. Each script for a shell describes it differently: `instruction` names the shell."""
     if instruction == "complete_bash":
         words, is_quoted = _split(environ.get("COMP_WORDS", ""))
         cursor = int(environ.get("COMP_CWORD", "0"))
@@ -71,7 +72,7 @@ def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
 
 
 def _split(text: str) -> tuple[list[str], bool]:
-    """The words of a command line, without quotation marks, and whether the last word has an unclosed quotation mark."""
+    """The words of a command line without quotation marks, and whether a quotation mark of the last word is not closed."""
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
@@ -83,7 +84,7 @@ def _split(text: str) -> tuple[list[str], bool]:
 
 
 def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
-    """The suggestions, each on a line as bash inserts it. Outside of quotation marks, spaces and `#` get a backslash."""
+    """The suggestions, one on each line, as bash inserts them. Outside of quotation marks, spaces and `#` get a backslash."""
     words = [each.word for each in found]
     return "\n".join(words if line.is_quoted else (word.replace(" ", "\\ ").replace("#", "\\#") for word in words))
 
@@ -97,12 +98,12 @@ def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
 
 
 def _for_fish(found: Sequence[Suggestion], _line: CommandLine) -> str:
-    """The suggestions, each on a line with its explanation after a tab."""
+    """The suggestions, one on each line, each with its explanation after a tab."""
     return "\n".join(f"{each.word}\t{_explained(each.help)}" if each.help else each.word for each in found)
 
 
 def _explained(text: str) -> str:
-    """`text` without characters that a shell could read as its own signs."""
+    """`text` without the characters to which a shell could give a meaning."""
     return "".join(each for each in text if each in _EXPLANATION_CHARACTERS or (each > "\x7f" and each.isprintable()))
 
 
@@ -111,4 +112,4 @@ ANSWERS: dict[str, Callable[[Sequence[Suggestion], CommandLine], str]] = {
     "complete_zsh": _for_zsh,
     "complete_fish": _for_fish,
 }
-"""For each instruction that this module follows, the function that makes what is printed."""
+"""For each instruction, a value of `_UDPNOTE_COMPLETE`, the function that makes the text to print."""

@@ -25,25 +25,27 @@ ANSWER_SECONDS = 0.3
 """How long a server may take to answer: a person who presses Tab does not like to wait longer."""
 
 NOTES_MAX = 50
-"""How many of the latest notes are suggested by their numbers: more would not fit on a screen."""
+"""How many of the latest notes are suggested by their numbers. More would not fit on a screen."""
 
 HELP_CHARACTERS_MAX = 60
-"""How many characters of a note stand beside its number."""
+"""How many characters of a note's text are shown beside its number."""
 
 _PLAIN = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#")
 
 
 def is_plain(text: str) -> bool:
-    """Whether `text` is harmless in each shell: shells evaluate some suggestions, and names and tags come from the network.
+    """Whether `text` is harmless in each shell. Shells evaluate some suggestions, and names and tags come from the network.
 
-    Plain are letters, digits, the space and a few signs of ASCII, and all visible characters beyond ASCII. A plain text does
-    not begin with a hyphen.
+    A plain text has only letters, digits, spaces and a few signs of ASCII, and visible characters beyond ASCII. It does not
+    begin with a hyphen.
     """
     return bool(text) and text[0] != "-" and all(each in _PLAIN or (each > "\x7f" and each.isprintable()) for each in text)
 
 
 def values(word: WordAtCursor) -> list[Suggestion]:
-    """The values of `word.kind` that begin with what the user has typed; empty if they cannot be read, for any reason."""
+    """The values of `word.kind` that begin with what the user has typed. If they cannot be read, for any reason, there are
+    none.
+    """
     try:
         match word.kind:
             case Kind.NOTEBOOK | Kind.JOINED_NOTEBOOK:
@@ -65,15 +67,15 @@ def values(word: WordAtCursor) -> list[Suggestion]:
 
 
 def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
-    """Those of the suggestions `found` that begin with `typed` and are plain, since a hostile server may send any tag.
+    """The suggestions in `found` that begin with `typed` and are plain, because a hostile server may send any tag.
 
-    A word with characters that the terminal's encoding lacks is left out: it would be completed to another word.
+    A word with characters that the terminal's encoding lacks is left out, because the shell would insert another word.
     """
     return [each for each in found if each.word.startswith(typed) and is_plain(each.word) and is_printed_whole(each.word)]
 
 
 def _notebooks(*, only_joined: bool) -> list[Suggestion]:
-    """The known notebooks, by name or, where the name is not unique or not plain, by the start of their ids."""
+    """The known notebooks by name. If a name is not unique or not plain, the start of the notebook's id takes its place."""
     from udpnote.model.notebook import name_or_id, short_id
 
     with _outbox() as outbox:
@@ -87,7 +89,7 @@ def _at_host(notebook: "KnownNotebook") -> str:
 
 
 def _sequences() -> list[Suggestion]:
-    """The sequences of the latest entries in the outbox."""
+    """The sequence numbers of the latest entries in the outbox."""
     with _outbox() as outbox:
         waiting = outbox.listing(outbox.first_of_latest(NOTES_MAX))
     return [Suggestion(str(each.entry.sequence), _start_of(each.entry.text)) for each in waiting]
@@ -95,7 +97,7 @@ def _sequences() -> list[Suggestion]:
 
 @contextmanager
 def _outbox() -> "Iterator[Outbox]":
-    """The outbox of the settings, to read in the block. If there is no outbox, none is made."""
+    """Open the outbox of the settings for reading in the block. If there is no outbox, none is made."""
     from udpnote.storage.outbox import Outbox
 
     with closing(Outbox(load_settings().outbox, is_read_only=True)) as outbox:
@@ -113,8 +115,8 @@ def _latest_notes(reader: "NotebookReader") -> "list[StoredEntry]":
 def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str]) -> "list[Item]":
     """What `work` reads from the notebook that the options `given` name, from its file or through its server.
 
-    The result is empty if only a discovery that asks all hosts could tell which notebook is meant. Raises `UdpnoteError` if the
-    notebook cannot be read.
+    If only a discovery could tell which notebook is meant, the result is empty, because a discovery asks all hosts. Raises
+    `UdpnoteError` if the notebook cannot be read.
     """
     file, port = given.get("--file"), given.get("--port")
     if file is not None:
@@ -130,7 +132,7 @@ def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str])
 
 
 def _ignore(_notice: object) -> None:
-    """Do nothing with a notice, because nobody would see it."""
+    """Ignore a notice, because nobody would see it."""
 
 
 def _start_of(text: str) -> str:

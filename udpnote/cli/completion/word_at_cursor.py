@@ -1,7 +1,7 @@
-"""What the word at the cursor of a command line may be: a command or option from a table, or a value of some kind.
+"""Finds what the word at the cursor of a command line may be: a command or option from a table, or a value of some kind.
 
-The table has the commands as `udpnote --help` lists them. `python -m tests.reference` writes the table from their declarations.
-So completion imports neither typer nor the modules of the commands, which takes longer than all other work of completion.
+The table has the commands as `udpnote --help` lists them. `python -m tests.reference` makes it from the declarations of the
+commands. So completion imports neither typer nor the modules of the commands: these imports take longer than all the rest.
 """
 
 import os
@@ -10,11 +10,11 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 TABLE_PATH = os.path.join(os.path.dirname(__file__), "commands.tsv")
-"""The file with the table. Each line has the name of a command, the names of an option, its metavar and its help.
+"""The file with the table. A line has four fields: the name of a command, the names of an option, its metavar and its help.
 
-A line without names is an argument of the command or, if it has no metavar either, the command itself. A flag has no metavar.
-A metavar ends with `REPEATED` if the option or argument may be repeated. If it begins with `=`, the values that are allowed
-follow, with | between them.
+If a line has no names of an option, it describes an argument of the command or, without a metavar, the command itself. A flag
+has no metavar. If the option or argument may be repeated, its metavar ends with `REPEATED`. If its metavar begins with `=`, the
+allowed values follow, with `|` between them.
 """
 
 REPEATED = "..."
@@ -22,7 +22,7 @@ REPEATED = "..."
 
 
 class Kind(Enum):
-    """What a value stands for, if the command line has no fixed list of values for it."""
+    """What a value stands for if it can be any word, and not only one of a fixed list."""
 
     NOTEBOOK = auto()
     JOINED_NOTEBOOK = auto()
@@ -33,15 +33,15 @@ class Kind(Enum):
     """The number of a note."""
 
     SEQUENCE = auto()
-    """The sequence of an entry in the outbox."""
+    """The sequence number of an entry in the outbox."""
 
 
 _ARGUMENT_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NUMBER": Kind.NUMBER}
 _OPTION_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NAME|ID|HOST": Kind.NOTEBOOK, "TAG": Kind.TAG, "SEQUENCE": Kind.SEQUENCE}
-"""The kinds of values by their metavars. The NUMBER of an option is an amount, so it is of no kind."""
+"""The kinds of values by their metavars. The NUMBER of an option is an amount, and has no kind."""
 
 _TEXTS = ("[TEXT]", "WORDS")
-"""The beginnings of the metavars of texts and queries: no options follow those."""
+"""How the metavars of texts and queries begin. No option can follow a text or query."""
 
 
 class Suggestion(NamedTuple):
@@ -52,7 +52,7 @@ class Suggestion(NamedTuple):
 
 
 class Option(NamedTuple):
-    """An option of a command: its names, its metavar (empty: it is a flag), and its help."""
+    """An option of a command: its names, its metavar (empty for a flag), and its help."""
 
     names: Sequence[str]
     metavar: str
@@ -60,7 +60,7 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command by its whole name, such as `key show`; `arguments` are the metavars of its arguments."""
+    """A command: its whole name, such as `key show`, its help, its options, and the metavars of its arguments."""
 
     name: str
     help: str
@@ -69,9 +69,10 @@ class Command(NamedTuple):
 
 
 class WordAtCursor(NamedTuple):
-    """What may stand at the cursor: one of the `suggestions`, or `prefix` and then a value of `kind` that begins with `typed`.
+    """What may stand at the cursor: one of the `suggestions`, or `prefix` followed by a value of `kind` that begins with
+    `typed`.
 
-    `given` are the options on the command line and their values, by the options' first names; a flag has an empty value.
+    `given` are the options on the command line, by their first names, and their values. The value of a flag is empty.
     """
 
     typed: str
@@ -82,7 +83,7 @@ class WordAtCursor(NamedTuple):
 
 
 def read_table() -> dict[str, Command]:
-    """The commands of the table, by their names; the name of `udpnote` itself is empty."""
+    """The commands of the table by their names. The name of `udpnote` itself is empty."""
     table: dict[str, Command] = {}
     with open(TABLE_PATH, encoding="utf-8") as file:
         for line in file:
@@ -97,9 +98,10 @@ def read_table() -> dict[str, Command]:
 
 
 def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) -> WordAtCursor:
-    """What may stand at the cursor after `words`, which follow `udpnote`. The word at the cursor begins with `typed`.
+    """Find what may stand at the cursor. `words` are the words between `udpnote` and the cursor; the word at the cursor begins
+    with `typed`.
 
-    A word may be a single `=`, because bash makes a word of each `=`; zsh and fish do not.
+    One of `words`, or `typed`, may be a single `=`, because bash makes a word of each `=`; zsh and fish do not.
     """
     if typed == "=":
         typed = ""
@@ -116,9 +118,10 @@ def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) 
 
 
 def _command_of(table: dict[str, Command], words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The name of the command that `words` call, as far as they name one, and the words after it.
+    """The name of the command in `words`, and the words after the name. Options before the name are left out.
 
-    The name is not in `table` if there is no such command.
+    If `words` name a group without one of its commands, it is the name of the group. It is not in `table` if there is no such
+    command.
     """
     name = ""
     for position, word in enumerate(words):
@@ -130,7 +133,7 @@ def _command_of(table: dict[str, Command], words: Sequence[str]) -> tuple[str, S
 
 
 def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
-    """The commands that may follow the command `name`, such as `show` for `key`; the empty name stands for `udpnote`."""
+    """The commands that may follow the name of a group, such as `show` after `key`. The empty name stands for `udpnote`."""
     prefix = f"{name} " if name else ""
     found = [command for command in table.values() if command.name.startswith(prefix) and command.name != name]
     rests = [(command.name.removeprefix(prefix), command.help) for command in found]
@@ -138,7 +141,7 @@ def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
 
 
 def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCursor:
-    """What may stand at the cursor after `words`, which follow the name of `command`."""
+    """Find what may stand at the cursor after `words`, the words after the name of `command`."""
     given: dict[str, str] = {}
     arguments, pending, may_be_option = 0, None, True
     for word in words:
@@ -165,7 +168,9 @@ def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCur
 
 
 def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCursor:
-    """The options that begin with `typed` or, after the `=` of a long option, its values."""
+    """Find what may stand at the cursor, where `typed` begins with `-`: an option or, after a `=`, the value of the option
+    before it.
+    """
     option_name, equals, value = typed.partition("=")
     option = _option(command, option_name)
     if not equals:
@@ -176,7 +181,7 @@ def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCurso
 
 
 def _value(command: Command, metavar: str, kinds: dict[str, Kind], word: WordAtCursor) -> WordAtCursor:
-    """`word` with the values that `metavar` of `command` stands for: suggestions, or a kind of `kinds`."""
+    """`word` with what the `metavar` of `command` stands for: suggestions, or one of the `kinds`."""
     bare = metavar.removesuffix(REPEATED).strip("[]")
     if bare.startswith("="):
         values = [Suggestion(each, "") for each in bare[1:].split("|")]
@@ -186,7 +191,7 @@ def _value(command: Command, metavar: str, kinds: dict[str, Kind], word: WordAtC
 
 
 def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
-    """The options of `command` that may still be given, under all of their names."""
+    """The options of `command` that may still be given, each under all of its names."""
     return [
         Suggestion(name, option.help)
         for option in command.options
@@ -196,17 +201,17 @@ def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
 
 
 def _among(suggestions: Sequence[Suggestion], typed: str) -> WordAtCursor:
-    """The word at the cursor that is one of the `suggestions` and begins with `typed`."""
+    """What stands at the cursor is one of the `suggestions`, and begins with `typed`."""
     return WordAtCursor(typed, {}, [each for each in suggestions if each.word.startswith(typed)])
 
 
 def _argument(command: Command, position: int) -> str:
-    """The metavar of the argument at `position`, from 0 on; empty if `command` has no such argument."""
+    """The metavar of the argument at `position`, counted from 0; empty if `command` has no such argument."""
     if position < len(command.arguments):
         return command.arguments[position]
     return command.arguments[-1] if command.arguments and command.arguments[-1].endswith(REPEATED) else ""
 
 
 def _option(command: Command, name: str) -> Option | None:
-    """The option of `command` that has this `name`, with its dashes; None if there is none."""
+    """The option of `command` with this `name`, which includes the dashes; None if there is no such option."""
     return next((option for option in command.options if name in option.names), None)

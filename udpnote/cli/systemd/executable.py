@@ -1,7 +1,7 @@
-"""The program that a service starts, and whether a service of the whole system can trust it.
+"""The program that a service starts, and whether a service of the whole system can trust this program.
 
-If another user than root can change the program, Python, or a module that Python loads, that user becomes the service's user.
-And a service of the system does not see home folders and temporary files (`ProtectHome=`, `PrivateTmp=`).
+If another user than root can change the program, Python, or a module that Python loads, that user can do all that the service
+can do. And a service of the system does not see home folders and temporary files (`ProtectHome=`, `PrivateTmp=`).
 """
 
 import os
@@ -25,7 +25,7 @@ _UNSAFE = {*map(chr, range(32)), "\x7f", '"', "'", "\\"}
 
 
 def server_program() -> list[str]:
-    """The program and arguments that start this `udpnote`: the installed command or, if there is none, `python -m udpnote`.
+    """The program that starts this `udpnote`, and its arguments: the installed command or, without one, `python -m udpnote`.
 
     Raises `ServiceRefused` if the program's path has a character that systemd refuses (see `_UNSAFE`).
     """
@@ -39,9 +39,9 @@ def server_program() -> list[str]:
 
 
 def loaded_places(program: str) -> list[str]:
-    """The program, the interpreter, and the files and folders from which Python loads modules.
+    """The paths of the program, the interpreter, and the files and folders from which Python loads modules.
 
-    The folder of this user's own packages is left out: the service's user has another one.
+    The folder with this user's own packages is left out, because the service runs as another user.
     """
     own = site.getusersitepackages()
     folders = [os.path.abspath(each) for each in sys.path if each and os.path.abspath(each) != own]
@@ -49,10 +49,10 @@ def loaded_places(program: str) -> list[str]:
 
 
 def check_trusted(places: Iterable[str]) -> None:
-    """Raise `ServiceRefused` if one of these places is in a home folder, or if others than root can change it.
+    """Raise `ServiceRefused` if one of `places` is in one of the `HIDDEN_FOLDERS`, or if another user than root can change it.
 
-    The folders above a place, and those of the links on the way to it, count as well: a user who can rename them can replace
-    the place.
+    The folders above a place, and those of the links on the way to it, are checked as well: a user who can rename them can
+    replace the place.
     """
     for place in places:
         real = os.path.realpath(place)
@@ -69,7 +69,9 @@ def check_trusted(places: Iterable[str]) -> None:
 
 
 def _way_to(place: str) -> Iterator[str]:
-    """Yield the folders and links that lead to `place`, from the root on, and the place, as far as they exist."""
+    """Yield the folders and links that lead to `place`, from `/` on, and then `place`. Stop before the first that does not
+    exist.
+    """
     links_left = 40  # as many as Linux follows
     way, rest = "/", [part for part in place.split("/") if part]
     yield way

@@ -1,4 +1,4 @@
-"""What a service is to serve, from the options of `udpnote service install` and this user's settings."""
+"""Plans what a service serves, by the options of `udpnote service install` and this user's settings."""
 
 import os
 from collections.abc import Mapping
@@ -19,10 +19,11 @@ _SERVE_SETTINGS = ("name", "bind", "port", "text_file")
 
 
 class ServicePlan(NamedTuple):
-    """What a service serves. `options` is the command `serve` with its options, and `file` the path of the notebook's file.
+    """What a service serves.
 
-    `name` is None if the server chooses it, `home` if UDPNOTE_HOME is not set, `port` if the server takes the first free one.
-    `is_sealed` says whether the notebook is served sealed.
+    `options` is the command `serve` with its options. `file` is the path of the notebook's file. `name` is the notebook's name,
+    or None if the server chooses it. `home` is the value of UDPNOTE_HOME, or None if it is not set. `port` is the UDP port, or
+    None if the server takes the first free one. `is_sealed` says whether the notebook is served sealed.
     """
 
     options: list[str]
@@ -34,10 +35,10 @@ class ServicePlan(NamedTuple):
 
 
 def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
-    """The plan for a service by `flags`: the options `name`, `port`, `file` and `sealed` (None if not given).
+    """Plan a service by `flags`, the values of the options `name`, `port`, `file` and `sealed`. None means: not given.
 
-    Raises `InvalidSetting` if one of them or a setting cannot be used, and `NotebookSealed` or `NotebookOpen` if the notebook's
-    file is there, and is open or sealed otherwise than the options and settings say.
+    Raises `InvalidSetting` if an option or a setting cannot be used. If the notebook's file exists, raises `NotebookSealed` if
+    the notebook is sealed and the plan is not, and `NotebookOpen` if the plan is sealed and the notebook is not.
     """
     if service.instance and flags["name"] is None:
         flags = {**flags, "name": service.instance}
@@ -49,7 +50,7 @@ def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
-    """The plan for a service of the system: its files are in the folder that systemd makes for it, a settings file as well."""
+    """Plan a service of the system. All its files are in the folder that systemd makes for it, even a settings file."""
     home = os.path.join(STATE_FOLDER, service.folder_name)
     if flags["file"] is not None:
         raise InvalidSetting("service_notebook_is_fixed", folder=home)
@@ -62,10 +63,10 @@ def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
-    """The plan for a service of this user.
+    """Plan a service of this user.
 
-    The service reads the user's settings file, but has none of this command's environment variables except UDPNOTE_HOME. What
-    the other variables set becomes options.
+    The service reads the user's settings file. Of this command's environment variables it has only UDPNOTE_HOME, so the
+    settings that come from others become options.
     """
     if service.instance and flags["file"] is None:
         flags = {**flags, "file": os.path.join(find_places(os.environ).data, f"notebook-{service.instance}.sqlite3")}
@@ -87,7 +88,7 @@ def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
-    """The command `serve` with the options that give the settings these values. For a value None there is no option.
+    """The command `serve` with the options that give the settings these values. A value None needs no option.
 
     An option and its value are one word, so that the value may begin with a hyphen.
     """
@@ -96,7 +97,10 @@ def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
 
 
 def _check_seal(plan: ServicePlan) -> None:
-    """Raise `NotebookSealed` or `NotebookOpen` if the server would refuse the notebook's file, because of its seal."""
+    """Raise `NotebookSealed` or `NotebookOpen` if the notebook is sealed, but not the plan, or the other way round.
+
+    The server would refuse the file for that reason.
+    """
     if not os.path.exists(plan.file):  # it will be new, or this user cannot look into the folder
         return
     with closing(ReadOnlyNotebook(plan.file)) as notebook:

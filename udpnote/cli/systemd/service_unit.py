@@ -1,8 +1,8 @@
-"""The unit file of a service: its name, its text, and whether it is the one that udpnote has written.
+"""The unit file of a service: its name, its text, and whether udpnote has written it.
 
-The first line of the file has the SHA-256 of the lines after it. So `udpnote service` recognizes its own file, and sees whether
-somebody has changed it. systemd ignores sections whose names begin with `X-` (systemd.unit(5)). The last section,
-`X-udpnote`, names the file and the name of the notebook.
+The first line of the file has the SHA-256 of the lines after it. By this, `udpnote service` recognizes its own file, and sees
+whether somebody has changed it. The last section, `X-udpnote`, has the path of the notebook's file and the notebook's name.
+systemd ignores sections whose names begin with `X-` (systemd.unit(5)).
 """
 
 import hashlib
@@ -20,33 +20,35 @@ from udpnote.storage.database import storage_errors
 from udpnote.storage.new_files import make_folders
 
 SYSTEM_FOLDER = "/etc/systemd/system"
-"""Where the administrator's own system units are."""
+"""The folder of the administrator's own system units."""
 
 STATE_FOLDER = "/var/lib"
-"""Where systemd makes the folder of a system service (`StateDirectory=`)."""
+"""The folder in which systemd makes the folder of a system service (`StateDirectory=`)."""
 
 INSTANCE_BYTES_MAX = 48
-"""The most bytes of UTF-8 in an instance's name. Escaped, each byte takes four in the unit's name: at most 255 (NAME_MAX)."""
+"""The most bytes of UTF-8 in an instance's name. In the unit's name an escaped byte takes four, and 255 is the limit
+(NAME_MAX).
+"""
 
 UNIT_BYTES_MAX = 1 << 16
-"""The most bytes of a unit file that are read, many times the length of ours."""
+"""How many bytes of a unit file are read at most. Those that udpnote writes are far shorter."""
 
 UNIT_MODE = 0o644
-"""The permissions of a unit file. It has no secret, and `systemctl cat` and `udpnote service status` read it as any user."""
+"""The permissions of a unit file. It has no secret, and every user may read it, as `udpnote service status` does."""
 
 _FIRST_LINE = "# Made by `udpnote service install`. SHA-256 of the lines below: "
 _SECTION = "[X-udpnote]\n"
 
 
 class Service(NamedTuple):
-    """A service: one of the whole system or one of this user, and the name of its instance (empty: the first notebook)."""
+    """A service of the whole system or of this user. `instance` is the name of its instance, empty for the first notebook."""
 
     is_system: bool
     instance: str
 
     @property
     def unit(self) -> str:
-        """The name of the unit. Bytes of the instance that a unit's name cannot have are escaped as by systemd-escape(1)."""
+        """The name of the unit. Bytes of `instance` that such a name cannot have are escaped as systemd-escape(1) does."""
         if not self.instance:
             return "udpnote.service"
         escaped = re.sub(rb"[^A-Za-z0-9_.-]", lambda found: f"\\x{found[0][0]:02x}".encode(), self.instance.encode())
@@ -54,7 +56,7 @@ class Service(NamedTuple):
 
     @property
     def folder_name(self) -> str:
-        """The name of the folder of a system service below `STATE_FOLDER`."""
+        """The name of a system service's folder in `STATE_FOLDER`."""
         return f"udpnote-{self.instance}" if self.instance else "udpnote"
 
     @property
@@ -69,7 +71,9 @@ class Service(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """What a unit file says of the service's notebook: the path of its file, and its name (None if the server chooses it)."""
+    """What a unit file says about the service's notebook: the path of its file, and its name, which is None if the server
+    chooses.
+    """
 
     file: str | None
     name: str | None
@@ -87,7 +91,8 @@ class Found(Enum):
 def check_instance(instance: str) -> None:
     """Raise `InvalidSetting` unless `instance` can be a part of the names of a unit and of a folder.
 
-    It may have letters and digits of all scripts, `-`, `_` and `.`, and begins with a letter or digit.
+    It may have letters and digits of all scripts, `-`, `_` and `.`, must begin with a letter or digit, and may be
+    `INSTANCE_BYTES_MAX` bytes long.
     """
     is_name = instance[:1].isalnum() and all(each.isalnum() or each in "-_." for each in instance)
     if not is_name or len(instance.encode()) > INSTANCE_BYTES_MAX:
@@ -95,7 +100,7 @@ def check_instance(instance: str) -> None:
 
 
 def unit_folder(*, is_system: bool) -> str:
-    """The folder of the unit files: the system's, or this user's."""
+    """The folder of the system's unit files or, if not `is_system`, of this user's."""
     if is_system:
         return SYSTEM_FOLDER
     configuration = os.environ.get("XDG_CONFIG_HOME", "")
@@ -104,10 +109,10 @@ def unit_folder(*, is_system: bool) -> str:
 
 
 def unit_text(service: Service, command: Sequence[str], *, file: str, name: str | None, home: str | None) -> str:
-    """The text of the unit file that starts the server with `command`: the program and its arguments.
+    """The text of the unit file that starts the server by `command`: the program and its arguments.
 
-    `file` is the path of the notebook's file and `name` its name (None if the server chooses it), for `udpnote service
-    status`. `home` is the value of UDPNOTE_HOME for the server, or None if it is not set.
+    `file` is the path of the notebook's file, and `name` its name (None if the server chooses it); `udpnote service status`
+    prints them. `home` is the value of UDPNOTE_HOME for the server, or None if it is not set.
     """
     template = (files(__package__) / ("system.service" if service.is_system else "user.service")).read_text(encoding="utf-8")
     body = template.format(
@@ -122,9 +127,10 @@ def unit_text(service: Service, command: Sequence[str], *, file: str, name: str 
 
 
 def _quoted(word: str, *, is_argument: bool = True) -> str:
-    """`word` as one word of `ExecStart=` (systemd.service(5), "Command lines") or `Environment=`.
+    """`word` as one word of `ExecStart=` (systemd.service(5), "Command lines") or of `Environment=`.
 
-    systemd expands `%` in every word. It expands `$` only in arguments of a program: not in its path, nor in `Environment=`.
+    systemd expands `%` in every word. It expands `$` only in arguments of a program (`is_argument`), not in the program's path
+    or in `Environment=`.
     """
     escaped = word.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").replace("\t", r"\t").replace("%", "%%")
     if is_argument:
@@ -133,12 +139,12 @@ def _quoted(word: str, *, is_argument: bool = True) -> str:
 
 
 def _signed(body: str) -> str:
-    """`body` with the first line that has its SHA-256."""
+    """`body` after a first line that has the SHA-256 of `body`."""
     return f"{_FIRST_LINE}{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 
 
 def read_unit(path: str) -> tuple[Found, Unit | None]:
-    """The kind of file at the path of a unit file and, if the kind is `OURS` or `CHANGED`, the unit that the file describes.
+    """Read the file at `path`. Return what it is and, if it is `OURS` or `CHANGED`, what it says about the notebook.
 
     Raises `StorageError` if the file cannot be read.
     """
@@ -158,7 +164,7 @@ def read_unit(path: str) -> tuple[Found, Unit | None]:
 
 
 def _text_of(value: str) -> str | None:
-    """The text that the JSON `value` stands for; None if it is no JSON string, because somebody has changed the file."""
+    """The string that the JSON `value` stands for; None if it is not a JSON string, because somebody has changed the file."""
     try:
         text = json.loads(value)
     except ValueError:
@@ -167,7 +173,7 @@ def _text_of(value: str) -> str | None:
 
 
 def write_unit(path: str, text: str) -> None:
-    """Write a unit file as a whole, with its folder if that is missing. Raises `StorageError`."""
+    """Write `text` to the unit file `path`, all of it or nothing. Make its folder if that is missing. Raises `StorageError`."""
     with storage_errors(path):
         make_folders(os.path.dirname(path))
     with whole_file(path) as file:
@@ -176,7 +182,7 @@ def write_unit(path: str, text: str) -> None:
 
 
 def put_aside(path: str) -> str:
-    """Rename the unit file `path`, so that systemd does not see it any more, and return its new path.
+    """Rename the unit file `path`, so that systemd does not see it any more. Return its new path.
 
     Raises `StorageError`.
     """
@@ -195,7 +201,9 @@ def remove_unit(path: str) -> None:
 
 
 def installed_services() -> list[Service]:
-    """The services that `udpnote service install` has made: those of this user, then those of the system, by names of units."""
+    """The services that `udpnote service install` has made: first those of this user, then those of the system, each by unit
+    name.
+    """
     found = []
     for is_system in (False, True):
         folder = unit_folder(is_system=is_system)
@@ -211,7 +219,7 @@ def installed_services() -> list[Service]:
 
 
 def _instance_of(unit: str) -> str | None:
-    """The instance in a unit's name; None if there is none."""
+    """The instance in the name of a unit; None if the name has none."""
     matched = re.fullmatch(r"udpnote-(.+)\.service", unit)
     if matched is None:
         return None

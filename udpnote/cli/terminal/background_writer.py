@@ -1,4 +1,4 @@
-"""Writes lines to an output in a thread, so that a terminal that has stopped (Ctrl-S) does not hold up the caller."""
+"""Writes lines to an output in a thread, so that the caller does not wait for a terminal that has stopped (Ctrl-S)."""
 
 import os
 import threading
@@ -9,10 +9,10 @@ from typing import TextIO
 
 LINES_MAX = 10_000
 CHARACTERS_MAX = 1 << 18
-"""How many lines, with how many characters together, may wait for a slow output. Others are skipped: they would fill memory."""
+"""The most lines, and characters in them, that may wait for a slow output. Further lines are skipped to limit memory."""
 
 PORTION_CHARACTERS = 1 << 16
-"""About how many characters the thread writes in one system call. Each call takes some time from the other threads."""
+"""About how many characters the thread writes in one system call. During each call the other threads work more slowly."""
 
 END_WAIT_SECONDS = 0.3
 """How long `close` waits for an output that has stopped."""
@@ -73,9 +73,9 @@ class BackgroundWriter:
             self._report_skipped()
 
     def _next_portion(self) -> list[Callable[[], str]]:
-        """Wait until a line waits, and take the first lines off the queue, about `PORTION_CHARACTERS` long together.
+        """Wait for lines, and take the first lines off the queue, together about `PORTION_CHARACTERS` long.
 
-        An empty list means that the writer is closed and no line waits.
+        The result is empty if the writer is closed and no line waits.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
@@ -89,7 +89,7 @@ class BackgroundWriter:
             return lines
 
     def _report_skipped(self) -> None:
-        """If no line waits any more and some were skipped, call `on_skipped` with their number."""
+        """If no line waits, and lines were skipped since the last report, call `on_skipped` with their number."""
         with self._changed:
             if self._waiting:
                 return

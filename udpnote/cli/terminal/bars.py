@@ -1,25 +1,26 @@
-"""Lines of charts that are made of bars."""
+"""The lines of a bar chart."""
 
 from udpnote.cli.terminal.streams import drawn
 
 BAR_CELLS_MAX = 60
-"""The length of the longest bar in terminal cells: longer bars would not be easier to compare."""
+"""The length of the longest bar in terminal cells. Longer bars would not be easier to compare."""
 
 NO_BAR_STYLE = "bright_black"
 _BAR_STYLE = "color(34)"
 
 SHADES, PLAIN_SHADES = "·░▒▓█", ".-+#@"
-"""The signs for nothing, for little, and for more and more up to the most; and those of a terminal without UTF-8."""
+"""The signs for the amount 0, and for higher and higher amounts: first those for UTF-8, then those for ASCII."""
 
 Line = list[str | tuple[str, str]]
-"""The pieces of a line: texts, or pairs of a text and its style."""
+"""A line as pieces: each is a text, or a pair of a text and its style."""
 
 
 def bar_line(label: str, amount: int, *, highest: int, width: int) -> Line:
     """A line of a chart: `label`, a bar and the `amount`, which is from 0 to `highest`.
 
-    The bar is as long, in proportion, as the amount. For the amount `highest` it is so long that the line fits into `width`
-    terminal cells, but has at least one cell and at most `BAR_CELLS_MAX`.
+    The bar's length is in proportion to the amount. The longest bar, for the amount `highest`, fills the line up to `width`
+    terminal cells, but has at least one cell and at most `BAR_CELLS_MAX`. For the amount 0, one small sign stands after the
+    label.
     """
     from rich.cells import cell_len  # here, because `list` imports this module, too, and draws no bar
 

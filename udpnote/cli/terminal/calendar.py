@@ -12,28 +12,28 @@ from udpnote.text.language import gettext as _
 from udpnote.text.writing_days import DAY, WEEK, level_of, monday_of, quartiles
 
 BARS_DAYS_MAX = 36
-"""Up to this many days (about five weeks) are drawn as bars, one for each day; more days are drawn as a calendar."""
+"""Up to this many days (about five weeks) are drawn as a bar for each day. More days are drawn as a calendar."""
 
 CALENDAR_WEEKS_MAX = 53
-"""How many weeks the calendar has at most: a year touches up to 53 weeks."""
+"""The most weeks in the calendar. A year has days in up to 53 weeks."""
 
 _SHADE_STYLES = (NO_BAR_STYLE, "color(22)", "color(28)", "color(34)", "color(46)")
 _LABEL_CELLS = 5
 
 
 def heading(day: time.struct_time) -> str:
-    """The heading for the notes that were written on `day`: `2026-11-23 Monday`, with the weekday in the user's language."""
+    """The heading for the notes of one `day`: `2026-11-23 Monday`, with the weekday in the user's language."""
     return dated_weekday(day.tm_year, day.tm_mon, day.tm_mday, day.tm_wday)
 
 
 def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
     """Yield the lines of a chart that shows how many notes were written on each day.
 
-    `amounts` has the number of notes for each day with notes; there must be at least one. If the first and the last day are
+    `amounts` has the number of notes for each day that has notes; there must be at least one. If the first and the last day are
     less than `BARS_DAYS_MAX` days apart, each day is a bar. Otherwise each day is a shade in a calendar of the last year.
 
-    Bars, and the weeks of the calendar, are made to fit into `width` terminal cells. Days after tomorrow come from wrong
-    clocks: they are left out, unless there are no other days. The last lines say how many notes the chart leaves out.
+    Bars, and the weeks of the calendar, fit into `width` terminal cells. Days after tomorrow come from wrong clocks, and are
+    left out unless there are no other days. The last lines say how many notes the chart leaves out.
     """
     past = {day: amount for day, amount in amounts.items() if day <= today + DAY} or dict(amounts)
     first, last = min(past), max(past)
@@ -53,9 +53,10 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
 
 
 def year_picture(amounts: Mapping[date, int], year: int, today: date, width: int) -> Iterator[Line]:
-    """Yield the lines of a calendar of one year, up to `today` or the last day with notes.
+    """Yield the lines of a calendar of one year. The calendar of this year ends today, or on the last day with notes if it is
+    later.
 
-    `amounts` has the number of notes for each day of the year with notes. The calendar fits into `width` terminal cells.
+    `amounts` has the number of notes for each day of the year that has notes. The calendar fits into `width` terminal cells.
     """
     first = date(year, 1, 1)
     last = max([first, min(date(year, 12, 31), today), *amounts])
@@ -73,8 +74,8 @@ def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> I
 def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
     """Yield the lines of a calendar of the days from `first` to `last`: a column for each week, a row for each weekday.
 
-    Each day is a shade, which a legend below the calendar explains. If not all weeks fit into `width` terminal cells, they are
-    drawn in several parts of about the same width, one below the other.
+    Each day is a shade, which a legend below the calendar explains. If the weeks do not fit into `width` terminal cells, they
+    are drawn in several parts of about the same width, one below the other.
     """
     weeks = [monday_of(first) + place * WEEK for place in range((monday_of(last) - monday_of(first)) // WEEK + 1)]
     cells = 2 if width >= _LABEL_CELLS + 2 * max(len(weeks), CALENDAR_WEEKS_MAX) else 1
@@ -95,9 +96,9 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
 
 
 def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
-    """Two texts: the sign for a day with `amount` notes, repeated or padded to `cells` terminal cells, and its style.
+    """Two texts: the sign for a day with `amount` notes, made `cells` terminal cells wide, and its style.
 
-    `limits` are those from `quartiles`.
+    `limits` is the result of `quartiles`.
     """
     level = level_of(amount, limits)
     sign = _shades()[level]
@@ -110,7 +111,7 @@ def _shades() -> str:
 
 
 def _month_names(mondays: list[date], cells: int) -> str:
-    """The line above the calendar. It has the name of each month above the week in which the month begins, if there is room.
+    """The line above the calendar. Above the week in which a month begins, it has the name of the month, if there is room.
 
     The weeks begin on the days `mondays`, and are `cells` terminal cells wide.
     """
@@ -128,7 +129,7 @@ def _month_names(mondays: list[date], cells: int) -> str:
 def _legend(limits: list[int], highest: int) -> Line:
     """The line below the calendar: for each shade, how many notes a day with this shade has.
 
-    `limits` are those from `quartiles`, and `highest` is the highest number of notes of a day.
+    `limits` is the result of `quartiles`, and `highest` is the highest number of notes of a day.
     """
     line: Line = [" " * _LABEL_CELLS, (_shades()[0], _SHADE_STYLES[0]), " 0"]
     starts = [1, *limits]

@@ -20,7 +20,7 @@ from udpnote.cli.terminal.streams import say, text_encoding
 from udpnote.errors import InvalidEntry, InvalidSetting, Notice
 
 EDITORS = ("vi", "nano")
-"""The editors that are tried, in order, if the environment names none."""
+"""The editors to try, in order, if the environment names none."""
 
 TERMINAL_EDITORS = frozenset(
     (
@@ -44,7 +44,7 @@ TERMINAL_EDITORS = frozenset(
         "vim",
     )
 )
-"""Editors that wait for ever, or destroy the output, where there is no terminal."""
+"""Editors that need a terminal. Without one they never end, or write control characters into the output."""
 
 WAIT_OPTIONS = {
     "atom": ("--wait", "-w"),
@@ -62,32 +62,32 @@ WAIT_OPTIONS = {
     "xed": ("--wait", "-w"),
     "zed": ("--wait", "-w"),
 }
-"""Editors that return at once while their window is open, and the options, the usual one first, with which they wait."""
+"""Editors that return at once while their window is open, and the options that make them wait. The usual option comes first."""
 
 AT_ONCE_SECONDS = 1.0
-"""An editor that ends sooner, without a change, may have left a window open."""
+"""If an editor ends sooner than this, without a change, its window may still be open."""
 
 EDITOR_END_SECONDS = 2.0
 """How long an editor may take to save the text when a signal ends it."""
 
 FOLDER_PREFIX = "udpnote-edit-"
-"""How the names of the temporary folders begin."""
+"""The beginning of the names of the temporary folders."""
 
 
 @contextmanager
 def edited(text: str, name: str) -> Iterator[str | None]:
-    """Let the user change `text` in an editor, and give the block the new text, or None if the editor's exit code is not 0.
+    """Let the user change `text` in an editor. The block gets the new text, or None if the editor's exit code is not 0.
 
-    The editor opens a temporary file called `name`, which is removed after the block. It is in the encoding of the locale, in
-    which editors expect files. If `text` does not end with a newline, the file has one more; it is removed from the new text. A
-    byte order mark and carriage returns are removed, too, if the editor has added them.
+    The editor opens a temporary file called `name`, which is removed after the block. It is in the encoding of the locale,
+    which editors expect. A newline is added to the file if `text` does not end with one, and is removed from the new text. If
+    the editor has added a byte order mark or carriage returns, they are removed, too.
 
     A changed file is kept if the block raises an error, the new text is too long or not in this encoding, the editor's exit
     code is not 0, or SIGTERM or SIGHUP ends this process: there may be no other copy of the text. The path of a kept file is
-    printed. Later calls print it again as long as the file is there, because nobody may have seen it the first time.
+    printed. Later calls print the path again as long as the file exists, because nobody may have seen it the first time.
 
-    Raises `InvalidSetting` if no editor can be started, and `InvalidEntry` if the encoding lacks a character of `text`, or if
-    the new text is too long or not in this encoding.
+    Raises `InvalidSetting` if no editor can be started. Raises `InvalidEntry` if the encoding lacks a character of `text`, and
+    if the new text is too long or not in this encoding.
     """
     command, encoding = editor_command(), text_encoding()
     for path in _left_behind():
@@ -113,24 +113,28 @@ def edited(text: str, name: str) -> Iterator[str | None]:
 
 
 def _without_additions(text: str, before: str) -> str:
-    """`text` without the byte order mark and the carriage returns before newlines that `before`, the old text, did not have."""
+    """`text` without what the editor has added: a byte order mark, and carriage returns before newlines. `before` is the old
+    text.
+
+    If `before` has a byte order mark or such a carriage return itself, that is not removed.
+    """
     if not before.startswith("\ufeff"):
         text = text.removeprefix("\ufeff")
     return text if "\r\n" in before else text.replace("\r\n", "\n")
 
 
 class _Ended(BaseException):
-    """Raised when this process gets the signal `number`, SIGTERM or SIGHUP, which is to end it."""
+    """Raised when this process gets SIGTERM or SIGHUP, which is to end it. `number` is the number of the signal."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 class _EndingSignals:
-    """A context manager: in its block, SIGTERM and SIGHUP raise `_Ended`; they end the process only after the block.
+    """A context manager. In its block, SIGTERM and SIGHUP raise `_Ended`; they end the process only after the block.
 
-    A signal that was ignored or had a handler before is left alone. While `are_held` is set, a signal raises nothing; `release`
-    raises `_Ended` later. After the first signal, further ones are ignored in the block.
+    A signal that was ignored or had a handler before is left alone. While `are_held` is True, a signal raises nothing, and
+    `release` raises `_Ended` later. After the first signal, the block ignores further ones.
     """
 
     def __init__(self) -> None:
@@ -150,7 +154,7 @@ class _EndingSignals:
             signal.raise_signal(error.number)
 
     def release(self) -> None:
-        """Clear `are_held`, and raise `_Ended` if a signal has arrived while it was set."""
+        """Set `are_held` to False. Raise `_Ended` if a signal has arrived while it was True."""
         self.are_held = False
         if self._held is not None:
             raise _Ended(self._held)
@@ -166,9 +170,9 @@ class _EndingSignals:
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """Make a temporary folder that other users cannot read, and give its path to the block. The caller removes the folder.
+    """Make a temporary folder that other users cannot read. The block gets its path. The caller must remove the folder.
 
-    The folder is locked (flock) during the block: this tells `_left_behind` that an editor is using it.
+    During the block, the folder is locked (flock). By this, `_left_behind` sees that an editor is using it.
     """
     folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -180,7 +184,7 @@ def _folder() -> Iterator[str]:
 
 
 def _left_behind() -> Iterator[str]:
-    """The paths of this user's texts that earlier calls of `edited` have kept, or left there because they were killed.
+    """Yield the paths of texts that earlier calls of `edited` by this user have kept, or left because the process was killed.
 
     The texts on which another editor is still working are left out.
     """
@@ -199,9 +203,10 @@ def _left_behind() -> Iterator[str]:
 def editor_command() -> list[str]:
     """The command that starts the editor, as a list of the program and its options.
 
-    It is the command in $VISUAL, else that in $EDITOR, else the first of `EDITORS` that is installed. Raises `InvalidSetting`
-    if the command has an unclosed quotation mark, its program is not installed, or there is no editor; if it is one of the
-    `TERMINAL_EDITORS` and there is no terminal; or if it would return at once for want of one of the `WAIT_OPTIONS`.
+    It is the command in $VISUAL, else the one in $EDITOR, else the first of `EDITORS` that is installed. Raises
+    `InvalidSetting` if there is no editor, if the command has an unclosed quotation mark, or if its program is not installed.
+    Also raises it for one of the `TERMINAL_EDITORS` without a terminal, and for an editor that needs one of the `WAIT_OPTIONS`
+    and has none.
     """
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:
@@ -227,9 +232,9 @@ def _is_terminal_editor(command: list[str]) -> bool:
 def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
     """Run the editor `command` on the file `path`, and return whether its exit code was 0.
 
-    Meanwhile Ctrl-C has no effect on this process. If SIGTERM or SIGHUP arrives, the editor gets the signal too. Then this
-    waits at most `EDITOR_END_SECONDS` for the end of the editor, and raises `_Ended`. Raises `InvalidSetting` if the editor
-    cannot be started.
+    Meanwhile Ctrl-C has no effect on this process. If SIGTERM or SIGHUP arrives, this passes the signal on to the editor, waits
+    at most `EDITOR_END_SECONDS` for the editor's end, and raises `_Ended`. Raises `InvalidSetting` if the editor cannot be
+    started.
     """
     handler = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the editor would inherit
     try:
@@ -250,7 +255,7 @@ def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """`text` encoded by `encoding`. Raises `InvalidEntry` if a character of it is missing there."""
+    """`text` in `encoding`. Raises `InvalidEntry` if `encoding` lacks a character of `text`."""
     try:
         return text.encode(encoding)
     except UnicodeEncodeError as error:
@@ -258,13 +263,13 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 
 def _write(path: str, data: bytes) -> None:
-    """Make the file `path`, which only this user can read, with `data` in it."""
+    """Make the file `path` with `data` in it. Only this user can read the file."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
 
 
 def _is_changed(path: str, data: bytes) -> bool:
-    """Whether the file `path` has another content than `data`, or an editor has put a file of its own into the same folder.
+    """Whether the content of the file `path` is not `data`, or the editor has put another file into the same folder.
 
     False if the editor has removed the file.
     """
@@ -274,7 +279,7 @@ def _is_changed(path: str, data: bytes) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """The content of the file `path`; nothing if the editor has removed it. Raises `InvalidEntry` if it is too long."""
+    """The content of the file `path`; empty if the editor has removed the file. Raises `InvalidEntry` if it is too long."""
     try:
         with open(path, "rb") as file:
             return whole_file(file)

@@ -1,6 +1,7 @@
-"""Makes Ctrl-C raise `KeyboardInterrupt` while a command works, and other signals `SystemExit` where it has temporary files.
+"""Makes Ctrl-C raise `KeyboardInterrupt` while a command works, and SIGTERM and SIGHUP `SystemExit` while it has temporary
+files.
 
-Before and after that, they end the process at once and without a message. `udpnote.__main__` sets SIG_DFL for Ctrl-C.
+At all other times these signals end the process at once, without a message. `udpnote.__main__` sets SIG_DFL for Ctrl-C.
 """
 
 import os
@@ -20,9 +21,9 @@ from types import FrameType
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """In the block, let Ctrl-C raise `KeyboardInterrupt`; after the block, let it end the process (SIG_DFL) again.
+    """In the block, let Ctrl-C raise `KeyboardInterrupt`. After the block, let Ctrl-C end the process again (SIG_DFL).
 
-    If SIGINT is ignored or has a handler before, nothing is changed. A handler that the block sets stays after the block.
+    If SIGINT was ignored or had a handler before, nothing is changed. A handler that the block sets stays after the block.
     """
     is_deadly = getsignal(SIGINT) == SIG_DFL
     if is_deadly:
@@ -38,8 +39,8 @@ def interruptible() -> Iterator[None]:
 def ending_in_order() -> Iterator[None]:
     """In the block, let SIGTERM and SIGHUP raise `SystemExit`, so that the block removes its temporary files.
 
-    Its code is the one that a shell gives to a process that was ended by the signal. SIGHUP comes when the terminal is closed.
-    A signal that is ignored, as by nohup(1), stays ignored. After the first signal, further ones are ignored in the block.
+    The code of `SystemExit` is 128 plus the number of the signal, as in a shell. SIGHUP comes when the terminal is closed. A
+    signal that was ignored before, as by nohup(1), stays ignored. After the first signal, the block ignores further ones.
     """
     codes = []
 
@@ -65,7 +66,7 @@ def ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def uninterruptible() -> Iterator[None]:
-    """In the block, ignore Ctrl-C, SIGTERM and SIGHUP: for a few quick steps that belong together."""
+    """In the block, ignore Ctrl-C, SIGTERM and SIGHUP. This is for a few quick steps that belong together."""
     before = {number: signal(number, SIG_IGN) for number in (SIGINT, SIGTERM, SIGHUP)}
     try:
         yield
@@ -75,7 +76,7 @@ def uninterruptible() -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Raise `KeyboardInterrupt`. If an output is a terminal, it shows `^C` now, so what comes next begins on a new line."""
+    """Raise `KeyboardInterrupt`. On a terminal, first end the line on which it shows `^C`."""
     for descriptor in (2, 1):
         if os.isatty(descriptor):
             with suppress(OSError):  # the terminal was closed

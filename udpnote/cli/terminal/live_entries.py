@@ -1,4 +1,4 @@
-"""Entries as lines, one after the other as they are stored: for `follow` and `serve`."""
+"""Entries as lines that are printed as soon as the entries are stored, by `follow` and `serve`."""
 
 import sys
 import time
@@ -12,24 +12,24 @@ from udpnote.model.entry import Entry
 from udpnote.text.harmless import harmless_lines
 
 WIDE_COLUMNS_MIN = 60
-"""From this width of the terminal on, the lines of a text are indented by `INDENT_CELLS`; on a narrower one by two cells."""
+"""On a terminal of this width or wider, the lines of a text are indented by `INDENT_CELLS`, on a narrower one by two cells."""
 
 INDENT_CELLS = len("09:00:00  ")
-"""The indentation leaves the column of the times free, so that the eye finds where an entry begins."""
+"""The lines of a text leave the column of the times free, so that the eye finds where an entry begins."""
 
 TEXT_CELLS_MIN = 10
-"""On a terminal that is narrower than this, lines are longer than the terminal."""
+"""No text is wrapped to fewer cells than this. On a narrower terminal, lines are longer than the terminal."""
 
 _HEADING, _TIME, _NUMBER = "1", "2", "36"
 """Styles, by their numbers in SGR (ECMA-48 §8.3.117)."""
 
 
 class LiveEntries:
-    """Makes the lines for entries as they are stored, for standard output.
+    """Makes the lines for entries as soon as they are stored, for standard output.
 
-    In a pipe or a file each entry is one line with its date. On a terminal the day of writing is a heading, which is repeated
-    only when another day comes, and texts are wrapped to the width that the terminal has at that moment. If the terminal shows
-    colours, each author has a colour.
+    In a pipe or a file, each entry is one line with its date. On a terminal, the day of writing is a heading, which comes again
+    only with another day, and each text is wrapped to the width that the terminal has then. If the terminal shows colours, each
+    author has a colour.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class LiveEntries:
         self._day = ""
 
     def lines(self, number: int, entry: Entry, note: int = 0) -> str:
-        """The lines, each with a newline, for the `entry` with this `number`. For `note` see `change_label`."""
+        """The lines, each with a newline, for the `entry` with this `number`. `note` is explained at `change_label`."""
         if not self._is_terminal:
             return line_for_reader(number, entry, note) + "\n"
         return "".join(f"{line}\n" for line in [*self._heading(entry), *self._wrapped(number, entry, note)])

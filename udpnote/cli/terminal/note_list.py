@@ -1,4 +1,4 @@
-"""Notes for a person, as `list` and `search` print them: day by day, each as one line or as a whole."""
+"""Notes for a person, as `list` and `search` print them: under the day of writing, in one line or as a whole."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from udpnote.cli.terminal.printer import Piece
 
 AUTHOR_CELLS_MAX = 20
-"""Longer names of authors are shortened where the text follows on the same line; on a narrow terminal to a quarter of it."""
+"""The most cells of an author's name before a text on the same line. On a narrow terminal, it is a quarter of the terminal."""
 
 TEXT_CELLS_MIN = 10
-"""How many terminal cells of a text are shown at least, even if the terminal has less room and wraps the line."""
+"""The least room for a text in terminal cells. On a terminal with less room, the terminal breaks the line."""
 
 COLUMNS_MIN = 60
-"""On a narrower terminal the text of a note gets a line of its own, because the columns would leave it hardly any room."""
+"""On a narrower terminal, the text of a note gets a line of its own, because the columns would leave it hardly any room."""
 
 INDENT = "  "
-"""What stands before a text that has lines of its own."""
+"""What stands before the lines of a text that does not begin on the line with the note's number."""
 
 
 class NoteList:
-    """Prints notes with a heading for each day: the one on which the reader's clock was when the note was written.
+    """Prints notes under headings: each is the day of writing, in the reader's time zone.
 
-    Each note is one line, with as much of its text as fits. If `is_full`, the line is followed by the whole text, wrapped to
-    the width of the terminal. On a terminal the `words` of a search are marked.
+    Each note is one line, with as much of its text as fits. With `is_full`, the whole text follows on lines of its own, wrapped
+    to the width of the terminal. On a terminal, the `words` of a search are highlighted.
     """
 
     def __init__(self, printer: Printer, words: Sequence[str], *, is_full: bool) -> None:
@@ -41,7 +41,7 @@ class NoteList:
         self._number_cells = self._author_cells = 0
 
     def print(self, portion: Sequence[StoredEntry]) -> None:
-        """Print the notes in `portion`, of which there must be one at least.
+        """Print the notes in `portion`, which must not be empty.
 
         Lines of the same portion have columns of the same width. The columns of the next portion can be wider, not narrower.
         """
@@ -55,7 +55,9 @@ class NoteList:
                 self._printer.print(*line)
 
     def _print_heading(self, stored: StoredEntry) -> bool:
-        """Print the day on which `stored` was written, unless it is that of the note before; returns whether it was printed."""
+        """Print the day on which `stored` was written, unless the note before is of the same day. Return whether it was
+        printed.
+        """
         day = heading(_local(stored))
         if day == self._day:
             return False
@@ -77,7 +79,7 @@ class NoteList:
             yield [[*head, "  ", snippet(stored.entry.text, self._words, text_cells)]]
 
     def _blocks(self, portion: Iterable[StoredEntry]) -> "Iterator[list[list[Piece]]]":
-        """Yield each note as a line with its number, time and author, and lines with its text."""
+        """Yield each note as a line with its number, time and author, followed by the lines of its text."""
         for stored in portion:
             author_cells = self._printer.width - self._number_cells - len("*  00:00  ")
             author = stored.entry.author
@@ -85,7 +87,7 @@ class NoteList:
             yield [self._head(stored, name), *([INDENT, *line] if any(line) else [] for line in self._text(stored.entry.text))]
 
     def _text(self, text: str) -> "Iterable[Sequence[Piece]]":
-        """The lines of a text that has lines of its own."""
+        """The lines of a text that does not begin on the line with the note's number."""
         columns = max(self._printer.width - len(INDENT), TEXT_CELLS_MIN)
         if not self._is_full:
             return [[snippet(text, self._words, columns)]]
@@ -96,7 +98,7 @@ class NoteList:
         return marked_lines(text, occurrences(text, self._words) if self._words else [], columns)
 
     def _head(self, stored: StoredEntry, author: str) -> "list[Piece]":
-        """The number of a note, its mark, the time of writing, and the `author`."""
+        """The number of a note, the mark of a revised note, the time of writing, and the `author`."""
         return [
             (f"#{stored.number}".rjust(self._number_cells), "cyan"), (revision_mark(stored) or " ", "yellow"),
             (time.strftime("  %H:%M  ", _local(stored)), "dim"),
@@ -105,7 +107,7 @@ class NoteList:
 
 
 def revision_mark(stored: StoredEntry) -> str:
-    """`*` for a note that was revised, otherwise an empty string."""
+    """`*` for a note that was revised, else an empty string."""
     return "" if stored.version == stored.number else "*"
 
 

@@ -1,13 +1,13 @@
-"""What is printed on an output whose encoding is not UTF-8, such as GBK, for the characters that it does not have.
+"""Escapes for the characters that an output's encoding does not have, if it is not UTF-8 but, for example, GBK.
 
-This defines two error handlers of Python's codecs: `TEXT_ESCAPES` for people, and `JSON_ESCAPES` for JSON.
+This module defines two error handlers of Python's codecs: `TEXT_ESCAPES` for people, and `JSON_ESCAPES` for JSON.
 """
 
 import codecs
 from typing import Any, TextIO
 
 TEXT_ESCAPES = "udpnote.text"
-"""An escape for each character, such as `\\U0001f389`, but `^J` for the picture of a control character, and `us` for `µs`."""
+"""An escape such as `\\U0001f389`; but `^J` for `␊`, the picture of a control character, and `us` for `µs`."""
 
 JSON_ESCAPES = "udpnote.json"
 """The escapes of JSON, such as `\\ud83c\\udf89`."""
@@ -17,17 +17,17 @@ _PICTURE_OF_DELETE = 0x2421
 
 
 class EscapingOutput:
-    """The output `stream`, with `TEXT_ESCAPES` for the characters that its `encoding` does not have."""
+    """The output `stream`. Characters that its `encoding` does not have are written as `TEXT_ESCAPES`."""
 
     def __init__(self, stream: TextIO, encoding: str) -> None:
         self._stream, self._encoding = stream, encoding
 
     def __getattr__(self, name: str) -> Any:
-        """Everything except `write` comes from the stream."""
+        """All attributes except `write` are those of the stream."""
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write `text` with escapes, and return how many characters it has."""
+        """Write `text` with escapes. Return the number of characters in `text`."""
         self._stream.write(text.encode(self._encoding, TEXT_ESCAPES).decode(self._encoding))
         return len(text)
 

@@ -1,7 +1,7 @@
 """Shows output that is longer than the screen in a pager, such as `less`.
 
-Output is held back until it is longer than the screen. Then the pager is started, and gets what was held back and all that
-follows. So short output stays on the terminal, whatever pager the user has, and starts no other program.
+Output is not printed until it is longer than the screen. Then the pager is started, and gets the output so far and all that
+follows. So short output stays on the terminal, whatever pager the user has, and no other program is started for it.
 """
 
 import os
@@ -22,7 +22,7 @@ PAGER_VARIABLES = ("UDPNOTE_PAGER", "PAGER")
 """The environment variables that name the pager. The first one that is set counts; if it is empty, there is no pager."""
 
 DEFAULT_PAGER = "less"
-"""The pager if no variable names one. Where it is not installed, there is no pager."""
+"""The pager if no variable names one. If it is not installed, there is no pager."""
 
 NO_PAGERS = ("", "cat")
 """The values of a variable that mean: no pager."""
@@ -37,25 +37,27 @@ A Chinese character has two bytes and two cells there, so that less also counts 
 """
 
 KEPT_CHARACTERS_MAX = 1 << 18
-"""So much output is kept while a pager runs: more than a pipe can hold. If the pager fails before that, it is printed."""
+"""How many characters of output are kept while a pager runs: more than a pipe can hold. If the pager fails early, the kept
+output is printed.
+"""
 
 _CTRL_C_CODES = (-SIGINT, 128 + SIGINT)
-"""The exit codes of a pager that Ctrl-C has ended: that of the program itself, and that of a shell which has started it."""
+"""The exit codes of a pager that Ctrl-C has ended: of the program itself, and of a shell that has started it."""
 
 
 @contextmanager
 def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[None]:
-    """In the block, show standard output in the user's pager, if it is a terminal and the output is longer than its screen.
+    """In the block, show standard output in the user's pager if it is a terminal and the output is longer than its screen.
 
     If the user closes the pager early, the block ends there, without an error. When the block is done, this waits until the
-    user closes the pager. Messages that come meanwhile are printed on the terminal after that. If the pager cannot be started
-    or fails, a message says so, and all the output is printed to the terminal.
+    user closes the pager. Messages of that time are printed on the terminal afterwards. If the pager cannot be started or
+    fails, a message says so, and all the output is printed on the terminal.
 
     With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 
-    There is no pager if not `is_wanted`, if the environment asks for none (see `PAGER_VARIABLES`), or on a terminal that cannot
-    move its cursor (TERM=dumb). Raises `KeyboardInterrupt` if Ctrl-C ends the pager. If the pager fails after more
-    than `KEPT_CHARACTERS_MAX`, this prints a message and raises `BrokenPipeError`.
+    There is no pager if `is_wanted` is False, if the environment asks for none (see `PAGER_VARIABLES`), or on a terminal that
+    cannot move its cursor (TERM=dumb). Raises `KeyboardInterrupt` if Ctrl-C ends the pager. If the pager fails after more than
+    `KEPT_CHARACTERS_MAX` characters, this prints a message and raises `BrokenPipeError`.
     """
     given = next((os.environ[name] for name in PAGER_VARIABLES if name in os.environ), DEFAULT_PAGER).strip()
     if not is_wanted or given in NO_PAGERS or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
@@ -80,13 +82,15 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
 
 
 class _PagerClosed(Exception):
-    """The pager has ended, so that nobody reads further output. rich would turn a `BrokenPipeError` into another error."""
+    """The pager has ended, so nobody reads further output. It is not a `BrokenPipeError`, which rich would turn into another
+    error.
+    """
 
 
 class _PagedOutput:
-    """Standard output that starts the pager `command` when more is written than fits on the terminal `screen`.
+    """Standard output that starts the pager `command` when the output is longer than the terminal `screen`.
 
-    `failure` is the exit code of a pager that has failed so late that its output is not kept any more; otherwise None.
+    `failure` is the exit code of a pager that has failed when the output was not kept any more; otherwise None.
     """
 
     def __init__(self, screen: TextIO, command: str, *, starts_at_end: bool) -> None:
@@ -100,11 +104,11 @@ class _PagedOutput:
         self.failure: int | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """Everything except writing comes from the terminal."""
+        """All attributes except those for writing are the terminal's."""
         return getattr(self._screen, name)
 
     def write(self, text: str) -> int:
-        """Hold `text` back, or write it to the pager or the terminal; returns how many characters it has."""
+        """Keep `text`, or write it to the pager or the terminal. Return how many characters it has."""
         if self._is_plain:
             return self._screen.write(text)
         self._keep(text)
@@ -115,14 +119,14 @@ class _PagedOutput:
         return len(text)
 
     def flush(self) -> None:
-        """Let the reader see what was written, except for what is held back."""
+        """Let the user see what was written, except for output that is still kept because it fits on the screen."""
         if self._is_plain:
             self._screen.flush()
         elif self._pager is not None:
             self._pass_on("")
 
     def finish(self) -> None:
-        """Print what is held back, or wait until the user closes the pager."""
+        """Print the output if there is no pager. Otherwise wait until the user closes the pager."""
         if self._is_plain:
             self._screen.flush()
         elif self._pager is None:
@@ -148,7 +152,7 @@ class _PagedOutput:
         return self._rows_left >= 0
 
     def _start(self) -> None:
-        """Start the pager and give it what was held back; if that fails, print this instead."""
+        """Start the pager, and give it the output so far. If the pager cannot be started, print the output instead."""
         from io import StringIO
         from shlex import split
         from subprocess import PIPE, Popen
@@ -181,7 +185,11 @@ class _PagedOutput:
                 raise _PagerClosed from None
 
     def _end(self) -> None:
-        """Wait until the pager has ended, and do what its exit code calls for."""
+        """Wait until the pager has ended. If it has failed, print the kept output, or set `failure` if the output is not kept
+        any more.
+
+        Raises `KeyboardInterrupt` if Ctrl-C has ended the pager.
+        """
         assert self._pager is not None, "there is a pager"
         assert self._pager.stdin is not None, "and its pipe"
         with suppress(BrokenPipeError):
@@ -197,13 +205,13 @@ class _PagedOutput:
             self._print_kept()
 
     def _print_kept(self) -> None:
-        """Print what is kept, and let later output go to the terminal."""
+        """Print the kept output, and let later output go to the terminal."""
         self._is_plain = True
         self._screen.write("".join(self._kept or ()))
         self._screen.flush()
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """Ctrl-C is for the pager while it runs: less ends a search then, but not itself."""
+        """Ignore Ctrl-C while the pager runs, because it is for the pager: in less it ends a search."""
         if self._pager is not None and self._pager.poll() is not None:
             raise KeyboardInterrupt
 

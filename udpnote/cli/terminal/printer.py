@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Printer:
     """Prints lines to standard output, and calls `on_print` before each line.
 
-    `is_terminal` says whether standard output is a terminal; only there the styles have an effect. The caller must have passed
-    texts from the network through `harmless` (in `udpnote.text.harmless`).
+    `is_terminal` says whether standard output is a terminal. Styles have an effect only on a terminal. The caller must have
+    passed texts from the network through `harmless` (in `udpnote.text.harmless`).
     """
 
     def __init__(self, on_print: Callable[[], None]) -> None:
@@ -27,7 +27,7 @@ class Printer:
 
     @cached_property
     def width(self) -> int:
-        """The width of the terminal in cells; if standard output is not a terminal, $COLUMNS or 80."""
+        """The width of the terminal in cells. If standard output is not a terminal, it is $COLUMNS or 80."""
         return self._console.width if self.is_terminal else terminal_columns()
 
     def print(self, *pieces: "Piece") -> None:

@@ -21,29 +21,29 @@ PATIENCE_SECONDS = 1.0
 """No progress is shown for work that takes less time than this."""
 
 INTERVAL_SECONDS = 0.1
-"""The time between two updates of the bar: it looks smooth, and costs next to nothing."""
+"""The time between two updates of what is shown. Such updates look smooth and take hardly any time."""
 
 ITEMS_BETWEEN_UPDATES = 256
-"""After how many items the clock is asked again: it costs more than a small item."""
+"""After how many items the clock is read again. Reading it takes longer than handling a small item."""
 
 Item = TypeVar("Item")
 
 
 def size_of(descriptor: int) -> int | None:
-    """The size in bytes of the open file `descriptor`; None if it is no regular file but, say, a pipe or a terminal."""
+    """The size in bytes of the open file `descriptor`; None if it is not a regular file but, say, a pipe or a terminal."""
     status = os.fstat(descriptor)
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class Progress:
-    """Counts the entries that a long work has done, and shows how many these are, and how many a second.
+    """Counts the entries that a long work has done. Shows how many there are so far, and how many per second.
 
-    It is shown on standard error, if that is a terminal and the work takes longer than `PATIENCE_SECONDS`, and removed at the
-    end of the `with` block. `prints` says that the work prints results to standard output: if that is a terminal, nothing is
+    They are shown on standard error, if it is a terminal and the work takes longer than `PATIENCE_SECONDS`, and removed at the
+    end of the `with` block. `prints` says that the work prints results on standard output: if that is a terminal, nothing is
     shown.
 
-    `total` is the amount of all the work, such as a number of bytes; then a bar and the remaining time are shown, too. None: it
-    is not known. `position` returns how much of that amount is done.
+    `total` is the amount of all the work, such as a number of bytes, or None if it is not known. `position` returns how much of
+    that amount is done. If `total` is known, a bar and the remaining time are shown, too.
     """
 
     def __init__(self, position: Callable[[], int], total: int | None, *, prints: bool) -> None:
@@ -95,28 +95,28 @@ class Progress:
 
 
 class StatusLine:
-    """A line on standard error that says what a command is doing, and changes in place. Shown only on a terminal."""
+    """A line on standard error that says what a command is doing, and changes in place. It is shown only on a terminal."""
 
     def __init__(self) -> None:
         self._is_shown = False
         self._updated_at = float("-inf")
 
     def show(self, message: Notice) -> None:
-        """Show `message` in place of the message before. It is cut if the terminal is narrow."""
+        """Show `message` in place of the message before. On a narrow terminal, it is cut."""
         if sys.stderr.isatty():
             line = shortened(said(message), terminal_columns() - 1)
             self._write(f"\r{line}\x1b[K")
             self._is_shown = True
 
     def update(self, message: Notice) -> None:
-        """As `show`, but do nothing if the last update was less than `INTERVAL_SECONDS` ago."""
+        """Show `message`, unless the last update was less than `INTERVAL_SECONDS` ago."""
         now = time.monotonic()
         if now - self._updated_at >= INTERVAL_SECONDS:
             self._updated_at = now
             self.show(message)
 
     def clear(self) -> None:
-        """Remove the line from the terminal if it is there, so that other lines can be printed."""
+        """Remove the line from the terminal if it is shown, so that other lines can be printed."""
         if self._is_shown:
             self._write("\r\x1b[K")
             self._is_shown = False
@@ -133,9 +133,10 @@ class StatusLine:
 
 
 class CopyingProgress:
-    """Shows on standard error, if that is a terminal, how much of a file is copied, and then that the copy is checked.
+    """Shows on standard error how much of a file is copied, and then that the copy is checked.
 
-    It is shown if the copying takes longer than `patience_seconds`, and removed at the end of the `with` block.
+    It is shown only on a terminal and if the copying takes longer than `patience_seconds`. It is removed at the end of the
+    `with` block.
     """
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -150,7 +151,7 @@ class CopyingProgress:
         self.clear()
 
     def show(self, copied: int, total: int) -> None:
-        """Show that `copied` of `total` bytes are copied. If these are equal, show that the copy is checked."""
+        """Show that `copied` of `total` bytes are copied. If all are, show that the copy is being checked."""
         percent = 100 * copied // max(total, 1)
         if percent != self._percent and time.monotonic() >= self._shown_from:
             notice = Notice("copy_being_checked") if copied >= total else Notice("copy_percentage", percent=percent)
@@ -165,10 +166,10 @@ class CopyingProgress:
 def shown_percentage(
     items: Iterable[Item], total: int, message: Callable[[int], Notice], patience_seconds: float = PATIENCE_SECONDS
 ) -> Iterator[Item]:
-    """Yield `items`, of which there are about `total`, and show on a terminal how many percent have been yielded.
+    """Yield `items`, which are about `total`, and show on a terminal how many percent of them have been yielded.
 
-    `message` makes the notice from the percentage. It is shown if the work takes longer than `patience_seconds`, and removed at
-    the end.
+    `message` makes a notice from the percentage. The notice is shown if the work takes longer than `patience_seconds`, and is
+    removed at the end.
     """
     status, shown_from = StatusLine(), time.monotonic() + patience_seconds
     try:
@@ -183,7 +184,7 @@ def shown_percentage(
 class IndexingProgress:
     """Tells the user on standard error that a search waits until the search index has all entries.
 
-    On a terminal it shows a percentage, which changes in place; elsewhere it prints one message.
+    On a terminal, it is a percentage, which changes in place. Elsewhere, one message is printed.
     """
 
     def __init__(self) -> None:
@@ -191,9 +192,9 @@ class IndexingProgress:
         self._status = StatusLine()
 
     def show(self, indexed: int, last: int) -> None:
-        """Show that the index has the entries up to the number `indexed`, and that the notebook has entries up to `last`.
+        """Show that the index has the entries up to the number `indexed`, of entries up to the number `last` in the notebook.
 
-        A call with the same numbers as the last one prints nothing.
+        A call with the same numbers as the call before prints nothing.
         """
         is_first, is_new = self._latest is None, self._latest != (indexed, last)
         self._latest = indexed, last
@@ -204,7 +205,7 @@ class IndexingProgress:
             self._status.show(Notice("index_percentage", percent=100 * indexed // max(last, 1)))
 
     def clear(self) -> None:
-        """Remove the percentage from the terminal if it is there, so that other lines can be printed."""
+        """Remove the percentage from the terminal if it is shown, so that other lines can be printed."""
         self._status.clear()
 
     def say(self, message: str | Notice) -> None:

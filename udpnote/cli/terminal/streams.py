@@ -12,31 +12,33 @@ from udpnote.errors import Notice
 from udpnote.text.harmless import harmless
 
 COLUMNS_WITHOUT_TERMINAL = 80
-"""How wide lines are if nothing says how wide the terminal is: that of early terminals, which every terminal has at least."""
+"""The width of lines if the width of the terminal is not known. Early terminals had this width, and later ones are not
+narrower.
+"""
 
 LINES_WITHOUT_TERMINAL = 24
-"""How many lines a screen has if nothing says how many: as many as that of the same terminals."""
+"""The height of a screen if it is not known: that of early terminals."""
 
 SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 """The environment variables in which udpnote, typer or rich looks for the size of the terminal, in cells."""
 
 SIZE_MAX = 9999
-"""A larger size in the environment cannot be meant. Tables as wide as it says would take all memory."""
+"""A larger size in the environment is taken for a mistake. A table as wide as that would take all memory."""
 
 UTF_8 = "utf-8"
 """UTF-8, as Python names it."""
 
 YES = ("y", "yes", "是")
-"""The answers that confirm a question, in any language."""
+"""The answers that confirm a question, whatever the user's language is."""
 
 
 def prepare() -> None:
     """Make standard input, output and error usable.
 
-    A stream that was closed when the process started becomes /dev/null. A character that an output's encoding does not have is
-    printed as an escape. A byte of the input that is not in its encoding becomes a lone surrogate; no entry may contain these,
-    so the check of the entry reports them. `SIZE_VARIABLES` that have no number from 1 to `SIZE_MAX` are removed from the
-    environment, because typer and rich would fail.
+    A stream that was closed when the process started becomes /dev/null. A character that an output's encoding lacks is printed
+    as an escape. A byte of the input that is not in the input's encoding becomes a lone surrogate. No entry may contain lone
+    surrogates, so the check of the entry reports them. A variable of `SIZE_VARIABLES` that is not a number from 1 to `SIZE_MAX`
+    is removed from the environment, because typer and rich would fail.
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - as long as the process
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
@@ -50,7 +52,10 @@ def prepare() -> None:
 
 
 def _errors_of(stream: io.TextIOWrapper, *, is_json: bool = False) -> str:
-    """The name of the error handler that prints escapes for characters which the encoding of `stream` does not have."""
+    """The name of the error handler that prints an escape for each character that the encoding of `stream` lacks.
+
+    With `is_json`, these are the escapes of JSON.
+    """
     if _codec_name(stream) == UTF_8:
         return "backslashreplace"
     from udpnote.cli.terminal import other_encodings  # here, because most terminals have UTF-8
@@ -59,10 +64,10 @@ def _errors_of(stream: io.TextIOWrapper, *, is_json: bool = False) -> str:
 
 
 def prepare_for_json() -> None:
-    """Let standard output, which nothing was printed on yet, be valid JSON.
+    """Make standard output ready for JSON. Nothing may have been printed on it before.
 
-    JSON in a file or a pipe is UTF-8, whatever the locale (RFC 8259, section 8.1). A terminal gets it in its own encoding, with
-    JSON's escapes for characters that this does not have.
+    In a file or a pipe, JSON is in UTF-8, whatever the locale is (RFC 8259, section 8.1). On a terminal, it is in the
+    terminal's encoding, with JSON's escapes for the characters that this encoding lacks.
     """
     if isinstance(sys.stdout, io.TextIOWrapper) and _codec_name(sys.stdout) != UTF_8:
         if sys.stdout.isatty():
@@ -74,20 +79,21 @@ def prepare_for_json() -> None:
 def text_encoding() -> str:
     """The encoding of texts from standard input and the editor: that of the locale, as Python names it.
 
-    Where that is ASCII, it is UTF-8, of which ASCII is a part.
+    If the locale's encoding is ASCII, the result is UTF-8, which includes ASCII.
     """
     return _codec_name(sys.stdin)
 
 
 def typed_text(words: list[str]) -> str:
-    """The `words` of a text on the command line, joined by spaces. Raises `InvalidEntry` as `typed_line` does."""
+    """The text of the command line in `words`: the words joined by spaces. Raises `InvalidEntry` as `typed_line` does."""
     return typed_line(" ".join(words), sys.getfilesystemencoding())  # by which Python has decoded the words
 
 
 def typed_line(line: str, encoding: str) -> str:
-    """`line`, which was typed or read, and which Python has decoded by `encoding`, that of the locale.
+    """Return `line`, which was typed, and which Python has decoded by `encoding`, the encoding of the locale.
 
-    Raises `InvalidEntry` if the encoding is not UTF-8, and the bytes of the line are not in it, or are UTF-8 nevertheless.
+    If `encoding` is not UTF-8, the bytes that were typed are checked: this raises `InvalidEntry` if they are not in `encoding`,
+    or are UTF-8 nevertheless.
     """
     if encoding != UTF_8 and not line.isascii():
         from udpnote.cli.input_lines import decoded
@@ -108,9 +114,9 @@ def is_printed_whole(text: str) -> bool:
 
 @contextmanager
 def escaping_output() -> Iterator[None]:
-    """In the block, replace standard output by one that escapes what its encoding does not have, as `prepare` lets it do.
+    """In the block, print an escape for each character that the encoding of standard output lacks, as `prepare` arranges.
 
-    This is for an output that would print `?`, as that of a prompt does.
+    This is for the prompt, whose output would print `?` for these characters.
     """
     encoding = _codec_name(sys.stdout)
     if encoding == UTF_8:
@@ -126,24 +132,23 @@ def escaping_output() -> Iterator[None]:
 
 
 def drawn(signs: str, plain: str) -> str:
-    """`signs` if standard output is in UTF-8, else `plain`, which are as many signs of ASCII.
+    """`signs` if standard output is in UTF-8, else `plain`: the same number of characters, all of ASCII.
 
-    Other encodings do not have all signs of which frames and charts are made, and their terminals show many of them two cells
-    wide.
+    Other encodings lack some signs of frames and charts, and their terminals show many of them two cells wide.
     """
     return signs if _codec_name(sys.stdout) == UTF_8 else plain
 
 
 def _codec_name(stream: TextIO) -> str:
-    """The encoding of `stream`, as Python names it; UTF-8 if it is ASCII or unknown."""
+    """The encoding of `stream`, as Python names it. It is UTF-8 if the encoding is ASCII or not known."""
     name = codecs.lookup(getattr(stream, "encoding", None) or UTF_8).name
     return UTF_8 if name == "ascii" else name
 
 
 def said(message: str | Notice) -> str:
-    """The line, without its newline, that `say` prints for `message`: `udpnote: ` and the message.
+    """The line that `say` prints for `message`, without its newline: `udpnote: ` and the message.
 
-    Control characters in the message, which may come from the network, are replaced.
+    Control characters are replaced, because parts of the message may come from the network.
     """
     return f"udpnote: {harmless(str(message))}"
 
@@ -159,7 +164,7 @@ def say(message: str | Notice) -> None:
 
 
 def terminal_columns() -> int:
-    """How many cells wide the terminal of standard output is: $COLUMNS if that can be a width, 80 without a terminal.
+    """The width of the terminal of standard output in cells: $COLUMNS if that is a possible width, 80 without a terminal.
 
     This does the work of `shutil.get_terminal_size`. Importing shutil, which is for archives as well, would take longer.
     """
@@ -172,7 +177,7 @@ def terminal_columns() -> int:
 
 
 def terminal_lines() -> int:
-    """How many lines the terminal of standard output has: $LINES if that can be a height, 24 without a terminal."""
+    """The number of lines of the terminal of standard output: $LINES if that is a possible height, 24 without a terminal."""
     if (given := _size_in("LINES")) is not None:
         return given
     try:
@@ -182,20 +187,20 @@ def terminal_lines() -> int:
 
 
 def _size_in(variable: str) -> int | None:
-    """The number of cells in this environment variable, or None if it is not set, or has no number from 1 to `SIZE_MAX`."""
+    """The number of cells in this environment variable. None if it is not set, or is not a number from 1 to `SIZE_MAX`."""
     given = os.environ.get(variable, "").lstrip("0")
     is_size = given.isascii() and given.isdecimal() and len(given) <= len(str(SIZE_MAX))
     return int(given) if is_size else None
 
 
 def ask_to_type(request: Notice) -> None:
-    """If standard input is a terminal, print `request` on standard error: what to type, and which key ends it."""
+    """If standard input is a terminal, print `request`: it says what to type, and which key ends the input."""
     if sys.stdin.isatty():
         say(request)
 
 
 def is_confirmed(question: Notice) -> bool:
-    """Ask the user `question` on standard error; whether the answer, a line of standard input, is one of `YES`.
+    """Ask the user `question` on standard error. Return whether the answer, a line of standard input, is one of `YES`.
 
     The end of the input counts as no.
     """
@@ -207,8 +212,8 @@ def is_confirmed(question: Notice) -> bool:
 class OptionalOutput:
     """Standard output for a command that must finish its work even if its output cannot be written.
 
-    What is written goes on to `stream`. If that fails, `error` becomes the error, and the rest of the output is discarded. No
-    `OSError` is raised.
+    The output goes to `stream`. If that fails, `error` is set to the `OSError`, which is not raised, and the rest of the output
+    is discarded.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -216,7 +221,7 @@ class OptionalOutput:
         self.error: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """Everything except `write` and `flush` comes from `stream`."""
+        """All attributes except `write` and `flush` are those of `stream`."""
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
@@ -240,7 +245,7 @@ class OptionalOutput:
 
 
 def output_error() -> OSError | None:
-    """The error because of which an `OptionalOutput` discards the command's output.
+    """The error after which an `OptionalOutput` discards the command's output.
 
     None if nothing has failed, or if standard output is not an `OptionalOutput`.
     """
@@ -249,7 +254,7 @@ def output_error() -> OSError | None:
 
 @contextmanager
 def optional_output() -> Iterator[OptionalOutput]:
-    """In the block, replace standard output by an `OptionalOutput`, which the block gets."""
+    """In the block, put an `OptionalOutput` in place of standard output. The block gets it."""
     stream, output = sys.stdout, OptionalOutput(sys.stdout)
     sys.stdout = cast(TextIO, output)
     try:
@@ -259,9 +264,9 @@ def optional_output() -> Iterator[OptionalOutput]:
 
 
 def mute_output() -> None:
-    """Discard what is written to standard output from now on.
+    """Discard all later output on standard output.
 
-    This is for an output that cannot be written, because a program that reads it has ended, or because a disk is full.
+    This is for an output that cannot be written, because the program that reads it has ended, or because a disk is full.
     """
     with suppress(OSError):  # no more files can be opened: then the output fails again when Python flushes it
         sink = os.open(os.devnull, os.O_WRONLY)

@@ -1,11 +1,11 @@
-"""Colours and other styles for a terminal that is written to without rich, and the colours of authors."""
+"""Colours and other styles for a terminal that are written without rich, and the colours of authors."""
 
 import os
 from typing import TextIO
 from zlib import crc32
 
 AUTHOR_COLOURS = (29, 31, 64, 68, 99, 100, 130, 133, 162, 166, 168)
-"""The colours of authors, by their numbers in the usual palette of 256. Each has enough contrast on black and on white."""
+"""The colours of authors, by their numbers in the palette of 256. Each has enough contrast on black and on white."""
 
 
 def shows_styles(stream: TextIO) -> bool:
@@ -14,22 +14,22 @@ def shows_styles(stream: TextIO) -> bool:
 
 
 def author_colour(author: str) -> int:
-    """The colour of `author`, one of `AUTHOR_COLOURS`: always the same one, on every machine."""
+    """The colour of `author`, one of `AUTHOR_COLOURS`. An author has the same colour on every machine."""
     return AUTHOR_COLOURS[crc32(author.encode()) % len(AUTHOR_COLOURS)]
 
 
 def styled(text: str, style: str) -> str:
-    """`text` in `style`, the numbers of SGR (ECMA-48 §8.3.117), such as `1;36`."""
+    """`text` in `style`, which has parameters of SGR (ECMA-48 §8.3.117), such as `1;36`."""
     return f"\x1b[{style}m{text}\x1b[0m"
 
 
 def author_style(author: str) -> str:
-    """The style of the name of `author` for `styled`."""
+    """The style for the name of `author`, as `styled` takes it."""
     return f"38;5;{author_colour(author)}"
 
 
 def without_styles(text: str) -> str:
-    """`text` without the styles of `styled` and of rich."""
+    """`text` without the styles that `styled` or rich has added."""
     if "\x1b" not in text:
         return text
     import re  # here, because most commands need no such thing

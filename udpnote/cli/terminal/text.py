@@ -1,6 +1,6 @@
-"""Entries as text for a terminal: harmless, in local time, and fitted into a number of cells.
+"""Entries as text for a terminal: in local time, fitted into a number of cells, and with nothing that could harm the terminal.
 
-A cell is the width of a Latin letter on the terminal; a Chinese character takes two cells.
+A cell is the width of a Latin letter on the terminal. A Chinese character takes two cells.
 """
 
 import time
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MATCH_STYLE = "bold reverse"
-"""The style of the words that a search has found. It has no colour, so that it is visible with NO_COLOR, too."""
+"""The style of the words that a search has found. It is not a colour, so that it is visible with NO_COLOR, too."""
 
 GAP = "  "
-"""What stands between two columns of a table, and before a line that continues another one."""
+"""The space between two columns of a table, and before a line that continues another one."""
 
 _LINE_ENDS = str.maketrans("\r\n", "  ")
 
@@ -33,18 +33,18 @@ def in_json(value: object) -> str:
 
 
 def local_time(written_at: int) -> str:
-    """The time `written_at` (microseconds since 1970 UTC) as `2026-05-09 16:37:08`, in this machine's time zone."""
+    """The time `written_at` (microseconds since 1970 UTC) in this machine's time zone: `2026-05-09 16:37:08`."""
     return _local_time(written_at // 1_000_000, (time.timezone, *time.tzname))
 
 
 @lru_cache(maxsize=8)
 def _local_time(seconds: int, zone: tuple[int, str, str]) -> str:  # noqa: ARG001 - so that nothing is kept for another zone
-    """`local_time` of a time in seconds. Entries that are sent together have the same time, and making the text takes long."""
+    """The same for a time in seconds. Entries that are sent together have the same time, and making the text takes long."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def zoned_time(written_at: int, utc_offset: int) -> str:
-    """The time `written_at` (microseconds since 1970 UTC) as `2026-05-09 16:37:08 +08:00`.
+    """The time `written_at` (microseconds since 1970 UTC) in a time zone: `2026-05-09 16:37:08 +08:00`.
 
     The time zone is `utc_offset` minutes east of UTC.
     """
@@ -57,10 +57,10 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
 def change_label(entry: Entry, note: int = 0) -> str:
     """What a revision or deletion does: `revises #42`, or `revises #57 of note #42`. An empty string for a note.
 
-    A deletion in the outbox may have no number yet: it takes back an entry that is queued, too.
+    The first number is that of the version that the entry replaces. `note` is the number of the note, or 0 if it is not known.
+    It is printed if it is another number than the first.
 
-    The first number is that of the version that it replaces. `note` is the number of the note; it is named if it is another
-    one. 0: it is not known.
+    A deletion that waits in the outbox may have no number to print, because the entry that it deletes waits there, too.
     """
     if entry.kind is Kind.NOTE:
         return ""
@@ -77,8 +77,8 @@ def change_label(entry: Entry, note: int = 0) -> str:
 def line_for_writer(number: int, entry: Entry) -> str:
     """A stored entry as one line for the person who wrote it, without a newline.
 
-    The line has the number of the entry, the version that it revises or deletes, the local time of writing, and the text. What
-    could harm a terminal is replaced (see `harmless`).
+    The line has the number of the entry, the version that it revises or deletes, the local time of writing, and the text.
+    Characters that could harm a terminal are replaced (see `harmless`).
     """
     head = f"#{number} {change_label(entry)}".rstrip()
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
@@ -88,7 +88,7 @@ def line_for_reader(number: int, entry: Entry, note: int = 0) -> str:
     """A stored entry as one line, without a newline, as `serve` and `follow` print it.
 
     The line has the local time of writing, the number of the entry, the version that it revises or deletes, the author and the
-    text. What could harm a terminal is replaced (see `harmless`). For `note` see `change_label`.
+    text. Characters that could harm a terminal are replaced (see `harmless`). `note` is explained at `change_label`.
     """
     head = f"#{number} {change_label(entry, note)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
@@ -96,7 +96,7 @@ def line_for_reader(number: int, entry: Entry, note: int = 0) -> str:
 
 
 def cell_count(text: str) -> int:
-    """How many terminal cells `text` takes. It must have no control characters (see `harmless`)."""
+    """How many terminal cells `text` takes. `text` must have no control characters (see `harmless`)."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # here, because it takes longer to import than a short command to print its results
@@ -105,7 +105,7 @@ def cell_count(text: str) -> int:
 
 
 def shortened(text: str, cells_max: int) -> str:
-    """`harmless(text)`, cut if it takes more than `cells_max` terminal cells; then its last character is `…`."""
+    """`harmless(text)`. If it takes more than `cells_max` terminal cells, it is cut, and `…` is its last character."""
     from rich.cells import cell_len, set_cell_size
 
     start = text[: 8 * cells_max]  # enough, except for a text of combining characters only
@@ -116,22 +116,24 @@ def shortened(text: str, cells_max: int) -> str:
 
 
 def padded(text: str, cells: int) -> str:
-    """`harmless(text)`, with spaces added if it is less than `cells` terminal cells wide."""
+    """`harmless(text)`, followed by spaces if it is less than `cells` terminal cells wide."""
     text = harmless(text)
     return text + " " * (cells - cell_count(text))
 
 
 def padded_left(text: str, cells: int) -> str:
-    """`harmless(text)`, with spaces before it if it is less than `cells` terminal cells wide: for a column of numbers."""
+    """`harmless(text)` after spaces, if it is less than `cells` terminal cells wide: for a column of numbers."""
     text = harmless(text)
     return " " * (cells - cell_count(text)) + text
 
 
 def fitted(cells: Sequence[str], width: int | None) -> list[str]:
-    """The row with these `cells`, padded to their columns' widths, as lines of at most `width` terminal cells.
+    """A row of a table as lines of at most `width` terminal cells. `cells` are its cells, padded to the widths of their
+    columns.
 
-    It is one line if that fits or if `width` is None. Otherwise the cells that do not fit follow on further lines, which begin
-    with two spaces. A cell that is wider than that is not cut. The lines keep the spaces at their ends, which are not counted.
+    It is one line if that is not too wide, or if `width` is None. Otherwise the cells that do not fit follow on further lines,
+    which begin with two spaces. A cell that is wider than a line is not cut. Spaces at the ends of lines are kept, and do not
+    count.
     """
     lines = [cells[0]]
     for cell in cells[1:]:
@@ -144,18 +146,19 @@ def fitted(cells: Sequence[str], width: int | None) -> list[str]:
 
 
 def count(number: int, one: str, many: str) -> str:
-    """`number`, with commas, and the noun for it, which is `one` or `many` in English: `1 entry`, `1,234 entries`.
+    """`number`, with commas, and a noun: `1 entry`, `1,234 entries`. `one` and `many` are the noun's two forms in English.
 
-    Where a sentence needs no noun by itself, `ngettext` takes the whole sentence instead.
+    This is for a count that stands by itself. In a sentence, `ngettext` takes the whole sentence instead.
     """
     return ngettext(f"{{count:,}} {one}", f"{{count:,}} {many}", number).format(count=number)
 
 
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
-    """A piece of `text` for one line of at most `cells` terminal cells, in which the `words` of a search are highlighted.
+    """A piece of `text` for one line of at most `cells` terminal cells. The `words` of a search are highlighted.
 
-    The piece is the first line that is not blank. If the first match does not fit into that line, the piece is the text around
-    the first match instead, with spaces for line ends. `…` stands for text that is left out; control characters are replaced.
+    The piece is the first line that is not blank. If the first match does not fit into it, the piece is the text around the
+    first match instead, with spaces in place of line ends. `…` stands for text that is left out. Control characters are
+    replaced.
     """
     from rich.cells import cell_len
     from rich.text import Text
@@ -185,7 +188,7 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
 
 
 def _first_line(text: str) -> tuple[int, int]:
-    """Two positions in `text`: where the first line that is not blank begins and where it ends, without spaces around it."""
+    """Two positions in `text`: the beginning and the end of the first line that is not blank, without spaces around it."""
     start = len(text) - len(text.lstrip())
     end_of_line = text.find("\n", start)
     line = text[start : end_of_line if end_of_line >= 0 else len(text)]
@@ -195,7 +198,7 @@ def _first_line(text: str) -> tuple[int, int]:
 def _start_of_context(text: str, match_start: int, cells: int) -> int:
     """The position in `text` where a snippet begins so that it has `cells` terminal cells before a match.
 
-    The match begins at the position `match_start`. If there is less text before it, the position is 0.
+    The match begins at the position `match_start`. If there is less text before the match, the result is 0.
     """
     from rich.cells import cell_len
 
@@ -206,5 +209,5 @@ def _start_of_context(text: str, match_start: int, cells: int) -> int:
 
 
 def _on_one_line(text: str) -> str:
-    """`harmless(text)`, but with a space in place of each CR and LF."""
+    """`harmless(text)` with a space in place of each CR and LF."""
     return harmless(text.translate(_LINE_ENDS))

@@ -1,7 +1,7 @@
-"""Breaks texts into lines for a terminal: between words, and in Chinese, Japanese and Korean between characters.
+"""Breaks texts into lines for a terminal: between words, and between characters of Chinese, Japanese and Korean.
 
-A line does not begin with a sign that ends a clause, such as 。 or ）, and does not end with one that opens something, such as
-（. Nothing breaks what is one character on the screen, such as an emoji of several code points. The rules are a small part of
+A line does not begin with a sign that ends a clause, such as 。 or ）, and does not end with a sign that opens something, such
+as （. What is one character on the screen is not broken, such as an emoji of several code points. The rules are a small part of
 those of UAX #14, "Unicode Line Breaking Algorithm".
 """
 
@@ -14,7 +14,7 @@ from udpnote.cli.terminal.text import MATCH_STYLE, cell_count
 from udpnote.text.harmless import harmless_lines
 
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffe6\U0001f000-\U0003fffd"
-"""The ranges of the characters that stand between two places for a break: those of East Asia, and emoji."""
+"""The ranges of characters before and after which a line may be broken: those of East Asia, and emoji."""
 
 _OPENING = "（「『【《〈〔｛［“‘"
 _CLOSING = "，。、；：？！）」』】》〉〕｝］”’…—～·,.;:?!)\\]}%"
@@ -23,18 +23,19 @@ _ADDED = "(?:[\u0300-\u036f\u20e3\u3099\u309a\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """`text`, in which any white space may separate words, as lines of at most `columns` cells.
+    """`text` as lines of at most `columns` cells. Any white space, even a line end, counts as a space between words.
 
-    A word that is longer than a line stays whole, so that a long link can be copied: its line is longer. There is at least one
-    line, which may be empty.
+    A word that is longer than a line stays whole, so that a long link can be copied. Its line is longer than `columns`. There
+    is at least one line, which may be empty.
     """
     return _filled(" ".join(text.split()), columns)
 
 
 def wrapped_lines(text: str, columns: int) -> list[str]:
-    """Each line of `text` as lines of at most `columns` cells, as `wrapped`; its spaces stay, except where a line is broken.
+    """Each line of `text` as one line or more of at most `columns` cells. Only a word that is longer may make a longer line.
 
-    Lines end with LF or CR LF. A tab counts as four spaces. `text` must be harmless (`harmless_lines`).
+    Spaces stay as they are, except where a line is broken. Lines end with LF or CR LF. A tab counts as four spaces. Characters
+    that could harm a terminal must have been replaced before (`harmless_lines`).
     """
     lines = []
     for line in text.rstrip().replace("\r\n", "\n").split("\n"):
@@ -45,7 +46,7 @@ def wrapped_lines(text: str, columns: int) -> list[str]:
 
 
 def _filled(line: str, columns: int) -> list[str]:
-    """`line`, which has no line ends, as lines of at most `columns` cells. Several spaces within a line stay as they are."""
+    """`line`, which has no line ends, as lines of at most `columns` cells. Several spaces between words are kept."""
     lines, cells = [""], 0
     for gap, piece in _pieces(line):
         length = cell_count(piece)
@@ -60,9 +61,9 @@ def _filled(line: str, columns: int) -> list[str]:
 
 
 def marked_lines(text: str, matches: Sequence[tuple[int, int]], columns: int) -> Iterator[Line]:
-    """Yield the lines of `text`, as `wrapped_lines`, with what could harm a terminal replaced, and with `matches` marked.
+    """Yield the lines of `text`, wrapped as by `wrapped_lines`, with `matches` in the style `MATCH_STYLE`.
 
-    Each match is two positions in `text`: where it begins and where it ends. A mark is the style `MATCH_STYLE`.
+    Each match is two positions in `text`: its beginning and its end. Characters that could harm a terminal are replaced.
     """
     shown, marks, place = "", [], 0
     for number, (start, end) in enumerate(matches, 1):
@@ -80,9 +81,10 @@ def marked_lines(text: str, matches: Sequence[tuple[int, int]], columns: int) ->
 
 
 def _marked(line: str, marks: Sequence[int]) -> Line:
-    """`line` in pieces. `marks` has a number for each of its characters except white space: that of a match, or 0.
+    """`line` in pieces. `marks` has, for each character of `line` except white space, the number of its match, or 0 for none.
 
-    Characters after those have no mark. White space belongs to the match that stands on both sides of it.
+    If `marks` is shorter, the other characters have no match. White space belongs to a match if the match is on both sides of
+    it.
     """
     pieces: list[tuple[str, int]] = []
     place = 0
@@ -101,7 +103,7 @@ def _marked(line: str, marks: Sequence[int]) -> Line:
 
 
 def _pieces(text: str) -> list[tuple[str, str]]:
-    """The pieces of `text` that cannot be broken, in order: for each the white space before it, and the piece itself."""
+    """The pieces into which `text` may be broken, in order: for each the white space before it, and the piece itself."""
     if text.isascii() and "  " not in text:
         return [(" ", word) for word in text.split()]
     return [(found[1], found[2]) for found in _pattern().finditer(text)]
@@ -109,7 +111,7 @@ def _pieces(text: str) -> list[tuple[str, str]]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """White space and a piece: a wide character with the signs around it, or a word of other characters."""
+    """A pattern of white space and a piece: a wide character with the signs around it, or a word of other characters."""
     wide = f"[{_OPENING}]{{0,3}}(?:{_FLAG}|[{_WIDE}]){_ADDED}[{_CLOSING}]{{0,3}}"
     word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+[{_CLOSING}]{{0,3}}"
     return re.compile(f"(\\s*)({wide}|{word})")
