@@ -140,7 +140,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             self._outbox.close()
 
     def wake(self) -> None:
-        """Wake a call that waits in another thread. If it is `send_many`, it asks its iterator for the next text."""
+        """Wake a call that waits in another thread. A waiting `send_many` then asks its iterator for the next text."""
         self._connection.endpoint.wake()
 
     @property

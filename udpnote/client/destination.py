@@ -29,8 +29,8 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
     """The `Destination` that `settings` name: with all fields None if they name no server, notebook, key or port.
 
     `key_id` is the id of the key that the settings name; None if they name no key. A port alone counts as named only if
-    `names_port` is True, because the caller has given it for this client. The field `port` of the result belongs to the named
-    server. If no server is named, it is the only port at which discovery asks, or None for the default ports.
+    `names_port` is True, because the caller has given it for this client. The field `port` of the result is the port of the
+    named server. If no server is named, it is the only port at which discovery asks, or None for the default ports.
     """
     host, port = (None, settings.port) if settings.server is None else parse_server(settings.server, settings.port or PORT)
     if host is None and settings.notebook is None and key_id is None and not names_port:
@@ -131,8 +131,8 @@ def is_place(text: str, waiting: WaitingCount, known: Iterable[KnownNotebook]) -
 def lacks_key(waiting: WaitingCount, named_key_id: bytes | None) -> bool:
     """Whether the entries that `waiting` counts cannot be delivered now, because the settings do not name the key they need.
 
-    `named_key_id` is the id of the key that the settings name now; None if they name no key. Entries need a key if it was named
-    when they were written, and they are not assigned to a notebook yet. Refused entries need none.
+    `named_key_id` is the id of the key that the settings name now; None if they name no key. The entries need the key that was
+    named when they were written, if any. The result is False for entries that were refused, or are assigned to a notebook.
     """
     if waiting.refused is not None or waiting.notebook_id is not None:
         return False
@@ -223,8 +223,8 @@ def _may_go_to(
 def _is_called(name_or_id: str, notebook: KnownNotebook) -> bool:
     """Whether `name_or_id` is the name of `notebook`, its whole id, or the start of its id.
 
-    A text of `NOTEBOOK_ID_DIGITS` hexadecimal digits can only be an id, and a text of less than `NOTEBOOK_ID_DIGITS_MIN`
-    characters only a name.
+    A text of `NOTEBOOK_ID_DIGITS` hexadecimal digits can only be an id. A text of fewer than `NOTEBOOK_ID_DIGITS_MIN`
+    characters can only be a name.
     """
     digits = name_or_id.lower()
     if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):

@@ -38,7 +38,7 @@ from udpnote.protocol.payloads import Identity
 
 
 def check_entry(entry: Entry) -> None:
-    """Raise an error unless the fields of `entry` are such that it can be forwarded. The notebook may refuse it all the same.
+    """Check that the fields of `entry` are valid. Even a valid entry may be refused by the notebook.
 
     Raises `InvalidEntry` for an invalid text, author or time, `InvalidQuery` for a number that no entry has or a client id of a
     wrong length, and `TypeError` for a field of a wrong type.
@@ -104,8 +104,8 @@ class ForwardSession(Session[Stored | Rejected]):
     def add(self, entries: Iterable[Entry], now: float) -> None:
         """Begin to deliver `entries`. An entry that is being delivered already is not delivered twice.
 
-        If a different entry with the same client id and sequence is being delivered, the new one is held until that one has its
-        verdict. Then the new one is sent as well, and gets a verdict of its own.
+        If a different entry with the same client id and sequence is being delivered, the new one is held (not sent) until that
+        one has its verdict. Then the new one is sent as well, and gets a verdict of its own.
         """
         ready: dict[Identity, Entry] = {}
         for entry in entries:
@@ -123,7 +123,7 @@ class ForwardSession(Session[Stored | Rejected]):
             self.add(held, now)
 
     def give_up(self, entries: Collection[Entry], now: float) -> None:
-        """Stop delivering `entries`."""
+        """Stop delivering `entries`. They get no event any more."""
         self._held = [entry for entry in self._held if entry not in entries]
         self._delivery.give_up([entry for entry in entries if self._delivery.outstanding_entry(*entry[:2]) == entry], now)
 
@@ -208,7 +208,7 @@ class Forwarder:
             self._end_calls()
 
     def _begins_to_drive(self, call: _Call) -> bool:
-        """Add a call. Returns whether it becomes the driving call, because there is no other."""
+        """Add `call`. Returns whether it becomes the driving call, because there is no other driving call."""
         with self._lock:
             self._calls.append(call)
             self._new_calls.append(call)
@@ -283,9 +283,10 @@ class Forwarder:
         return self._session
 
     def _end_outdated_session(self) -> None:
-        """End the session, for which no call waits, if its notebook was joined or left, or has got another address.
+        """End the session, for which no call waits, if its notebook was joined or left.
 
-        The address counts only if the server is silent, and the user has named no server.
+        Also end it if its server is silent, and the notebook was found at another address. This does not apply if a server is
+        named.
         """
         session, finder = self._session, self._driver.finder
         if session is None:

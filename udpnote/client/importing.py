@@ -337,7 +337,7 @@ def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verd
 def _is_short_note(prepared: Prepared) -> bool:
     """Whether this entry may be stored in a bundle: whether it is a short note, and its text is not blank.
 
-    A notebook does not check texts in bundles for being blank.
+    When a notebook stores a bundle, it does not check for blank texts.
     """
     entry = prepared.entry
     return entry.kind is Kind.NOTE and bool(entry.text.strip()) and len(entry.text.encode()) <= SHORT_NOTE_BYTES_MAX

@@ -23,9 +23,9 @@ It waits half of its own time if that is less. Name servers that answer at all u
 class NamedServer:
     """The server that `destination` names, if it names one.
 
-    `lookup` is the lookup of its host name, or None if no server is named. `replaced` is a notice if, since this object was
-    made, another notebook has answered at the server than `outbox` remembered; otherwise it is None. `on_notice` is called with
-    this notice, and with the other notices about the server.
+    `lookup` is the lookup of its host name, or None if no server is named. `replaced` is None until another notebook answers at
+    the server than the one that `outbox` remembers; then it is the notice about this. `on_notice` is called with this notice,
+    and with the other notices about the server.
     """
 
     def __init__(

@@ -155,7 +155,9 @@ class NotebookFinder:
         self._checked[notebook_and_key] = version
 
     def decide_again(self) -> None:
-        """Decide again which notebook is the client's, because the client itself has chosen, joined or left a notebook."""
+        """Forget which notebook is the client's, because the client itself has chosen, joined or left one. `known` decides
+        again.
+        """
         self._checked.clear()
         self._fixed_notebook_id = None
         self._discover_again_at = 0.0
@@ -189,12 +191,12 @@ class NotebookFinder:
     ) -> DiscoveryAnswer[Address]:
         """Run discoveries until the notebook that `destination` names answers, and return its answer.
 
-        The search ends at the monotonic time `until`. If the notebook has answered, the search ends up to a second after that
-        answer, so that others can answer as well. If the notebook `expected` is given, its last address is asked, too. If
-        `expected` answers, and `destination` names it, the search ends at once, and this answer is returned, even if others
-        have answered. Raises `ServerNotFound` if no notebook that `destination` names answers, `SeveralNotebooks` if several
-        do, `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and
-        `OldKey` if the notebook answers that its key has changed.
+        The search ends at the monotonic time `until` or, if the notebook has answered, up to a second after its answer, so that
+        others can answer as well. If the notebook `expected` is given, its last address is asked, too. If `expected` answers,
+        and `destination` names it, the search ends at once, and this answer is returned, even if others have answered. Raises
+        `ServerNotFound` if no notebook that `destination` names answers, `SeveralNotebooks` if several do, `WrongNotebook` if
+        another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey` if the notebook
+        answers that its key has changed.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
@@ -266,9 +268,9 @@ class NotebookFinder:
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
         """Send the probe `data` to find the server of `notebook`, which has fallen silent.
 
-        The probe goes to the last address of this server. If the user has named a server, it goes to that one as well. If no
-        server is named, or its host name cannot be resolved, it goes to all hosts of the LAN, at this finder's ports and at the
-        port of the last address.
+        The probe goes to the last address of this server. If the user has named a server, the probe goes to that one as well.
+        If no server is named, or its host name cannot be resolved, the probe goes to all hosts of the LAN, at this finder's
+        ports and at the port of the last address.
         """
         if self.server.lookup is not None:
             self.server.lookup.begin()  # for the next probe, because the server may have got another address
@@ -277,9 +279,9 @@ class NotebookFinder:
     def _probe(self, data: bytes, expected: KnownNotebook | None) -> None:
         """Send the probe `data` to the named server or, if none is named, to all hosts of the LAN.
 
-        If a notebook is `expected`, the probe also goes to the last address of its server, which may be on another subnet. All
-        hosts of the LAN are then asked at the port of that address as well, also if the host name of the named server cannot be
-        resolved.
+        If a notebook is `expected`, the probe also goes to the last address of its server, which may be on another subnet. In
+        this case, all hosts of the LAN are asked even if a server is named, if its host name cannot be resolved. They are then
+        asked at the port of that address, too.
         """
         ports = set(self._ports)
         if expected is not None:

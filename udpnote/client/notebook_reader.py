@@ -175,7 +175,7 @@ class NotebookReader(ABC):
     def days(self) -> "list[tuple[date, int]]":
         """For each day on which notes were written, a pair: the day, and the number of these notes. The earliest day is first.
 
-        A day is one of the local time of the note's writer.
+        The day is that of the local time of the note's writer.
         """
         from datetime import date  # here, because it is slow to import, and a one-shot send needs none
 

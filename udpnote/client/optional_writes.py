@@ -31,7 +31,7 @@ class OptionalWrites:
 
 
 def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]) -> Outbox:
-    """Open the file `outbox` and return it as an `Outbox`. An `Outbox` is returned as it is.
+    """Open the file `outbox` and return it as an `Outbox`. If `outbox` is an `Outbox` already, return it unchanged.
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
     notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. If the outbox cannot

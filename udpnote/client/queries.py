@@ -35,7 +35,7 @@ class Queries:
         by_number: bool,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
-        """The results of `NotebookReader.entries`."""
+        """Yield the notes that `NotebookReader.entries` yields for these arguments."""
         query = query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first)
         return self._named(query._replace(by_time=not by_number), numbers, limit)
 
@@ -49,20 +49,20 @@ class Queries:
     def log(
         self, filters: Filters, *, numbers: Sequence[int], newest_first: bool, limit: int | None, start: int | None
     ) -> Iterator[StoredEntry]:
-        """The results of `NotebookReader.log`."""
+        """Yield the entries that `NotebookReader.log` yields for these arguments."""
         query = query_of(View.LOG, filters, self._now, newest_first=newest_first)
         return self._named(query, numbers, limit, start)
 
     def follow(self, filters: Filters, last: int) -> Iterator[StoredEntry]:
-        """The results of `NotebookReader.follow`."""
+        """Yield the entries that `NotebookReader.follow` yields for these arguments."""
         return self._follow_query(query_of(View.LOG, filters, self._now), last)
 
     def tags(self) -> list[Tally]:
-        """The results of `NotebookReader.tags`."""
+        """The result of `NotebookReader.tags`: a tally for each tag, the most frequent first."""
         return _most_frequent_first(self._tallies(View.TAGS))
 
     def authors(self) -> list[Tally]:
-        """The results of `NotebookReader.authors`."""
+        """The result of `NotebookReader.authors`: a tally for each author, the most frequent first."""
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> Iterator[Tally]:

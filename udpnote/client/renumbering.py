@@ -32,8 +32,8 @@ class Renumbering:
         """Make the entry to import from `old`, an entry of the file.
 
         The server must store it after the entry that the previous call has made. In a revision or deletion, `revises` becomes
-        the new number of the entry that it changes. The result is None if this new number is not known. A revision or deletion
-        with `seen` names an entry of this notebook already, so its `revises` stays as it is.
+        the new number of the entry that it changes. The result is None if this new number is not known. In a revision or
+        deletion with `seen`, `revises` is a number of this notebook already, and stays as it is.
         """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE and not entry.seen.number:

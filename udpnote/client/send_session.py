@@ -30,7 +30,7 @@ UNSENT_PARTS_MAX = 4 * WINDOW_MAX
 
 
 def is_held(entry: Entry) -> bool:
-    """Whether `entry` is a deletion that takes back an entry that has no number yet. It waits in the outbox for this number."""
+    """Whether `entry` is a deletion that takes back an entry that has no number yet. Until then, the deletion is not sent."""
     return entry.kind is not Kind.NOTE and not entry.revises
 
 
@@ -101,9 +101,9 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def deliver_now(self, entries: Collection[Entry], now: float) -> None:
         """Begin to deliver `entries`, which were just added to the outbox for this notebook.
 
-        Leaves all of them to `prepare`, which takes entries in order, if there is a revision or deletion among them, and
-        earlier entries may wait in the outbox: a revision must not reach the notebook before an earlier one. Also leaves held
-        deletions to `prepare` (see `is_held`).
+        If there is a revision or deletion among them, and earlier entries may wait in the outbox, this leaves all of them to
+        `prepare`, which delivers entries in order: a revision must not reach the notebook before an earlier one. Held deletions
+        (see `is_held`) are always left to `prepare`.
         """
         if any(is_held(entry) for entry in islice(entries, 1)):  # those of one call are alike
             self.look_into_outbox()

@@ -45,7 +45,10 @@ class Conversation(Protocol[Event_co]):
 
     @property
     def answered_at(self) -> float:
-        """When the latest answer arrived; before the first answer, minus infinity or when the conversation began."""
+        """When the latest answer to a request arrived.
+
+        Before the first answer, it is minus infinity in a delivery, and the time of the beginning in a reading.
+        """
 
     @property
     def round_trip_seconds(self) -> float | None:
@@ -117,7 +120,10 @@ class Session(Generic[Event]):
 
     @property
     def answered_at(self) -> float:
-        """When the latest answer to a request arrived; before the first answer, minus infinity or when the session began."""
+        """When the latest answer to a request arrived.
+
+        Before the first answer, it is minus infinity in a delivery, and the time of the beginning in a reading.
+        """
         return self._conversation.answered_at
 
     @property

@@ -151,9 +151,9 @@ def named_key_of(settings: Settings) -> bytes | None:
 def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
     """The key (16 bytes) in the key file beside the default notebook of `settings`.
 
-    None if there is no key file, if this user cannot read it, or if the key is among the joined keys in `outbox`. The owner may
-    have sealed the notebook, or changed its key, since `outbox` has learned of it: then this saves the new key in `outbox`, if
-    that can be written. Raises `StorageError` if the outbox cannot be used.
+    None if there is no key file, if this user cannot read it, or if the key is among the joined keys in `outbox`. If the owner
+    has sealed the notebook, or changed its key, since `outbox` learned of the notebook, this saves the new key in `outbox`,
+    unless that cannot be written. Raises `StorageError` if the outbox cannot be used.
     """
     if not os.path.exists(f"{settings.file}.key") and not os.path.islink(settings.file):
         return None  # most machines have no key file: this is all that a one-shot send does there

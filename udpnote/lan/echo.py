@@ -39,10 +39,10 @@ class Echo(NamedTuple):
 
 
 def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) -> list[Echo]:
-    """Send the datagrams, wait up to `ECHO_SECONDS`, and return an `Echo` for each IPv4 address of `interfaces`.
+    """Send the datagrams to this host itself, wait up to `ECHO_SECONDS`, and return an `Echo` for each IPv4 address.
 
-    `token` (`ECHO_TOKEN_BYTES` random bytes) marks the datagrams. They come from the UDP `port` if it is free. The list is
-    empty if this machine has no IPv4.
+    The addresses are those of `interfaces`. `token` (`ECHO_TOKEN_BYTES` random bytes) marks the datagrams. They come from the
+    UDP `port` if it is free. The list is empty if this machine has no IPv4.
     """
     places = [(interface.name, *pair) for interface in interfaces for pair in interface.broadcasts][:PLACES_MAX]
     errors: list[str | None] = []
@@ -85,7 +85,10 @@ def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: 
 
 
 def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-    """The `wanted` datagrams that have arrived within `ECHO_SECONDS`, each as the two numbers that follow its `token`."""
+    """Receive datagrams for up to `ECHO_SECONDS`. Returns which of the `wanted` ones have arrived.
+
+    Each datagram is represented by the two numbers that follow the `token` in it.
+    """
     heard: set[tuple[int, int]] = set()
     until = time.monotonic() + ECHO_SECONDS
     while heard != wanted and (left := until - time.monotonic()) > 0:

@@ -17,7 +17,7 @@ class Durations:
 
     @property
     def median(self) -> float:
-        """The median in seconds: at least half of the durations are not longer than this one."""
+        """The median in seconds. If the number of durations is even, it is the shorter one of the two in the middle."""
         return self._at_rank(50)
 
     @property
@@ -26,6 +26,6 @@ class Durations:
         return self._at_rank(99)
 
     def _at_rank(self, percent: int) -> float:
-        """The shortest duration for which at least `percent` % of all durations are not longer (the nearest-rank method)."""
+        """The percentile by the nearest-rank method: the shortest duration that at least `percent` % do not exceed."""
         rank = -(-percent * self.count // 100)  # rounded up
         return self.seconds[rank - 1]

@@ -77,5 +77,5 @@ class Bursts:
                 del self._bursts[number]
 
     def clear(self) -> None:
-        """Stop counting any burst as in flight. `latest` and the sending times stay."""
+        """Forget all bursts in flight. `latest` and the sending times stay."""
         self._bursts.clear()

@@ -77,7 +77,7 @@ def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
 
 
 def parse_bundle(body: bytes) -> tuple[Run, int]:
-    """The message in the BUNDLE with this `body`, and the index in `body` where the padding begins.
+    """The `Run` in the BUNDLE with this `body`, and the index in `body` where the padding begins.
 
     Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """

@@ -25,7 +25,7 @@ def heard_hosts_max(body_bytes: int) -> int:
 
 
 def examine_body(header: bytes, examine: Examine) -> bytes:
-    """The body of `examine`, which begins with `header`."""
+    """The body of an EXAMINE: `header`, the fields of `examine`, and padding up to `examine.body_bytes`."""
     assert EXAMINE_BYTES_MIN <= examine.body_bytes <= BODY_BYTES_MAX, "a body no server would take"
     return _EXAMINE.pack(header, examine.token, examine.way).ljust(examine.body_bytes, b"\0")
 
@@ -39,7 +39,7 @@ def parse_examine(body: bytes) -> tuple[Examine, int]:
 
 
 def report_body(header: bytes, report: Report) -> bytes:
-    """The body of `report`, which begins with `header`."""
+    """The body of a REPORT: `header`, the fields of `report`, and padding up to `report.body_bytes`."""
     body = _REPORT.pack(
         header, report.token, report.way, report.heard, report.notebook_id, report.server_id, report.clock,
         _packed(report.source), report.source_port, report.unsent, len(report.heard_hosts),

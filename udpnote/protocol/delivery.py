@@ -300,7 +300,7 @@ class Delivery:
             self._count_in_flight_as_lost()
 
     def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
-        """Stop delivering a run or bundle, and add the events of its notes. If it is SPLIT, deliver each note by itself."""
+        """Stop delivering a run or bundle, and add its notes' events. If `status` is SPLIT, deliver each note by itself."""
         unwanted = self._given_up & run.identities if self._given_up else set()
         self._given_up -= unwanted
         if status is Status.SPLIT:

@@ -315,7 +315,7 @@ class Pager:
         return waiting is not None and waiting.read.burst > read.burst
 
     def _wait(self, read: Read, requester: Requester, looked_up_to: Cursor, context: ServeContext) -> None:
-        """Keep `read` until its lease ends, instead of an earlier READ of its stream, and answer that it waits."""
+        """Keep `read` until its lease ends, in place of an earlier READ of its stream. Answer that `read` waits."""
         self._forget_waiting((requester, read.stream_id))
         page = _page(
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.newest, requester.envelope

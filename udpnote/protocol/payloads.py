@@ -54,7 +54,7 @@ class PartPayload:
 
     `sent_at` has the monotonic time of each attempt to send it, the first one first, for up to `ATTEMPT_MAX` attempts.
     `timed_from` is the monotonic time at which its timer started. Usually this is the time of the latest attempt. But if the
-    server says that it keeps every part of the entry, the timer starts again then.
+    server has lost parts that it kept (see `KeptParts`), the timer starts again at that time.
     """
 
     __slots__ = ("entry", "key", "part", "sent_at", "timed_from")
@@ -179,7 +179,7 @@ class UnsentPayloads:
         return self._length
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Add entries that are not imported to the end of the queue, in order.
+        """Add `entries`, none of which is imported, to the end of the queue, in order.
 
         Entries that are not short notes are cut into parts.
         """
@@ -245,7 +245,7 @@ class UnsentPayloads:
         return None
 
     def _add_short_notes(self, entries: Sequence[Entry], texts: list[bytes]) -> None:
-        """Add notes that may travel together to the end of the queue, if possible to the group of notes that is last there."""
+        """Add `entries`, which may travel together, at the end of the queue: to the last group of notes there, if possible."""
         last = self._queue[-1] if self._queue else None
         if isinstance(last, _ShortNotes) and last.restored is None and _may_travel_together([last.entries[-1], entries[0]]):
             last.entries += entries

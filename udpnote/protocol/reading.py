@@ -268,7 +268,7 @@ class Reading:
             self._events.append(NotebookRestored(self._shown.latest.number + 1))
 
     def _note_waiting(self, page: Page, now: float) -> None:
-        """Note that the server keeps the READ until there is a result, as `page`, its answer to the READ, says."""
+        """Note that the server keeps the READ until there is a result. Its answer to the READ is `page`."""
         self._progressed_at = now
         burst = self._bursts.get(page.burst)
         if burst is not None:

@@ -71,7 +71,7 @@ class SealedEnvelope:
     def wrap(self, body: bytes) -> bytes:
         """The sealed datagram that carries `body`, which must have at most `BODY_BYTES_MAX` bytes.
 
-        Each call uses a new salt, so the same body never gives the same datagram.
+        Each call uses a new salt, so the same body never gives the same datagram twice.
         """
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         salt = self._random_bytes(SALT_BYTES)

@@ -106,7 +106,7 @@ class ServerContact:
         )
 
     def expect_answers_from(self, now: float) -> None:
-        """Let the time without an answer begin at `now`, because no request was waiting for an answer before.
+        """Measure from `now` on how long the server does not answer, because no request was waiting for an answer before.
 
         If the server is silent, the next probe is due `SILENT_INTERVAL_SECONDS` after the latest one, however long the timeout
         is.

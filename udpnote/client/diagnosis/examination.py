@@ -208,7 +208,7 @@ class Examination:
     def _with_losses(self, server: ReportingServer) -> ReportingServer:
         """Return `server` with its `short_sent` and `short_lost`.
 
-        If none of the short datagrams was answered, chance has not taken all of them: `short_lost` is then 0.
+        If none of the short datagrams was answered, they were not lost by chance. In this case `short_lost` is 0.
         """
         sent = {way for address in server.addresses for way in self._short_ways.get(address, ())}
         lost = sent - server.answered

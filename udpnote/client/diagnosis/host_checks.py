@@ -67,7 +67,7 @@ def check_routes(facts: HostFacts) -> list[Finding]:
 
 
 def check_firewalls(facts: HostFacts) -> list[Finding]:
-    """Say which firewalls are active. Only root can read their rules, so the checks of the network try what they drop."""
+    """Say which firewalls are active. Only root can read their rules. So the checks of the network find out what they drop."""
     if facts.firewalls:
         return [not_checked("firewall rules", Notice("firewall_rules_secret", firewalls=list(facts.firewalls)))]
     return [fine("firewall rules", Notice("no_known_firewall"))]
