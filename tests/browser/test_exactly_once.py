@@ -163,6 +163,40 @@ def test_a_reloaded_page_sends_at_once_though_its_lease_from_before_has_not_ende
     assert site.texts() == ["before", "after a reload", "after another"]
 
 
+def test_a_note_whose_answer_was_lost_is_shown_once_and_as_stored(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    site.proxy.loses_answers = True
+    amy.write("kept once")
+    eventually(lambda: site.proxy.answers_lost > 0)
+    amy.reload()
+    amy.sees("kept once")
+    assert amy.waiting() == [], "it is in the outbox still, and in the notebook"
+    site.proxy.loses_answers = False
+    amy.sees_nothing_waiting()
+    assert (amy.texts(), site.texts()) == (["kept once"], ["kept once"])
+
+
+def test_a_note_of_a_copied_profile_under_the_same_identity_is_not_taken_for_the_own_one(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    original = visitors.visit(site.address)
+    original.write("before the copy")
+    original.sees_nothing_waiting()
+    copy = visitors.visit(site.address, storage_state=original.profile.storage_state(indexed_db=True))
+    copy.profile.route("**/api/entries", lambda route: route.abort())
+    copy.write("of the copy")
+    eventually(lambda: copy.waiting() == ["of the copy"])
+    original.write("of the original")
+    copy.sees("of the original")
+    assert (copy.waiting(), copy.texts()) == (["of the copy"], ["before the copy", "of the original"])
+    copy.profile.unroute("**/api/entries")
+    copy.sees("of the copy")
+    copy.sees_nothing_waiting()
+    assert site.texts() == ["before the copy", "of the original", "of the copy"]
+
+
 def test_a_copied_profile_writes_under_a_new_identity_and_loses_nothing(site: Site, visitors: Visitors) -> None:
     site.start()
     original = visitors.visit(site.address)

@@ -54,6 +54,9 @@ def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_
     bob.page.locator("#main").evaluate("async (main) => { main.scrollTop = 0 }")
     eventually(lambda: bob.page.locator("#main").evaluate("(main) => { main.scrollTop = 0 }") or "a secret" in bob.texts())
     amy.sees("note 120")
+    amy.act("note 120", "History")
+    bob.page.locator("#n2 button.more").click()
+    bob.choose("History")
     site.server.end(15)
     for number in ("1", "120"):
         site.run("erase", number, "--yes", "--file", str(site.notebook))
@@ -61,6 +64,31 @@ def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_
     for each in (amy, bob):
         eventually(lambda each=each: {"a secret", "note 120"}.isdisjoint(each.texts()))  # type: ignore[misc]
     assert "note 2" in bob.texts(), "who reads older notes goes on"
+    eventually(lambda: amy.page.locator("#sheet .versions .kind").all_inner_texts() == ["Erased"])
+    assert amy.page.locator("#sheet .versions .text").count() == 0
+    assert bob.page.locator("#sheet .versions .text").all_inner_texts() == ["note 2"]
+
+
+def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_edited_before(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
+    amy.write("first")
+    bob.sees("first")
+    for visitor, before, after in ((bob, "first", "second"), (amy, "second", "third")):
+        visitor.reload()
+        visitor.act(before, "Edit")
+        visitor.page.locator("#editing").wait_for()
+        visitor.type(after)
+        visitor.page.locator("#send").click()
+        visitor.sign()
+        visitor.sees(after)
+        visitor.sees_nothing_waiting()
+    bob.reload()
+    bob.act("third", "Delete")
+    bob.sees_nothing_waiting()
+    assert site.revised() == [1, 2, 3]
 
 
 def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(site: Site, visitors: Visitors) -> None:

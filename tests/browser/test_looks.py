@@ -163,6 +163,53 @@ def test_a_note_stays_in_sight_when_the_page_says_that_it_waits(site: Site, visi
     phone.wait_until(f"{bottom('#waiting article')} <= {bottom('#main')}", 5)
 
 
+def test_back_closes_a_dialog_and_then_leads_out_of_a_search(site: Site, visitors: Visitors) -> None:
+    site.start()
+    phone = visitors.visit(site.address, **AT_A_PHONE)
+    phone.write("milk #home", "bread")
+    phone.sees("milk", "bread")
+    phone.menu("Tags")
+    phone.choose("#home 1 note")
+    eventually(lambda: phone.texts() == ["milk #home"])
+    phone.act("milk", "History")
+    phone.page.locator("#sheet .versions .text").wait_for()
+    phone.page.go_back()
+    phone.wait_until("!document.querySelector('#sheet').open")
+    assert phone.texts() == ["milk #home"]
+    phone.menu("Calendar")
+    phone.page.locator("#sheet-close").click()
+    phone.wait_until("history.state === null")
+    phone.page.go_back()
+    eventually(lambda: phone.texts() == ["milk #home", "bread"])
+    assert site.texts() == ["milk #home", "bread"]
+
+
+def test_the_calendar_fits_a_desktop_and_a_stored_note_is_announced(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address, **AT_A_DESK)
+    amy.write("first")
+    amy.wait_until("document.querySelector('#announcements').textContent === 'stored #1'")
+    amy.menu("Calendar")
+    amy.wait_until("document.querySelector('.calendar')?.complete && document.querySelector('.calendar').naturalWidth > 0")
+    assert amy.page.evaluate(
+        "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(document.querySelector('.calendar-frame'))"
+    )
+
+
+def test_a_sentence_at_the_bottom_does_not_cover_the_button_of_new_notes(site: Site, visitors: Visitors) -> None:
+    site.serve()
+    site.run("send", "--server", f"127.0.0.1:{site.port}", lines=[f"note {number}" for number in range(40)])
+    site.start_page()
+    phone = visitors.visit(site.address, **AT_A_PHONE)
+    phone.sees("note 39")
+    phone.page.locator("#main").evaluate("(main) => { main.scrollTop = 0 }")
+    phone.act("note 22", "Copy the text")
+    site.send("new")
+    phone.page.locator("#newest").wait_for()
+    toast, newest = (phone.page.locator(each).bounding_box() for each in ("#toast", "#newest"))
+    assert toast and newest and newest["y"] + newest["height"] <= toast["y"]
+
+
 def test_a_draft_and_the_author_survive_a_reload(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address, author="amy 陈", **AT_A_PHONE)

@@ -43,6 +43,7 @@ def test_a_long_note_is_cut_in_lists_and_whole_alone_and_its_history_has_all_ver
     for number in (1, 3):
         whole = page.get(f"/api/notes/{number}")
         assert (whole["number"], whole["version"], len(whole["text"])) == (1, 3, 4001)
+        assert whole["latest"] == {"number": 3, "client": whole["client"], "sequence": 3} != whole["sequence"]
     versions = page.get("/api/notes/2/history")["versions"]
     assert [(each["kind"], len(each["text"]), each["revises"]) for each in versions] == [
         ("note", 5000, 0), ("revision", 5, 1), ("revision", 4001, 2),

@@ -93,6 +93,11 @@ class Site:
         with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
             return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
 
+    def revised(self) -> list[int]:
+        """For each revision and deletion in the notebook's file, in order, the number of the version that its writer saw."""
+        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
+            return [revises for (revises,) in connection.execute("SELECT revises FROM revisions ORDER BY number")]
+
     def close(self) -> None:
         self._undo.close()
 

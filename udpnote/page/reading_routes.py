@@ -185,15 +185,19 @@ def _listed(
 
 
 def _whole_note(client: Client, number: int) -> dict[str, object]:
-    """The note `number`, with its whole text. Raises a `Refusal` if there is no such note, or if it is deleted."""
+    """The note `number`, with its whole text and the identity of its latest version, as a JSON object.
+
+    Raises a `Refusal` if there is no such note, or if it is deleted.
+    """
     state = client.note_states([number]).get(number)
     if state is None:
         raise Refusal(404, Notice("page_note_not_there", number=number))
     if state.latest.entry.kind in (Kind.DELETION, Kind.ERASED):
         raise Refusal(410, Notice("page_note_deleted", number=number))
-    latest = state.latest.entry
-    note = state.note._replace(entry=state.note.entry._replace(text=latest.text), version=state.latest.number)
-    return note_object(note, is_whole=True)
+    number, latest = state.latest.number, state.latest.entry
+    note = state.note._replace(entry=state.note.entry._replace(text=latest.text), version=number)
+    identity = {"number": number, "client": latest.client_id.hex(), "sequence": latest.sequence}
+    return {**note_object(note, is_whole=True), "latest": identity}
 
 
 def _form(name: str) -> Form:

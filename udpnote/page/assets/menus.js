@@ -4,6 +4,9 @@ import { request } from "./api.js";
 import { copyText, make } from "./dom.js";
 
 export class Menus {
+  /** The number of the note whose history is shown, or null. */
+  #history = null;
+
   /** `page` is the `Page`: the menus lead to all of its parts. */
   constructor(page) {
     this.page = page;
@@ -40,12 +43,32 @@ export class Menus {
   async showHistory({ number }) {
     const { sheets, builder } = this.page;
     const answer = await this.#asked(`/api/notes/${number}/history`);
-    if (answer) sheets.history(number, answer.versions, builder);
+    if (!answer) return;
+    this.#history = number;
+    await sheets.history(number, answer.versions, builder);
+    this.#history = null;
   }
 
-  /** The note with this number and its whole text; null, and the reason is shown, if the server does not answer with it. */
-  wholeNote(number) {
-    return this.#asked(`/api/notes/${number}`);
+  /**
+   * The note `number` has changed or, if `number` is null, any note may have. If its history is shown, it is loaded again: a version
+   * may have been erased.
+   */
+  async renewHistory(number) {
+    const shown = this.#history;
+    if (shown === null || (number !== null && number !== shown)) return;
+    const answer = await request(`/api/notes/${shown}/history`).catch((failure) => failure);
+    if (shown !== this.#history) return;
+    const { sheets, builder } = this.page;
+    if (answer.versions) sheets.fillHistory(answer.versions, builder);
+    else if ([401, 404, 410].includes(answer.status)) sheets.close(); // it may not be read any more
+  }
+
+  /**
+   * The note with this number, its whole text and the identity of its latest version. Null if the server does not answer with it:
+   * then the reason is shown, unless `isQuiet`.
+   */
+  wholeNote(number, { isQuiet = false } = {}) {
+    return this.#asked(`/api/notes/${number}`, { isQuiet });
   }
 
   /** Copy `text`, and say whether that was possible. */
@@ -70,13 +93,13 @@ export class Menus {
     telling.toast(words.say(await takingBack.last()));
   }
 
-  /** What the server answers; null, and the reason is shown, if it does not. */
-  async #asked(path) {
+  /** What the server answers. Null if it does not: then the reason is shown, unless `isQuiet`. */
+  async #asked(path, { isQuiet = false } = {}) {
     const { words, telling } = this.page;
     try {
       return await request(path);
     } catch (failure) {
-      telling.toast(failure.reason ?? words.say("load_failed"));
+      if (!isQuiet) telling.toast(failure.reason ?? words.say("load_failed"));
       return null;
     }
   }

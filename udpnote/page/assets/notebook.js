@@ -3,6 +3,7 @@
 import { request } from "./api.js";
 import { prose } from "./dom.js";
 import { answerTo } from "./first_requests.js";
+import { isStoredAs } from "./outbox.js";
 import { keep, recall } from "./settings.js";
 
 export class Notebook {
@@ -20,10 +21,11 @@ export class Notebook {
 
   /**
    * `elements` has name, connection, session (the form for the join code), codeFields, codeWhy, code, codeWrong, and text (the field
-   * for writing). `showNotes()` shows the notes that match the address.
+   * for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when the notes may not be read any
+   * more, and `onChanged(number)` when that note has changed; null: any note may have.
    */
-  constructor({ elements, words, timeline, waiting, sender, live, channel, telling, showNotes }) {
-    Object.assign(this, { elements, words, timeline, waiting, sender, live, channel, telling, showNotes });
+  constructor({ elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged }) {
+    Object.assign(this, { elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged });
     elements.session.onsubmit = (event) => {
       event.preventDefault();
       this.#giveCode();
@@ -57,12 +59,14 @@ export class Notebook {
     if (this.waiting.entries.length > 0) this.waiting.show(); // an entry may wait for another notebook than this one
     this.showConnection(state.away ? "away" : "live", state.reason);
     if (state.needs_code) {
+      this.onLocked();
       timeline.clear();
       this.live.forget();
       return;
     }
     this.#newest = state.newest ?? this.#newest;
     const { served } = state;
+    if (served !== this.#served) this.onChanged(null);
     const isUpToDate = !timeline.isLoaded || (await timeline.refresh({ isWhole: served !== this.#served }));
     if (isUpToDate) this.#served = served;
     if (!timeline.isLoaded) await this.showNotes();
@@ -199,7 +203,10 @@ export class Notebook {
     if (newest <= this.#newest && !isWhole) return;
     if (!this.id || this.state.away) {
       await this.refresh();
-    } else if (await this.timeline.refresh({ isWhole })) {
+      return;
+    }
+    if (isWhole) this.onChanged(null);
+    if (await this.timeline.refresh({ isWhole })) {
       this.#newest = Math.max(newest, this.#newest);
       this.#served = served;
     }
@@ -208,7 +215,7 @@ export class Notebook {
   /** Show an `entry` that the notebook has stored. */
   async #onEntry(entry) {
     const { timeline, waiting } = this;
-    const own = waiting.entries.find(({ client, sequence }) => client === entry.client && sequence === entry.sequence);
+    const own = waiting.entries.find((each) => each.kind === entry.kind && isStoredAs(each, entry));
     if (own) timeline.noteStored({ ...own, number: entry.number }); // this came before the answer to what was sent
     if (entry.note === null) {
       await timeline.refresh();
@@ -224,6 +231,7 @@ export class Notebook {
     } else {
       timeline.remove(entry.note);
     }
+    this.onChanged(entry.note);
   }
 
   /** A note has a new text and is not shown: it was deleted, or it is older than those that are loaded. */
@@ -240,6 +248,7 @@ export class Notebook {
       // Events say the same, mostly earlier; but there may be no stream, because the server has too many.
       if (changed) this.#onEntry({ ...entry, note: changed.number, is_cut: false });
     }
+    this.telling.announceStored(entries.filter(({ kind }) => kind === "note").map(({ number }) => number));
     this.showConnection("live");
   }
 }

@@ -32,6 +32,15 @@ export function sentForm(entry) {
   return Object.fromEntries(SENT_FIELDS.map((field) => [field, entry[field]]));
 }
 
+/**
+ * Whether `stored`, which the page's server has sent, is this entry of the outbox. The identity alone does not do: if the browser's
+ * profile was copied, the notebook may have another entry under it.
+ */
+export function isStoredAs(entry, { client, sequence, text, is_cut: isCut }) {
+  const isSame = isCut ? entry.text.startsWith(text.slice(0, -1)) : entry.text === text; // a cut text ends with …
+  return isSame && entry.client === client && entry.sequence === sequence;
+}
+
 /** 16 random bytes in hexadecimal digits. `crypto.randomUUID` does not exist over plain HTTP; this does. */
 export function randomId(crypto) {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

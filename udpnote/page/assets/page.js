@@ -107,7 +107,7 @@ class Page {
     });
     const writing = new Writing({
       words, author, outbox, composer, waiting, telling, notebookId,
-      onWritten: () => this.#readAtEnd(), wholeNote: (number) => menus.wholeNote(number),
+      onWritten: () => this.#readAtEnd(), wholeNote: (number, options) => menus.wholeNote(number, options),
     });
     const notebook = new Notebook({
       elements: {
@@ -115,6 +115,7 @@ class Page {
         code: $("code"), codeWrong: $("code-wrong"), text: $("text"),
       },
       words, timeline, waiting, sender, live, channel, telling, showNotes: () => this.search.showAddress(),
+      onLocked: () => sheets.close(), onChanged: (number) => menus.renewHistory(number),
     });
     Object.assign(this, { telling, sheets, author, composer, waiting, writing, notebook });
   }

@@ -34,7 +34,7 @@ export class Search {
       event.preventDefault();
       this.begin();
     });
-    addEventListener("popstate", () => this.showAddress());
+    addEventListener("popstate", () => this.#isAddressShown() || this.showAddress());
   }
 
   /** Show the notes that match these filters, and put the filters into the address. `isTyped`: the words are still being typed. */
@@ -54,6 +54,11 @@ export class Search {
     else if (!isTyped) this.#show(false);
     this.#showFilters(filters);
     await this.timeline.load(filters);
+  }
+
+  #isAddressShown() {
+    const { filters } = this.timeline;
+    return Object.entries(filtersIn(location.search)).every(([name, value]) => value === filters[name]);
   }
 
   /** Let a person type what to search for. */

@@ -8,6 +8,8 @@ const AUTHOR_BYTES_MAX = 128;
 const EXPORT_FORMATS = ["jsonl", "markdown", "text", "csv", "html"];
 
 export class Sheets {
+  #afterClose = [];
+
   /** `elements` has dialog, title, content and close. */
   constructor({ elements, words }) {
     Object.assign(this, { elements, words });
@@ -15,24 +17,45 @@ export class Sheets {
     close.onclick = () => dialog.close();
     // A press beside the dialog closes it: the dialog itself has no padding, so only its backdrop is hit then.
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-    dialog.onclose = () => this.elements.content.replaceChildren();
+    dialog.onclose = () => this.#onClose();
+    if (isOfSheet(history.state)) history.replaceState(null, ""); // the page was loaded again while a dialog was open
+    addEventListener("popstate", () => dialog.open && !isOfSheet(history.state) && dialog.close());
   }
 
-  /** Show a dialog with the `title` and the elements `children`. The promise is fulfilled when the dialog is closed. */
+  /**
+   * Show a dialog with the `title` and the elements `children`. The promise is fulfilled when the dialog is closed.
+   *
+   * The dialog has an entry of its own in the history of the browser, so that Back closes it, also with the button of a phone.
+   */
   open(title, ...children) {
     const { dialog, content } = this.elements;
     this.elements.title.textContent = title;
+    dialog.classList.remove("wide");
     content.replaceChildren(...children);
-    if (!dialog.open) dialog.showModal();
-    return new Promise((resolve) => dialog.addEventListener("close", () => resolve(), { once: true }));
+    if (!dialog.open) {
+      dialog.showModal();
+      history.pushState({ isSheet: true }, "");
+    }
+    return new Promise((resolve) => this.#afterClose.push(resolve));
   }
 
   /** Close the dialog, and then call `act`, which may open another one. */
   close(act = () => {}) {
     const { dialog } = this.elements;
     if (!dialog.open) return act();
-    dialog.addEventListener("close", act, { once: true }); // the event comes later than the return of close()
+    this.#afterClose.push(act);
     dialog.close();
+  }
+
+  /** The dialog was closed. If that was not done by Back, its entry in the browser's history is left first. */
+  async #onClose() {
+    this.elements.content.replaceChildren();
+    if (isOfSheet(history.state)) {
+      const isLeft = new Promise((resolve) => addEventListener("popstate", resolve, { once: true }));
+      history.back();
+      await isLeft;
+    }
+    for (const act of this.#afterClose.splice(0)) act();
   }
 
   /** Show `actions` to choose from. Each has the name of an icon, a text, and the function that it calls. */
@@ -75,8 +98,15 @@ export class Sheets {
 
   /** Show the versions of a note, the latest first. */
   history(number, versions, builder) {
-    const list = make("ol", { className: "versions" }, ...[...versions].reverse().map((version) => builder.version(version)));
-    return this.open(`${this.words.say("history")} · #${number}`, list);
+    const closed = this.open(`${this.words.say("history")} · #${number}`, make("ol", { className: "versions" }));
+    this.fillHistory(versions, builder);
+    return closed;
+  }
+
+  /** Show these versions in the history that is open. */
+  fillHistory(versions, builder) {
+    const items = [...versions].reverse().map((version) => builder.version(version));
+    this.elements.content.querySelector(".versions").replaceChildren(...items);
   }
 
   /** Show all tags; pressing one calls `onTag`. */
@@ -105,7 +135,9 @@ export class Sheets {
       image.hidden = true;
       wrong.hidden = false;
     };
-    return this.open(words.say("calendar"), frame, wrong);
+    const closed = this.open(words.say("calendar"), frame, wrong);
+    this.elements.dialog.classList.add("wide");
+    return closed;
   }
 
   exports() {
@@ -116,4 +148,9 @@ export class Sheets {
     )));
     return this.open(words.say("export"), make("ul", { className: "rows" }, ...rows));
   }
+}
+
+/** Whether `state` belongs to the entry of a dialog in the browser's history. */
+function isOfSheet(state) {
+  return state?.isSheet === true;
 }

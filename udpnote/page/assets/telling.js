@@ -9,6 +9,8 @@ const ANNOUNCED_CHARACTERS_MAX = 200;
 export class Telling {
   #toastTimer = null;
   #arrivals = [];
+  #storedNumbers = [];
+  #announcing = null;
 
   /** `elements` has notices, toast and announcements. */
   constructor({ elements, words }) {
@@ -43,18 +45,40 @@ export class Telling {
     this.#toastTimer = setTimeout(hide, TOAST_MILLISECONDS);
   }
 
-  /** Tell screen readers that the note `entry` has arrived, at most one sentence in a while. */
+  /** Tell screen readers that the note `entry` of somebody else has arrived. */
   announce(entry) {
     this.#arrivals.push(entry);
-    if (this.#arrivals.length > 1) return;
-    setTimeout(() => {
-      const { words } = this;
-      const arrivals = this.#arrivals;
-      const [{ author, text }] = arrivals;
-      this.elements.announcements.textContent = arrivals.length > 1
-        ? words.say("new_notes", { count: arrivals.length })
-        : words.say("arrived", { author: author || words.say("nobody"), text: text.slice(0, ANNOUNCED_CHARACTERS_MAX) });
+    this.#announceSoon();
+  }
+
+  /** Tell screen readers that own notes are stored under these numbers. */
+  announceStored(numbers) {
+    this.#storedNumbers.push(...numbers);
+    if (numbers.length > 0) this.#announceSoon();
+  }
+
+  /** Announce, at most one sentence in a while, what has come together until then. */
+  #announceSoon() {
+    this.#announcing ??= setTimeout(() => {
+      const sentences = [this.#storedSentence(), this.#arrivalSentence()].filter(Boolean);
+      this.elements.announcements.textContent = sentences.join(this.words.language.startsWith("zh") ? "；" : "; ");
       this.#arrivals = [];
+      this.#storedNumbers = [];
+      this.#announcing = null;
     }, ANNOUNCEMENT_MILLISECONDS);
+  }
+
+  #storedSentence() {
+    const numbers = this.#storedNumbers.map((number) => `#${number}`);
+    if (numbers.length === 0) return "";
+    return this.words.say("stored", { number: numbers.length > 2 ? `${numbers[0]} … ${numbers.at(-1)}` : numbers.join(" ") });
+  }
+
+  #arrivalSentence() {
+    const { words } = this;
+    const arrivals = this.#arrivals;
+    if (arrivals.length !== 1) return arrivals.length > 1 ? words.say("new_notes", { count: arrivals.length }) : "";
+    const [{ author, text }] = arrivals;
+    return words.say("arrived", { author: author || words.say("nobody"), text: text.slice(0, ANNOUNCED_CHARACTERS_MAX) });
   }
 }

@@ -1,19 +1,17 @@
 /**
  * The notes that are shown, by day. The newest note is at the end, and below it are the waiting entries of the outbox.
  *
- * Older notes are loaded when a person scrolls up to them. The note that a person reads stays where it is on the screen, whatever
- * is added or removed. Only a person at the end sees new notes come in.
+ * Older notes are loaded when a person scrolls up to them.
  */
 
 import { make } from "./dom.js";
 import { FIRST_NOTES, notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
+import { isStoredAs } from "./outbox.js";
+import { ScrollPlace } from "./scroll_place.js";
 
 /** How many shown notes are looked up when some may have been erased. If more are shown, only the latest are loaded. */
 const SOUGHT_NOTES_MAX = 2_000;
-
-/** A person who is at most this many pixels from the end counts as being at the end. */
-const END_PIXELS = 60;
 
 export class Timeline {
   #notes = new Map();
@@ -23,9 +21,8 @@ export class Timeline {
   #loads = 0;
   #loading = 0;
   #meanwhile = [];
-  #wasAtEnd = true;
-  #height = 0;
-  #unread = 0;
+  #highest = 0;
+  #identities = new Map();
   #stored = new Set();
   #fresh = new Set();
   #waiting = new Map();
@@ -34,11 +31,9 @@ export class Timeline {
   constructor({ elements, builder, words, times, onFailure }) {
     Object.assign(this, { elements, builder, words, times, onFailure, filters: { q: "", tag: "", author: "" } });
     const { main, older, newest } = elements;
-    main.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
-    new ResizeObserver(() => this.#noteHeight()).observe(main);
+    this.place = new ScrollPlace({ main, newest, words });
     new IntersectionObserver((entries) => entries[0].isIntersecting && this.loadOlder(), { root: main, rootMargin: "600px" }).observe(older);
     older.onclick = () => this.loadOlder();
-    newest.onclick = () => this.scrollToEnd();
   }
 
   get isFiltered() {
@@ -79,7 +74,7 @@ export class Timeline {
    * reads older notes stays at the same place.
    */
   async refresh({ isWhole = false } = {}) {
-    if (this.#wasAtEnd || this.#notes.size === 0 || (isWhole && this.#notes.size > SOUGHT_NOTES_MAX)) return this.load();
+    if (this.place.isAtEnd || this.#notes.size === 0 || (isWhole && this.#notes.size > SOUGHT_NOTES_MAX)) return this.load();
     const load = this.#loads;
     const oldestShown = this.#sorted[0];
     return this.#loadedBy(() => (isWhole ? this.#pageTo(oldestShown) : this.#page()), (page) => {
@@ -124,7 +119,9 @@ export class Timeline {
     this.#notes.clear();
     this.#sorted = [];
     this.#before = null;
-    this.#unread = 0;
+    this.#highest = 0;
+    this.#identities.clear();
+    this.place.forgetUnread();
     this.elements.days.replaceChildren();
     this.#showState();
   }
@@ -137,7 +134,7 @@ export class Timeline {
     const page = await this.#page({ before: this.#before });
     this.#isLoading = false;
     if (page === null || load !== this.#loads) return;
-    this.#keepPlace(() => {
+    this.place.keep(() => {
       this.#before = page.before;
       for (const note of page.notes) this.#insert(note);
       this.#showState();
@@ -157,12 +154,13 @@ export class Timeline {
     if (shown && shown.note.version > note.version) return false;
     const isFresh = this.#isFresh(note);
     if (shown && shown.note.version === note.version && shown.note.noted_at === note.noted_at && shown.isFresh === isFresh) return false;
-    this.#keepPlace(() => {
+    const isNew = note.number > this.#highest; // a note that is brought back is not new
+    this.place.keep(() => {
       if (shown) this.#take(note.number);
       this.#insert(note);
       this.#showState();
     });
-    if (!shown && !this.#wasAtEnd) this.#countUnread(1);
+    if (isNew) this.place.noteArrival();
     return !shown;
   }
 
@@ -177,7 +175,7 @@ export class Timeline {
     const { element } = this.#notes.get(number);
     const hadFocus = element.contains(document.activeElement);
     const next = this.#sorted[this.#sorted.findIndex((each) => each.number === number) + 1];
-    this.#keepPlace(() => {
+    this.place.keep(() => {
       this.#take(number);
       this.#showState();
     });
@@ -191,8 +189,8 @@ export class Timeline {
 
   /** Show these entries of the outbox. `describe(entry)` says how, as in `NoteBuilder.waiting`. */
   showWaiting(entries, describe) {
-    this.#keepPlace(() => {
-      const shown = entries.filter((entry) => !this.#stored.has(entry.order));
+    this.place.keep(() => {
+      const shown = entries.filter((entry) => !this.#stored.has(entry.order) && !this.#isShown(entry));
       const { waiting } = this.elements;
       for (const [order, row] of this.#waiting) {
         if (!shown.some((entry) => entry.order === order)) this.#dropWaiting(order, row);
@@ -205,16 +203,22 @@ export class Timeline {
         const element = this.builder.waiting(entry, description);
         if (row) row.element.replaceWith(element);
         else waiting.append(element);
-        this.#waiting.set(entry.order, { element, content });
+        this.#waiting.set(entry.order, { entry, element, content });
       }
       this.#showState();
     });
   }
 
+  /** Whether an entry of the outbox is shown as a stored note: the answer to it was lost, or is still under way. */
+  #isShown(entry) {
+    const note = entry.kind === "note" ? this.get(this.#identities.get(identityOf(entry))) : null;
+    return note !== null && isStoredAs(entry, note);
+  }
+
   /** Show an entry of the outbox as a stored note from now on. At no moment is it shown twice or not at all. */
   noteStored(entry) {
     this.#stored.add(entry.order);
-    this.#keepPlace(() => {
+    this.place.keep(() => {
       const row = this.#waiting.get(entry.order);
       if (row) this.#dropWaiting(entry.order, row);
       if (entry.kind === "note" && !this.isFiltered) {
@@ -234,10 +238,7 @@ export class Timeline {
   }
 
   scrollToEnd() {
-    const { main } = this.elements;
-    main.scrollTop = main.scrollHeight;
-    this.#wasAtEnd = true;
-    this.#countUnread(-this.#unread);
+    this.place.scrollToEnd();
   }
 
   /** All notes from the newest to the note `oldest` or beyond it, as one page. */
@@ -269,6 +270,9 @@ export class Timeline {
     const isFresh = this.#isFresh(note);
     const element = this.builder.note(note, { isFresh });
     this.#notes.set(note.number, { note, element, isFresh });
+    this.#identities.set(identityOf(note), note.number);
+    this.#highest = Math.max(this.#highest, note.number);
+    for (const [order, row] of this.#waiting) if (this.#isShown(row.entry)) this.#dropWaiting(order, row);
     let low = this.#sorted.length > 0 && isBefore(note, this.#sorted[0]) ? 0 : this.#sorted.length;
     while (low > 0 && isBefore(note, this.#sorted[low - 1])) low -= 1;
     this.#sorted.splice(low, 0, note);
@@ -284,9 +288,10 @@ export class Timeline {
   }
 
   #take(number) {
-    const { element } = this.#notes.get(number);
+    const { element, note: taken } = this.#notes.get(number);
     const section = element.parentNode;
     this.#notes.delete(number);
+    this.#identities.delete(identityOf(taken));
     this.#sorted = this.#sorted.filter((note) => note.number !== number);
     element.remove();
     if (section.children.length === 1) section.remove();
@@ -321,43 +326,11 @@ export class Timeline {
     empty.hidden = this.#notes.size > 0 || this.#waiting.size > 0 || this.#loads === 0;
     empty.textContent = this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet");
   }
+}
 
-  /** Call `change`. A person at the end stays at the end; otherwise the first note on the screen stays where it is. */
-  #keepPlace(change) {
-    const { main } = this.elements;
-    if (this.#wasAtEnd) {
-      change();
-      main.scrollTop = main.scrollHeight;
-      return;
-    }
-    const { left, top, width } = main.getBoundingClientRect();
-    const at = (offset) => document.elementFromPoint(left + width / 2, top + offset)?.closest("article");
-    const isBelowTop = (element) => element.getBoundingClientRect().bottom > top;
-    const anchor = at(8) ?? at(60) ?? [...main.querySelectorAll("article")].find(isBelowTop);
-    const before = anchor?.getBoundingClientRect().top;
-    change();
-    if (anchor?.isConnected) main.scrollTop += anchor.getBoundingClientRect().top - before;
-  }
-
-  /** The notes have more or less room than before, for example because of a notice. A person at the end stays at the end. */
-  #noteHeight() {
-    this.#height = this.elements.main.clientHeight;
-    if (this.#wasAtEnd) this.scrollToEnd();
-  }
-
-  #noteScroll() {
-    const { main } = this.elements;
-    if (main.clientHeight !== this.#height) return; // the new height has caused this: `#noteHeight` is called next
-    this.#wasAtEnd = main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
-    if (this.#wasAtEnd && this.#unread > 0) this.#countUnread(-this.#unread);
-  }
-
-  #countUnread(change) {
-    this.#unread += change;
-    const { newest } = this.elements;
-    newest.hidden = this.#unread === 0;
-    newest.lastElementChild.textContent = this.words.say("new_notes", { count: this.#unread });
-  }
+/** The identity of an entry or a note, as the key of a map. */
+function identityOf({ client, sequence }) {
+  return `${client} ${sequence}`;
 }
 
 /** Whether note `one` stands before note `other`: by their times, or by their numbers if the times are the same. */

@@ -7,7 +7,7 @@ import { recall } from "./settings.js";
 export class Writing {
   /**
    * `author` is the `Author`. `notebookId()` is the id of the notebook that the page shows, or undefined. `onWritten()` is called
-   * when a new note is in the outbox. `wholeNote(number)` returns a note with its whole text, or null.
+   * when a new note is in the outbox. `wholeNote` is that of `Menus`.
    */
   constructor({ words, author, outbox, composer, waiting, telling, notebookId, onWritten, wholeNote }) {
     Object.assign(this, { words, author, outbox, composer, waiting, telling, notebookId, onWritten, wholeNote });
@@ -53,14 +53,15 @@ export class Writing {
 
   /** Let a person edit the stored `note` in the composer. */
   async edit(note) {
-    const whole = note.is_cut ? await this.wholeNote(note.number) : note;
-    if (whole) this.composer.edit({ seen: seenIn(note) }, this.words.say("editing", { number: `#${note.number}` }), whole.text);
+    const whole = note.is_cut ? await this.wholeNote(note.number) : (await this.#withLatest(note)) ?? note;
+    if (whole) this.composer.edit({ seen: seenIn(whole) }, this.words.say("editing", { number: `#${note.number}` }), whole.text);
   }
 
   /** Delete the stored `note`, and offer to take that back with `undo`. */
   async delete(note, undo) {
     const { words, telling } = this;
-    const seen = seenIn(note);
+    const latest = await this.#withLatest(note);
+    const seen = seenIn(latest?.version === note.version ? latest : note);
     try {
       await this.outbox.add(this.change({ kind: "deletion", text: "", revises: seen.number, seen }));
     } catch {
@@ -68,6 +69,15 @@ export class Writing {
       return;
     }
     telling.toast(words.say("deleted", { number: `#${note.number}` }), { text: words.say("undo"), act: undo });
+  }
+
+  /**
+   * `note` with the identity of its latest version. Lists do not have that of an edited note, so the server is asked for it. Null if
+   * there is no answer: then the change names the note as it was written, and its history says that the reader missed the edits.
+   */
+  async #withLatest(note) {
+    if (note.latest || note.version === note.number) return note;
+    return document.body.classList.contains("away") ? null : this.wholeNote(note.number, { isQuiet: true });
   }
 }
 

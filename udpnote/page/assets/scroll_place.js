@@ -1,0 +1,72 @@
+/**
+ * The place in the notes where a person reads. It stays the same on the screen, whatever is added or removed. Only a person at the
+ * end sees new notes come in; a person further up gets a button with their count.
+ */
+
+/** A person who is at most this many pixels from the end counts as being at the end. */
+const END_PIXELS = 60;
+
+export class ScrollPlace {
+  #height = 0;
+  #unread = 0;
+
+  /** `main` is the element that is scrolled, `newest` the button that leads to the end. */
+  constructor({ main, newest, words }) {
+    Object.assign(this, { main, newest, words, isAtEnd: true });
+    main.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
+    new ResizeObserver(() => this.#noteHeight()).observe(main);
+    newest.onclick = () => this.scrollToEnd();
+  }
+
+  /** Call `change`. A person at the end stays at the end; otherwise the first note on the screen stays where it is. */
+  keep(change) {
+    const { main } = this;
+    if (this.isAtEnd) {
+      change();
+      main.scrollTop = main.scrollHeight;
+      return;
+    }
+    const { left, top, width } = main.getBoundingClientRect();
+    const at = (offset) => document.elementFromPoint(left + width / 2, top + offset)?.closest("article");
+    const isBelowTop = (element) => element.getBoundingClientRect().bottom > top;
+    const anchor = at(8) ?? at(60) ?? [...main.querySelectorAll("article")].find(isBelowTop);
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    if (anchor?.isConnected) main.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  scrollToEnd() {
+    this.main.scrollTop = this.main.scrollHeight;
+    this.isAtEnd = true;
+    this.#showUnread(0);
+  }
+
+  /** A note has arrived below what the person reads. */
+  noteArrival() {
+    if (!this.isAtEnd) this.#showUnread(this.#unread + 1);
+  }
+
+  /** Other notes are shown now. */
+  forgetUnread() {
+    this.#showUnread(0);
+  }
+
+  /** The notes have more or less room than before, for example because of a notice. A person at the end stays at the end. */
+  #noteHeight() {
+    this.#height = this.main.clientHeight;
+    if (this.isAtEnd) this.scrollToEnd();
+  }
+
+  #noteScroll() {
+    const { main } = this;
+    if (main.clientHeight !== this.#height) return; // the new height has caused this: `#noteHeight` is called next
+    this.isAtEnd = main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
+    if (this.isAtEnd && this.#unread > 0) this.#showUnread(0);
+  }
+
+  #showUnread(count) {
+    this.#unread = count;
+    this.newest.hidden = count === 0;
+    this.newest.lastElementChild.textContent = this.words.say("new_notes", { count });
+  }
+}
