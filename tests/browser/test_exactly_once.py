@@ -173,6 +173,7 @@ def test_a_note_whose_answer_was_lost_is_shown_once_and_as_stored(site: Site, vi
     amy.sees("kept once")
     assert amy.waiting() == [], "it is in the outbox still, and in the notebook"
     site.proxy.loses_answers = False
+    site.proxy.cut()
     amy.sees_nothing_waiting()
     assert (amy.texts(), site.texts()) == (["kept once"], ["kept once"])
 
