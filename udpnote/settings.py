@@ -164,7 +164,7 @@ def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
 
 
 def _given(flags: Mapping[str, object], environ: Mapping[str, str], settings_file: str) -> dict[str, tuple[Any, Source]]:
-    """The settings that are given, by name. For each, the value from the place with the highest precedence, and that place."""
+    """The settings in flags, environment and settings file, by name: for each, the value that counts, and its source."""
     flags = {name: value for name, value in flags.items() if value is not None}
     given = _from_file(settings_file)
     _forget_key(given, [name for name in _PARSERS if _variable(name) in environ])

@@ -1,4 +1,4 @@
-"""The text of an export of a notebook, in pieces."""
+"""Makes the text of an export of a notebook, in pieces."""
 
 from collections.abc import Callable, Iterator
 from itertools import chain

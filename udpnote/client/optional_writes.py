@@ -45,7 +45,7 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     files = [*own, *([settings.key_file] if settings.key_file else [])]
     try:
         make_own_folder(outbox, places.folders)
-        opened = Outbox(outbox)  # before its mode is changed, because it may be another file
+        opened = Outbox(outbox)  # before its mode is changed, because it may be no outbox
     except StorageError as error:
         return _outbox_to_read(outbox, error)
     if too_open(files, places.folders):

@@ -105,7 +105,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         `prepare`, which delivers entries in order: a revision must not reach the notebook before an earlier one. Held deletions
         (see `is_held`) are always left to `prepare`.
         """
-        if any(is_held(entry) for entry in islice(entries, 1)):  # those of one call are alike
+        if any(is_held(entry) for entry in islice(entries, 1)):  # either all entries of one call are held or none is
             self.look_into_outbox()
             return
         if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):

@@ -66,7 +66,7 @@ def notebook_status(driver: Driver, seconds: float) -> NotebookStatus:
         answer = finder.find(destination, driver.now() + seconds, expected=known)
     except UdpnoteError as error:
         failure = error
-        if known is not None and error.notice.kind == "name_or_id_not_found":  # nobody has typed the id
+        if known is not None and error.notice.kind == "name_or_id_not_found":  # the user has not typed this id
             server = SilentServer(driver.name_of(known), format_host(address_of(known)), known.key_id is not None)
             failure = ServerNotFound("no_answer_to_reading", server=server)
     notebook = known_notebook(answer) if answer is not None else known or finder.server.last_notebook(destination)

@@ -1,11 +1,12 @@
 """The keys that a client has, and how it recognizes impostors: servers that claim to have a sealed notebook without its key.
 
-`udpnote join` stores the key of a notebook in the outbox. A key may also be named for one command, as in UDPNOTE_KEY; then the
-command uses the notebook with this key. On the notebook's own host, its owner need not join: commands read the key file beside
-the notebook that `udpnote serve` serves by default. If a known sealed notebook seems to be open, or sealed with another key,
-the client does not trust the answer until the user confirms it with `leave` or `join`. A server without the key of a sealed
-notebook counts as an impostor if it answers with the id of that notebook. If it answers as an open server, it also counts as
-one if it has the name or the address of that notebook.
+`udpnote join` stores the key of a notebook in the outbox. A key may also be named for one command, for example in UDPNOTE_KEY;
+then the command uses the notebook with this key. On the notebook's own host, its owner need not join: commands read the key
+file beside the notebook that `udpnote serve` serves by default. If a known sealed notebook seems to be open, or sealed with
+another key, the client does not trust the answer until the user confirms it with `leave` or `join`.
+
+A server without the key of a sealed notebook counts as an impostor if it answers with the id of that notebook. An open server
+also counts as an impostor if it has the name or the address of that notebook.
 """
 
 import os

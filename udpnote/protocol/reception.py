@@ -100,7 +100,7 @@ class Reception:
         are dropped and counted.
         """
         latest = self._latest_read
-        if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
+        if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are identical
             self._pager.receive_read(latest[1], latest[2])
             return
         try:

@@ -1,4 +1,4 @@
-"""The checks of this host alone: pure functions that make findings of facts. The host sends no datagram for them."""
+"""The checks of this host alone: pure functions that turn facts into findings. The host sends no datagram for them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The checks of the network: pure functions that make findings of the facts of an examination.
+"""The checks of the network: pure functions that turn the facts of an examination into findings.
 
 Each check gets the kinds of the troubles that earlier checks have found. Some checks see only that something fails, not why.
 These report no trouble if an earlier trouble explains the failure, so that one cause is not reported twice. A server elsewhere

@@ -1,4 +1,4 @@
-"""The facts about the network of which the network checks make their findings."""
+"""The facts about the network from which the network checks make their findings."""
 
 import errno
 import os
