@@ -1,4 +1,4 @@
-"""`udpnote backup` and `udpnote restore`: a copy of a notebook's file, and its return, on the notebook's host."""
+"""`udpnote backup` and `udpnote restore`: copy a notebook's file, and put the copy back, on the notebook's host."""
 
 import os
 import sys
@@ -122,7 +122,10 @@ def restore(
 
 
 def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:
-    """Print what a restore has done or, unless it `is_done`, that nothing was changed. `kept` are the replaced files."""
+    """Print what a restore has done. If it is not `is_done`, print that nothing was changed.
+
+    `kept` are the paths under which the replaced files are kept.
+    """
     if as_json:
         old = prepared.old
         is_unknown = old is not None and old.content is None
@@ -150,14 +153,14 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
 
 
 def _path(file: str) -> str:
-    """The absolute path of the backup that the user has named `file`. Raises `InvalidSetting` if it is `-`, or no path."""
+    """The absolute path of the backup that the user calls `file`. Raises `InvalidSetting` if `file` is `-` or not a path."""
     if file == "-":
         raise InvalidSetting("backup_is_stream")
     return absolute_path(file, "FILE")
 
 
 def _holding(path: str, content: Content) -> Notice:
-    """The notice that the backup in the file `path` has `content`."""
+    """The notice which says that the backup in the file `path` has `content`."""
     return Notice(
         "backup_holds",
         path=path,
@@ -169,7 +172,7 @@ def _holding(path: str, content: Content) -> Notice:
 
 
 def _object(content: Content) -> dict[str, object]:
-    """What a notebook's file holds, as an object for JSON."""
+    """What a notebook's file holds, as an object for `--json`."""
     return {
         "notebook": content.notebook_id.hex(),
         "name": content.name,
@@ -179,7 +182,7 @@ def _object(content: Content) -> dict[str, object]:
 
 
 def _say_what_vanishes(prepared: Restore) -> None:
-    """Print what is in the file that would be replaced, which of its entries the backup does not have, or has again."""
+    """Print what the file to be replaced holds, which of its entries the backup lacks, and which erased notes come back."""
     old, path = prepared.old, prepared.path
     if old is None:
         return

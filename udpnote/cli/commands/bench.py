@@ -27,9 +27,10 @@ FSYNC_SECONDS, FSYNCS_MAX = 0.8, 500
 SEND_SECONDS, SENDS_MAX = 1.5, 500
 THROUGHPUT_SECONDS = 2.0
 FIND_SECONDS = 2.0
-"""How many seconds each measurement and the search for the server take at most, and how many fsyncs or calls are timed.
+"""How long each measurement and the search for the server take at most, in seconds, and how many fsyncs or sends are timed.
 
-The round trips take two more seconds. So everything takes less than ten seconds, also with two disks."""
+The round trips take two more seconds. So everything takes less than ten seconds, even with two disks.
+"""
 
 app = DeclaredCommands()
 
@@ -73,11 +74,11 @@ def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[Disk], None]) -> tuple[list[Disk], Host]:
-    """Measure the disks of the outbox and of the notebook, then a client and a server there; returns the results.
+    """Measure the disks of the outbox and of the notebook, then a client and a server on this machine. Return both results.
 
     The notebook is the one that `udpnote serve` would serve here. If it is on another disk than the outbox, there are two
-    disks, that of the outbox first. `on_disk` is called with each of them as soon as it is measured. All files are in temporary
-    folders beside the user's own files, so that they are on the same disks.
+    disks: first the outbox's, then the notebook's. `on_disk` is called with each disk as soon as it is measured. All files are
+    in temporary folders beside the user's own files, so that they are on the same disks.
     """
     beside_outbox, beside_notebook = existing_folder(settings.outbox), existing_folder(settings.file)
     is_same = os.stat(beside_outbox).st_dev == os.stat(beside_notebook).st_dev
@@ -100,9 +101,9 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
 
 
 def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: StatusLine) -> Disk:
-    """Measure the disk of `folder` in its folder `temporary`, and print a warning if it may lose what was acknowledged.
+    """Measure a disk by files in the folder `temporary`. Print a warning if the disk may lose acknowledged entries.
 
-    `files` says which of the user's files are in `folder`.
+    `folder` is the user's folder on this disk, and `files` says which of the user's files are in it.
     """
     on_progress = _progress(status, lambda number: Notice("fsyncs_measured", number=number))
     fsyncs = fsync_durations(temporary, seconds_max=FSYNC_SECONDS, count_max=FSYNCS_MAX, on_progress=on_progress)
@@ -113,7 +114,7 @@ def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: Sta
 
 
 def _measure_host(client: Client, status: StatusLine) -> Host:
-    """Measure single sends of `client`, and many at once."""
+    """Measure single sends of `client`, then many sends at once."""
     on_progress = _progress(status, lambda number: Notice("sent_one_by_one", number=number))
     sends = send_durations(client, seconds_max=SEND_SECONDS, count_max=SENDS_MAX, on_progress=on_progress)
     on_progress = _progress(status, lambda number: Notice("sent_many_at_once", number=number))
@@ -121,10 +122,10 @@ def _measure_host(client: Client, status: StatusLine) -> Host:
 
 
 def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine) -> tuple[Lan | None, int]:
-    """Measure the round trip to the server of the user's notebook; returns the result and the exit code.
+    """Measure the round trip to the server of the user's notebook. Return the result and the exit code.
 
-    If the server does not answer, this prints why, and returns None instead of the result. The exit code is then DONE if the
-    user has neither named nor chosen a notebook, else that of the error. The outbox is only read.
+    If the server does not answer, this prints why, and returns None in place of the result. The exit code is then that of the
+    error, or DONE if the user has neither named nor chosen a notebook. The outbox is only read.
     """
     status.show(Notice("looking_for_notebook"))
     is_decided = True
@@ -146,5 +147,5 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
 
 
 def _progress(status: StatusLine, notice_of: Callable[[int], Notice]) -> Callable[[int], None]:
-    """A function that shows in `status` what is being done: the notice for its argument, the number of what is done so far."""
+    """Return a function that takes how many steps are done so far, and shows the notice for this number in `status`."""
     return lambda number: status.update(notice_of(number))

@@ -1,4 +1,4 @@
-"""`udpnote demo`: runs a real server and a real client over a simulated bad network, on this machine alone."""
+"""`udpnote demo`: runs a real server and a real client over a simulated bad network, without using other machines."""
 
 import os
 import tempfile
@@ -22,19 +22,19 @@ from udpnote.text.joining import in_brackets
 from udpnote.text.language import gettext as _
 
 LOSS = 0.3
-"""The share of datagrams that is lost in each direction: enough to lose some in every demonstration."""
+"""The share of datagrams that is lost in each direction. It is high enough that some are lost in every demonstration."""
 
 SEED = 6683
-"""The seed of the random losses, so that the same datagrams are lost each time."""
+"""The seed for the random losses. With it, the same datagrams are lost each time."""
 
 LONG_CHARACTERS = 12_000
-"""About how long the longest text is: it takes several datagrams."""
+"""About how many characters the longest text has: enough for several datagrams."""
 
 
 class LossyEndpoint(Endpoint):
-    """The sockets of a client. After a call of `lose` they drop datagrams at random, in each direction.
+    """The sockets of a client. After a call of `lose`, they drop datagrams at random, in each direction.
 
-    `lost` is how many datagrams were dropped so far, in both directions together.
+    `lost` is the number of dropped datagrams so far, in both directions together.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
@@ -44,14 +44,14 @@ class LossyEndpoint(Endpoint):
         self.lost = 0
 
     def lose(self, share: float, random: Random) -> None:
-        """From now on drop each datagram, sent or received, with the probability `share`, a number from 0 to 1.
+        """Drop each later datagram, sent or received, with the probability `share`, a number from 0 to 1.
 
         The numbers of `random` decide which datagrams are dropped.
         """
         self._loss, self._random = share, random
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
-        """Send `datagrams`, except those that are dropped."""
+        """Send `datagrams`, except those that are dropped at random."""
         super().send(self._without_lost(datagrams))
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
@@ -59,7 +59,7 @@ class LossyEndpoint(Endpoint):
         return self._without_lost(super().receive(timeout_seconds))
 
     def _without_lost(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
-        """Those of `datagrams` that are not dropped; the others are counted in `lost`."""
+        """Choose at random which of `datagrams` are dropped, and count these in `lost`. Return the others."""
         kept = [datagram for datagram in datagrams if self._random.random() >= self._loss]
         self.lost += len(datagrams) - len(kept)
         return kept
@@ -102,7 +102,7 @@ def _find(client: Client) -> None:
 
 
 def _texts() -> list[str]:
-    """The texts of the demonstration, one of them in Chinese and one long, and the others in the user's language."""
+    """The texts of the demonstration: one is in Chinese, the others are in the user's language, and one of these is long."""
     sentence = _("a long one, to show that long texts are kept whole, too; ")
     long_text = sentence * (LONG_CHARACTERS // len(sentence))
     return [_("buy milk"), "今天开会，下午三点", _("the meter reads 48,151.62"), long_text.strip()]

@@ -54,7 +54,7 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _print(printer: Printer, finding: Finding) -> None:
-    """Print a finding as a line, and below a trouble the command that mends it."""
+    """Print a finding as a line. If it is a trouble, print below it the command that mends it."""
     verdict = (padded(_(finding.verdict.value), _VERDICT_CELLS), _STYLES[finding.verdict])
     printer.print(verdict, harmless(_("{check}: {finding}").format(check=_(finding.check), finding=finding.notice)))
     if finding.command is not None:
@@ -64,9 +64,9 @@ def _print(printer: Printer, finding: Finding) -> None:
 
 
 def _object(finding: Finding) -> dict[str, object]:
-    """A finding as an object for `--json`. `kind` names the trouble or the reason in one word; `command` mends a trouble.
+    """A finding as an object for `--json`. `kind` names the trouble or the reason in one word. `command` mends a trouble.
 
-    `place` says where to run `command`, or None for this host.
+    `place` says where to run `command`; it is None for this host.
     """
     return {
         "check": finding.check.replace(" ", "_"),

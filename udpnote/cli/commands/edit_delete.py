@@ -1,4 +1,4 @@
-"""`udpnote edit` and `udpnote delete`: send revisions and deletions as new entries; the notebook keeps all versions."""
+"""`udpnote edit` and `udpnote delete`: send revisions and deletions as new entries. A notebook keeps all versions of a note."""
 
 import sys
 from itertools import chain
@@ -16,7 +16,7 @@ from udpnote.client.notebook_reader import NoteState
 from udpnote.errors import InvalidEntry, Notice, Unreachable
 
 DELETED_WITHOUT_QUESTION_MAX = 3
-"""How many notes are deleted without a question: more may be a slip of the finger in a range."""
+"""The most notes that are deleted without a question. A higher number may come from a mistyped range."""
 
 app = DeclaredCommands()
 
@@ -103,9 +103,10 @@ def delete(
 
 
 def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges: list[range], *, yes: bool) -> list[int]:
-    """Delete the notes with these `states` and those in `ranges`, perhaps after a question; return an exit code for each.
+    """Delete the notes with these `states` and the notes in `ranges`. Return the exit codes of the deletions.
 
-    `states` has the state of the note that each typed number stands for, or None if there is no such entry.
+    `states` maps each typed number to the state of its note, or to None if there is no such entry. Unless `yes`, the user is
+    asked first if there are many notes. If the user answers no, nothing is deleted (REFUSED).
     """
     counted = [(each, *sender.count(each)) for each in ranges]
     numbers = [number for number, state in states.items() if state is not None]
@@ -126,10 +127,10 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
 
 
 def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: range) -> list[int]:
-    """Delete the notes that have one of `numbers`, and return an exit code for each; REFUSED if there is none.
+    """Delete the notes that have one of `numbers`. Return the exit codes of the deletions, or REFUSED if there is no such note.
 
-    `notes` is how many they are, and `within` the range from the first to the last of them. The first deletion that is queued
-    is the last one, because nobody would see what the others do: a message names the rest of the range.
+    `notes` is how many such notes there are, and `within` the range from the first to the last of them. When one deletion is
+    queued, this ends, because the user would not see what further deletions do. A message then names the rest of the range.
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))
@@ -152,10 +153,10 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
 
 
 def _given_text(words: list[str]) -> str | None:
-    """The new text: the arguments `words`, joined by spaces, or all of standard input if there is only `-`.
+    """The new text: the arguments `words`, joined by spaces, or all of standard input if the only word is `-`.
 
-    None if there are no arguments: then the user is to write the text in the editor. Raises `InvalidEntry` if standard input
-    cannot be an entry.
+    None if there are no words: the user then writes the text in the editor. Raises `InvalidEntry` if standard input cannot be
+    an entry.
     """
     if words != ["-"]:
         return typed_text(words) if words else None

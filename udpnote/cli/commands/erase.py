@@ -27,7 +27,7 @@ from udpnote.text.notebook_text import TEXT_CLIENT_ID
 from udpnote.text.other_programs.imported_note import source_client_id
 
 SHOWN_CELLS = 200
-"""How much of the note's text the question shows, in terminal cells: enough to recognize the note."""
+"""How much of the note's text is shown before the question, in terminal cells: enough to recognize the note."""
 
 app = DeclaredCommands()
 
@@ -74,7 +74,10 @@ def erase(
 
 @contextmanager
 def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
-    """As `prepared_erasure`. If a server uses the notebook, the error says how to stop it; `file` is the value of `--file`."""
+    """Prepare the erasure of the note `number`, as `prepared_erasure` does. `file` is the value of `--file`.
+
+    If a server uses the notebook in the file `path`, the error that is raised says how to stop it.
+    """
     try:
         with prepared_erasure(path, number) as erasure:
             yield erasure
@@ -84,9 +87,10 @@ def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
 
 
 def _service_runs(path: str, command: list[str]) -> NotebookInUse | None:
-    """The error that a service has the notebook in the file `path`, and when to run `command`, the one that erases.
+    """The error which says that a service serves the notebook in the file `path`, and how to stop that; None if no service
+    does.
 
-    None if no service has it.
+    `command` is the command that erases: the error says when to run it.
     """
     from udpnote.cli.systemd.service_unit import installed_services, read_unit
     from udpnote.cli.systemd.systemctl import systemctl
@@ -101,7 +105,7 @@ def _service_runs(path: str, command: list[str]) -> NotebookInUse | None:
 
 
 def _show(erasure: Erasure) -> None:
-    """Print the note on standard error: number, time, author, the beginning of its text, and how many versions it has."""
+    """Print the note on standard error: its number, time, author, the beginning of its text, and how many versions it has."""
     number, entry = erasure.note.number, erasure.note.entry
     at = zoned_time(entry.written_at, entry.utc_offset)
     say(f"#{number}  {at}  {harmless(entry.author)}  {shortened(entry.text, SHOWN_CELLS)}")
@@ -109,9 +113,10 @@ def _show(erasure: Erasure) -> None:
 
 
 def _kept_by_this_user(text: str) -> list[str]:
-    """The paths of files of this user that still have something of the erased `text`, or may have it.
+    """The paths of this user's files that have some of the erased `text`, or may have it.
 
-    These are the history of `udpnote write`, and the outbox, if what SQLite has left there of sent entries cannot be removed.
+    One is the history of `udpnote write`, if a line of the text is in it. The other is the outbox, if what SQLite has left
+    there of sent entries cannot be removed.
     """
     settings = load_settings()
     kept = [] if remove_remains(settings.outbox) else [settings.outbox]
@@ -123,7 +128,7 @@ def _kept_by_this_user(text: str) -> list[str]:
 
 
 def _report(erasure: Erasure, kept: list[str], *, erased_at: int, as_json: bool) -> None:
-    """Print what was erased, and what may still have the text: the files `kept`, and what other people have."""
+    """Print what was erased, and where the text may still be: in the files `kept`, and in copies that other people have."""
     number = erasure.note.number
     if as_json:
         values = {"number": number, "versions": erasure.numbers, "erased_at": iso_time(erased_at, 0)}

@@ -34,7 +34,7 @@ _FORMS: dict[str, Form] = {
     ".html": "html",
     ".htm": "html",
 }
-"""The format of a file with this ending."""
+"""The formats of files by the endings of their names."""
 
 
 app = DeclaredCommands()
@@ -97,9 +97,10 @@ def _form_of(path: str) -> Form:
 
 
 class _Export:
-    """Makes the text of an export of `notebook`, in the format `form`, piece by piece, and shows the progress on a terminal.
+    """Makes the text of an export of `notebook` in the format `form`, in pieces, and shows the progress on a terminal.
 
-    `entries` is how many entries the text has so far. `prints` says that the text goes to standard output, not to a file.
+    `entries` is the number of entries in the text so far. `prints` says that the text goes to standard output and not to a
+    file.
     """
 
     def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
@@ -112,7 +113,7 @@ class _Export:
         self.entries = 0
 
     def write(self, put: Callable[[str], object]) -> None:
-        """Read the entries that the filters choose, and call `put` with each piece of the export's text, in order."""
+        """Read the entries that the filters choose. Call `put` with each piece of the text, in order."""
         with self._progress:
             pieces = export_pieces(
                 self._notebook, self._form, self._filters, for_file=not self._prints, on_written=self._note_written
@@ -127,9 +128,9 @@ class _Export:
 
 
 def _print(export: _Export) -> int:
-    """Write the export to standard output, and return the exit code, which is INTERRUPTED after Ctrl-C.
+    """Write the export to standard output, and return the exit code: DONE, or INTERRUPTED after Ctrl-C.
 
-    A terminal gets the text in its encoding, a file or a pipe always in UTF-8.
+    On a terminal, the text is in the terminal's encoding; in a file or a pipe, it is always in UTF-8.
     """
     try:
         if sys.stdout.isatty():
@@ -145,7 +146,7 @@ def _print(export: _Export) -> int:
 
 @contextmanager
 def _reporting_failure(output: str) -> Iterator[None]:
-    """If an error or a signal ends the block, which writes the file `output`, print what became of that file."""
+    """If an error or a signal ends the block, print whether the file `output` still has its old content or was not made."""
     try:
         yield
     except BaseException:

@@ -27,7 +27,7 @@ from udpnote.text.language import gettext as _
 from udpnote.text.language import marked
 
 TIMEOUT_SECONDS_MAX = 3600
-"""The longest `--timeout`, an hour: a larger number is probably a typing error."""
+"""The longest `--timeout`: an hour. A larger number is probably a typing error."""
 
 app = DeclaredCommands()
 
@@ -119,10 +119,10 @@ def use(
 
 
 def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) -> Notice | None:
-    """The notice that a setting, and not the choice of `chosen`, decides where entries go; None if no setting does.
+    """The notice which says that a setting, and not the choice of `chosen`, decides where entries go; None if no setting does.
 
-    A server decides, whatever notebook it has. A name, an id or a key only does so if it is not that of `chosen`.
-    `named_key_id` is the id of the key that the settings name; None if they name no key.
+    A setting that names a server always decides. A setting that names a notebook or a key decides only if it is not that of
+    `chosen`. `named_key_id` is the id of the key that the settings name, or None if they name no key.
     """
     settings = load_settings()
     destination = destination_of(settings, names_port=False, key_id=named_key_id)
@@ -137,7 +137,10 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
 
 
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
-    """Print that the notebook of `client` has not answered, if one with its name or at its address is among those `found`."""
+    """Print that the notebook of `client` has not answered, but another one with the same name or at the same address has.
+
+    Print nothing if the notebook of `client` is not known, if it is among those `found`, or if there is no such other one.
+    """
     own = client.notebook
     if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:
         return
@@ -150,7 +153,7 @@ def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
 
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
-    """Print a notebook as a row of the table of `find`; before the first row (`is_first`), print the headings.
+    """Print a notebook as a row of the table of `find`. If it is the first row (`is_first`), print the headings before it.
 
     On a terminal, a row that is too wide takes two lines or more.
     """
@@ -170,7 +173,7 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
 
 
 def _seal(notebook: FoundNotebook) -> str:
-    """The word for `notebook` in the column SEAL: `open`, `sealed`, `old key` or `impostor`."""
+    """The word for `notebook` in the column SEAL: `open`, `sealed`, `old key` (this machine has an old key) or `impostor`."""
     if notebook.is_impostor:
         return _("impostor")
     if notebook.has_new_key:
@@ -179,10 +182,11 @@ def _seal(notebook: FoundNotebook) -> str:
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:
-    """A notebook that has answered as an object for the JSON of `find`; `notebook` is its id.
+    """The object of a notebook for `find --json`. `notebook` is the notebook's id.
 
-    `rtt_ms` is the round-trip time in milliseconds. `entries` is how many entries the notebook has. `key_changed` says that it
-    has a newer key than this machine. `other_server` is the address of another server with the same notebook, or None.
+    `rtt_ms` is the round-trip time in milliseconds. `entries` is the number of entries in the notebook. `key_changed` says that
+    the notebook has a newer key than this machine knows. `other_server` is the address of another server with the same
+    notebook, or None.
     """
     return {
         "name": notebook.name,
@@ -199,14 +203,14 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
 
 
 _INTERFACES = {THIS_MACHINE: marked("this machine"), NAMED_SERVER: marked("the named server")}
-"""What `find` prints for the interface of a probe that left by none of the LAN."""
+"""What `find` prints in place of a network interface for a probe that was not sent into the LAN."""
 
 
 def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float) -> None:
-    """Print on standard error that no notebook answered within `timeout` seconds, and the common causes of that.
+    """Print on standard error that no notebook has answered within `timeout` seconds, and the common causes.
 
-    Each of the `attempts` is printed, too: the network interface, the address to which the probe went, and the error if it
-    could not be sent. They went to the UDP `ports` of these addresses; equal ones are printed once.
+    For each of the `attempts` to send a probe, print the network interface, the address, and the error if the probe could not
+    be sent; equal lines are printed once. The probes went to the UDP `ports` of these addresses.
     """
     say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):

@@ -19,7 +19,7 @@ from udpnote.errors import UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 
 FOLLOWED_ENTRIES = 10
-"""How many of the latest entries are printed first by default: enough to see what the next entry is about."""
+"""How many of the latest entries are printed first by default: enough to see what the next entries are about."""
 
 app = DeclaredCommands()
 
@@ -80,7 +80,7 @@ app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -
 
 
 def _runner(command: str | None) -> Callable[[StoredEntry], None]:
-    """A function that runs `command` for an entry, as an `EntryCommand` does; without a `command` it does nothing."""
+    """Return a function that runs `command` for an entry (see `EntryCommand`), or does nothing if `command` is None."""
     if command is None:
         return lambda _stored: None
     from udpnote.cli.entry_command import EntryCommand  # here, because subprocess is slow to import
@@ -89,7 +89,7 @@ def _runner(command: str | None) -> Callable[[StoredEntry], None]:
 
 
 def _shown(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[tuple[StoredEntry, str]]:
-    """Yield each of `entries`, and the text that is printed for it: JSON if `as_json`, else what `LiveEntries` makes of it."""
+    """Yield each of `entries`, and the text to print for it: JSON with `as_json`, else the lines that `LiveEntries` makes."""
     live = LiveEntries()
     for stored in entries:
         if as_json:
@@ -99,7 +99,9 @@ def _shown(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json:
 
 
 def _note_number(notebook: NotebookReader, stored: StoredEntry) -> int:
-    """The number of the note that `stored` revises or deletes; 0 if `stored` is a note, or if the server does not say it."""
+    """The number of the note that `stored` revises or deletes. 0 if `stored` is a note itself, or if the notebook cannot be
+    read.
+    """
     if stored.entry.kind is not Kind.NOTE:
         with suppress(UdpnoteError):  # the entry is printed without it
             for note in notebook.log(numbers=[stored.entry.revises], limit=1):

@@ -1,4 +1,4 @@
-"""`help`: the help of a command."""
+"""`udpnote help`: prints the help of a command."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`udpnote import`: stores the entries of a file or folder in a notebook, also those of other programs."""
+"""`udpnote import`: stores the entries of a file or folder in a notebook. Other programs may have made the file or folder."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -101,9 +101,10 @@ def import_file(
 
 
 def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
-    """The source at `path`. A single Markdown file counts as a folder with this file, so its notes keep their identities.
+    """Open the source at `path`. A single Markdown file is opened as a folder with one file, so that its notes stay the same
+    notes.
 
-    Raises `InvalidImport` if `format_name` is a format of single files, and `path` a folder, or the other way round.
+    Raises `InvalidImport` if `path` is a folder, but `format_name` a format of single files, or the other way round.
     """
     if os.path.isdir(path):
         if format_name not in (None, "jrnl", "markdown"):
@@ -120,7 +121,7 @@ def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
 def _entries(
     source: ImportFile | ImportFolder, form: Format | None, author: str, date_format: str, report: ImportReport
 ) -> Entries:
-    """The entries in `source`, which has the format `form` (None if it is empty)."""
+    """The entries in `source`, whose format is `form`. `form` is None if `source` is empty."""
     if isinstance(source, ImportFolder) or form not in (Format.JSONL, Format.TEXT, None):
         assert form is not None, "a folder has a format"
         return OtherNotes(source, form, author, date_format, report)
@@ -135,11 +136,11 @@ def _entries(
 def _importing(
     entries: Entries, report: ImportReport, options: ClientOptions, file: str | None, *, is_rehearsal: bool
 ) -> Iterator[Iterator[Imported]]:
-    """Give the block an iterator that imports `entries`, which `report` watches, and yields the outcome of each, in order.
+    """Prepare the import of `entries`. The block gets an iterator: it imports them one after the other and yields each outcome.
 
-    It imports into the notebook's file `file` or, if that is None, through the server of a client with `options`. After the
-    block, that client also delivers queued entries (see `QueuedDelivery`). If `is_rehearsal`, nothing is imported or delivered,
-    and the outcomes are those that are expected.
+    The import goes into the notebook's file `file` or, if `file` is None, through the server of a client with `options`. After
+    the block, that client also delivers queued entries (see `QueuedDelivery`). `report` counts the entries. With
+    `is_rehearsal`, nothing is imported or delivered, and the outcomes are those that are expected.
     """
     if file is not None:
         path = notebook_path(file, options)
@@ -166,10 +167,10 @@ def _importing(
 
 
 def _rehearsed(entries: Iterable[StoredEntry], notebook: NotebookReader | None = None) -> Iterator[Imported]:
-    """Yield the outcome that an import of each of `entries` into `notebook` (None if there is none yet) would have.
+    """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW or THERE_ALREADY.
 
-    The identities of all its entries are held in memory. Entries that would be orphaned or differ, or that the notebook has
-    erased, are not told apart.
+    `notebook` is None if it does not exist yet. All its client ids and sequences are held in memory. Other outcomes, such as
+    ORPHANED, DIFFERENT or ERASED, are not recognized.
     """
     known = {stored.entry[:2] for stored in log_to_compare(notebook)} if notebook is not None else set()
     for old in entries:

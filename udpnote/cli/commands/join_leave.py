@@ -21,10 +21,10 @@ from udpnote.storage.key_file import read_code_file
 from udpnote.text.harmless import harmless
 
 CODE_CHARACTERS_MAX = 1000
-"""How many characters of standard input are read for a join code: more than a code with spaces and hyphens has."""
+"""How many characters of standard input are read for a join code. A code has fewer, even with spaces and hyphens."""
 
 TYPING_TRIES = 3
-"""How often the user may type a join code at a terminal until it is right. Then the command gives up."""
+"""How often the user may type a join code at a terminal. If the last one is wrong, too, the command ends."""
 
 app = DeclaredCommands()
 
@@ -102,10 +102,10 @@ def leave(
 
 
 def _found_code(key_file: str | None) -> str:
-    """The join code if it is not an argument: from the file `key_file`, else from the settings, else from standard input.
+    """The join code that is not an argument: from the file `key_file`, else from the settings, else from standard input.
 
-    `key_file` and the settings may also name a notebook's key file. At a terminal the user is asked for the code. Raises
-    `InvalidKey` if there is no code, and `StorageError` if the file cannot be read.
+    The file, and a file that the settings name, may also be a notebook's key file. At a terminal, the user is asked for the
+    code. Raises `InvalidKey` if there is no code, and `StorageError` if the file cannot be read.
     """
     if key_file is not None:
         return join_code(read_code_file(os.path.expanduser(key_file)))
@@ -121,7 +121,7 @@ def _found_code(key_file: str | None) -> str:
 
 
 def _typed_code() -> str:
-    """Ask the user for the join code at the terminal, which does not show it; ask again if it is mistyped.
+    """Ask the user for the join code at the terminal, which does not show what is typed. After a wrong code, ask again.
 
     The result is empty if the user ends the input with Ctrl-D. Raises `InvalidKey` after `TYPING_TRIES` wrong codes.
     """

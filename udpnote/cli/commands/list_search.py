@@ -1,4 +1,4 @@
-"""`udpnote list` and `udpnote search`: print many notes, a line for each or whole."""
+"""`udpnote list` and `udpnote search`: print many notes, each as one line or as a whole."""
 
 import sys
 from collections.abc import Generator, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from udpnote.text.query_words import QueryWords
 
 PORTION_NOTES = 100
-"""How many notes `--all` prints at a time: they are in memory together, and their columns are aligned."""
+"""How many notes `--all` reads and prints at a time. They are in memory together, and their columns are aligned."""
 
 app = DeclaredCommands()
 
@@ -35,9 +35,9 @@ app = DeclaredCommands()
 class Selection(NamedTuple):
     """Which notes are printed, and in which order.
 
-    These are the notes that the `filters` choose and that `words` find (empty: all): all of them if `is_all`, else the latest
-    `limit` (None for `LISTED_NOTES`). The order is reversed if `newest_first`. The words and phrases in `highlighted` are
-    highlighted.
+    They must match the `filters` and the query `words`, if there are any. With `is_all`, these are all such notes, else the
+    latest `limit` of them, or the latest `LISTED_NOTES` if `limit` is None. The oldest comes first unless `newest_first`. The
+    words and phrases in `highlighted` are highlighted.
     """
 
     filters: FilterOptions
@@ -49,7 +49,7 @@ class Selection(NamedTuple):
 
 
 class Form(NamedTuple):
-    """How notes are printed: as JSON, or with their whole texts (`is_full`), and whether in a pager if they are many."""
+    """How notes are printed: as JSON, with their whole texts (`is_full`), and in a pager if the output is long (`is_paged`)."""
 
     as_json: bool
     is_full: bool
@@ -148,7 +148,7 @@ def _show_beginnings(
     filters: ParsedFilters,
     form: Form,
 ) -> None:
-    """Print what is found if those words of `query` that find nothing are beginnings of words, and say what was tried."""
+    """Search again, with the words of `query` that no note has as beginnings of words. Print the notes and what was tried."""
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing
 
     tried = words_that_find_nothing(notebook, query, filters)
@@ -165,9 +165,10 @@ def _show_beginnings(
 def _opened(
     selection: Selection, options: ClientOptions, file: str | None, form: Form
 ) -> Iterator[tuple[NotebookReader, Printer, ParsedFilters]]:
-    """Open the notebook that `file` or `options` name (see `opened`), and give the block the parsed filters as well.
+    """Open the notebook that `file` or `options` name (see `opened`). The block gets the reader, the printer and the parsed
+    filters.
 
-    Raises `InvalidSetting` if `selection` has a limit and also all notes, or if its filters are wrong.
+    Raises `InvalidSetting` if `selection` has a limit and also `is_all`, or if its filters are wrong.
     """
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
@@ -188,7 +189,7 @@ def _show(
     *,
     notice: Notice | None = None,
 ) -> bool:
-    """Print the selected notes, after `notice` if there are any; return whether there are any."""
+    """Print the selected notes. Return whether there are any. If so, `notice` is printed before them."""
     with closing(_portions(notebook, selection, filters)) as portions:
         first = next(portions, [])
         if first:
@@ -200,9 +201,9 @@ def _show(
 
 
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
-    """Yield the selected notes, with their latest text, in lists, in the order in which they are printed.
+    """Yield the selected notes, with their latest text, as lists, in the order in which they are printed.
 
-    This is the order of `StoredEntry.noted_at`, and the latest notes are the last ones in this order.
+    This is the order of `StoredEntry.noted_at`. The latest notes are the last in this order.
     """
     words = selection.words
     if selection.is_all:
@@ -217,9 +218,10 @@ def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFil
 
 
 def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], form: Form) -> None:
-    """Print the notes of all `portions`: as JSON, day by day on a terminal or if they are whole, or else as a line for each.
+    """Print the notes of all `portions`, with the `words` of a search highlighted on a terminal.
 
-    On a terminal the `words` of a search are highlighted.
+    They are printed as JSON if the `form` says so. Otherwise they are printed under headings with days on a terminal or if they
+    are printed whole, and else as a line for each.
     """
     if form.as_json:
         from udpnote.cli.json_output import note_object
@@ -236,7 +238,7 @@ def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Seque
 
 
 def _line(stored: StoredEntry) -> str:
-    """A note with its date and its whole text as one line, without a newline, for a program that reads lines."""
+    """A note as one line with its date and whole text, without a newline, for programs that read lines."""
     entry = stored.entry
     number = f"#{stored.number}{revision_mark(stored)}"
     return f"{local_time(entry.written_at)}  {number}  {harmless(entry.author)}  {harmless(entry.text)}"

@@ -1,4 +1,4 @@
-"""`udpnote outbox`: shows, delivers or removes the entries that are still queued."""
+"""`udpnote outbox`: shows, moves, delivers or removes the entries that are still queued."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -37,7 +37,7 @@ LISTED_ENTRIES = 20
 SEQUENCE_CELLS, TIME_CELLS = len("SEQUENCE"), len("2026-05-09 16:37:08")
 
 TEXT_CELLS_MIN = 20
-"""The least width of the column TEXT on a terminal. If a line has less room, the text stands on a line of its own."""
+"""The least width of the column TEXT on a terminal. If less is left of a line, the text stands on a line of its own."""
 
 Sequences = Annotated[
     list[int] | None,
@@ -125,7 +125,7 @@ def outbox(
 
 
 def _check_options(limit: int | None, *, is_all: bool, to: str | None, origin: str | None, send_open: bool) -> None:
-    """Raise `InvalidSetting` if an option was given that means nothing with or without another one."""
+    """Raise `InvalidSetting` if two options exclude each other, or if an option needs another one that was not given."""
     if is_all and limit is not None:
         raise InvalidSetting("limit_and_all")
     if to is None and (origin is not None or send_open):
@@ -133,7 +133,7 @@ def _check_options(limit: int | None, *, is_all: bool, to: str | None, origin: s
 
 
 def _saying_and_keeping(said: list[Notice]) -> Callable[[Notice], None]:
-    """A function that prints a notice and adds it to `said`."""
+    """Return a function that prints a notice and adds it to `said`."""
 
     def say_and_keep(notice: Notice) -> None:
         said.append(notice)
@@ -143,9 +143,9 @@ def _saying_and_keeping(said: list[Notice]) -> Callable[[Notice], None]:
 
 
 def _move(client: Client, to: str, origin: str | None, *, sends_open: bool, is_sent: bool) -> None:
-    """Move waiting notes to the notebook `to`, as `Client.move` does it, and print how many were moved.
+    """Move waiting notes to the notebook `to` (see `Client.move`), and print how many were moved.
 
-    If they are not sent after that (`is_sent`), print the command that sends them.
+    Unless the command sends them next (`is_sent`), print the command that does.
     """
     moved = client.move(to, origin=origin, sends_open=sends_open)
     name = display_name(moved.notebook, client.known())
@@ -163,8 +163,8 @@ def _deliver_all(
 ) -> None:
     """Deliver the entries that `counts` counts, except refused ones, for one destination after the other.
 
-    Entries that need a key that the settings do not name are left out, and a message says how many these are. `named_key_id` is
-    the id of the key that the settings name; None if they name none. For `wait` and `said` see `_deliver`.
+    `named_key_id` is the id of the key that the settings name, or None if they name none. Entries that need a key that the
+    settings do not name are left out, and a message says how many they are. For `wait` and `said` see `_deliver`.
     """
     for destination in destinations_of(counts, named_key_id):
         _deliver(destination, wait, said)
@@ -174,10 +174,10 @@ def _deliver_all(
 
 
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
-    """Deliver the entries that wait for `destination`, and print each when it is stored. An error is printed, not raised.
+    """Deliver the entries that wait for `destination`. Print each entry when it is stored. Print an error, do not raise it.
 
-    Delivery ends after `wait` seconds without an answer (None for as long as the settings say). Notices that are in `said` were
-    printed before, and are not printed again.
+    Delivery ends after `wait` seconds without an answer; None: as many as the settings say. The notices in `said` were printed
+    before, and are not printed again.
     """
 
     def print_stored(sent: SentEntry) -> None:
@@ -196,7 +196,9 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
 
 
 def _show(latest: int | None, *, as_json: bool, is_paged: bool) -> bool:
-    """Print the `latest` entries in the outbox (None for all), as `_print` does it; return whether it has any entries."""
+    """Print the `latest` entries in the outbox, or all if `latest` is None (see `_print`). Return whether the outbox has
+    entries.
+    """
     counts: Sequence[WaitingCount] = ()
     with paged(is_wanted=is_paged), Client() as client:
         counts = client.waiting_counts()
@@ -214,8 +216,8 @@ def _print(
 ) -> None:
     """Print the entries `waiting`, as JSON or as a table. `counts` counts all entries in the outbox.
 
-    If `latest` is not None, `waiting` has at most so many entries. If the outbox has more, a message below the table says how
-    many. `known` are the notebooks in the outbox, whose names are printed.
+    If `latest` is not None, `waiting` has at most this many entries. If the outbox has more, a message below the table says how
+    many. `known` are the notebooks whose names the outbox knows.
     """
     entries = sum(each.entries for each in counts)
     if as_json:
@@ -231,10 +233,10 @@ def _print(
 
 
 def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], known: Sequence[KnownNotebook]) -> None:
-    """Print a row for each entry when it is read. `known` are the notebooks in the outbox.
+    """Print a row for each entry as soon as it is read. `known` are the notebooks whose names the outbox knows.
 
-    On a terminal, long texts are shortened, and a row that is too wide takes two lines or more. Elsewhere each row is a line
-    with the whole text. The widths of the columns come from `counts`, which has every destination and state of an entry.
+    On a terminal, long texts are shortened, and a row that is too wide takes two lines or more. Elsewhere, each row is a line
+    with the whole text. The widths of the columns come from `counts`, which has every destination and every state of an entry.
     """
     from rich.cells import cell_len
 
@@ -269,10 +271,10 @@ def _state(waiting: WaitingEntry | WaitingCount) -> str:
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
-    """An entry in the outbox as an object for JSON.
+    """The object of an entry in the outbox, for `--json`.
 
-    `notebook` is the id of its notebook, or None if the notebook is not known yet. Then `notebook_name` and `server` are what
-    the user has named. `refused` is None, or the reason for which the notebook has refused the entry.
+    `notebook` is the id of its notebook, or None if the notebook is not known yet. In that case `notebook_name` and `server`
+    are what the user has named. `refused` is None, or the reason for which the notebook has refused the entry.
     """
     entry = waiting.entry
     return {

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from udpnote.page.https import Https
 
 PAGE_PORT = 6680
-"""The TCP port of the page. IANA has assigned it to nothing; it is beside the UDP ports of servers."""
+"""The TCP port of the page. IANA has not assigned it, and it is next to the UDP ports of servers."""
 
 LABEL_CELLS = 13
-"""The width of the column with the labels of the lines that are printed first."""
+"""The width, in terminal cells, of the column with the labels of the lines that are printed first."""
 
 _DARK_ON_LIGHT = "30;47"
-"""The style of the QR code, by its numbers in SGR (ECMA-48 §8.3.117): cameras need dark modules on a light ground."""
+"""The style of the QR code, in parameters of SGR (ECMA-48 §8.3.117). Cameras need dark modules on a light ground."""
 
 app = DeclaredCommands()
 
@@ -84,7 +84,7 @@ def page(
 def _serve(
     bind: str | None, port: int, allowed: Sequence[str], *, is_https: bool, server: str | None, notebook: str | None
 ) -> None:
-    """Serve the page until a signal ends it; the arguments are the options of the command."""
+    """Serve the page until a signal ends it. The arguments are the values of the command's options."""
     from udpnote.lan.tcp_listener import listen_tcp
     from udpnote.machine.names import host_name
     from udpnote.page.access import AllowedHosts, is_host
@@ -110,7 +110,7 @@ def _serve(
 
 
 def _https(allowed: Sequence[str]) -> "Https":
-    """HTTPS for this host, with the authority in the user's folder of data; raises `StorageError`."""
+    """HTTPS for this host. Its certificate authority is in the user's data folder. Raises `StorageError`."""
     from udpnote.machine.clock import wall_microseconds
     from udpnote.machine.names import host_name
     from udpnote.page.https import Https
@@ -120,7 +120,7 @@ def _https(allowed: Sequence[str]) -> "Https":
 
 
 def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None") -> None:
-    """Print what the page prints first, to standard error: the notebook, addresses, how it is trusted, and a QR code."""
+    """Print the first lines on standard error: the notebook, addresses, how devices come to trust the page, and a QR code."""
     own, known = own_addresses(), status.notebook
     is_local = is_for_this_machine(bind, own)
     lines, first = _address_lines(bind, port, own, secure)
@@ -146,7 +146,7 @@ def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "H
 def _address_lines(
     bind: str | None, port: int, own: Sequence[str], secure: "Https | None"
 ) -> tuple[list[tuple[str, str]], str]:
-    """The labels and texts of the lines with addresses, and the address that a device opens first."""
+    """The lines with addresses, as labels and texts, and the address that a device must open first."""
     if secure is None:
         addresses = page_addresses(bind, port, own)
         return [(_("page"), "  ".join(addresses))], addresses[0]

@@ -1,4 +1,4 @@
-"""`udpnote seal`, `unseal`, `key show` and `key rotate`: the key of a sealed notebook, on the notebook's host."""
+"""`udpnote seal`, `unseal`, `key show` and `key rotate`: seal a notebook, and manage its key, on the notebook's host."""
 
 import os
 import re
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from udpnote.server.sealing import KeyUse
 
 ACCEPT_OLD_SECONDS_MAX = 366 * 86_400
-"""An old key can stay accepted for at most a year: with a longer time, the new key would hardly protect anything."""
+"""The longest time for which an old key can stay accepted: a year. For a longer time, the new key would hardly protect
+anything.
+"""
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -160,9 +162,10 @@ def rotate_key(
 
 
 def _report_use(use: "KeyUse", until: str | None, *, had_key_file: bool) -> int:
-    """Print whether the server uses a new key, and until when the old key is accepted; returns the exit code.
+    """Print whether the server uses a new key, and until when the old key is accepted. Return the exit code.
 
-    `until` is None if the old key is not accepted any more. Without a key file, there is no old key.
+    `until` is None if the old key is not accepted any more. `had_key_file` is False if the key file was missing, and with it
+    the old key.
     """
     from udpnote.server.sealing import TAKE_UP_SECONDS_MAX, KeyUse
 
@@ -178,7 +181,7 @@ def _report_use(use: "KeyUse", until: str | None, *, had_key_file: bool) -> int:
 
 
 def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
-    """Print a message for each earlier key that `old` accepts now and that `new` accepts for a shorter time or not at all.
+    """Print a message for each earlier key which `old` accepts at present, but `new` accepts for a shorter time or not at all.
 
     Machines with such a key must join again sooner than their users were told. The keys themselves are not printed.
     """
@@ -195,7 +198,7 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
 
 
 def _opened(file: str | None) -> Notebook:
-    """Open the notebook in `file` (None for the one in the settings) to change it. The caller must close it.
+    """Open the notebook in `file`, or in the file of the settings if `file` is None, to change it. The caller must close it.
 
     Raises `StorageError` if the file is missing, and `NotebookInUse` if a server is using it.
     """
@@ -231,9 +234,9 @@ def _sealed_name(path: str) -> str:
 
 
 def _seconds(text: str) -> int:
-    """The length of time `text`, such as `30m`, `12h`, `3d` or `0`, in seconds.
+    """The number of seconds in `text`, a length of time such as `30m`, `12h`, `3d` or `0`.
 
-    Raises `InvalidSetting` if it is not understood, or is longer than `ACCEPT_OLD_SECONDS_MAX`.
+    Raises `InvalidSetting` if `text` is not understood, or is longer than `ACCEPT_OLD_SECONDS_MAX`.
     """
     found = re.fullmatch(r"\s*(\d{1,9})\s*([smhdw]?)\s*", text)
     number, unit = (int(found[1]), found[2]) if found is not None else (-1, "")

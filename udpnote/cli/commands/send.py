@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from udpnote.model.entry import WritingTime
 
 BAD_LINES_NAMED_MAX = 20
-"""Of how many lines that are not sent the messages say why; the others are only counted."""
+"""For how many of the lines that are not sent a message says why. The others are only counted."""
 
 FLUSH_SECONDS = 0.05
-"""The shortest time between two flushes of the output: to a person it looks immediate, and many entries cost few flushes."""
+"""The shortest time between two flushes of the output. Each entry still seems to appear at once, and many need few flushes."""
 
 
 def __getattr__(name: str) -> object:
-    """Declare the command when the attribute `app` of this module is asked for: only a command line with options needs it."""
+    """Declare the command when this module's attribute `app` is read. Only a command line with options needs that."""
     if name == "app":
         return _declared()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -87,13 +87,15 @@ def _declared() -> "DeclaredCommands":
 
 
 class Additions(NamedTuple):
-    """What `--at` and `--tag` add to each entry: when it was written (None for now), and tags, as they were typed."""
+    """What `--at` and `--tag` add to each entry: the time of writing, or None for the present time, and tags, as they were
+    typed.
+    """
 
     written: "WritingTime | None" = None
     tags: Sequence[str] = ()
 
     def tagged(self, text: str) -> str:
-        """`text` with the tags."""
+        """`text` with the tags added."""
         if not self.tags:
             return text
         from udpnote.cli.added_tags import with_tags  # here, because most entries get no tag
@@ -102,11 +104,11 @@ class Additions(NamedTuple):
 
 
 NO_ADDITIONS = Additions()
-"""The value if neither option was given."""
+"""The additions of a command line that has neither option."""
 
 
 def _additions(at: str | None, tags: list[str]) -> Additions:
-    """The values of `--at` and `--tag`, checked. Raises `InvalidSetting`."""
+    """Check the values of `--at` and `--tag`. Raises `InvalidSetting` if one is wrong."""
     written = None
     if tags:
         from udpnote.cli.added_tags import check_added_tags
@@ -121,10 +123,10 @@ def _additions(at: str | None, tags: list[str]) -> Additions:
 
 
 def _send_edited(words: list[str], options: ClientOptions, additions: Additions, *, is_whole: bool, as_json: bool) -> int:
-    """Let the user write an entry in the editor, which opens with `words`, and send it; return the exit code.
+    """Let the user write an entry in the editor, which opens with `words`. Send the entry, and return the exit code.
 
-    Nothing is sent if the text is blank, or if the editor fails (REFUSED). Raises `InvalidSetting` and `InvalidEntry`; then the
-    editor's file keeps the text.
+    If the text is blank or the editor fails, nothing is sent (REFUSED). Raises `InvalidSetting` and `InvalidEntry`. If that
+    happens after the editor has ended, the editor's file keeps the text.
     """
     from udpnote.cli.terminal.editor import edited
 
@@ -156,11 +158,11 @@ def send_words_or_input(
     is_whole: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Send `words`, joined by spaces, as one entry; print the outcome, as JSON if `as_json`, and return the exit code.
+    """Send `words`, joined by spaces, as one entry. Print the outcome, as JSON with `as_json`, and return the exit code.
 
-    If there are no words, or only `-`, this sends standard input: as one entry if `is_whole`, else each line as an entry; a
-    line that cannot be an entry is reported and not sent. Each entry gets the `additions`. Raises `InvalidEntry` if the words,
-    or the whole input, cannot be an entry, and the errors of opening the client.
+    If there are no words, or only `-`, standard input is sent: with `is_whole` as one entry, else each line as an entry. A line
+    that cannot be an entry is reported and not sent. Each entry gets the `additions`. Raises `InvalidEntry` if the words, or
+    the whole input, cannot be an entry. Raises the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
     text = additions.tagged(typed_text(words))
@@ -183,7 +185,7 @@ def send_words_or_input(
 
 
 def _whole_input() -> str:
-    """All of standard input as the text of one entry. Raises `InvalidEntry`."""
+    """All of standard input as the text of one entry. Raises `InvalidEntry` if it cannot be one."""
     from udpnote.cli.input_lines import whole_input
 
     ask_to_type(Notice("type_an_entry"))
@@ -191,7 +193,7 @@ def _whole_input() -> str:
 
 
 def _send_lines(client: Client, report: "_Report", additions: Additions) -> None:
-    """Send each line of standard input as an entry with `additions`. `report` gets the outcomes, and why lines are not sent."""
+    """Send each line of standard input as an entry with `additions`. Tell `report` the outcomes, and why lines are not sent."""
     from udpnote.cli.input_lines import InputLines
     from udpnote.cli.terminal.progress import Progress, size_of
 
@@ -211,7 +213,9 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
 
 
 def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report") -> Iterator[str | None]:
-    """Yield `lines` with the tags of `additions`; `report` gets those that become too long for an entry. A None stays."""
+    """Yield `lines` with the tags of `additions`. Tell `report` of lines that become too long, and leave them out. Keep each
+    None.
+    """
     for line in lines:
         text = None if line is None else additions.tagged(line)
         try:
@@ -226,8 +230,8 @@ def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report"
 class _Report:
     """Prints the outcomes of the entries that a command sends.
 
-    Each stored entry is printed at once; with `as_json`, the outcome of each entry. At the end it prints how many entries were
-    not stored, and why.
+    Each stored entry is printed at once. With `as_json`, every outcome is printed at once. `conclude` prints how many entries
+    were not stored, and why.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -240,7 +244,10 @@ class _Report:
         self._elsewhere: Notice | None = None
 
     def look_elsewhere(self, client: Client) -> None:
-        """If the notebook of `client` has stored an entry, look whether others wait for another notebook, for `conclude`."""
+        """Find out whether entries wait for another notebook, so that `conclude` can say so.
+
+        Do this only if the notebook of `client` has stored an entry.
+        """
         if self._stored:
             self._elsewhere = waiting_elsewhere(client, client.notebook)
 
@@ -270,27 +277,27 @@ class _Report:
             self._flushed_at = now
 
     def bad_line(self, problem: Notice) -> None:
-        """Count a line of the input that is not sent. Of the first `BAD_LINES_NAMED_MAX`, print why."""
+        """Count a line of the input that is not sent. Print `problem` for the first `BAD_LINES_NAMED_MAX` of them."""
         self._bad_lines += 1
         if self._bad_lines <= BAD_LINES_NAMED_MAX:
             say(problem)
 
     def delivered_earlier(self, _sent: SentEntry) -> None:
-        """Count an entry that an earlier command has queued, and that this command has delivered."""
+        """Count an entry that an earlier command has queued and this command has delivered."""
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
         """Print how many entries were stored before Ctrl-C, and which command shows the others.
 
-        Not all of the input that was read is queued: a thread reads ahead of the outbox (see `InputLines`).
+        Some of the input that was read is not even queued, because a thread reads ahead of the outbox (see `InputLines`).
         """
         sys.stdout.flush()
         say(Notice("sending_interrupted", stored=self._stored))
 
     def conclude(self) -> int:
-        """Print how many entries were not stored, and why, and how many queued entries of earlier commands were delivered.
+        """Print how many entries were not stored and why, and how many queued entries of earlier commands were delivered.
 
-        If standard output could not be written, print also how many entries were stored. Returns the exit code: REFUSED if an
+        If standard output could not be written, print how many entries were stored as well. Return the exit code: REFUSED if an
         entry was refused or a line could not be sent, else QUEUED if an entry is queued, else DONE.
         """
         sys.stdout.flush()

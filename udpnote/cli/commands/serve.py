@@ -1,4 +1,4 @@
-"""`udpnote serve`: runs a server in the foreground and prints its entries."""
+"""`udpnote serve`: runs a server in the foreground and prints the entries that it stores."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _
 
 LABEL_CELLS = 11
-"""The width of the column with the labels of the lines that a server prints first."""
+"""The width, in terminal cells, of the column with the labels of the lines that are printed first."""
 
 app = DeclaredCommands()
 
@@ -86,10 +86,10 @@ def serve(
 
 
 def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, has_page: bool) -> None:
-    """Run a server until a signal ends it; print where its notebook is, and its messages, on `screen`.
+    """Run a server until a signal ends it. Print on `screen` where its notebook is, and its messages.
 
-    With `shows_entries`, each entry that is stored is printed, too. With `has_page`, the page runs beside the server. Raises
-    the errors of `Server`.
+    With `shows_entries`, also print each entry that is stored. With `has_page`, also run the page beside the server. Raises the
+    errors of `Server`.
     """
 
     def show(stored: StoredEntry) -> None:
@@ -116,11 +116,10 @@ def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, has_page:
 
 @contextmanager
 def _ended_by_signals(server: Server) -> Iterator[list[int]]:
-    """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server; a signal that was ignored stays ignored.
+    """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server. A signal that was ignored stays ignored.
 
-    The block gets the list of the signals that have come so far.
-
-    After the block they act as before: they end the process, even while it waits for a terminal that has stopped.
+    The block gets a list to which the number of each signal that arrives is added. After the block, the signals act as before:
+    they end the process, even while it waits for a terminal that has stopped.
     """
 
     def end(number: int, _frame: FrameType | None) -> None:
@@ -144,9 +143,9 @@ def _ended_by_signals(server: Server) -> Iterator[list[int]]:
 
 
 def _page_of(server: Server, bind: str | None) -> AbstractContextManager[None]:
-    """A context manager: in its block, the page of the notebook of `server` runs in a process of its own.
+    """Return a context manager. In its block, a process of its own serves the page of the notebook of `server`.
 
-    It listens at the same address as the server, `bind`, or None for all addresses.
+    The page listens at the same address as the server: `bind`, or all addresses if `bind` is None.
     """
     from udpnote.cli.page_process import page_beside  # here, because most servers have no page
 
@@ -157,9 +156,9 @@ def _page_of(server: Server, bind: str | None) -> AbstractContextManager[None]:
 
 
 class Screen:
-    """Prints the server's entries to standard output, and its messages to standard error, in two threads.
+    """Prints the server's entries to standard output and its messages to standard error, in two threads.
 
-    So an output that has stopped (Ctrl-S) holds up neither the server nor the other output.
+    So neither the server nor the other output waits for an output that has stopped (Ctrl-S).
     """
 
     def __init__(self) -> None:
@@ -168,7 +167,7 @@ class Screen:
         self._entries = BackgroundWriter(sys.stdout, self._report_skipped_entries)
 
     def show(self, stored: StoredEntry, note: int) -> None:
-        """Print an entry to standard output, as `LiveEntries` shows it. For `note` see `change_label`."""
+        """Print an entry to standard output, as `LiveEntries` makes it. `note` is explained at `change_label`."""
         self._entries.write(lambda: self._live.lines(stored.number, stored.entry, note), len(stored.entry.text))
 
     def say(self, message: Notice) -> None:
@@ -180,7 +179,7 @@ class Screen:
         self._messages.write(lambda: lines + "\n", len(lines))
 
     def close(self) -> None:
-        """Wait until everything is printed, but only a short time for each output that has stopped."""
+        """Wait until everything is printed. For an output that has stopped, wait only a short time."""
         self._entries.close()
         self._messages.close()
 
@@ -192,7 +191,7 @@ class Screen:
 
 
 def _introduction(server: Server, settings: Settings) -> str:
-    """The lines that a server prints first: the notebook, its file, and how people join it and write to it."""
+    """The lines that are printed first: the notebook, its file, and how people join it and write to it."""
     shown = Notice("serves_notebook", name=server.name, notebook_id=server.notebook_id)
     lines = [(_("notebook"), str(shown)), (_("file"), settings.file)]
     if settings.text_file is not None:
@@ -224,10 +223,10 @@ def _example(server: Server, bind: str | None) -> str:
 
 
 def _how_to_write(server: Server, settings: Settings) -> Notice:
-    """The notice with a command that writes to the server, and on which machines it works.
+    """The notice with a command that writes to the server, and on which machines that command works.
 
-    The user who runs a sealed server can write without joining if the notebook is the one that commands take for this user's
-    own: the default one, or the one that the environment or the settings file names.
+    The user who runs a sealed server can write to it without joining if commands take the notebook for this user's own. They do
+    if it is the default one, or the one that the environment or the settings file names.
     """
     example = _example(server, settings.bind)
     if server.join_code is None:

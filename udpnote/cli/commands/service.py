@@ -45,7 +45,7 @@ from udpnote.text.harmless import harmless, harmless_lines
 from udpnote.text.language import gettext as _
 
 LABEL_CELLS = 11
-"""The width of the column with the labels of the lines about a service."""
+"""The width, in terminal cells, of the column with the labels of the lines about a service."""
 
 app = DeclaredCommands()
 service_app = app.group("service", "Serve at boot, with systemd: install, uninstall, status.\n\nRun it on the notebook's host.")
@@ -170,7 +170,7 @@ def _service(*, is_system: bool, instance: str | None) -> Service:
 
 
 def _own_unit(service: Service) -> tuple[Found, Unit | None]:
-    """As `read_unit`, for the unit file of `service`. Raises `ServiceRefused` if another file is in its place."""
+    """Read the unit file of `service`, as `read_unit` does. Raises `ServiceRefused` if another file is in its place."""
     found, unit = read_unit(service.path)
     if found is Found.FOREIGN:
         raise ServiceRefused("unit_not_ours", path=service.path, command=join(["mv", service.path, f"{service.path}.old"]))
@@ -178,7 +178,7 @@ def _own_unit(service: Service) -> tuple[Found, Unit | None]:
 
 
 def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
-    """Raise `ServiceRefused` if no manager of systemd can have the service, or if this is the wrong user to change it."""
+    """Raise `ServiceRefused` if systemd has no manager for the service, or if this user may not change it."""
     check_manager(is_system=True)
     if service.is_system and os.geteuid():
         raise ServiceRefused("service_needs_root", command=join(["sudo", *program, *sys.argv[1:]]))
@@ -188,7 +188,7 @@ def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
 
 
 def _say_steps(heading: Notice, steps: Sequence[Notice]) -> None:
-    """Print, before a command changes the service, what it does: a `heading`, and the `steps` below it."""
+    """Print what a command is going to do with a service: a `heading`, and the `steps` below it."""
     say(heading)
     for step in steps:
         say(step)
@@ -199,20 +199,20 @@ def _runs(commands: Sequence[Sequence[str]]) -> list[Notice]:
 
 
 def _keeping(found: Found, service: Service) -> Iterator[Notice]:
-    """Yield the step that keeps the unit file, if somebody has changed it."""
+    """Yield the step that keeps the unit file under another name, if somebody has changed the file."""
     if found is Found.CHANGED:
         yield Notice("step_keeps", path=service.path)
 
 
 def _put_aside_if_changed(found: Found, service: Service) -> bool:
-    """Rename the unit file and print its new name, if somebody has changed it. Returns whether it was changed."""
+    """If somebody has changed the unit file, rename it and print its new name. Return whether it was changed."""
     if found is Found.CHANGED:
         say(Notice("unit_put_aside", path=service.path, aside=put_aside(service.path)))
     return found is Found.CHANGED
 
 
 def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]], program: Sequence[str]) -> int:
-    """Run `commands`, of which the last one starts the server, and print the outcome; returns the exit code."""
+    """Run `commands`, the last of which starts the server. Print the outcome, and return the exit code."""
     *first, restart = commands
     for command in first:
         run(command)
@@ -231,7 +231,7 @@ def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]
 
 
 def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield what the user can do after an installation: labels and texts."""
+    """Yield what the user can do after an installation, as labels and texts."""
     sudo = ["sudo"] if service.is_system else []
     if plan.is_sealed:
         yield _("join code"), join([*sudo, *program, "key", "show", "--file", plan.file])
@@ -240,7 +240,7 @@ def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> 
 
 
 def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
-    """Yield how to let the server's datagrams through ufw and firewalld: labels and texts.
+    """Yield how to let the server's datagrams through ufw and firewalld, as labels and texts.
 
     For the default ports, udpnote has a profile for each of the two firewalls.
     """
@@ -259,7 +259,7 @@ def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _state(service: Service) -> dict[str, object]:
-    """The service, and what systemd says about it, as the object that `udpnote service status --json` prints."""
+    """The object of a service for `udpnote service status --json`: its unit file, and what systemd says about it."""
     found, unit = read_unit(service.path)
     values = properties(service)
     return {
@@ -283,7 +283,7 @@ def _state(service: Service) -> dict[str, object]:
 
 
 def _state_lines(state: dict[str, object]) -> str:
-    """The lines for people about `state`, which `_state` has made."""
+    """The lines for people about `state`, an object from `_state`."""
     path = str(state["unit_file"])
     lines = [
         (_("unit"), _("{path}, changed by hand").format(path=path) if state["changed"] else path),
@@ -296,7 +296,7 @@ def _state_lines(state: dict[str, object]) -> str:
 
 
 def _running(state: dict[str, object]) -> Notice:
-    """The notice whether the server runs: what it serves and where or, if it has failed, how it ended."""
+    """The notice which says whether the server runs: what it serves and where or, if it has failed, how it ended."""
     if state["running"]:
         return Notice("service_runs", what=state["serves"]) if state["serves"] else Notice("service_runs_something")
     if state["state"] is None:
@@ -306,7 +306,7 @@ def _running(state: dict[str, object]) -> Notice:
 
 
 def _at_boot(state: dict[str, object]) -> Notice:
-    """The notice whether systemd starts the server when the machine starts."""
+    """The notice which says whether systemd starts the server when the machine starts."""
     if state["enabled"] != "enabled":
         return Notice("unit_not_enabled")
     return Notice("started_at_boot") if state["system"] or state["lingers"] else Notice("started_at_login")
@@ -317,7 +317,7 @@ def _line(label: str, text: str) -> str:
 
 
 def _say_what_stays(service: Service, unit: Unit) -> None:
-    """Print which files and settings a removed service leaves."""
+    """Print which files and settings stay after a service was removed."""
     again = join(["udpnote", "service", "install", *service.options])
     say(Notice("notebook_stays", path=unit.file, command=again))
     changes = f"{service.path}.d"

@@ -1,4 +1,4 @@
-"""`udpnote show`: prints whole notes, or all versions of them."""
+"""`udpnote show`: prints whole notes, or all their versions."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,10 +26,10 @@ from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 
 LATE_MICROSECONDS = 60_000_000
-"""If an entry was stored more than this after it was written, both times are shown: it was queued, or a clock is wrong."""
+"""If an entry was stored later than this after it was written, both times are shown: it was queued, or a clock is wrong."""
 
 UNSEEN_NAMED_MAX = 5
-"""How many of the versions that the writer of a version had not seen are named; the others are only counted."""
+"""How many versions are named that the writer of a version had not seen. The others are only counted."""
 
 app = DeclaredCommands()
 
@@ -85,16 +85,18 @@ class _NotePrinter:
         self.is_complete = True
 
     def print_numbers(self, numbers: Sequence[int], *, has_history: bool) -> None:
-        """Print the note that each of `numbers` stands for: as `_print_notes` or, if `has_history`, all its versions."""
+        """Print the note to which each of `numbers` belongs: its latest text, or with `has_history` all its versions."""
         if has_history:
             self._print_histories(numbers)
         else:
             self._print_notes(numbers)
 
     def print_range(self, numbers: range, *, has_history: bool) -> None:
-        """Print the notes with one of these `numbers`, in order; if `has_history`, deleted ones, too, and all versions.
+        """Print the notes that have one of `numbers`, in order: with `has_history` deleted notes, too, and all versions of each
+        note.
 
-        Print how many numbers up to the notebook's last one are those of no note. The result is not complete without a note.
+        Print how many of the numbers, up to the notebook's last one, are not the number of such a note. If there is no such
+        note, `is_complete` becomes False.
         """
         found = 0
         for note in self._notes_in(numbers, has_history=has_history):
@@ -113,7 +115,10 @@ class _NotePrinter:
         self._printed_ranges.append(numbers)
 
     def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
-        """Yield the notes with one of these `numbers`, in order; deleted ones only if `has_history`, and all as stored then."""
+        """Yield the notes that have one of `numbers`, in order.
+
+        With `has_history`, yield also deleted notes, and each note as it was first stored, without its latest version.
+        """
         if not has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)
             return
@@ -124,11 +129,11 @@ class _NotePrinter:
                 yield NoteState(stored, stored)
 
     def _is_printed(self, number: int) -> bool:
-        """Whether the note with this number was printed already."""
+        """Whether the note with the number `number` was printed already."""
         return number in self._printed or any(number in each for each in self._printed_ranges)
 
     def _print_notes(self, numbers: Sequence[int]) -> None:
-        """Print the note that each of `numbers` stands for, with its latest text.
+        """Print the note to which each of `numbers` belongs, with its latest text.
 
         If the notebook has no such entry, or the note is deleted or erased, print a message instead.
         """
@@ -141,7 +146,7 @@ class _NotePrinter:
                 self._printed.add(states[number].note.number)
 
     def _print_histories(self, numbers: Sequence[int]) -> None:
-        """Print all versions of the note that each of `numbers` stands for.
+        """Print all versions of the note to which each of `numbers` belongs.
 
         If the notebook has no such entry, print a message instead.
         """
@@ -155,17 +160,17 @@ class _NotePrinter:
                 self._printed.add(note.number)
 
     def _report_missing(self, number: int) -> None:
-        """Print the message that the notebook has no entry `number`; the result is not complete then."""
+        """Print that the notebook has no entry `number`. `is_complete` becomes False."""
         say(Notice("no_such_entry", number=number))
         self.is_complete = False
 
     def _report_erased(self, note: StoredEntry) -> None:
-        """Print the message that `note` was erased; the result is not complete then."""
+        """Print that `note` was erased. `is_complete` becomes False."""
         say(Notice("note_erased", number=note.number, erased_at=local_time(note.entry.written_at)))
         self.is_complete = False
 
     def _print_note(self, note: StoredEntry, latest: StoredEntry) -> None:
-        """Print `note` with the text of its version `latest`; if that is a deletion, or was erased, print only a message."""
+        """Print `note` with the text of its version `latest`. If the note is deleted or erased, print only a message."""
         if latest.entry.kind is Kind.ERASED:
             self._report_erased(note)
         elif latest.entry.kind is Kind.DELETION:
@@ -179,7 +184,9 @@ class _NotePrinter:
             self._print_entry(note, revised, latest.entry.text)
 
     def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
-        """Print the first version `note` and the `later` versions, each with its own text; if erased, only a message."""
+        """Print `note`, the first version, and the `later` versions, each with its own text. If the note was erased, print a
+        message.
+        """
         if note.entry.kind is Kind.ERASED:
             self._report_erased(note)
             return
@@ -192,7 +199,7 @@ class _NotePrinter:
             earlier.append(version.number)
 
     def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
-        """Print a heading with the number, time and author of `stored` and the `remark`, and below it the `text`."""
+        """Print a heading with the number, time and author of `stored` and the `remark`. Print the `text` below it."""
         entry = stored.entry
         if not self._is_first:
             self._printer.print()
@@ -210,7 +217,7 @@ class _NotePrinter:
 
 
 def _signature(version: StoredEntry) -> str:
-    """The number of a version, who wrote it, and when: `#43 (lin@desk, 2026-05-09 16:37:08 +08:00)`."""
+    """The number of a version, its writer, and when it was written: `#43 (lin@desk, 2026-05-09 16:37:08 +08:00)`."""
     entry = version.entry
     time = zoned_time(entry.written_at, entry.utc_offset)
     return _("#{number} ({author}, {time})").format(number=version.number, author=harmless(entry.author), time=time)
@@ -219,7 +226,7 @@ def _signature(version: StoredEntry) -> str:
 def _change_of(version: StoredEntry, earlier: Sequence[int]) -> str:
     """What `version` did, and which versions its writer had not seen: `revised #42, did not see #43`.
 
-    `earlier` are the numbers of all versions of the note before it, sorted.
+    `earlier` are the numbers of all earlier versions of the note, in ascending order.
     """
     entry = version.entry
     if entry.kind is Kind.NOTE:

@@ -1,4 +1,4 @@
-"""`udpnote status`: which notebook is meant and why, whether it answers, what waits, and which files and settings are used."""
+"""`udpnote status`: which notebook is meant and why, whether it answers, what waits, and the files and settings in use."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -36,19 +36,19 @@ _MEANINGS = {
     "notebook": marked("the chosen one"),
     "language": marked("the locale's"),
 }
-"""What udpnote does where a setting is not set."""
+"""What a setting means if it is not set."""
 
 _PATHS = ("outbox", "history", "file", "text_file", "key_file")
-"""The settings that are paths of files, in the order of the report."""
+"""The settings that are paths of files, in the order in which they are printed."""
 
 app = DeclaredCommands()
 
 
 class _Client(NamedTuple):
-    """What a client says: the `status` of its notebook, what is `waiting` and which notebooks are `known` in the outbox.
+    """What a client says: the `status` of its notebook, what is `waiting` in the outbox, and the notebooks `known` there.
 
-    `named` are the settings that say which notebook is meant. `failure` is why the client could not be made, or why its
-    notebook does not answer, or None if the notebook answers.
+    `named` are the names of the settings that say which notebook is meant. `failure` is why the client could not be opened or
+    why its notebook does not answer, or None if the notebook answers.
     """
 
     status: NotebookStatus | None = None
@@ -59,7 +59,7 @@ class _Client(NamedTuple):
 
 
 class _File(NamedTuple):
-    """A file that udpnote uses, or would make: what it is for, its path, and where the path comes from."""
+    """A file that udpnote uses, or would make: its label in the report, its path, and where the path comes from."""
 
     label: str
     path: str
@@ -115,7 +115,7 @@ def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _ask(options: ClientOptions, settings: Settings) -> _Client:
-    """Ask the notebook that `options` and `settings` name for an answer.
+    """Ask the notebook that `options` and `settings` name for an answer. Return what the client says.
 
     If there is no outbox, none is made. Nothing is sent if the outbox cannot be read, or if the settings name a wrong key.
     """
@@ -130,7 +130,7 @@ def _ask(options: ClientOptions, settings: Settings) -> _Client:
 
 
 def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
-    """The notebook in the file `path`, None if there is none; and why it cannot be read, None if it can."""
+    """The notebook in the file `path`, or None if there is none; and the error if it cannot be read, or None if it can."""
     try:
         return hosted_notebook(path), None
     except UdpnoteError as error:
@@ -138,7 +138,7 @@ def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
 
 
 def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
-    """Yield the files of this user: those that are always used, and those that the settings name."""
+    """Yield this user's files: the settings file, and the files that the settings name."""
     settings_file = find_places(os.environ).settings_file
     yield _File(marked("settings file"), settings_file, source_of_place(settings_file, os.environ))
     for name in _PATHS:
@@ -183,36 +183,36 @@ def _lines(client: _Client, sources: dict[str, Source], waited_seconds: float) -
 
 
 def _place(notebook: KnownNotebook) -> str:
-    """The address of the server of `notebook`, when it was last seen."""
+    """The last known address of the server of `notebook`."""
     return _("{host} {port}").format(host=format_host(address_of(notebook)), port=port_numbers([notebook.port]))
 
 
 def _silence(notebook: KnownNotebook | None, seconds: float) -> Notice:
-    """The notice that no server has answered within `seconds`."""
+    """The notice which says that no server has answered within `seconds`."""
     if notebook is None:
         return Notice("server_unheard", seconds=seconds)
     return Notice("server_unheard_since", seconds=seconds, place=_place(notebook))
 
 
 def _unusable(notebook: KnownNotebook | None) -> Notice:
-    """The notice that a server cannot be used."""
+    """The notice which says that a server cannot be used."""
     return Notice("server_unusable") if notebook is None else Notice("server_unusable_since", place=_place(notebook))
 
 
 def _row(label: str, text: str) -> str:
-    """A line of the report: the `label` in its column, and the `text`, in which control characters are replaced."""
+    """A line of the report: the `label` in its column, and the `text`. Control characters in the text are replaced."""
     return f"{padded(label, LABEL_CELLS)}  {harmless(text)}".rstrip()
 
 
 def _seal(status: NotebookStatus) -> str:
-    """Whether the notebook of `status` is sealed, and whether this machine has its key, in words."""
+    """A text that says whether the notebook of `status` is sealed, and whether this machine has its key."""
     if status.notebook is None or status.notebook.key_id is None:
         return _("open")
     return _("sealed, and its key is here") if status.has_key else _("sealed, and its key is not here")
 
 
 def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[str]) -> str:
-    """Why the client uses the notebook of `status`, in words.
+    """A text that says why the client uses the notebook of `status`.
 
     `named` are the settings that name the notebook, and `sources` say where each of them comes from.
     """
@@ -228,13 +228,13 @@ def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[s
 
 
 def _waiting_text(waiting: WaitingCount, known: Sequence[KnownNotebook]) -> str:
-    """How many entries of one kind wait, and for which notebook, in words."""
+    """A text that says how many entries are waiting or refused, and which notebook they are for."""
     kind = "entries_waiting_for" if waiting.refused is None else "entries_refused_by"
     return str(Notice(kind, entries=waiting.entries, place=place_name(waiting, known)))
 
 
 def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError | None) -> str:
-    """The notebook that this host has in the file `path`, in words; or why it cannot be read, if there is a `failure`."""
+    """A text about the notebook that this host has in the file `path`, or about the `failure` to read it."""
     if failure is not None:
         return str(failure)
     if hosted is None:
@@ -252,14 +252,14 @@ def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError
 
 
 def _origin(source: Source) -> str:
-    """The text for the column FROM: the option, variable or kind of place that `source` names."""
+    """The text for the column FROM: the option, variable or kind of file from which a value comes."""
     if source.kind == "settings file":
         return _("settings file")
     return _("default") if source.place is None else source.place
 
 
 def _shown(name: str, value: object) -> str:
-    """The text for the column VALUE, for the setting `name`."""
+    """The text for the column VALUE. `name` is the name of the setting."""
     if value is None:
         return _(_MEANINGS[name])
     if name == "key":
@@ -268,10 +268,10 @@ def _shown(name: str, value: object) -> str:
 
 
 def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) -> dict[str, object]:
-    """The facts about the client's notebook, its server and the outbox, for JSON.
+    """The facts about the client's notebook, its server and the outbox, as an object for `--json`.
 
-    `notebook` is the id. `chosen_by` is `setting`, `choice`, `only_one` or None, and `named_by` has the settings that name the
-    notebook. `problem` is None if the notebook answers.
+    `notebook` is the notebook's id. `chosen_by` is `setting`, `choice`, `only_one` or None, and `named_by` has the settings
+    that name the notebook. `problem` is None if the notebook answers.
     """
     status = client.status
     notebook = status.notebook if status is not None else None
@@ -305,7 +305,7 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
 
 
 def _hosted_object(path: str, hosted: HostedNotebook | None, failure: UdpnoteError | None) -> dict[str, object] | None:
-    """The notebook in the file `path` of this host, for JSON; None if there is no such file."""
+    """The notebook in the file `path` of this host, as an object for `--json`; None if there is no such file."""
     if hosted is None and failure is None:
         return None
     return {
@@ -321,15 +321,17 @@ def _hosted_object(path: str, hosted: HostedNotebook | None, failure: UdpnoteErr
 
 
 def _problem(failure: UdpnoteError | None) -> dict[str, str] | None:
-    """An error for JSON: its `kind`, and its `message`."""
+    """An error as an object for `--json`: its `kind`, and its `message`."""
     return None if failure is None else {"kind": failure.notice.kind, "message": str(failure)}
 
 
 def _file_object(file: _File) -> dict[str, object]:
-    """A file for JSON: its path, whether it exists, and where the path comes from."""
+    """A file as an object for `--json`: its path, whether it exists, and where the path comes from."""
     return {"path": file.path, "exists": os.path.lexists(file.path), **_source_object(file.source)}
 
 
 def _source_object(source: Source) -> dict[str, object]:
-    """The source of a value for JSON: `source` is its kind, `place` the option, variable or file, or None for a default."""
+    """Where a value comes from, for `--json`: `source` is the kind, and `place` the option, variable or file. None: the
+    default.
+    """
     return {"source": source.kind.replace(" ", "_"), "place": source.place}

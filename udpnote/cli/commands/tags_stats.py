@@ -1,4 +1,4 @@
-"""`udpnote tags` and `udpnote stats`: print how many notes a notebook has, by tag, author and day."""
+"""`udpnote tags` and `udpnote stats`: print how many notes a notebook has, for each tag, author and day."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,13 +26,13 @@ from udpnote.text.language import gettext as _
 from udpnote.text.writing_days import Figures, days_of_year, figures_of
 
 TAG_CELLS_MAX = 40
-"""Longer tags, and longer names of authors in `stats`, are shortened to so many terminal cells."""
+"""The width, in terminal cells, to which longer tags, and longer names of authors in `stats`, are shortened."""
 
 NAMED_MAX = 5
-"""How many authors and how many tags `stats` names; the others are only in the totals."""
+"""How many authors and how many tags `stats` names. The others are only counted."""
 
 TOP_TAGS_MAX = 100
-"""How many tags the JSON of `stats` has; `udpnote tags --json` has all of them."""
+"""How many tags `stats --json` prints. `udpnote tags --json` prints all."""
 
 
 app = DeclaredCommands()
@@ -115,7 +115,7 @@ def stats(
 
 
 def _print_all(printer: Printer, notebook: NotebookReader, *, as_json: bool) -> None:
-    """Print the figures of the whole notebook: as JSON, or as lines and a chart of its days."""
+    """Print the figures of the whole notebook: as JSON, or as lines and a chart of the days."""
     figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
     if as_json:
         print(in_json(_object(figures, authors, days, tallies)))
@@ -131,7 +131,10 @@ def _print_all(printer: Printer, notebook: NotebookReader, *, as_json: bool) -> 
 
 
 def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: bool) -> None:
-    """Print the figures of one year, whose days with notes are `days`: as JSON, or as lines and a calendar."""
+    """Print the figures of `year`: as JSON, or as lines and a calendar.
+
+    `days` has the number of notes for each day of the year that has notes.
+    """
     figures = figures_of(days)
     if as_json:
         print(in_json(_year_object(year, figures, days)))
@@ -150,9 +153,10 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
 
 
 def _write_image(path: str, notebook: NotebookReader, year: int | None) -> None:
-    """Write the calendar of days with notes, an SVG, to the file `path`, which is replaced whole, or to standard output (`-`).
+    """Write a calendar of the days with notes, as an SVG image, to the file `path`, or to standard output if `path` is `-`.
 
-    It shows only `year`, or the latest years if `year` is None. Its encoding is UTF-8, or on a terminal that of the terminal.
+    The image shows `year`, or the latest years if `year` is None. It is in UTF-8, but on a terminal in the terminal's encoding.
+    A file is replaced only by the complete image.
     """
     from udpnote.text.calendar_image import calendar_image
 
@@ -175,7 +179,9 @@ def _today() -> date:
 
 
 def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
-    """Yield the lines of `stats` above the chart. `authors` and `tallies`, the tags, have the most frequent ones first."""
+    """Yield the lines of `stats` above the chart. `authors` and `tallies`, which are the tags, begin with the most frequent
+    ones.
+    """
     from rich.filesize import decimal
 
     more = ""
@@ -195,7 +201,7 @@ def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield a line for each label and its value, with the values below each other."""
+    """Yield a line for each label and value. The values are aligned."""
     cells = max(cell_count(label) for label, _value in rows)
     yield from (f"{padded(label, cells)}  {value}" for label, value in rows)
 
@@ -212,7 +218,7 @@ def _named(tallies: Sequence[Tally], prefix: str) -> str:
 
 
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:
-    """The figures as an object for the JSON of `stats`; only the first `TOP_TAGS_MAX` of `tallies` are in it."""
+    """The figures as an object for `stats --json`. It has only the first `TOP_TAGS_MAX` of `tallies`."""
     return {
         "notes": figures.notes,
         "entries": figures.entries,
@@ -227,7 +233,7 @@ def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tal
 
 
 def _year_object(year: int, figures: Figures, days: dict[date, int]) -> dict[str, object]:
-    """The figures of one year as an object for the JSON of `stats --year`."""
+    """The figures of one year as an object for `stats --year YEAR --json`."""
     return {
         "year": year,
         "notes": figures.notes,

@@ -1,4 +1,4 @@
-"""`udpnote undo`: takes back the last of the user's own writes, edits and deletions on this machine."""
+"""`udpnote undo`: takes back the last write, edit or deletion of this user on this machine."""
 
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import DeclaredCommands, as_changing_command

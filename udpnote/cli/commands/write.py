@@ -1,4 +1,4 @@
-"""`udpnote write`: sends each line that the user types at a prompt as an entry, and obeys the commands of the prompt."""
+"""`udpnote write`: sends each line that the user types at a prompt as an entry, and does what the prompt's commands ask for."""
 
 import sys
 from collections.abc import Callable
@@ -23,10 +23,10 @@ from udpnote.settings import load_settings
 from udpnote.text.search_terms import parse_tag
 
 PASTED_LINES_MAX = 9
-"""How many pasted lines are stored without a question. Of more, a person may have expected one note, or none."""
+"""How many pasted lines are stored without a question. Of more lines, the user may have wanted one note, or none."""
 
 EDITED_CHARACTERS_MAX = 2000
-"""A longer text is not edited at the prompt, but in an editor."""
+"""A longer text is not edited at the prompt but in an editor."""
 
 app = DeclaredCommands()
 
@@ -69,7 +69,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
 
 
 def _send_lines(sender: "_LineSender") -> None:
-    """Send the lines of standard input, which is no terminal, up to a line with `quit`."""
+    """Send the lines of standard input, which is not a terminal, until a line is `quit`."""
     with suppress(EOFError):
         while (line := next_line(sys.stdin)).strip() != "quit":
             if line.strip():
@@ -83,7 +83,7 @@ def _line(sent: SentEntry) -> str:
 
 
 def _say_delivered(sent: SentEntry) -> None:
-    """Print that an entry was delivered that was queued before."""
+    """Print that an entry which was queued before was delivered."""
     say_here(Notice("write_delivered", line=_line(sent)))
 
 
@@ -91,7 +91,7 @@ class _LineSender:
     """Sends what is written at the prompt, and prints the outcome of each entry.
 
     If several entries in a row are queued for the same reason, the reason is printed once. `last_number` is the number of the
-    last note that was stored here; 0: none was. `sequences` are those of the entries that were written here.
+    last note that was stored here, or 0 if there is none. `sequences` are the sequence numbers of the entries written here.
     """
 
     def __init__(self, client: Client, destination: DestinationLine) -> None:
@@ -102,13 +102,13 @@ class _LineSender:
         self.sequences: set[int] = set()
 
     def send(self, line: str) -> None:
-        """Send `line` as a note, and print its outcome; see `run`."""
+        """Send `line` as a note, and print the outcome (see `run`)."""
         self.run(lambda: self._client.send(typed_line(line, text_encoding())))
 
     def run(self, send: Callable[[], SentEntry | None]) -> None:
-        """Call `send`, print the outcome, then which notebook the lines go to, if that has changed.
+        """Call `send` and print its outcome. Then print which notebook the lines go to, if that has changed.
 
-        Ctrl-C ends the waiting for the outcome.
+        After Ctrl-C, do not wait for the outcome any longer.
         """
         try:
             self._run(send)
@@ -148,7 +148,7 @@ class _Dialogue:
         self._has_explained_ctrl_c = False
 
     def run(self) -> None:
-        """Read and obey lines until one of them, or Ctrl-D, ends the dialogue."""
+        """Read lines, and send or obey each of them, until a line or Ctrl-D ends the dialogue."""
         if self._prompt.problem is not None:
             say_here(self._prompt.problem)
         goes_on = True
@@ -167,13 +167,13 @@ class _Dialogue:
         return self._prompt.ask(str(prompt))
 
     def _explain_ctrl_c(self) -> None:
-        """Say once that Ctrl-C drops the line, as in a shell, and does not end the prompt."""
+        """Say that Ctrl-C drops the line, as in a shell, and does not end the prompt. Say it only once."""
         if not self._has_explained_ctrl_c:
             say_here(Notice("write_line_dropped"))
         self._has_explained_ctrl_c = True
 
     def _take(self, text: str) -> bool:
-        """Store `text`, or do what it asks for; returns whether the dialogue goes on."""
+        """Store `text`, or do what it asks for. Return whether the dialogue goes on."""
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) > 1:
             for entry in self._pasted_entries(text, lines):
@@ -203,7 +203,9 @@ class _Dialogue:
         self._sender.send(with_tags(text, self._tags))
 
     def _pasted_entries(self, text: str, lines: list[str]) -> list[str]:
-        """The entries in a pasted `text`: its `lines`, the whole text, or none, as the user chooses; a few need no choice."""
+        """The entries in a pasted `text`. A few `lines` are an entry each. For many, the user chooses: `lines`, the text, or
+        nothing.
+        """
         if len(lines) <= PASTED_LINES_MAX:
             say_here(Notice("write_pasted", lines=len(lines)))
             return lines
@@ -219,7 +221,7 @@ class _Dialogue:
         return {"e": lines, "a": [text.rstrip("\n")], "n": []}[choice]
 
     def _set_tags(self, tags: list[str]) -> None:
-        """Add `tags` to each entry from now on, in place of those before; with none, add no tag any more."""
+        """From now on, add `tags` to each entry, and no longer the tags before. If `tags` is empty, add no tags any more."""
         for tag in tags:
             if not parse_tag(tag):
                 say_here(Notice("tag_invalid", tag=tag))
@@ -229,7 +231,7 @@ class _Dialogue:
             say_here(Notice("write_no_tags"))
 
     def _edit(self, named: str) -> None:
-        """Let the user change the note whose number is `named`; empty: the last one that was stored here."""
+        """Let the user change the note with the number `named`, or the last note that was stored here if `named` is empty."""
         try:
             number = parse_number(named) if named else self._sender.last_number
             state = self._client.note_states([number]).get(number) if number else None
@@ -253,7 +255,7 @@ class _Dialogue:
             self._sender.run(lambda: self._client.revise(note, text, seen=latest))
 
     def _undo(self) -> None:
-        """Take back what was written last, if that was here."""
+        """Take back the user's last write, if it was made at this prompt."""
         from udpnote.cli.revision_sender import undo_notice
 
         try:

@@ -71,9 +71,7 @@ class Service(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """What a unit file says about the service's notebook: the path of its file, and its name, which is None if the server
-    chooses.
-    """
+    """What a unit file says of the notebook: the path of its file, and its name, which is None if the server chooses it."""
 
     file: str | None
     name: str | None
