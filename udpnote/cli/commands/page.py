@@ -10,7 +10,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.options import NotebookName, Server
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.styles import shows_styles, styled
+from udpnote.cli.terminal.styles import shows_styles
 from udpnote.cli.terminal.text import padded
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.interfaces import own_addresses
@@ -29,9 +29,6 @@ PAGE_PORT = 6680
 
 LABEL_CELLS = 13
 """The width, in terminal cells, of the column with the labels of the lines that are printed first."""
-
-_DARK_ON_LIGHT = "30;47"
-"""The style of the QR code, in parameters of SGR (ECMA-48 §8.3.117). Cameras need dark modules on a light ground."""
 
 app = DeclaredCommands()
 
@@ -137,9 +134,10 @@ def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "H
     if status.failure is not None:
         say(Notice("page_waits_for_notebook", reason=status.failure.notice))
     if shows_styles(sys.stderr) and not is_local:
-        from udpnote.page.qr_code import qr_lines
+        from udpnote.cli.terminal.qr_code import qr_lines
+        from udpnote.page.qr_code import qr_modules
 
-        print("\n" + "\n".join(styled(line, _DARK_ON_LIGHT) for line in qr_lines(first)), file=sys.stderr)
+        print("", *qr_lines(qr_modules(first), sys.stderr), sep="\n", file=sys.stderr)
     sys.stderr.flush()
 
 

@@ -136,7 +136,12 @@ def drawn(signs: str, plain: str) -> str:
 
     Other encodings lack some signs of frames and charts, and their terminals show many of them two cells wide.
     """
-    return signs if _codec_name(sys.stdout) == UTF_8 else plain
+    return signs if is_in_utf_8(sys.stdout) else plain
+
+
+def is_in_utf_8(stream: TextIO) -> bool:
+    """Whether the encoding of `stream` is UTF-8. ASCII counts as UTF-8, and so does an encoding that is not known."""
+    return _codec_name(stream) == UTF_8
 
 
 def _codec_name(stream: TextIO) -> str:
