@@ -108,7 +108,7 @@ class RequestHandler:
     def update_index(self, is_time_up: Callable[[], bool]) -> bool:
         """Add new entries to the search index until it has all of them or `is_time_up()` is true.
 
-        Returns whether it has all.
+        Returns whether the index has all entries.
         """
         return self._notebook.lookup.index.catch_up(is_time_up)
 

@@ -321,7 +321,7 @@ class Server:
             self._announced = self._notebook.last_number
 
     def note_number(self, number: int) -> int:
-        """The number of the note that entry `number` is or changes; 0 if there is none. Only `on_stored` may call this."""
+        """The number of the note that the entry `number` is, revises or deletes; 0 if there is none. Only for `on_stored`."""
         return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:
@@ -338,7 +338,7 @@ class Server:
 
     @property
     def _is_indexing_next(self) -> bool:
-        """Whether the index lacks entries and may be updated now: there is no reader to serve, or one waits for the index."""
+        """Whether the index lacks entries and may be updated now: no reader is to be served, or one waits for the index."""
         return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _update_index(self) -> None:

@@ -1,8 +1,8 @@
 """Chinese characters that a search counts as the same: simplified and traditional ones, and forms of Taiwan and Hong Kong.
 
 Simplified Chinese has one character for several traditional ones: 干 for 乾, 幹 and 干. A search for any of them finds all of
-them, because one character stands for the whole set. Each character is compared by itself. A dictionary of words would
-distinguish more of them, but text and query would have to be split into the same words.
+them, because one character stands for the whole set. Each character is compared by itself. A dictionary of words could tell
+more characters apart, but only if text and query were always divided into the same words.
 """
 
 from udpnote.text.han_table import SETS, SOURCE

@@ -5,8 +5,8 @@ cells away. Anybody on the LAN may write such a note. Therefore an apostrophe is
 author or a text: then the spreadsheet treats the cell as text.
 
 Some spreadsheets, as in Germany, expect semicolons or tabs between cells. They divide this table at these characters, and begin
-a row at each line of a text. So a sign after such a character or at the beginning of a line gets an apostrophe, too, but only
-if `(` or `|` follows on the line. Without these a formula does no harm, and a list with `-` stays as it is.
+a row at each line of a text. So a sign after a semicolon or tab, or at the beginning of a line, gets an apostrophe, too, but
+only if `(` or `|` follows on the line. A formula without these does no harm, and a list with `-` stays as it is.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Exports a notebook as a web page for people to read: one file in HTML that needs no other, for screens of any width.
+"""Exports a notebook as a web page for people to read: one HTML file that needs no other file, for screens of any width.
 
 The page has no script, and its policy (Content Security Policy, level 3) forbids browsers to run or load anything. So even if
 this module has an error, a note cannot run anything in the reader's browser.

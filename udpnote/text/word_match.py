@@ -197,7 +197,7 @@ class FoldedTerms:
         return list(accumulate((len(match[0]) + 1 for match in self._matches), initial=0))
 
     def _has_all_signs(self, word: Word, first: int) -> bool:
-        """Whether the signs of `word` are around its terms.
+        """Whether the signs of `word` are around its terms in the text.
 
         `first` is the index of the word's first term among the terms of the text.
         """

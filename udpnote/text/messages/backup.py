@@ -70,8 +70,8 @@ def _loss(vanishing: int, first: int, last: int) -> str:
     if not vanishing:
         return _("The backup has all of them")
     sentence = ngettext(
-        "{entries:,} of them is not in the backup and vanishes, #{first}",
-        "{entries:,} of them are not in the backup and vanish, from #{first} to #{last}",
+        "{entries:,} of them is not in the backup and vanishes: #{first}",
+        "{entries:,} of them are not in the backup and vanish. Their numbers are from #{first} to #{last}",
         vanishing,
     )
     return sentence.format(entries=vanishing, first=first, last=last)
@@ -112,7 +112,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "nothing_changed": "nothing was changed",
     "restored": _restored,
     "replaced_files_kept": _replaced_files_kept,
-    "other_notebook_kept": "to give the other notebook a place of its own, run `udpnote restore --file FILE {quoted}`",
+    "other_notebook_kept": (
+        "to use the replaced notebook again as well, run `udpnote restore --file FILE {quoted}`, where FILE is a place "
+        "of its own"
+    ),
     "vanished_entries_kept": (
         "to bring back the entries that have vanished, first start the server. Then run `udpnote export --file {quoted} -o "
         "FILE.jsonl`, and `udpnote import FILE.jsonl`"

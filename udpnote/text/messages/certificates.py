@@ -80,17 +80,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "certificate_steps_linux": (
         "Download the certificate and run `sha256sum {file}`. It prints the fingerprint of the certificate without colons\n"
         "Compare that with the fingerprint in the terminal where `udpnote page --https` runs\n"
-        "Open `chrome://certificate-manager`, choose the certificates that you have installed, and import {file} under "
+        "Open `chrome://certificate-manager`, choose Local certificates > Installed by you, and import {file} under "
         "Trusted Certificates\n"
-        "To remove the certificate later, open the same place"
+        "To remove the certificate later, delete it at the same place"
     ),
     "certificate_steps_firefox": (
         "On Android, Windows and macOS, install the certificate as described for that system. Firefox uses the "
         "certificates of the system\n"
-        "Elsewhere open Settings > Privacy & Security > View Certificates > Authorities, and import {file}. Choose that "
-        "the certificate may identify websites\n"
-        '"View" shows the SHA-256 fingerprint of the certificate. Compare it with the fingerprint in the terminal where '
-        "`udpnote page --https` runs\n"
-        "To remove the certificate later, open View Certificates > Authorities again"
+        "Elsewhere download the certificate, open Settings > Privacy & Security > View Certificates > Authorities, and "
+        "import {file}\n"
+        'In the window that asks whether to trust the certificate, "View" shows its SHA-256 fingerprint. Compare it with '
+        'the fingerprint in the terminal where `udpnote page --https` runs. Then choose "Trust this CA to identify '
+        'websites"\n'
+        "To remove the certificate later, delete it under View Certificates > Authorities"
     ),
 }

@@ -13,7 +13,7 @@ LISTED_MAX = 8
 _REFUSALS = {
     "TOO_LARGE": marked("it is longer than 1 MiB"),
     "REFUSED": marked("its text or author is invalid, or it revises an entry that the notebook does not have"),
-    "OLDER_COPY": marked("it revises an entry that the notebook has lost, because it was restored from an older copy"),
+    "OLDER_COPY": marked("it revises an entry that is gone, because the notebook was restored from an older copy"),
     "ERASED": marked("it was erased in the notebook"),
 }
 """Why a notebook has refused an entry, as a clause. The keys are names of members of `model.entry.Status`."""

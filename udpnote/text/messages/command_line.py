@@ -183,7 +183,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # times
     "no_such_time": "there is no such time as {text!r} ({problem})",
     "number_of_no_time": "the calendar or the clock has no such number",
-    "too_many_years_back": "as a number of years, it is too large",
+    "too_many_years_back": "that is too many years",
     "day_of_other_weekday": _day_of_other_weekday,
     "part_of_day_without_time": "{part} has no {time}",
     "hour_of_half_day_invalid": "with am or pm, the hour must be in 1..12",
@@ -208,7 +208,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "type_a_text": "type the text; Ctrl-D ends it",
     "input_in_other_encoding": "nothing is sent: the input is {encoding}, or no text at all. Convert it first, for example "
     "with `iconv -f {encoding} -t UTF-8`",
-    "input_cut_short": "reading standard input failed before its end ({problem})",
+    "input_cut_short": (
+        "standard input could not be read to its end ({problem}). What was read is sent, and what follows is not"
+    ),
     "input_too_long": "the input is longer than the longest entry ({bytes_max:,} bytes): split it",
     "line_not_sent": "line {line:,} is not sent: {problem}",
     "nul_in_line": "byte {position:,} is NUL, which no text has: remove it, for example with `tr -d '\\0'`",

@@ -75,8 +75,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "#{number} was imported, so its identity was computed from what was imported, perhaps from its time and text. This "
-        "identity stays in the notebook's file. Somebody who has that file can guess the time and text, and check the guess"
+        "#{number} was imported. The import has perhaps computed its client id and sequence number from its time and "
+        "text, and both stay in the notebook's file. Somebody who has that file can guess the time and text, and check "
+        "the guess"
     ),
     "erased_but_copied": (
         "backups and exports that were made before still have the text. The machine of the writer may have it, too, and so "

@@ -116,8 +116,8 @@ def _details_left_out(what: str, count: int) -> str:
             )
         case "relations":
             return ngettext(
-                "{count:,} reference, comment mark or reaction is not imported",
-                "{count:,} references, comment marks and reactions are not imported",
+                "{count:,} reaction, or link from a comment or memo to a memo, is not imported",
+                "{count:,} reactions, or links from comments or memos to memos, are not imported",
                 count,
             )
         case "privacy":
@@ -171,7 +171,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "bad_import_record": "entry {position:,}: {problem}",
     "bad_import_record_in_file": "{path}, entry {position:,}: {problem}",
     "bad_import_in_file": "{path}, line {line:,}: {problem}",
-    "record_without_time": "the entry has no {field} that {program} writes",
+    "record_without_time": "the entry lacks {field}, which {program} writes in every entry",
     "text_before_first_date": _text_before_first_date,
     "import_line_too_long": "the line has more than {bytes_max:,} bytes, which is longer than any exported entry",
     "not_imported": "not imported: {problem}",

@@ -26,7 +26,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_origin_refused": "the request was refused, because it came from another page than this one",
     "page_not_there": "the page has nothing at this address",
     "page_method_refused": "the page does not take such a request at this address",
-    "page_request_malformed": "the request is malformed at `{field}`. Reload the page, which may have changed",
+    "page_request_malformed": (
+        "the page does not understand what the browser has sent, at `{field}`. Reload the page, which may be newer now"
+    ),
     "page_body_too_long": "the request is longer than {bytes_max:,} bytes. Write a shorter text, or several notes",
     "page_body_cut_off": "the request did not arrive whole. What is not stored yet waits in this browser, and is sent again",
     "page_too_many_requests": "too many requests came from this device: wait a moment",
@@ -43,8 +45,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "page_notebook_unusable": "the page cannot use the notebook now. Ask the person who runs the page",
     "page_impostor": (
-        "the notebook is sealed, but the server that answers now does not have its key. The server may be an impostor, so "
-        "nothing is sent there. Ask the notebook's owner. If the owner has unsealed the notebook, lock it in the menu"
+        "the notebook is sealed, but the server that answers now does not have its key. The server may be an impostor, "
+        "so nothing is sent there. Ask the notebook's owner. If the owner has unsealed the notebook, choose \"Lock the "
+        'notebook" in the menu: this browser then forgets its join code'
     ),
     "page_key_changed": "the notebook has a new key: ask its owner for the new join code",
     "page_disk_full": "the disk of the notebook's host is full. The note waits in this browser, and is sent again",
@@ -64,8 +67,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_note_deleted": "note #{number} was deleted",
     "page_no_verdict": "the notebook has not answered, so the note may or may not be stored yet. The note is sent again",
     "page_identity_taken": (
-        "the note is sent under a new identity. The notebook has another note under the old one, perhaps because the "
-        "browser's profile was copied"
+        "the note is sent again with a new internal number, and nothing is lost. The notebook has another note under the "
+        "old number, perhaps because the browser's profile was copied"
     ),
     "page_other_notebook": (
         "this note was written for another notebook than the one that the page shows now. The note waits in this browser"

@@ -33,10 +33,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "a word. Search for a part of them"
     ),
     "too_many_beginnings": (
-        "{beginnings} words with * are too many for one search. At most {beginnings_max} are allowed: write more of them whole"
+        "{beginnings} words with * are too many for one search. At most {beginnings_max} are allowed: write the others "
+        "whole, without *"
     ),
     "or_not_between_words": (
-        "OR must stand between two words, and neither of the two may begin with -. To search for the word itself, write or"
+        "OR must stand between two words, and neither of the two may begin with -. To search for the word OR itself, "
+        "write it in lower case: or"
     ),
     "only_words_to_leave_out": (
         "words to leave out are not enough: also name a word that the notes have, or give --tag or --author"

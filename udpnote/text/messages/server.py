@@ -13,7 +13,7 @@ _DROPPED = {
     "forged": marked("forged or damaged"),
     "malformed": marked("with invalid fields"),
     "old key": marked("under an earlier key"),
-    "overload": marked("beyond their sender's share"),
+    "overload": marked("too many from one sender"),
     "oversized": marked("too long"),
     "strange": marked("under an unknown key"),
     "truncated": marked("too short"),

@@ -153,8 +153,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The notebook
     "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --file"),
     "notebook_has_several_names": (
-        "{path} has {count} names (hard links), and SQLite would keep a log for each name. Remove the other names. Or make "
-        "a copy with `cp`, and use that"
+        "{path} has {count} names (hard links). SQLite would keep a log for each name, and entries could be lost. Remove "
+        "the other names. Or make a copy with `cp`, and use that"
     ),
     "notebook_lost": (
         "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or "

@@ -133,9 +133,9 @@ def _heading_stamp(heading: str, day: date | None) -> tuple[Stamp, str] | None:
 
 
 def _title(properties: Properties, name: str) -> str:
-    """The title in the front matter.
+    """The title in the front matter; if there is none, `name`, the file's name without a date.
 
-    Without one it is `name`, the file's name without a date, or empty if that has no letter.
+    If there is none and `name` has no letter, the result is empty.
     """
     return properties.first(*_TITLES) or (name if _LETTER.search(name) else "")
 

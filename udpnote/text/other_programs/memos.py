@@ -74,7 +74,7 @@ def _states(fields: dict[str, Any]) -> set[str]:
 
 
 def _identity(fields: dict[str, Any], written_at: int | None) -> str:
-    """A text that identifies a memo in all installations: its random id or, in old versions, its number and its time.
+    """A text that identifies a memo among those of all installations: its random id or, in old versions, its number and time.
 
     Empty if the memo has none of these.
     """
