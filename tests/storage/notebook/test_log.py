@@ -5,19 +5,24 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from tests.storage.notebook.conftest import NOW, part, texts
+from tests.support.disks import fill, shorten
 from tests.support.errors import raises
 from tests.support.processes import eventually
-from udpnote.errors import StorageError
-from udpnote.storage.notebook.log import LOG_BYTES, LOG_BYTES_MAX
+from udpnote.errors import NoSpace, StorageError
+from udpnote.storage.database import create_database, open_database
+from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.log import LOG_BYTES, LOG_BYTES_MAX, Log, check_log
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+from udpnote.storage.notebook.tables import SCHEMA, write_property
 
 LONG = "x" * (1 << 20)
 
@@ -54,6 +59,11 @@ def crash(path: Path, folder: Path) -> Path:
         if each.exists():
             shutil.copy(each, folder)
     return folder / path.name
+
+
+def is_copied(notebook: Notebook) -> bool:
+    notebook.check_file()
+    return not notebook.is_log_copied
 
 
 @pytest.fixture
@@ -148,12 +158,7 @@ def test_entries_are_stored_while_another_thread_copies_the_log_and_a_crash_mean
             keep(notebook, LONG)
         crashed = [crash(path, tmp_path / "crashed while the log is copied")]
         keep(notebook, "meanwhile")
-
-        def is_done() -> bool:
-            notebook.check_file()
-            return not notebook.is_log_copied
-
-        eventually(is_done, "the log is copied")
+        eventually(lambda: is_copied(notebook), "the log is copied")
         assert log_of(path).stat().st_size <= LOG_BYTES_MAX + 2 * len(LONG)
         keep(notebook, "afterwards")
         assert log_of(path).stat().st_size <= LOG_BYTES_MAX
@@ -196,3 +201,58 @@ def test_a_reader_that_is_closed_last_leaves_the_log_to_the_next_writer(path: Pa
     reading.close()
     write(path, "three")
     assert (read(path), log_of(path).exists()) == (["one", "two", "three"], False)
+
+
+@pytest.mark.parametrize("end", [Log.finish, Log.empty])
+def test_without_space_for_its_mark_a_log_is_kept_whole_and_is_still_the_files_own(
+    small_disk: Path, end: Callable[[Log], None]
+) -> None:
+    outcomes = []
+    for frames in range(4):  # with one of these lengths, the log has no room left in the last block of its file
+        path = str(small_disk / f"{frames}.sqlite3")
+        create_database(path, SCHEMA)
+        guard = FileGuard(path)
+        connection = open_database(path, SCHEMA)
+        guard.watch()
+        log = Log(path, connection, guard)
+        for _ in range(100):
+            connection.execute("INSERT INTO clients (client_id) VALUES (randomblob(16))")
+        for place in range(frames):
+            write_property(connection, "name", str(place))
+        filler = fill(small_disk)
+        before = Path(path).read_bytes()
+        with suppress(NoSpace):
+            end(log)
+        guard.close(connection)
+        outcomes.append(Path(path).read_bytes() == before and log_of(Path(path)).exists())
+        filler.unlink()
+        check_log(path)
+        with closing(Notebook(path)) as notebook:
+            assert notebook.name == (str(frames - 1) if frames else "")
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM clients").fetchone() == (100,)
+    assert any(outcomes)
+
+
+def test_a_new_notebook_without_space_for_its_first_mark_gets_it_when_there_is_space(small_disk: Path) -> None:
+    path = small_disk / "notebook.sqlite3"
+    create_database(str(path), SCHEMA)
+    filler = fill(small_disk)
+    shorten(filler, 32 << 10)  # for SQLite's shared memory
+    with closing(Notebook(path)) as notebook:
+        filler.unlink()
+        notebook.check_file()
+        eventually(lambda: is_copied(notebook), "the log is copied")
+        add(notebook, "one")
+    assert read(path) == ["one"]
+
+
+def test_where_no_thread_can_be_started_the_log_is_copied_without_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with closing(Notebook(path)) as notebook:
+        monkeypatch.setattr(Thread, "start", start)
+        for _ in range(2 * LOG_BYTES // len(LONG)):
+            add(notebook, LONG)
+        assert log_of(path).stat().st_size <= LOG_BYTES_MAX + 2 * len(LONG)

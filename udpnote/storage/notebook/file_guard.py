@@ -36,7 +36,9 @@ class FileGuard:
 
     The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names.
 
-    `log_bytes` is the length of the log's file at the last check.
+    `log_bytes` is the length of the log's file at the last check. `is_log_copied` is set by the user of the guard: whether the
+    whole log was copied into the file. Otherwise the log stays when the file is closed: SQLite would copy it without the mark
+    by which it is recognized afterwards (see `log`).
     """
 
     def __init__(self, path: str) -> None:
@@ -45,6 +47,7 @@ class FileGuard:
         self._log: _Identity = None
         self._reader: sqlite3.Connection | None = None
         self.log_bytes = 0
+        self.is_log_copied = False
         with storage_errors(path):
             status = os.stat(path)
             self._guarded = (status.st_dev, status.st_ino)
@@ -94,7 +97,8 @@ class FileGuard:
         """Close `connection` as `close` does, but keep other servers out until `release` is called."""
         try:
             self.check()
-            self._close_reader()  # before the other one, which then copies the log into the file, and removes the log
+            if self.is_log_copied:
+                self._close_reader()  # before the other one, which then removes the log
         except NotebookLost:
             self._put_log_aside()
         connection.close()

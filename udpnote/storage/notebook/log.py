@@ -151,6 +151,8 @@ class Log:
         self._guard.check()
         with storage_errors(self._path), closing(_connect(self._path, "mode=rw")) as connection:
             self._copy()  # for its closed mark: what follows completes this checkpoint if it was not complete
+            if not self._has_closed_mark():
+                raise NoSpace("disk_full", path=self._path)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
             connection.execute("PRAGMA fullfsync = ON")
             is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -158,24 +160,28 @@ class Log:
             raise StorageError("database_busy", path=self._path)
 
     def finish(self) -> None:
-        """Copy the log into the file for the last time. Call this before the connection is closed.
+        """Copy the log into the file for the last time. Call this before the guard closes the connection.
 
-        Raises `NotebookLost` if the file is not in its place any more.
+        If the log was not wholly copied, the guard keeps it. Raises `NotebookLost` if the file is not in its place any more.
         """
         if self._copying is not None:
             self._copying.join()
         self._guard.check()
         with storage_errors(self._path):
-            self._copy()
+            self._guard.is_log_copied = self._copy()
 
     def _begin_checkpoint(self) -> None:
-        """Begin to copy the log into the file, in another thread."""
+        """Begin to copy the log into the file, in another thread; if none can be started now, copy it in this one."""
         with storage_errors(self._path):
-            if not self._mark().is_open or self._close_mark():  # a closed one is that of a checkpoint that was not complete
-                copying = Thread(target=self._copy_ahead, name="udpnote log", daemon=True)
-                with suppress(RuntimeError):  # no thread can be started now: the next call tries again
-                    copying.start()
-                    self._copying = copying
+            if not self._has_closed_mark() and not self._close_mark():
+                return
+            copying = Thread(target=self._copy_ahead, name="udpnote log", daemon=True)
+            try:
+                copying.start()
+            except RuntimeError:
+                self._end_checkpoint()
+            else:
+                self._copying = copying
 
     def _copy_ahead(self) -> None:
         with suppress(sqlite3.Error):  # the rest is copied by the thread that writes, which then has the same error
@@ -194,18 +200,21 @@ class Log:
     def _copy(self) -> bool:
         """Do a checkpoint in this thread. Returns whether it was complete; False also if the disk has no space for its mark."""
         # Complete the unfinished checkpoint first, because a mark can name only it and the one before.
-        if not self._mark().is_open and not self._run_checkpoint():
+        if self._has_closed_mark() and not self._run_checkpoint():
             return False
         return self._close_mark() and self._run_checkpoint()
 
-    def _mark(self) -> Mark:
-        """The notebook's mark; if it has none yet, a closed one whose ids are `_NO_CHECKPOINT`."""
-        return Mark.read(self._connection) or Mark(_NO_CHECKPOINT, _NO_CHECKPOINT, is_open=False)
+    def _has_closed_mark(self) -> bool:
+        """Whether the notebook's mark is closed: that of a checkpoint that was not complete. False if it has no mark yet."""
+        mark = Mark.read(self._connection)
+        return mark is not None and not mark.is_open
 
     def _close_mark(self) -> bool:
         """Write a closed mark with a new id. Returns False if there is no space for it."""
         with suppress(NoSpace), storage_errors(self._path):
-            Mark(os.urandom(CHECKPOINT_ID_BYTES), self._mark().checkpoint, is_open=False).write(self._connection)
+            mark = Mark.read(self._connection)
+            before = mark.checkpoint if mark is not None else _NO_CHECKPOINT
+            Mark(os.urandom(CHECKPOINT_ID_BYTES), before, is_open=False).write(self._connection)
             return True
         return False
 
