@@ -1,8 +1,8 @@
 """Which requests the page answers at all, and the headers that tell browsers what the page may do (docs/security.md).
 
-A web site can let a browser send requests to any host of the LAN. It cannot choose their Host, Origin and Sec-Fetch-Site
-headers. So a request is refused if its Host is none of this machine's names (DNS rebinding), if it changes something and does
-not come from the page itself, or if the browser says that it comes from another site.
+A web site can let a browser send requests to any host of the LAN. It cannot choose the Host, Origin and Sec-Fetch-Site headers
+of these requests. So a request is refused in three cases: its Host is not a name or address of this machine (DNS rebinding), it
+changes something and does not come from the page itself, or the browser says that it comes from another site.
 """
 
 import ipaddress
@@ -21,16 +21,16 @@ from udpnote.page.responses import Refusal, refused
 from udpnote.text.language import language, speaking
 
 ADDRESSES_SECONDS = 2.0
-"""For how many seconds the addresses of this machine are remembered: many requests with a wrong Host then cost little."""
+"""How long the addresses of this machine are remembered, so that many requests with a wrong Host cost little."""
 
 REQUESTS_PER_SECOND, REQUESTS_BURST = 200.0, 400.0
-"""How many requests each other host may make in a second, and how many at once after a pause. Ten busy browsers make fewer."""
+"""How many requests each other host may make per second, and how many at once after a pause. Ten busy browsers make fewer."""
 
 LANGUAGES_READ_MAX = 16
-"""How many languages of an Accept-Language header are read; the others are ignored."""
+"""How many languages of an Accept-Language header are read. The others are ignored."""
 
 OPENER_POLICY = "cross-origin-opener-policy"
-"""Browsers heed this header over HTTPS and on their own machine only. Elsewhere Chromium reports it as an error."""
+"""Browsers obey this header only over HTTPS or if the page is on their own machine. Elsewhere Chromium logs it as an error."""
 
 HEADERS = {
     "content-security-policy": (
@@ -43,11 +43,11 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""The headers of every answer: the page runs and shows nothing but its own files, and no other page may contain it."""
+"""The headers of every answer. With them, the page uses only its own files, and no other page may contain it."""
 
 
 class AllowedHosts:
-    """The hosts by which a browser may name this machine: its addresses, `localhost`, its names, and the `allowed` ones."""
+    """The names and addresses by which a browser may call this machine: its own, `localhost`, and the `allowed` ones."""
 
     def __init__(self, host_name: str, allowed: Collection[str], own_addresses: Callable[[], Sequence[str]]) -> None:
         named = [host_name, host_name.partition(".")[0], *allowed]
@@ -58,7 +58,7 @@ class AllowedHosts:
         self._read_at = float("-inf")
 
     def __contains__(self, host: str) -> bool:
-        """Whether a browser may name this machine by `host`, which is as `host_of` returns it."""
+        """Whether a browser may call this machine `host`. `host` must be in the form that `host_of` returns."""
         if host in self._names or host in self._allowed_addresses:
             return True
         try:
@@ -76,7 +76,7 @@ class AllowedHosts:
 
 
 def is_host(text: str) -> bool:
-    """Whether `text` has the form of a name in the DNS or of an IP address, which may be in brackets."""
+    """Whether `text` has the form of a DNS name or of an IP address. An address may be in brackets."""
     try:
         ipaddress.ip_address(text.strip("[]"))
     except ValueError:
@@ -95,18 +95,20 @@ def host_of(authority: str) -> str:
 
 
 def is_local(scope: Scope) -> bool:
-    """Whether browser and page are on one machine: the request comes from a loopback address, to a loopback name or address."""
+    """Whether browser and page are on one machine: the request comes from a loopback address and names a loopback host."""
     host, client = host_of(_header(scope, b"host")), scope.get("client")
     return client is not None and _is_loopback(client[0]) and (host == "localhost" or _is_loopback(host))
 
 
 def is_private(scope: Scope) -> bool:
-    """Whether nobody on the LAN can read the request: over HTTPS, or within this machine."""
+    """Whether nobody on the LAN can read the request: it comes over HTTPS, or from a browser on this machine."""
     return scope["scheme"] == "https" or is_local(scope)
 
 
 class Gate:
-    """Passes allowed requests on to `app`, in the language of the browser. Refuses others. Adds `HEADERS` to answers."""
+    """Passes allowed requests on to `app`, in the language of the browser. Refuses other requests. Adds `HEADERS` to all
+    answers.
+    """
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
         self._app, self._hosts = app, hosts
@@ -121,7 +123,7 @@ class Gate:
             await answer(scope, receive, _with_headers(send, is_private=is_private(scope)))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """The refusal, if the request is not allowed; None if it is allowed."""
+        """The refusal of a request that is not allowed; None if the request is allowed."""
         authority, client = _header(scope, b"host"), scope.get("client")
         if host_of(authority) not in self._hosts:
             return _host_refused(scope, host_of(authority))
@@ -137,7 +139,7 @@ class Gate:
 
 
 def language_of(accepted: str) -> str:
-    """The language, one of `model.language.LANGUAGES`, for an Accept-Language header (RFC 9110, section 12.5.4)."""
+    """The language for an Accept-Language header, one of `model.language.LANGUAGES` (RFC 9110, section 12.5.4)."""
     wanted: list[tuple[float, str]] = []
     for part in accepted[:1000].split(",")[:LANGUAGES_READ_MAX]:
         tag, _, parameter = part.strip().partition(";")
@@ -152,7 +154,7 @@ def language_of(accepted: str) -> str:
 
 
 def _host_refused(scope: Scope, host: str) -> Response:
-    """The answer to a request for a host that is none of this machine's names (421, RFC 9110, section 15.5.20)."""
+    """The answer to a request whose host is not this machine (status 421, RFC 9110, section 15.5.20)."""
     notice = Notice("page_host_refused", host=_harmless_name(host))
     if scope["path"].startswith("/api/"):
         return refused(Refusal(421, notice))
@@ -161,7 +163,7 @@ def _host_refused(scope: Scope, host: str) -> Response:
 
 
 def _harmless_name(host: str) -> str:
-    """`host`, if it is a name or an address; otherwise `NAME`, because a shell would execute some characters."""
+    """`host`, if it is a name or an address; otherwise `NAME`, because `host` could have characters that a shell executes."""
     try:
         return dns_name(host) or str(ipaddress.ip_address(host.partition("%")[0]))  # `%` begins any text as a zone
     except ValueError:
@@ -169,7 +171,9 @@ def _harmless_name(host: str) -> str:
 
 
 def _with_headers(send: Send, *, is_private: bool) -> Send:
-    """A function like `send` that adds `HEADERS` to the answer; `OPENER_POLICY` only if `is_private`."""
+    """Return a function that sends messages like `send`, and adds `HEADERS` to the answer; `OPENER_POLICY` only if
+    `is_private`.
+    """
     added = [(name.encode(), value.encode()) for name, value in HEADERS.items() if is_private or name != OPENER_POLICY]
 
     async def send_with_headers(message: Message) -> None:

@@ -9,20 +9,21 @@ PORT_MAX = 65535
 
 
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
-    """The addresses at which other machines open a page that listens at TCP `port` of `bind` (None: of all addresses).
+    """The addresses at which other machines can open a page that listens at TCP `port`.
 
-    `own` are this machine's IP addresses. If `bind` is None, and other machines reach none of `own`, the host is `localhost`.
+    It listens at the IP address `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If `bind`
+    is None and other machines can reach none of `own`, the only address has the host `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 
 
 def certificate_port(port: int) -> int:
-    """The TCP port at which a page over HTTPS at `port` offers its certificate: the next one, or 65534 after 65535."""
+    """The TCP port at which a page over HTTPS at `port` offers its certificate: the next port, or 65534 if `port` is 65535."""
     return port + 1 if port < PORT_MAX else port - 1
 
 
 def is_for_this_machine(bind: str | None, own: Sequence[str]) -> bool:
-    """Whether only browsers on this machine can open a page that listens at `bind`; for the arguments see `page_addresses`."""
+    """Whether only browsers on this machine can open a page that listens at `bind`. `page_addresses` explains the arguments."""
     host = _hosts(bind, own)[0]
     return host == "localhost" or is_loopback((host.strip("[]"), 0))
 

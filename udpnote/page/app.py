@@ -1,4 +1,4 @@
-"""The page's application: its routes, and what they share."""
+"""The page's application: its routes, and what these share."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,25 +28,29 @@ from udpnote.page.writing_routes import WritingRoutes
 from udpnote.version import __version__
 
 CODE_BYTES_MAX = 1024
-"""The longest body of a request with a join code. A join code has 33 characters."""
+"""The longest body of a request that has a join code. A join code has 33 characters."""
 
 COOKIE = "udpnote"
 COOKIE_OVER_HTTPS = "__Host-udpnote"
-"""The name of the session's cookie. Browsers accept this prefix over HTTPS only, and for this host only (RFC 6265bis)."""
+"""The names of the session's cookie, over HTTP and over HTTPS.
+
+Browsers accept the prefix `__Host-` only over HTTPS, and send such a cookie only to this host (RFC 6265bis).
+"""
 
 
 class ClientOpener(Protocol):
-    """Opens a client of the page's notebook: with the join code `key` of a browser, or as other commands do (None).
+    """Opens a client of the page's notebook: with the join code `key` that a browser gave or, if `key` is None, with the user's
+    outbox, as other commands do.
 
-    `known` is what the page knows of its notebook. `on_notice` is called with the client's notices.
+    `known` is what the page knows about its notebook. `on_notice` is called with the client's notices.
     """
 
     def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
-        """Open it. The caller closes it."""
+        """Open the client. The caller must close it."""
 
 
 class Page:
-    """The page: `asgi` answers browsers, until `close`. `base` is the notebook that the process itself uses."""
+    """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook, without a browser's key."""
 
     def __init__(self, open_client: ClientOpener, hosts: AllowedHosts) -> None:
         self._open_client = open_client
@@ -65,7 +69,10 @@ class Page:
         self._threads.close()
 
     def notebook_of(self, request: Request) -> Opened:
-        """The notebook that this request may use. Raises a `Refusal` if it is sealed, and the browser has no session."""
+        """The notebook that this request may use. Raises a `Refusal` if the notebook is sealed and the browser has no session.
+
+        Also raises a `Refusal` if the notebook has another key than the session.
+        """
         token = request.cookies.get(_cookie_name(request))
         opened = self._sessions.find(token) if token else None
         if opened is not None:
@@ -102,7 +109,7 @@ class Page:
         return self._assets.answer(request, request.path_params["name"])
 
     async def _state(self, request: Request) -> Response:
-        """The answer to a browser's first question: which notebook the page shows, and whether the browser may use it."""
+        """Answer the first question of a browser: which notebook the page shows, and whether the browser may use it."""
         if self.base.known is None and self.base.absence is None:
             await self.base.check()
         state: dict[str, object] = {
@@ -163,7 +170,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
-    """The answer to a request for which there is no route."""
+    """The answer to a request for which there is no route, or no such method."""
     assert isinstance(error, HTTPException), "another exception would be reported as a missing route"
     notice = Notice("page_method_refused") if error.status_code == 405 else Notice("page_not_there")
     return refused(Refusal(error.status_code, notice, error.headers))

@@ -1,4 +1,4 @@
-"""The files that the page sends to browsers. They are part of udpnote, and are read once, by a fixed table of names."""
+"""The files that the page sends to browsers. They are part of udpnote, are read once, and have fixed names."""
 
 import gzip
 from hashlib import sha256
@@ -22,7 +22,7 @@ TYPES = {
     ".png": "image/png",
     ".webmanifest": "application/manifest+json; charset=utf-8",
 }
-"""The media types of the files that the page may have, by their endings."""
+"""The media types of the page's files, by the endings of their names."""
 
 
 class Asset(NamedTuple):
@@ -41,7 +41,10 @@ class Assets:
         self._assets = {path.name: _asset(path) for path in FOLDER.iterdir() if path.suffix in TYPES}
 
     def answer(self, request: Request, name: str) -> Response:
-        """The answer with the file `name`, or 304 if the browser has the file. Raises a `Refusal` if there is no such file."""
+        """The answer with the file `name`. Its status is 304 if the browser has the file already.
+
+        Raises a `Refusal` if there is no such file.
+        """
         asset = self._assets.get(name)
         if asset is None:
             raise Refusal(404, Notice("page_not_there"))

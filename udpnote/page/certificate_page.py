@@ -1,7 +1,7 @@
-"""The page that offers the authority's certificate to devices. It is served over HTTP: before that, no device trusts HTTPS.
+"""The page that offers the authority's certificate to devices. It is served over HTTP, because devices do not trust HTTPS yet.
 
-Somebody on the path can replace this page, and the certificate in it. Therefore the steps end with comparing the fingerprint
-that the device shows with the one in the terminal, where nobody on the path can write.
+Somebody on the network path can replace this page, and the certificate in it. Therefore the last step is to compare the
+fingerprint that the device shows with the one in the terminal, which nobody on the path can change.
 """
 
 from html import escape
@@ -23,7 +23,7 @@ FILE_NAME = "udpnote.crt"
 """The name of the certificate's file on devices. Android and Windows recognize certificates by this ending."""
 
 ASSETS = ("certificate.css", "icon.svg")
-"""The names of the other files that the page needs."""
+"""The names of the other files that this page needs."""
 
 SYSTEMS = (
     ("Android", Notice("certificate_steps_android", file=FILE_NAME), ("Android",)),
@@ -33,13 +33,13 @@ SYSTEMS = (
     ("Linux (Chrome, Chromium)", Notice("certificate_steps_linux", file=FILE_NAME), ("Linux", "X11")),
     ("Firefox", Notice("certificate_steps_firefox", file=FILE_NAME), ()),
 )
-"""For each system its name, a notice with a line for each step, and words in the User-Agent of browsers there."""
+"""For each system: its name, a notice with one line for each step, and words in the User-Agent of its browsers."""
 
 
 class CertificatePage:
-    """Offers the certificate of `authority` for the page at TCP `port` of the host with the name `host_name`.
+    """Offers the certificate of `authority`, for the page at TCP `port` of the host with the name `host_name`.
 
-    `asgi` answers browsers that ask for one of `hosts`.
+    `asgi` answers requests that name one of `hosts`.
     """
 
     def __init__(self, authority: Authority, host_name: str, port: int, hosts: AllowedHosts) -> None:
@@ -100,13 +100,13 @@ _DOCUMENT = """\
 
 
 def _in_lines(fingerprint: str) -> str:
-    """`fingerprint` as HTML in four lines, which fit on a phone."""
+    """`fingerprint` as HTML in four lines, so that it fits on a phone."""
     pairs = fingerprint.split(":")
     return "<br>".join(":".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8))
 
 
 def _system_of(agent: str) -> str:
-    """The name of the system, one of `SYSTEMS`, of a browser with the User-Agent `agent`; empty for any other system."""
+    """The name of the system of a browser, one of `SYSTEMS`, by its User-Agent `agent`; empty for any other system."""
     return next((name for name, _steps, words in SYSTEMS if any(word in agent for word in words)), "")
 
 
@@ -120,6 +120,6 @@ def _paragraphs(*notices: Notice) -> list[str]:
 
 
 def _marked_up(text: str) -> str:
-    """`text` as HTML; parts in backquotes become code."""
+    """`text` as HTML. Parts in backquotes become code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

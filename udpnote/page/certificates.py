@@ -1,18 +1,19 @@
-"""The certificates of `udpnote page --https`: an authority of this host's own, which devices install, and what it issues.
+"""The certificates of `udpnote page --https`: this host's own certificate authority, which devices install, and what it issues.
 
-What a stolen key of the authority can do is limited by name constraints (RFC 5280 §4.2.1.10): the names of this host, and
-addresses that only a private network uses. Software need not heed constraints in a root certificate that a user has installed
-(RFC 5280 §6.1 leaves that open, and RFC 5937 tells why it matters), but must heed them in a certificate below it. Therefore
-there are three:
+Name constraints (RFC 5280 §4.2.1.10) limit what a thief of the authority's key can do: to the names of this host, and to
+addresses that only a private network uses. Software may ignore constraints in a root certificate that a user has installed (RFC
+5280 §6.1 leaves that open, and RFC 5937 says why it matters). It must obey them in a certificate below the root. Therefore
+there are three certificates:
 
-* The *root* is what devices install. Its key signs a single certificate, that of the issuer, and is then forgotten: it is in
-  no file, so nobody can steal it.
-* The *issuer* has the same constraints, may vouch for web servers only, and for no further authority. Its key is in the file
-  of the authority.
-* A *server certificate* has this host's addresses and names of the moment. It is made anew at each start, and when they change.
+* The *root* is what devices install. Its key signs a single certificate, that of the issuer, and is then forgotten. It is never
+in a file, so nobody can steal it.
+* The *issuer* has the same constraints. It may vouch only for web servers, not for another authority. Its key is in the file of
+the authority.
+* A *server certificate* has the addresses and names that this host has now. A new one is made at each start, and when they
+change.
 
-The constraint for a name includes all names that end with it: that for `dev` would include `www.example.dev`. Hence a name
-without a dot is never in one, except `localhost`, which belongs to this machine everywhere (RFC 6761 §6.3).
+The constraint for a name permits all names below it: the one for `dev` would permit `www.example.dev`. Hence no constraint is
+made for a name without a dot, except `localhost`, which is this machine everywhere (RFC 6761 §6.3).
 """
 
 import os
@@ -37,31 +38,32 @@ from udpnote.storage.new_files import locked_folder, make_folders
 _IPV4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8")  # RFC 1918, RFC 3927, RFC 1122
 _IPV6 = ("::1/128", "fe80::/10", "fc00::/7")  # RFC 4291, RFC 4193
 PRIVATE_NETWORKS = tuple(map(ip_network, _IPV4 + _IPV6))
-"""The networks of the addresses that certificates may have. Such an address reaches a host only from its own network."""
+"""The networks of the addresses that certificates may have. Such an address can be reached only from its own network."""
 
 AUTHORITY_DAYS = 3653
-"""For how many days an authority is valid: ten years. Then devices must install the certificate of a new one."""
+"""How many days an authority is valid: ten years. After that, devices must install the certificate of a new one."""
 
 AUTHORITY_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
-"""An authority is valid from this time on. If it is made while this host's clock is wrong, it is still valid when the clock is
-right."""
+"""The time from which an authority is valid. It is so early that a wrong clock does not matter when the authority is made."""
 
 SERVER_DAYS = 397
-"""How long a server certificate is valid. Apple's systems refuse more than 825 days (support.apple.com/103769), and from
-authorities that come with the system more than 398 (support.apple.com/102028), for which they recommend 397."""
+"""How many days a server certificate is valid. Apple's systems refuse more than 825 (support.apple.com/103769). For authorities
+that come with the system they refuse more than 398, and recommend 397 (support.apple.com/102028).
+"""
 
 BACKDATED_DAYS = 7
-"""How many days before it is made a server certificate begins to be valid, for devices whose clocks are late."""
+"""How many days before it is made a server certificate becomes valid, for devices whose clocks are behind."""
 
 RENEWAL_DAYS = 30
 """A server certificate is replaced when it is valid for fewer days than this. Hardly any device's clock is wrong by more."""
 
 ADDRESSES_MAX = 100
-"""The most addresses in a server certificate, which each browser gets at the beginning of a connection. A host with hundreds
-of containers or virtual machines has more addresses, which no browser needs."""
+"""The most addresses in a server certificate, because each browser gets all of them when it connects. Only a host of hundreds
+of containers or virtual machines has more, and browsers do not need those.
+"""
 
 FILE_BYTES_MAX = 1 << 16
-"""The longest file of an authority that is read: many times as long as a key and two certificates."""
+"""How many bytes of an authority's file are read at most. A key and two certificates have far fewer."""
 
 _FILE_HEADER = """\
 The certificate authority of `udpnote page --https` on {host}.
@@ -73,7 +75,7 @@ _COMMON_NAME_CHARACTERS_MAX = 64  # RFC 5280, appendix A.1, ub-common-name
 
 
 class Authority(NamedTuple):
-    """An authority: the certificate that devices install, the issuer's certificate below it, and the issuer's key."""
+    """A certificate authority: the root certificate, which devices install, the issuer's certificate, and the issuer's key."""
 
     root: x509.Certificate
     issuer: x509.Certificate
@@ -100,7 +102,7 @@ class Authority(NamedTuple):
         return self.root.fingerprint(SHA256()).hex(":").upper()
 
     def covers_name(self, name: str) -> bool:
-        """Whether the constraints permit `name`, as `dns_name` returns it."""
+        """Whether the authority's constraints permit `name`, which must be in the form that `dns_name` returns."""
         permitted = self.issuer.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
         bases = [each.value for each in permitted if isinstance(each, x509.DNSName)]
         return any(name == base or name.endswith(f".{base}") for base in bases)
@@ -109,8 +111,8 @@ class Authority(NamedTuple):
 class ServerCertificate(NamedTuple):
     """A certificate for this host's web server. `pem` has the certificate, its key, and the issuer's certificate.
 
-    `subjects` are the names and addresses of the certificate. It should be used from `valid_from` until before `renewed_at`,
-    both in microseconds since 1970 UTC.
+    `subjects` are the names and addresses in the certificate. It should be used from `valid_from` (included) to `renewed_at`
+    (excluded), both in microseconds since 1970 UTC.
     """
 
     pem: bytes
@@ -120,7 +122,7 @@ class ServerCertificate(NamedTuple):
 
 
 def is_private(address: str) -> bool:
-    """Whether a certificate may have the IP address `address`: it is in one of `PRIVATE_NETWORKS`."""
+    """Whether a certificate may have the IP address `address`, because it is in one of `PRIVATE_NETWORKS`."""
     own = ip_address(address)
     return any(own in network for network in PRIVATE_NETWORKS)
 
@@ -128,10 +130,11 @@ def is_private(address: str) -> bool:
 def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Authority:
     """Return the authority in the file `path`. If there is no such file, make an authority for `names`, and the file.
 
-    `names` are as `dns_name` returns them; names that are not for one host only are left out. `host` is this host's name, which
-    becomes part of the certificate's name. `now` is the time in microseconds since 1970 UTC. The file appears whole or not at
-    all, and only this user can read it. Two processes that do this at once get the same authority. Raises `StorageError` if the
-    file cannot be read or made, is damaged, or if the authority is no longer valid.
+    `names` must be in the form that `dns_name` returns. Those that other hosts may have, too, are left out. `host` is this
+    host's name, which becomes part of the certificate's name. `now` is the time in microseconds since 1970 UTC. The file
+    appears whole or not at all, and only this user can read it. Two processes that do this at once get the same authority.
+
+    Raises `StorageError` if the file cannot be read or made, if it is damaged, or if the authority is no longer valid.
     """
     folder = os.path.dirname(path)
     with storage_errors(path):
@@ -148,9 +151,9 @@ def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Aut
 
 
 def server_certificate(authority: Authority, *, names: Iterable[str], addresses: Iterable[str], now: int) -> ServerCertificate:
-    """A new certificate for this host, with all its `names` and `addresses` that the authority covers.
+    """Make a certificate for this host. It has those of `names` and `addresses` that the authority's constraints permit.
 
-    Of more than `ADDRESSES_MAX` such addresses it has only the first ones. `now` is the time in microseconds since 1970 UTC.
+    It has at most `ADDRESSES_MAX` addresses, the first ones. `now` is the time in microseconds since 1970 UTC.
     """
     covered, private = covered_subjects(authority, names=names, addresses=addresses)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -177,7 +180,7 @@ def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: I
 
 
 def _new_authority(host: str, names: Iterable[str], now: int) -> Authority:
-    """A new authority for `names`. The key of its root is forgotten when this returns."""
+    """Make an authority for `names`. The key of its root is forgotten when this returns."""
     made = _time(now)
     end = max(made, datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(days=AUTHORITY_DAYS)
     ending = f" ({made:%Y-%m-%d})"
@@ -206,7 +209,7 @@ def _signed(
     end: datetime,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
-    """A certificate, signed with the issuer's key. Each of `extensions` is an extension and whether it is critical."""
+    """Make a certificate, signed with the issuer's key. Each of `extensions` is an extension and whether it is critical."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(_subject(common_name))
@@ -230,7 +233,7 @@ def _subject(common_name: str) -> x509.Name:
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    """The extension for key usage: of an authority if it `signs_certificates`, otherwise of a server."""
+    """The extension for key usage: of an authority if `signs_certificates`, else of a server."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,
@@ -252,8 +255,10 @@ def _write(path: str, authority: Authority, host: str) -> None:
 
 
 def _read(path: str, data: bytes) -> Authority:
-    """The authority in the `data` of the file `path`. Raises `StorageError` if it has no authority, or if the
-    parts of the authority do not belong together."""
+    """The authority in `data`, the content of the file `path`.
+
+    Raises `StorageError` if `data` has no authority, or if its certificates and key do not belong together.
+    """
     try:
         key = load_pem_private_key(data, password=None)
         issuer, root = x509.load_pem_x509_certificates(data)
@@ -271,9 +276,10 @@ def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _time(microseconds: int) -> datetime:
-    """The time `microseconds` since 1970 UTC, in whole seconds: certificates have no fractions (RFC 5280 §4.1.2.5).
+    """The time `microseconds` since 1970 UTC in whole seconds, because certificates have no fractions (RFC 5280 §4.1.2.5).
 
-    A time before 1971 counts as 1971, and a time after 9900 as 9900: the caller subtracts and adds some days or years.
+    A time before 1971 counts as 1971, and a time after 9900 as 9900, so that the caller can subtract and add some days or
+    years.
     """
     time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=microseconds // 1_000_000)
     return min(max(time, datetime(1971, 1, 1, tzinfo=UTC)), datetime(9900, 1, 1, tzinfo=UTC))

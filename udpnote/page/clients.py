@@ -12,16 +12,17 @@ from udpnote.storage.outbox import Outbox
 
 
 class NotebookClients(NamedTuple):
-    """Opens clients of the notebook that `server` and `notebook` name: values of the options `--server` and `--notebook`."""
+    """Opens clients of the page's notebook. `server` and `notebook` are values of the options `--server` and `--notebook`."""
 
     server: str | None
     notebook: str | None
 
     def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
-        """Open a client: with the join code `key`, or as other commands do (None).
+        """Open a client with the join code `key` that a browser gave or, if `key` is None, with the user's outbox, as other
+        commands do.
 
-        A client with a `key` has an outbox in memory, so that nothing of the key is ever in a file. So it does not know the
-        notebooks in the user's outbox. If `known` has this key, the client uses the notebook `known` at its last address.
+        A client with a `key` has an outbox in memory, so that the key is never in a file. It does not know the notebooks in the
+        user's outbox. If `known` has this key, the client uses the notebook `known` at its last address.
         """
         if key is None:
             return Client(server=self.server, notebook=self.notebook, wait=CALL_SECONDS, on_notice=on_notice)

@@ -1,4 +1,4 @@
-"""The connections of browsers: how many there are, how long their requests may take to arrive, and how slowly they may read."""
+"""Limits on the connections of browsers: their number, how long requests may take to arrive, how slowly answers are read."""
 
 import asyncio
 from collections import Counter
@@ -11,28 +11,28 @@ from uvicorn.server import ServerState
 from udpnote.model.address import is_loopback
 
 CONNECTIONS_MAX = 512
-"""How many connections there may be at a time. For each of the 64 streams a browser opens one, and six for other requests."""
+"""The most connections at a time. For each of 64 streams, a browser opens one connection, and six for its other requests."""
 
 CONNECTIONS_PER_ADDRESS_MAX = 64
-"""How many connections another host may have, so that one host cannot take them all."""
+"""The most connections of one other host, so that no host can take them all."""
 
 HEADER_BYTES_MAX = 16_384
-"""The most bytes of a request line with its headers. Requests of browsers have about a thousand."""
+"""The most bytes of a request line and its headers. Requests of browsers have about a thousand."""
 
 REQUEST_SECONDS = 10.0
-"""How many seconds the head of a request may take to arrive, from the beginning of the connection or from its first bytes."""
+"""How long a request's line and headers may take to arrive, from the beginning of the connection or from their first byte."""
 
 IDLE_SECONDS = 30
 """After how many seconds without a request a connection is closed."""
 
 UNREAD_SECONDS = 20.0
-"""For how many seconds a browser may leave more than 64 KiB unread, in the memory of this process. Then it is cut off."""
+"""How long a browser may leave more than 64 KiB of answers unread in this process. Then its connection is cut off."""
 
 _counts: Counter[str] = Counter()
 
 
 def open_connections() -> int:
-    """How many connections there are."""
+    """The number of connections at present."""
     return _counts.total()
 
 
@@ -68,7 +68,9 @@ class BoundedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
-        """Count the connection until `forget`, and return whether it may stay: neither its host nor all hosts have too many."""
+        """Count the connection until `forget` is called. Return whether it may stay: its host, and all hosts, have not too
+        many.
+        """
         if self._host is None:
             address = transport.get_extra_info("peername")
             self._host = address[0] if address else ""
@@ -85,7 +87,7 @@ class BoundedConnection(H11Protocol):
             self._host = None
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request. The rest of the request's head must come within `REQUEST_SECONDS`."""
+        """Take a part of a request. The rest of the request line and headers must come within `REQUEST_SECONDS`."""
         super().data_received(data)
         has_request = self.cycle is not None and not self.cycle.response_complete
         if has_request and self._waits_for_request:
@@ -95,17 +97,17 @@ class BoundedConnection(H11Protocol):
         self._waits_for_request = not has_request
 
     def pause_writing(self) -> None:
-        """Begin `UNREAD_SECONDS`, in which the browser must read. What it sends meanwhile does not prolong them."""
+        """Start the `UNREAD_SECONDS` in which the browser must read. What the browser sends meanwhile does not prolong them."""
         super().pause_writing()
         self._reading_due = self._aborting_after(UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
-        """Go on, because the browser has read."""
+        """Stop the timer, because the browser has read."""
         super().resume_writing()
         _cancel(self._reading_due)
 
     def _aborting_after(self, seconds: float) -> asyncio.TimerHandle:
-        """A timer that cuts the connection off after `seconds`, unless the timer is cancelled."""
+        """Start a timer that cuts the connection off after `seconds`, unless the timer is cancelled."""
         return self.loop.call_later(seconds, self.transport.abort)
 
 

@@ -1,4 +1,4 @@
-"""The entries that a browser sends, read from JSON, and the outcomes that it gets (docs/page.md)."""
+"""The entries that a browser sends, as they are read from JSON, and the outcomes that the browser gets (docs/page.md)."""
 
 import json
 from typing import Any, NamedTuple
@@ -9,20 +9,22 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.page.responses import Refusal, told
 
 ENTRIES_MAX = 100
-"""How many entries one request may have. A browser sends the rest of a long outbox with its next requests."""
+"""The most entries in one request. A browser sends the rest of a long outbox with its next requests."""
 
 _KINDS = {"note": Kind.NOTE, "revision": Kind.REVISION, "deletion": Kind.DELETION}
 
 
 class ReadEntry(NamedTuple):
-    """An entry of a request. `wrong` says why no notebook would store the entry; None: the entry is sent to the notebook."""
+    """An entry of a request. `wrong` says why no notebook would store the entry, or is None: then the entry is sent to the
+    notebook.
+    """
 
     entry: Entry
     wrong: Notice | None
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`. Raises a `Refusal` if `body` has anything else."""
+    """The JSON object in `body`. Raises a `Refusal` if `body` is anything else."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -35,9 +37,10 @@ def json_object(body: bytes) -> dict[str, Any]:
 def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
     """The entries in the `body` of a request, in their order.
 
-    `notebook_id` has 32 hexadecimal digits; None: the page does not know its notebook yet. Raises a `Refusal` if the body has
-    another form or names another notebook. Then none of its entries is sent. An entry with the right form may still be one
-    that no notebook would store, such as a blank text. It is only marked as wrong, so that the others are sent.
+    `notebook_id` is the id of the page's notebook in hexadecimal digits, or None if the page does not know its notebook yet.
+    Raises a `Refusal` if the body is malformed or names another notebook: then none of its entries is sent. An entry that is
+    not malformed, but that no notebook would store, such as one with a blank text, is only marked as wrong, so that the others
+    are sent.
     """
     value = json_object(body)
     wanted = value.get("notebook")
@@ -53,7 +56,7 @@ def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
 
 
 def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
-    """The outcome of `entry` as a JSON object. `verdict` is the notebook's answer; None: it has not answered.
+    """The outcome of `entry` as a JSON object. `verdict` is the notebook's answer, or None if there was no answer.
 
     The state is `stored` only if the notebook has said that it has exactly this entry.
     """
@@ -79,7 +82,7 @@ def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
 
 
 def wrong_outcome(entry: Entry, wrong: Notice) -> dict[str, object]:
-    """The outcome of an entry that is not sent, because no notebook would take it."""
+    """The outcome of an entry that is not sent, because no notebook would store it. `wrong` says why."""
     return _outcome(entry, "refused", wrong)
 
 

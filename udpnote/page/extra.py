@@ -1,4 +1,4 @@
-"""Whether the packages of the extra `page` are installed. This module needs none of them."""
+"""Whether the packages of the extra `page` are installed. This module itself needs none of them."""
 
 import sys
 from importlib.util import find_spec
@@ -11,6 +11,6 @@ PACKAGES = ("starlette", "uvicorn", "segno")
 
 
 def check_installed() -> None:
-    """Raise an `UdpnoteError` if one of `PACKAGES` is missing. It has the command that installs them."""
+    """Raise an `UdpnoteError` if one of `PACKAGES` is missing. The error names the command that installs them."""
     if any(find_spec(each) is None for each in PACKAGES):
         raise UdpnoteError("page_extra_missing", python=quote(sys.executable))

@@ -1,4 +1,4 @@
-"""Follows a notebook in a thread, for all browsers that read it live.
+"""Follows a notebook in a thread, for all browsers that get its entries live.
 
 The follower keeps only the latest entries, and wakes the streams. Each stream knows up to which entry its browser has read. If
 the follower no longer has the next entries, the stream reads them from the notebook. So a slow stream loses nothing and costs
@@ -21,26 +21,27 @@ from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import encoded
 
 KEPT_EVENTS_MAX = 256
-"""How many of the latest entries the follower keeps: as many as a busy notebook gets in some seconds."""
+"""How many of the latest entries the follower keeps: as many as a busy notebook gets in a few seconds."""
 
 RETRY_SECONDS = 1.0
-"""How many seconds after an error the notebook is followed again."""
+"""How long after an error the follower begins again."""
 
 _SILENT_KINDS = {"server_silent", "server_unreachable"}
 
 
 class StoredEvent(NamedTuple):
-    """An entry that was stored, and `data`, the JSON that browsers get for it."""
+    """An entry that was stored: `seen` identifies it, and `data` is the JSON that browsers get for it."""
 
     seen: SeenEntry
     data: bytes
 
 
 class Follower:
-    """Follows `notebook` from `start` to `stop`. Calls `on_change` in the page's event loop when there are new entries.
+    """Follows `notebook` from `start` until `stop`. When there are new entries, it calls `on_change` in the page's event loop.
 
-    `newest` is the newest entry that the follower has read; None: it has read none yet. `restorations` counts how often the
-    notebook was restored from an older copy meanwhile. After that its numbers may belong to other entries than before.
+    `newest` identifies the newest entry that the follower has read, or is None if it has read none yet. `restorations` counts
+    how often the notebook was restored from an older copy meanwhile. After a restoration, numbers may belong to other entries
+    than before.
     """
 
     def __init__(self, notebook: PageNotebook, on_change: Callable[[], None]) -> None:
@@ -54,25 +55,25 @@ class Follower:
         self.restorations = 0
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start the thread that follows the notebook."""
         threading.Thread(target=self._run, name="udpnote page follower", daemon=True).start()
 
     def stop(self) -> None:
-        """End the thread soon."""
+        """Let the thread end soon. Do not wait for it."""
         self._stopping.set()
         with self._lock:
             if self._client is not None:
                 self._client.close()  # ends the reading
 
     def forget(self) -> None:
-        """Keep none of the events: the entries after them are read from the notebook."""
+        """Drop the kept events, so that streams read the entries after them from the notebook."""
         with self._lock:
             self._events.clear()
 
     def events_after(self, number: int, restorations: int) -> list[StoredEvent] | None:
         """The events of all entries after the entry `number`. None if the follower may not have all of them any more.
 
-        Also None if the count of restorations is no longer `restorations`, the count that the caller has seen.
+        `restorations` is the count that the caller has seen. The result is also None if the count has changed.
         """
         with self._lock:
             is_kept = bool(self._events) and self._events[0].seen.number <= number + 1
@@ -95,7 +96,7 @@ class Follower:
             self._stopping.wait(RETRY_SECONDS)
 
     def _follow(self, client: Client) -> None:
-        """Take each entry of the notebook as it is stored, without end."""
+        """Handle each entry of the notebook as soon as it is stored, without end."""
         if self.newest is not None and not has_entry(client, self.newest):
             self._restart()
         self.forget()  # between the kept events and the next ones, entries may be missing
@@ -119,7 +120,9 @@ class Follower:
             self._tell(self._notebook.suspect)
 
     def _restart(self) -> None:
-        """Note that the notebook was restored, and forget the kept entries: their numbers may belong to others now."""
+        """Record that the notebook was restored. Forget the kept entries, because their numbers may belong to other entries
+        now.
+        """
         with self._lock:
             self._events.clear()
             self.newest = None
@@ -141,7 +144,7 @@ class Follower:
 
 
 def has_entry(reader: NotebookReader, seen: SeenEntry) -> bool:
-    """Whether the entry `seen` has its number in the notebook, or was erased there. True for `NOTHING_SEEN`."""
+    """Whether the notebook has the entry `seen` under its number, or has erased it there. True for `NOTHING_SEEN`."""
     if seen == NOTHING_SEEN:
         return True
     found = reader.log(numbers=[seen.number], start=seen.number, limit=1)
@@ -149,12 +152,12 @@ def has_entry(reader: NotebookReader, seen: SeenEntry) -> bool:
 
 
 def newest_entry(reader: NotebookReader) -> SeenEntry:
-    """The newest entry of the notebook, without erased ones; `NOTHING_SEEN` if the notebook has no entry."""
+    """The newest entry of the notebook that is not erased; `NOTHING_SEEN` if there is none."""
     return next((stored.as_seen for stored in reader.log(newest_first=True, limit=1)), NOTHING_SEEN)
 
 
 def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[StoredEvent] | None:
-    """The events of the first `limit` entries after the entry `after`; None if the notebook does not have that entry."""
+    """The events of the first `limit` entries after the entry `after`. None if the notebook does not have the entry `after`."""
     entries = list(reader.log(start=after.number + 1, limit=limit))
     if not has_entry(reader, after):  # asked after the entries were read: so they are of the same copy of the notebook
         return None
@@ -162,7 +165,7 @@ def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[St
 
 
 def note_number(reader: NotebookReader, stored: StoredEntry) -> int | None:
-    """The number of the note that the entry `stored` adds or changes; None if the notebook does not give it."""
+    """The number of the note that the entry `stored` adds or changes; None if it cannot be read."""
     if stored.entry.kind is Kind.NOTE:
         return stored.number
     with suppress(UdpnoteError):  # the browser then reads its notes again

@@ -1,4 +1,4 @@
-"""HTTPS for the page: which names and addresses of this host its certificate has, and which of them browsers warn of."""
+"""HTTPS for the page: the names and addresses of this host in its certificate, and those of which browsers will warn."""
 
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -14,15 +14,15 @@ from udpnote.page.own_names import dns_name, is_for_one_host, own_names
 from udpnote.page.server_tls import ServerTls
 
 AUTHORITY_FILE = "https-authority.pem"
-"""The name of the authority's file in the user's folder of data."""
+"""The name of the authority's file in the user's data folder."""
 
 
 class Https:
-    """The authority of this host, and TLS with the certificates that it issues. The authority is made if there is none.
+    """This host's certificate authority, and TLS with the certificates that it issues. If there is no authority, one is made.
 
-    `folder` is the folder of the authority's file. `host` is this host's name, and `allowed` has further names and addresses by
-    which browsers reach it. `own_addresses` returns the addresses of this host, `now` the time in microseconds since 1970 UTC.
-    The constructor raises `StorageError` if the authority cannot be read or made, is damaged, or is no longer valid.
+    `folder` is the folder of the authority's file. `host` is this host's name. `allowed` are further names and addresses by
+    which browsers reach this host. `own_addresses` returns this host's addresses, and `now` the time in microseconds since 1970
+    UTC. The constructor raises `StorageError` if the authority cannot be read or made, is damaged, or is no longer valid.
     """
 
     def __init__(
@@ -49,20 +49,20 @@ class Https:
         )
 
     def certificate_page(self, port: int, hosts: AllowedHosts) -> ASGIApp:
-        """The application that offers the certificate for the page at TCP `port`. It answers requests for one of `hosts`."""
+        """The application that offers the certificate for the page at TCP `port`. It answers requests to one of `hosts`."""
         return CertificatePage(self.authority, self._host, port, hosts).asgi
 
     def covered(self, addresses: Sequence[str]) -> list[str]:
-        """The ones of `addresses` that the certificate can have."""
+        """Return those of `addresses` that the certificate may have."""
         return [each for each in addresses if is_private(each)]
 
     def fingerprint_lines(self) -> list[str]:
-        """The fingerprint that devices show for the certificate, in two lines of 16 bytes: terminals have 80 columns."""
+        """The fingerprint that devices show for the certificate, in two lines of 16 bytes, since terminals have 80 columns."""
         pairs = self.authority.fingerprint.split(":")
         return [":".join(pairs[:16]), ":".join(pairs[16:])]
 
     def notices(self) -> list[Notice]:
-        """What browsers will warn of: names and addresses of this host that the certificate cannot have, and why not."""
+        """Notices about the names and addresses of this host that the certificate cannot have: browsers will warn of them."""
         named = {name: self.authority.covers_name(name) for name in self._names}
         without_dot = tuple(name for name in named if not is_for_one_host(name))
         missing = tuple(name for name, is_covered in named.items() if not is_covered and is_for_one_host(name))

@@ -1,4 +1,4 @@
-"""Live events: browsers get each entry as it is stored, by server-sent events (WHATWG HTML, section 9.2)."""
+"""Live events: browsers get each entry as soon as it is stored, by server-sent events (WHATWG HTML, section 9.2)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,32 +10,35 @@ from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import Refusal, encoded, told
 
 STREAMS_MAX = 64
-"""How many streams the page has at most, for all notebooks and keys together."""
+"""The most streams at a time, for all notebooks and keys together."""
 
 HEARTBEAT_SECONDS = 15.0
-"""How often a stream without events sends a comment, so that routers keep the connection, and a lost browser is noticed."""
+"""How often a stream without events sends a comment. It keeps routers from closing the connection, and shows whether the
+browser is still there.
+"""
 
 PAUSE_SECONDS = 0.05
 """How long a stream waits after it has sent events. Entries that are stored at nearly the same time are then sent together,
-which costs much less than sending each by itself. Nobody sees the delay."""
+which costs much less than sending each by itself. Nobody notices the delay.
+"""
 
 EVENTS_PER_READING = 100
 """How many entries a stream reads from the notebook at a time."""
 
 MISSED_ENTRIES_MAX = 2000
-"""A browser that has missed more entries must load its notes again, which is faster than getting each entry."""
+"""A browser that has missed more entries than this loads its notes again, which is faster than getting each entry."""
 
 RECONNECT_MILLISECONDS = 1000
-"""How many milliseconds after a stream was cut off its browser connects again."""
+"""How long after its stream was cut off a browser connects again."""
 
 
 def cursor_text(seen: SeenEntry) -> str:
-    """The id of the event for the entry `seen`."""
+    """The id of the event for the entry that `seen` identifies."""
     return f"{seen.number}-{seen.client_id.hex()}-{seen.sequence}"
 
 
 def parse_cursor(text: str) -> SeenEntry:
-    """The entry whose event has the id `text`. Raises a `Refusal` if `text` is no such id."""
+    """The entry whose event has the id `text`. Raises a `Refusal` if `text` is not such an id."""
     try:
         number, client_id, sequence = text.split("-")
         if not all(each.isascii() and each.isdigit() and len(each) < 20 for each in (number, sequence)):
@@ -49,7 +52,7 @@ def parse_cursor(text: str) -> SeenEntry:
 
 
 class LiveEvents:
-    """The streams of one notebook, and the follower that they share."""
+    """The streams of one notebook, and the follower that these share."""
 
     def __init__(self, notebook: PageNotebook) -> None:
         self._notebook = notebook
@@ -70,7 +73,9 @@ class LiveEvents:
         self._wake()
 
     async def stream(self, cursor: SeenEntry | None) -> AsyncIterator[bytes]:
-        """Yield the bytes of a stream: the entries after `cursor`, or those that are stored from now on (None)."""
+        """Yield the bytes of a stream. It sends the entries after `cursor` or, if `cursor` is None, those that are stored from
+        now on.
+        """
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
         reader = _StreamReader(self._notebook, self._started_follower(), cursor)
         absence: Notice | None = None
@@ -113,7 +118,9 @@ class LiveEvents:
 
 
 class _StreamReader:
-    """Finds what one stream must send. Its browser knows all entries up to `cursor`; None: it has loaded no notes yet."""
+    """Finds what one stream must send. Its browser knows all entries up to `cursor`, or has loaded no notes yet if that is
+    None.
+    """
 
     def __init__(self, notebook: PageNotebook, follower: Follower, cursor: SeenEntry | None) -> None:
         self._notebook, self._follower, self._position = notebook, follower, cursor
@@ -122,7 +129,7 @@ class _StreamReader:
         self._is_ready = False
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the events that are due now. Raises a `Refusal` if the notebook cannot be read."""
+        """Yield the events that must be sent now. Raises a `Refusal` if the notebook cannot be read."""
         is_current = self._restorations == self._follower.restorations and self._served == self._notebook.served
         if not self._is_ready or not is_current:
             yield await self._start()
@@ -148,9 +155,9 @@ class _StreamReader:
         return self._position
 
     async def _start(self) -> bytes:
-        """Find the entry after which the browser reads on, and return the event with it.
+        """Find the entry after which the browser reads on. Return the event that tells the browser this entry.
 
-        This is also needed after a restoration, and when the notebook's server was started again.
+        This is done at the beginning, after a restoration, and after the notebook's server was started again.
         """
         restorations, position, served = self._follower.restorations, self._position, self._notebook.served
         if position is not None and not await self._notebook.read(lambda client: has_entry(client, position)):
@@ -163,12 +170,15 @@ class _StreamReader:
         return event
 
     async def _jump(self, cause: str) -> bytes:
-        """Go on after the newest entry. Return an event that says that the browser must load its notes again, and why."""
+        """Continue after the newest entry. Return an event that tells the browser to load its notes again, and the `cause`."""
         self._position = await self._notebook.read(newest_entry)
         return _event("restored", {"cause": cause}, self._position)
 
 
 def _event(name: str, data: object, seen: SeenEntry | None = None) -> bytes:
-    """An event with `data`, an object or its JSON. The event's id says that the browser now knows all entries up to `seen`."""
+    """The bytes of an event with `data`, a value or its JSON.
+
+    If `seen` is given, the event's id says that the browser now knows all entries up to that one.
+    """
     head = f"event: {name}\n" if seen is None else f"event: {name}\nid: {cursor_text(seen)}\n"
     return head.encode() + b"data: " + (data if isinstance(data, bytes) else encoded(data)) + b"\n\n"

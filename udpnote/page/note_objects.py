@@ -6,16 +6,18 @@ from udpnote.model.entry import StoredEntry
 from udpnote.text.highlight import occurrences
 
 TEXT_CHARACTERS_MAX = 4000
-"""The most characters of a text in a list and in an event; longer ones are cut. A phone shows fewer at once."""
+"""The most characters of a text in a list or an event. A longer text is cut. A phone shows fewer at once."""
 
 BEFORE_OCCURRENCE_CHARACTERS = 200
-"""If a search finds a word only after the cut, the shown part begins this many characters before that word."""
+"""If a search finds a word only beyond the first part of a text, the part that is shown begins this many characters before the
+word.
+"""
 
 
 def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: bool = False) -> dict[str, object]:
-    """A note with its latest text. `highlights` has the places of the `words` in the shown text, in UTF-16 code units.
+    """The object of a note with its latest text. `highlights` has the places of the `words` in the text, in UTF-16 code units.
 
-    If not `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut: the object has a part of it, with `…` in
+    Unless `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut: the object has a part of it, with `…` in
     place of the rest, and `is_cut` is true.
     """
     text, spans = stored.text, occurrences(stored.text, words) if words else []
@@ -35,7 +37,7 @@ def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: boo
 
 
 def version_object(stored: StoredEntry, *, is_whole: bool = False) -> dict[str, object]:
-    """An entry as it was stored. If not `is_whole`, a long text is cut as in a list."""
+    """The object of an entry as it was stored. Unless `is_whole`, a long text is cut as in `note_object`."""
     entry = stored.entry
     is_cut = not is_whole and len(entry.text) > TEXT_CHARACTERS_MAX
     return {
@@ -52,15 +54,15 @@ def version_object(stored: StoredEntry, *, is_whole: bool = False) -> dict[str, 
 
 
 def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
-    """An entry as it was stored. A long text is cut as in a list.
+    """The object of an entry as it was stored, for a live event. A long text is cut as in `note_object`.
 
-    `note` is the number of the note that the entry changes, or its own number if it is a note. None: the number is not known.
+    `note` is the number of the note that the entry adds or changes, or None if that number is not known.
     """
     return {**version_object(stored), "note": note}
 
 
 def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """`spans` in UTF-16 code units, as JavaScript counts. The given `spans` are in characters of `text`, and in order."""
+    """Convert `spans`, which are ascending places in `text` in characters, into UTF-16 code units, as JavaScript counts."""
     counted, units, result = 0, 0, []
     for span in spans:
         converted = []
@@ -73,7 +75,7 @@ def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]
 
 
 def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """The part of a long `text` that is shown, and the `spans` that are in this part, as places in the part."""
+    """Cut a long `text`. Return the part that is shown, and those of the `spans` in this part, as places in the part."""
     start = 0
     if spans and spans[0][1] > TEXT_CHARACTERS_MAX:
         start = max(spans[0][0] - BEFORE_OCCURRENCE_CHARACTERS, 0)
@@ -85,7 +87,7 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, 
 
 
 def _origin(stored: StoredEntry) -> dict[str, object]:
-    """When and by which client an entry was written."""
+    """The fields that say when and by which client an entry was written."""
     entry = stored.entry
     return {
         "written_at": entry.written_at,

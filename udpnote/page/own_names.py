@@ -1,4 +1,4 @@
-"""The names of this host in the DNS, as browsers and certificates write them."""
+"""The DNS names of this host, in the form that browsers and certificates use."""
 
 import re
 
@@ -7,9 +7,9 @@ _DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 def dns_name(name: str) -> str | None:
-    """The name of a host as certificates have it: in small letters, and in ASCII by IDNA (RFC 3490).
+    """The name of a host in the form that certificates use: in lower case, and in ASCII by IDNA (RFC 3490).
 
-    None if no certificate can have this name, or if it is an address.
+    None if no certificate can have this name, or if it is an IP address.
     """
     try:
         encoded = name.strip().rstrip(".").lower().encode("idna").decode().lower()
@@ -20,12 +20,17 @@ def dns_name(name: str) -> str | None:
 
 
 def own_names(host: str) -> list[str]:
-    """The names of this host that certificates may have. `host` is the system's name for it, with or without a domain."""
+    """The names of this host that certificates may have. `host` is the operating system's name for it, with or without a
+    domain.
+    """
     name = dns_name(host) or "localhost"
     names = ["localhost", f"{name.partition('.')[0]}.local", name]
     return list(dict.fromkeys(each for each in names if is_for_one_host(each) and each != "localhost.local"))
 
 
 def is_for_one_host(name: str) -> bool:
-    """Whether `name` has a dot or is `localhost`. Otherwise it may be a top-level domain, and a constraint for it too wide."""
+    """Whether `name` has a dot or is `localhost`.
+
+    Any other name may be a top-level domain, and a constraint for it would permit too many names.
+    """
     return "." in name or name == "localhost"

@@ -1,6 +1,6 @@
 """A notebook as the page uses it: its clients, and whether its server answers.
 
-A server that does not answer would hold up each browser for as long as a client waits. So, if a call takes longer than
+While a server does not answer, each browser would wait for as long as a client waits. So, if a call takes longer than
 `SUSPICION_SECONDS`, the page itself asks the server whether it answers, once for all browsers. It asks again and again while
 the server is silent, and refuses further calls at once until the server answers.
 """
@@ -21,35 +21,38 @@ from udpnote.page.worker_threads import WorkerThreads
 T = TypeVar("T")
 
 CALL_SECONDS = 2.0
-"""How long a client of the page waits for an answer. This can be short, because browsers keep their entries and ask again."""
+"""How long a client of the page waits for an answer. This can be short, because browsers keep their entries and try again."""
 
 CALL_SECONDS_MAX = 20.0
-"""How long a browser waits for a result, such as that of a search whose index is being built. Then it is told to ask again."""
+"""How long a browser waits for a result, for example of a search while the index is being built. After that, the page tells it
+to ask again.
+"""
 
 SUSPICION_SECONDS = 0.5
-"""If a call takes longer, the page asks whether the server still answers."""
+"""If a call takes longer than this, the page asks whether the server still answers."""
 
 PROBE_SECONDS = 0.5
-"""How long the page waits for the answer to this question. On a LAN the answer takes a millisecond."""
+"""How long the page waits for the server's answer to this question. On a LAN the answer takes about a millisecond."""
 
 WATCH_SECONDS = 2.0
-"""While browsers read live, the page asks this often whether the server was started again meanwhile."""
+"""While browsers get live events, how often the page asks whether the server was started again."""
 
 PROBE_PAUSE_SECONDS_MAX = 4.0
-"""While the server is silent, the pauses between the questions grow from one second to this many."""
+"""While the server is silent, the pauses between these questions grow from one second to this."""
 
 READING_THREADS, WRITING_THREADS, PROBING_THREADS = 8, 8, 2
 """How many calls of each kind run at a time. Entries of calls that run together share datagrams and fsyncs. Each reading call
-keeps the whole texts of about a page of its results in memory."""
+keeps the whole texts of about one page of results in memory.
+"""
 
 WAITING_CALLS_MAX = 200
-"""How many calls may wait for a thread: a few for each of the browsers that the page serves at once."""
+"""The most calls that may wait for a thread: a few for each of the browsers that use the page at once."""
 
 Purpose = Literal["read", "write"]
 
 
 class Threads:
-    """The threads of a page, by what they are for."""
+    """The threads of a page: for reading, for writing, and for asking the server whether it answers."""
 
     def __init__(self) -> None:
         self.reading = WorkerThreads(READING_THREADS, WAITING_CALLS_MAX)
@@ -57,20 +60,24 @@ class Threads:
         self.probing = WorkerThreads(PROBING_THREADS, WAITING_CALLS_MAX)
 
     def close(self) -> None:
-        """Begin no more calls."""
+        """Start no more calls."""
         for each in (self.reading, self.writing, self.probing):
             each.close()
 
 
 class PageNotebook:
-    """One notebook, as the browsers with the same key use it. `open_client` opens a client of it, which this object closes.
+    """One notebook, as all browsers with the same key use it.
 
-    `absence` says why the notebook's server cannot be used now; None: the server answers. `ended` says why these browsers can
-    never use the notebook again: it has a new key. None: they can. `served` is the id that the notebook's server drew when it
-    started, in hexadecimal digits; None: not known yet. While no server runs, notes may be erased, and no event tells of it. So
-    a browser that has notes from a server with another id looks which of them are still there. Each change of the three calls
-    the functions in `on_change`. `known` is the notebook by the server's latest answer; None: the server has not answered yet.
-    `has_key` says whether `open_client` opens clients with a key that a browser gave.
+    `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
+    a browser gave.
+
+    `absence` says why the notebook's server cannot be used now, or is None if the server answers. `ended` says why these
+    browsers can never use the notebook again, because it has a new key; else it is None. `served` is the id that the notebook's
+    server chose when it started, in hexadecimal digits, or None if not known yet. While no server runs, notes may be erased
+    without an event. So a browser with notes from a server with another id checks which of them are still there.
+
+    When one of these three changes, the functions in `on_change` are called. `known` is the notebook by the server's latest
+    answer, or None if the server has not answered yet.
     """
 
     def __init__(
@@ -91,22 +98,24 @@ class PageNotebook:
 
     @property
     def needs_session(self) -> bool:
-        """Whether browsers need a session: the notebook is sealed, and this object has this machine's key, not a browser's."""
+        """Whether browsers need a session: the notebook is sealed, and the key of this object is this machine's, not a
+        browser's.
+        """
         return not self._has_key and self.known is not None and self.known.key_id is not None
 
     async def read(self, work: Callable[[Client], T]) -> T:
-        """Call `work` with a client that reads, in a thread, and return its result.
+        """Call `work` in a thread with a client for reading, and return its result.
 
         Raises a `Refusal` if the notebook cannot be used now, or if `work` raises an `UdpnoteError`.
         """
         return await self._call(self._threads.reading, "read", work)
 
     async def write(self, work: Callable[[Client], T]) -> T:
-        """Call `work` as `read` does, but with a client that writes."""
+        """Call `work` in a thread with a client for writing, and return its result. Raises a `Refusal` as `read` does."""
         return await self._call(self._threads.writing, "write", work)
 
     async def check(self) -> NotebookStatus:
-        """Ask the server whether it answers. Set `known`, `served` and `absence` by its answer."""
+        """Ask the server whether it answers. Set `known`, `served` and `absence` accordingly."""
         return self._noted(await self._asked())
 
     async def _asked(self) -> NotebookStatus:
@@ -124,17 +133,17 @@ class PageNotebook:
         return status
 
     def suspect(self) -> None:
-        """Begin to ask whether the server answers. Ask again while it does not."""
+        """Start to ask in the background whether the server answers, and go on until it does."""
         if self._probing is None and self.ended is None and not self._is_closed:
             self._probing = asyncio.create_task(self._probe())
 
     def check_key(self, client: Client) -> None:
-        """Raise `KeyMissing` if `client` may use the notebook only because this machine has its key, and no browser gave it."""
+        """Raise `KeyMissing` if `client` can use the notebook only by this machine's key, which no browser gave."""
         if not self._has_key and client.key_id is not None:
             raise KeyMissing("page_needs_code")
 
     async def watch(self) -> None:
-        """Ask again and again whether the same server still answers, until the task is cancelled or the clients are closed."""
+        """Ask again and again whether the same server still answers, until this task is cancelled or the clients are closed."""
         with suppress(ClientClosed):
             while self.ended is None:
                 await asyncio.sleep(WATCH_SECONDS)
@@ -147,9 +156,10 @@ class PageNotebook:
                     self._noted(status)
 
     def note_answer(self) -> None:
-        """Note that the server has answered another client of this notebook.
+        """Record that the server has answered another client of this notebook.
 
-        If the notebook was sealed meanwhile, browsers may not use it with this machine's key. So the server is asked first.
+        If clients have no key of a browser, this asks the server first: the notebook may have been sealed meanwhile, and then
+        browsers may not use it by this machine's key.
         """
         if self._has_key:
             self._note_presence()
@@ -169,14 +179,14 @@ class PageNotebook:
             self._tell()
 
     def end(self, reason: Notice) -> None:
-        """Note that the notebook can never be used again, and why."""
+        """Record that these browsers can never use the notebook again, and why."""
         if self.ended is None:
             self.ended = self.absence = reason
             self._absent.set()
             self._tell()
 
     def close(self) -> None:
-        """Close the clients; calls that wait in them end."""
+        """Close the clients. Calls that wait in them end."""
         with self._opening:
             self._is_closed = True
             clients = list(self._clients.values())
@@ -187,7 +197,7 @@ class PageNotebook:
             client.close()
 
     def open_client(self, on_notice: Callable[[Notice], None]) -> Client:
-        """Open a further client of this notebook, which the caller closes."""
+        """Open a further client of this notebook. The caller must close it."""
         return self._open_client(on_notice)
 
     async def _call(self, threads: WorkerThreads, purpose: Purpose, work: Callable[[Client], T]) -> T:
@@ -215,7 +225,7 @@ class PageNotebook:
             call.cancel()
 
     async def _wait_unless_absent(self, call: "asyncio.Future[T]") -> None:
-        """Wait for the end of `call`. Raises a `Refusal` if the server does not answer, or after `CALL_SECONDS_MAX`."""
+        """Wait for the end of `call`. Raises a `Refusal` if the server is found silent, or after `CALL_SECONDS_MAX`."""
         absence = asyncio.ensure_future(self._absent.wait())
         either: set[asyncio.Future[Any]] = {call, absence}
         try:
@@ -245,7 +255,7 @@ class PageNotebook:
         self.suspect()
 
     def note_error(self, error: UdpnoteError) -> None:
-        """If `error` says that the notebook has a new key, end this notebook: the browser's key is no longer valid."""
+        """If `error` says that the browser's key is old, because the notebook has a new one, end this notebook."""
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)
 
@@ -254,7 +264,7 @@ class PageNotebook:
             each()
 
     def _client(self, purpose: Purpose) -> Client:
-        """The client for this purpose. Opening one reads files, so this is called in a thread."""
+        """The client for this purpose. It is opened if necessary, which reads files, so this must be called in a thread."""
         with self._opening:
             if self._is_closed:
                 raise ClientClosed("client_closed")

@@ -3,7 +3,7 @@
 import segno
 
 QUIET_MODULES = 2
-"""The width of the light border, in modules, the squares of the code. ISO/IEC 18004 asks for four, but cameras need fewer."""
+"""The width of the light border in modules, the squares of the code. ISO/IEC 18004 asks for four, but cameras need fewer."""
 
 
 def qr_modules(text: str) -> list[list[bool]]:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 ADDRESSES_MAX = 1024
-"""For how many addresses the page remembers how many requests they have made. A LAN has fewer hosts."""
+"""For how many addresses the page remembers the number of requests. A LAN has fewer hosts."""
 
 
 class Rate:
@@ -14,7 +14,7 @@ class Rate:
         self._left, self._at = float(burst), float("-inf")
 
     def take(self, now: float) -> bool:
-        """Count one more request if it is allowed at the monotonic time `now`, in seconds, and return whether it is."""
+        """Whether one more request is allowed at the monotonic time `now`, in seconds. If it is, the request is counted."""
         if now > self._at:
             self._left = min(self._left + (now - self._at) * self._per_second, self._burst)
             self._at = now
@@ -25,14 +25,18 @@ class Rate:
 
 
 class RatePerAddress:
-    """A `Rate` for each address. Of more than `ADDRESSES_MAX`, the one that asked the longest time ago is forgotten."""
+    """A `Rate` for each address. If there are more than `ADDRESSES_MAX`, the address without requests for the longest time is
+    dropped.
+    """
 
     def __init__(self, per_second: float, burst: float) -> None:
         self._limits = per_second, burst
         self._rates: OrderedDict[str, Rate] = OrderedDict()
 
     def take(self, address: str, now: float) -> bool:
-        """Count one more request of `address` as `Rate.take` does, and return whether it is allowed."""
+        """Whether one more request of `address` is allowed at the monotonic time `now`, in seconds. If it is, the request is
+        counted.
+        """
         rate = self._rates.get(address)
         if rate is None:
             rate = self._rates[address] = Rate(*self._limits)

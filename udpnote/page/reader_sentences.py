@@ -1,4 +1,4 @@
-"""The sentences for people at a browser. They cannot run the commands that the sentences for a terminal advise."""
+"""The sentences for people at a browser. They cannot run the commands that the sentences for a terminal recommend."""
 
 from udpnote.errors import Notice
 
@@ -24,17 +24,17 @@ _NOTICES = {
     "text_in_other_encoding": Notice("page_text_not_unicode"),
     "text_not_unicode": Notice("page_text_not_unicode"),
 }
-"""For the kind of an error of the client, the notice that a browser shows."""
+"""The notice that a browser shows for each kind of an error of the client."""
 
 _ADVICE = ("`", " --")
-"""Signs that a sentence names a command or an option."""
+"""A sentence with one of these signs names a command or an option."""
 
 _ABOUT_THE_PAGE = ("page_", "join_code_")
-"""Kinds of notices whose sentences are for browsers as they are."""
+"""The beginnings of the kinds of notices whose sentences are already for browsers."""
 
 
 def for_reader(notice: Notice) -> str:
-    """The sentence of `notice` for a person at a browser, in the language that is spoken here."""
+    """The sentence of `notice` for a person at a browser, in the language of the request."""
     for_browsers = _NOTICES.get(notice.kind)
     if for_browsers is not None:
         return str(for_browsers)

@@ -25,26 +25,26 @@ from udpnote.text.calendar_image import calendar_image
 from udpnote.text.query_words import parse_words
 
 NOTES, NOTES_MAX = 50, 200
-"""How many notes a list has by default, and at most."""
+"""How many notes a list has by default, and the most that a request may ask for."""
 
 TAGS_MAX = 1000
-"""How many tags are listed, the most frequent ones: more than anybody looks through."""
+"""The most tags in a list. It has the most frequent ones, and is longer than anybody reads."""
 
 VERSIONS_MAX = 200
-"""How many versions of a note are listed: the latest ones."""
+"""The most versions in the list of a note's versions. It has the latest ones."""
 
 VERSIONS_CHARACTERS_MAX = 2 << 20
-"""The most characters of all whole texts in the list of a note's versions. The texts of the earliest versions are cut."""
+"""The most characters of all whole texts in the list of a note's versions. Further texts, of earlier versions, are cut."""
 
 EXPORTS_MAX = 4
 EXPORTS_PER_ADDRESS_MAX = 2
-"""How many exports may run at once, and how many of them for one other host, so that no host can take them all."""
+"""How many exports may run at once, and how many of these for one other host, so that no host can take them all."""
 
 QUERY_CHARACTERS_MAX = 1000
 """The most characters of a search, tag or author in a request."""
 
 QUOTES = '"“”„‟＂'
-"""The double quotes that `text.query_words` reads."""
+"""The double quotes that `text.query_words` recognizes."""
 
 _EXPORT_TYPES: dict[Form, tuple[str, str]] = {
     "jsonl": ("application/x-ndjson", "jsonl"),
@@ -57,7 +57,7 @@ _EXPORT_TYPES: dict[Form, tuple[str, str]] = {
 
 
 class ReadingRoutes:
-    """`notebook_of` gives the notebook that a request may use."""
+    """The routes that read. `notebook_of` returns the notebook that a request may use."""
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of
@@ -139,7 +139,9 @@ class ReadingRoutes:
 
 
 async def _export_stream(notebook: PageNotebook, first: str, pieces: Iterator[str]) -> AsyncIterator[bytes]:
-    """Yield `first` and then the `pieces`. An error cuts the download off, so that no browser takes a part for the whole."""
+    """Yield `first`, then the `pieces`, as bytes. An error cuts the download off, so that no browser takes a part for the
+    whole.
+    """
     piece: str | None = first
     while piece is not None:
         yield piece.encode()
@@ -147,7 +149,10 @@ async def _export_stream(notebook: PageNotebook, first: str, pieces: Iterator[st
 
 
 def _begun(client: Client, form: Form) -> tuple[Iterator[str], str]:
-    """The pieces of an export after the first, and the first. An error in the first piece can still become the answer."""
+    """Begin an export. Return the pieces after the first one, and the first one.
+
+    The first piece is made here, because an error in it can still become the answer to the request.
+    """
     pieces = export_pieces(client, form, Filters(), for_file=True)
     return pieces, next(pieces, "")
 
@@ -155,11 +160,11 @@ def _begun(client: Client, form: Form) -> tuple[Iterator[str], str]:
 def _listed(
     client: Client, arguments: list[str], filters: dict[str, Any], limit: int, before: tuple[int, int] | None
 ) -> dict[str, object]:
-    """The newest `limit` notes that the words in `arguments` and the `filters` choose, as a JSON object.
+    """A JSON object with the newest `limit` notes that match the words in `arguments` and the `filters`.
 
-    `before` is the `noted_at` and number of a note: only notes before that note in time are listed. None: all notes.
-
-    Several notes may have the same `noted_at`. So more than `limit` are read where needed, to get past those already listed.
+    `before` is the `noted_at` and the number of a note: only notes before that note are listed. None: there is no such limit.
+    Several notes may have the same `noted_at`. So more than `limit` are read if necessary, to get past notes that an earlier
+    list had.
     """
     words = parse_words(arguments) if arguments else None
     if before is not None:
@@ -185,7 +190,7 @@ def _listed(
 
 
 def _whole_note(client: Client, number: int) -> dict[str, object]:
-    """The note `number`, with its whole text and the identity of its latest version, as a JSON object.
+    """The object of the note `number` with its whole text. `latest` identifies the note's latest version.
 
     Raises a `Refusal` if there is no such note, or if it is deleted.
     """
@@ -232,9 +237,10 @@ def _path_number(request: Request) -> int:
 
 
 def _cursor(text: str | None) -> tuple[int, int] | None:
-    """The `noted_at` and the number of a note in `text`, the `before` of an earlier answer. None if there is no `text`.
+    """The `noted_at` and the number of a note in `text`, which is `before` of an earlier answer; None if `text` is empty or
+    None.
 
-    Raises a `Refusal` if `text` is not of that form.
+    Raises a `Refusal` if `text` does not have this form.
     """
     if not text:
         return None
@@ -246,7 +252,7 @@ def _cursor(text: str | None) -> tuple[int, int] | None:
 
 
 def _integer(text: str) -> int | None:
-    """The number that `text` has in ASCII digits; None if it has other characters or too many digits."""
+    """The number that `text` is in ASCII digits; None if `text` has other characters or too many digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(SEQUENCE_MAX)) else None
 
 

@@ -1,4 +1,4 @@
-"""Reads the body of a request, with bounds on its length, on the time that it takes, and on all bodies together."""
+"""Reads the body of a request, with limits on its length, on its time, and on the memory for all bodies together."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,27 +14,28 @@ BODY_SECONDS_MAX = 30.0
 
 
 class BodyRoom:
-    """Room for the bodies that are in memory at the same time: at most `bytes_max` bytes together."""
+    """The memory for the bodies that are read at the same time: at most `bytes_max` bytes together."""
 
     def __init__(self, bytes_max: int) -> None:
         self._free = bytes_max
 
     def take(self, amount: int) -> None:
-        """Take `amount` bytes. Raises a `Refusal` that invites to try again if there is too little room."""
+        """Reserve room for `amount` bytes of a body. Raises a `Refusal` that invites to try again if too little is free."""
         if amount > self._free:
             raise unavailable(Notice("page_busy"))
         self._free -= amount
 
     def give_back(self, amount: int) -> None:
-        """Give back `amount` bytes that were taken."""
+        """Free the room for `amount` bytes that `take` has reserved."""
         self._free += amount
 
 
 @asynccontextmanager
 async def body_of(request: Request, bytes_max: int, room: BodyRoom) -> AsyncIterator[bytes]:
-    """Read the body of `request`, and give it to the block. Its bytes take room in `room` until the end of the block.
+    """Read the body of `request`. The block gets it. Until the end of the block, room for its bytes is reserved in `room`.
 
-    Raises a `Refusal` if the body is longer than `bytes_max` bytes, takes too long or is cut off, or if `room` is too small.
+    Raises a `Refusal` if the body is longer than `bytes_max` bytes, takes too long or is cut off, or if `room` has too little
+    room.
     """
     body = bytearray()
     try:
@@ -45,7 +46,7 @@ async def body_of(request: Request, bytes_max: int, room: BodyRoom) -> AsyncIter
 
 
 async def _read(request: Request, bytes_max: int, room: BodyRoom, body: bytearray) -> None:
-    """Append the body of `request` to `body`, and take room in `room` for its bytes."""
+    """Append the body of `request` to `body`, and reserve room for its bytes in `room`."""
     too_long = Refusal(413, Notice("page_body_too_long", bytes_max=bytes_max), {"Connection": "close"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > bytes_max:

@@ -1,4 +1,4 @@
-"""What the page answers: JSON, and refusals with the sentence for a person."""
+"""What the page answers: JSON, and refusals with a sentence for a person."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,11 +20,13 @@ from udpnote.errors import (
 from udpnote.page.reader_sentences import for_reader
 
 RETRY_SECONDS = 2
-"""After how many seconds a browser may ask again, if a request was refused only for the moment."""
+"""After how many seconds a browser may ask again if a request was refused only for the moment."""
 
 
 class Refusal(Exception):
-    """The page refuses a request, with an HTTP `status` and a `notice` that says why. `headers` are further headers."""
+    """The page refuses a request, with the HTTP status `status`. `notice` says why. `headers` are additional headers of the
+    answer.
+    """
 
     def __init__(self, status: int, notice: Notice, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, notice)
@@ -37,7 +39,7 @@ def unavailable(notice: Notice) -> Refusal:
 
 
 def refusal_for(error: UdpnoteError) -> Refusal:
-    """The refusal of a request that failed with `error`. Unless the request itself was wrong, the browser may ask again."""
+    """The refusal of a request that failed with `error`. It invites to ask again if another attempt may succeed."""
     if isinstance(error, InvalidEntry | InvalidQuery | InvalidSetting):
         return Refusal(400, error.notice)
     if isinstance(error, KeyMissing):
@@ -52,7 +54,7 @@ def refusal_for(error: UdpnoteError) -> Refusal:
 
 
 def encoded(value: object) -> bytes:
-    """`value` as JSON in UTF-8. A lone surrogate, which only a wrong request can contain, becomes a question mark."""
+    """`value` as JSON in UTF-8. A lone surrogate, which only a malformed request can contain, becomes a question mark."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
@@ -63,24 +65,24 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
 
 
 def refused(refusal: Refusal) -> Response:
-    """The answer to a refused request: JSON with its `kind`, and as `reason` the sentence in the browser's language."""
+    """The answer to a refused request: JSON with its `kind` and, as `reason`, the sentence in the browser's language."""
     return json_response(told(refusal.notice), refusal.status, refusal.headers)
 
 
 def told(notice: Notice) -> dict[str, str]:
-    """A notice as a JSON object: its `kind`, and its sentence as `reason`."""
+    """The JSON object of a notice: its `kind` and, as `reason`, its sentence."""
     return {"kind": notice.kind, "reason": for_reader(notice)}
 
 
 class EndingStream(StreamingResponse):
-    """A stream that calls `on_end` when it has ended, also by an error or because the browser is gone."""
+    """A streamed answer that calls `on_end` when it has ended, even if by an error or because the browser has gone."""
 
     def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI asks for."""
+        """Answer as ASGI requires."""
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,4 +1,4 @@
-"""The TLS of the page's server, with a certificate for the addresses that this host has when a browser connects."""
+"""The TLS of the page's server. Its certificate has the addresses that this host has when a browser connects."""
 
 import ssl
 from collections.abc import Callable, Sequence
@@ -14,12 +14,14 @@ CHECK_MICROSECONDS = 1_000_000
 
 
 class ServerTls:
-    """TLS for a server with the `names` and addresses of this host that `authority` covers.
+    """TLS for a server. Its certificate has those of this host's `names` and addresses that `authority` permits.
 
-    `own_addresses` returns the addresses of this host, `now` the time in microseconds since 1970 UTC. Both are called when a
-    browser connects. If the certificate lacks an address or ends soon, this browser gets a new certificate. OpenSSL loads a
-    certificate and its key from a file. So they are in a file beside `path` for a moment, which only this user can read. The
-    constructor raises `StorageError` if that file cannot be made.
+    `own_addresses` returns this host's addresses, and `now` the time in microseconds since 1970 UTC. Both are called when a
+    browser connects. If the certificate lacks an address or is valid for only a short time, a new one is made for this and all
+    later connections.
+
+    OpenSSL can load a certificate and its key only from a file. So both are for a moment in a file beside `path`, which only
+    this user can read. The constructor raises `StorageError` if that file cannot be made.
     """
 
     def __init__(
@@ -37,10 +39,10 @@ class ServerTls:
         self._certificate = self._new_certificate()
         self._current = self._context_with(self._certificate)
         self.context = self._current
-        """The context for the server's sockets. In each new connection, it is replaced by the current context."""
+        """The context for the server's sockets. In each new connection, the current context takes its place."""
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Give a new connection the current context. OpenSSL calls this also for browsers that name no host."""
+        """Give a new connection the current context. OpenSSL calls this even if the browser names no host."""
         now = self._now()
         if abs(now - self._checked_at) >= CHECK_MICROSECONDS:
             self._checked_at = now

@@ -23,14 +23,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end the page's process."""
 
 START_POLL_SECONDS = 0.01
-"""After how many seconds each time it is checked whether the servers have started."""
+"""The time between two checks whether the servers have started."""
 
 END_SECONDS = 1
-"""How many seconds unfinished answers may take when the process ends. A browser sends again what was not confirmed."""
+"""How long unfinished answers may take when the process ends. A browser sends again what was not confirmed."""
 
 
 class Listener(NamedTuple):
-    """An application and the sockets at which it answers: over HTTPS if there is a `tls`, otherwise over HTTP."""
+    """An application and the sockets at which it answers: over HTTPS if `tls` is given, else over HTTP."""
 
     app: ASGIApp
     sockets: Sequence[TcpSocket]
@@ -41,7 +41,7 @@ OnStarted = Callable[[NotebookStatus], None]
 
 
 def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted) -> None:
-    """Answer at all `listeners` until Ctrl-C, SIGTERM or SIGHUP, and then close `page`. Raises the errors of `serve`."""
+    """Answer at all `listeners` until Ctrl-C, SIGTERM or SIGHUP. Then close `page`. Raises the errors of `serve`."""
 
     async def run() -> None:
         ended = asyncio.Event()
@@ -52,10 +52,10 @@ def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted
 
 
 async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event, *, on_started: OnStarted) -> None:
-    """Answer at all `listeners` until `ended` is set, and then close `page`.
+    """Answer at all `listeners` until `ended` is set. Then close `page`.
 
-    When the listeners are ready, `on_started` is called with the answer of the notebook's server. Before that, raises
-    `SeveralNotebooks` or `WrongNotebook` if the user must say which notebook is meant, and the errors of `Client`.
+    When the listeners are ready, `on_started` is called with the status of the notebook's server. Raises `SeveralNotebooks` or
+    `WrongNotebook` before that, if the user must say which notebook is meant. Raises the errors of `Client`.
     """
     servers = [_Server(_config(listener)) for listener in listeners]
     try:
@@ -79,14 +79,14 @@ async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event,
 
 
 class _Server(uvicorn.Server):
-    """A server of uvicorn that handles no signals: this module handles them for all servers of the process."""
+    """A server of uvicorn that handles no signals, because this module handles them for all servers of the process."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[TcpSocket] | None = None) -> None:
-        """End all connections. Nothing is logged of those that are cut off: browsers know what was not confirmed."""
+        """End all connections. Nothing is logged about those that are cut off: their browsers know what was not confirmed."""
         logger = logging.getLogger("uvicorn.error")
         logger.disabled = True
         try:
@@ -120,7 +120,7 @@ def _config(listener: Listener) -> uvicorn.Config:
 
 @contextmanager
 def _setting(ended: asyncio.Event) -> Iterator[None]:
-    """In the block, let each of `SIGNALS` set `ended`. A signal that is ignored, for example by nohup(1), stays ignored."""
+    """In the block, let each of `SIGNALS` set `ended`. A signal that was ignored, as by nohup(1), stays ignored."""
     loop = asyncio.get_running_loop()
     caught = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     for each in caught:

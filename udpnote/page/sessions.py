@@ -1,4 +1,4 @@
-"""Sessions of browsers that have given the join code of a sealed notebook. Keys and sessions are in memory only."""
+"""Sessions of browsers that have given the join code of a sealed notebook. Keys and sessions are only in memory."""
 
 import asyncio
 import secrets
@@ -14,16 +14,16 @@ from udpnote.page.rates import RatePerAddress
 from udpnote.page.responses import RETRY_SECONDS, Refusal, unavailable
 
 SESSIONS_MAX = 256
-"""How many browsers may have a session. A further session ends the one that was not used for the longest time."""
+"""The most sessions. One more session ends the one that was not used for the longest time."""
 
 SESSION_IDLE_SECONDS = 14 * 86_400.0
-"""A session ends when it was not used for this time, two weeks: a lost phone does not keep the notebook open for ever."""
+"""A session ends after this time without use, two weeks, so that a lost phone does not keep its access for ever."""
 
 KEYS_MAX = 8
-"""For how many keys the page keeps clients: a few, because some browsers use an old key for a while after a new one is made."""
+"""For how many keys the page keeps clients. After a change of the key, some browsers still use the old one for a while."""
 
 CODES_PER_MINUTE = 20
-"""How many join codes each host may try in a minute. Nobody can guess a code, but each try costs a discovery."""
+"""How many join codes each host may try in a minute. Nobody can guess a code, but each attempt costs a discovery."""
 
 TOKEN_BYTES = 32
 """The length of a session's token: 256 random bits."""
@@ -47,7 +47,7 @@ class _Session:
 
 
 class Sessions:
-    """All sessions. `open_notebook` opens the notebook with a join code. `base` is the notebook that the page itself uses."""
+    """All sessions. `open_notebook` opens the notebook by a join code. `base` is the same notebook without a browser's key."""
 
     def __init__(self, open_notebook: Callable[[str], PageNotebook], base: PageNotebook) -> None:
         self._open_notebook, self._base = open_notebook, base
@@ -57,9 +57,10 @@ class Sessions:
         self._codes = RatePerAddress(CODES_PER_MINUTE / 60, CODES_PER_MINUTE)
 
     async def begin(self, code: str, address: str) -> str:
-        """Begin a session with the join code `code`, which came from the IP address `address`, and return its token.
+        """Begin a session for a browser that has given the join code `code`, and return the session's token.
 
-        Raises a `Refusal` if `code` is not the join code of this notebook, or if its server does not answer.
+        `address` is the IP address of the browser. Raises a `Refusal` if `code` is not the join code of this notebook, if
+        `address` has tried too many codes, or if the notebook's server does not answer.
         """
         try:
             key = parse_join_code(code)
@@ -77,9 +78,9 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Opened | None:
-        """The notebook of the session with this token, and its live events, or None if there is no such session.
+        """The notebook of the session with this token, and its live events; None if there is no such session.
 
-        The session counts as used now: it ends `SESSION_IDLE_SECONDS` after its latest use.
+        This counts as a use of the session, which ends `SESSION_IDLE_SECONDS` after its latest use.
         """
         session = self._sessions.get(token)
         if session is None or time.monotonic() - session.used_at > SESSION_IDLE_SECONDS:
@@ -88,7 +89,7 @@ class Sessions:
         return self._opened.get(session.key)
 
     def end(self, token: str) -> None:
-        """End a session, if there is one with this token."""
+        """End the session with this token, if there is one."""
         self._sessions.pop(token, None)
         self._forget_unused()
 
@@ -98,7 +99,7 @@ class Sessions:
         self._forget_unused()
 
     async def _open(self, key: bytes, code: str) -> Opened:
-        """Open the notebook with the join code `code` of `key`. Raises a `Refusal` if the server does not accept it."""
+        """Open the notebook by `key`, whose join code is `code`. Raises a `Refusal` if the server does not accept the key."""
         notebook = self._open_notebook(code)
         status = await notebook.check()
         shown, found = self._base.known, status.notebook

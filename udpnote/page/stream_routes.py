@@ -14,11 +14,11 @@ from udpnote.page.responses import EndingStream, unavailable
 from udpnote.page.sessions import Opened
 
 STREAMS_PER_ADDRESS_MAX = 16
-"""How many streams one other host may have at a time, so that no host can take them all."""
+"""The most streams of one other host at a time, so that no host can take them all."""
 
 
 class StreamRoutes:
-    """`notebook_of` gives the notebook that a request may use."""
+    """The route of live events. `notebook_of` returns the notebook that a request may use."""
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of

@@ -1,7 +1,7 @@
 """The connections of browsers over HTTPS. They are counted before TLS begins, and TLS must begin soon.
 
-A server of asyncio that does TLS by itself reports a connection only after its handshake, for which it waits a minute. Until
-then any number of connections could each take the buffers of TLS.
+A server of asyncio that does TLS itself reports a connection only after the handshake, for which it waits up to a minute. Until
+then, any number of connections could each take the buffers of TLS.
 """
 
 import asyncio
@@ -19,12 +19,14 @@ from udpnote.page.connections import HEADER_BYTES_MAX, REQUEST_SECONDS, BoundedC
 from udpnote.text.language import speaking
 
 TLS_CONNECTIONS_MAX = 200
-"""How many connections there may be for one more to be accepted over TLS: 64 streams, and two more for each of their browsers.
+"""A connection over TLS is accepted if there are at most this many connections, itself included: 64 streams, and two more for
+each of their browsers.
 
-asyncio has 256 KiB of buffers for each connection, together 50 MiB."""
+asyncio has 256 KiB of buffers for each connection, together 50 MiB.
+"""
 
 HANDSHAKE = b"\x16"
-"""The first byte of a connection over TLS: the type of a record with a part of the handshake (RFC 8446, section 5.1)."""
+"""The first byte of a connection over TLS: the type of a record of the handshake (RFC 8446, section 5.1)."""
 
 
 class TlsConnection(BoundedConnection):
@@ -54,21 +56,21 @@ class TlsConnection(BoundedConnection):
         self._handshake = self.loop.create_task(self._begin(transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection, perhaps before TLS has begun."""
+        """Forget the connection. TLS may not have begun yet."""
         if self._has_begun:
             super().connection_lost(exc)
         else:
             self.forget()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request. If it arrives together with the end of the handshake, it waits for `connection_made`."""
+        """Take a part of a request. If it arrives together with the end of the handshake, it is kept until TLS has begun."""
         if self._has_begun:
             super().data_received(data)
         else:
             self._early += data
 
     async def _begin(self, transport: asyncio.Transport) -> None:
-        """Begin TLS when the browser does. A browser that begins with something else is told to use `https://`."""
+        """Begin TLS as soon as the browser does. A browser that begins without TLS is told to use `https://`."""
         opened = None
         try:
             head = await self._plain_head(transport)
@@ -91,9 +93,9 @@ class TlsConnection(BoundedConnection):
                 self._early = b""
 
     async def _plain_head(self, transport: asyncio.Transport) -> bytes | None:
-        """What the browser has sent first, if that is not TLS. None if TLS begins, of which nothing is read here.
+        """What a browser without TLS has sent first. None if the browser begins TLS: then nothing is taken from the socket.
 
-        Waits for its first byte. Raises `TimeoutError` if none comes within `REQUEST_SECONDS`, and `OSError` if the browser has
+        Waits for the first byte. Raises `TimeoutError` if none comes within `REQUEST_SECONDS`, and `OSError` if the browser has
         gone.
         """
         with transport.get_extra_info("socket").dup() as duplicate:  # asyncio reads from the original one
@@ -111,7 +113,7 @@ class TlsConnection(BoundedConnection):
 
 
 def _answer_to(head: bytes) -> bytes:
-    """The answer to a request without TLS that begins with `head`: one sentence, in the language that the request asks for."""
+    """The answer to a request without TLS that begins with `head`: one sentence, in the language that the request prefers."""
     accepted = re.search(rb"(?i)\r\naccept-language: *([^\r\n]*)", head)
     with speaking(language_of(accepted[1].decode("latin-1") if accepted else "")):
         body = f"udpnote: {Notice('page_speaks_https')}\n".encode()

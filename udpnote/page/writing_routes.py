@@ -1,7 +1,7 @@
-"""The route that passes entries of browsers on to the notebook, under the identities that the browsers gave them.
+"""The route that passes entries of browsers on to the notebook, under the client ids and sequences that the browsers chose.
 
 The page keeps no entries. It reports an entry as stored only if the notebook has acknowledged it. A browser that gets no answer
-sends the entry again, with the same identity, and the notebook stores it once.
+sends the entry again, with the same client id and sequence, and the notebook stores it once.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from udpnote.page.responses import json_response
 from udpnote.page.sessions import Opened
 
 ENTRIES_BYTES_MAX = (6 << 20) + (64 << 10)
-"""The longest body with entries: one text of 1 MiB, of which JSON makes up to six times as many bytes, and other fields."""
+"""The longest body with entries: one text of 1 MiB, which JSON makes up to six times as long, and other fields."""
 
 BODIES_BYTES_MAX = 4 * ENTRIES_BYTES_MAX
-"""The most bytes that all bodies of requests may have in memory at the same time."""
+"""The most bytes of all bodies of requests that are in memory at the same time."""
 
 
 class WritingRoutes:
-    """`notebook_of` gives the notebook that a request may use."""
+    """The route that stores entries. `notebook_of` returns the notebook that a request may use."""
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of, self._room = notebook_of, BodyRoom(BODIES_BYTES_MAX)
