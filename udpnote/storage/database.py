@@ -126,8 +126,8 @@ def check_folder(path: str) -> None:
 def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
     """Open the existing database at `path` for reading only, also on a disk that nobody can write.
 
-    Raises `StorageError` as `open_database` does, if the file is missing, or if the disk cannot be written and the file has a
-    log that SQLite cannot read there.
+    Raises `StorageError` for the reasons of `open_database`; also if the file is missing, and if the disk cannot be written and
+    the file has a log that SQLite cannot read there.
     """
     with storage_errors(path):
         _check_header(path, schema)

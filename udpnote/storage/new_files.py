@@ -26,8 +26,8 @@ Even an export over a slow network writes a megabyte every few minutes.
 """
 
 OTHER_DRAFT_SECONDS_MAX = 86_400.0
-"""The same time for the draft of another file than the one to be made: its program may still read it back from a slow disk, or
-wait until its user answers a question."""
+"""The same limit for drafts of other files than the one to be made. It is longer, because the program that makes another file
+may still read its draft back from a slow disk, or wait for its user's answer."""
 
 _ENDING = ".udpnote"
 """The ending of a draft's name. No other program's files have it, because old ones are removed in any folder."""
@@ -43,7 +43,8 @@ _ASIDE = r"\.[1-9][0-9]*\.old"
 def make_folders(folder: str) -> None:
     """Make `folder` and the folders above it that are missing. Only their owner can use them, whatever the umask.
 
-    If root runs this, their owner is that of the folder above them. Each is fsynced into the folder above it. Raises `OSError`.
+    If root runs this, their owner is that of the folder above them. After making a folder, this fsyncs the folder above it, so
+    that a power failure does not undo it. Raises `OSError`.
     """
     missing = []
     folder = os.path.abspath(folder)

@@ -88,7 +88,7 @@ ROWS_AT_ONCE = 128
 
 SEEN = "seen_number, seen_client, seen_sequence"
 DESTINATION = "host, port, wanted, wanted_key"
-"""The columns of a `SeenEntry`, and those of a `Destination`."""
+"""`SEEN` has the columns of a `SeenEntry`, and `DESTINATION` has those of a `Destination`."""
 
 _NEW = (
     "identity, kind, written_at, utc_offset, author, revises, seen_number, seen_client, seen_sequence, notebook_id, host, port,"
@@ -142,7 +142,8 @@ def remove_remains(path: str) -> bool:
 
 
 def is_unwritable(error: StorageError) -> bool:
-    """Whether `error` says that a full disk, a read-only disk or missing permissions forbid writing a file, not reading it."""
+    """Whether `error` says that a full disk, a read-only disk or missing permissions prevent writing. Reading may still work.
+    """
     if isinstance(error, NoSpace) or error.notice.kind == "database_not_writable":
         return True
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EROFS, errno.EACCES, errno.EPERM)

@@ -24,7 +24,7 @@ WRITES_MAX = 100
 """How many rows the table `writes` keeps. So a hundred edits can be taken back, or more notes if they came in runs."""
 
 RUNS_AT_ONCE_MAX = 10
-"""The most runs that are remembered of those acknowledged together. More would cost a bulk send a noticeable time."""
+"""If more runs than this are acknowledged together, only the latest are remembered: more would slow a bulk send noticeably."""
 
 HELD = f"(kind <> {Kind.NOTE:d} AND revises = 0)"
 """An SQL condition: whether an entry in the outbox is a deletion that is held until its target has a number."""

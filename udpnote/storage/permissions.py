@@ -32,7 +32,7 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
 
 
 def close_to_others(files: Iterable[str]) -> list[Notice]:
-    """Take away the access of other users to those of these files that belong to this user; give a notice about each of them.
+    """Take away other users' access to those of the files that this user owns. Returns a notice about each changed file.
 
     A notice includes the files beside it that belong to it. Links are left alone, and so is a file whose mode cannot be
     changed.

@@ -16,9 +16,10 @@ valid."""
 def other_encoding(data: bytes) -> str | None:
     """The encoding of `data`, as iconv(1) names it, if `data` cannot be UTF-8 text; None if it may be UTF-8.
 
-    `data` is a text or its beginning. It is recognized by a byte order mark, or by a NUL byte. No text in UTF-8 has NUL bytes,
-    but UTF-16 has one in each Latin letter, digit and space. If it is the second byte, the encoding is `UTF-16LE`. Other data
-    with NUL bytes, such as a picture, is reported as UTF-16, too.
+    `data` is a text or its beginning. The encoding is recognized by a byte order mark, or by a NUL byte. No text in UTF-8 has
+    NUL bytes, but UTF-16 has one in the two bytes of each Latin letter, digit and space. If NUL is mostly the second of two
+    bytes, the encoding is `UTF-16LE`, otherwise `UTF-16BE`. Other data with NUL bytes, such as a picture, is reported as
+    UTF-16, too.
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):

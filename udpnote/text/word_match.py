@@ -233,6 +233,6 @@ def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
 def _join(found: Sequence[str]) -> str:
     """The terms `found` as one string, with a space before, between and after them.
 
-    If such a string is searched for in another one, only whole terms are found.
+    So a search for one such string in another one finds only whole terms.
     """
     return " ".join(["", *found, ""])

@@ -111,7 +111,7 @@ class Index:
 
     @property
     def transactions(self) -> int:
-        """How many transactions all calls of `catch_up` have made. After a call that makes none and returns False, wait."""
+        """How many transactions all calls of `catch_up` made. After a call that makes none and returns False, wait a while."""
         return self._transactions
 
     @property
@@ -370,7 +370,7 @@ class Index:
         return BackgroundSearch(self._path_in_use, self._executor)
 
     def _use(self, connection: sqlite3.Connection) -> None:
-        """Use the index that `connection` has open; empty it if it does not fit the notebook. If that fails, close it."""
+        """Use the index that `connection` has open; empty it if it does not fit the notebook. On errors, close `connection`."""
         shard_bytes_max, shard_numbers_max = self._shard_limits
         self._connection = connection
         self._shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)

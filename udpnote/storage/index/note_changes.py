@@ -75,7 +75,7 @@ class Batch(NamedTuple):
 
 
 def is_long(text: str | None) -> bool:
-    """Whether a text is longer than one transaction may index (`BATCH_CHARACTERS_MAX`). None is not."""
+    """Whether a text is longer than one transaction may index (`BATCH_CHARACTERS_MAX`). False for None."""
     return text is not None and len(text) > BATCH_CHARACTERS_MAX
 
 

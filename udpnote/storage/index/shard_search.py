@@ -62,10 +62,10 @@ class Answer(NamedTuple):
 def conditions_of(query: Query) -> Conditions:
     """The conditions that the index can check for `query`: an FTS5 expression for each word, group of words, tag and author.
 
-    The index compares only the terms of a word (see `word_match`). So a word with signs, such as a full stop, excludes no note
-    here, and a word without a term sets no condition, nor does a group that has such a word. The caller compares the texts of
-    the notes that are found. Raises `InvalidQuery` if the words have too many terms, or if there are words but none has a term.
-    The query must have a word, a tag or an author that a note must have.
+    The index knows only the terms of a word (see `word_match`). So these set no condition here, and the caller compares the
+    notes that are found: a word without a term, a group with such a word, and a word to leave out that has signs, such as
+    `C++`. Raises `InvalidQuery` if the words have too many terms, or if there are words but none has a term. The query must
+    have a word, tag or author to find, not only words to leave out.
     """
     check_words(words_of(query))
     groups = [[parse_word(word) for word in group] for group in (*((word,) for word in query.words), *query.any_of)]
@@ -85,7 +85,7 @@ def _condition(word: Word) -> str:
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one shard after the other until enough notes are found or, asked after a shard, `is_time_up()` is true."""
+    """Search one shard after the other. Stop when enough notes are found, or when `is_time_up()` is true after a shard."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with snapshot(connection):

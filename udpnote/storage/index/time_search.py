@@ -26,9 +26,10 @@ WINDOW_BLOCKS_MAX = SHARD_NUMBERS_MAX // BLOCK_NUMBERS
 
 
 class _Span(NamedTuple):
-    """The time span of a block of numbers: from `near` to `far`, both included, are the `noted_at` of all its notes.
+    """The time span of a block of numbers: `near` and `far` are the earliest and the latest `noted_at` of its notes.
 
-    `near` is the end of the span that the search meets first. `block` is the number of the block.
+    `near` is the one that the search meets first: the latest if the newest notes come first. `block` is the number of the
+    block.
     """
 
     near: int
@@ -45,7 +46,7 @@ class _Window(NamedTuple):
 
 
 def search_by_time(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one window after the other until enough notes are found or, asked after a window, `is_time_up()` is true."""
+    """Search one window after the other. Stop when enough notes are found, or when `is_time_up()` is true after a window."""
     time = question.time
     assert time is not None, "a search in the order of the numbers has no time to begin at"
     numbers: list[int] = []

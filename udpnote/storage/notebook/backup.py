@@ -36,7 +36,7 @@ STEP_BYTES = 4 << 20
 """How much is copied in one step, which takes some milliseconds. Ctrl-C ends the copy between two steps."""
 
 INSTRUCTIONS_BETWEEN_CHECKS = 100_000
-"""After so many instructions of SQLite's virtual machine, about a millisecond, Python checks whether Ctrl-C was pressed."""
+"""After this many instructions of SQLite's virtual machine, about a millisecond, Python checks whether Ctrl-C was pressed."""
 
 MODE_MAX = 0o600
 """The permissions of a backup and its key file: only the owner may read and write them, because they hold all notes."""
@@ -139,7 +139,7 @@ def opened_to_copy(path: str) -> Iterator[sqlite3.Connection]:
 def verified_copy(
     notebook: str, path: str, *, like: str, mode_max: int, on_progress: OnProgress | None
 ) -> Iterator[tuple[str, Content]]:
-    """A copy of the notebook in the file `notebook`, as a draft of `path`: the draft's path, and its content.
+    """For the block, a copy of the notebook in the file `notebook`, as a draft of `path`: (path of the draft, content).
 
     The draft was read back from the disk and is whole. The block moves it to its place; if it does not, the draft is removed.
     The draft has the owner and permissions of `like`, up to `mode_max` (see `own_like`). Raises `StorageError`, also for any

@@ -68,7 +68,7 @@ class FileGuard:
         return found is not None and found[:2] == self._guarded
 
     def watch(self) -> None:
-        """Watch the file from now on, because SQLite has opened it. Raises `NotebookLost` as `check` does."""
+        """Watch the file from now on. Call this when SQLite has opened it. Raises `NotebookLost` for the reasons of `check`."""
         with storage_errors(self._path):
             # The last connection that closes a database removes the log beside it, whichever log that is by then. This one can
             # only read, so it removes nothing.
@@ -87,7 +87,7 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path)
 
     def close(self, connection: sqlite3.Connection) -> None:
-        """Close `connection`, which must be the last one to the file besides the guard's own, and then release the file."""
+        """Close `connection`, the last one to the file except the guard's own, and then release the file."""
         try:
             self.end_use(connection)
         finally:

@@ -110,7 +110,7 @@ def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part
 def _goes_on(last: NoteRun, run: NoteRun) -> bool:
     """Whether `run` continues the run `last`: it has the next sequences and the same client, UTC offset and author.
 
-    False if both together are longer than `ROWS_AT_ONCE`.
+    False if both together have more than `ROWS_AT_ONCE` notes.
     """
     count = len(last.texts)
     is_next = run.sequence == last.sequence + count and count + len(run.texts) <= ROWS_AT_ONCE

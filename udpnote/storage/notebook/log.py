@@ -129,8 +129,8 @@ class Log:
         """Copy the log into the file if it is longer than `_bytes_max`, its length after the constructor (about `LOG_BYTES`).
 
         Another thread copies what the log has now, while the caller goes on to write. When that thread has ended, a later call
-        copies the rest. If the checkpoint was not complete, the next one is done when the log has grown by `RETRY_BYTES`. If
-        the server `is_idle`, it is done now; so is one that is to cut a log which is still longer than `_bytes_max`. Raises
+        copies the rest. After a checkpoint that was not complete, the next one is done when the log has grown by `RETRY_BYTES`;
+        if the server `is_idle`, it is done at once, and so is one for any log that is longer than `_bytes_max`. Raises
         `NotebookLost` if the notebook's file is not in its place any more: SQLite would copy the log into a file without a
         name.
         """

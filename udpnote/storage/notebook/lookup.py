@@ -199,8 +199,8 @@ class Lookup:
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
         """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
 
-        An entry is a result if its note passes the query's filters and, if the query names numbers, is one of the `_roots`. An
-        erased entry has no text, and is a result only if the query names numbers.
+        An entry is a result if its note passes the query's filters and, if the query names numbers, is one of the notes that
+        the query names (see `_roots`). An erased entry is a result only if the query names numbers.
         """
         pauses, answers = _Pauses(query), dict[int, bool]()
         if query.numbers:
@@ -216,7 +216,10 @@ class Lookup:
     def _chosen(
         self, entries: Iterator[StoredEntry], query: Query, answers: dict[int, bool], pauses: "_Pauses"
     ) -> Iterator[LookupStep]:
-        """Yields the `entries` whose notes pass the query's filters; `answers` is as in `_note_passes_filters`."""
+        """Yields the `entries` whose notes pass the query's filters, and pauses when `pauses` says so.
+
+        `answers` is a cache of which notes pass (see `_note_passes_filters`).
+        """
         if query._replace(newest_first=False, numbers=()) == Query(View.LOG):  # it has no filters
             yield from entries
             return
@@ -315,8 +318,8 @@ class Lookup:
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
-"""The key of a day in a cursor is its `datetime.date.toordinal`: its number of days since 1970, which the index counts, may be
-negative, and a cursor may not."""
+"""A day's key is its `datetime.date.toordinal`, because a cursor cannot be negative. The index counts the days from 1970, and
+this is the difference."""
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
@@ -341,7 +344,7 @@ class _Pauses:
         self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text) * words
 
     def pass_over(self, stored: StoredEntry | None) -> None:
-        """Count an entry that is no result, and its characters; of a deleted note (None) there are no characters."""
+        """Count an entry that is no result, and its characters. `stored` is None for a deleted note: no characters count."""
         self._entries += 1
         if stored is not None:
             self.read(stored)

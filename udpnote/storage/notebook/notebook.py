@@ -354,7 +354,7 @@ class Notebook:
         return verdict
 
     def _compare_run(self, run: NoteRun, new: set[int]) -> Verdict:
-        """The verdict on a run whose sequences are in the table, perhaps with other notes. `new` is as in `_compare`."""
+        """The verdict on a run. Its sequences are in the table, perhaps with other notes. `new` is as in `_compare`."""
         first = first_number_of(self._connection, self._client(run.client_id), run)
         if first is None:
             return Verdict(Status.SPLIT, 0)

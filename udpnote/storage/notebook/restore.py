@@ -32,7 +32,7 @@ from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA
 
 _UNREADABLE = {"database_damaged", "database_failed", "log_of_another_file", "log_without_notebook"}
-"""The kinds of errors of a notebook that a restore mends. A notebook with any other error is not replaced."""
+"""The kinds of errors because of which a notebook cannot be read and a restore may replace it. Other errors end the restore."""
 
 _VANISHING = """
     SELECT count(*), coalesce(min(number), 0), coalesce(max(number), 0) FROM main.entries AS old
@@ -86,13 +86,13 @@ class KeyUse(Enum):
     """What a restore does with the key file beside the notebook."""
 
     OPEN = auto()
-    """The restored notebook is open: a key file that is there is kept under another name."""
+    """The restored notebook is open. A key file that is there is kept under another name."""
     KEPT = auto()
     """The key file that is there stays."""
     FROM_BACKUP = auto()
-    """The key file of the backup is copied; one that is there, with other keys, is kept under another name."""
+    """The key file of the backup is copied. A key file that is there, with other keys, is kept under another name."""
     MISSING = auto()
-    """There is no key file for the restored notebook; one of another notebook is kept under another name."""
+    """There is no key file for the restored notebook. A key file of another notebook is kept under another name."""
 
 
 class Restore:
@@ -186,9 +186,9 @@ def prepared_restore(
 
     Nothing is changed until `commit` is called in the block. The notebook is locked during the block.
 
-    If the restored notebook is sealed, `with_key` says which key file it gets: True, that of the backup; False, the one that is
-    beside `path` now; None, the one beside `path`, because it is never older, or that of the backup if there is none. A key
-    file of another notebook is never used: it is moved away.
+    If the restored notebook is sealed, `with_key` says which key file it gets. True: that of the backup. False: the one that is
+    beside `path` now. None: the one beside `path`, because it is never older than that of the backup; or else that of the
+    backup. A key file of another notebook is never used: it is moved away.
 
     Raises `NotebookInUse` if a server uses the notebook, `NoSpace`, and `StorageError`: if one of the files is not a notebook,
     if the backup cannot be read or is damaged, or if `with_key` is True and the backup has no key file or is open.

@@ -25,7 +25,7 @@ TEXT_FILE_PROPERTY = "text_file"
 """The property with the path, in bytes, of the text file that a server of the notebook has written last."""
 
 NOTED_AT = "min(written_at, stored_at)"
-"""`StoredEntry.noted_at` in SQL, which has an index. Most new notes have the latest time, so their rows come at its end."""
+"""`StoredEntry.noted_at` in SQL. There is an index of it. Most new notes have the latest time, so they are added at its end."""
 
 _TABLES = (
     "CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",

@@ -7,7 +7,7 @@ from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
 
 WORD_CHARACTERS_MAX = 60
-"""A message about a wrong command line shows at most so many characters of a wrong word."""
+"""The most characters of a wrong word that a message about a wrong command line shows."""
 
 
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:

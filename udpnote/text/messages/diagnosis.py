@@ -38,9 +38,10 @@ firewalld has no such rules for what leaves the host.
 class Trouble(NamedTuple):
     """A trouble that the doctor knows.
 
-    `sentence` is a template of what it has seen, and `cure` one of the command that mends it; a cure that depends on the
-    firewall is a mapping from the firewall's name. Both use the values of the `Notice`. `meaning` explains the trouble to
-    readers of docs/how-to.md. `place` says where to run the command; empty: on this host.
+    `sentence` is a template for what the doctor has seen, and `cure` is a template for the command that mends it. If the
+    command depends on the firewall, `cure` is a dict from the firewall's name to the template. Both use the values of the
+    `Notice`. `meaning` explains the trouble to readers of docs/how-to.md. `place` says where to run the command; it is empty if
+    that is this host.
     """
 
     sentence: str
@@ -250,7 +251,7 @@ def cure_of(notice: Notice) -> str:
 
 
 def place_of(notice: Notice) -> str:
-    """Where to run the command of `cure_of`, such as `on both hosts`; empty: on this host."""
+    """Where to run the command of `cure_of`, such as `on both hosts`; the empty string for this host."""
     place = TROUBLES[notice.kind].place
     return place and _(place)
 

@@ -108,7 +108,7 @@ def _left_out(what: str, count: int) -> str:
 
 
 def _details_left_out(what: str, count: int) -> str:
-    """The template for `count` things of those kinds that belong to a note and are no files."""
+    """The template for `count` things of the kind `what`, if these are parts of notes and no files."""
     match what:
         case "places":
             return ngettext(

@@ -9,7 +9,7 @@ _TRUSTED_PLACE = (
     "Run the command without --system. Or install udpnote where only root can write: run this in the folder of its source: "
     "`sudo /usr/bin/python3 -m venv /opt/udpnote && sudo /opt/udpnote/bin/pip install .`"
 )
-"""What mends an executable that a service of the whole system cannot trust."""
+"""What to do if other users than root can change the executable: a service of the whole system cannot trust it."""
 
 
 def _service_not_started(unit: str, problem: str | None, is_tried_again: bool, journal: str) -> str:

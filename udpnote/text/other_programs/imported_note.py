@@ -30,7 +30,7 @@ class LeftOut(Enum):
     """Weather, music and activity in Day One."""
 
     RELATIONS = "relations"
-    """Comments, reactions and references between memos. Their texts are kept, but not the memo to which they belong."""
+    """Reactions to memos, and links between memos: references, and that of a comment to its memo. The texts are kept."""
 
     PRIVACY = "privacy"
     """Notes that only their writer could read in the other program. In the notebook, everybody can read them."""
@@ -72,8 +72,8 @@ class ImportedNote(NamedTuple):
     the identity depends on the path of a file. Then a note with another identity but the same time and text is the same note,
     in a file that was renamed.
 
-    `written_at` and `changed_at` (0: unknown) are in microseconds since 1970 UTC, and `utc_offset` is in minutes east. `author`
-    is empty if the source does not name an author.
+    `written_at` and `changed_at` are in microseconds since 1970 UTC, and `utc_offset` is in minutes east. `changed_at` is 0 if
+    it is unknown, and `author` is empty if the source does not name an author.
     """
 
     place: Place
