@@ -142,8 +142,7 @@ def remove_remains(path: str) -> bool:
 
 
 def is_unwritable(error: StorageError) -> bool:
-    """Whether `error` says that a full disk, a read-only disk or missing permissions prevent writing. Reading may still work.
-    """
+    """Whether `error` says that a full disk, a read-only disk or permissions prevent writing; reading may still work."""
     if isinstance(error, NoSpace) or error.notice.kind == "database_not_writable":
         return True
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EROFS, errno.EACCES, errno.EPERM)

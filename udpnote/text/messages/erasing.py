@@ -80,8 +80,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the guess"
     ),
     "erased_but_copied": (
-        "backups and exports that were made before still have the text. The machine of the writer may have it, too, and so "
-        "may the output of a server or follower. If you restore an older backup, the note comes back"
+        "backups and exports that were made before still have the text. The writer's machine may have it, too, and so "
+        "may what a server or `udpnote follow` has printed. If you restore an older backup, the note comes back"
     ),
     # elsewhere
     "undo_of_erased": "nothing is taken back: #{note} was erased on the notebook's host, with all its versions",

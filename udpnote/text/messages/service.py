@@ -66,7 +66,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{_TRUSTED_PLACE}"
     ),
     "service_writable_by_others": (
-        "nothing was done: not only root may write to {path}, so other users could change what a service of the whole system "
+        "nothing was done: other users than root may write to {path}, so they could change what a service of the whole system "
         "runs. "
         f"{_TRUSTED_PLACE}"
     ),
