@@ -113,9 +113,9 @@ def search(
     """Search for the notes that contain all of the words.
 
     `OR` between two words finds notes with either; `-` before a word leaves out notes with it. A word matches whole, with the
-    signs in it: `C++` does not find `C`, and `#c` finds the tag. With `*` at its end, a word also finds longer words; one that
-    finds nothing is tried in this way. Letter case, accents, and simplified or traditional characters do not matter. The exit
-    code is 0 even if no note is found.
+    signs in it: `C++` does not find `C`, and `#c` finds the tag. With `*` at its end, a word also finds longer words. A word
+    that finds nothing is searched again with a `*`. Letter case, accents, and simplified or traditional characters do not
+    matter. The exit code is 0 even if no note is found.
 
     Examples:
 

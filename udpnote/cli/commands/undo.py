@@ -13,17 +13,17 @@ app = DeclaredCommands()
 def undo(options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Take back the last of your writes, edits and deletions.
 
-    It says what it takes back. A note that you have written is deleted, a note that you have edited gets the text of before,
-    and one that you have deleted comes back. The history keeps all versions. `udpnote undo` again takes back the write before
-    that. It does not take back itself: `udpnote edit NUMBER` brings a note back. Of the lines of a pipe, the last is taken
-    back.
+    It says what it takes back. A note that you have written is deleted, a note that you have edited gets its text from before,
+    and a note that you have deleted comes back. The history keeps all versions. If you run `udpnote undo` again, it takes back
+    the write before that. It cannot take back an undo: `udpnote edit NUMBER` brings a note back. Of many lines sent through a
+    pipe, it takes back only the last.
 
-    Your writes are those of your user on this machine. Only the latest are remembered. With `--notebook` or `--server`, the
-    last one there is taken back.
+    Your writes are those of your user on this machine. Only the latest are remembered. With `--notebook` or `--server`, it
+    takes back the last of your writes there.
 
     If others have changed the note since, nothing is done (exit code 1). An entry that was not sent yet is removed from the
-    outbox. One that is queued and may be stored already is deleted as soon as the server answers (exit code 75). To take back
-    an edit or a deletion, the server must answer (otherwise exit code 69).
+    outbox. An entry that is queued, but may be stored already, is deleted as soon as the server answers (exit code 75). To take
+    back an edit or a deletion, the server must answer (otherwise exit code 69).
 
     Examples:
 
