@@ -17,7 +17,7 @@ def with_tags(text: str, added: Sequence[str]) -> str:
     """Return `text` followed by the tags `added`, as they were typed. A tag that `text` already has is not added, nor is a tag
     added twice.
 
-    Before the tags stands a line break if `text` has several lines, else a space. If `text` ends with one of these, nothing is
+    Before the tags stands a line break if `text` has several lines, else a space. If `text` ends with white space, nothing is
     put before the tags.
     """
     missing, present = [], set(tags(text))

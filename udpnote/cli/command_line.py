@@ -132,8 +132,8 @@ def option_names(command: DeclaredCommand) -> dict[str, bool]:
 def _option_of_group(name: str, rest: Sequence[str]) -> str:
     """Return the first option in `rest`, the words after the `name` of a group or after `udpnote`; empty if there are no words.
 
-    The options after it are checked, too, up to a word that does not begin with `-`: the rest is ignored, as click does. Raises
-    `WrongCommandLine` if a checked word is not an option of the group.
+    The options after the first are checked, too. From the first word on that does not begin with `-`, all words are ignored, as
+    click does. Raises `WrongCommandLine` if the first word, or an option after it, is not an option of the group.
     """
     known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
     for position, word in enumerate(rest):
@@ -152,7 +152,7 @@ def _options_and_others(
 ) -> tuple[dict[str, list[_Given]], list[_Given]]:
     """Return the values that `words` give for options, and the words that are neither options nor their values.
 
-    The values are mapped from the names of the parameters.
+    The values are lists, by the names of the parameters.
     """
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)

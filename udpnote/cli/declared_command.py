@@ -1,8 +1,8 @@
 """Commands as values: the options and arguments that a command takes, and the function that does its work.
 
 A command is declared without typer, because importing typer takes longer than most commands take. From the declaration,
-`help_page` makes the command's help, and `command_line` makes the values for the function. Only the advice after a wrong
-command line, and the scripts for completion in shells, need typer (`typer_app`).
+`help_page` makes the command's help, and `command_line` makes the values for the function. Only completion in shells needs
+typer (`typer_app`).
 """
 
 import sys

@@ -28,7 +28,7 @@ LABEL_CELLS_MAX = 32
 """A label wider than this gets a line of its own. Beside it, too little room would be left for the sentence."""
 
 NARROW_LABEL_CELLS_MAX = 22
-"""The same limit for help without boxes."""
+"""In help without boxes, a label wider than this gets a line of its own."""
 
 EXAMPLE_INDENT = "    "
 """A paragraph of a docstring that begins with these spaces is an example. It is printed as it is. Examples that follow each
@@ -173,7 +173,7 @@ class _Page:
 
 
 def cleaned(docstring: str) -> str:
-    """`docstring` without the indentation that its lines share. The first line has none, and is not counted."""
+    """`docstring` without the indentation that its lines share. The first line has no indentation."""
     first, *rest = docstring.strip().splitlines()
     indent = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
     return "\n".join([first, *(line[indent:].rstrip() for line in rest)])

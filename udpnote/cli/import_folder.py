@@ -90,8 +90,9 @@ class ImportFolder:
             self._done += file.size
 
     def _find(self, folder: str, below: str) -> None:
-        """Add the files of `folder` and of all folders in it. `below` is the path of `folder` within the whole folder, with `/`
-        at its end, or empty.
+        """Add the files of `folder` and of all folders in it.
+
+        `below` is the path of `folder` within the folder that is imported: with `/` at its end, or empty.
         """
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)

@@ -42,8 +42,8 @@ class ImportReport:
         """Count the outcome of one entry.
 
         DIFFERENT means that the notebook has another entry with the same client id and sequence. Unless the source is an export
-        in JSON lines, it is counted as THERE_ALREADY: the two entries can differ only in the author and the time zone, which
-        come from the import command and not from the source.
+        in JSON lines, such an entry counts as THERE_ALREADY: the two entries can differ only in the author and the time zone,
+        which come from the import command and not from the source.
         """
         old, outcome, _ = imported
         if outcome is ImportOutcome.DIFFERENT and self._form is not Format.JSONL:
@@ -73,7 +73,7 @@ class ImportReport:
         """Count a piece of the source that is not an entry. `error` says why.
 
         The errors of the first `NAMED_MAX` pieces are printed, but not before the source has had its first entry. Raises
-        `InvalidImport` if that many pieces were counted and the source has had no entry.
+        `InvalidImport` after `NAMED_MAX` pieces if the source has had no entry.
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:
@@ -84,8 +84,8 @@ class ImportReport:
             raise self._other_kind()
 
     def watched(self, entries: Iterable[StoredEntry]) -> Iterator[StoredEntry]:
-        """Yield `entries`, the entries of the source. Raises `InvalidImport` if there are none, but the source has other
-        pieces.
+        """Yield `entries`, the entries of the source. Raises `InvalidImport` if the source has pieces, but none of them is an
+        entry.
         """
         for stored in entries:
             self._found_entry()

@@ -34,7 +34,7 @@ COMMANDS_NAMED_MAX = 4
 """If more commands than this have an option, naming them does not help."""
 
 COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
-"""How similar, from 0 to 1, a mistyped name must be to a known one to be taken for it: a command's name, an option's name."""
+"""How similar, from 0 to 1, a mistyped name must be to a known name to be taken for it: for commands, and for options."""
 
 COMMANDS_OF_OTHER_PROGRAMS = {
     "send": "add new append create note post log echo put record save + 发送 发 记 添加 新建",
@@ -347,7 +347,7 @@ def _is_within(letters: str, word: str) -> bool:
 
 
 def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | None:
-    """`words` with the option that stands in the text moved before the text; None if `error` is not about such an option."""
+    """`words` with an option in their text moved before the text; None if `error` is not about an option in a text."""
     names, command, _ = find_command(words)
     option = str(error.notice.values.get("option", "")).partition("=")[0]
     position = next((place for place, word in enumerate(words) if word.partition("=")[0] == option), None)

@@ -15,7 +15,7 @@ PAUSE_SECONDS = 1.0
 """The least time between two outputs of others' entries, so that many entries at once leave the prompt usable."""
 
 SHOWN_AT_ONCE_MAX = 5
-"""The most entries in one output. If more have arrived, it has the latest of them, and says how many others there are."""
+"""The most entries in one output. If more have arrived, the output has the latest ones, and says how many others there are."""
 
 LINES_MAX = 4
 """The most lines of an entry that are shown. `udpnote show` shows the others."""

@@ -25,8 +25,8 @@ class OtherNotes:
     """The notes of `source` that a notebook lacks or has in an older version, as `StoredEntry`s numbered from 1.
 
     `source` has the format `form`, which is that of another program. Notes whose source names no author get `author`.
-    `date_format` is explained at `Reading`. An entry is a note, or a revision of a note that an earlier import has added.
-    `report` counts everything else: what cannot be a note, what the notebook already has, and what is left out.
+    `date_format` is explained at `Reading`. Each `StoredEntry` is a new note, or a revision of a note that an earlier import
+    has added. `report` counts everything else: what cannot be a note, what the notebook already has, and what is left out.
     """
 
     def __init__(

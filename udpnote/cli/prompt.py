@@ -1,4 +1,4 @@
-"""The prompt of `udpnote write`: line editing, the lines of earlier days, and what else than an entry may be typed."""
+"""The prompt of `udpnote write`: line editing, the lines of earlier days, and what may be typed besides entries."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What happens at the prompt of `udpnote write` besides the typed lines: it names the notebook, and delivers queued entries."""
+"""What happens at the prompt of `udpnote write` besides typing: the notebook is named, and queued entries are delivered."""
 
 import threading
 from contextlib import suppress

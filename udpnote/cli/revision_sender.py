@@ -57,8 +57,8 @@ def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSende
 class RevisionSender:
     """Sends revisions and deletions, and prints the outcome of each.
 
-    `wait` is how many seconds the sender waits for an acknowledgement. `has_queued` says whether any entry was queued so far. A
-    method that returns one integer returns the exit code for the outcome, except `end_of_numbers`.
+    `wait` is how many seconds the sender waits for an acknowledgement. `has_queued` says whether any entry was queued so far.
+    The methods that return an integer return the exit code for the outcome.
     """
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
@@ -173,9 +173,9 @@ class RevisionSender:
         return code
 
     def undo(self, *, anywhere: bool) -> int:
-        """Undo the user's last write (see `Client.plan_undo`). Print which write it is, and the outcome. Return the exit code.
+        """Undo the user's last write. Print which write it is, and the outcome. Return the exit code.
 
-        Raises the errors of `Client.plan_undo` and `Client.undo`.
+        `anywhere` is explained at `Client.plan_undo`. Raises the errors of `Client.plan_undo` and `Client.undo`.
         """
         from udpnote.client.undoing import Way
 

@@ -88,7 +88,7 @@ def _check(split: Arguments, options: Mapping[str, bool], command: str, *, is_qu
 
 
 def in_ascii_dashes(word: str, options: Collection[str]) -> str:
-    """The option that `word` is, typed with ASCII dashes, if `word` is one of `options` typed with other dashes; else empty.
+    """If `word` is one of `options`, typed with other dashes, return the option with ASCII dashes; else an empty string.
 
     The result has the value of the option, too: `--wait=3` for `－－wait＝3`. Input methods type such dashes and full-width
     letters, and word processors put `—` in place of `--`.

@@ -126,4 +126,4 @@ app = typer.Typer(
 
 @app.callback(help=HELP)
 def _udpnote() -> None:
-    """Makes `app` a group of commands: typer adds a callback's options, and udpnote has none that typer needs to know."""
+    """Makes `app` a group of commands. It declares no options, because typer need not know those of `udpnote` itself."""

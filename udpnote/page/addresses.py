@@ -11,8 +11,8 @@ PORT_MAX = 65535
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
     """The addresses at which other machines can open a page that listens at TCP `port`.
 
-    It listens at the IP address `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If `bind`
-    is None and other machines can reach none of `own`, the only address has the host `localhost`.
+    The page listens at the IP address `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If
+    `bind` is None and other machines can reach none of `own`, the only address has the host `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 

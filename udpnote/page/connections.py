@@ -68,9 +68,7 @@ class BoundedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
-        """Count the connection until `forget` is called. Return whether it may stay: its host, and all hosts, have not too
-        many.
-        """
+        """Count the connection until `forget` is called. Return False if its host, or all hosts together, now have too many."""
         if self._host is None:
             address = transport.get_extra_info("peername")
             self._host = address[0] if address else ""

@@ -118,9 +118,7 @@ class LiveEvents:
 
 
 class _StreamReader:
-    """Finds what one stream must send. Its browser knows all entries up to `cursor`, or has loaded no notes yet if that is
-    None.
-    """
+    """Finds what one stream must send. Its browser knows all entries up to `cursor`; None: it has loaded no notes yet."""
 
     def __init__(self, notebook: PageNotebook, follower: Follower, cursor: SeenEntry | None) -> None:
         self._notebook, self._follower, self._position = notebook, follower, cursor

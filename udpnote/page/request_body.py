@@ -20,7 +20,9 @@ class BodyRoom:
         self._free = bytes_max
 
     def take(self, amount: int) -> None:
-        """Reserve room for `amount` bytes of a body. Raises a `Refusal` that invites to try again if too little is free."""
+        """Reserve room for `amount` bytes of a body. If too little is free, raise a `Refusal` that asks the browser to try
+        again.
+        """
         if amount > self._free:
             raise unavailable(Notice("page_busy"))
         self._free -= amount

@@ -39,7 +39,7 @@ def unavailable(notice: Notice) -> Refusal:
 
 
 def refusal_for(error: UdpnoteError) -> Refusal:
-    """The refusal of a request that failed with `error`. It invites to ask again if another attempt may succeed."""
+    """The refusal of a request that failed with `error`. If another attempt may succeed, it asks the browser to try again."""
     if isinstance(error, InvalidEntry | InvalidQuery | InvalidSetting):
         return Refusal(400, error.notice)
     if isinstance(error, KeyMissing):

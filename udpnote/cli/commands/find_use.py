@@ -139,7 +139,7 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
     """Print that the notebook of `client` has not answered, but another one with the same name or at the same address has.
 
-    Print nothing if the notebook of `client` is not known, if it is among those `found`, or if there is no such other one.
+    Print nothing if the notebook of `client` is not known or is among those `found`, or if no other one is like it.
     """
     own = client.notebook
     if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:

@@ -101,8 +101,8 @@ def import_file(
 
 
 def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
-    """Open the source at `path`. A single Markdown file is opened as a folder with one file, so that its notes stay the same
-    notes.
+    """Open the source at `path`. A single Markdown file is opened as a folder with this file. So its notes get the same client
+    ids and sequences as in an import of the folder.
 
     Raises `InvalidImport` if `path` is a folder, but `format_name` a format of single files, or the other way round.
     """

@@ -102,7 +102,7 @@ def leave(
 
 
 def _found_code(key_file: str | None) -> str:
-    """The join code that is not an argument: from the file `key_file`, else from the settings, else from standard input.
+    """Find the join code if it is not an argument: in the file `key_file`, else in the settings, else on standard input.
 
     The file, and a file that the settings name, may also be a notebook's key file. At a terminal, the user is asked for the
     code. Raises `InvalidKey` if there is no code, and `StorageError` if the file cannot be read.

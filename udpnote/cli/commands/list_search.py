@@ -35,9 +35,9 @@ app = DeclaredCommands()
 class Selection(NamedTuple):
     """Which notes are printed, and in which order.
 
-    They must match the `filters` and the query `words`, if there are any. With `is_all`, these are all such notes, else the
-    latest `limit` of them, or the latest `LISTED_NOTES` if `limit` is None. The oldest comes first unless `newest_first`. The
-    words and phrases in `highlighted` are highlighted.
+    The notes match the `filters` and, if there are any, the `words` of a search. With `is_all`, all such notes are printed,
+    else the latest `limit` of them, or the latest `LISTED_NOTES` if `limit` is None. The oldest comes first unless
+    `newest_first`. The words and phrases in `highlighted` are highlighted.
     """
 
     filters: FilterOptions
@@ -148,7 +148,10 @@ def _show_beginnings(
     filters: ParsedFilters,
     form: Form,
 ) -> None:
-    """Search again, with the words of `query` that no note has as beginnings of words. Print the notes and what was tried."""
+    """Search again for a `query` that has found nothing. Its words that no note has are taken as beginnings of longer words.
+
+    Print the notes that are found, and which words were tried.
+    """
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing
 
     tried = words_that_find_nothing(notebook, query, filters)
@@ -189,7 +192,7 @@ def _show(
     *,
     notice: Notice | None = None,
 ) -> bool:
-    """Print the selected notes. Return whether there are any. If so, `notice` is printed before them."""
+    """Print the selected notes, and `notice` before them if there are any. Return whether there are any."""
     with closing(_portions(notebook, selection, filters)) as portions:
         first = next(portions, [])
         if first:
@@ -218,10 +221,10 @@ def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFil
 
 
 def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], form: Form) -> None:
-    """Print the notes of all `portions`, with the `words` of a search highlighted on a terminal.
+    """Print the notes of all `portions`. On a terminal, the `words` of a search are highlighted.
 
-    They are printed as JSON if the `form` says so. Otherwise they are printed under headings with days on a terminal or if they
-    are printed whole, and else as a line for each.
+    Each note is an object if `form` asks for JSON. On a terminal, or if notes are printed whole, they stand under headings with
+    days. Otherwise each note is one line.
     """
     if form.as_json:
         from udpnote.cli.json_output import note_object

@@ -145,7 +145,7 @@ def _saying_and_keeping(said: list[Notice]) -> Callable[[Notice], None]:
 def _move(client: Client, to: str, origin: str | None, *, sends_open: bool, is_sent: bool) -> None:
     """Move waiting notes to the notebook `to` (see `Client.move`), and print how many were moved.
 
-    Unless the command sends them next (`is_sent`), print the command that does.
+    If the command does not send them next (`is_sent`), also print the command that sends them.
     """
     moved = client.move(to, origin=origin, sends_open=sends_open)
     name = display_name(moved.notebook, client.known())
@@ -176,8 +176,8 @@ def _deliver_all(
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
     """Deliver the entries that wait for `destination`. Print each entry when it is stored. Print an error, do not raise it.
 
-    Delivery ends after `wait` seconds without an answer; None: as many as the settings say. The notices in `said` were printed
-    before, and are not printed again.
+    Delivery ends after `wait` seconds without an answer or, if `wait` is None, after the time in the settings. The notices in
+    `said` were printed before, and are not printed again.
     """
 
     def print_stored(sent: SentEntry) -> None:

@@ -24,7 +24,7 @@ BAD_LINES_NAMED_MAX = 20
 """For how many of the lines that are not sent a message says why. The others are only counted."""
 
 FLUSH_SECONDS = 0.05
-"""The shortest time between two flushes of the output. Each entry still seems to appear at once, and many need few flushes."""
+"""The shortest time between two flushes of the output. Each entry still seems to appear at once."""
 
 
 def __getattr__(name: str) -> object:
@@ -213,8 +213,8 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
 
 
 def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report") -> Iterator[str | None]:
-    """Yield `lines` with the tags of `additions`. Tell `report` of lines that become too long, and leave them out. Keep each
-    None.
+    """Yield `lines` with the tags of `additions`. A line that becomes too long is left out, and `report` is told. Each None
+    stays None.
     """
     for line in lines:
         text = None if line is None else additions.tagged(line)
@@ -246,7 +246,7 @@ class _Report:
     def look_elsewhere(self, client: Client) -> None:
         """Find out whether entries wait for another notebook, so that `conclude` can say so.
 
-        Do this only if the notebook of `client` has stored an entry.
+        If the notebook of `client` has stored no entry, do nothing.
         """
         if self._stored:
             self._elsewhere = waiting_elsewhere(client, client.notebook)

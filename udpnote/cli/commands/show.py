@@ -184,7 +184,7 @@ class _NotePrinter:
             self._print_entry(note, revised, latest.entry.text)
 
     def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
-        """Print `note`, the first version, and the `later` versions, each with its own text. If the note was erased, print a
+        """Print `note`, the first version, and the `later` versions, each with its own text. Of an erased note, print only a
         message.
         """
         if note.entry.kind is Kind.ERASED:

@@ -203,8 +203,9 @@ class _Dialogue:
         self._sender.send(with_tags(text, self._tags))
 
     def _pasted_entries(self, text: str, lines: list[str]) -> list[str]:
-        """The entries in a pasted `text`. A few `lines` are an entry each. For many, the user chooses: `lines`, the text, or
-        nothing.
+        """The entries in a pasted `text`, which has several `lines`.
+
+        Up to `PASTED_LINES_MAX` lines are an entry each. Of more lines, the user chooses: an entry each, one entry, or none.
         """
         if len(lines) <= PASTED_LINES_MAX:
             say_here(Notice("write_pasted", lines=len(lines)))

@@ -120,8 +120,7 @@ def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) 
 def _command_of(table: dict[str, Command], words: Sequence[str]) -> tuple[str, Sequence[str]]:
     """The name of the command in `words`, and the words after the name. Options before the name are left out.
 
-    If `words` name a group without one of its commands, it is the name of the group. It is not in `table` if there is no such
-    command.
+    If `words` name only a group, the result has the name of the group. If there is no such command, the name is not in `table`.
     """
     name = ""
     for position, word in enumerate(words):
@@ -201,7 +200,7 @@ def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
 
 
 def _among(suggestions: Sequence[Suggestion], typed: str) -> WordAtCursor:
-    """What stands at the cursor is one of the `suggestions`, and begins with `typed`."""
+    """A `WordAtCursor` with those of the `suggestions` that begin with `typed`."""
     return WordAtCursor(typed, {}, [each for each in suggestions if each.word.startswith(typed)])
 
 

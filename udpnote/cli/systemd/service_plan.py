@@ -15,7 +15,7 @@ from udpnote.settings import find_places, load_settings
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
 _SERVE_SETTINGS = ("name", "bind", "port", "text_file")
-"""The settings that are options with a value of `udpnote serve`, except `file`."""
+"""The settings that are also options of `udpnote serve` with a value, except `file`."""
 
 
 class ServicePlan(NamedTuple):
@@ -65,8 +65,8 @@ def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     """Plan a service of this user.
 
-    The service reads the user's settings file. Of this command's environment variables it has only UDPNOTE_HOME, so the
-    settings that come from others become options.
+    The service reads the user's settings file. Of the `UDPNOTE_` environment variables of this command, the service has only
+    UDPNOTE_HOME. So the settings that come from the others become options.
     """
     if service.instance and flags["file"] is None:
         flags = {**flags, "file": os.path.join(find_places(os.environ).data, f"notebook-{service.instance}.sqlite3")}

@@ -89,8 +89,8 @@ class Found(Enum):
 def check_instance(instance: str) -> None:
     """Raise `InvalidSetting` unless `instance` can be a part of the names of a unit and of a folder.
 
-    It may have letters and digits of all scripts, `-`, `_` and `.`, must begin with a letter or digit, and may be
-    `INSTANCE_BYTES_MAX` bytes long.
+    It may have letters and digits of all scripts, `-`, `_` and `.`. It must begin with a letter or digit, and have at most
+    `INSTANCE_BYTES_MAX` bytes.
     """
     is_name = instance[:1].isalnum() and all(each.isalnum() or each in "-_." for each in instance)
     if not is_name or len(instance.encode()) > INSTANCE_BYTES_MAX:

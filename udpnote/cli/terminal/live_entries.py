@@ -21,7 +21,7 @@ TEXT_CELLS_MIN = 10
 """No text is wrapped to fewer cells than this. On a narrower terminal, lines are longer than the terminal."""
 
 _HEADING, _TIME, _NUMBER = "1", "2", "36"
-"""Styles, by their numbers in SGR (ECMA-48 §8.3.117)."""
+"""Styles, as parameters of SGR (ECMA-48 §8.3.117): of headings, of times, of numbers."""
 
 
 class LiveEntries:

@@ -1,23 +1,25 @@
 """Escapes for the characters that an output's encoding does not have, if it is not UTF-8 but, for example, GBK.
 
-This module defines two error handlers of Python's codecs: `TEXT_ESCAPES` for people, and `JSON_ESCAPES` for JSON.
+This module registers two error handlers with Python's codecs: `TEXT_ESCAPES` for people, and `JSON_ESCAPES` for JSON.
 """
 
 import codecs
 from typing import Any, TextIO
 
 TEXT_ESCAPES = "udpnote.text"
-"""An escape such as `\\U0001f389`; but `^J` for `␊`, the picture of a control character, and `us` for `µs`."""
+"""The handler that writes an escape such as `\\U0001f389`; but `^J` for `␊`, the picture of a control character, and `us` for
+`µs`.
+"""
 
 JSON_ESCAPES = "udpnote.json"
-"""The escapes of JSON, such as `\\ud83c\\udf89`."""
+"""The handler that writes the escapes of JSON, such as `\\ud83c\\udf89`."""
 
 _PICTURES = range(0x2400, 0x2420)
 _PICTURE_OF_DELETE = 0x2421
 
 
 class EscapingOutput:
-    """The output `stream`. Characters that its `encoding` does not have are written as `TEXT_ESCAPES`."""
+    """The output `stream`. Characters that its `encoding` does not have are written by the handler `TEXT_ESCAPES`."""
 
     def __init__(self, stream: TextIO, encoding: str) -> None:
         self._stream, self._encoding = stream, encoding

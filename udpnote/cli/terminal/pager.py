@@ -31,9 +31,10 @@ LESS_OPTIONS = "FRX"
 """Options of less if $LESS is not set: end at once if all fits (F), show colours (R), leave the text on the screen (X)."""
 
 LESS_BYTES = "8bcccbcc18b95.b128."
-"""$LESSCHARDEF for a terminal whose encoding is not UTF-8, such as GBK, which less does not know: show all bytes from 128 on.
+"""The value of $LESSCHARDEF if the terminal's encoding is neither UTF-8 nor ASCII, but for example GBK, which less does not
+know. With it, less shows all bytes from 128 on.
 
-A Chinese character has two bytes and two cells there, so that less also counts its width right.
+A Chinese character has two bytes and two cells there, so less counts its width right, too.
 """
 
 KEPT_CHARACTERS_MAX = 1 << 18

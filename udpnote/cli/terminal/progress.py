@@ -38,7 +38,7 @@ def size_of(descriptor: int) -> int | None:
 class Progress:
     """Counts the entries that a long work has done. Shows how many there are so far, and how many per second.
 
-    They are shown on standard error, if it is a terminal and the work takes longer than `PATIENCE_SECONDS`, and removed at the
+    Both are shown on standard error, if it is a terminal and the work takes longer than `PATIENCE_SECONDS`, and removed at the
     end of the `with` block. `prints` says that the work prints results on standard output: if that is a terminal, nothing is
     shown.
 
@@ -184,7 +184,7 @@ def shown_percentage(
 class IndexingProgress:
     """Tells the user on standard error that a search waits until the search index has all entries.
 
-    On a terminal, it is a percentage, which changes in place. Elsewhere, one message is printed.
+    On a terminal, a percentage is shown, which changes in place. Elsewhere, one message is printed.
     """
 
     def __init__(self) -> None:

@@ -85,7 +85,7 @@ def text_encoding() -> str:
 
 
 def typed_text(words: list[str]) -> str:
-    """The text of the command line in `words`: the words joined by spaces. Raises `InvalidEntry` as `typed_line` does."""
+    """Join `words`, the words of a text on the command line, by spaces. Raises `InvalidEntry` as `typed_line` does."""
     return typed_line(" ".join(words), sys.getfilesystemencoding())  # by which Python has decoded the words
 
 

@@ -39,7 +39,10 @@ def local_time(written_at: int) -> str:
 
 @lru_cache(maxsize=8)
 def _local_time(seconds: int, zone: tuple[int, str, str]) -> str:  # noqa: ARG001 - so that nothing is kept for another zone
-    """The same for a time in seconds. Entries that are sent together have the same time, and making the text takes long."""
+    """`local_time` for a time in seconds, in the time zone `zone`, which must be this machine's.
+
+    The results are cached, because entries that are sent together have the same time, and making the text takes long.
+    """
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
@@ -131,9 +134,9 @@ def fitted(cells: Sequence[str], width: int | None) -> list[str]:
     """A row of a table as lines of at most `width` terminal cells. `cells` are its cells, padded to the widths of their
     columns.
 
-    It is one line if that is not too wide, or if `width` is None. Otherwise the cells that do not fit follow on further lines,
-    which begin with two spaces. A cell that is wider than a line is not cut. Spaces at the ends of lines are kept, and do not
-    count.
+    The row is one line if that is not too wide, or if `width` is None. Otherwise the cells that do not fit follow on further
+    lines, which begin with two spaces. A cell that is wider than a line is not cut. Spaces at the ends of lines are kept, and
+    do not count.
     """
     lines = [cells[0]]
     for cell in cells[1:]:
@@ -156,8 +159,8 @@ def count(number: int, one: str, many: str) -> str:
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
     """A piece of `text` for one line of at most `cells` terminal cells. The `words` of a search are highlighted.
 
-    The piece is the first line that is not blank. If the first match does not fit into it, the piece is the text around the
-    first match instead, with spaces in place of line ends. `…` stands for text that is left out. Control characters are
+    The piece is the first line that is not blank. If the first match does not fit into that line, the piece is the text around
+    the first match instead, with spaces in place of line ends. `…` stands for text that is left out. Control characters are
     replaced.
     """
     from rich.cells import cell_len
