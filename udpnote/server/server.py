@@ -321,7 +321,7 @@ class Server:
             self._announced = self._notebook.last_number
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is, revises or deletes; 0 if there is none. Only for `on_stored`."""
+        """The number of the note that the entry `number` is, revises or deletes; 0 if none. Only `on_stored` may call this."""
         return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:

@@ -65,9 +65,9 @@ class KnownNotebooks:
             self._assign_for_key(notebook)
 
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
-        """Durably assign to `notebook` entries for which the user named only its key, which its server says was replaced.
+        """Durably assign to `notebook` the entries for which the user named only its key, which was replaced since.
 
-        A notebook that is not known yet is saved as `remember` does it.
+        If the notebook is not known yet, it is saved first (see `remember`).
         """
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)

@@ -12,7 +12,7 @@ from udpnote.errors import InvalidImport
 from udpnote.storage.database import storage_errors
 
 _UIDS = ("uid", "resource_name")
-"""The column with the random id of a memo; versions before 0.19 had none."""
+"""The columns that may have the random id of a memo, depending on the version; before 0.19 there was none."""
 
 
 def read_memos(path: str) -> Iterator[dict[str, Any]]:

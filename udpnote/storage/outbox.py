@@ -218,9 +218,9 @@ class Outbox(KnownNotebooks):
                     connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
-        """Mark an entry that its notebook will never store because of `status`, unless it was moved to another one meanwhile.
+        """Mark an entry as refused: its notebook never stores it, because of `status`. It is kept, but not sent again.
 
-        It is kept, but not sent again. No fsync.
+        Does nothing if the entry was moved to another notebook meanwhile. No fsync.
         """
         with self._without_fsync() as connection:
             statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"

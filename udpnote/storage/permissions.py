@@ -10,7 +10,7 @@ from udpnote.storage.database import COMPANION_SUFFIXES
 from udpnote.storage.new_files import make_folders, own_like
 
 TOLD_BYTES_MAX = 1 << 16
-"""When the file that remembers notices has grown to this length, about 500 notices, it begins anew."""
+"""When the file that remembers notices has this length, about 500 notices, it is written anew, without the old notices."""
 
 _READ_BY_OTHERS = 0o044
 _WRITTEN_BY_OTHERS = 0o022
@@ -34,8 +34,8 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
 def close_to_others(files: Iterable[str]) -> list[Notice]:
     """Take away other users' access to those of the files that this user owns. Returns a notice about each changed file.
 
-    A notice includes the files beside it that belong to it. Links are left alone, and so is a file whose mode cannot be
-    changed.
+    The notice about a file includes the files beside it that belong to it. Links are left alone, and so is a file whose mode
+    cannot be changed.
     """
     notices = []
     for path in files:

@@ -21,7 +21,7 @@ They have the form of the inside of a regular expression's character class.
 """
 
 _PIECES = re.compile(f"([{_ONE_TO_ONE}]+(?![{JOINING}]))|.[{JOINING}]*", re.DOTALL)
-"""A piece of a text. It has the group 1 if each of its characters is folded into exactly one."""
+"""A pattern for a piece of a text. It has a group 1 if folding turns each character of the piece into exactly one character."""
 
 
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:

@@ -193,7 +193,7 @@ class FoldedTerms:
 
     @cached_property
     def _joined_places(self) -> list[int]:
-        """For each term, the index in `_joined` of the space before the term."""
+        """For each term, the index in the string `_joined` of the space before the term."""
         return list(accumulate((len(match[0]) + 1 for match in self._matches), initial=0))
 
     def _has_all_signs(self, word: Word, first: int) -> bool:

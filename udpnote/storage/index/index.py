@@ -153,8 +153,8 @@ class Index:
     def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning]:
         """Yields the numbers of the notes that have the words, tags and author of `query`, in the query's order.
 
-        The first is at the number `start` and, in the order of time, at `time`. Also yields a `PausePoint` wherever the caller
-        may pause, and `SearchRunning` while the executor searches. Raises `InvalidQuery`, at the call, as `conditions_of` does.
+        They begin at `start` or, in the order of time, at `time` and `start`. Also yields a `PausePoint` where the caller may
+        pause, and `SearchRunning` while the executor searches. The call raises `InvalidQuery` as `conditions_of` does.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection

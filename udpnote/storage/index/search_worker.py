@@ -56,7 +56,7 @@ class Executor(Protocol):
         """
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """Wait for the end of the job that `future` belongs to, which should end at once, but for at most `END_SECONDS`."""
+        """Wait for the end of the job of `future`, but for at most `END_SECONDS`. It must be a job that ends soon."""
 
 
 class SearchThread:
@@ -75,7 +75,7 @@ class SearchThread:
         self._is_closed = False
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
-        """See `Executor`."""
+        """Run `job` later, in the thread (see `Executor.submit`)."""
         from concurrent.futures import Future  # here, because it is slow to import and few notebooks are searched
 
         future = Future[_T]()
@@ -89,7 +89,7 @@ class SearchThread:
         return future
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """See `Executor`."""
+        """Wait for the end of the job of `future` (see `Executor.finish`)."""
         from concurrent.futures import wait
 
         wait([future], END_SECONDS)
@@ -205,7 +205,7 @@ class BackgroundSearch:
         return self._connection
 
     def _disconnect(self) -> None:
-        """Close the connection, if it is open. A job of the executor."""
+        """Close the connection, if it is open. This runs as a job of the executor."""
         if self._connection is not None:
             self._connection.close()
 

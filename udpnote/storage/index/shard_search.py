@@ -155,9 +155,10 @@ def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Condi
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:
-    """The numbers that the SQL `rows` selects, in no particular order: SQLite does not promise the order of `group_concat`.
+    """The numbers that the SQL `rows` selects, in no particular order.
 
-    SQLite returns them as one row, because for each row the thread would wait for Python's global lock.
+    The statement joins them into one row, because the thread would wait for Python's global lock for each row. SQLite does not
+    promise in which order `group_concat` joins.
     """
     [(numbers,)] = connection.execute(f"SELECT group_concat(number) FROM ({rows})", values)
     return [int(number) for number in numbers.split(",")] if numbers else []

@@ -169,7 +169,7 @@ class Shards:
         self._extend(last)
 
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
-        """Index the next row of the long `change` that the entry number `entry` makes; `step` of its rows are indexed before.
+        """Index the next row of the long `change` that the entry number `entry` makes. `step` of its rows are indexed already.
 
         Returns how many of its rows are indexed after this call, or 0 if no row was left. After a restart of the program, the
         rows are made again from the first one: then each call skips one row that is indexed already, until none is left to

@@ -114,8 +114,8 @@ def _short_matches(
 ) -> list[tuple[int, int]]:
     """The first `limit` notes in `window` that match and are not long (they are one row each), in the question's order.
 
-    SQLite returns them as one row, because for each row the thread would wait for Python's global lock. SQLite does not promise
-    in which order `group_concat` joins them, so they are sorted here.
+    The statement joins them into one row, because the thread would wait for Python's global lock for each row. SQLite does not
+    promise in which order `group_concat` joins, so they are sorted here.
     """
     beyond, order = ("<=", "DESC") if question.newest_first else (">=", "ASC")
     table = shard.table

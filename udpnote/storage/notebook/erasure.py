@@ -61,8 +61,8 @@ class Erasure:
 
         These are files that somebody has kept, such as a notebook that a restore has replaced. `now` is the time of the
         erasure, in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`; then
-        nothing was changed. Only if the kind of the error is `erasure_unfinished`, the note is erased, but its text may be left
-        in a file.
+        nothing was changed. There is one exception: after an error of the kind `erasure_unfinished`, the note is erased, but
+        its text may be left in a file.
         """
         self._check_room()
         self._remove_index()
@@ -141,7 +141,10 @@ def prepared_erasure(path: str, number: int) -> Iterator[Erasure]:
 
 
 class _Content(NamedTuple):
-    """The `note` and the `numbers` of an `Erasure`, and the path of the text file that a server has written last, or None."""
+    """What the notebook has of a note: `note` and `numbers` are as in `Erasure`.
+
+    `text_file` is the path of the text file that a server has written last; None if there is none.
+    """
 
     note: StoredEntry
     numbers: list[int]

@@ -129,10 +129,9 @@ class Log:
         """Copy the log into the file if it is longer than `_bytes_max`, its length after the constructor (about `LOG_BYTES`).
 
         Another thread copies what the log has now, while the caller goes on to write. When that thread has ended, a later call
-        copies the rest. After a checkpoint that was not complete, the next one is done when the log has grown by `RETRY_BYTES`;
-        if the server `is_idle`, it is done at once, and so is one for any log that is longer than `_bytes_max`. Raises
-        `NotebookLost` if the notebook's file is not in its place any more: SQLite would copy the log into a file without a
-        name.
+        copies the rest. If the log was not wholly copied, or is still longer than `_bytes_max`, it is copied again when it has
+        grown by `RETRY_BYTES`, or at once if the server `is_idle`. Raises `NotebookLost` if the notebook's file is not in its
+        place any more: SQLite would copy the log into a file without a name.
         """
         is_unfinished = not self._was_complete or self._guard.log_bytes > self._bytes_max
         if self._copying is not None:
@@ -146,7 +145,8 @@ class Log:
     def empty(self) -> None:
         """Copy the log into the file and cut it to nothing. Waits for readers of older states, for at most `BUSY_SECONDS`.
 
-        If there are still such readers then, this raises `StorageError`, and some transactions may be left in the log.
+        Raises `StorageError` if there are still such readers then, and `NoSpace` if the disk is full. After an error, some
+        transactions may be left in the log.
         """
         self._guard.check()
         with storage_errors(self._path), closing(_connect(self._path, "mode=rw")) as connection:

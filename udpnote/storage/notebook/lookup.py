@@ -40,7 +40,7 @@ COMPARED_CHARACTER_COST = 16
 
 
 def index_path(path: str) -> str:
-    """The path of the search index of the notebook at `path`: with the suffix `.index`, or `IN_MEMORY` as well."""
+    """The path of the search index of the notebook at `path`: with the suffix `.index`, but `IN_MEMORY` if `path` is."""
     return path if path == IN_MEMORY else f"{path}.index"
 
 
@@ -88,7 +88,7 @@ class Lookup:
                 yield from self._tallies(query.view, start.number)
 
     def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Bring the index up to date if there is time. Returns whether it is up to date; if not, sets `is_index_awaited`."""
+        """Bring the index up to date if there is time. Returns whether it is, and sets `is_index_awaited` to the opposite."""
         self.is_index_awaited = not self.index.catch_up(is_time_up)
         return not self.is_index_awaited
 

@@ -48,9 +48,10 @@ def verdict_if_stored(connection: sqlite3.Connection, part: Part) -> Verdict | N
 
 
 def _agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) -> bool:
-    """Whether `part` is a part of the stored entry with the number `number`. The fields `seen` and `restored` are not compared.
+    """Whether `part` is a part of the stored entry with the number `number`.
 
-    Neither are the client id and the sequence of an entry that fits one datagram: the caller has found `number` by them.
+    The fields `seen` and `restored` are not compared. If the entry fits one datagram, the client id and the sequence are not
+    compared either, because the caller has found `number` by them.
     """
     is_long = connection.execute("SELECT 1 FROM part_digests WHERE number = ? LIMIT 1", (number,)).fetchone() is not None
     if is_long:

@@ -29,9 +29,10 @@ _OPEN_ANSWERS = {
     "ufw": "sudo ufw allow out proto udp from any port 6683:6686",
     "firewalld": "sudo nft insert rule inet filter output udp sport 6683-6686 accept",
 }
-"""The commands that let datagrams pass, for each firewall: to a server, from a server, and the same on the way out.
+"""For each firewall, the commands that let datagrams pass: in to a server (`_OPEN_SERVER`), in from a server (`_OPEN_CLIENT`),
+out to a server (`_OPEN_QUESTIONS`), and out from a server (`_OPEN_ANSWERS`).
 
-firewalld has no such rules for what leaves the host.
+firewalld has no such rules for what leaves the host, so the commands for it are those of nft.
 """
 
 

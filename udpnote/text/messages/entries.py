@@ -30,7 +30,7 @@ def _value_is_wrong(template: str) -> Callable[..., str]:
 
 
 def _field_is_wrong(template: str) -> Callable[..., str]:
-    """A function that takes a `field` of a JSON line and its wrong `value`, and returns the sentence by `template`."""
+    """A function that takes a `field` of a JSON line and its wrong `value`, and returns what `template` makes of them."""
 
     def sentence(field: str, value: object) -> str:
         return _(template).format(field=field, value=shown(value))

@@ -7,7 +7,7 @@ from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
 
 _FILES = {"outbox": marked("outbox"), "notebook": marked("notebook")}
-"""The names of the user's files."""
+"""What messages call the user's files."""
 
 
 def _named(names: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ _MOMENT = re.compile(r"!\[\]\(dayone-moment:/*(?:\w+/)?([0-9A-Za-z-]+)\)")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _FENCE = re.compile(r"(^```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 _FOLDERS = {"photos": "jpeg", "videos": "mp4", "audios": "m4a", "pdfAttachments": "pdf"}
-"""The fields of an entry that list files, each with the extension of the files' names to use if the list does not give one."""
+"""The fields of an entry that list files, each with the extension of file names to use where the list gives none."""
 
 _FOLDER_NAMES = {"pdfAttachments": "pdfs"}
 _OBJECT_REPLACEMENT = "\ufffc"

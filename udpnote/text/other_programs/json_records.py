@@ -93,7 +93,7 @@ class _Text:
                 return ""
 
     def skip(self, sign: str) -> bool:
-        """If `sign` is the next character, move past it. Returns whether it was."""
+        """If `sign` is the next character, move past it. Returns whether `sign` was the next character."""
         is_next = self.next_sign() == sign
         self._at += is_next
         return is_next
