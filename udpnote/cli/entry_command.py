@@ -79,7 +79,7 @@ def _environment(stored: StoredEntry) -> dict[str, str | bytes]:
     return {
         **os.environ,
         "NOTE_NUMBER": str(stored.number),
-        "NOTE_AUTHOR": harmless(entry.author).encode(),  # as the text: the encoding of the locale may lack characters of it
+        "NOTE_AUTHOR": harmless(entry.author).encode(),  # in UTF-8, as the text: the locale's encoding may lack characters
         "NOTE_TIME": iso_time(entry.written_at, entry.utc_offset),
         "NOTE_KIND": entry.kind.name.lower(),
         "NOTE_REVISES": "" if entry.kind is Kind.NOTE else str(entry.revises),

@@ -60,7 +60,8 @@ Until = Annotated[
     Option("--until", metavar="TIME", help="Written by the end of this day, or before this time: yesterday, 15:00."),
 ]
 On = Annotated[
-    str | None, Option("--on", metavar="DAY", help="Written in this day or span: monday, 'last week', 5月3日, 昨晚.")
+    str | None,
+    Option("--on", metavar="DAY", help="Written on this day or in this span: monday, 'last week', 5月3日, 昨晚."),
 ]
 By = Annotated[str | None, Option("--author", metavar="NAME", help="Written by this author; `lin` also matches lin@desk.")]
 Tag = Annotated[list[str] | None, Option("--tag", metavar="TAG", help="With this tag, with or without its #. May be repeated.")]

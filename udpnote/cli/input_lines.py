@@ -57,7 +57,7 @@ class InputLines:
         on_bad: Callable[[Notice], None],
     ) -> None:
         self._encoding = encoding
-        self._descriptor = os.dup(descriptor)  # of the thread, which may still read when the caller has closed its own
+        self._descriptor = os.dup(descriptor)  # for the thread, which may still read when the caller has closed its own
         self._on_ready = on_ready
         self._on_idle = on_idle
         self._on_bad = on_bad
@@ -152,7 +152,7 @@ class InputLines:
             line, self._encoding = line.removeprefix(_BYTE_ORDER_MARK), UTF_8
         line = line.removesuffix(b"\r")
         try:
-            if len(line) > TEXT_BYTES_MAX:  # perhaps its rest was not kept: so how long it is, or how it ends, is not known
+            if len(line) > TEXT_BYTES_MAX:  # its rest may not have been kept, so its length and its end are not known
                 raise InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX)
             if b"\0" in line:
                 raise InvalidEntry("nul_in_line", position=line.index(0) + 1)

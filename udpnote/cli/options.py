@@ -54,7 +54,7 @@ Numbers = Annotated[
 Json = Annotated[bool, Option("--json", help="Print one JSON object per line, for programs.")]
 
 WrittenAt = Annotated[
-    str | None, Option("--at", metavar="TIME", help="When it was written: yesterday, '3 hours ago', 昨天上午.")
+    str | None, Option("--at", metavar="TIME", help="When the entry was written: yesterday, '3 hours ago', 昨天上午.")
 ]
 AddedTags = Annotated[
     list[str] | None, Option("--tag", metavar="TAG", help="Add this tag, unless the text has it. May be repeated.")

@@ -46,7 +46,7 @@ def writing_time(text: str, now: float) -> WritingTime:
     offset at that time. Raises `InvalidSetting` if the time is not understood, begins after `now`, or is longer than a day.
     """
     named, present = _option("--at", text, now), microseconds(datetime.fromtimestamp(now, UTC))
-    start, end = microseconds(named.start), microseconds(named.end)  # for the first days of the calendar, `datetime` has no UTC
+    start, end = microseconds(named.start), microseconds(named.end)  # `datetime` cannot convert the first day of year 1 to UTC
     if start > present:
         raise InvalidSetting("at_in_future", text=text)
     if end - start > LONGEST_DAY // timedelta(microseconds=1):

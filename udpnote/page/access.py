@@ -165,7 +165,9 @@ def _host_refused(scope: Scope, host: str) -> Response:
 def _harmless_name(host: str) -> str:
     """`host`, if it is a name or an address; otherwise `NAME`, because `host` could have characters that a shell executes."""
     try:
-        return dns_name(host) or str(ipaddress.ip_address(host.partition("%")[0]))  # `%` begins any text as a zone
+        return dns_name(host) or str(
+            ipaddress.ip_address(host.partition("%")[0])
+        )  # after `%` stands the zone, which may be any text
     except ValueError:
         return "NAME"
 

@@ -159,7 +159,7 @@ def newest_entry(reader: NotebookReader) -> SeenEntry:
 def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[StoredEvent] | None:
     """The events of the first `limit` entries after the entry `after`. None if the notebook does not have the entry `after`."""
     entries = list(reader.log(start=after.number + 1, limit=limit))
-    if not has_entry(reader, after):  # asked after the entries were read: so they are of the same copy of the notebook
+    if not has_entry(reader, after):  # checked after the reading, so the entries are from the same copy of the notebook
         return None
     return [StoredEvent(each.as_seen, encoded(event_object(each, note_number(reader, each)))) for each in entries]
 

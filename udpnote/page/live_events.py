@@ -80,7 +80,7 @@ class LiveEvents:
         reader = _StreamReader(self._notebook, self._started_follower(), cursor)
         absence: Notice | None = None
         while not self._is_ending:
-            changed, seconds = self._changed, HEARTBEAT_SECONDS  # taken first, so that no change is missed
+            changed, seconds = self._changed, HEARTBEAT_SECONDS  # read before the checks, so that no change is missed
             if self._notebook.ended is not None or self._notebook.needs_session:
                 yield _event("session_ended", told(self._notebook.ended or Notice("page_needs_code")))
                 return
@@ -92,7 +92,7 @@ class LiveEvents:
                     async for event in reader.events():
                         yield event
                         await asyncio.sleep(PAUSE_SECONDS)
-                except Refusal:  # the notebook is silent, which the next round says, or too many calls wait
+                except Refusal:  # the server is silent, as the next round reports, or too many calls wait
                     seconds = RETRY_SECONDS
             try:
                 await asyncio.wait_for(changed.wait(), seconds)

@@ -127,7 +127,7 @@ class PageNotebook:
             self._note_server(status.server_id)
             self._note_presence()
         else:
-            if self.known is None or isinstance(status.failure, KeyMissing):  # it may be sealed since it was known
+            if self.known is None or isinstance(status.failure, KeyMissing):  # it may have been sealed meanwhile
                 self.known = status.notebook or self.known
             self._note_failure(status.failure)
         return status
@@ -148,7 +148,7 @@ class PageNotebook:
             while self.ended is None:
                 await asyncio.sleep(WATCH_SECONDS)
                 if self._probing is not None:
-                    continue  # it is being asked
+                    continue  # the server is already being asked
                 status = await self._asked()
                 if isinstance(status.failure, ServerNotFound):
                     self.suspect()  # one lost answer does not mean that the server is silent
@@ -206,7 +206,7 @@ class PageNotebook:
 
         def checked() -> T:
             client = self._client(purpose)
-            self.check_key(client)  # the notebook may be sealed since it was asked
+            self.check_key(client)  # the notebook may have been sealed after the last check
             return work(client)
 
         call = asyncio.ensure_future(threads.run(checked))

@@ -52,7 +52,7 @@ class ServerTls:
 
     def _renew(self) -> None:
         certificate = self._new_certificate()
-        with suppress(StorageError):  # a full disk: browsers get the old certificate until there is space
+        with suppress(StorageError):  # the disk is full: browsers get the old certificate until it has space
             self._current = self._context_with(certificate)
             self._certificate = certificate
 

@@ -83,7 +83,7 @@ def leave(
     notebook: Annotated[str, Argument(metavar="NAME|ID", help="The notebook.")],
     send_open: Annotated[
         bool,
-        Option("--send-open", help="Leave even if entries wait for it. They may then be sent unencrypted."),
+        Option("--send-open", help="Leave even if entries wait for the notebook. They may then be sent unencrypted."),
     ] = False,
 ) -> int:
     """Leave a sealed notebook: forget its key.

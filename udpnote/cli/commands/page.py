@@ -53,7 +53,7 @@ def page(
     ] = None,
     https: Annotated[
         bool,
-        Option("--https", help="Serve it over HTTPS, with a certificate that each device installs once."),
+        Option("--https", help="Serve the page over HTTPS, with a certificate that each device installs once."),
     ] = False,
     server: Server = None,
     notebook: NotebookName = None,

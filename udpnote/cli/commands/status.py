@@ -275,7 +275,7 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
     """
     status = client.status
     notebook = status.notebook if status is not None else None
-    with speaking(ENGLISH):  # the language changes no JSON
+    with speaking(ENGLISH):  # JSON is the same in every language
         places = [place_name(each, client.known) for each in client.waiting]
     because = "setting" if client.named else "choice" if status is not None and status.is_chosen else None
     return {

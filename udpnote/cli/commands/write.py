@@ -57,7 +57,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
             if prompt is None:
                 _send_lines(sender)
             else:
-                from udpnote.cli.notes_of_others import NotesOfOthers  # here, because a pipe shows none
+                from udpnote.cli.notes_of_others import NotesOfOthers  # here, because without a terminal none are shown
 
                 with NotesOfOthers(options, client):
                     _Dialogue(client, sender, prompt).run()

@@ -56,7 +56,7 @@ def ending_in_order() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if codes:  # SQLite says of any signal only that it was interrupted
+        if codes:  # SQLite reports every signal as an interruption
             raise SystemExit(codes[0]) from None
         raise
     finally:

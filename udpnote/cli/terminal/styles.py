@@ -32,6 +32,6 @@ def without_styles(text: str) -> str:
     """`text` without the styles that `styled` or rich has added."""
     if "\x1b" not in text:
         return text
-    import re  # here, because most commands need no such thing
+    import re  # here, because most commands remove no styles
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
