@@ -9,7 +9,7 @@ class Topic(NamedTuple):
     """A help page that is not about a command: paragraphs of `text`, and a table under `heading`.
 
     A row of the table names a thing and says how it is written or what it means. All texts are marked for translation, except
-    what a person types as it stands here.
+    words that a person types exactly so.
     """
 
     text: str

@@ -83,7 +83,7 @@ class ImportFile:
         return self._file
 
     def beginning(self) -> bytes:
-        """The first bytes of the file."""
+        """The first 64 bytes of the file, or all if there are fewer."""
         with storage_errors(self.name):
             return self.binary().read(64)
 

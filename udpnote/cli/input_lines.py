@@ -18,7 +18,7 @@ CHUNK_BYTES = 1 << 16
 """The most bytes to read at a time: as many as a pipe holds."""
 
 START_BYTES = 8000
-"""How many bytes at the beginning of the input are used to recognize its encoding. git looks at as many for text or binary."""
+"""How many bytes at the beginning of the input are used to recognize its encoding. git tells text from binary by as many."""
 
 CHUNKS_AHEAD_MAX = 16
 """How many chunks the thread reads before they are sent: together 1 MiB."""

@@ -21,7 +21,7 @@ IN_ASCII = str.maketrans("０１２３４５６７８９＃＊－", "0123456789#
 """For `str.translate`: the signs of numbers and ranges as an input method for Chinese types them, and their ASCII forms."""
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long a command that has another purpose waits for an answer when it also delivers queued entries."""
+"""How long a command that does something else, and also delivers queued entries, waits for an answer to them."""
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Live events: browsers get each entry as soon as it is stored, by server-sent events (WHATWG HTML, section 9.2)."""
+"""Live events: browsers get each entry as soon as it is stored, by server-sent events (WHATWG HTML, section 9.2).
+
+A stream is an answer that does not end: through it, one browser gets the events of one notebook.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

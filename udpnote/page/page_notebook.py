@@ -98,9 +98,7 @@ class PageNotebook:
 
     @property
     def needs_session(self) -> bool:
-        """Whether browsers need a session: the notebook is sealed, and the key of this object is this machine's, not a
-        browser's.
-        """
+        """Whether browsers need a session: the notebook is sealed, and no browser gave the key that this object uses."""
         return not self._has_key and self.known is not None and self.known.key_id is not None
 
     async def read(self, work: Callable[[Client], T]) -> T:

@@ -105,8 +105,9 @@ def delete(
 def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges: list[range], *, yes: bool) -> list[int]:
     """Delete the notes with these `states` and the notes in `ranges`. Return the exit codes of the deletions.
 
-    `states` maps each typed number to the state of its note, or to None if there is no such entry. Unless `yes`, the user is
-    asked first if there are many notes. If the user answers no, nothing is deleted (REFUSED).
+    `states` maps each typed number to the state of its note, or to None if there is no such entry. If there are more than
+    `DELETED_WITHOUT_QUESTION_MAX` notes, the user is asked first, unless `yes` or standard input is not a terminal. If the user
+    answers no, nothing is deleted (REFUSED).
     """
     counted = [(each, *sender.count(each)) for each in ranges]
     numbers = [number for number, state in states.items() if state is not None]

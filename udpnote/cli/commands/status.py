@@ -130,7 +130,10 @@ def _ask(options: ClientOptions, settings: Settings) -> _Client:
 
 
 def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
-    """The notebook in the file `path`, or None if there is none; and the error if it cannot be read, or None if it can."""
+    """Return two values: the notebook in the file `path`, and the error if it cannot be read.
+
+    The notebook is None if there is no such file, or if it cannot be read. The error is None if nothing is wrong.
+    """
     try:
         return hosted_notebook(path), None
     except UdpnoteError as error:

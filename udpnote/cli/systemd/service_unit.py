@@ -199,8 +199,9 @@ def remove_unit(path: str) -> None:
 
 
 def installed_services() -> list[Service]:
-    """The services that `udpnote service install` has made: first those of this user, then those of the system, each by unit
-    name.
+    """The services that `udpnote service install` has made: those of this user, then those of the system.
+
+    Both are sorted by the names of their units.
     """
     found = []
     for is_system in (False, True):

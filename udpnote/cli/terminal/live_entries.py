@@ -15,7 +15,7 @@ WIDE_COLUMNS_MIN = 60
 """On a terminal of this width or wider, the lines of a text are indented by `INDENT_CELLS`, on a narrower one by two cells."""
 
 INDENT_CELLS = len("09:00:00  ")
-"""The lines of a text leave the column of the times free, so that the eye finds where an entry begins."""
+"""The indentation of a text leaves the column of the times free, so that the eye finds where an entry begins."""
 
 TEXT_CELLS_MIN = 10
 """No text is wrapped to fewer cells than this. On a narrower terminal, lines are longer than the terminal."""
@@ -27,8 +27,8 @@ _HEADING, _TIME, _NUMBER = "1", "2", "36"
 class LiveEntries:
     """Makes the lines for entries as soon as they are stored, for standard output.
 
-    In a pipe or a file, each entry is one line with its date. On a terminal, the day of writing is a heading, which comes again
-    only with another day, and each text is wrapped to the width that the terminal has then. If the terminal shows colours, each
+    In a pipe or a file, each entry is one line with its date. On a terminal, the day of writing is a heading, which is repeated
+    only when the day changes. Each text is wrapped to the present width of the terminal. If the terminal shows colours, each
     author has a colour.
     """
 

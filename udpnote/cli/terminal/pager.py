@@ -212,7 +212,10 @@ class _PagedOutput:
         self._screen.flush()
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """Ignore Ctrl-C while the pager runs, because it is for the pager: in less it ends a search."""
+        """Ignore Ctrl-C while the pager runs, because it is for the pager: in less it ends a search.
+
+        Raises `KeyboardInterrupt` if the pager has ended.
+        """
         if self._pager is not None and self._pager.poll() is not None:
             raise KeyboardInterrupt
 

@@ -166,7 +166,7 @@ class CopyingProgress:
 def shown_percentage(
     items: Iterable[Item], total: int, message: Callable[[int], Notice], patience_seconds: float = PATIENCE_SECONDS
 ) -> Iterator[Item]:
-    """Yield `items`, which are about `total`, and show on a terminal how many percent of them have been yielded.
+    """Yield `items`, of which there are about `total`, and show on a terminal how many percent of them have been yielded.
 
     `message` makes a notice from the percentage. The notice is shown if the work takes longer than `patience_seconds`, and is
     removed at the end.
