@@ -215,8 +215,8 @@ def test_without_space_for_its_mark_a_log_is_kept_whole_and_is_still_the_files_o
         connection = open_database(path, SCHEMA)
         guard.watch()
         log = Log(path, connection, guard)
-        for _ in range(100):
-            connection.execute("INSERT INTO clients (client_id) VALUES (randomblob(16))")
+        for number in range(100):
+            connection.execute("INSERT INTO clients (client_id) VALUES (?)", (number.to_bytes(16, "big"),))
         for place in range(frames):
             write_property(connection, "name", str(place))
         filler = fill(small_disk)
