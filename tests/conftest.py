@@ -19,7 +19,29 @@ WORKERS_PER_CORE = 2
 DEADLINE_SECONDS = 20.0
 """A call that takes longer than this hangs, even on a busy machine."""
 
+MEMORY = "/dev/shm"
+"""A folder whose files are in memory, on Linux."""
 
+MEMORY_BYTES_MIN = 2 << 30
+"""The room that must be there for the files of tests. They hardly ever need a quarter of it at once."""
+
+
+def _keep_files_in_memory() -> None:
+    """Let `tmp_path` be in memory, so that no test waits for a disk.
+
+    It stays on the disk if there is too little memory, or if no program may be run from there, or if
+    `PYTEST_DEBUG_TEMPROOT` names a folder.
+    """
+    try:
+        memory = os.statvfs(MEMORY)
+    except FileNotFoundError:
+        return
+    has_room = memory.f_bavail * memory.f_frsize >= MEMORY_BYTES_MIN
+    if has_room and not memory.f_flag & os.ST_NOEXEC and os.access(MEMORY, os.W_OK):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
+
+
+_keep_files_in_memory()
 settings.register_profile("patient", deadline=None)  # a busy machine may take long for an example
 settings.load_profile("patient")
 
