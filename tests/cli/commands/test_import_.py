@@ -58,7 +58,7 @@ def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_pr
     log = notes(*(f"第{number}条" for number in range(5000)))
     file.write_text(log.jsonl)
     is_fast = threading.Event()
-    machine.serve(on_stored=lambda _: is_fast.wait(0.01))  # a server that takes almost a minute for all of them
+    machine.serve(on_stored=lambda _: is_fast.wait(0.003))  # a server that takes a quarter of a minute for all of them
     terminal = machine.terminal()
     importing = machine.start("import", str(file), "--wait", "60", stderr=terminal.descriptor)
     terminal.expect(r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d")

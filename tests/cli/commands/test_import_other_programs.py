@@ -137,7 +137,7 @@ def test_an_interrupted_import_is_continued_by_the_same_command(machine: Machine
     entries = [{"uuid": f"{number:032X}", "creationDate": WRITTEN, "text": f"第{number}条"} for number in range(4000)]
     (tmp_path / "Journal.json").write_text(json.dumps({"metadata": {}, "entries": entries}))
     is_fast = threading.Event()
-    machine.serve(on_stored=lambda _: is_fast.wait(0.01))
+    machine.serve(on_stored=lambda _: is_fast.wait(0.003))
     terminal = machine.terminal()
     importing = machine.start("import", str(tmp_path / "Journal.json"), "--wait", "60", stderr=terminal.descriptor)
     terminal.expect(r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d")
