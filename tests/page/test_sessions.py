@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from tests.support.loopback import Loopback
-from tests.support.page_server import ADA, PageServer, entry
+from tests.support.page_server import ADA, OUTBOX, PageServer, entry
 from udpnote.model.join_code import join_code
 from udpnote.server.sealing import seal_notebook
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
@@ -24,7 +24,7 @@ def sealed(loopback: Loopback, serve_page: Callable[..., PageServer]) -> tuple[P
     server = loopback.serve(sealed=True)
     code = server.join_code
     assert code is not None
-    with loopback.client("page-outbox.sqlite3") as client:
+    with loopback.client(OUTBOX, server=f"127.0.0.1:{server.port}") as client:
         client.join(code)
     return serve_page(), code
 
@@ -100,7 +100,7 @@ def test_a_notebook_that_is_sealed_while_nobody_asks_is_not_read_with_the_key_th
         seal_notebook(notebook, name="kitchen")
     code = loopback.serve(sealed=True).join_code
     assert code is not None
-    with loopback.client("page-outbox.sqlite3") as client:
+    with loopback.client(OUTBOX) as client:
         client.join(code)
     page.post("/api/entries", {"client": ADA, "entries": [entry(2, "b")]}, status=401)
     assert page.get("/api/state")["needs_code"]

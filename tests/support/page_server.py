@@ -26,6 +26,9 @@ from udpnote.storage.outbox import Outbox
 SILENCE_SECONDS = 12.0
 """How long nothing may come before a test fails: less than `HEARTBEAT_SECONDS`, so that a stream with only those fails, too."""
 
+OUTBOX = "page-outbox.sqlite3"
+"""The name of the page's outbox in its folder."""
+
 ADA = "00112233445566778899aabbccddeeff"
 
 
@@ -53,6 +56,7 @@ class PageServer:
             base_url=self.origin,
             headers={"Origin": self.origin},
             timeout=SILENCE_SECONDS,
+            verify=False,  # nothing is encrypted, and to load the certificates of the system takes longer than most tests
             limits=httpx.Limits(max_connections=None),
         )
 
@@ -98,7 +102,7 @@ class PageServer:
         )
 
     def _open_client(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None]) -> Client:
-        outbox = Outbox(IN_MEMORY) if key is not None else str(self._folder / "page-outbox.sqlite3")
+        outbox = Outbox(IN_MEMORY) if key is not None else str(self._folder / OUTBOX)
         endpoint = Endpoint.client(list_interfaces=no_interfaces)
         client = Client(port=self._server_port, key=key, outbox=outbox, wait=2.0, endpoint=endpoint, on_notice=on_notice)
         if known is not None and known.key_id == client.named_key_id and isinstance(outbox, Outbox):

@@ -23,7 +23,7 @@ def test_a_page_with_an_open_stream_and_half_a_request_ends_at_a_signal_in_one_s
         f"POST /api/entries HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nContent-Length: 9\r\n\r\n["
     )
     with (
-        httpx.Client(base_url=f"http://127.0.0.1:{port}") as http,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=False) as http,
         http.stream("GET", "/api/events") as stream,
         socket.create_connection(("127.0.0.1", port)) as sending,
     ):
@@ -51,7 +51,7 @@ def test_the_page_beside_a_server_listens_where_the_server_does_and_ends_with_it
     address = f"127.{machine.port >> 8}.{machine.port & 255}.9"  # no other test has it, so port 6680 is free there
     server = machine.start("serve", "--bind", address, "--port", str(machine.port), "--name", "kitchen", "--page")
     server.expect_error(rf"http://{address}:6680\n")
-    with httpx.Client(base_url=f"http://{address}:6680", timeout=20.0) as http:
+    with httpx.Client(base_url=f"http://{address}:6680", timeout=20.0, verify=False) as http:
         assert http.get("/api/state").json()["notebook"]["name"] == "kitchen"
         server.signal(number)
         server.expect_error("the page has ended")
