@@ -153,8 +153,7 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
                     searcher.done.acquire()
                 answers += handler.serve_readers(time.monotonic(), lambda: False)
             spent += time.perf_counter() - started
-            for data, _ in answers:
-                reader.receive_datagram(data, known[2:4], time.monotonic())
+            reader.receive_datagrams([(data, known[2:4]) for data, _ in answers], time.monotonic())
             entries += len(reader.items())
         assert entries == MATCHES, f"{entries} entries were found"
         seconds.append(spent)

@@ -53,8 +53,8 @@ class World:
 
     def answer(self, sent: Sequence[Append | Run], verdict: Callable[[int], Verdict]) -> list[Happened]:
         """Have these acknowledged, each with the verdict on its first sequence; returns what that makes happen."""
-        for message in sent:
-            self.session.receive_datagram(encode(acknowledgement(message, verdict)), ADDRESS, self.now)
+        datagrams = [(encode(acknowledgement(message, verdict)), ADDRESS) for message in sent]
+        self.session.receive_datagrams(datagrams, self.now)
         return self.session.events()
 
     def carry_all(self, verdict: Callable[[int], Verdict]) -> list[int]:
@@ -184,7 +184,7 @@ def test_notes_of_a_run_that_get_new_identities_leave_together_again(world: Worl
     world.answer(world.sent(), always(Status.SPLIT))
     one_by_one = [acknowledgement(append, always(Status.CONFLICT)) for append in world.sent()]
     conflicts = one_by_one[0]._replace(parts=tuple(part for each in one_by_one for part in each.parts))
-    world.session.receive_datagram(encode(conflicts), ADDRESS, world.now)
+    world.session.receive_datagrams([(encode(conflicts), ADDRESS)], world.now)
     [run] = world.sent()
     assert isinstance(run, Run) and isinstance(run.notes, NoteRun)
     assert run.notes.texts == tuple(map(str, range(9)))

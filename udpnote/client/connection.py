@@ -110,8 +110,8 @@ class ClientEndpoint(Protocol):
 class Listener(Protocol):
     """An object to which a `Connection` passes each datagram that arrives, such as a session."""
 
-    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
-        """Handle the bytes `data` of a datagram from the address `source`, which arrived at the monotonic time `now`."""
+    def receive_datagrams(self, datagrams: Sequence[Datagram], now: float) -> None:
+        """Handle datagrams, each with its source address, that arrived at the monotonic time `now`."""
 
 
 class Connection:
@@ -179,7 +179,7 @@ class Connection:
         """
         return self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
 
-    def pass_on(self, data: bytes, source: Address, now: float) -> None:
-        """Pass a datagram, which arrived from `source` at the monotonic time `now`, to all listeners."""
+    def pass_on(self, datagrams: Sequence[Datagram], now: float) -> None:
+        """Pass datagrams that arrived at the monotonic time `now`, each with its source address, to all listeners."""
         for listener in self._listeners:
-            listener.receive_datagram(data, source, now)
+            listener.receive_datagrams(datagrams, now)

@@ -107,8 +107,13 @@ class Queries:
         with the first result in the order of the query.
         """
         if len(numbers) <= NUMBERS_PER_QUERY:
-            yield from self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)
-            return
+            return self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)
+        return self._of_many_numbers(query, numbers, limit, start)
+
+    def _of_many_numbers(
+        self, query: Query, numbers: Sequence[int], limit: int | None, start: int | None
+    ) -> Iterator[StoredEntry]:
+        """Yield what `_named` yields if the numbers do not fit into one query."""
         found: dict[int, StoredEntry] = {}  # by number, because a note is found several times if several numbers name it
         for first in range(0, len(numbers), NUMBERS_PER_QUERY):
             some = query._replace(numbers=tuple(numbers[first : first + NUMBERS_PER_QUERY]))
@@ -116,8 +121,7 @@ class Queries:
         yield from sorted(found.values(), key=lambda stored: _order(stored, query), reverse=query.newest_first)[:limit]
 
     def _entries(self, query: Query, limit: int | None, *, start: int | None = None) -> Iterator[StoredEntry]:
-        if limit is None or limit > 0:
-            yield from self._stored(Selection(query, limit or 0, start))
+        return self._stored(Selection(query, limit or 0, start)) if limit is None or limit > 0 else iter(())
 
     def _stored(self, selection: Selection) -> Iterator[StoredEntry]:
         for item in self._read(selection):

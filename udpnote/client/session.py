@@ -80,7 +80,7 @@ class Conversation(Protocol[Event_co]):
 class Session(Generic[Event]):
     """Combines the `conversation` with the server of `notebook`, and the search for this server when it falls silent.
 
-    After each input (`prepare`, `receive_datagram`, `handle_timeout`) the caller drains `datagrams_to_send`, `probes_to_send`
+    After each input (`prepare`, `receive_datagrams`, `handle_timeout`) the caller drains `datagrams_to_send`, `probes_to_send`
     and `events`. All datagrams to and from the notebook travel in `envelope`.
     """
 
@@ -150,13 +150,14 @@ class Session(Generic[Event]):
         A subclass that has requests to add overrides it.
         """
 
-    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
-        """Handle a datagram that has arrived from `source` at `now`. Ignores it if it is not for this session."""
-        found = self._rediscovery.receive_datagram(data, source, now)
-        if found is not None:
-            self._is_unreachable = False
-            self._conversation.server_found(now, round_trip_seconds=found.round_trip_seconds)
-        self._conversation.receive_datagram(data, now)
+    def receive_datagrams(self, datagrams: Sequence[Datagram], now: float) -> None:
+        """Handle datagrams, each with its source address, that have arrived at `now`. Ignores those for other sessions."""
+        for data, source in datagrams:
+            found = self._rediscovery.receive_datagram(data, source, now)
+            if found is not None:
+                self._is_unreachable = False
+                self._conversation.server_found(now, round_trip_seconds=found.round_trip_seconds)
+            self._conversation.receive_datagram(data, now)
         self._take_events(now)
 
     def note_unreachable(self, now: float) -> None:
@@ -329,10 +330,11 @@ class Driver:
         datagrams = connection.receive(until if due is None else min(until, due))
         now = self.now()
         self._note_errors(session, now)
-        for position, (data, source) in enumerate(datagrams):
-            connection.pass_on(data, source, now)
-            if not position:
-                self._send_due(session)  # so that the server can answer while this loop handles the other datagrams
+        if datagrams:
+            connection.pass_on(datagrams[:1], now)
+        if len(datagrams) > 1:
+            self._send_due(session)  # so that the server can answer while the listeners handle the other datagrams
+            connection.pass_on(datagrams[1:], now)
         session.handle_timeout(now)
         self._send_due(session)
 

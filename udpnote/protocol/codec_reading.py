@@ -183,7 +183,12 @@ def _author_bytes(author: str) -> bytes:
     return author.encode()
 
 
+@lru_cache(maxsize=256)
 def _cursor(number: int, offset: int, time: int) -> Cursor:
+    """The `Cursor` with these fields. Raises `BadDatagram` if one of them is out of range.
+
+    Cached, because a page begins where the page before it ends, and all pages of a burst name the same end.
+    """
     if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX or not WRITTEN_AT_MIN <= time <= WRITTEN_AT_MAX:
         raise BadDatagram("malformed")
     return _new(Cursor, (number, offset, time))

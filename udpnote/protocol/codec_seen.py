@@ -1,5 +1,6 @@
 """The part of the codec for a `SeenEntry`, which is a field of APPENDs, READs and PAGEs."""
 
+from functools import lru_cache
 from struct import Struct
 
 from udpnote.errors import BadDatagram
@@ -14,8 +15,12 @@ def parse_seen(data: bytes, start: int) -> SeenEntry:
     return checked_seen(*SEEN.unpack_from(data, start))
 
 
+@lru_cache(maxsize=64)
 def checked_seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
-    """The `SeenEntry` with these fields. Raises `BadDatagram` unless it identifies an entry or is `NOTHING_SEEN`."""
+    """The `SeenEntry` with these fields. Raises `BadDatagram` unless it identifies an entry or is `NOTHING_SEEN`.
+
+    Cached, because all READs and PAGEs of a burst have the same one.
+    """
     seen = SeenEntry(number, client_id, sequence)
     if not (0 < number <= SEQUENCE_MAX and 0 < sequence <= SEQUENCE_MAX) and seen != NOTHING_SEEN:
         raise BadDatagram("malformed")
