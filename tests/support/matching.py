@@ -1,6 +1,7 @@
 """An independent answer to whether a text contains the words of a search, and texts in many scripts to ask about."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from hypothesis import strategies as st
 
@@ -13,9 +14,11 @@ mixed = st.lists(pieces, max_size=12).map("".join) | st.text(st.characters(exclu
 
 def is_match(text: str, words: Iterable[str]) -> bool:
     """Whether the terms of each of `words`, which have no signs, follow each other in `text`."""
-    joined = _join(terms(text))
-    return all(_join(terms(word)) in joined for word in words)
+    joined = _joined_terms(text)
+    return all(_joined_terms(word) in joined for word in words)
 
 
-def _join(found: Iterable[str]) -> str:
-    return " ".join(["", *found, ""])
+@lru_cache(maxsize=4096)
+def _joined_terms(text: str) -> str:
+    """The terms of a text; the same texts come again and again."""
+    return " ".join(["", *terms(text), ""])
