@@ -27,8 +27,8 @@ def export_pieces(
     *,
     for_file: bool,
     on_written: Callable[[list[StoredEntry]], None] = lambda _: None,
-) -> Iterator[str]:
-    """Yield the text of an export, in pieces: of the entries in `notebook` that `filters` choose, in the format `form`.
+) -> Iterator[bytes]:
+    """Yield an export of the entries in `notebook` that `filters` choose, in the format `form`: its text in UTF-8, in pieces.
 
     The format `jsonl` has all versions of the notes, the other formats only their latest texts. `for_file` says that the text
     is for a file, not for standard output. `on_written` is called for each portion of entries, with these entries, when the
@@ -41,8 +41,14 @@ def export_pieces(
             on_written(chunk)
 
     if form == "jsonl":
-        return ("".join(map(jsonl_line, chunk)) for chunk in counted(notebook.log(**filters)))
-    chunks = counted(notebook.entries(by_number=True, **filters))
+        return (_json_lines(chunk) for chunk in counted(notebook.log(**filters)))
+    return map(
+        str.encode, _text_pieces(notebook, form, counted(notebook.entries(by_number=True, **filters)), for_file=for_file)
+    )
+
+
+def _text_pieces(notebook: NotebookReader, form: Form, chunks: Iterator[list[StoredEntry]], *, for_file: bool) -> Iterator[str]:
+    """Yield the text of an export of the notes in `chunks` in pieces, in any format other than `jsonl`."""
     if form == "text":
         return ("".join(map(_text_block, chunk)) for chunk in chunks)
     notes = chain.from_iterable(chunks)
@@ -67,6 +73,14 @@ def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
             portion, characters = [], 0
     if portion:
         yield portion
+
+
+def _json_lines(entries: list[StoredEntry]) -> bytes:
+    """The lines of `entries` in UTF-8.
+
+    Each line is encoded by itself: Python encodes ASCII much faster than other text, and most lines are ASCII.
+    """
+    return b"".join([jsonl_line(stored).encode() for stored in entries])
 
 
 def _text_block(stored: StoredEntry) -> str:

@@ -138,23 +138,23 @@ class ReadingRoutes:
         )
 
 
-async def _export_stream(notebook: PageNotebook, first: str, pieces: Iterator[str]) -> AsyncIterator[bytes]:
-    """Yield `first`, then the `pieces`, as bytes. An error cuts the download off, so that no browser takes a part for the
+async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield `first`, then the `pieces`. An error cuts the download off, so that no browser takes a part for the
     whole.
     """
-    piece: str | None = first
+    piece: bytes | None = first
     while piece is not None:
-        yield piece.encode()
+        yield piece
         piece = await notebook.read(lambda _: next(pieces, None))
 
 
-def _begun(client: Client, form: Form) -> tuple[Iterator[str], str]:
+def _begun(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
     """Begin an export. Return the pieces after the first one, and the first one.
 
     The first piece is made here, because an error in it can still become the answer to the request.
     """
     pieces = export_pieces(client, form, Filters(), for_file=True)
-    return pieces, next(pieces, "")
+    return pieces, next(pieces, b"")
 
 
 def _listed(

@@ -155,8 +155,9 @@ class PageAssembly:
         The end of a page must not be before its start. If the page says that more results follow, its end must be after its
         start; otherwise the reader would ask for the same page for ever. Only in a query `by_time` may cursors have times.
         """
-        start, end = self.order(page.start), self.order(page.next)
-        has_times = bool(page.start.time or page.next.time)
+        first, following = page.start, page.next
+        start, end = self.order(first), self.order(following)
+        has_times = bool(first.time or following.time)
         return end >= start and (page.state is not PageState.MORE or end > start) and (self._query.by_time or not has_times)
 
     def items(self) -> list[Item]:
@@ -221,15 +222,16 @@ class PageAssembly:
 
     def _deliver_items(self, items: Sequence[Item]) -> None:
         """Deliver whole items, but at most `remaining` of them. Items that were delivered before are left out."""
-        by_time, step = self._query.by_time, self._step
+        by_time, step, delivered_to, remaining = self._query.by_time, self._step, self._delivered_to, self.remaining
         for item in items:
             time = item.noted_at if by_time and isinstance(item, StoredEntry) else 0
             order = step * time, step * item[0]  # an entry's number, or the key of a tally
-            if order > self._delivered_to and self.remaining != 0:
-                self._delivered_to = order
+            if order > delivered_to and remaining != 0:
+                delivered_to = order
                 self._items.append(item)
-                if self.remaining is not None:
-                    self.remaining -= 1
+                if remaining is not None:
+                    remaining -= 1
+        self._delivered_to, self.remaining = delivered_to, remaining
 
     def _cursor_in(self, part: StoredPart) -> Cursor:
         """The cursor at which `part` begins."""

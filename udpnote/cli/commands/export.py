@@ -82,7 +82,7 @@ def export(
             return _print(_Export(notebook, form, parsed, prints=True))
         export = _Export(notebook, form, parsed, prints=False)
         with ending_in_order(), _reporting_failure(output), whole_file(output) as out:
-            export.write(lambda piece: out.write(piece.encode()))
+            export.write(out.write)
         say(Notice("entries_exported", entries=export.entries, path=output))
     return exit_codes.DONE
 
@@ -112,7 +112,7 @@ class _Export:
         self._progress = Progress(lambda: self._number, notebook.last_number(), prints=prints)
         self.entries = 0
 
-    def write(self, put: Callable[[str], object]) -> None:
+    def write(self, put: Callable[[bytes], object]) -> None:
         """Read the entries that the filters choose. Call `put` with each piece of the text, in order."""
         with self._progress:
             pieces = export_pieces(
@@ -134,9 +134,9 @@ def _print(export: _Export) -> int:
     """
     try:
         if sys.stdout.isatty():
-            export.write(sys.stdout.write)
+            export.write(lambda piece: sys.stdout.write(piece.decode()))
         else:
-            export.write(lambda piece: sys.stdout.buffer.write(piece.encode()))
+            export.write(sys.stdout.buffer.write)
         sys.stdout.flush()
     except KeyboardInterrupt:
         say(Notice("export_interrupted"))
