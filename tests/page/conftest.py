@@ -2,28 +2,36 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.page_server import OUTBOX, PageServer
+from udpnote import Server
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.outbox import Outbox
 
 
 @pytest.fixture
 def serve_page(loopback: Loopback) -> Iterator[Callable[..., PageServer]]:
-    """A function that starts a page of the notebook that `loopback` serves."""
+    """A function that starts a page of the notebook that `loopback` serves.
+
+    If it gets the notebook's server, the notebook was used here before: so no search for it takes a second.
+    """
     with ExitStack() as opened:
-        yield lambda **options: opened.enter_context(PageServer(loopback.folder, loopback.port, **options))
+
+        def start(used: Server | None = None, **options: Any) -> PageServer:
+            if used is not None:
+                notebook = KnownNotebook(bytes.fromhex(used.notebook_id), used.name, "127.0.0.1", used.port, 0)
+                with closing(Outbox(str(loopback.folder / OUTBOX))) as outbox:
+                    outbox.remember(notebook, may_choose=True)
+            return opened.enter_context(PageServer(loopback.folder, loopback.port, **options))
+
+        yield start
 
 
 @pytest.fixture
 def page(loopback: Loopback, serve_page: Callable[..., PageServer]) -> PageServer:
-    """The page of an open notebook that was used here before: so no search for it takes a second."""
-    server = loopback.serve()
-    with closing(Outbox(str(loopback.folder / OUTBOX))) as outbox:
-        outbox.remember(
-            KnownNotebook(bytes.fromhex(server.notebook_id), server.name, "127.0.0.1", server.port, 0), may_choose=True
-        )
-    return serve_page()
+    """The page of an open notebook that was used here before."""
+    return serve_page(loopback.serve())

@@ -36,8 +36,7 @@ def test_only_names_and_addresses_of_this_machine_are_its_hosts(authority: str, 
 def test_a_rebound_name_gets_a_page_that_names_the_option_and_nothing_else(
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
-    loopback.serve()
-    page = serve_page(hosts=["notes.example"])
+    page = serve_page(loopback.serve(), hosts=["notes.example"])
     for path in ("/", "/static/page.js", "/api/notes", "/api/state", "/api/events"):
         answer = page.http.get(path, headers={"Host": "evil.example", "Origin": "http://evil.example"})
         assert answer.status_code == 421

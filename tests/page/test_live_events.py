@@ -62,7 +62,7 @@ def test_after_a_restoration_browsers_load_their_notes_again_and_get_what_is_sto
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
     server = loopback.serve()
-    page = serve_page()
+    page = serve_page(server)
     page.store(entry(1, "kept"))
     server.__exit__(None, None, None)
     shutil.copy(loopback.notebook(), loopback.folder / "copy")
@@ -87,7 +87,7 @@ def test_a_server_that_was_started_again_is_told_so_that_browsers_look_which_not
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
     server = loopback.serve()
-    page = serve_page()
+    page = serve_page(server)
     page.store(entry(1, "kept"), entry(2, "erased"))
     with page.events() as events:
         before = next(events).data["served"]

@@ -93,7 +93,7 @@ def test_a_notebook_that_is_sealed_while_nobody_asks_is_not_read_with_the_key_th
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
     server = loopback.serve()
-    page = serve_page()
+    page = serve_page(server)
     page.store(entry(1, "a"))
     server.__exit__(None, None, None)
     with closing(Notebook(str(loopback.notebook()))) as notebook:
