@@ -123,6 +123,20 @@ def test_two_readings_may_be_interleaved_and_one_that_is_given_up_leaves_the_cli
     assert client.send("one more").number == next(client.log(newest_first=True)).number == 1501
 
 
+def test_a_reading_whose_consumer_pauses_goes_on_though_another_call_got_its_answers_meanwhile(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client(wait=2.0)
+    texts = [f"{number} " + "x" * 900 for number in range(300)]
+    list(client.send_many(texts))
+    read = [next(reading := client.entries(by_number=True)).text]
+    for entry in reading:
+        read.append(entry.text)
+        if len(read) in (30, 60, 100, 200):
+            client.last_number()
+            lan.now += 60.0
+    assert read == texts
+
+
 def test_a_follower_gets_the_latest_and_then_each_new_entry_once_also_after_the_server_has_moved(lan: Lan) -> None:
     server = lan.serve()
     client, follower = lan.client(), lan.client("follower.sqlite3")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +18,7 @@ from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender, seen_entry
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
-from udpnote.errors import EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
+from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.argument_types import check_several, check_type
 from udpnote.model.entry import (
@@ -132,9 +133,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     def close(self) -> None:
         """Close the sockets and the outbox. Entries that are not acknowledged stay in the outbox."""
-        if self._connection.is_closed:
-            return
-        with self._connection.lock():
+        with suppress(ClientClosed), self._connection.lock():
             self._sender.flush()
             self._connection.close()
             self._outbox.close()

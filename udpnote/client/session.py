@@ -265,8 +265,8 @@ class Driver:
 
         It holds the lock of the connection during a round, and not while it yields. It ends before a round if `is_done` returns
         True. It also ends when the session has made no progress for `patience_seconds`, counted from the monotonic time
-        `started` at the earliest. After each round `on_events` is called with the events of the round, with the lock held.
-        Raises the errors of `round`. The session must be a listener of the connection.
+        `started` at the earliest; time between two rounds does not count. After each round `on_events` is called with the
+        events of the round, with the lock held. Raises the errors of `round`. The session must be a listener of the connection.
         """
         is_given_up = False
         while not is_given_up:
@@ -280,7 +280,9 @@ class Driver:
                     on_events(events)
                 has_progressed = max(started, session.progressed_at) + patience_seconds > given_up_at
                 is_given_up = self.now() >= given_up_at and not has_progressed
+                yielded_at = self.now()
             yield
+            started = max(started, session.progressed_at) + self.now() - yielded_at
 
     def round(self, session: Session[Event], until: float) -> list[Event]:
         """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the session's own events.
