@@ -32,8 +32,7 @@ def test_edits_deletions_and_undo_of_others_arrive(site: Site, visitors: Visitor
     amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
     amy.write("first", "second")
     bob.sees("first", "second")
-    amy.act("first", "Edit")
-    amy.page.locator("#text").fill("first, and better")
+    amy.edit("first", "first, and better")
     amy.page.locator("#send").click()
     bob.sees("first, and better")
     amy.act("second", "Delete")
@@ -78,15 +77,14 @@ def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_e
     bob.sees("first")
     for visitor, before, after in ((bob, "first", "second"), (amy, "second", "third")):
         visitor.reload()
-        visitor.act(before, "Edit")
-        visitor.page.locator("#editing").wait_for()
-        visitor.type(after)
+        visitor.edit(before, after)
         visitor.page.locator("#send").click()
         visitor.sign()
         visitor.sees(after)
         visitor.sees_nothing_waiting()
     bob.reload()
     bob.act("third", "Delete")
+    bob.page.locator("#toast", has_text="is deleted").wait_for()
     bob.sees_nothing_waiting()
     assert site.revised() == [1, 2, 3]
 

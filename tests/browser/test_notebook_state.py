@@ -33,7 +33,7 @@ def test_a_refused_request_lets_the_page_ask_for_the_state_and_the_sender_wait(
     site.start()
     amy = visitors.visit(site.address)
     asked: Counter[str] = Counter()
-    amy.page.on("requestfinished", lambda request: asked.update([request.url.removeprefix(site.address).partition("?")[0]]))
+    amy.page.on("request", lambda request: asked.update([request.url.removeprefix(site.address).partition("?")[0]]))
     amy.page.route("**/api/entries", lambda route: route.fulfill(status=status, json=REFUSAL))
     amy.page.clock.install()
     amy.page.clock.pause_at(4e9)  # pauses of the sender never end

@@ -99,6 +99,12 @@ class Visitor:
         self.note(text).locator("button.more").click()
         self.choose(action)
 
+    def edit(self, text: str, changed: str) -> None:
+        """Put `changed` into the field for writing, in place of the text of a stored note, without sending it."""
+        self.act(text, "Edit")
+        self.page.locator("#editing").wait_for()
+        self.type(changed)
+
     def menu(self, action: str) -> None:
         """Open the menu, and choose an action by its name."""
         self.page.locator("#open-menu").click()

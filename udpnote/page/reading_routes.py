@@ -166,6 +166,7 @@ def _listed(
     Several notes may have the same `noted_at`. So more than `limit` are read if necessary, to get past notes that an earlier
     list had.
     """
+    newest = client.last_number()
     words = parse_words(arguments) if arguments else None
     if before is not None:
         filters = {**filters, "until": before[0] + 1}
@@ -186,6 +187,7 @@ def _listed(
     return {
         "notes": [note for _, note in notes],
         "before": f"{notes[-1][0][0]}-{notes[-1][0][1]}" if more else None,
+        "newest": newest,
     }
 
 

@@ -143,8 +143,8 @@ export class Composer {
     send.disabled = !isLong && text.value.trim() === "";
     text.dir = isLong ? "ltr" : "auto";
     text.classList.toggle("long", isLong);
-    text.style.height = "auto";
-    text.style.height = isLong ? "100vh" : `${text.scrollHeight + 2}px`;
+    text.style.height = "auto"; // of one row
+    if (text.value !== "") text.style.height = isLong ? "100vh" : `${text.scrollHeight + 2}px`;
   }
 }
 

@@ -5,14 +5,10 @@
 
 import { FIRST_NOTES, filtersIn, notesPath, request } from "./api.js";
 
-const state = request("/api/state");
-const notes = notesPath(filtersIn(location.search), { limit: FIRST_NOTES });
+const PATHS = ["/api/state", notesPath(filtersIn(location.search), { limit: FIRST_NOTES })];
 
-/** The answers by their paths; `answerTo` removes them. The notes are asked for after the state, which says how many there are. */
-const answers = new Map([
-  ["/api/state", state],
-  [notes, state.then((answer) => (answer.needs_code || answer.away ? null : request(notes)))],
-]);
+/** The answers by their paths; `answerTo` removes them. */
+const answers = new Map(PATHS.map((path) => [path, request(path)]));
 for (const answer of answers.values()) answer.catch(() => {}); // `answerTo` asks again
 
 /** The server's answer for `path`: the one to the first request, the first time, and later that to a new one. Raises `Failure`. */

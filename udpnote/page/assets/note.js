@@ -125,11 +125,12 @@ export class NoteBuilder {
     return make("li", {}, meta, make("div", { className: "meta" }, time), ...(version.text ? this.#text(version.text, {}) : []));
   }
 
+  /** The time of the day. Its title is the whole date, which is made when somebody points at it. */
   #time(microseconds) {
     const { times } = this;
-    return make("time", {
-      text: times.clockTime(microseconds), dateTime: times.iso(microseconds), title: times.fullTime(microseconds),
-    });
+    const element = make("time", { text: times.clockTime(microseconds), dateTime: times.iso(microseconds) });
+    element.onpointerenter = () => { element.title ||= times.fullTime(microseconds); };
+    return element;
   }
 
   #author(author) {

@@ -64,12 +64,12 @@ export class Notebook {
       this.live.forget();
       return;
     }
-    this.#newest = state.newest ?? this.#newest;
     const { served } = state;
     if (served !== this.#served) this.onChanged(null);
     const isUpToDate = !timeline.isLoaded || (await timeline.refresh({ isWhole: served !== this.#served }));
     if (isUpToDate) this.#served = served;
     if (!timeline.isLoaded) await this.showNotes();
+    this.#newest = timeline.newest;
     if (isSign) this.onSign();
   }
 

@@ -67,6 +67,6 @@ export class ScrollPlace {
   #showUnread(count) {
     this.#unread = count;
     this.newest.hidden = count === 0;
-    this.newest.lastElementChild.textContent = this.words.say("new_notes", { count });
+    if (count > 0) this.newest.lastElementChild.textContent = this.words.say("new_notes", { count });
   }
 }

@@ -27,6 +27,9 @@ export class Timeline {
   #fresh = new Set();
   #waiting = new Map();
 
+  /** The number of the newest entry in the notebook when the notes were last loaded. */
+  newest = 0;
+
   /** `elements` has main, days, older, empty, waiting, newest; `builder` is a `NoteBuilder`; `onFailure` gets each `Failure`. */
   constructor({ elements, builder, words, times, onFailure }) {
     Object.assign(this, { elements, builder, words, times, onFailure, filters: { q: "", tag: "", author: "" } });
@@ -62,6 +65,7 @@ export class Timeline {
     return this.#loadedBy(() => this.#page({ limit: FIRST_NOTES }), (page) => {
       if (load !== this.#loads) return;
       this.#forget();
+      this.newest = page.newest;
       this.#before = page.before;
       for (const note of page.notes.reverse()) this.#insert(note);
       this.#showState();
@@ -81,6 +85,7 @@ export class Timeline {
       if (load !== this.#loads) return null;
       const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
       if (isGap) return this.load();
+      this.newest = page.newest;
       const numbers = new Set(page.notes.map(({ number }) => number));
       const oldest = page.before === null ? null : page.notes.at(-1);
       const deleted = this.#sorted.filter((note) => !numbers.has(note.number) && (oldest === null || isBefore(oldest, note)));
@@ -243,15 +248,14 @@ export class Timeline {
 
   /** All notes from the newest to the note `oldest` or beyond it, as one page. */
   async #pageTo(oldest) {
-    const notes = [];
-    let before = null;
-    do {
-      const page = await this.#page({ before });
+    const whole = await this.#page();
+    while (whole !== null && whole.before !== null && isBefore(oldest, whole.notes.at(-1))) {
+      const page = await this.#page({ before: whole.before });
       if (page === null) return null;
-      notes.push(...page.notes);
-      before = page.before;
-    } while (before !== null && isBefore(oldest, notes.at(-1)));
-    return { notes, before };
+      whole.notes.push(...page.notes);
+      whole.before = page.before;
+    }
+    return whole;
   }
 
   /** One page of the notes that match the filters; `choice` as in `notesPath`. null: the reason was passed to `onFailure`. */

@@ -1,14 +1,18 @@
 /** Days and times of notes, in the browser's time zone and the page's language. Times are in microseconds since 1970 UTC. */
 
+/** The forms of dates, as options of `Intl.DateTimeFormat`. */
+const FORMS = {
+  dayOfYear: { weekday: "long", day: "numeric", month: "long" },
+  dayAndYear: { weekday: "long", day: "numeric", month: "long", year: "numeric" },
+  full: { dateStyle: "full", timeStyle: "medium" },
+};
+
 export class Times {
+  #formats = new Map();
+
   constructor(words, now = Date.now) {
     this.words = words;
     this.now = now;
-    const language = words.language;
-    this.clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    this.dayOfYear = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
-    this.dayAndYear = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
-    this.full = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" });
   }
 
   /** The day of a time as a text such as 2026-11-28. Such texts are ordered as the days are. */
@@ -22,23 +26,35 @@ export class Times {
     if (day === dayOf(now)) return this.words.say("today");
     if (day === dayOf(new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1))) return this.words.say("yesterday");
     const date = new Date(`${day}T12:00:00`);
-    return (date.getFullYear() === now.getFullYear() ? this.dayOfYear : this.dayAndYear).format(date);
+    return this.#formatted(date, date.getFullYear() === now.getFullYear() ? "dayOfYear" : "dayAndYear");
   }
 
+  /** The time of the day, such as 09:05. */
   clockTime(microseconds) {
-    return this.clock.format(new Date(microseconds / 1000));
+    const date = new Date(microseconds / 1000);
+    return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
   }
 
   fullTime(microseconds) {
-    return this.full.format(new Date(microseconds / 1000));
+    return this.#formatted(new Date(microseconds / 1000), "full");
   }
 
   iso(microseconds) {
     return new Date(microseconds / 1000).toISOString();
   }
+
+  /** `date` in one of the `FORMS`. Making a format takes a browser 10 ms, so each is made when it is first used. */
+  #formatted(date, form) {
+    if (!this.#formats.has(form)) this.#formats.set(form, new Intl.DateTimeFormat(this.words.language, FORMS[form]));
+    return this.#formats.get(form).format(date);
+  }
+}
+
+function twoDigits(number) {
+  return String(number).padStart(2, "0");
 }
 
 function dayOf(date) {
   const year = String(date.getFullYear()).padStart(4, "0");
-  return `${year}-${String(date.getMonth() + 1).padStart(2, "0")}-${String(date.getDate()).padStart(2, "0")}`;
+  return `${year}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
 }

@@ -136,7 +136,6 @@ export class Words {
   constructor(language, sentences) {
     this.language = language;
     this.sentences = sentences;
-    this.plurals = new Intl.PluralRules(language);
   }
 
   static async load(languages) {
@@ -147,12 +146,12 @@ export class Words {
   /** The sentence `name`, with `values` in place of the {names}. A `count` chooses the form, and gets separators. */
   say(name, values = {}) {
     let sentence = this.sentences[name] ?? ENGLISH[name];
-    if (typeof sentence === "object") sentence = sentence[this.plurals.select(values.count)] ?? sentence.other;
+    if (typeof sentence === "object") sentence = (values.count === 1 && sentence.one) || sentence.other;
     return sentence.replace(/\{(\w+)\}/g, (_, key) => (key === "count" ? this.number(values.count) : values[key]));
   }
 
   number(value) {
-    return value.toLocaleString(this.language);
+    return value < 1000 ? String(value) : value.toLocaleString(this.language); // the first call takes a browser 10 ms
   }
 
   /** Give the elements in `root` their sentences: `data-word` as text, `data-label` for screen readers, `data-hint` as hint. */
