@@ -56,6 +56,8 @@ def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_
     amy.act("note 120", "History")
     bob.page.locator("#n2 button.more").click()
     bob.choose("History")
+    for each in (amy, bob):
+        each.page.locator("#sheet .versions .text").wait_for()
     site.server.end(15)
     for number in ("1", "120"):
         site.run("erase", number, "--yes", "--file", str(site.notebook))

@@ -95,8 +95,9 @@ export class Live {
         this.channel.say("live", { name: "open", data: {} });
       };
       source.onerror = () => {
-        this.channel.say("live", { name: "lost", data: {} });
-        if (source.readyState === 2) end(); // it was refused: the browser does not try again
+        const isRefused = source.readyState === 2; // the browser does not try again
+        this.channel.say("live", { name: isRefused ? "refused" : "lost", data: {} });
+        if (isRefused) end();
       };
       for (const name of EVENTS) {
         source.addEventListener(name, ({ data, lastEventId }) => {

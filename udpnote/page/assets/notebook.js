@@ -188,6 +188,9 @@ export class Notebook {
         this.showConnection("live");
         this.sender.retry();
         return;
+      case "refused":
+        this.refresh({ isSign: false }); // an EventSource does not say why: the session may have ended, or no stream is free
+        return;
       case "lost":
         this.showConnection("lost");
     }
