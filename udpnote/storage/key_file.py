@@ -224,6 +224,6 @@ def _key(table: dict[str, object], kind_if_missing: str) -> bytes:
 
 
 def _check_empty(table: dict[str, object]) -> None:
-    """Raise `_Damaged` unless `table` is empty: the caller has removed every known name, so what is left is unknown."""
+    """Raise `_Damaged` if names are left in `table`. The caller has removed the names that it knows, so these are unknown."""
     if table:
         raise _Damaged("unknown_name_in_key_file", name=min(table))

@@ -1,8 +1,8 @@
 """Breaks texts into lines for a terminal: between words, and between characters of Chinese, Japanese and Korean.
 
 A line does not begin with a sign that ends a clause, such as 。 or ）, and does not end with a sign that opens something, such
-as （. What is one character on the screen is not broken, such as an emoji of several code points. The rules are a small part of
-those of UAX #14, "Unicode Line Breaking Algorithm".
+as （. An emoji of several code points, or a letter with its accents, is never divided between two lines. The rules are a small
+part of those of UAX #14, "Unicode Line Breaking Algorithm".
 """
 
 import re
