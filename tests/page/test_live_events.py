@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, Event, PageServer, entry
+from tests.support.processes import eventually
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, cursor_text, parse_cursor
 from udpnote.page.responses import Refusal
@@ -111,6 +112,7 @@ def test_there_are_so_many_streams_and_one_that_ends_makes_room(page: PageServer
     assert (answer.status_code, answer.json()["kind"]) == (503, "page_too_many_streams")
     for stream in opened:
         stream.__exit__(None, None, None)
+    eventually(lambda: page.http.head("/api/events").status_code == 200, "a place is free again")
     with page.events() as events:
         assert next(events).name == "ready"
 
