@@ -1,9 +1,12 @@
 """Reading: the newest notes page by page, searches with highlights, one note, histories, tags, the picture and exports."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
+import httpx
 import pytest
 
+from tests.support.loopback import Loopback
 from tests.support.page_server import PageServer, entry
 from tests.support.processes import eventually
 from udpnote.page.note_objects import TEXT_CHARACTERS_MAX, utf_16_spans
@@ -83,3 +86,19 @@ def test_exports_that_nobody_reads_take_a_bounded_number_of_places_and_give_them
         answers = [stack.enter_context(page.http.stream("GET", "/api/export")) for _ in range(EXPORTS_MAX + 1)]
         assert [answer.status_code for answer in answers] == [200] * EXPORTS_MAX + [503]
     eventually(lambda: page.http.get("/api/export?format=jsonl").status_code == 200, "a place is free again")
+
+
+def test_an_export_whose_notebook_falls_silent_is_cut_off_and_no_fault_is_logged(
+    loopback: Loopback, serve_page: Callable[..., PageServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = loopback.serve()
+    page = serve_page()
+    for first in (1, 6):
+        page.store(*(entry(number, "x" * (1 << 20)) for number in range(first, first + 5)))
+    with page.http.stream("GET", "/api/export") as answer:
+        pieces = answer.iter_raw()
+        next(pieces)
+        server.stop()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(pieces)
+    assert caplog.records == []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -75,7 +76,11 @@ def told(notice: Notice) -> dict[str, str]:
 
 
 class EndingStream(StreamingResponse):
-    """A streamed answer that calls `on_end` when it has ended, even if by an error or because the browser has gone."""
+    """A streamed answer that calls `on_end` when it has ended, even if by an error or because the browser has gone.
+
+    If the content ends by a `Refusal`, the answer is incomplete: uvicorn then closes the connection without the last chunk, by
+    which the browser knows that a part is missing.
+    """
 
     def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
@@ -84,6 +89,7 @@ class EndingStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as ASGI requires."""
         try:
-            await super().__call__(scope, receive, send)
+            with suppress(Refusal):
+                await super().__call__(scope, receive, send)
         finally:
             self._on_end()

@@ -97,6 +97,11 @@ class _Server(uvicorn.Server):
             logger.disabled = False
 
 
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Whether uvicorn reports a fault with `record`. An incomplete answer is none: `EndingStream` ends so on purpose."""
+    return record.msg != "ASGI callable returned without completing response."
+
+
 def _config(listener: Listener) -> uvicorn.Config:
     config = uvicorn.Config(
         listener.app,
@@ -113,6 +118,7 @@ def _config(listener: Listener) -> uvicorn.Config:
         h11_max_incomplete_event_size=HEADER_BYTES_MAX,
     )
     config.load()
+    logging.getLogger("uvicorn.error").addFilter(_is_fault)
     if listener.tls is not None:
         config.http_protocol_class = partial(TlsConnection, tls=listener.tls)  # type: ignore[assignment]
     return config
