@@ -163,6 +163,32 @@ def test_a_reloaded_page_sends_at_once_though_its_lease_from_before_has_not_ende
     assert site.texts() == ["before", "after a reload", "after another"]
 
 
+def test_the_new_text_of_a_note_that_is_refused_meanwhile_is_kept(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.page.route("**/api/entries", lambda route: route.abort())
+    amy.write("first")
+    amy.type("a draft from before")
+    waiting = amy.page.locator("#waiting article")
+    waiting.get_by_role("button", name="Edit").click()
+    amy.type("a long new text")
+    amy.page.evaluate("""async () => {
+        const { Database, result } = await import("/static/database.js")
+        await new Database(indexedDB).transact("readwrite", async (transaction) => {
+            const entries = transaction.objectStore("entries")
+            const [entry] = await result(entries.getAll())
+            await result(entries.put({ ...entry, state: "refused", reason: "no" }))
+        })
+    }""")
+    amy.page.locator("#send").click()
+    amy.page.locator("#notice-writing").wait_for()
+    assert amy.page.locator("#text").input_value() == "a draft from before\na long new text"
+    assert not amy.page.locator("#editing").is_visible()
+    amy.page.unroute("**/api/entries")
+    amy.page.locator("#send").click()
+    amy.sees("a long new text")
+
+
 def test_a_note_whose_answer_was_lost_is_shown_once_and_as_stored(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address)

@@ -196,6 +196,19 @@ def test_the_calendar_fits_a_desktop_and_a_stored_note_is_announced(site: Site, 
     )
 
 
+def test_at_midnight_today_becomes_yesterday(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("of today")
+    amy.sees("of today")
+    amy.page.clock.install()
+    amy.page.reload()
+    heading = amy.page.locator("#days h2")
+    eventually(lambda: heading.all_inner_texts() == ["Today"])
+    amy.page.clock.fast_forward("24:00:00")
+    eventually(lambda: heading.all_inner_texts() == ["Yesterday"])
+
+
 def test_a_sentence_at_the_bottom_does_not_cover_the_button_of_new_notes(site: Site, visitors: Visitors) -> None:
     site.serve()
     site.run("send", "--server", f"127.0.0.1:{site.port}", lines=[f"note {number}" for number in range(40)])

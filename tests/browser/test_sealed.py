@@ -29,6 +29,7 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     new_code = site.run("key", "rotate", "--file", str(site.notebook)).split("\n")[0].split()[-1]
     amy.page.locator("#code").wait_for()
+    amy.page.locator("#code-wrong", has_text="new key").wait_for()
     assert amy.texts() == []
     assert all(refused(amy))
     amy.page.locator("#code").fill(new_code)
@@ -64,3 +65,25 @@ def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, v
     assert amy.page.locator("#code-why").inner_text()
     given = "fetch('/api/session', { method: 'POST', body: JSON.stringify({ code: 'x' }) }).then(({ status }) => status)"
     assert amy.page.evaluate(given) == 403
+
+
+def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_nothing_till_then(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start("--sealed")
+    code = site.run("key", "show", "--file", str(site.notebook)).strip()
+    site.run("join", code, "--server", f"127.0.0.1:{site.port}")
+    site.page.end(15)
+    site.start_page()
+    amy = visitors.visit(site.address)
+    amy.page.locator("#code").fill(code)
+    amy.page.keyboard.press("Enter")
+    amy.write("secret")
+    amy.sees("secret")
+    amy.act("secret", "History")
+    amy.page.locator("#sheet .versions .text").wait_for()
+    site.page.kill()
+    site.start_page()
+    amy.page.locator("#code").wait_for(timeout=60_000)
+    assert (amy.texts(), amy.page.locator("#sheet .text").count()) == ([], 0)
+    assert amy.page.locator("#code-wrong").inner_text() == "", "the key is the same"

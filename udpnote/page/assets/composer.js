@@ -79,8 +79,10 @@ export class Composer {
     this.elements.text.setSelectionRange(text.length, text.length);
   }
 
-  endEditing() {
-    this.#show({ ...this.#blank(), text: this.draft.earlier ?? "" });
+  /** Go back to the draft from before the editing. `keepsText`: the edited text becomes a part of that draft. */
+  endEditing({ keepsText = false } = {}) {
+    const { earlier, text } = this.draft;
+    this.#show({ ...this.#blank(), text: [earlier, keepsText && text].filter(Boolean).join("\n") });
     this.elements.text.focus();
   }
 

@@ -7,6 +7,8 @@ export class Menus {
   /** The number of the note whose history is shown, or null. */
   #history = null;
 
+  #renewals = 0;
+
   /** `page` is the `Page`: the menus lead to all of its parts. */
   constructor(page) {
     this.page = page;
@@ -56,8 +58,10 @@ export class Menus {
   async renewHistory(number) {
     const shown = this.#history;
     if (shown === null || (number !== null && number !== shown)) return;
+    this.#renewals += 1;
+    const renewal = this.#renewals;
     const answer = await request(`/api/notes/${shown}/history`).catch((failure) => failure);
-    if (shown !== this.#history) return;
+    if (shown !== this.#history || renewal !== this.#renewals) return; // a later answer counts
     const { sheets, builder } = this.page;
     if (answer.versions) sheets.fillHistory(answer.versions, builder);
     else if ([401, 404, 410].includes(answer.status)) sheets.close(); // it may not be read any more

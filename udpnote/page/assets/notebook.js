@@ -65,8 +65,7 @@ export class Notebook {
       return;
     }
     const { served } = state;
-    if (served !== this.#served) this.onChanged(null);
-    const isUpToDate = !timeline.isLoaded || (await timeline.refresh({ isWhole: served !== this.#served }));
+    const isUpToDate = !timeline.isLoaded || (await this.#renewNotes({ isWhole: served !== this.#served }));
     if (isUpToDate) this.#served = served;
     if (!timeline.isLoaded) await this.showNotes();
     this.#newest = timeline.newest;
@@ -118,7 +117,7 @@ export class Notebook {
     this.waiting.failure = failure;
     if (failure === null) return;
     const { status, reason } = failure;
-    if (status === 401) this.#noteEndOfSession();
+    if (status === 401) this.#noteRefusal();
     else if (status === 409) this.refresh({ isSign: false }); // the page shows another notebook now
     else if (status === 0) this.showConnection(reason ? "live" : "lost");
     else if (status === 503) this.showConnection("away", reason);
@@ -149,10 +148,12 @@ export class Notebook {
     this.showConnection("away");
   }
 
-  async #noteEndOfSession() {
+  /** The server has refused a request or a stream, perhaps because the session has ended: ask which state the notebook has now. */
+  async #noteRefusal() {
     const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
     await this.refresh({ isSign: false });
-    if (wasOpen && this.state.needs_code) this.elements.codeWrong.textContent = this.words.say("session_ended");
+    const isKeyNew = this.state.kind === "key_changed"; // otherwise the page was started again, or has forgotten the session
+    if (wasOpen && this.state.needs_code && isKeyNew) this.elements.codeWrong.textContent = this.words.say("session_ended");
   }
 
   #onLive(name, data) {
@@ -182,14 +183,14 @@ export class Notebook {
         else this.#catchUp();
         return;
       case "session_ended":
-        this.#noteEndOfSession();
+        this.#noteRefusal();
         return;
       case "open":
         this.showConnection("live");
         this.sender.retry();
         return;
       case "refused":
-        this.refresh({ isSign: false }); // an EventSource does not say why: the session may have ended, or no stream is free
+        this.#noteRefusal(); // an EventSource does not say why: the session may have ended, or no stream is free
         return;
       case "lost":
         this.showConnection("lost");
@@ -208,11 +209,16 @@ export class Notebook {
       await this.refresh();
       return;
     }
-    if (isWhole) this.onChanged(null);
-    if (await this.timeline.refresh({ isWhole })) {
+    if (await this.#renewNotes({ isWhole })) {
       this.#newest = Math.max(newest, this.#newest);
       this.#served = served;
     }
+  }
+
+  /** Load the shown notes again, as `Timeline.refresh` does. */
+  #renewNotes({ isWhole }) {
+    if (isWhole) this.onChanged(null);
+    return this.timeline.refresh({ isWhole });
   }
 
   /** Show an `entry` that the notebook has stored. */

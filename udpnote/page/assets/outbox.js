@@ -54,6 +54,9 @@ export function draftName(id, text) {
   return `${id} ${text.length} ${hash >>> 0}`;
 }
 
+/** The entry that is edited does not wait any more: it was refused or erased, or a person has taken it back. */
+export class EntryGone extends Error {}
+
 export class Outbox {
   /** `newId` gives a client id that no other browser has. `onChange` is called after each change. */
   constructor(database, newId, onChange = () => {}) {
@@ -84,9 +87,10 @@ export class Outbox {
   }
 
   /**
-   * Give the waiting note or revision `order` another text. Returns the entry with this text; null if it is too late for that.
+   * Give the waiting note or revision `order` another text. Returns the entry with this text.
    *
    * The text of an entry that was never sent is replaced. Otherwise a revision is added behind the entry. `draft` is as in `add`.
+   * Throws `EntryGone` if there is no such entry, and nothing is changed.
    */
   revise(order, change, { draft = null } = {}) {
     return this.#change(async (transaction) => {
@@ -97,7 +101,9 @@ export class Outbox {
         await result(transaction.objectStore("entries").put(changed));
         return changed;
       }
-      return this.#appendAfter(transaction, order, entry, { ...change, kind: "revision" });
+      const added = await this.#appendAfter(transaction, order, entry, { ...change, kind: "revision" });
+      if (added === null) throw new EntryGone();
+      return added;
     });
   }
 

@@ -26,6 +26,8 @@ import { Writing } from "./writing.js";
 /** After so long in the background, a page loads the notes again: its browser may have stopped it. */
 const LONG_HIDDEN_MILLISECONDS = 60_000;
 
+const MINUTE_MILLISECONDS = 60_000;
+
 const $ = (id) => document.getElementById(id);
 
 class Page {
@@ -180,6 +182,7 @@ class Page {
       notebook.onSign();
       if (Date.now() - hiddenAt > LONG_HIDDEN_MILLISECONDS) notebook.refresh();
     });
+    setInterval(() => this.timeline.nameDays(), MINUTE_MILLISECONDS);
     this.search.listen();
     $("open-menu").onclick = () => this.menus.showMenu();
     $("held").querySelector("button").onclick = () => this.waiting.copyAll();
@@ -189,7 +192,7 @@ class Page {
   /** Who has written wants to see it. */
   #readAtEnd() {
     if (this.timeline.isFiltered) this.search.end();
-    this.timeline.scrollToEnd();
+    this.timeline.place.scrollToEnd();
   }
 
   #noteMissingStorage() {

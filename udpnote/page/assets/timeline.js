@@ -69,7 +69,7 @@ export class Timeline {
       this.#before = page.before;
       for (const note of page.notes.reverse()) this.#insert(note);
       this.#showState();
-      this.scrollToEnd();
+      this.place.scrollToEnd();
     });
   }
 
@@ -240,10 +240,6 @@ export class Timeline {
     for (const section of this.elements.days.children) {
       section.firstElementChild.textContent = this.times.heading(section.dataset.day);
     }
-  }
-
-  scrollToEnd() {
-    this.place.scrollToEnd();
   }
 
   /** All notes from the newest to the note `oldest` or beyond it, as one page. */

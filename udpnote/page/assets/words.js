@@ -79,6 +79,7 @@ export const ENGLISH = {
   keep_name: "Keep this name",
   too_long: "This note is too long: a note has at most 1 MiB of text. Write it in parts.",
   not_kept: "This browser could not keep the note, so it is not sent. The text is still here: copy it to a safe place.",
+  edit_gone: "The note that you edited was not stored, or is gone. Your text is still here: you can store it as a new note.",
   no_storage: "This browser keeps nothing in this window (private mode?). Notes could be lost, so writing is off. You can read.",
   not_persistent: "This browser may delete waiting notes when its disk is full. Copy what must not be lost.",
   persistent: "This browser has promised to keep waiting notes.",

@@ -1,7 +1,7 @@
 /** Puts what a person writes, edits and deletes into the outbox. Sending it is the work of the `Sender`. */
 
 import { isTooLong } from "./composer.js";
-import { draftName } from "./outbox.js";
+import { EntryGone, draftName } from "./outbox.js";
 import { recall } from "./settings.js";
 
 export class Writing {
@@ -24,7 +24,7 @@ export class Writing {
 
   /** Let the outbox keep what the composer has. Returns whether it is kept. */
   async write({ id, text, editing }) {
-    const { words, outbox, telling } = this;
+    const { words, outbox, composer, telling } = this;
     if (isTooLong(text)) {
       telling.notice("writing", words.say("too_long"));
       return false;
@@ -33,14 +33,18 @@ export class Writing {
     const draft = draftName(id, text);
     try {
       if (editing?.order) {
-        const kept = await outbox.revise(editing.order, this.change({ text }), { draft });
-        if (kept === null) telling.toast(words.say("gone"));
+        await outbox.revise(editing.order, this.change({ text }), { draft });
       } else if (editing) {
         await outbox.add(this.change({ kind: "revision", text, revises: editing.seen.number, seen: editing.seen }), { draft });
       } else {
         await outbox.add(this.change({ kind: "note", text }), { draft });
       }
     } catch (error) {
+      if (error instanceof EntryGone) {
+        composer.endEditing({ keepsText: true });
+        telling.notice("writing", words.say("edit_gone"));
+        return false;
+      }
       console.warn("udpnote: not kept", error);
       telling.notice("writing", words.say("not_kept"));
       return false;
