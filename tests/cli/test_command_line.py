@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer import Exit
 from typer._click.exceptions import UsageError
@@ -35,6 +35,7 @@ def command(name: str) -> DeclaredCommand:
     return found
 
 
+@example(("serve", ["--port=milk", "--port=2"]))
 @given(command_lines())
 def test_a_command_line_is_read_as_by_typer(line: tuple[str, list[str]]) -> None:
     name, words = line

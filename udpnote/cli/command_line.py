@@ -206,11 +206,15 @@ def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, 
 
 
 def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
-    """The value of `parameter` from what was `given` for it: a list, the last value, or the default if nothing was given."""
+    """The value of `parameter` from what was `given` for it: a list, the last value, or the default if nothing was given.
+
+    Of several values of which only the last one counts, the others are not checked. typer does the same.
+    """
     if not given:
         return parameter.default
-    values = [_converted(parameter, each) for each in given]
-    return values if parameter.is_list else values[-1]
+    if parameter.is_list:
+        return [_converted(parameter, each) for each in given]
+    return _converted(parameter, given[-1])
 
 
 def _converted(parameter: Parameter, given: _Given) -> Any:
