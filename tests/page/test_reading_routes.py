@@ -41,8 +41,10 @@ def test_a_long_note_is_cut_in_lists_and_whole_alone_and_its_history_has_all_ver
     page.store(
         entry(1, "长" * 5000), entry(2, "short", kind="revision", revises=1), entry(3, "长" * 4001, kind="revision", revises=2)
     )
-    [note] = page.get("/api/notes")["notes"]
+    listed = page.get("/api/notes")
+    [note] = listed["notes"]
     assert (len(note["text"]), note["is_cut"], note["version"]) == (TEXT_CHARACTERS_MAX + 1, True, 3)
+    assert listed["newest"] == 3
     for number in (1, 3):
         whole = page.get(f"/api/notes/{number}")
         assert (whole["number"], whole["version"], len(whole["text"])) == (1, 3, 4001)

@@ -78,8 +78,8 @@ def told(notice: Notice) -> dict[str, str]:
 class EndingStream(StreamingResponse):
     """A streamed answer that calls `on_end` when it has ended, even if by an error or because the browser has gone.
 
-    If the content ends by a `Refusal`, the answer is incomplete: uvicorn then closes the connection without the last chunk, by
-    which the browser knows that a part is missing.
+    If the content raises a `Refusal`, uvicorn closes the connection without the last chunk. So the browser does not take the
+    part that it has for the whole.
     """
 
     def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:

@@ -98,7 +98,7 @@ class _Server(uvicorn.Server):
 
 
 def _is_fault(record: logging.LogRecord) -> bool:
-    """Whether uvicorn reports a fault with `record`. An incomplete answer is none: `EndingStream` ends so on purpose."""
+    """Whether a log record of uvicorn reports a fault. An incomplete answer is none: `EndingStream` cuts it off on purpose."""
     return record.msg != "ASGI callable returned without completing response."
 
 
