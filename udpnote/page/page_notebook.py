@@ -136,9 +136,15 @@ class PageNotebook:
             self._probing = asyncio.create_task(self._probe())
 
     def check_key(self, client: Client) -> None:
-        """Raise `KeyMissing` if `client` can use the notebook only by this machine's key, which no browser gave."""
-        if not self._has_key and client.key_id is not None:
-            raise KeyMissing("page_needs_code")
+        """Raise `KeyMissing` if `client` can use the notebook only by this machine's key, which no browser gave.
+
+        From then on, browsers need a session, also if the server has not said yet that the notebook is sealed.
+        """
+        if self._has_key or client.key_id is None:
+            return
+        if self.known is not None:
+            self.known = self.known._replace(key_id=client.key_id)
+        raise KeyMissing("page_needs_code")
 
     async def watch(self) -> None:
         """Ask again and again whether the same server still answers, until this task is cancelled or the clients are closed."""
