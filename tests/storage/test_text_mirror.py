@@ -17,7 +17,7 @@ from udpnote.client.file_reader import FileReader
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import StoredEntry, split
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.text_mirror import ASIDE_MAX, TextMirror
+from udpnote.storage.text_mirror import ASIDE_MAX, OWN_NANOSECONDS, TextMirror
 from udpnote.text.notebook_text import text_block
 
 
@@ -49,7 +49,8 @@ class Writer:
         return self.path.read_bytes().decode() if self.path.exists() else ""
 
     def expect(self, text: str) -> None:
-        eventually(lambda: self.text == text)
+        """Wait until the mirror has written `text`, and has marked the file as its own."""
+        eventually(lambda: self.text == text and self.path.stat().st_mtime_ns % 1_000_000 == OWN_NANOSECONDS)
 
     def asides(self) -> list[str]:
         return [path.read_text() for path in sorted(self.path.parent.glob("notes.txt.*"))]

@@ -49,7 +49,7 @@ person moves some of the files."""
 _OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
 """A path that begins with the notebook's path and one of these belongs to the notebook, so it cannot be the text file."""
 
-_OWN_NANOSECONDS = 717_131
+OWN_NANOSECONDS = 717_131
 """The last six digits of the modification time that this module gives the text file, in nanoseconds.
 
 Another program sets them to this value only by a chance of one in a million. So they show whether this module was the last to
@@ -344,14 +344,14 @@ def _free_name(path: str) -> str:
 def _mark_as_own(descriptor: int) -> _FileState | None:
     """Mark an open file, by its modification time, as last written by this module; returns the file's new state."""
     status = os.fstat(descriptor)
-    written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + _OWN_NANOSECONDS
+    written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))
     return _state_of(descriptor)
 
 
 def _is_ours(state: _FileState) -> bool:
     """Whether this module was the last to write a file that has this state."""
-    return state[2] % 1_000_000 == _OWN_NANOSECONDS
+    return state[2] % 1_000_000 == OWN_NANOSECONDS
 
 
 def _state_of(file: str | int) -> _FileState | None:
