@@ -94,9 +94,9 @@ def test_an_export_whose_notebook_falls_silent_is_cut_off_and_no_fault_is_logged
     loopback: Loopback, serve_page: Callable[..., PageServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = loopback.serve()
-    page = serve_page()
-    for first in (1, 6):
-        page.store(*(entry(number, "x" * (1 << 20)) for number in range(first, first + 5)))
+    with loopback.client(wait=60.0) as client:
+        list(client.send_many(["x" * (1 << 20)] * 10))
+    page = serve_page(server)
     with page.http.stream("GET", "/api/export") as answer:
         pieces = answer.iter_raw()
         next(pieces)
