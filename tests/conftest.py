@@ -13,7 +13,7 @@ from tests.support.lan import Lan
 from tests.support.loopback import Loopback
 from tests.support.page_site import Site
 
-WORKERS_PER_CORE = 3
+WORKERS_PER_CORE = 2
 """How many workers `-n auto` starts per core: while one test waits for something, another one runs."""
 
 DEADLINE_SECONDS = 20.0
