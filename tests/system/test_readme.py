@@ -90,10 +90,14 @@ class Desk:
         if step.lines == ["..."]:
             eventually(lambda: any("Ctrl-C" in line for line in self._news()))
         else:
+
+            def shown() -> list[str]:
+                news = self._news()  # before ^C the server has also printed what the README does not repeat
+                return news[-len(expected) :] if step.command == "^C" else news
+
             with suppress(AssertionError):  # for the message of the next line
-                eventually(lambda: len(self._news()) >= len(expected))
-            news = self._news()  # before ^C the server has also printed what the README does not repeat
-            assert (news[-len(expected) :] if step.command == "^C" else news) == expected, step.command
+                eventually(lambda: shown() == expected)
+            assert shown() == expected, step.command
         self._shown = len(self.screen.text)
 
     def end_server(self) -> None:
