@@ -15,12 +15,13 @@ from tests.benchmarks.page import page
 from tests.benchmarks.reading import export, held_up
 from tests.benchmarks.sealing import sealed_sustained, strangers
 from tests.benchmarks.start_up import start_up
-from tests.benchmarks.writing import crowd, lock_step, losses, sustained
+from tests.benchmarks.writing import ceiling, crowd, lock_step, losses, sustained
 
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     measure.__name__.replace("_", "-"): measure
     for measure in (
         sustained,
+        ceiling,
         crowd,
         lock_step,
         losses,

@@ -34,6 +34,14 @@ _APPEND = b"*3\r\n$5\r\nRPUSH\r\n$5\r\nnotes\r\n$%d\r\n%b\r\n" % (len(_RECORD), 
 """The command that appends a record to a list; its answer is one line."""
 
 
+class Sent(NamedTuple):
+    """What one client has sent: notes a second, and seconds of the processor for each note, in the client and in the server."""
+
+    rate: float
+    client_seconds: float
+    server_seconds: float
+
+
 def redis_rates(folder: Path, *, clients: int, depth: int, seconds: float) -> list[float]:
     """Records of 100 bytes a second that each of several clients appends to a new Redis, which fsyncs before it answers.
 

@@ -1,13 +1,15 @@
 """Measurements of writing: entries a second that the notebook has acknowledged, from clients with a durable outbox."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from statistics import median
 
+from tests.benchmarks.bare import FileOutbox, Outbox, SqliteOutbox, bare_sent
 from tests.benchmarks.measures import (
     ENTRY,
     ROUNDS,
@@ -20,8 +22,9 @@ from tests.benchmarks.measures import (
     rate_ratio,
     server_process,
 )
-from tests.benchmarks.references import REDIS, commit_rate, echo_rate, new_file, redis_rates
+from tests.benchmarks.references import REDIS, Sent, commit_rate, echo_rate, new_file, redis_rates
 from tests.benchmarks.workers import results_together, wait_for_start
+from tests.support.processes import processor_seconds
 from udpnote.cli.commands.demo import LossyEndpoint
 from udpnote.client.results import State
 from udpnote.lan.interfaces import no_interfaces
@@ -96,6 +99,41 @@ def crowd(folder: Path) -> Iterator[Row]:
     yield at_least(f"slowest of {CLIENTS} clients / its share", shares, 0.5, f"{CLIENTS_DEPTH} in flight each")
 
 
+def ceiling(folder: Path) -> Iterator[Row]:
+    """udpnote and the least program that keeps its promises, against Redis: notes a second, and processor time for a note."""
+    for depth in (256, 1024):
+        what = f"{depth:,} in flight"
+        sent: dict[str, list[Sent]] = {"udpnote": [], "bare, outbox of rows": [], "bare, outbox a file": []}
+        bare_sides: dict[str, Outbox] = {"bare, outbox of rows": SqliteOutbox, "bare, outbox a file": FileOutbox}
+        sides = {
+            "udpnote": partial(_sent_by_udpnote, folder, depth),
+            **{name: partial(bare_sent, folder, outbox, depth=depth, seconds=SECONDS) for name, outbox in bare_sides.items()},
+        }
+        rates = alternate(
+            what, {**{name: partial(_noted, side, sent[name]) for name, side in sides.items()}, **_redis(folder, depth=depth)}
+        )
+        for name, of_rounds in sent.items():
+            client, server = (1e6 * median(each[place] for each in of_rounds) for place in (1, 2))
+            yield Row(f"{name}, {what}: processor time of a note", f"client {client:.1f} µs, server {server:.1f} µs", "", None)
+            if REDIS:
+                ratio = rate_ratio(f"{name}, {what} / Redis that fsyncs", rates[name], rates["Redis"], 0.0)
+                yield ratio._replace(target="", is_met=None)
+
+
+def _sent_by_udpnote(folder: Path, depth: int) -> Sent:
+    with server_process(folder) as server:
+        sending = partial(_send_held, server, new_file(folder, "outbox"), depth, SECONDS)
+        [sent] = results_together([sending])
+    assert isinstance(sent, Sent)
+    return sent
+
+
+def _noted(side: Callable[[], Sent], sent: list[Sent]) -> list[float]:
+    """The rate of `side`, which is measured once; what it has sent is added to `sent`."""
+    sent.append(side())
+    return [sent[-1].rate]
+
+
 def lock_step(folder: Path) -> Iterator[Row]:
     """One entry at a time with `Client.send`, against Redis, and against a plain loop of one-row commits.
 
@@ -145,7 +183,8 @@ def entry_rates(folder: Path, *, clients: int = 1, depth: int, is_sealed: bool =
 def append_rates(folder: Path, server: ServerProcess, *, clients: int = 1, depth: int) -> list[float]:
     """Entries a second of each of several clients of this server, which send for `SECONDS` at the same time."""
     outboxes = [new_file(folder, f"outbox-{number}") for number in range(clients)]
-    return results_together([partial(_send_held, server, outbox, depth, SECONDS) for outbox in outboxes])
+    sending = results_together([partial(_send_held, server, outbox, depth, SECONDS) for outbox in outboxes])
+    return [sent.rate for sent in sending]
 
 
 def _send_held(server: ServerProcess, outbox: Path, depth: int, seconds: float, report: Connection) -> None:
@@ -155,10 +194,12 @@ def _send_held(server: ServerProcess, outbox: Path, depth: int, seconds: float, 
     with server.client(outbox, key=server.code) as client:
         client.send("the first one finds the server")
         wait_for_start(report)
+        own, others = time.process_time(), processor_seconds(server.pid)
         for sent in client.send_many(notes):
             assert sent.state is State.STORED, f"an entry was not stored: {sent.reason}"
             notes.settled += 1
-        report.send(notes.rate)
+        own, others = time.process_time() - own, processor_seconds(server.pid) - others
+        report.send(Sent(notes.rate, own / notes.settled, others / notes.settled))
 
 
 def _lock_step_rates(folder: Path) -> list[float]:

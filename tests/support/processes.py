@@ -230,6 +230,12 @@ def memory_bytes_max(pid: int) -> int:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
+def processor_seconds(pid: int) -> float:
+    """The time that the processor has spent for a process, and for the system in its calls; it counts by 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def eventually(condition: Callable[[], bool], what: str = "it comes true", seconds: float = DEADLINE_SECONDS) -> None:
     """Look again and again until `condition` holds, where nothing announces it; fail after `seconds`."""
     until = time.monotonic() + seconds
