@@ -29,7 +29,8 @@ def test_a_tag_names_a_language(tags: tuple[str, ...], language: str | None) -> 
         ({"LANG": "en_US.UTF-8", "LANGUAGE": "fr:zh_TW:en"}, "zh_TW"),
         ({"LANG": "fr_FR.UTF-8", "LANGUAGE": "fr:de"}, "en"),
         ({"LANG": "C.UTF-8", "LANGUAGE": "zh_CN"}, "en"),
-        ({"LANGUAGE": "zh_CN"}, "zh_CN"),
+        ({"LANG": "POSIX", "LANGUAGE": "zh_CN"}, "en"),
+        ({"LANGUAGE": "zh_CN"}, "en"),
     ],
 )
 def test_the_locale_asks_for_a_language(environ: dict[str, str], language: str) -> None:

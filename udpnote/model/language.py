@@ -26,13 +26,13 @@ def language_named(tag: str) -> str | None:
 def language_of_locale(environ: Mapping[str, str]) -> str:
     """The language in `LANGUAGES` that the environment `environ` asks for; English if udpnote does not have that language.
 
-    The first variable of `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty names the locale. Unless the locale is `C`, the
-    languages in the variable `LANGUAGE`, separated by colons, come before the language of the locale. The result is the first
-    of them that udpnote has (GNU gettext manual, section 2.3).
+    The first variable of `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty names the locale; if all are empty, it is `C`.
+    Unless the locale is `C`, `C.UTF-8` or `POSIX`, the languages in the variable `LANGUAGE`, separated by colons, come before
+    the language of the locale. The result is the first of them that udpnote has (GNU gettext manual, section 2.3).
     """
-    locale = next(filter(None, map(environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), None)
-    asked = [] if locale is not None and language_named(locale) == ENGLISH and locale[:2] != "en" else _asked_for(environ)
-    return next(filter(None, map(language_named, [*asked, locale or "C"])), ENGLISH)
+    locale = next(filter(None, map(environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "C")
+    asked = [] if locale.partition(".")[0] in ("C", "POSIX") else _asked_for(environ)
+    return next(filter(None, map(language_named, [*asked, locale])), ENGLISH)
 
 
 def _asked_for(environ: Mapping[str, str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 `gettext` and `ngettext` have the meaning that they have in GNU gettext. The catalogues are in `udpnote/locale/`, a folder for
 each language, and `python -m tests.catalogues` makes them. In English no catalogue is read, and the `gettext` of Python is not
-imported. If a catalogue cannot be read, its messages stay English.
+imported. What a catalogue does not translate stays English (`text.catalogue`).
 
 A command calls `speak_by` once, and from then on all of its threads use the user's language. A program that serves several
 people at once, such as the page, calls `speaking` for each request. Without either, everything is in English.
@@ -16,13 +16,13 @@ from udpnote.model.language import ENGLISH, LANGUAGES
 
 TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would slow down a one-shot send
 if TYPE_CHECKING:
-    from gettext import NullTranslations
+    from udpnote.text.catalogue import Catalogue
 
 _LOCALE_FOLDER = f"{__file__.rpartition('/text/')[0]}/locale"
 
 _process_language: Callable[[], str] = lambda: ENGLISH  # noqa: E731 - replaced by `speak_by`
 _language_here: ContextVar[str | None] = ContextVar("language", default=None)
-_catalogues: dict[str, "NullTranslations"] = {}
+_catalogues: dict[str, "Catalogue"] = {}
 
 
 def language() -> str:
@@ -89,21 +89,9 @@ def ngettext(singular: str, plural: str, count: int) -> str:
     return _catalogue(name).ngettext(singular, plural, count)
 
 
-def _catalogue(name: str) -> "NullTranslations":
+def _catalogue(name: str) -> "Catalogue":
     if name not in _catalogues:
-        _catalogues[name] = read_catalogue(_LOCALE_FOLDER, name)
+        from udpnote.text.catalogue import Catalogue  # imported here, because English needs no catalogue
+
+        _catalogues[name] = Catalogue(_LOCALE_FOLDER, name)
     return _catalogues[name]
-
-
-def read_catalogue(folder: str, name: str) -> "NullTranslations":
-    """The catalogue of the language `name` in `folder`. If it is missing, unreadable or damaged, an empty one: all is English.
-
-    This raises no error, because the message about the error would need the catalogue.
-    """
-    import struct  # these two are imported here, because English needs no catalogue
-    from gettext import NullTranslations, translation
-
-    try:
-        return translation("udpnote", folder, [name])
-    except (OSError, ValueError, LookupError, struct.error):  # what `gettext` raises for a file that is no catalogue
-        return NullTranslations()
