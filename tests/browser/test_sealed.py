@@ -1,5 +1,7 @@
 """A sealed notebook in a browser: the join code, who may give it, and the end of a session."""
 
+import pytest
+
 from tests.support.page_site import Site
 from tests.support.visitor import Visitor, Visitors
 
@@ -58,11 +60,40 @@ def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: 
     amy.sees_nothing_waiting()
 
 
+@pytest.mark.parametrize("options", [["--sealed"], []], ids=["sealed", "silent"])
+def test_who_has_no_join_code_at_hand_goes_back_and_writes_what_waits_until_the_notebook_opens(
+    site: Site, visitors: Visitors, options: list[str]
+) -> None:
+    site.start(*options)
+    amy = visitors.visit(site.address)
+    if not options:
+        site.server.end(15)
+        amy.page.get_by_role("button", name="Enter the join code").click()
+    amy.page.locator("#code").fill("not at hand")
+    amy.page.get_by_role("button", name="Cancel").click()
+    assert amy.page.locator("#session").is_hidden()
+    assert amy.page.locator("#empty").is_hidden() == bool(options), "nobody knows whether a sealed notebook is empty"
+    amy.write("waits for the code")
+    amy.page.locator("#held", has_text="1 entry waits").wait_for()
+    amy.page.get_by_role("button", name="Enter the join code").click()
+    assert amy.page.locator("#code").input_value() == ""
+    is_sealed_said = "sealed" in amy.page.locator("#session h2").inner_text()
+    assert is_sealed_said == bool(options), "nobody knows that of a silent notebook"
+    if options:
+        amy.page.locator("#code").fill(site.run("key", "show", "--file", str(site.notebook)).strip())
+        amy.page.keyboard.press("Enter")
+    else:
+        site.serve()
+    amy.sees("waits for the code")
+    assert amy.page.locator("#session").is_hidden()
+    amy.sees_nothing_waiting()
+
+
 def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, visitors: Visitors) -> None:
     site.start("--sealed")
     amy = visitors.visit(site.plain_address)
     assert not amy.page.locator("#code").is_visible()
-    assert amy.page.locator("#code-why").inner_text()
+    assert "join code" in amy.page.locator("body").inner_text(), "the page says why nothing is shown"
     given = "fetch('/api/session', { method: 'POST', body: JSON.stringify({ code: 'x' }) }).then(({ status }) => status)"
     assert amy.page.evaluate(given) == 403
 

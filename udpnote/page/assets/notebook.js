@@ -19,9 +19,12 @@ export class Notebook {
   /** What the latest event `ready` has said. */
   #ready = { newest: 0, served: null };
 
+  /** What the person wants with the form for the join code: "enter" or "cancel"; null: the form is shown if a code is needed. */
+  #codeChoice = null;
+
   /**
-   * `elements` has name, connection, session (the form for the join code), codeFields, codeWhy, code, codeWrong, and text (the field
-   * for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when the notes may not be read any
+   * `elements` has name, connection, session (the form for the join code), codeTitle, codeFields, codeWhy, code, codeWrong,
+   * codeCancel, and text (the field for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when the notes may not be read any
    * more, and `onChanged(number)` when that note has changed; null: any note may have.
    */
   constructor({ elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged }) {
@@ -30,6 +33,7 @@ export class Notebook {
       event.preventDefault();
       this.#giveCode();
     };
+    elements.codeCancel.onclick = () => this.#cancelCode();
     channel.on("session", () => {
       live.restart();
       this.refresh();
@@ -46,6 +50,7 @@ export class Notebook {
 
   /** Ask which notebook this is, and show its notes. `isSign`: if it answers, what waits is sent at once. */
   async refresh({ isSign = true } = {}) {
+    const wasSealed = this.state.needs_code;
     try {
       this.state = await answerTo("/api/state");
     } catch (failure) {
@@ -55,11 +60,12 @@ export class Notebook {
     const { state, timeline } = this;
     if (state.notebook?.id) keep("notebook", state.notebook);
     else if (!state.needs_code) state.notebook ??= recall("notebook");
+    if (!state.needs_code && !state.away) this.#codeChoice = null;
     this.show();
     if (this.waiting.entries.length > 0) this.waiting.show(); // an entry may wait for another notebook than this one
     this.showConnection(state.away ? "away" : "live", state.reason);
     if (state.needs_code) {
-      this.onLocked();
+      if (!wasSealed) this.onLocked();
       timeline.clear();
       this.live.forget();
       return;
@@ -78,31 +84,42 @@ export class Notebook {
     this.live.renew();
   }
 
-  /** Show the notebook's name or, if it needs one, the form for its join code. */
+  /** Whether the form for the join code is shown, in place of the field for writing. */
+  get #isCodeAsked() {
+    return this.#codeChoice === "enter" || (this.state.needs_code && this.#codeChoice === null);
+  }
+
+  /** Show the notebook's name and, if its join code is asked for, the form for that. */
   show() {
     const { state, words } = this;
-    const { session, codeFields, codeWhy, code } = this.elements;
+    const { session, codeTitle, codeFields, codeWhy, code } = this.elements;
     const name = state.notebook?.name ?? recall("notebook")?.name ?? "udpnote";
     this.elements.name.textContent = name;
     document.title = name;
-    document.body.classList.toggle("locked", state.needs_code);
-    session.hidden = !state.needs_code;
-    if (!state.needs_code) return;
+    const isAsked = this.#isCodeAsked;
+    document.body.classList.toggle("locked", isAsked);
+    document.body.classList.toggle("sealed", state.needs_code);
+    const isOpening = isAsked && session.hidden;
+    session.hidden = !isAsked;
+    if (!isAsked) return;
+    codeTitle.textContent = words.say(state.needs_code ? "code_title" : "give_code");
+    const why = words.say(state.needs_code ? "code_why" : "code_why_silent");
     codeFields.hidden = !state.may_give_code;
-    codeWhy.replaceChildren(prose(state.may_give_code ? words.say("code_why") : state.reason ?? ""));
-    if (state.may_give_code) code.focus();
+    codeWhy.replaceChildren(prose(state.may_give_code ? why : state.reason ?? ""));
+    if (isOpening && state.may_give_code) code.focus();
   }
 
   /** Show whether the page and the notebook answer: "connecting", "live", "away" or "lost". `reason`: what the server says of it. */
   showConnection(state, reason = null) {
     const { words, telling } = this;
-    const isLocked = this.state.needs_code;
-    const isGood = isLocked || state === "live" || state === "connecting";
-    this.elements.connection.textContent = isLocked ? "" : words.say(isGood ? state : "away_short");
+    const isAsked = this.#isCodeAsked;
+    const isSealed = this.state.needs_code;
+    const isGood = isAsked || (!isSealed && (state === "live" || state === "connecting"));
+    this.elements.connection.textContent = isAsked ? "" : words.say(isGood ? state : "away_short");
     document.body.classList.toggle("away", !isGood);
-    const mayBeSealed = state === "away" && this.state.may_give_code; // without its key, nobody can tell that from silence
-    const action = mayBeSealed ? { text: words.say("give_code"), act: () => this.#askForCode() } : null;
-    telling.notice("connection", isGood ? null : words.say(state), reason, action);
+    const mayGiveCode = (isSealed || state === "away") && this.state.may_give_code; // without its key, nobody can tell a sealed one
+    const action = mayGiveCode ? { text: words.say("give_code"), act: () => this.#askForCode() } : null;
+    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), isSealed ? null : reason, action);
     this.waiting.showHeld();
   }
 
@@ -136,16 +153,27 @@ export class Notebook {
       return;
     }
     code.value = "";
+    this.#codeChoice = null;
     this.channel.say("session");
     await this.refresh();
     text.focus();
   }
 
-  /** Ask for the join code until the notebook answers again. */
+  /** Ask for the join code until it is given, the person cancels, or the notebook answers without one. */
   #askForCode() {
-    this.state = { ...this.state, needs_code: true };
+    this.#codeChoice = "enter";
     this.show();
     this.showConnection("away");
+  }
+
+  /** Let the person write without the join code: what is written waits in this browser. */
+  #cancelCode() {
+    const { code, codeWrong, text } = this.elements;
+    this.#codeChoice = this.state.needs_code ? "cancel" : null;
+    code.value = codeWrong.textContent = "";
+    this.show();
+    this.showConnection("away", this.state.reason);
+    text.focus();
   }
 
   /** The server has refused a request or a stream, perhaps because the session has ended: ask which state the notebook has now. */
@@ -161,7 +189,8 @@ export class Notebook {
       case "ready":
         this.showConnection("live");
         this.#ready = data;
-        this.#catchUp();
+        if (this.#codeChoice) this.refresh(); // the notebook is open
+        else this.#catchUp();
         return;
       case "entry":
         this.#newest = Math.max(this.#newest, data.number);
@@ -179,7 +208,7 @@ export class Notebook {
       case "back":
         this.showConnection("live");
         this.onSign();
-        if (this.state.needs_code) this.refresh(); // it is not sealed
+        if (this.state.needs_code || this.#codeChoice) this.refresh(); // it is not sealed
         else this.#catchUp();
         return;
       case "session_ended":

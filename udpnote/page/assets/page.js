@@ -113,8 +113,9 @@ class Page {
     });
     const notebook = new Notebook({
       elements: {
-        name: $("name"), connection: $("connection"), session: $("session"), codeFields: $("code-fields"), codeWhy: $("code-why"),
-        code: $("code"), codeWrong: $("code-wrong"), text: $("text"),
+        name: $("name"), connection: $("connection"), session: $("session"), codeTitle: $("session").firstElementChild,
+        codeFields: $("code-fields"), codeWhy: $("code-why"), code: $("code"), codeWrong: $("code-wrong"),
+        codeCancel: $("code-cancel"), text: $("text"),
       },
       words, timeline, waiting, sender, live, channel, telling, showNotes: () => this.search.showAddress(),
       onLocked: () => sheets.close(), onChanged: (number) => menus.renewHistory(number),

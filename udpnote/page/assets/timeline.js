@@ -20,6 +20,7 @@ export class Timeline {
   #isLoading = false;
   #loads = 0;
   #loading = 0;
+  #isLoaded = false;
   #meanwhile = [];
   #highest = 0;
   #identities = new Map();
@@ -43,9 +44,9 @@ export class Timeline {
     return Object.values(this.filters).some(Boolean);
   }
 
-  /** Whether notes are shown. */
+  /** Whether the notes that match the filters are shown, even if there are none. */
   get isLoaded() {
-    return this.#notes.size > 0;
+    return this.#isLoaded;
   }
 
   get(number) {
@@ -65,6 +66,7 @@ export class Timeline {
     return this.#loadedBy(() => this.#page({ limit: FIRST_NOTES }), (page) => {
       if (load !== this.#loads) return;
       this.#forget();
+      this.#isLoaded = true;
       this.newest = page.newest;
       this.#before = page.before;
       for (const note of page.notes.reverse()) this.#insert(note);
@@ -121,6 +123,7 @@ export class Timeline {
   }
 
   #forget() {
+    this.#isLoaded = false;
     this.#notes.clear();
     this.#sorted = [];
     this.#before = null;
@@ -323,7 +326,7 @@ export class Timeline {
     const { older, empty, waiting } = this.elements;
     older.hidden = this.#before === null;
     waiting.hidden = this.#waiting.size === 0;
-    empty.hidden = this.#notes.size > 0 || this.#waiting.size > 0 || this.#loads === 0;
+    empty.hidden = this.#notes.size > 0 || this.#waiting.size > 0 || !this.#isLoaded;
     empty.textContent = this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet");
   }
 }
