@@ -1,6 +1,8 @@
 """What a notebook is called in messages and commands, and how a destination is written."""
 
+from udpnote.model.language import SIMPLIFIED
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, address_of, display_name, name_or_id, short_id
+from udpnote.text.language import speaking
 
 HOME = KnownNotebook(b"h" * 16, "家里 2", "192.0.2.7", 6683, 0, b"k" * 16)
 TWIN = HOME._replace(notebook_id=b"t" * 16, host="fe80::1", scope=3)
@@ -10,7 +12,10 @@ CELLAR = HOME._replace(notebook_id=b"c" * 16, name="cellar")
 def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id_and_a_server_is_written_as_it_is_typed() -> None:
     for known in ([HOME, CELLAR], [CELLAR], []):
         assert (display_name(HOME, known), name_or_id(HOME, known)) == ("家里 2", "家里 2")
-    assert display_name(HOME, [CELLAR, HOME, TWIN]) == display_name(HOME, [TWIN]) == "家里 2 (68686868)"
+    assert display_name(HOME, [CELLAR, HOME, TWIN]) == display_name(HOME, [TWIN])
+    assert str(display_name(HOME, [TWIN])) == "家里 2 (68686868)"
+    with speaking(SIMPLIFIED):
+        assert str(display_name(HOME, [TWIN], shown="家…")) == "家…（68686868）"
     assert name_or_id(TWIN, [HOME, TWIN]) == short_id(TWIN) == "74747474"
     assert display_name(CELLAR, [CELLAR, HOME, TWIN]) == "cellar"
     assert Destination().server is None

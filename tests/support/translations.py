@@ -34,7 +34,7 @@ _QUOTED = re.compile(
 )
 """Commands, values, placeholders, options, tags, endings of files, paths, times and durations."""
 
-_HALF_WIDTH = re.compile(rf"[{_HAN}}}] ?[,;:?!(]|[,;:?!)] ?[{_HAN}{{]|[{_HAN}] ?\.|\. ?[{_HAN}]|[：；，（] | [：；，。（）]")
+_HALF_WIDTH = re.compile(rf"[{_HAN}}}] ?[,;:?!(]|[,;:?!)] ?[{_HAN}{{]|[{_HAN}] ?\.|\. ?[{_HAN}]|[：；，（] | [：；，。（）%]")
 _NO_SPACE = re.compile(rf"[{_HAN}](?<![年月日])[A-Za-z0-9`]|[A-Za-z`][{_HAN}]|[0-9](?![年月日])[{_HAN}]")
 _WORD = re.compile(r"[A-Za-zµ]+[A-Za-z0-9]*")
 

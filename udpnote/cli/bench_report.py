@@ -113,7 +113,7 @@ def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
         yield from _row(width, GAP + _("round trip"), losses)
         return
     yield from _durations_row(width, _("round trip"), durations, losses)
-    sentence = str(Notice("entry_seconds_least", milliseconds=_milliseconds(least)))
+    sentence = str(Notice("entry_seconds_least", milliseconds=_digits(least)))
     for line in wrapped(sentence, width - len(GAP)):
         yield [GAP + line]
 
@@ -160,10 +160,14 @@ def _lost(round_trips: RoundTrips) -> str:
 
 
 def _milliseconds(seconds: float) -> str:
-    """`seconds` in milliseconds, with about three significant digits: `0.0123 ms`, `0.412 ms`, `3.10 ms`, `120 ms`."""
+    return f"{_digits(seconds)} ms"
+
+
+def _digits(seconds: float) -> str:
+    """`seconds` in milliseconds, with about three significant digits: `0.0123`, `0.412`, `3.10`, `120`."""
     milliseconds = seconds * 1000
     decimals = next((places for limit, places in ((0.1, 4), (1, 3), (10, 2), (100, 1)) if milliseconds < limit), 0)
-    return f"{milliseconds:,.{decimals}f} ms"
+    return f"{milliseconds:,.{decimals}f}"
 
 
 def _disk_object(disk: Disk) -> dict[str, object]:

@@ -31,7 +31,7 @@ class ImportReport:
         self._outcomes: Counter[ImportOutcome] = Counter()
         self._revised = 0
         self._different: list[int] = []
-        self._orphaned: list[str] = []
+        self._orphaned: list[tuple[int, int]] = []
         self._bad = 0
         self._held: list[InvalidImport] = []
         self._has_entries = False
@@ -54,7 +54,7 @@ class ImportReport:
         if outcome is ImportOutcome.DIFFERENT:
             self._name_different(old.number)
         if outcome is ImportOutcome.ORPHANED and len(self._orphaned) < NAMED_MAX:
-            self._orphaned.append(f"#{old.number} (#{old.entry.revises})")
+            self._orphaned.append((old.number, old.entry.revises))
 
     def count_there_already(self) -> None:
         """Count an entry that is not imported because the notebook already has it."""

@@ -58,10 +58,9 @@ class DestinationLine:
                 self._printed = line
                 say_here(line[1])
 
-    def _name(self, notebook: KnownNotebook) -> str:
+    def _name(self, notebook: KnownNotebook) -> str | Notice:
         """The name of `notebook`, shortened. If another known notebook has the same name, the start of the id follows."""
-        start_of_id = display_name(notebook, self._client.known())[len(notebook.name) :]
-        return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
+        return display_name(notebook, self._client.known(), shown=shortened(notebook.name, NAME_CELLS_MAX))
 
 
 class BackgroundDelivery:

@@ -104,7 +104,7 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
     if waiting.notebook_id is not None:
         known = list(known)
         names = [display_name(each, known) for each in known if each.notebook_id == waiting.notebook_id]
-        return names[0] if names else waiting.notebook_id.hex()
+        return str(names[0]) if names else waiting.notebook_id.hex()
     named = waiting.destination
     if named.names_nothing:
         return _("not known yet")

@@ -314,7 +314,7 @@ class Driver:
             with self.finder.optional_writes.tolerated():
                 self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
 
-    def name_of(self, notebook: KnownNotebook) -> str:
+    def name_of(self, notebook: KnownNotebook) -> str | Notice:
         """The name of `notebook` for messages, with the start of its id if another known notebook has the same name."""
         return display_name(notebook, self.outbox.notebooks())
 

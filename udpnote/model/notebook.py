@@ -6,7 +6,7 @@ The id identifies a notebook for ever. Its name and its server's address may cha
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.address import Address
 from udpnote.model.entry import is_one_line
 from udpnote.model.readable import readable
@@ -52,12 +52,13 @@ class SealedNotebook(NamedTuple):
 
 
 class SilentServer(NamedTuple):
-    """A server that does not answer: its notebook's name, its host as messages show it, and whether the notebook is sealed.
+    """A server that does not answer: its notebook's `display_name`, its host as messages show it, and whether the notebook is
+    sealed.
 
     If another notebook with the same name or address has answered instead, `another` is that notebook, otherwise None.
     """
 
-    name: str
+    name: str | Notice
     host: str
     is_sealed: bool
     another: KnownNotebook | None = None
@@ -103,9 +104,13 @@ def address_of(notebook: KnownNotebook) -> Address:
     return (notebook.host, notebook.port)
 
 
-def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
-    """The notebook's name. If another notebook in `known` has the same name, the start of the id follows in parentheses."""
-    return notebook.name if _has_own_name(notebook, known) else f"{notebook.name} ({short_id(notebook)})"
+def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook], *, shown: str | None = None) -> str | Notice:
+    """The notebook's name or, if given, `shown` in place of the name.
+
+    If another notebook in `known` has the same name, the result is a notice that shows the start of the id as well.
+    """
+    name = notebook.name if shown is None else shown
+    return name if _has_own_name(notebook, known) else Notice("notebook_and_id", name=name, id=short_id(notebook))
 
 
 def name_or_id(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:

@@ -39,14 +39,15 @@ def _import_rehearsed(result: object, first: str, last: str) -> str:
     return in_sentences(*sentences)
 
 
-def _import_orphaned(count: int, named: Sequence[str]) -> str:
+def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
+    entries = [_("#{number} (#{note})").format(number=number, note=note) for number, note in named]
     return ngettext(
         "{count:,} entry is not imported, because the note that it revises is missing. The entry, with that note in "
         "parentheses: {entries}",
         "{count:,} entries are not imported, because the notes that they revise are missing. The entries, with those notes "
         "in parentheses: {entries}",
         count,
-    ).format(count=count, entries=listed(named, count - len(named)))
+    ).format(count=count, entries=listed(entries, count - len(entries)))
 
 
 def _more_not_imported(count: int) -> str:

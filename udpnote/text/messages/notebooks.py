@@ -141,6 +141,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "commands that are already running, such as `udpnote write`, go on with the notebook that they use"
     ),
     # status
+    "notebook_and_id": "{name} ({id})",
     "notebook_not_known": "not known: {problem}",
     "notebook_named_by": _notebook_named_by,
     "named_in_settings_file": "`{setting}` in the settings file",
