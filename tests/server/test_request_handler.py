@@ -66,6 +66,8 @@ def test_a_batch_is_not_answered_if_the_notebook_is_lost(notebook: Notebook, pat
     with pytest.raises(NotebookLost):
         handler.handle([append(notebook, 1, "text")], WRITTEN_AT)
     assert handler.handle([], WRITTEN_AT) == []
+    with pytest.raises(NotebookLost):
+        notebook.close()
 
 
 def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams_are_reported_once(notebook: Notebook) -> None:

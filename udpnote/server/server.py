@@ -16,7 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Self
 
@@ -208,7 +208,8 @@ class Server:
     def stop(self) -> None:
         """End the server, and close its sockets and files. Any thread and any signal handler may call this, even repeatedly.
 
-        After `start`, this waits until the background thread has ended. `serve_forever` returns soon after this call.
+        After `start`, this waits until the background thread has ended. `serve_forever` returns soon after this call. Raises
+        `NotebookLost` as `serve_forever` does if the server was not started.
         """
         self._is_stopped = True
         self._endpoint.wake()
@@ -238,11 +239,10 @@ class Server:
             self._on_notice(error.notice)
 
     def _close(self) -> None:
-        self._endpoint.close()
-        if self._text_file is not None:
-            self._text_file.close()
-        self._notebook.close()
-        self._search_thread.close()
+        with closing(self._search_thread), closing(self._notebook):
+            self._endpoint.close()
+            if self._text_file is not None:
+                self._text_file.close()
 
     @property
     def wake_descriptor(self) -> int:

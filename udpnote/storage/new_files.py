@@ -141,10 +141,17 @@ def aside_name(path: str, suffixes: Iterable[str] = ("",)) -> str:
     return next(name for name in names if not any(os.path.lexists(name + suffix) for suffix in suffixes))
 
 
+def set_aside(path: str) -> list[str]:
+    """The paths of the files that were renamed to an `aside_name` of `path`. Raises `OSError` if the folder cannot be read."""
+    folder, name = os.path.split(path)
+    pattern = re.compile(re.escape(name) + _ASIDE)
+    return [os.path.join(folder, each) for each in os.listdir(folder or ".") if pattern.fullmatch(each)]
+
+
 def kept_beside(path: str) -> list[str]:
     """The paths of files beside `path` that may have what it had earlier: replaced ones (`aside_name`), logs, and drafts."""
     folder, name = os.path.split(path)
-    pattern = rf"{re.escape(name)}({_ASIDE}(-wal)?|-wal\.old|{_DRAFT})"
+    pattern = rf"{re.escape(name)}((-wal)?{_ASIDE}(-wal)?|{_DRAFT})"
     try:
         return sorted(os.path.join(folder, each) for each in os.listdir(folder or ".") if re.fullmatch(pattern, each))
     except OSError:  # the folder cannot be read

@@ -188,7 +188,7 @@ def test_it_is_refused_under_a_server_and_for_a_number_that_is_not_there_and_bef
 def test_files_that_may_still_have_the_text_are_named_and_a_text_file_that_somebody_has_changed_is_kept(place: Place) -> None:
     os.utime(place.text_file, ns=(0, 5))
     draft = f"notebook.{'0' * 16}.udpnote"
-    names = "notebook.1.old", "notebook-wal.old", draft, "notes.txt.3.old", "notebook.2.odd", "other.1.old"
+    names = "notebook-wal.1.old", draft, "notebook.1.old", "notes.txt.3.old", "notebook.2.odd", "other.1.old"
     for name in names:
         (place.folder / name).write_text("x")
     assert place.erase() == sorted(str(place.folder / name) for name in (*names[:4], "notes.txt.1.old"))

@@ -41,16 +41,36 @@ LOSSES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("loss", LOSSES)
 def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Path, loss: str) -> None:
     path = tmp_path / "notebook"
-    with closing(Notebook(path)) as notebook:
-        assert notebook.store([part(1, "before")], NOW) == [stored(1)]
-        LOSSES[loss](path)
-        for _ in range(2):
-            with raises(NotebookLost, "notebook_lost", path=str(path)):
-                notebook.store([part(2, "after")], NOW)
+    notebook = Notebook(path)
+    assert notebook.store([part(1, "before")], NOW) == [stored(1)]
+    LOSSES[loss](path)
+    for _ in range(2):
         with raises(NotebookLost, "notebook_lost", path=str(path)):
-            notebook.check_file()
-    if loss == "replaced":
-        assert texts_in(path) == ["of the other one"], "and the log of the other notebook is not removed"
+            notebook.store([part(2, "after")], NOW)
+    for use in notebook.check_file, notebook.close:
+        with raises(NotebookLost, "notebook_lost", path=str(path)):
+            use()
+    notebook.close()
+
+
+def test_a_log_put_aside_from_another_notebook_is_used_when_its_own_is_back(tmp_path: Path) -> None:
+    path, own = tmp_path / "notebook", tmp_path / "own"
+    for number in (1, 2):  # the second time, the other notebook has been used in this place, and has a log of its own there
+        notebook = Notebook(path)
+        notebook.store([part(number, f"acknowledged {number}")], NOW)
+        path.rename(own)
+        replace(path)
+        with raises(NotebookLost, "notebook_lost", path=str(path)):
+            notebook.close()
+        assert texts_in(path) == ["of the other one"]
+        with closing(Notebook(path)) as other:
+            other.store([part(8, "of the other one, too")], NOW)
+        with closing(Notebook(path)) as other:
+            assert [entry.text for entry in other.entries_after(0)] == ["of the other one", "of the other one, too"]
+        own.rename(path)
+    with closing(Notebook(path)) as notebook:
+        assert [entry.text for entry in notebook.entries_after(0)] == ["acknowledged 1", "acknowledged 2"]
+    assert not list(tmp_path.glob("*.old"))
 
 
 @pytest.mark.parametrize("left", [".0123456789abcdef.udpnote", ".1.old"])
@@ -78,11 +98,12 @@ def test_another_path_to_the_same_file_does_not_let_a_second_server_in(tmp_path:
     path, second = tmp_path / "notebook", tmp_path / "second"
     attempt = f"from udpnote.storage.notebook.notebook import Notebook; Notebook({str(second)!r})"
     with closing(Notebook(path)):
-        second.hardlink_to(path)
-        path.unlink()  # now it has one name again, as under a bind mount
+        path.rename(second)  # the other path, as under a bind mount
         with raises(NotebookInUse, "notebook_in_use", path=str(second)):
             Notebook(second)
         assert "NotebookInUse" in in_another_process(attempt)
+        second.rename(path)
+    path.rename(second)
     assert in_another_process(attempt) == ""
 
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import storage_errors, uri_of
-from udpnote.storage.new_files import own_like, remove_old_drafts
+from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts
 
 _LOCK_SUFFIX = "" if sys.platform == "linux" else ".lock"
 """What follows the notebook's name in the name of the file that is locked."""
@@ -87,22 +87,27 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path)
 
     def close(self, connection: sqlite3.Connection) -> None:
-        """Close `connection`, the last one to the file except the guard's own, and then release the file."""
+        """Close `connection`, the last one to the file except the guard's own, and then release the file.
+
+        Raises `NotebookLost`, after that, for the reasons of `check`.
+        """
         try:
             self.end_use(connection)
         finally:
             self.release()
 
     def end_use(self, connection: sqlite3.Connection) -> None:
-        """Close `connection` as `close` does, but keep other servers out until `release` is called."""
+        """Close `connection` as `close` does, with the same error, but keep other servers out until `release` is called."""
         try:
             self.check()
             if self.is_log_copied:
                 self._close_reader()  # before the other one, which then removes the log
         except NotebookLost:
             self._put_log_aside()
-        connection.close()
-        self._close_reader()
+            raise
+        finally:
+            connection.close()
+            self._close_reader()
 
     def release(self) -> None:
         """Let another server use the file. No connection of this process may have it open."""
@@ -114,11 +119,14 @@ class FileGuard:
             self._reader.close()
 
     def _put_log_aside(self) -> None:
-        """If another notebook is at the path now, rename our log, because SQLite would apply it to that notebook."""
+        """If another notebook is at the path now, rename our log, because SQLite would apply it to that notebook.
+
+        `check_log` gives the log its name back when our notebook is at the path again.
+        """
         file, log = self._found()
         if file is not None and self._file is not None and file[:2] != self._file[:2] and log is not None and log == self._log:
             with suppress(OSError):  # it stays there; nothing else can be done
-                os.replace(f"{self._path}-wal", f"{self._path}-wal.old")
+                os.rename(f"{self._path}-wal", aside_name(f"{self._path}-wal"))
 
     def _lock(self) -> None:
         try:

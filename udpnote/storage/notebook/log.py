@@ -32,6 +32,7 @@ from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.database import (
     BUSY_SECONDS,
     CACHE_KIBIBYTES,
+    LOG_HEADER_BYTES,
     SERVER_BUSY_SECONDS,
     check_is_file,
     has_log,
@@ -41,6 +42,7 @@ from udpnote.storage.database import (
     storage_errors,
     uri_of,
 )
+from udpnote.storage.new_files import aside_name, set_aside
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
 
@@ -260,17 +262,34 @@ def check_log(path: str) -> None:
     """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file.
 
     Also raises `StorageError` if there is a log, but the notebook is missing or empty, and if `path` is a folder, a pipe, a
-    device or a socket.
+    device or a socket. If there is no log, and a server has put the notebook's log aside (see `FileGuard`), this function first
+    gives it its name back.
     """
     check_is_file(path, SCHEMA)
     with storage_errors(path):
-        if not has_log(path):
+        if not has_log(path) and not _take_back(path):
             return
         if not os.path.exists(path) or not os.path.getsize(path):  # SQLite would remove the log of an empty file
             raise StorageError("log_without_notebook", path=path, log=f"{path}-wal")
         # A server may do a checkpoint between the two looks at the marks. Its closed mark is seen at the second attempt.
         if is_database(path) and not _fits(path) and not _fits(path):
-            raise StorageError("log_of_another_file", path=path, log=f"{path}-wal")
+            raise StorageError("log_of_another_file", path=path, log=f"{path}-wal", aside=aside_name(f"{path}-wal"))
+
+
+def _take_back(path: str) -> bool:
+    """Rename the log that was put aside and belongs to the notebook at `path`, if there is one. Returns whether there was.
+
+    Without the permission to rename files there, this function returns False.
+    """
+    log = f"{path}-wal"
+    with suppress(OSError):
+        for aside in set_aside(log):
+            if os.path.getsize(aside) > LOG_HEADER_BYTES and os.path.exists(path) and is_database(path):
+                os.rename(aside, log)
+                if _fits(path):
+                    return True
+                os.rename(log, aside)
+    return False
 
 
 def _fits(path: str) -> bool:

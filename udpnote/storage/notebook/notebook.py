@@ -194,15 +194,15 @@ class Notebook:
             return root_of(self._connection, number) or 0
 
     def close(self) -> None:
-        """Close the file and release its lock, so that another server can open it."""
+        """Close the file and release its lock. Raises `NotebookLost` then, if the file or its log is not in its place."""
         if self._lookup is not None:
             self._lookup.index.close()
         if self._guard is not None:
             with suppress(StorageError):  # the log stays, or belongs to another file
                 if self._log is not None:
                     self._log.finish()
-            self._guard.close(self._connection)
-            self._guard = None
+            guard, self._guard = self._guard, None
+            guard.close(self._connection)
         else:
             self._connection.close()
 

@@ -96,13 +96,13 @@ def _key_file_damaged(path: str, reason: Notice) -> str:
     ).format(path=path, reason=reason)
 
 
-def _log_of_another_file(path: str, log: str) -> str:
+def _log_of_another_file(path: str, log: str, aside: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
         "nothing was changed: {log} is not the log of {path}, which was perhaps restored. To use {path} without this log: "
         "{command}"
-    ).format(path=path, log=log, command=f"mv {quote(log)} {quote(log + '.old')}")
+    ).format(path=path, log=log, command=f"mv {quote(log)} {quote(aside)}")
 
 
 def _database_damaged(path: str, problem: str) -> str:
@@ -160,8 +160,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or "
         "hard-linked while in use. These two files hold all acknowledged entries. All other entries are still in their "
         "senders' outboxes, or in the file to import. Put both files back in their place, or remove the extra hard link. "
-        "Then start again. If {path} was deleted, put a backup in its place with `udpnote restore`. Entries acknowledged "
-        "after that backup are lost then"
+        "Then start again. If another file is at {path} now, the log may have a name that ends with .old: leave it so, and "
+        "put only {path} back. If {path} was deleted, put a backup in its place with `udpnote restore`. Entries "
+        "acknowledged after that backup are lost then"
     ),
     "log_without_notebook": (
         "the log {log} is there, perhaps with the latest entries, but its notebook {path} is missing. Put the notebook "
