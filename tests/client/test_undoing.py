@@ -83,7 +83,7 @@ def test_a_plan_says_what_is_taken_back_and_the_next_one_goes_on_before_it_after
 
 @pytest.mark.parametrize("deed", ["a", "b", "delete"])
 @pytest.mark.parametrize("theirs", ["theirs", "delete"])
-def test_what_others_have_changed_since_is_left_alone(lan: Lan, deed: str, theirs: str) -> None:
+def test_what_others_have_changed_since_is_left_alone_and_passed_over(lan: Lan, deed: str, theirs: str) -> None:
     lan.serve()
     client, bob = lan.client(), lan.client("bob.sqlite3", author="bob@desk")
     for each in ("a", "b", "delete"):
@@ -92,7 +92,10 @@ def test_what_others_have_changed_since_is_left_alone(lan: Lan, deed: str, their
             break
     change(bob, theirs)
     before = versions(client)
-    with raises(NotTakenBack, "undo_changed_since", note=1, number=len(before), author="bob@desk"):
+    for own in reversed(range(1, len(before))):
+        with raises(NotTakenBack, "undo_changed_since", note=1, own=own, number=len(before), author="bob@desk"):
+            client.plan_undo()
+    with raises(NotTakenBack, "undo_nothing"):
         client.plan_undo()
     assert versions(client) == before
 
@@ -205,7 +208,7 @@ def test_an_entry_that_a_restored_notebook_does_not_have_is_not_taken_back(lan: 
     bob.send("theirs")
     with raises(NotTakenBack, "undo_not_there", number=2):
         client.plan_undo()
-    assert texts(client) == ["a", "theirs"]
+    assert (undo(client), texts(client)) == (Way.DELETE, ["theirs"])
 
 
 def test_the_text_of_an_erased_note_is_not_replaced_by_an_empty_one(lan: Lan) -> None:
@@ -216,7 +219,7 @@ def test_the_text_of_an_erased_note_is_not_replaced_by_an_empty_one(lan: Lan) ->
     server.stop()
     lan.erase(1)
     lan.serve()
-    with raises(NotTakenBack, "undo_of_erased", note=1):
+    with raises(NotTakenBack, "undo_of_erased", note=1, own=2):
         client.plan_undo()
 
 

@@ -138,13 +138,14 @@ def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
 def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) -> Undo:
     """How to take back `write`, which is stored in the notebook of `reader`.
 
-    Raises `NotTakenBack` if it cannot be taken back any more, and the errors of reading.
+    Raises `NotTakenBack` if it cannot be taken back any more, and the errors of reading. Then the next call of `plan_undo`
+    plans for the write before it.
     """
     note, before, found, latest, text_before = 0, None, None, None, None
     for version in reader.log(numbers=[write.number]):
         note, latest = note or version.number, version
         if version.entry.kind is Kind.ERASED:
-            raise NotTakenBack("undo_of_erased", note=note)
+            raise _passed_over(driver, write, NotTakenBack("undo_of_erased", note=note, own=write.number))
         if version.number < write.number:
             before = version
             text_before = text_before if version.entry.kind is Kind.DELETION else version.text
@@ -153,9 +154,10 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
         elif found is None or not _is_settled(driver, version):
             break
     if found is None or latest is None:
-        raise NotTakenBack("undo_not_there", number=write.number)
+        raise _passed_over(driver, write, NotTakenBack("undo_not_there", number=write.number))
     if latest is not found and not _is_settled(driver, latest):
-        raise NotTakenBack("undo_changed_since", note=note, number=latest.number, author=latest.author)
+        since = NotTakenBack("undo_changed_since", note=note, own=write.number, number=latest.number, author=latest.author)
+        raise _passed_over(driver, write, since)
     if write.kind is Kind.DELETION:
         return Undo(write, Way.RESTORE, note, text_before, text_before, latest)
     if before is None or before.entry.kind is Kind.DELETION:
@@ -163,7 +165,14 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
     return Undo(write, Way.RESTORE, note, found.text, text_before, latest)
 
 
+def _passed_over(driver: Driver, write: OwnWrite, error: NotTakenBack) -> NotTakenBack:
+    """Pass `write` over from now on, if the outbox can be written, and return `error`, which says why."""
+    with driver.connection.lock(), driver.finder.optional_writes.tolerated():
+        driver.outbox.writes.pass_over(write.sequence)
+    return error
+
+
 def _is_settled(driver: Driver, version: StoredEntry) -> bool:
-    """Whether `version` is from this outbox, and was taken back or takes another write back."""
+    """Whether `version` is from this outbox, and was taken back, takes another write back or was passed over."""
     with driver.connection.lock():
         return driver.outbox.writes.is_settled(version.entry.client_id, version.entry.sequence)

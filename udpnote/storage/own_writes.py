@@ -2,7 +2,7 @@
 
 The table `writes` has the latest entries that were stored: a row for each run of notes with consecutive sequences and numbers,
 and a row for each revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry
-is always in one of the two. A row `is_settled` if its entry was taken back, or took another one back.
+is always in one of the two. A row `is_settled` if its entry was taken back, took another one back, or was passed over.
 
 The table `undoing` has the entries in the outbox that take another write back, which is their `target`. While the target itself
 is in the outbox, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number.
@@ -43,7 +43,7 @@ class OwnWrites:
         self._connection = connection
 
     def last(self, *, notebook_id: bytes | None = None, destination: Destination | None = None) -> OwnWrite | None:
-        """The latest write that was not taken back; None if no such write is remembered.
+        """The latest write that was neither taken back nor passed over; None if no such write is remembered.
 
         Without `destination`, any write counts. With it, only a write counts that is for the notebook `notebook_id`, or that
         has no notebook yet and exactly this destination.
@@ -61,7 +61,7 @@ class OwnWrites:
             return self._connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,)).fetchone() is not None
 
     def is_settled(self, client_id: bytes, sequence: int) -> bool:
-        """Whether this revision or deletion is stored, and was taken back or took another write back."""
+        """Whether this revision or deletion is stored, and was taken back, took another write back or was passed over."""
         query = "SELECT is_settled FROM writes WHERE client_id = ? AND sequence = ?"
         with storage_errors(self._path):
             row = self._connection.execute(query, (client_id, sequence)).fetchone()
@@ -123,6 +123,11 @@ class OwnWrites:
         if undoing:
             self._release(undoing, joined)
             self._settle(undoing, joined)
+
+    def pass_over(self, sequence: int) -> None:
+        """Durably note that the stored write `sequence` can never be taken back. `last` then returns the write before it."""
+        with storage_errors(self._path), atomic(self._connection):
+            self._settle_target(sequence)
 
     def note_renewed(self, sequence: int, renewed: int) -> None:
         """In the caller's transaction, note that the entry `sequence` has got the sequence `renewed`."""
@@ -225,7 +230,9 @@ class OwnWrites:
                     self._settle_target(target)
 
     def _settle_target(self, target: int) -> None:
-        """The stored write `target` was taken back: mark a revision or deletion as settled; take a note out of its run."""
+        """The stored write `target` was taken back or passed over: mark it as settled or, if it is a note, take it out of its
+        run.
+        """
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
         row = self._connection.execute(query, (target,)).fetchone()
         if row is None or target >= row[0] + row[1]:

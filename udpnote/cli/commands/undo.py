@@ -21,9 +21,10 @@ def undo(options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
     Your writes are those of your user on this machine. Only the latest are remembered. With `--notebook` or `--server`, it
     takes back the last of your writes there.
 
-    If others have changed the note since, nothing is done (exit code 1). An entry that was not sent yet is removed from the
-    outbox. An entry that is queued, but may be stored already, is deleted as soon as the server answers (exit code 75). To take
-    back an edit or a deletion, the server must answer (otherwise exit code 69).
+    If others have changed the note since, nothing is done (exit code 1), and the next `udpnote undo` takes back your write
+    before that. An entry that was not sent yet is removed from the outbox. An entry that is queued, but may be stored already,
+    is deleted as soon as the server answers (exit code 75). To take back an edit or a deletion, the server must answer
+    (otherwise exit code 69).
 
     Examples:
 

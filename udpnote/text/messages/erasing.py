@@ -84,7 +84,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "may what a server or `udpnote follow` has printed. If you restore an older backup, the note comes back"
     ),
     # elsewhere
-    "undo_of_erased": "nothing is taken back: #{note} was erased on the notebook's host, with all its versions",
+    "undo_of_erased": (
+        "nothing is taken back: #{note} was erased on the notebook's host, with all its versions. `udpnote undo` goes on with "
+        "your write before #{own}"
+    ),
     "erased_notes_return": _erased_notes_return,
     "erased_not_imported": _erased_not_imported,
 }
