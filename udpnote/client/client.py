@@ -199,7 +199,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def delete(
         self, number: int, *, seen: StoredEntry | SeenEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Delete a note, by sending a deletion; the history keeps its texts. Takes, returns and raises what `revise` does."""
+        """Delete a note, by sending a deletion. The history keeps its texts. Arguments and errors are those of `revise`."""
         check_number("number", number)
         return self._send_one("", kind=Kind.DELETION, number=number, seen=seen_entry(seen), author=author, wait=wait)
 

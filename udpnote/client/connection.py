@@ -92,9 +92,10 @@ class ClientEndpoint(Protocol):
         """Send `data` to the UDP `ports` of every host on the LAN. Returns a `ProbeAttempt` for each datagram, sent or not."""
 
     def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int], /) -> list[ProbeAttempt]:
-        """Like `probe`, but each datagram has its own data, which `data_for` returns.
+        """Like `probe`, but each datagram has its own data: the result of `data_for(interface, destination)`.
 
-        The arguments of `data_for` are the `interface` and the `destination` of the datagram's `ProbeAttempt`.
+        `interface` is the name of the interface that sends the datagram, and `destination` is the IP address that it goes to.
+        Both are as in `ProbeAttempt`.
         """
 
     def host_lookup(self, host: str, port: int, /) -> "HostLookup":

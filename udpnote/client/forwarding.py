@@ -66,7 +66,10 @@ def check_entry(entry: Entry) -> None:
 
 
 def checked_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """Return `entries` as a list, after checking each one. Raises what `check_entry` does, and `TypeError` for no iterable."""
+    """Return `entries` as a list, after checking each one with `check_entry`, whose errors this function raises.
+
+    Raises `TypeError` if `entries` is not iterable.
+    """
     check_several("entries", entries, "a sequence of entries")
     checked = list(entries)
     for entry in checked:
@@ -152,7 +155,7 @@ class _Call:
         self._kept_parts = 0
 
     def settle(self, entry: Entry, verdict: Verdict, now: float) -> None:
-        """Note the verdict on `entry`, which this call waits for, and wait for up to `wait_seconds` more for the others."""
+        """Record the verdict on `entry`, which this call waits for, and wait for up to `wait_seconds` more for the others."""
         for place in self.pending.pop(entry):
             self.verdicts[place] = verdict
         self.gives_up_at = now + self.wait_seconds
@@ -166,9 +169,10 @@ class _Call:
 
 
 class Forwarder:
-    """Forwards the entries of several calls at once through `driver`, in one session with the client's notebook.
+    """Forwards the entries of calls that run at the same time, in one session with the client's notebook.
 
-    The session ends when the notebook is joined or left, when the client uses another notebook, or at an error.
+    `driver` exchanges the datagrams of the session. The session ends at an error, when the notebook is joined or left, and
+    when the client uses another notebook. It also ends when no call waits and its silent server was found elsewhere.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -217,7 +221,7 @@ class Forwarder:
             return self._driving is call
 
     def _leave(self, call: _Call) -> None:
-        """Note that `call` has ended. If it was the driving call, the call that has waited longest drives from now on."""
+        """Record that `call` has ended. If it was the driving call, the call that has waited longest drives from now on."""
         with self._lock:
             if call in self._calls:  # it was interrupted
                 self._calls.remove(call)

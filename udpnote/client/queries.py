@@ -35,7 +35,7 @@ class Queries:
         by_number: bool,
         limit: int | None,
     ) -> Iterator[StoredEntry]:
-        """Yield the notes that `NotebookReader.entries` yields for these arguments."""
+        """Yield the notes that match the arguments, each with its latest text. See `NotebookReader.entries`."""
         query = query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first)
         return self._named(query._replace(by_time=not by_number), numbers, limit)
 
@@ -49,12 +49,12 @@ class Queries:
     def log(
         self, filters: Filters, *, numbers: Sequence[int], newest_first: bool, limit: int | None, start: int | None
     ) -> Iterator[StoredEntry]:
-        """Yield the entries that `NotebookReader.log` yields for these arguments."""
+        """Yield the entries that match the arguments, with revisions and deletions. See `NotebookReader.log`."""
         query = query_of(View.LOG, filters, self._now, newest_first=newest_first)
         return self._named(query, numbers, limit, start)
 
     def follow(self, filters: Filters, last: int) -> Iterator[StoredEntry]:
-        """Yield the entries that `NotebookReader.follow` yields for these arguments."""
+        """Yield the latest `last` entries that match `filters`, oldest first, then each new one as soon as it is stored."""
         return self._follow_query(query_of(View.LOG, filters, self._now), last)
 
     def tags(self) -> list[Tally]:

@@ -118,11 +118,11 @@ class Outcomes:
         return bool(self._awaited)
 
     def expect(self, entries: Iterable[Entry]) -> None:
-        """Note that a call waits for the outcome of each of `entries`, which it will take with `pop`."""
+        """Record that a call waits for the outcomes of `entries`. The call will take them with `pop`."""
         self._awaited.update(dict.fromkeys([entry.sequence for entry in entries]))
 
     def forget(self, entries: Iterable[Entry]) -> None:
-        """Note that no call waits for `entries` any more, and drop their outcomes."""
+        """Record that no call waits for `entries` any more, and drop their outcomes."""
         for entry in entries:
             self._awaited.pop(entry.sequence, None)
 
@@ -188,7 +188,7 @@ class Outcomes:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_refused", status=status.name)))
 
     def renew(self, entry: Entry, renewed: Entry | None) -> None:
-        """Note that `entry` gets a new client id and sequence, because the notebook has another entry under the old ones.
+        """Record that `entry` gets a new client id and sequence, because the notebook has another entry under the old ones.
 
         `renewed` is the entry with the new client id and sequence, as it is sent now. Its outcome becomes the outcome of
         `entry`. If `renewed` is None, another process has renewed the entry and sends it: then `entry` gets the outcome QUEUED.

@@ -176,7 +176,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._events.append(event)
 
     def _take_stored(self, entries: tuple[Entry, ...], number: int) -> None:
-        """Note that `entries` are stored under consecutive numbers, from `number` on.
+        """Record that `entries` are stored under consecutive numbers, from `number` on.
 
         If they are revisions or deletions, the outbox watches the last of them, so that its author is told when others overtake
         it.

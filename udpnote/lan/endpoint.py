@@ -176,9 +176,10 @@ class Endpoint:
         return self.probe_variously(lambda _interface, _destination: data, ports)
 
     def probe_variously(self, data_for: Callable[[str, str], bytes], ports: Collection[int]) -> list[ProbeAttempt]:
-        """Like `probe`, but each datagram has its own data: the result of `data_for`.
+        """Like `probe`, but each datagram has its own data: the result of `data_for(interface, destination)`.
 
-        The arguments of `data_for` are the `interface` and the `destination` of the datagram's `ProbeAttempt`.
+        `interface` is the name of the interface that sends the datagram, and `destination` is the IP address that it goes to.
+        Both are as in `ProbeAttempt`.
         """
         present = self._list_interfaces()
         self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})

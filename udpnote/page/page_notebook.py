@@ -268,7 +268,7 @@ class PageNotebook:
             each()
 
     def _client(self, purpose: Purpose) -> Client:
-        """The client for this purpose. It is opened if necessary, which reads files, so this must be called in a thread."""
+        """The client for this purpose. The first call opens the client, which reads files, so call this in a thread."""
         with self._opening:
             if self._is_closed:
                 raise ClientClosed("client_closed")

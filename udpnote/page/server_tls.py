@@ -57,7 +57,10 @@ class ServerTls:
             self._certificate = certificate
 
     def _is_current(self, now: int) -> bool:
-        """Whether the certificate has all addresses that this host has now, and is valid for long enough."""
+        """Whether the certificate has all names and addresses that a new one would have now, and need not be renewed yet.
+
+        `now` is the time in microseconds since 1970 UTC.
+        """
         certificate = self._certificate
         names, addresses = covered_subjects(self._authority, names=self._names, addresses=self._own_addresses())
         return certificate.subjects.issuperset(names + addresses) and certificate.valid_from <= now < certificate.renewed_at

@@ -226,7 +226,7 @@ class Delivery:
             self._fill_window(now, with_lost=True)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Note that discovery has found the server, perhaps at another address: the server is not silent any more.
+        """Record that discovery has found the server, perhaps at another address: the server is not silent any more.
 
         All payloads in flight count as lost, and are sent again as the window allows. The timer and the congestion window start
         anew; `round_trip_seconds`, which discovery has measured, is the timer's first sample.
@@ -337,8 +337,9 @@ class Delivery:
             self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Note that the server keeps this part. If it has meanwhile removed others, all parts of the entry must be sent again:
-        they count as in flight from `now` on, until their timer expires.
+        """Record that the server keeps this part. If it has removed other parts of the entry, all must be sent again.
+
+        These count as in flight from `now` on, until their timer expires.
         """
         for again in self._kept_by_server.note(outgoing):
             again.timed_from = now

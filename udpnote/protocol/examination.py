@@ -50,7 +50,7 @@ class Reporter:
             self._unsent, self._unsent_at = unsent, now
 
     def note_heard(self, source: Address) -> None:
-        """Note that a DISCOVER or an EXAMINE has come from `source`."""
+        """Record that a DISCOVER or an EXAMINE has come from `source`."""
         host = source[0], source[3] if len(source) == 4 else 0
         _, count = self._hosts.pop(host, (0, 0))
         self._hosts[host] = self._now, min(count + 1, _UINT32_MAX)

@@ -36,7 +36,7 @@ class HeldRevisions:
         return entries
 
     def end(self, identity: Identity) -> bool:
-        """Note that the entry with this client id and sequence number has a verdict, or is not sent any more.
+        """Record that the entry with this client id and sequence number has a verdict, or is not sent any more.
 
         Returns whether this entry was under way.
         """

@@ -35,7 +35,7 @@ class BuiltPage(NamedTuple):
 class PageBuilder:
     """Builds the pages that answer `read` from the results that `lookup` finds.
 
-    The body of a page has at most `body_bytes_max` bytes after its header.
+    A page has at most `body_bytes_max` bytes after its header.
     """
 
     def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
@@ -179,7 +179,10 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
     def _after(self, stored: StoredEntry) -> Cursor:
-        """Where the reader continues after an entry: the result of `cursor_after`, computed faster in the order of numbers."""
+        """Where the reader continues after the entry `stored`: the result of `cursor_after`.
+
+        If results come in the order of their numbers, this method computes it without that function, which is slower.
+        """
         return _new(Cursor, (stored[0] + self._step, 0, 0)) if self._step else cursor_after(stored, self._query)
 
     def _add_entry(self, packed: bytes, stored: StoredEntry) -> None:

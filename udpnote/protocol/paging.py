@@ -195,7 +195,7 @@ class Pager:
         self._datagrams = []  # it has pages only after an error, and the readers ask for them again
 
     def notice_stored(self, last: int) -> None:
-        """Note that the notebook's highest number is now `last`: `serve` shall look for results of the waiting READs again."""
+        """Record that the highest number is now `last`, so that `serve` looks again for results of the waiting READs."""
         for key, waiting in self._waiting.items():
             if waiting.answer is None and waiting.looked_up_to.number <= last:
                 self._due[key] = None

@@ -255,21 +255,21 @@ class Reading:
         self._send_next_burst(now)
 
     def _note_refusal(self, state: PageState, now: float) -> None:
-        """Note that the server cannot answer the query. A reading that follows asks again later: the disk may work then."""
+        """Record that the server cannot answer the query. A reading that follows asks again later: the disk may work then."""
         if self._follows and state is PageState.NOT_READABLE and self.refusal is None:
             self._events.append(NotebookUnreadable())
         self.refusal = state
         self._pause(POLL_SECONDS, now)
 
     def _note_agreement(self) -> None:
-        """Note that the notebook has the entry in the READ's `seen`. If the reading went back to that entry, report this."""
+        """Record that the notebook has the entry in the READ's `seen`. If the reading went back to that entry, report this."""
         self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()
             self._events.append(NotebookRestored(self._shown.latest.number + 1))
 
     def _note_waiting(self, page: Page, now: float) -> None:
-        """Note that the server keeps the READ until there is a result. Its answer to the READ is `page`."""
+        """Record that the server keeps the READ until there is a result. Its answer to the READ is `page`."""
         self._progressed_at = now
         burst = self._bursts.get(page.burst)
         if burst is not None:

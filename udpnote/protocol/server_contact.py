@@ -116,7 +116,7 @@ class ServerContact:
             self.next_probe_at = self._probe_again_at
 
     def receive_answer(self, now: float, *, sent_at: float | None, answered: int, in_flight: int) -> bool:
-        """Note that an answer to `answered` of the `in_flight` datagrams has arrived. Returns whether it ends a silence.
+        """Record that an answer to `answered` of the `in_flight` datagrams has arrived. Returns whether it ends a silence.
 
         The answer ends the backoff and enlarges the window. `sent_at` is when the client sent the answered datagram, so the
         timer gets a sample. It is None if that time is unknown; then there is no sample.
@@ -132,7 +132,7 @@ class ServerContact:
         return ends_silence
 
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Note that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent now, else None.
+        """Record that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent now.
 
         `sent_at` is when the last of these datagrams was sent. If the server has answered nothing since, the window collapses;
         otherwise it is halved. The timeout doubles. If several datagrams that were in flight together are lost, the window is
@@ -151,7 +151,7 @@ class ServerContact:
         return ServerSilent()
 
     def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
-        """Note that the server has refused a request. Either the key has changed (`is_key_changed`) or it has another notebook.
+        """Record that the server has refused a request, because its key has changed or because it has another notebook.
 
         The server then counts as silent. Returns the event for the caller to report. If the server is silent already, a refusal
         for a wrong notebook changes nothing and returns None, because discovery is looking for the right server.
@@ -170,7 +170,7 @@ class ServerContact:
         return self.next_probe_at is not None and now >= self.next_probe_at
 
     def note_probe(self, now: float) -> None:
-        """Note that the client sends a probe to the silent server at `now`.
+        """Record that the client sends a probe to the silent server at `now`.
 
         Double the timeout, and set the time of the next probe.
         """
@@ -179,7 +179,7 @@ class ServerContact:
         self._probe_again_at = now + SILENT_INTERVAL_SECONDS
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Note that discovery has found the server: the silence ends, and the timer and the window start anew.
+        """Record that discovery has found the server: the silence ends, and the timer and the window start anew.
 
         `round_trip_seconds`, which discovery has measured, is the first sample of the new timer.
         """

@@ -64,7 +64,7 @@ class ShownEntries:
         return self._step > 1
 
     def go_back(self) -> None:
-        """Note that the notebook does not have `latest`. An earlier entry becomes `latest`.
+        """Record that the notebook does not have `latest`. An earlier entry becomes `latest`.
 
         The first call goes back by one entry, the next by two, then by four, and so on until `confirm` is called.
         """
@@ -78,7 +78,7 @@ class ShownEntries:
         self._step *= 2
 
     def confirm(self) -> None:
-        """Note that the notebook has `latest`, so that the follower need not go back further."""
+        """Record that the notebook has `latest`, so that the follower need not go back further."""
         self._step = 1
 
     def add(self, entry: SeenEntry) -> None:

@@ -194,7 +194,10 @@ class TextMirror:
             self._rebuild(notes)
 
     def _rebuild(self, notes: "_Notes") -> None:
-        """Write the whole text file as a draft, put the old file aside if needed, then let the draft take its place."""
+        """Write the whole text as a draft, which then takes the place of the text file.
+
+        If another program was the last to write the text file, that file is first renamed, so that it is kept.
+        """
         began = time.monotonic()
         self._revision = notes.last_revision()
         with whole_file(self.path, before_placing=self._put_aside_if_changed) as file:

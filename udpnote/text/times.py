@@ -144,7 +144,10 @@ def read_time(text: str, now: datetime) -> NamedTime:
 
 
 class _UnknownZone(Exception):
-    """The text names a time zone that is not the person's. `local` is the date and time without the zone."""
+    """After the date and time, the text has letters that are not the name of the person's time zone then, and not UTC.
+
+    `zone` has these letters in capitals, and `local` is the text without them.
+    """
 
     def __init__(self, zone: str, local: str) -> None:
         super().__init__(zone, local)

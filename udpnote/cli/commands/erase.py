@@ -66,7 +66,7 @@ def erase(
                 return exit_codes.REFUSED
         now = wall_microseconds()
         with uninterruptible():
-            kept = [*erasure.commit(now), *_kept_by_this_user(erasure.note.entry.text)]
+            kept = [*erasure.commit(now), *_clean_own_files(erasure.note.entry.text)]
     erased_at = erasure.note.entry.written_at if was_done else now
     _report(erasure, kept, erased_at=erased_at, as_json=as_json)
     return exit_codes.DONE
@@ -112,11 +112,11 @@ def _show(erasure: Erasure) -> None:
     say(Notice("erased_for_good", versions=len(erasure.numbers)))
 
 
-def _kept_by_this_user(text: str) -> list[str]:
-    """The paths of this user's files that have some of the erased `text`, or may have it.
+def _clean_own_files(text: str) -> list[str]:
+    """Remove from the outbox what SQLite has left there of sent entries. Return the paths of files that may have `text`.
 
-    One is the history of `udpnote write`, if a line of the text is in it. The other is the outbox, if what SQLite has left
-    there of sent entries cannot be removed.
+    These are this user's files: the outbox, if that removal fails, and the history of `udpnote write`, if it has a line of
+    the text.
     """
     settings = load_settings()
     kept = [] if remove_remains(settings.outbox) else [settings.outbox]

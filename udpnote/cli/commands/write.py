@@ -184,7 +184,7 @@ class _Dialogue:
             case Deed.QUIT:
                 return False
             case Deed.HELP:
-                say_here(Notice("write_help"))
+                say_here(Notice("write_help", many=PASTED_LINES_MAX + 1))
             case Deed.TAG:
                 self._set_tags(typed.rest.split())
             case Deed.EDIT:

@@ -230,7 +230,10 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _keys_to_copy(notebook: str, *, is_sealed: bool, with_key: bool | None) -> NotebookKeys | None:
-    """The keys for the key file of a backup, or None if it gets no key file. Raises what `back_up` raises about keys."""
+    """The keys for the key file of a backup, or None if the backup gets no key file.
+
+    The arguments and the errors about keys are those of `back_up`.
+    """
     if is_sealed and with_key is None:
         raise InvalidSetting("backup_key_undecided", path=notebook)
     if not is_sealed and with_key:

@@ -78,7 +78,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "To remove the certificate later, delete it in Keychain Access"
     ),
     "certificate_steps_linux": (
-        "Download the certificate and run `sha256sum {file}`. It prints the fingerprint of the certificate without colons\n"
+        "Download the certificate, and run `sha256sum {file}` in the folder with your downloads. It prints the "
+        "fingerprint of the certificate without colons\n"
         "Compare that with the fingerprint in the terminal where `udpnote page --https` runs\n"
         "Open `chrome://certificate-manager`, choose Local certificates > Installed by you, and import {file} under "
         "Trusted Certificates\n"

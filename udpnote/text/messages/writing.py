@@ -90,8 +90,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_tagged_prompt": "Today's note, {tags} (quit ends): ",
     "write_welcome": "each line is stored as an entry; `help` explains more, `quit` or Ctrl-D ends",
     "write_help": (
-        "Enter stores the line as an entry. If you paste several lines, each becomes an entry; of many lines the prompt "
-        "asks first. Up brings back an earlier line\n"
+        "Enter stores the line as an entry. If you paste several lines, each becomes an entry. From {many} lines on, the "
+        "prompt asks first. Up brings back an earlier line\n"
         "/tag NAME adds #NAME to each line from now on. /tag alone stops that\n"
         "/edit changes your last note, /edit 42 changes note #42. /undo takes back what you wrote last\n"
         "To store a line that begins with /, type one more /: //text stores /text. Notes of others appear above the prompt\n"
