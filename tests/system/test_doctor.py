@@ -326,6 +326,13 @@ def the_named_host_is_unknown(lab: Lab) -> list[Case]:
     return [Case(pair(lab).laptop, {"host_unknown"}, arguments=("--server", "nowhere.invalid"))]
 
 
+def the_outbox_is_damaged(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    [outbox] = hosts.laptop.home.rglob("outbox.sqlite3")
+    outbox.write_text("no outbox")
+    return [Case(hosts.laptop, {"outbox_unusable"}, (hosts.laptop,))]
+
+
 def tunnel(host: Host) -> None:
     host.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
     host.ip("link", "set", "tun0", "up")
@@ -353,7 +360,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, datagrams_are_lost_now_and_then,
     a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
-    the_named_host_is_unknown,
+    the_named_host_is_unknown, the_outbox_is_damaged,
 ]  # fmt: skip
 
 
@@ -363,7 +370,9 @@ def test_the_doctor_names_the_cause_and_no_other_and_its_command_mends_it(
 ) -> None:
     require_tool("setpriv")
     cases = trouble(lab)
+    files = [sorted(each.host.home.rglob("*")) for each in cases]
     found = [named(doctor) for doctor in [start_doctor(each) for each in cases]]
+    assert [sorted(each.host.home.rglob("*")) for each in cases] == files, "a doctor leaves no file behind"
     assert [set(each) for each in found] == [each.troubles for each in cases]
     for case, commands in zip(cases, found, strict=True):
         for host in case.mended_on:

@@ -4,6 +4,7 @@ import pytest
 
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
+from udpnote.errors import Notice
 from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Routes
 
 ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
@@ -11,7 +12,9 @@ UNPLUGGED = ETHERNET._replace(is_connected=False)
 WIFI = HostInterface("wlan0", 3, InterfaceKind.WIFI, ("192.168.1.6/24",), ("192.168.1.255",), (), 1500)
 DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)
 TUNNEL = HostInterface("tun0", 5, InterfaceKind.TUNNEL, ("10.8.0.2/32",), ("192.168.1.255",), (), 1420)
-HEALTHY = HostFacts([ETHERNET, DOCKER], Routes((), "eth0", ()), [], 4 << 20, 4 << 20, "/home/lin", 0.004)
+HEALTHY = HostFacts(
+    [ETHERNET, DOCKER], Routes((), "eth0", ()), [], 4 << 20, 4 << 20, "/home/lin", 0.004, "/home/lin/outbox", None
+)
 
 
 def findings(facts: HostFacts) -> list[Finding]:
@@ -53,6 +56,7 @@ def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
         (HEALTHY._replace(routes=detour(TUNNEL, is_strict=True)), "answers_filtered", "to 192.168.1.0/24 lookup main"),
         (HEALTHY._replace(buffer_bytes=9 << 10), "buffers_small", "net.core.rmem_max=4194304"),
         (HEALTHY._replace(fsync_seconds=0.000_000_6), "disk_pretends", "export UDPNOTE_HOME="),
+        (HEALTHY._replace(outbox="/a b", outbox_problem=Notice("author_blank")), "outbox_unusable", "mv '/a b' '/a b'.aside"),
     ],
 )
 def test_a_trouble_has_a_command_with_its_own_values(facts: HostFacts, kind: str, command: str) -> None:

@@ -131,13 +131,18 @@ def test_each_cause_is_named_and_no_other(facts: NetworkFacts, expected: list[st
 
 
 @pytest.mark.parametrize(
-    ("address", "interface"),
-    [(("192.168.1.9", 6683), "eth0"), (("10.9.9.9", 6683), "tun0"), (("fe80::9%docker0", 6683, 0, 4), "docker0")],
-)
-def test_long_datagrams_are_shortened_at_the_interface_by_which_they_leave(address: Address, interface: str) -> None:
-    facts = only(HEALTHY, SERVER._replace(addresses=(address,), longest=700))
+    ("address", "key_id", "interface", "mtu"),
+    [
+        (("192.168.1.9", 6683), None, "eth0", 700 + 4 + 8 + 20), (("10.9.9.9", 6683), b"k" * 16, "tun0", 700 + 40 + 8 + 20),
+        (("fe80::9%docker0", 6683, 0, 4), None, "docker0", 700 + 4 + 8 + 40),
+    ],
+)  # fmt: skip
+def test_long_datagrams_are_shortened_at_the_interface_by_which_they_leave(
+    address: Address, key_id: bytes | None, interface: str, mtu: int
+) -> None:
+    facts = only(HEALTHY, SERVER._replace(addresses=(address,), key_id=key_id, longest=700))
     [command] = [each.command for each in findings(facts) if each.notice.kind == "long_datagrams_lost"]
-    assert command == f"sudo ip link set dev {interface} mtu 728"
+    assert command == f"sudo ip link set dev {interface} mtu {mtu}"
 
 
 def test_a_failure_that_a_trouble_of_this_host_explains_gets_no_second_name() -> None:

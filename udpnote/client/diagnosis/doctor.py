@@ -1,7 +1,7 @@
 """The doctor: collects facts about this host and its network, and yields what each check finds in them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from udpnote.client.client import Client
 from udpnote.client.diagnosis.examination import Examination
@@ -25,8 +25,10 @@ from udpnote.lan.udp_socket import BUFFER_BYTES
 from udpnote.model.address import Address
 from udpnote.model.notebook import address_of
 from udpnote.protocol.messages import TOKEN_BYTES
-from udpnote.settings import PORT
+from udpnote.settings import PORT, absolute_path, load_settings
+from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.disk_timing import fsync_durations, temporary_folder
+from udpnote.storage.outbox import Outbox
 
 ENVELOPES_MAX = 8
 """The most envelopes in which servers are examined: the open one, and those of seven keys."""
@@ -42,7 +44,21 @@ FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 
 
 class Doctor(Client):
-    """A client that does not send or read, but examines this host and its network. It needs no root."""
+    """A client that does not send or read, but examines this host and its network. It needs no root, and writes no file.
+
+    See `Client` for the arguments. An outbox that cannot be read is a finding, and counts as empty otherwise.
+    """
+
+    def __init__(
+        self, *, server: str | None = None, port: int | None = None, on_notice: Callable[[Notice], None] | None = None
+    ) -> None:
+        self._outbox_path = absolute_path(load_settings({}).outbox, "outbox")
+        self._outbox_problem: Notice | None = None
+        try:
+            outbox = Outbox(self._outbox_path, is_read_only=True)
+        except StorageError as error:
+            outbox, self._outbox_problem = Outbox(IN_MEMORY), error.notice
+        super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)
 
     def findings(self) -> Iterator[Finding]:
         """Yield each `Finding` as soon as it is made: those about this host at once, those about the network after some
@@ -62,7 +78,7 @@ class Doctor(Client):
 
     def _host_facts(self) -> HostFacts:
         interfaces = host_interfaces()
-        folder = os.path.dirname(os.path.abspath(self._outbox.path))
+        folder = _existing_folder(os.path.dirname(self._outbox_path))
         return HostFacts(
             interfaces=interfaces,
             routes=routes(interfaces),
@@ -71,6 +87,8 @@ class Doctor(Client):
             wanted_bytes=BUFFER_BYTES,
             folder=folder,
             fsync_seconds=_fsync_seconds(folder),
+            outbox=self._outbox_path,
+            outbox_problem=self._outbox_problem,
         )
 
     def _network_facts(self, host: HostFacts) -> NetworkFacts:
@@ -155,6 +173,13 @@ class Doctor(Client):
         address = addresses[0]
         errors = {key[:2]: error for key, error in examination.errors.items()}
         return Expected(name, address, has_answered, errors.get(address[:2]), neighbour_answers(address[0]))
+
+
+def _existing_folder(folder: str) -> str:
+    """`folder` or, if it does not exist, the first folder above it that does."""
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def _fsync_seconds(folder: str) -> float | None:

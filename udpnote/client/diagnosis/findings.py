@@ -19,6 +19,7 @@ CHECKS = {
     marked("long datagrams"),
     marked("losses"),
     marked("notebooks"),
+    marked("outbox"),
     marked("own broadcasts"),
     marked("port"),
     marked("routes"),

@@ -1,6 +1,7 @@
 """The checks of this host alone: pure functions that turn facts into findings. The host sends no datagram for them."""
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import NamedTuple
 
 from udpnote.client.diagnosis.findings import Finding, fine, not_checked, trouble
@@ -18,7 +19,9 @@ class HostFacts(NamedTuple):
 
     `routes` is None if the system does not name its routes. `firewalls` says which of ufw and firewalld are active. udpnote
     asks for a receive buffer of `wanted_bytes`, and the system grants `buffer_bytes`. `folder` is the folder of the outbox, and
-    `fsync_seconds` the median time of an fsync there, or None if nothing can be written there.
+    `fsync_seconds` the median time of an fsync there, or None if nothing can be written there. If that folder does not exist
+    yet, `folder` is the folder in which it will be made. `outbox` is the path of the outbox, and `outbox_problem` says why it
+    cannot be read; None if it can, or if it does not exist yet.
     """
 
     interfaces: Sequence[HostInterface]
@@ -28,6 +31,8 @@ class HostFacts(NamedTuple):
     wanted_bytes: int
     folder: str
     fsync_seconds: float | None
+    outbox: str
+    outbox_problem: Notice | None
 
     @property
     def firewall(self) -> str:
@@ -81,6 +86,13 @@ def check_buffers(facts: HostFacts) -> list[Finding]:
     return [fine("buffers", Notice("buffers_granted", kilobytes=kilobytes, wanted=wanted))]
 
 
+def check_outbox(facts: HostFacts) -> list[Finding]:
+    """Check whether the outbox can be read. Without it, no command can send or find anything."""
+    if facts.outbox_problem is not None:
+        return [trouble("outbox", Notice("outbox_unusable", problem=facts.outbox_problem, file=quote(facts.outbox)))]
+    return [fine("outbox", Notice("outbox_usable", path=facts.outbox))]
+
+
 def check_disk(facts: HostFacts) -> list[Finding]:
     """Check whether the disk with the outbox really writes at an fsync, or is so fast that it only pretends."""
     if facts.fsync_seconds is None:
@@ -91,7 +103,7 @@ def check_disk(facts: HostFacts) -> list[Finding]:
     return [fine("disk", Notice("fsync_takes_time", folder=facts.folder, microseconds=microseconds))]
 
 
-HOST_CHECKS = (check_interfaces, check_routes, check_firewalls, check_buffers, check_disk)
+HOST_CHECKS = (check_interfaces, check_routes, check_firewalls, check_buffers, check_outbox, check_disk)
 
 
 def _detour_trouble(detour: Detour) -> Finding:

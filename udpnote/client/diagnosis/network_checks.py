@@ -24,14 +24,15 @@ from udpnote.errors import Notice
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import Address, is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
-from udpnote.protocol.envelope import BODY_BYTES_MAX
+from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import HeardHost
+from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES
 
 CLOCK_SECONDS_MAX = 120
 """The most by which two clocks may differ. A larger difference is no delay of the network, and puts notes in a wrong order."""
 
-HEADER_BYTES = 28
-"""The length of the headers of IPv4 and UDP together. An MTU includes them."""
+HEADERS_BYTES_IPV4, HEADERS_BYTES_IPV6 = 28, 48
+"""The length of the headers of IP and UDP together. An MTU includes them."""
 
 LOSSES_MIN = 2
 """If at least this many of eight short datagrams are lost, that is a trouble. A single loss may be an accident."""
@@ -188,8 +189,9 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
         if server.longest < BODY_BYTES_MAX and server.short_lost:
             findings.append(not_checked("long datagrams", Notice("long_datagrams_uncertain", server=where)))
         elif server.longest < BODY_BYTES_MAX:
-            mtu = server.longest + HEADER_BYTES
-            notice = Notice("long_datagrams_lost", server=where, bytes=server.longest, interface=interface, mtu=mtu)
+            size = server.longest + (OPEN.overhead_bytes if server.key_id is None else OVERHEAD_BYTES)
+            mtu = size + (HEADERS_BYTES_IPV4 if len(address) == 2 else HEADERS_BYTES_IPV6)
+            notice = Notice("long_datagrams_lost", server=where, bytes=size, interface=interface, mtu=mtu)
             findings.append(trouble("long datagrams", notice))
         else:
             findings.append(fine("long datagrams", Notice("long_datagrams_pass", server=where)))

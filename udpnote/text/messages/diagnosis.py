@@ -94,6 +94,12 @@ TROUBLES: dict[str, Trouble] = {
         "sudo sysctl -w net.core.rmem_max={bytes}",
         "Answers that arrive together do not fit, and are lost.",
     ),
+    "outbox_unusable": Trouble(
+        "{problem}. Without the outbox, no command sends or finds anything",
+        "mv {file} {file}.aside",
+        "The command puts the file aside, and udpnote makes a new one. Entries that wait and keys of joined notebooks stay in "
+        "the old file. If the message says how to mend the file, that is better.",
+    ),
     "disk_pretends": Trouble(
         "an fsync in {folder} takes {microseconds} µs. Hardly any disk writes so fast, so a power failure may lose entries",
         "export UDPNOTE_HOME=/var/lib/udpnote",
@@ -329,6 +335,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "firewall_rules_secret": "only root can read the firewall's rules, so test datagrams show what the firewall drops",
     "buffers_granted": "udpnote asked for a receive buffer of {wanted:,} KiB, and the system grants {kilobytes:,} KiB",
     "fsync_takes_time": "an fsync in {folder} takes {microseconds:,} µs",
+    "outbox_usable": "{path}",
     "disk_not_tried": "nothing can be written in {folder}",
     "port_used": "a server answers; these addresses are in use: {users}",
     "port_unused": "no program on this host uses the ports of udpnote's servers",
