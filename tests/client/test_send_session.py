@@ -10,7 +10,7 @@ from udpnote.model.address import Address
 from udpnote.model.entry import Bundle, Entry, Kind, NoteRun, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.messages import Ack, Append, PartAck, Run, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox

@@ -10,7 +10,8 @@ from tests.support.keys import AT_NEW, AT_OLD, OLD
 from tests.support.wire import decoded
 from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, NoteRun, Restored, Status, split
 from udpnote.protocol.codec import APPEND_BYTES_MIN, encode, part_bytes_max
-from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.delivery import Delivery
+from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, Run, content_check
 from udpnote.protocol.payloads import ATTEMPT_MAX, SHORT_NOTE_BYTES_MAX

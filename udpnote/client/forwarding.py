@@ -32,7 +32,8 @@ from udpnote.model.entry import (
 )
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.delivery import Delivery
+from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.payloads import Identity
 

@@ -37,7 +37,8 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec_runs import RUN_NOTES_MAX
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.delivery import Delivery
+from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.settings import find_places

@@ -14,7 +14,8 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.model.own_write import StoredRun
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.delivery import Delivery
+from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged

@@ -12,7 +12,7 @@ from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.model.argument_types import check_type
 from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.protocol.delivery_events import Rejected, Stored
 
 CHUNK_ENTRIES_MIN = 128
 """A call adds at most this many texts at a time to the outbox, in one transaction. If more of its entries than this have no

@@ -21,13 +21,13 @@ sends only one payload at a time, as a probe.
 
 from collections.abc import Collection, Iterable
 from itertools import takewhile
-from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import Entry, Kind, Restored, Status, is_whole, split
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
+from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, add_stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.held_revisions import HeldRevisions
 from udpnote.protocol.kept_parts import KeptParts
@@ -45,26 +45,6 @@ from udpnote.protocol.payloads import (
     remove_given_up,
 )
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
-
-
-class Stored(NamedTuple):
-    """Event: the server has stored `entries` durably in the notebook, now or earlier. The first of them has this `number`.
-
-    If there are several, they are notes with consecutive sequence numbers, and their numbers are consecutive, too.
-    """
-
-    entries: tuple[Entry, ...]
-    number: int
-
-
-class Rejected(NamedTuple):
-    """Event: the server has not stored `entry`, for the reason in `status`. This delivery does not send the entry again."""
-
-    entry: Entry
-    status: Status
-
-
-DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 
 
 class Delivery:
@@ -311,7 +291,7 @@ class Delivery:
         for entry in run.entries:
             del self._entries[entry[:2]]
         if number:
-            self._events.append(Stored(run.entries, number))
+            add_stored(self._events, run.entries, number)
         else:
             self._events.extend([Rejected(entry, status) for entry in run.entries])
 

@@ -1,0 +1,29 @@
+"""The events of a delivery."""
+
+import pytest
+
+from tests.support.golden import CLIENT_ID, OTHER_CLIENT_ID, WRITTEN_AT
+from udpnote.model.entry import Entry, Kind, Status
+from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, add_stored
+
+
+def notes(first: int, client_id: bytes = CLIENT_ID, kind: Kind = Kind.NOTE) -> tuple[Entry, ...]:
+    return tuple(Entry(client_id, sequence, kind, WRITTEN_AT, 480, "小明", "一", 0) for sequence in (first, first + 1))
+
+
+@pytest.mark.parametrize(
+    ("before", "is_joined"),
+    [
+        (Stored(notes(1), 7), True),
+        (Stored(notes(1), 6), False),
+        (Stored(notes(1), 8), False),
+        (Stored(notes(2), 7), False),
+        (Stored(notes(1, OTHER_CLIENT_ID), 7), False),
+        (Stored(notes(1, kind=Kind.REVISION), 7), False),
+        (Rejected(notes(1)[1], Status.NO_SPACE), False),
+    ],
+)
+def test_stored_notes_are_joined_to_the_event_of_the_notes_just_before_them(before: DeliveryEvent, is_joined: bool) -> None:
+    events = [before]
+    add_stored(events, notes(3), 9)
+    assert events == ([Stored(notes(1) + notes(3), 7)] if is_joined else [before, Stored(notes(3), 9)])
