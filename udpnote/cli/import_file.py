@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import chain, count, islice
 from typing import BinaryIO, cast
 
 from udpnote.cli.terminal.progress import shown_percentage
@@ -22,6 +23,9 @@ from udpnote.text.import_format import Format, format_of_binary, format_of_text,
 from udpnote.text.jsonl import parse_jsonl
 from udpnote.text.language import gettext as _
 from udpnote.text.notebook_text import TextBlocks, TextEntry, stored_blocks, text_entries
+from udpnote.text.query_check import QUERY_NUMBERS_MAX
+
+Identity = tuple[bytes, int]
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """No line of an export is longer. The longest line has a text in which JSON escapes each byte with six bytes (`\\u0001`), and
@@ -141,6 +145,21 @@ def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> I
     """
     log = notebook.log(newest_first=newest_first)
     return shown_percentage(log, notebook.last_number(), lambda percent: Notice("import_comparing", percent=percent))
+
+
+def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity]]:
+    """The client id and sequence of each entry in `notebook`: first those of its entries, then those that were erased."""
+    known, erased = set[Identity](), set[Identity]()
+    missing: list[int] = []
+    last = 0
+    for stored in log_to_compare(notebook):
+        known.add(stored.entry[:2])
+        missing += range(last + 1, stored.number)
+        last = stored.number
+    numbers = chain(missing, count(last + 1))  # a log has erased entries only if it is asked for their numbers
+    while found := list(notebook.log(numbers=list(islice(numbers, QUERY_NUMBERS_MAX)))):
+        erased.update(each.entry[:2] for each in found)
+    return known, erased - known
 
 
 class JsonLines:

@@ -110,14 +110,19 @@ def test_the_text_file_and_what_sqlite_has_left_in_the_outbox_of_this_user_are_c
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("notes.txt", "2019/05/09 16:37:08\nsecret\n\n"), ("jrnl.txt", "[2019-05-09 16:37] secret\n")]
-)
+    ("name", "content"), [
+        ("notes.txt", "2019/05/09 16:37:08\nsecret\n\n"), ("jrnl.txt", "[2019-05-09 16:37] secret\n"),
+        ("2019-05-09.md", "secret\n"),
+    ],
+)  # fmt: skip
 def test_an_identity_that_was_made_from_the_text_stays_and_this_is_said(machine: Machine, name: str, content: str) -> None:
     source, file = machine.home / name, f"--file {machine.notebook}"
     machine.home.mkdir(mode=0o700, exist_ok=True)
     source.write_text(content)
     assert "1 " in machine.run(f"import {source} {file}").err
-    assert "computed" in machine.run("erase 1 --yes").err
+    erased = machine.run("erase 1 --yes").err
+    assert ("computed" in erased, "renamed" in erased) == (True, name.endswith(".md"))
+    assert '"erased": 1' in machine.run(f"import --dry-run {source} {file} --json").out
     again = machine.run(f"import {source} {file} --json")
     assert ('"erased": 1' in again.out, machine.texts()) == (True, [""])
 
@@ -135,10 +140,11 @@ def test_a_restore_of_a_backup_from_before_says_that_it_brings_the_note_back(kep
     assert kept.json(f"restore --dry-run --json {backup}")[0]["erased"] == []
 
 
-def test_an_import_of_what_was_erased_is_counted_and_goes_on(kept: Machine) -> None:
+def test_an_import_of_what_was_erased_is_counted_and_goes_on_and_so_is_a_rehearsal(kept: Machine) -> None:
     file = f"--file {kept.notebook}"
     (kept.home / "e.jsonl").write_text(kept.run(f"export {file}").out)
     kept.run("erase 2 --yes")
-    for _ in range(2):
-        result = kept.run(f"import {kept.home}/e.jsonl {file} --json")
+    for option in ("--dry-run", "", "", "--dry-run"):
+        result = kept.run(f"import {kept.home}/e.jsonl {file} --json {option}")
         assert (result.code, '"erased": 2' in result.out, "2 entries were not imported" in result.err) == (0, True, True)
+        assert '"imported": 0' in result.out

@@ -142,4 +142,6 @@ def _report(erasure: Erasure, kept: list[str], *, erased_at: int, as_json: bool)
         say(Notice("erased_but_kept_in", files=kept))
     if erasure.note.entry.client_id in (TEXT_CLIENT_ID, *(source_client_id(each.value) for each in Format)):
         say(Notice("erased_but_identity_computed", number=number))
+    if erasure.note.entry.client_id == source_client_id(Format.MARKDOWN.value):
+        say(Notice("erased_but_in_markdown", number=number))
     say(Notice("erased_but_copied"))

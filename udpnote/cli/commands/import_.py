@@ -1,13 +1,13 @@
 """`udpnote import`: stores the entries of a file or folder in a notebook. Other programs may have made the file or folder."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Annotated, Literal
 
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
-from udpnote.cli.import_file import ImportFile, JsonLines, TextEntries, log_to_compare
+from udpnote.cli.import_file import ImportFile, JsonLines, TextEntries, identities_in
 from udpnote.cli.import_folder import ImportFolder
 from udpnote.cli.import_report import ImportReport
 from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
@@ -148,10 +148,10 @@ def _importing(
             with FileReader(path) as reader:
                 entries.compare_with(reader)
                 if is_rehearsal:
-                    yield _rehearsed(report.watched(entries), reader)
+                    yield _rehearsed(report.watched(entries), entries.revised(), reader)
                     return
         yield (
-            _rehearsed(report.watched(entries))
+            _rehearsed(report.watched(entries), entries.revised())
             if is_rehearsal
             else import_into_file(path, report.watched(entries), entries.revised())
         )
@@ -160,20 +160,28 @@ def _importing(
     with delivery.client(options, IndexingProgress()) as client:
         entries.compare_with(client)
         if is_rehearsal:
-            yield _rehearsed(report.watched(entries), client)
+            yield _rehearsed(report.watched(entries), entries.revised(), client)
             return
         yield client.import_entries(report.watched(entries), revised=entries.revised())
         delivery.run(client)
 
 
-def _rehearsed(entries: Iterable[StoredEntry], notebook: NotebookReader | None = None) -> Iterator[Imported]:
-    """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW or THERE_ALREADY.
+def _rehearsed(
+    entries: Iterable[StoredEntry], revised: Collection[int], notebook: NotebookReader | None = None
+) -> Iterator[Imported]:
+    """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED.
 
-    `notebook` is None if it does not exist yet. All its client ids and sequences are held in memory. Other outcomes, such as
-    ORPHANED, DIFFERENT or ERASED, are not recognized.
+    `revised` are the numbers of those `entries` that others of them revise or delete. `notebook` is None if it does not exist
+    yet. All its client ids and sequences are held in memory. ORPHANED and DIFFERENT are not recognized.
     """
-    known = {stored.entry[:2] for stored in log_to_compare(notebook)} if notebook is not None else set()
+    known, erased = identities_in(notebook) if notebook is not None else (set(), set())
+    erased_numbers = set[int]()
     for old in entries:
-        identity = old.entry[:2]
-        yield Imported(old, ImportOutcome.THERE_ALREADY if identity in known else ImportOutcome.NEW, 0)
+        identity, outcome = old.entry[:2], ImportOutcome.NEW
+        if identity in erased or old.entry.revises in erased_numbers:
+            outcome = ImportOutcome.ERASED
+            erased_numbers.update({old.number}.intersection(revised))
+        elif identity in known:
+            outcome = ImportOutcome.THERE_ALREADY
+        yield Imported(old, outcome, 0)
         known.add(identity)

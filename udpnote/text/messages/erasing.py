@@ -79,6 +79,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "text, and both stay in the notebook's file. Somebody who has that file can guess the time and text, and check "
         "the guess"
     ),
+    "erased_but_in_markdown": (
+        "#{number} was imported from a Markdown file. Take the text out of that file, too: after the file was renamed, an "
+        "import of it brings the note back"
+    ),
     "erased_but_copied": (
         "backups and exports that were made before still have the text. The writer's machine may have it, too, and so "
         "may what a server or `udpnote follow` has printed. If you restore an older backup, the note comes back"
