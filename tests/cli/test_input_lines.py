@@ -108,6 +108,7 @@ def test_nothing_of_a_text_in_utf_16_is_stored_and_the_command_that_converts_it_
         said = machine.refused(command, code=code, typed=typed)
         assert (said.count("\n"), f"iconv -f {encoding} -t UTF-8" in said) == (1, True)
     assert f"iconv -f {encoding}" in machine.run("write", typed=typed).err
+    assert "byte 4 is NUL" in machine.refused("send --whole", code=2, typed=b"\xef\xbb\xbfone\0two")
     assert machine.texts() == ["one"]
     result = machine.send(typed=b"x" * START_BYTES + b"\n" + b"a\0b\n\xff\n" * 20 + b"two\n")
     assert (result.code, result.err.count("line "), result.err.count("NUL"), "20 more" in result.err) == (1, 20, 10, True)

@@ -15,6 +15,10 @@ def test_a_byte_order_mark_or_nul_bytes_show_that_a_text_is_not_utf_8(text: str)
     assert other_encoding(b"\0\0\xfe\xff" + text.encode("UTF-32BE")) == "UTF-32"
     for data in (text.encode(), text.encode("UTF-8-sig"), text.encode("GB18030"), b"", b"\xff", "\xff".encode()):
         assert other_encoding(data) is None
+    marked = text.encode("UTF-8-sig") + b"\0"
+    for data in (marked, b"\xef\xbb\xbf\0" * 9, 8 * text.encode() + b"\0", "今天\0今天".encode()[:-1]):
+        assert other_encoding(data) is None, "UTF-8 with a few NUL bytes"
+    assert other_encoding(b"\x89PNG\r\n\x1a\n\0\0\0\r" + bytes(99)) == "UTF-16BE"
 
 
 @pytest.mark.parametrize(

@@ -208,12 +208,15 @@ def whole_file(file: BinaryIO) -> bytes:
 
 
 def decoded(data: bytes, encoding: str = UTF_8) -> str:
-    """Return `data` decoded by `encoding`, the encoding of the locale. Raises `InvalidEntry` if `data` is not in this encoding.
+    """Return `data` decoded by `encoding`, the encoding of the locale. Raises `InvalidEntry` if `data` is not in this encoding
+    or has a NUL byte.
 
     Also raises `InvalidEntry` if `encoding` is not UTF-8, but `data` is. Then either the text or the locale is wrong, and a
     wrong guess would store nonsense.
     """
     _check_encoding(data)
+    if 0 in data:
+        raise InvalidEntry("nul_in_line", position=data.index(0) + 1)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:

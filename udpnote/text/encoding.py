@@ -1,5 +1,7 @@
 """Recognizes the encoding of texts: UTF-16 or UTF-32, as some editors and shells on Windows write them, and UTF-8."""
 
+from codecs import BOM_UTF8, getincrementaldecoder
+
 _BYTE_ORDER_MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
     b"\0\0\xfe\xff": "UTF-32",
@@ -16,17 +18,26 @@ valid."""
 def other_encoding(data: bytes) -> str | None:
     """The encoding of `data`, as iconv(1) names it, if `data` cannot be UTF-8 text; None if it may be UTF-8.
 
-    `data` is a text or its beginning. The encoding is recognized by a byte order mark, or by a NUL byte. No text in UTF-8 has
-    NUL bytes, but UTF-16 has one in the two bytes of each Latin letter, digit and space. If NUL is mostly the second of two
-    bytes, the encoding is `UTF-16LE`, otherwise `UTF-16BE`. Other data with NUL bytes, such as a picture, is reported as
-    UTF-16, too.
+    `data` is a text or its beginning. The encoding is recognized by a byte order mark, or by NUL bytes: UTF-16 has one in the
+    two bytes of each Latin letter, digit and space. If NUL is mostly the second of two bytes, the encoding is `UTF-16LE`,
+    otherwise `UTF-16BE`. Other data with NUL bytes, such as a picture, is reported as UTF-16, too. But if only a few bytes of
+    valid UTF-8 are NUL, as after an error of some program, the result is None.
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return encoding
-    if b"\0" not in data:
+    if b"\0" not in data or _is_utf8_with_few_nuls(data):
         return None
     return "UTF-16LE" if data[1::2].count(0) >= data[::2].count(0) else "UTF-16BE"
+
+
+def _is_utf8_with_few_nuls(data: bytes) -> bool:
+    """Whether `data` is UTF-8, perhaps cut off in a character, with a byte order mark or less than one NUL in four bytes."""
+    try:
+        getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return data.startswith(BOM_UTF8) or 4 * data.count(0) < len(data)
 
 
 def is_rather_utf8(data: bytes, text: str) -> bool:
