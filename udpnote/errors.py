@@ -197,9 +197,9 @@ class NotebookOpen(UdpnoteError):
 
 
 class NoSpace(StorageError):
-    """A file of udpnote, such as a notebook or an outbox, cannot be created or grow, because its disk is full.
+    """A file of udpnote, such as a notebook or an outbox, cannot be created or grow: its disk is full, or a quota is reached.
 
-    An import through a server raises this also if the disk of the notebook's host is full.
+    An import through a server raises this also if the notebook's host has no disk space left for the notebook.
     """
 
 

@@ -187,8 +187,9 @@ def test_what_sqlite_and_the_disk_refuse_is_an_error_of_its_own_kind(path: str) 
         assert isinstance(error_of(writer, f"INSERT INTO lines VALUES ('{'x' * 5000}')"), NoSpace)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
         assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_not_writable"
-    with pytest.raises(NoSpace), storage_errors(path):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for number in errno.ENOSPC, errno.EDQUOT:
+        with pytest.raises(NoSpace), storage_errors(path):
+            raise OSError(number, os.strerror(number))
 
 
 def test_a_full_disk_gets_no_file_and_one_with_next_to_no_room_counts_as_full_until_there_is_enough(small_disk: Path) -> None:

@@ -32,11 +32,11 @@ def test_entries_that_do_not_fit_wait_in_the_outbox_until_there_is_space(pair: P
 
 
 @contextmanager
-def failing_disk(process: Process, *calls: str) -> Iterator[None]:
-    """Have these system calls of a process fail with an I/O error."""
+def failing_disk(process: Process, *calls: str, error: str = "EIO") -> Iterator[None]:
+    """Have these system calls of a process fail with this error; by default an I/O error."""
     require_tool("strace")
     names = ",".join(calls)
-    options = ["-e", f"trace={names}", "-e", f"inject={names}:error=EIO", "-o", "/dev/null"]
+    options = ["-e", f"trace={names}", "-e", f"inject={names}:error={error}", "-o", "/dev/null"]
     with subprocess.Popen(["strace", "-f", "-qq", "-p", str(process.pid), *options]) as strace:
         status = Path(f"/proc/{process.pid}/status")
         eventually(lambda: f"TracerPid:\t{strace.pid}\n" in status.read_text(), "strace is attached")
@@ -56,5 +56,15 @@ def test_writers_and_readers_are_told_at_once_that_the_disk_of_the_notebook_fail
             assert (result.code, result.err.count(told)) == (code, 1) and told in result.err.splitlines()[-1], result.err
     errors = server.process.errors
     assert "disk I/O error" in errors or ".recover" in errors, "SQLite calls some failed reads damage"
+    pair.laptop.succeed("outbox", "--send")
+    assert server.texts() == ["one", "two"]
+
+
+def test_writers_are_told_that_there_is_no_space_when_a_quota_is_reached(pair: Pair) -> None:
+    server = pair.kitchen.serve("--quiet")
+    pair.laptop.succeed("send", "one")
+    with failing_disk(server.process, "pwrite64", "fallocate", error="EDQUOT"):
+        result = pair.laptop.run("send", "two")
+        assert result.code == 75 and "has no disk space left" in result.err, result.err
     pair.laptop.succeed("outbox", "--send")
     assert server.texts() == ["one", "two"]

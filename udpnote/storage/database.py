@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
@@ -183,8 +184,9 @@ def has_log(path: str) -> bool:
 
 @contextmanager
 def storage_errors(path: str) -> Iterator[None]:
-    """Turn each `sqlite3.Error` and `OSError` of the block into a `StorageError`, or into `NoSpace` if the disk is full.
+    """Turn each `sqlite3.Error` and `OSError` of the block into a `StorageError`.
 
+    It is `NoSpace` if the disk is full, or if a quota is reached.
     `path` is the file that the error's message names. The original error is the `__cause__` of the new one.
     """
     try:
@@ -194,22 +196,26 @@ def storage_errors(path: str) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise NoSpace("disk_full_for_new_file", path=path) from error
+        if error.errno == errno.EDQUOT:
+            raise NoSpace("quota_reached", path=path) from error
         if error.errno in OUT_OF_FILES:
             raise StorageError("too_many_open_files", problem=error.strerror) from error
         raise StorageError("path_unusable", path=path, problem=error.strerror) from error
 
 
 def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
-    """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full."""
+    """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a quota is reached."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and _is_disk_full(path)):
         return NoSpace("disk_full", path=path)
+    if code in _CODES_ON_FULL_DISK and not quota_allows(path, SPACE_BYTES_MIN):
+        return NoSpace("quota_reached", path=path)
     if code == sqlite3.SQLITE_BUSY:
         return StorageError("database_busy", path=path)
     problem = _problem_of_opening() if code == sqlite3.SQLITE_CANTOPEN else None
     if problem is not None:
         return StorageError("too_many_open_files", problem=problem)
-    kind = "database_failed"
+    kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         kind = "database_damaged"
     elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
@@ -244,6 +250,21 @@ def _is_disk_full(path: str) -> bool:
     except OSError:  # then the caller reports SQLite's own message
         return False
     return disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
+
+
+def quota_allows(path: str, byte_count: int) -> bool:
+    """Whether this user may write `byte_count` more bytes beside the file `path`, for all that quotas say.
+
+    SQLite reports a quota that is reached as an I/O error only, and no system call tells what each kind of quota leaves. So
+    this function reserves the bytes for a moment, where the system can do that.
+    """
+    if sys.platform != "darwin":
+        try:
+            with draft_of(path) as (descriptor, _):
+                os.posix_fallocate(descriptor, 0, byte_count)
+        except OSError as error:
+            return error.errno != errno.EDQUOT
+    return True
 
 
 @contextmanager

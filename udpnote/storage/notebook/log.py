@@ -37,6 +37,7 @@ from udpnote.storage.database import (
     check_is_file,
     has_log,
     is_database,
+    quota_allows,
     reading_mode,
     roll_back,
     storage_errors,
@@ -242,11 +243,11 @@ def _preallocate(connection: sqlite3.Connection, path: str) -> None:
     Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's journal.
     That nearly halves the time of a commit on ext4. To lengthen the log, this function begins a transaction of `LOG_BYTES`,
     lets SQLite write it to the log, and rolls it back. It does nothing if the disk has less than 4 × `LOG_BYTES` of free space,
-    which it leaves to entries. Raises `sqlite3.Error` and `OSError`.
+    or a quota allows less than 2 × `LOG_BYTES`: it leaves the space to entries. Raises `sqlite3.Error` and `OSError`.
     """
     from shutil import disk_usage  # here, because only servers need it
 
-    if disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES:
+    if disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES or not quota_allows(path, 2 * LOG_BYTES):
         return
     connection.execute("PRAGMA cache_size = 10")  # pages: so few that SQLite writes the transaction to the log before it ends
     connection.execute("BEGIN IMMEDIATE")

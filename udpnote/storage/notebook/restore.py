@@ -31,7 +31,7 @@ from udpnote.storage.notebook.log import Log
 from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA
 
-_UNREADABLE = {"database_damaged", "database_failed", "log_of_another_file", "log_without_notebook"}
+_UNREADABLE = {"database_damaged", "database_failed", "disk_fails", "log_of_another_file", "log_without_notebook"}
 """The kinds of errors because of which a notebook cannot be read and a restore may replace it. Other errors end the restore."""
 
 _VANISHING = """

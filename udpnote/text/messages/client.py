@@ -307,8 +307,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "which notebook it is, and `udpnote outbox --send` sends it"
     ),
     "notebook_disk_full": (
-        "the disk of the notebook's host is full. The entry stays in the outbox. When the disk has space again, `udpnote "
-        "outbox --send` sends the entry"
+        "the notebook's host has no disk space left for the notebook. The entry stays in the outbox. When there is space, "
+        "`udpnote outbox --send` sends the entry"
     ),
     "notebook_not_writable": (
         "the notebook's host cannot write the notebook, and the server there prints the reason. The entry stays in the "
@@ -375,7 +375,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "file again"
     ),
     "no_space_to_import": (
-        "the disk of the notebook's host is full: free some space there. To go on, import the same file again"
+        "the notebook's host has no disk space left for the notebook: free some space there. To go on, import the same file "
+        "again"
     ),
     # The use of the library
     "client_closed": "this client is closed: make another one",

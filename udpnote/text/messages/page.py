@@ -50,7 +50,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         'notebook" in the menu: this browser then forgets its join code'
     ),
     "page_key_changed": "the notebook has a new key: ask its owner for the new join code",
-    "page_disk_full": "the disk of the notebook's host is full. The note waits in this browser, and is sent again",
+    "page_disk_full": "the notebook's host has no disk space left. The note waits in this browser, and is sent again",
     "page_not_writable": "the notebook cannot be written now. The note waits in this browser, and is sent again",
     "page_older_copy": (
         "the change was not made: the notebook was restored from an older copy, so its number may be that of another note "

@@ -115,6 +115,15 @@ def _database_damaged(path: str, problem: str) -> str:
     ).format(path=path, problem=problem, quoted=quote(path))
 
 
+def _database_failed(path: str, problem: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    return _(
+        "cannot use {path} ({problem}). Try again. If that does not help, find out whether the file is damaged: "
+        "`sqlite3 -readonly {quoted} 'PRAGMA integrity_check'`"
+    ).format(path=path, problem=problem, quoted=quote(path))
+
+
 def _copy_damaged(source: str, path: str, problem: Notice | str) -> str:
     from shlex import quote  # here, because this happens seldom
 
@@ -135,6 +144,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "folder_not_there": "{path} cannot be made, because there is no folder {folder}: make it first, or name another path",
     "disk_full": "the disk is full, so {path} cannot grow: free some space and try again",
     "disk_full_for_new_file": "the disk is full, so {path} cannot be created: free some space and try again",
+    "quota_reached": (
+        "{path} cannot grow, because the quota of its user, folder or project is reached: remove other files, or have the "
+        "quota raised, and try again"
+    ),
     "is_a_folder": "{path} is a folder: name a file",
     "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another path",
     "belongs_to_a_database": "{path} would be a file of the database {database}: name another file",
@@ -144,7 +157,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # Databases
     "database_busy": "{path} is busy: another program keeps it locked. End that program and try again",
     "database_damaged": _database_damaged,
-    "database_failed": "cannot use {path}: {problem}",
+    "database_failed": _database_failed,
+    "disk_fails": (
+        "the disk that holds {path} reports an error ({problem}). `sudo dmesg` shows what the system knows about it. "
+        "Reconnect or repair the disk, and try again"
+    ),
     "database_not_writable": "cannot write {path} ({problem}): check its permissions and its folder's, or choose another file",
     "database_is_no_file": _database_is_no_file,
     "other_kind_of_file": _other_kind_of_file,
