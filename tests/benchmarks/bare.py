@@ -2,24 +2,31 @@
 
 The client adds notes to a durable outbox, then sends them, as many in each datagram as fit. The server stores each of them
 once, in a table with udpnote's columns and unique index, fsyncs, and acknowledges them. There is nothing else: no loss, no
-options, no checks, no other clients, no readers.
+options, no other clients, no readers. A program `with_interface` also has what the users of udpnote see: the client takes and
+checks one text after the other, and gives a `SentEntry` for each, and the notebook has udpnote's pages and its index of times.
 """
 
 import os
 import socket
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate, count, pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
 from struct import Struct
+from typing import NamedTuple
 from zlib import crc32
 
+from tests.benchmarks.measures import HeldNotes
 from tests.benchmarks.references import ECHO_BUFFER_BYTES, Sent, new_file
 from tests.benchmarks.workers import process, results_together, wait_for_start
 from tests.support.processes import processor_seconds
+from udpnote.client.results import SentEntry, State
+from udpnote.model.entry import Entry, Kind, check_text
+from udpnote.storage.notebook.tables import NOTED_AT, SCHEMA
 
 RUN_NOTES = 10
 """How many notes of 100 bytes go into a datagram, which then has some 1,100 bytes."""
@@ -32,6 +39,7 @@ ADDED_MIN, ADDED_MAX = 128, 511
 
 ROWS_AT_ONCE = 128
 LOG_BYTES = 16 << 20
+PAGE_BYTES = 4096
 
 _RUN = Struct(">IQqH")
 """The client's integer key, the sequence of the first note, the time of writing, and the length of the author's name."""
@@ -42,7 +50,9 @@ _ACKNOWLEDGEMENT = Struct(">Q")
 _RECORD = Struct(">QQII")
 """The first sequence, the first one that was not acknowledged before, the length of the runs, and their checksum."""
 
-_AUTHOR = b"an author"
+_AUTHOR, _ID = b"an author", bytes(16)
+_END = object()
+_new = tuple.__new__
 _UDP_SEGMENT, _UDP_GRO = 103, 104  # <linux/udp.h>
 
 
@@ -84,48 +94,108 @@ class FileOutbox:
         self._end += len(record)
 
 
-Outbox = type[SqliteOutbox] | type[FileOutbox]
+class Program(NamedTuple):
+    """One of the programs: its kind of outbox, and whether it is one `with_interface`."""
+
+    outbox: type[SqliteOutbox] | type[FileOutbox]
+    with_interface: bool = False
 
 
-def bare_sent(folder: Path, outbox: Outbox, *, depth: int, seconds: float) -> Sent:
+class Client:
+    """A client with an empty outbox. `sequence` is that of the next note, and `stored` the first that is not acknowledged."""
+
+    def __init__(self, port: int, outbox: SqliteOutbox | FileOutbox) -> None:
+        self.sequence, self.stored = 1, 1
+        self._outbox = outbox
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ECHO_BUFFER_BYTES)
+        self._socket.connect(("127.0.0.1", port))
+
+    @property
+    def in_flight(self) -> int:
+        """How many notes are sent and not acknowledged."""
+        return self.sequence - self.stored
+
+    def send(self, texts: Sequence[str], now: int) -> None:
+        """Add `texts` to the outbox, as written at `now`, in microseconds since 1970 UTC, and send them."""
+        runs = _packed(texts, self.sequence, now)
+        self._outbox.add(self.sequence, runs, self.stored)
+        for start in range(0, len(runs), CALL_RUNS):
+            segment = len(runs[0]).to_bytes(2, "little")
+            self._socket.sendmsg(runs[start : start + CALL_RUNS], [(socket.IPPROTO_UDP, _UDP_SEGMENT, segment)])
+        self.sequence += len(texts)
+
+    def wait(self) -> None:
+        """Wait for the next acknowledgement."""
+        (self.stored,) = _ACKNOWLEDGEMENT.unpack(self._socket.recv(_ACKNOWLEDGEMENT.size))
+
+    def send_many(self, source: Iterable[str | None]) -> Iterator[SentEntry]:
+        """Send the texts of `source`, and yield the outcome of each, as `udpnote.Client.send_many` does."""
+        texts, pending, is_exhausted = iter(source), deque[Entry](), False
+        while pending or not is_exhausted:
+            wanted = max(self.in_flight, ADDED_MIN) if self.in_flight <= ADDED_MAX and not is_exhausted else 0
+            chunk: list[str] = []
+            while len(chunk) < wanted:
+                text = next(texts, _END)
+                if not isinstance(text, str):
+                    is_exhausted = text is _END
+                    break
+                check_text(text)
+                chunk.append(text)
+            if chunk:
+                now = time.time_ns() // 1000
+                fields = Kind.NOTE, now, 0, _AUTHOR.decode()
+                pending += [_new(Entry, (_ID, each, *fields, text, 0, None)) for each, text in enumerate(chunk, self.sequence)]
+                self.send(chunk, now)
+            if pending and (not wanted or len(chunk) < wanted):
+                first = self.stored
+                self.wait()
+                for number in range(first, self.stored):
+                    yield _new(SentEntry, (pending.popleft(), State.STORED, number, None))
+
+
+def bare_sent(folder: Path, program: Program, *, depth: int, seconds: float) -> Sent:
     """What one client with at most `depth` notes in flight sends in `seconds` to a new server."""
-    with process(partial(_serve, new_file(folder, "bare"))) as (port, server):
-        sending = partial(_send, port, server, outbox, new_file(folder, "bare-outbox"), depth, seconds)
+    with process(partial(_serve, new_file(folder, "bare"), program.with_interface)) as (port, server):
+        sending = partial(_send, port, server, program, new_file(folder, "bare-outbox"), depth, seconds)
         [sent] = results_together([sending])
     assert isinstance(sent, Sent)
     return sent
 
 
-def _send(port: int, server: int, outbox: Outbox, path: Path, depth: int, seconds: float, report: Connection) -> None:
-    texts = [f"{number:0100}" for number in range(16 * 1024)]
-    waiting = outbox(path)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ECHO_BUFFER_BYTES)
-        client.connect(("127.0.0.1", port))
-        wait_for_start(report)
-        stored, sequence = 1, 1
-        own, others, started = time.process_time(), processor_seconds(server), time.perf_counter()
-        until = started + seconds
-        while (now := time.perf_counter()) < until:
-            free = min(depth - (sequence - stored), ADDED_MAX)
-            if free < ADDED_MIN:
-                (stored,) = _ACKNOWLEDGEMENT.unpack(client.recv(_ACKNOWLEDGEMENT.size))
-                continue
-            place = sequence % (len(texts) - ADDED_MAX)
-            runs = _packed(texts[place : place + free], sequence)
-            waiting.add(sequence, runs, stored)
-            for start in range(0, len(runs), CALL_RUNS):
-                segment = len(runs[0]).to_bytes(2, "little")
-                client.sendmsg(runs[start : start + CALL_RUNS], [(socket.IPPROTO_UDP, _UDP_SEGMENT, segment)])
-            sequence += free
-        own, others = time.process_time() - own, processor_seconds(server) - others
-        stored -= 1
-        report.send(Sent(stored / (now - started), own / stored, others / stored))
+def _send(port: int, server: int, program: Program, path: Path, depth: int, seconds: float, report: Connection) -> None:
+    import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
+
+    client = Client(port, program.outbox(path))
+    notes = HeldNotes(depth, seconds)
+    wait_for_start(report)
+    own, others = time.process_time(), processor_seconds(server)
+    if program.with_interface:
+        for sent in client.send_many(notes):
+            assert sent.state is State.STORED, "an entry was not stored"
+            notes.settled += 1
+    else:
+        notes.settled, notes.rate = _send_slices(client, notes.texts, depth, seconds)
+    own, others = time.process_time() - own, processor_seconds(server) - others
+    report.send(Sent(notes.rate, own / notes.settled, others / notes.settled))
 
 
-def _packed(texts: list[str], sequence: int) -> list[bytes]:
-    """The datagrams for `texts`, of which the first one gets `sequence`."""
-    now, runs = time.time_ns() // 1000, []
+def _send_slices(client: Client, texts: list[str], depth: int, seconds: float) -> tuple[int, float]:
+    """Send slices of `texts`, again and again, for `seconds`. Returns how many notes were stored, and how many a second."""
+    started = time.perf_counter()
+    while (now := time.perf_counter()) < started + seconds:
+        free = min(depth - client.in_flight, ADDED_MAX)
+        if free < ADDED_MIN:
+            client.wait()
+        else:
+            place = client.sequence % (len(texts) - ADDED_MAX)
+            client.send(texts[place : place + free], time.time_ns() // 1000)
+    return client.stored - 1, (client.stored - 1) / (now - started)
+
+
+def _packed(texts: Sequence[str], sequence: int, now: int) -> list[bytes]:
+    """The datagrams for `texts`, which were written at `now`, and of which the first one gets `sequence`."""
+    runs = []
     for start in range(0, len(texts), RUN_NOTES):
         some = [text.encode() for text in texts[start : start + RUN_NOTES]]
         head = _RUN.pack(1, sequence + start, now, len(_AUTHOR)) + _AUTHOR + bytes([len(some)])
@@ -133,13 +203,15 @@ def _packed(texts: list[str], sequence: int) -> list[bytes]:
     return runs
 
 
-def _serve(path: Path, report: Connection) -> None:
-    connection = _connect(path)
+def _serve(path: Path, with_interface: bool, report: Connection) -> None:
+    connection = _connect(path, page_bytes=SCHEMA.page_bytes if with_interface else PAGE_BYTES)
     connection.execute(
         "CREATE TABLE entries (number INTEGER PRIMARY KEY, client INTEGER NOT NULL, sequence INTEGER NOT NULL,"
         " kind INTEGER NOT NULL, written_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, author TEXT NOT NULL,"
         " text TEXT NOT NULL, stored_at INTEGER NOT NULL, UNIQUE (client, sequence))"
     )
+    if with_interface:
+        connection.execute(f"CREATE INDEX notes_by_time ON entries ({NOTED_AT}) WHERE kind = {Kind.NOTE:d}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ECHO_BUFFER_BYTES)
         server.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, 1)
@@ -187,12 +259,13 @@ def _store(connection: sqlite3.Connection, runs: list[bytes]) -> int:
     return int(first) + len(texts)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, page_bytes: int = PAGE_BYTES) -> sqlite3.Connection:
     """A new database, whose commits are durable, and whose log has its full length already."""
     connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(f"PRAGMA page_size = {page_bytes}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // 4096}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // page_bytes}")
     connection.execute("PRAGMA cache_size = 10")  # pages: so SQLite writes the next transaction to the log before it ends
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("CREATE TABLE padding (bytes BLOB)")

@@ -2,9 +2,11 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
@@ -21,6 +23,33 @@ ENTRY = "{:0100}".format
 
 ROUNDS = 5
 """Each ratio is the median of this many rounds, in each of which all sides are measured, one after the other."""
+
+
+class HeldNotes:
+    """Texts for `Client.send_many`, for `seconds`; at most `depth` of them have no outcome at any time.
+
+    The consumer adds 1 to `settled` for each outcome. The iterator gives None, for which `send_many` waits for outcomes, while
+    `depth` texts have none. When the time is up, `rate` becomes the number of outcomes a second until then.
+    """
+
+    def __init__(self, depth: int, seconds: float) -> None:
+        self._depth = depth
+        self._seconds = seconds
+        self.texts = [ENTRY(number) for number in range(16 * 1024)]
+        self.settled = 0
+        self.rate = 0.0
+
+    def __iter__(self) -> Iterator[str | None]:
+        depth = self._depth
+        started = time.perf_counter()
+        until = started + self._seconds
+        for taken, text in enumerate(cycle(self.texts)):
+            while (now := time.perf_counter()) < until and taken - self.settled >= depth:
+                yield None
+            if now >= until:
+                self.rate = self.settled / (now - started)
+                return
+            yield text
 
 
 Side = Callable[[], list[float]]

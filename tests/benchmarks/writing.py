@@ -3,16 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from statistics import median
 
-from tests.benchmarks.bare import FileOutbox, Outbox, SqliteOutbox, bare_sent
+from tests.benchmarks.bare import FileOutbox, Program, SqliteOutbox, bare_sent
 from tests.benchmarks.measures import (
     ENTRY,
     ROUNDS,
+    HeldNotes,
     Row,
     ServerProcess,
     Side,
@@ -37,33 +37,6 @@ COMMITS = 2000
 
 CLIENTS, CLIENTS_DEPTH = 8, 256
 """How many clients send at once, and how many notes each of them has in flight."""
-
-
-class HeldNotes:
-    """Texts for `Client.send_many`, for `seconds`; at most `depth` of them have no outcome at any time.
-
-    The consumer adds 1 to `settled` for each outcome. The iterator gives None, for which `send_many` waits for outcomes, while
-    `depth` texts have none. When the time is up, `rate` becomes the number of outcomes a second until then.
-    """
-
-    def __init__(self, depth: int, seconds: float) -> None:
-        self._depth = depth
-        self._seconds = seconds
-        self._texts = [ENTRY(number) for number in range(16 * 1024)]
-        self.settled = 0
-        self.rate = 0.0
-
-    def __iter__(self) -> Iterator[str | None]:
-        depth = self._depth
-        started = time.perf_counter()
-        until = started + self._seconds
-        for taken, text in enumerate(cycle(self._texts)):
-            while (now := time.perf_counter()) < until and taken - self.settled >= depth:
-                yield None
-            if now >= until:
-                self.rate = self.settled / (now - started)
-                return
-            yield text
 
 
 def sustained(folder: Path) -> Iterator[Row]:
@@ -100,24 +73,27 @@ def crowd(folder: Path) -> Iterator[Row]:
 
 
 def ceiling(folder: Path) -> Iterator[Row]:
-    """udpnote and the least program that keeps its promises, against Redis: notes a second, and processor time for a note."""
+    """udpnote and the least programs that keep its promises, against Redis: notes a second, and processor time for a note."""
+    programs = {
+        "bare, outbox a file": Program(FileOutbox),
+        "bare, outbox of rows": Program(SqliteOutbox),
+        "bare, with the interface": Program(SqliteOutbox, with_interface=True),
+    }
     for depth in (256, 1024):
-        what = f"{depth:,} in flight"
-        sent: dict[str, list[Sent]] = {"udpnote": [], "bare, outbox of rows": [], "bare, outbox a file": []}
-        bare_sides: dict[str, Outbox] = {"bare, outbox of rows": SqliteOutbox, "bare, outbox a file": FileOutbox}
         sides = {
             "udpnote": partial(_sent_by_udpnote, folder, depth),
-            **{name: partial(bare_sent, folder, outbox, depth=depth, seconds=SECONDS) for name, outbox in bare_sides.items()},
+            **{name: partial(bare_sent, folder, each, depth=depth, seconds=SECONDS) for name, each in programs.items()},
         }
-        rates = alternate(
-            what, {**{name: partial(_noted, side, sent[name]) for name, side in sides.items()}, **_redis(folder, depth=depth)}
-        )
+        sent: dict[str, list[Sent]] = {name: [] for name in sides}
+        noting = {name: partial(_noted, side, sent[name]) for name, side in sides.items()}
+        rates = alternate(f"{depth:,} in flight", {**noting, **_redis(folder, depth=depth)})
         for name, of_rounds in sent.items():
-            client, server = (1e6 * median(each[place] for each in of_rounds) for place in (1, 2))
-            yield Row(f"{name}, {what}: processor time of a note", f"client {client:.1f} µs, server {server:.1f} µs", "", None)
+            what = f"{name}, {depth:,} in flight"
             if REDIS:
-                ratio = rate_ratio(f"{name}, {what} / Redis that fsyncs", rates[name], rates["Redis"], 0.0)
+                ratio = rate_ratio(f"{what} / Redis that fsyncs", rates[name], rates["Redis"], 0.0)
                 yield ratio._replace(target="", is_met=None)
+            client, server = (1e6 * median(each[place] for each in of_rounds) for place in (1, 2))
+            yield Row(f"{what}: µs of a processor", f"client {client:.1f}, server {server:.1f}", "", None)
 
 
 def _sent_by_udpnote(folder: Path, depth: int) -> Sent:
