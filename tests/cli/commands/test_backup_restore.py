@@ -1,6 +1,7 @@
 """`udpnote backup` and `restore`: what they say, ask and print, and with which codes they end."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -111,3 +112,26 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
     kept.notebook.write_bytes(kept.notebook.read_bytes()[:4096])
     damaged = kept.refused(f"restore --dry-run {backup}", code=0, facts=["cannot be read"])
     assert str(kept.notebook) in damaged
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")
+@pytest.mark.parametrize(
+    ("call", "command", "code", "said", "exists"),
+    [
+        ("fsync", "backup {home}/c", 130, "no backup was made", False),
+        ("/^link", "backup {home}/c", 0, "is whole", True),
+        ("/^rename", "backup --force {home}/b", 0, "is whole", True),
+        ("fsync", "restore --yes {home}/b", 130, "nothing was ch", True),
+        ("/^rename", "restore --yes {home}/b", 0, "before is kept", True),
+        ("/^rename", "export -o {home}/e.jsonl", 0, "written", True),
+    ],
+)  # fmt: skip
+def test_after_ctrl_c_a_command_has_done_its_last_step_and_says_so_or_has_not(
+    kept: Machine, call: str, command: str, code: int, said: str, exists: bool
+) -> None:
+    """strace sends the signal at the first such system call."""
+    line = command.format(home=kept.home)
+    option = f"--file {kept.notebook}"
+    inject = f"-e trace={call} -e inject={call}:signal=SIGINT:when=1"
+    result = kept.shell(f"strace -f -qq -o /dev/null {inject} udpnote {line} {option}")
+    assert (result.code, said in result.err, os.path.exists(line.split()[-1])) == (code, True, exists)

@@ -9,14 +9,14 @@ from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
-from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible
+from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
 from udpnote.cli.terminal.progress import CopyingProgress
 from udpnote.cli.terminal.streams import is_confirmed, say
 from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import make_own_folder
-from udpnote.storage.notebook.backup import Content, back_up
+from udpnote.storage.notebook.backup import Backup, Content, back_up
 from udpnote.storage.notebook.restore import KeyUse, Restore, prepared_restore
 from udpnote.text.harmless import harmless
 
@@ -48,23 +48,36 @@ def backup(
         udpnote backup --with-key --force /backup/kitchen.sqlite3
     """
     path = served_path(file)
-    with ending_in_order(), CopyingProgress() as progress:
-        made = back_up(path, _path(backup_file), with_key=with_key, replaces=force, on_progress=progress.show)
+    with ending_in_order(), saying_if_interrupted(Notice("backup_interrupted")), uninterruptible_later() as begin_last_step:
+        with CopyingProgress() as progress:
+            made = back_up(
+                path,
+                _path(backup_file),
+                with_key=with_key,
+                replaces=force,
+                on_progress=progress.show,
+                before_placing=begin_last_step,
+            )
+        _report_backup(made, as_json=as_json)
+    return exit_codes.DONE
+
+
+def _report_backup(made: Backup, *, as_json: bool) -> None:
+    """Print what is in the backup `made`, and where it is."""
     content = made.content
     if as_json:
         print(in_json(_object(content) | {"backup": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
-        return exit_codes.DONE
+        return
     facts = Notice(
         "backed_up", name=content.name, notebook_id=content.notebook_id.hex(), entries=content.entries, path=made.path
     )
     print(harmless(str(facts)))
     if made.key_path is not None:
         say(Notice("backup_key_beside", path=made.key_path))
-        return exit_codes.DONE
+        return
     say(Notice("backup_whole"))
     if content.is_sealed:
         say(Notice("backup_lacks_key"))
-    return exit_codes.DONE
 
 
 @app.command()
@@ -101,6 +114,8 @@ def restore(
         raise StorageError("restore_unasked", path=path)
     with (
         ending_in_order(),
+        saying_if_interrupted(Notice("nothing_changed")),
+        uninterruptible_later() as begin_last_step,
         CopyingProgress() as progress,
         prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show) as prepared,
     ):
@@ -113,9 +128,9 @@ def restore(
             return exit_codes.REFUSED
         kept = []
         if not dry_run:
-            with uninterruptible():
-                kept = prepared.commit()
-    _report(prepared, kept, is_done=not dry_run, as_json=as_json)
+            begin_last_step()
+            kept = prepared.commit()
+        _report(prepared, kept, is_done=not dry_run, as_json=as_json)
     return exit_codes.DONE
 
 

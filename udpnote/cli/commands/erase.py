@@ -12,7 +12,7 @@ from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_
 from udpnote.cli.open_notebook import parse_number
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
-from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible
+from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
 from udpnote.cli.terminal.streams import is_confirmed, say
 from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
 from udpnote.errors import EntryRefused, NotebookInUse, Notice
@@ -55,7 +55,12 @@ def erase(
         udpnote erase 42 --file ~/kitchen.sqlite3
     """
     path, named = served_path(file), parse_number(number)
-    with ending_in_order(), _prepared(path, named, file) as erasure:
+    with (
+        ending_in_order(),
+        saying_if_interrupted(Notice("nothing_erased", number=named)),
+        uninterruptible_later() as begin_last_step,
+        _prepared(path, named, file) as erasure,
+    ):
         was_done = erasure.is_done
         if not was_done and not yes:
             if not sys.stdin.isatty():
@@ -65,10 +70,10 @@ def erase(
                 say(Notice("nothing_erased", number=erasure.note.number))
                 return exit_codes.REFUSED
         now = wall_microseconds()
-        with uninterruptible():
-            kept = [*erasure.commit(now), *_clean_own_files(erasure.note.entry.text)]
-    erased_at = erasure.note.entry.written_at if was_done else now
-    _report(erasure, kept, erased_at=erased_at, as_json=as_json)
+        begin_last_step()
+        kept = [*erasure.commit(now), *_clean_own_files(erasure.note.entry.text)]
+        erased_at = erasure.note.entry.written_at if was_done else now
+        _report(erasure, kept, erased_at=erased_at, as_json=as_json)
     return exit_codes.DONE
 
 

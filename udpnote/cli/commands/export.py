@@ -12,7 +12,7 @@ from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.filters import NO_FILTERS, Filters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import NotebookFile, ReadingClient
-from udpnote.cli.terminal.interruption import ending_in_order
+from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible_later
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import prepare_for_json, say
 from udpnote.client.exporting import Form, export_pieces
@@ -81,9 +81,10 @@ def export(
                 prepare_for_json()
             return _print(_Export(notebook, form, parsed, prints=True))
         export = _Export(notebook, form, parsed, prints=False)
-        with ending_in_order(), _reporting_failure(output), whole_file(output) as out:
-            export.write(out.write)
-        say(Notice("entries_exported", entries=export.entries, path=output))
+        with ending_in_order(), uninterruptible_later() as begin_last_step:
+            with _reporting_failure(output), whole_file(output, before_placing=begin_last_step) as out:
+                export.write(out.write)
+            say(Notice("entries_exported", entries=export.entries, path=output))
     return exit_codes.DONE
 
 

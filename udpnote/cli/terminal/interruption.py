@@ -14,9 +14,12 @@ from _signal import (
     getsignal,
     signal,
 )  # `signal` itself would make enums of all signals first
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
+
+from udpnote.cli.terminal.streams import say
+from udpnote.errors import Notice
 
 
 @contextmanager
@@ -73,6 +76,26 @@ def uninterruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal(number, handler)
+
+
+@contextmanager
+def uninterruptible_later() -> Iterator[Callable[[], None]]:
+    """Yields a function. After it was called, Ctrl-C, SIGTERM and SIGHUP are ignored until the end of the block.
+
+    It is called before the last step of the work, so that a command that was interrupted has not done that step.
+    """
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(uninterruptible())
+
+
+@contextmanager
+def saying_if_interrupted(notice: Notice) -> Iterator[None]:
+    """If Ctrl-C or a signal of `ending_in_order` ends the block, print `notice`."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        say(notice)
+        raise
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

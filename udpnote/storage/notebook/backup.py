@@ -80,12 +80,20 @@ class Backup(NamedTuple):
 
 
 def back_up(
-    notebook: str, path: str, *, with_key: bool | None, replaces: bool = False, on_progress: OnProgress | None = None
+    notebook: str,
+    path: str,
+    *,
+    with_key: bool | None,
+    replaces: bool = False,
+    on_progress: OnProgress | None = None,
+    before_placing: Callable[[], None] = lambda: None,
 ) -> Backup:
     """Make a backup of the notebook in the file `notebook`, which a server may be using, as the file `path`.
 
     The backup appears at `path` when it is whole, or not at all. Only its owner can read it. If the notebook is sealed,
     `with_key` must be True or False: True copies the key file, too, to `path` with the suffix `.key`.
+
+    `before_placing` is called when the copy is whole and was read back, before any file is made at `path`.
 
     With `replaces`, an earlier backup of the same notebook at `path` is replaced, and so is its key file, which is removed if
     the new backup has none.
@@ -103,6 +111,7 @@ def back_up(
     like = path if os.path.exists(path) else os.path.dirname(path)
     with verified_copy(notebook, path, like=like, mode_max=MODE_MAX, on_progress=on_progress) as (draft, content):
         size_bytes = os.path.getsize(draft)
+        before_placing()
         if keys is not None:
             _write_keys(key_path(path), keys, content.name)
         if replaces:

@@ -89,6 +89,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the backup does not have the notebook's key. After a restore on another host, make a new key with `udpnote key "
         "rotate`, and let every client join again"
     ),
+    "backup_interrupted": "interrupted: no backup was made. An earlier one stays as it was",
     "backup_holds": _backup_holds,
     "copy_percentage": "{percent} % copied",
     "copy_being_checked": "copied; the copy is read back and checked",
