@@ -233,7 +233,7 @@ export class Notebook {
   async #catchUp() {
     const { newest, served } = this.#ready;
     const isWhole = served !== this.#served;
-    if (newest <= this.#newest && !isWhole) return;
+    if (newest <= this.#newest && !isWhole && this.timeline.isLoaded) return;
     if (!this.id || this.state.away) {
       await this.refresh();
       return;

@@ -4,7 +4,7 @@
  * Older notes are loaded when a person scrolls up to them.
  */
 
-import { make } from "./dom.js";
+import { make, prose } from "./dom.js";
 import { FIRST_NOTES, notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
@@ -20,7 +20,8 @@ export class Timeline {
   #isLoading = false;
   #loads = 0;
   #loading = 0;
-  #isLoaded = false;
+  #shown = null;
+  #refusal = null;
   #meanwhile = [];
   #highest = 0;
   #identities = new Map();
@@ -46,7 +47,7 @@ export class Timeline {
 
   /** Whether the notes that match the filters are shown, even if there are none. */
   get isLoaded() {
-    return this.#isLoaded;
+    return this.#shown === this.filters;
   }
 
   get(number) {
@@ -58,21 +59,31 @@ export class Timeline {
     return this.get(number) ?? this.#sorted.find(({ version }) => version === number) ?? null;
   }
 
-  /** Show the latest notes that match `filters`. Returns whether they could be loaded. */
+  /**
+   * Show the latest notes that match `filters`. Returns whether they could be loaded. If not, notes that match other filters go:
+   * nobody should take them for those that were asked for.
+   */
   async load(filters = this.filters) {
-    this.filters = filters;
+    if (notesPath(filters) !== notesPath(this.filters)) this.filters = filters;
     this.#loads += 1;
     const load = this.#loads;
-    return this.#loadedBy(() => this.#page({ limit: FIRST_NOTES }), (page) => {
+    const hasAnswer = await this.#loadedBy(() => this.#page({ limit: FIRST_NOTES }), (page) => {
       if (load !== this.#loads) return;
       this.#forget();
-      this.#isLoaded = true;
+      this.#shown = this.filters;
+      this.#refusal = page.refusal ?? null;
       this.newest = page.newest;
       this.#before = page.before;
       for (const note of page.notes.reverse()) this.#insert(note);
       this.#showState();
       this.place.scrollToEnd();
     });
+    if (!hasAnswer && load === this.#loads && !this.isLoaded) {
+      this.#forget();
+      this.#refusal = this.words.say("load_failed");
+      this.#showState();
+    }
+    return hasAnswer;
   }
 
   /**
@@ -123,7 +134,8 @@ export class Timeline {
   }
 
   #forget() {
-    this.#isLoaded = false;
+    this.#shown = null;
+    this.#refusal = null;
     this.#notes.clear();
     this.#sorted = [];
     this.#before = null;
@@ -257,11 +269,16 @@ export class Timeline {
     return whole;
   }
 
-  /** One page of the notes that match the filters; `choice` as in `notesPath`. null: the reason was passed to `onFailure`. */
+  /**
+   * One page of the notes that match the filters; `choice` as in `notesPath`. No notebook can search for some texts: then the page
+   * has no notes, and `refusal`, which says why. null: there is no answer, and the reason was passed to `onFailure`.
+   */
   async #page(choice = {}) {
     try {
       return await answerTo(notesPath(this.filters, choice));
     } catch (failure) {
+      const { status, reason } = failure;
+      if (status === 400 && reason && this.isFiltered) return { notes: [], before: null, newest: this.newest, refusal: reason };
       this.onFailure(failure);
       return null;
     }
@@ -326,8 +343,10 @@ export class Timeline {
     const { older, empty, waiting } = this.elements;
     older.hidden = this.#before === null;
     waiting.hidden = this.#waiting.size === 0;
-    empty.hidden = this.#notes.size > 0 || this.#waiting.size > 0 || !this.#isLoaded;
-    empty.textContent = this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet");
+    const isWriting = this.#waiting.size > 0 && !this.isFiltered;
+    const isEmpty = this.#notes.size === 0 && (this.#refusal !== null || (this.isLoaded && !isWriting));
+    empty.hidden = !isEmpty;
+    if (isEmpty) empty.replaceChildren(prose(this.#refusal ?? this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet")));
   }
 }
 
