@@ -116,6 +116,11 @@ def test_the_page_and_the_server_speak_the_browsers_language(
     amy = visitors.visit(site.address, locale=locale, **AT_A_PHONE)
     assert amy.page.locator("html").get_attribute("lang") == language
     reason = amy.page.evaluate("fetch('/api/notes?before=wrong').then((each) => each.json()).then(({ reason }) => reason)")
+    amy.page.evaluate("document.querySelector('#author').textContent = '名字很长的作者 '.repeat(15)")
+    heights = amy.page.locator("#change-author").evaluate(
+        "(each) => [each.scrollHeight, parseFloat(getComputedStyle(each).lineHeight)]"
+    )
+    assert heights[0] < 2 * heights[1], "the button beside a long author has one line"
     is_chinese = [re.search("[\u4e00-\u9fff]", text) is not None for text in (amy.page.locator("#empty").inner_text(), reason)]
     assert is_chinese == 2 * [language != "en"]
 
