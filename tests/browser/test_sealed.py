@@ -14,9 +14,17 @@ def refused(visitor: Visitor) -> list[bool]:
     return [status in (401, 503) for status in visitor.page.evaluate(asked, ROUTES)]
 
 
-def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(site: Site, visitors: Visitors) -> None:
-    site.start("--sealed")
+def start_sealed(site: Site) -> str:
+    """Start the server of a sealed notebook, and a page on a machine that has joined it. Return the join code."""
+    site.serve("--sealed")
     code = site.run("key", "show", "--file", str(site.notebook)).strip()
+    site.run("join", code, "--server", f"127.0.0.1:{site.port}")
+    site.start_page()
+    return code
+
+
+def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(site: Site, visitors: Visitors) -> None:
+    code = start_sealed(site)
     amy = visitors.visit(site.address)
     assert all(refused(amy))
     amy.page.locator("#code").fill("a wrong code")
@@ -60,27 +68,29 @@ def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: 
     amy.sees_nothing_waiting()
 
 
-@pytest.mark.parametrize("options", [["--sealed"], []], ids=["sealed", "silent"])
+@pytest.mark.parametrize("is_sealed", [True, False], ids=["sealed", "silent"])
 def test_who_has_no_join_code_at_hand_goes_back_and_writes_what_waits_until_the_notebook_opens(
-    site: Site, visitors: Visitors, options: list[str]
+    site: Site, visitors: Visitors, is_sealed: bool
 ) -> None:
-    site.start(*options)
+    code = start_sealed(site) if is_sealed else ""
+    if not is_sealed:
+        site.start()
     amy = visitors.visit(site.address)
-    if not options:
+    if not is_sealed:
         site.server.end(15)
         amy.page.get_by_role("button", name="Enter the join code").click()
     amy.page.locator("#code").fill("not at hand")
     amy.page.get_by_role("button", name="Cancel").click()
     assert amy.page.locator("#session").is_hidden()
-    assert amy.page.locator("#empty").is_hidden() == bool(options), "nobody knows whether a sealed notebook is empty"
+    assert amy.page.locator("#empty").is_hidden() == is_sealed, "nobody knows whether a sealed notebook is empty"
     amy.write("waits for the code")
     amy.page.locator("#held", has_text="1 entry waits").wait_for()
     amy.page.get_by_role("button", name="Enter the join code").click()
     assert amy.page.locator("#code").input_value() == ""
     is_sealed_said = "sealed" in amy.page.locator("#session h2").inner_text()
-    assert is_sealed_said == bool(options), "nobody knows that of a silent notebook"
-    if options:
-        amy.page.locator("#code").fill(site.run("key", "show", "--file", str(site.notebook)).strip())
+    assert is_sealed_said == is_sealed, "nobody knows that of a silent notebook"
+    if is_sealed:
+        amy.page.locator("#code").fill(code)
         amy.page.keyboard.press("Enter")
     else:
         site.serve()
@@ -101,11 +111,7 @@ def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, v
 def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_nothing_till_then(
     site: Site, visitors: Visitors
 ) -> None:
-    site.start("--sealed")
-    code = site.run("key", "show", "--file", str(site.notebook)).strip()
-    site.run("join", code, "--server", f"127.0.0.1:{site.port}")
-    site.page.end(15)
-    site.start_page()
+    code = start_sealed(site)
     amy = visitors.visit(site.address)
     amy.page.locator("#code").fill(code)
     amy.page.keyboard.press("Enter")

@@ -110,6 +110,30 @@ def test_a_notebook_that_is_sealed_while_nobody_asks_is_not_read_with_the_key_th
     assert [note["text"] for note in page.get("/api/notes")["notes"]] == ["a"]
 
 
+def test_a_notebook_is_called_sealed_as_soon_as_that_is_known_and_a_missing_one_never(
+    loopback: Loopback, serve_page: Callable[..., PageServer]
+) -> None:
+    loopback.reserve_port()
+    page = serve_page()
+
+    def told(**headers: str) -> tuple[object, ...]:
+        state = page.get("/api/state", 200, **headers)
+        sealed = None if state["notebook"] is None else state["notebook"]["sealed"]
+        return sealed, state["needs_code"], state["away"], state["kind"]
+
+    never_seen = (None, False, True, "no_answer_on_lan")
+    assert told() == never_seen
+    server = loopback.serve(sealed=True)
+    assert told() == never_seen, "without the key, nobody can tell a sealed notebook from a missing one"
+    page.post("/api/session", {"code": server.join_code}, status=204)
+    assert told() == (True, False, False, None)
+    assert told(Cookie="") == (True, True, False, "page_needs_code"), "the session has shown that it is sealed"
+    server.__exit__(None, None, None)
+    page.get("/api/notes", status=503)
+    assert told() == (True, False, True, "key_not_found")
+    assert told(Cookie="") == (True, True, False, "page_needs_code")
+
+
 def test_another_token_is_no_session(sealed: tuple[PageServer, str]) -> None:
     page, _ = sealed
     for token in ("", "x", "a" * 43, "../../etc"):

@@ -117,6 +117,7 @@ class Page:
             "needs_code": False,
             "may_give_code": is_private(request.scope),
             "away": False,
+            "kind": None,
             "reason": None,
             "newest": None,
             "served": None,
@@ -135,8 +136,6 @@ class Page:
             state |= {"away": True, **told(refusal.notice)}
         if (known := notebook.known) is not None:
             state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
-        elif state["away"]:
-            state["needs_code"] = is_private(request.scope)  # perhaps it is sealed, and only a browser has its key
         return json_response(state)
 
     async def _begin_session(self, request: Request) -> Response:

@@ -146,6 +146,15 @@ class PageNotebook:
             self.known = self.known._replace(key_id=client.key_id)
         raise KeyMissing("page_needs_code")
 
+    def note_sealed(self, notebook: KnownNotebook | None) -> None:
+        """Record that the server of `notebook` has answered a client with a browser's key, so the notebook is sealed.
+
+        From then on, browsers without a session are told that they need the join code, not that the server is silent.
+        """
+        if notebook is not None and notebook.key_id is not None:
+            self.known = notebook
+            self._tell()
+
     async def watch(self) -> None:
         """Ask again and again whether the same server still answers, until this task is cancelled or the clients are closed."""
         with suppress(ClientClosed):
