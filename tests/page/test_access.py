@@ -13,7 +13,17 @@ from starlette.responses import PlainTextResponse
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from udpnote.model.language import LANGUAGES
-from udpnote.page.access import HEADERS, OPENER_POLICY, REQUESTS_BURST, AllowedHosts, Gate, host_of, is_private, language_of
+from udpnote.page.access import (
+    HEADERS,
+    OPENER_POLICY,
+    REQUESTS_BURST,
+    AllowedHosts,
+    Gate,
+    host_of,
+    is_private,
+    language_of,
+    port_of,
+)
 
 BODY = {"client": ADA, "entries": [entry(1, "from elsewhere")]}
 HOSTS = AllowedHosts("Pi.lan", ["notes.example", "[fd00::9]"], lambda: ["192.0.2.7", "fe80::7"])
@@ -31,6 +41,14 @@ HOSTS = AllowedHosts("Pi.lan", ["notes.example", "[fd00::9]"], lambda: ["192.0.2
 )  # fmt: skip
 def test_only_names_and_addresses_of_this_machine_are_its_hosts(authority: str, is_allowed: bool) -> None:
     assert (host_of(authority) in HOSTS) == is_allowed
+
+
+@pytest.mark.parametrize(
+    ("authority", "port"),
+    [("pi:6680", "6680"), ("[::1]:80", "80"), ("[fd00::12]", ""), ("fd00::12", ""), ("pi", ""), ("pi:x", ""), ("", "")],
+)
+def test_the_port_of_a_host_is_what_follows_its_name_or_address(authority: str, port: str) -> None:
+    assert port_of(authority) == port
 
 
 def test_a_rebound_name_gets_a_page_that_names_the_option_and_nothing_else(

@@ -137,7 +137,21 @@ def test_a_notebook_is_called_sealed_as_soon_as_that_is_known_and_a_missing_one_
 def test_another_token_is_no_session(sealed: tuple[PageServer, str]) -> None:
     page, _ = sealed
     for token in ("", "x", "a" * 43, "../../etc"):
-        page.get("/api/notes", status=401, Cookie=f"udpnote={token}")
+        page.get("/api/notes", status=401, Cookie=f"udpnote-{page.port}={token}")
+
+
+def test_two_pages_of_one_host_do_not_end_the_sessions_of_each_other(
+    sealed: tuple[PageServer, str], serve_page: Callable[..., PageServer]
+) -> None:
+    page, code = sealed
+    other = serve_page()
+    browser = page.http  # it sends the cookies of a host to all ports of that host, as browsers do
+    for each in (page, other):
+        assert browser.post(f"{each.origin}/api/session", json={"code": code}, headers={"Origin": each.origin}).is_success
+    for each in (page, other):
+        assert browser.get(f"{each.origin}/api/notes").is_success
+    assert browser.delete(f"{other.origin}/api/session", headers={"Origin": other.origin}).is_success
+    assert [browser.get(f"{each.origin}/api/notes").status_code for each in (page, other)] == [200, 401]
 
 
 def test_join_codes_cannot_be_tried_without_end_and_mistyped_ones_lock_nobody_out(sealed: tuple[PageServer, str]) -> None:

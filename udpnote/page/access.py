@@ -94,6 +94,12 @@ def host_of(authority: str) -> str:
     return host.rstrip(".").lower() if not colon or _is_port(port) else ""
 
 
+def port_of(authority: str) -> str:
+    """The port in a Host header, in decimal digits; empty if `authority` names none, or is malformed."""
+    _, colon, port = authority.rpartition(":")
+    return port if colon and _is_port(port) and host_of(authority) else ""
+
+
 def is_local(scope: Scope) -> bool:
     """Whether browser and page are on one machine: the request comes from a loopback address and names a loopback host."""
     host, client = host_of(_header(scope, b"host")), scope.get("client")

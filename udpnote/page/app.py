@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from udpnote.client.client import Client
 from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook
-from udpnote.page.access import AllowedHosts, Gate, is_private
+from udpnote.page.access import AllowedHosts, Gate, is_private, port_of
 from udpnote.page.asset_files import INDEX, Assets
 from udpnote.page.entry_objects import json_object
 from udpnote.page.live_events import LiveEvents
@@ -32,7 +32,10 @@ CODE_BYTES_MAX = 1024
 
 COOKIE = "udpnote"
 COOKIE_OVER_HTTPS = "__Host-udpnote"
-"""The names of the session's cookie, over HTTP and over HTTPS.
+"""The beginnings of the names of the session's cookie, over HTTP and over HTTPS. The port of the page's address follows.
+
+A browser sends the cookies of one port of a host to all its ports (RFC 6265, section 8.5). So without the port in the name,
+two pages at one host would each replace the other's cookie.
 
 Browsers accept the prefix `__Host-` only over HTTPS, and send such a cookie only to this host (RFC 6265bis).
 """
@@ -160,7 +163,10 @@ class Page:
 
 
 def _cookie_name(request: Request) -> str:
-    return COOKIE_OVER_HTTPS if request.scope["scheme"] == "https" else COOKIE
+    """The name of the session's cookie of the page at the address that the browser has used."""
+    is_secure = request.scope["scheme"] == "https"
+    port = port_of(request.headers.get("host", "")) or ("443" if is_secure else "80")
+    return f"{COOKIE_OVER_HTTPS if is_secure else COOKIE}-{port}"
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
