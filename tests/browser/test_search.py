@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.page_site import Site
+from tests.support.processes import eventually
 from tests.support.visitor import AT_A_PHONE, Visitors
 
 
@@ -23,3 +24,32 @@ def test_a_search_without_an_answer_says_why_in_place_of_notes_that_do_not_match
     amy.search("bread")
     amy.sees("bread")
     assert amy.page.locator("#empty").is_hidden()
+
+
+def test_notes_that_match_arrive_live_while_a_filter_is_on_and_own_notes_stay_in_sight(site: Site, visitors: Visitors) -> None:
+    site.start()
+    site.send("milk #shopping")
+    amy = visitors.visit(site.address)
+    tab = visitors.visit(site.address, profile=amy.profile)
+    amy.search("milk")
+    amy.page.locator("mark", has_text="milk").wait_for()
+    tab.page.locator(".tag").click()
+    tab.page.locator(".chip").wait_for()
+    other = visitors.visit(site.address, author="bob")
+    other.write("more milk", "bread #shopping", "neither")
+    amy.sees("more milk")
+    tab.sees("bread #shopping")
+    other.sees("neither")
+    other.edit("neither", "it was neither milk nor that")
+    other.page.locator("#send").click()
+    amy.sees("nor that")
+    eventually(lambda: amy.page.locator("mark").all_inner_texts() == 3 * ["milk"])
+    assert (amy.texts(), tab.texts()) == (
+        ["milk #shopping", "more milk", "it was neither milk nor that"],
+        ["milk #shopping", "bread #shopping"],
+    )
+    another_tab = visitors.visit(site.address, profile=amy.profile)
+    another_tab.write("an own note of another tab")
+    for each in (amy, tab):
+        each.sees("an own note")
+        assert "stored #6" in each.note("an own note").inner_text()

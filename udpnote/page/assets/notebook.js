@@ -6,6 +6,10 @@ import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
 import { keep, recall } from "./settings.js";
 
+/** While a filter is on, the notes that match are asked for so soon after an entry is stored, and not again before the pause ends. */
+const SOON_MILLISECONDS = 200;
+const PAUSE_MILLISECONDS = 2_000;
+
 export class Notebook {
   /** The server's latest answer to /api/state. */
   state = { notebook: recall("notebook"), needs_code: false, away: false, version: "" };
@@ -18,6 +22,10 @@ export class Notebook {
 
   /** What the latest event `ready` has said. */
   #ready = { newest: 0, served: null };
+
+  /** When the notes that match the filters were last asked for, and the timer for the next time. */
+  #matchedAt = 0;
+  #matching = null;
 
   /** What the person wants with the form for the join code: "enter" or "cancel"; null: the form is shown if a code is needed. */
   #codeChoice = null;
@@ -259,7 +267,7 @@ export class Notebook {
       await timeline.refresh();
     } else if (entry.kind === "note") {
       const isNew = !timeline.isFiltered && timeline.put({ ...entry, version: entry.number, highlights: [] });
-      if (isNew && !waiting.ownClients.has(entry.client)) this.telling.announce(entry);
+      if (isNew) this.#announce(entry);
     } else if (entry.kind === "revision") {
       const note = timeline.get(entry.note);
       const { number, client, sequence, text, is_cut } = entry;
@@ -269,7 +277,24 @@ export class Notebook {
     } else {
       timeline.remove(entry.note);
     }
+    if (timeline.isFiltered && entry.kind !== "deletion") this.#matchSoon();
     this.onChanged(entry.note);
+  }
+
+  /** Show soon which new notes match the filters: only the server can tell. */
+  #matchSoon() {
+    const pause = Math.max(SOON_MILLISECONDS, this.#matchedAt + PAUSE_MILLISECONDS - Date.now());
+    this.#matching ??= setTimeout(async () => {
+      this.#matching = null;
+      this.#matchedAt = Date.now();
+      if (!this.timeline.isFiltered) return;
+      for (const note of await this.timeline.addMatches()) this.#announce(note);
+    }, pause);
+  }
+
+  /** Tell screen readers of a note that has arrived, unless it was written in this browser. */
+  #announce(note) {
+    if (!this.waiting.ownClients.has(note.client)) this.telling.announce(note);
   }
 
   /** A note has a new text and is not shown: it was deleted, or it is older than those that are loaded. */

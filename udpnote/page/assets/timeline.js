@@ -10,8 +10,8 @@ import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
 import { ScrollPlace } from "./scroll_place.js";
 
-/** How many shown notes are looked up when some may have been erased. If more are shown, only the latest are loaded. */
-const SOUGHT_NOTES_MAX = 2_000;
+/** The most notes that the server gives at a time: so many are looked up at once when some that are shown may have been erased. */
+const LOOKED_UP_NOTES = 200;
 
 export class Timeline {
   #notes = new Map();
@@ -91,18 +91,36 @@ export class Timeline {
    * reads older notes stays at the same place.
    */
   async refresh({ isWhole = false } = {}) {
-    if (this.place.isAtEnd || this.#notes.size === 0 || (isWhole && this.#notes.size > SOUGHT_NOTES_MAX)) return this.load();
-    const load = this.#loads;
+    if (this.#notes.size === 0 || (isWhole && this.place.isAtEnd)) return this.load();
     const oldestShown = this.#sorted[0];
-    return this.#loadedBy(() => (isWhole ? this.#pageTo(oldestShown) : this.#page()), (page) => {
-      if (load !== this.#loads) return null;
-      const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
-      if (isGap) return this.load();
+    return this.#merge(() => (isWhole ? this.#pageTo(oldestShown) : this.#page()), (page) => {
       this.newest = page.newest;
       const numbers = new Set(page.notes.map(({ number }) => number));
       const oldest = page.before === null ? null : page.notes.at(-1);
       const deleted = this.#sorted.filter((note) => !numbers.has(note.number) && (oldest === null || isBefore(oldest, note)));
       for (const note of deleted) this.#drop(note.number);
+    });
+  }
+
+  /**
+   * Load the latest notes that match the filters, and show those that are new or have a new text. Nothing is removed: a note that
+   * was written or edited under the reader's eyes stays. Returns the notes that have arrived.
+   */
+  async addMatches() {
+    const highest = this.#highest;
+    const shown = new Set(this.#notes.keys());
+    await this.#merge(() => this.#page());
+    return this.#sorted.filter(({ number }) => number > highest && !shown.has(number));
+  }
+
+  /** Get notes by `ask`, call `prepare` with them, and show them among those that are shown. Returns whether there was an answer. */
+  #merge(ask, prepare = () => {}) {
+    const load = this.#loads;
+    return this.#loadedBy(ask, (page) => {
+      if (load !== this.#loads) return null;
+      const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
+      if (isGap || this.#refusal !== null) return this.load();
+      prepare(page);
       for (const note of page.notes.reverse()) this.#show(note);
       return null;
     });
@@ -173,7 +191,8 @@ export class Timeline {
     const shown = this.#notes.get(note.number);
     if (shown && shown.note.version > note.version) return false;
     const isFresh = this.#isFresh(note);
-    if (shown && shown.note.version === note.version && shown.note.noted_at === note.noted_at && shown.isFresh === isFresh) return false;
+    const isSame = (name) => String(shown.note[name]) === String(note[name]);
+    if (shown && ["version", "noted_at", "highlights"].every(isSame) && shown.isFresh === isFresh) return false;
     const isNew = note.number > this.#highest; // a note that is brought back is not new
     this.place.keep(() => {
       if (shown) this.#take(note.number);
@@ -241,7 +260,7 @@ export class Timeline {
     this.place.keep(() => {
       const row = this.#waiting.get(entry.order);
       if (row) this.#dropWaiting(entry.order, row);
-      if (entry.kind === "note" && !this.isFiltered) {
+      if (entry.kind === "note") {
         const { number, author, text, written_at: written, client, sequence } = entry;
         this.#fresh.add(number);
         this.put(this.get(number) ?? { number, version: number, author, text, noted_at: written, client, sequence, highlights: [] });
@@ -259,9 +278,9 @@ export class Timeline {
 
   /** All notes from the newest to the note `oldest` or beyond it, as one page. */
   async #pageTo(oldest) {
-    const whole = await this.#page();
+    const whole = await this.#page({ limit: LOOKED_UP_NOTES });
     while (whole !== null && whole.before !== null && isBefore(oldest, whole.notes.at(-1))) {
-      const page = await this.#page({ before: whole.before });
+      const page = await this.#page({ before: whole.before, limit: LOOKED_UP_NOTES });
       if (page === null) return null;
       whole.notes.push(...page.notes);
       whole.before = page.before;
