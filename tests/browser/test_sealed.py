@@ -94,8 +94,8 @@ def test_who_has_no_join_code_at_hand_goes_back_and_writes_what_waits_until_the_
         amy.page.keyboard.press("Enter")
     else:
         site.serve()
+    amy.page.locator("#session").wait_for(state="hidden")
     amy.sees("waits for the code")
-    assert amy.page.locator("#session").is_hidden()
     amy.sees_nothing_waiting()
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from udpnote.errors import Notice
+from udpnote.errors import Notice, StorageError
 from udpnote.page import reader_sentences
 from udpnote.page.reader_sentences import for_reader
+from udpnote.page.responses import refusal_for
 
 
 @pytest.mark.parametrize("kind", reader_sentences._NOTICES)
@@ -21,3 +22,8 @@ def test_a_sentence_without_a_command_stays_and_another_one_sends_its_reader_to_
     )
     mistyped = Notice("join_code_mistyped")
     assert for_reader(mistyped) == str(mistyped)
+
+
+def test_no_browser_learns_a_path_of_the_host_from_a_fault_of_its_files() -> None:
+    refusal = refusal_for(StorageError("path_unusable", path="/home/ann/outbox", problem="Permission denied"))
+    assert (refusal.status, refusal.notice) == (503, Notice("page_notebook_unusable"))

@@ -3,10 +3,12 @@
 from udpnote.errors import Notice
 
 _NOTICES = {
+    "another_notebook_answers": Notice("page_notebook_unusable"),
     "author_blank": Notice("page_author_missing"),
     "entry_erased": Notice("page_entry_erased"),
     "entry_refused": Notice("page_entry_refused"),
     "impostor": Notice("page_impostor"),
+    "joined_or_left_meanwhile": Notice("page_notebook_unusable"),
     "joined_with_old_key": Notice("page_key_changed"),
     "key_changed": Notice("page_key_changed"),
     "key_missing": Notice("page_needs_code"),
@@ -17,12 +19,16 @@ _NOTICES = {
     "no_answer_to_reading": Notice("page_notebook_silent"),
     "notebook_disk_full": Notice("page_disk_full"),
     "notebook_not_writable": Notice("page_not_writable"),
+    "not_joined": Notice("page_notebook_unusable"),
     "older_copy": Notice("page_older_copy"),
     "only_words_to_leave_out": Notice("page_only_words_left_out"),
     "own_notebook_not_found": Notice("page_notebook_silent"),
+    "several_joined": Notice("page_notebook_unusable"),
+    "several_notebooks": Notice("page_notebook_unusable"),
     "text_blank": Notice("page_text_blank"),
     "text_in_other_encoding": Notice("page_text_not_unicode"),
     "text_not_unicode": Notice("page_text_not_unicode"),
+    "wrong_notebook": Notice("page_notebook_unusable"),
 }
 """The notice that a browser shows for each kind of an error of the client."""
 

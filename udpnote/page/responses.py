@@ -16,6 +16,7 @@ from udpnote.errors import (
     InvalidSetting,
     KeyMissing,
     Notice,
+    StorageError,
     UdpnoteError,
 )
 from udpnote.page.reader_sentences import for_reader
@@ -47,6 +48,8 @@ def refusal_for(error: UdpnoteError) -> Refusal:
         return Refusal(401, Notice("page_needs_code"))
     if isinstance(error, EntryRefused):
         return Refusal(403, error.notice)
+    if isinstance(error, StorageError):  # about a file of the page's own host, whose path browsers need not know
+        return unavailable(Notice("page_notebook_unusable"))
     if isinstance(error, ClientClosed):
         return unavailable(Notice("page_ends"))
     if isinstance(error, BadAnswer):

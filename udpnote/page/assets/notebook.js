@@ -94,7 +94,9 @@ export class Notebook {
 
   /** Whether the form for the join code is shown, in place of the field for writing. */
   get #isCodeAsked() {
-    return this.#codeChoice === "enter" || (this.state.needs_code && this.#codeChoice === null);
+    const { needs_code, may_give_code, away, notebook } = this.state;
+    const maySeal = away && !notebook && may_give_code; // a sealed notebook is silent towards a page without its key
+    return this.#codeChoice === "enter" || (this.#codeChoice === null && (needs_code || maySeal));
   }
 
   /** Show the notebook's name and, if its join code is asked for, the form for that. */
@@ -177,7 +179,7 @@ export class Notebook {
   /** Let the person write without the join code: what is written waits in this browser. */
   #cancelCode() {
     const { code, codeWrong, text } = this.elements;
-    this.#codeChoice = this.state.needs_code ? "cancel" : null;
+    this.#codeChoice = "cancel";
     code.value = codeWrong.textContent = "";
     this.show();
     this.showConnection("away", this.state.reason);

@@ -108,7 +108,7 @@ export const ENGLISH = {
   version_erased: "Erased",
   code_title: "This notebook is sealed",
   code_why: "Enter its join code. On the notebook's machine, `udpnote key show` prints it.",
-  code_why_silent: "The notebook may have been sealed: then only its join code opens it. On its machine, `udpnote key show` prints it.",
+  code_why_silent: "The notebook does not answer. It may be off. Or it is sealed: then only its join code opens it. On its machine, `udpnote key show` prints it.",
   code: "Join code",
   enter: "Open",
   give_code: "Enter the join code",

@@ -102,7 +102,7 @@ export const SENTENCES = {
   version_erased: "抹除",
   code_title: "这是加密记事本",
   code_why: "请输入加入码。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
-  code_why_silent: "记事本可能已被加密，那样只有加入码能打开它。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
+  code_why_silent: "记事本没有应答：可能没有运行，也可能已加密；已加密的只有加入码能打开。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
   code: "加入码",
   enter: "打开",
   give_code: "输入加入码",

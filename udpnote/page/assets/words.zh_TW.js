@@ -102,7 +102,7 @@ export const SENTENCES = {
   version_erased: "抹除",
   code_title: "這是加密記事本",
   code_why: "請輸入加入碼。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
-  code_why_silent: "記事本可能已被加密，那樣只有加入碼能開啟它。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
+  code_why_silent: "記事本沒有回應：可能沒有執行，也可能已加密；已加密的只有加入碼能開啟。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
   code: "加入碼",
   enter: "開啟",
   give_code: "輸入加入碼",
