@@ -12,6 +12,26 @@ from tests.support.visitor import Visitors
 if TYPE_CHECKING:
     from playwright.sync_api import Route
 
+BREAK = """async () => {
+    const { Database, result } = await import("/static/database.js")
+    return new Database(indexedDB).transact("readwrite", async (transaction) => {
+        const entries = transaction.objectStore("entries")
+        const [whole] = await result(entries.getAll())
+        const wrong = [
+            { text: 5 }, { text: undefined }, { text: "half \\ud83d of a character" }, { text: "long ".repeat(1e6) },
+            { kind: "poem" }, { state: null, after: "x" }, { client: "me" }, { written_at: NaN, author: {} },
+            { text: "no sequence", sequence: null },
+        ]
+        let order = whole.order
+        for (const each of wrong) await result(entries.put({ ...whole, ...each, order: ++order }))
+        await result(entries.put(Object.assign([1n], { order: ++order })))
+        await result(transaction.objectStore("facts").put("me", "identity"))
+        await result(transaction.objectStore("facts").put({}, "drafts"))
+        return order - whole.order
+    })
+}"""
+"""Puts entries and facts that no page has written into the browser's database. Returns how many entries."""
+
 REFUSAL = {"kind": "refused", "reason": "The page refuses it."}
 
 
@@ -60,3 +80,29 @@ def test_what_waits_is_shown_again_when_the_page_shows_another_notebook(site: Si
     status = 409
     amy.page.evaluate("dispatchEvent(new Event('online'))")
     amy.page.locator("#waiting", has_text="waits for another notebook").wait_for()
+
+
+def test_broken_entries_hold_up_neither_the_page_nor_other_entries_and_can_be_copied_and_removed(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.page.route("**/api/entries", lambda route: route.fulfill(status=503, json=REFUSAL))
+    amy.write("whole")
+    amy.page.locator("#waiting article").wait_for()
+    broken = amy.page.evaluate(BREAK)
+    amy.page.unroute_all()
+    amy.reload()
+    amy.sees("whole")
+    amy.write("written after that")
+    amy.sees("written after that")
+    rows = amy.page.locator("#waiting article", has_text="cannot be stored")
+    eventually(lambda: rows.count() == broken and amy.page.locator("#waiting article").count() == broken)
+    rows.filter(has_text="no sequence").get_by_role("button", name="Copy the text").click()
+    amy.page.locator("#toast", has_text="Copied").wait_for()
+    for _ in range(broken):
+        count = rows.count()
+        rows.last.get_by_role("button", name="Remove").click()
+        eventually(lambda count=count: rows.count() < count)  # type: ignore[misc]
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["whole", "written after that"]

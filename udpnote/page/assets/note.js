@@ -125,8 +125,9 @@ export class NoteBuilder {
     return make("li", {}, meta, make("div", { className: "meta" }, time), ...(version.text ? this.#text(version.text, {}) : []));
   }
 
-  /** The time of the day. Its title is the whole date, which is made when somebody points at it. */
+  /** The time of the day; null if it is not known. Its title is the whole date, which is made when somebody points at it. */
   #time(microseconds) {
+    if (microseconds === null) return null;
     const { times } = this;
     const element = make("time", { text: times.clockTime(microseconds), dateTime: times.iso(microseconds) });
     element.onpointerenter = () => { element.title ||= times.fullTime(microseconds); };

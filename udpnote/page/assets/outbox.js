@@ -14,6 +14,7 @@
  *   might be stored twice.
  */
 
+import { isBroken, readable } from "./broken_entries.js";
 import { result } from "./database.js";
 
 /** The most entries of a request, and the most bytes of its body, that the page's server accepts. */
@@ -65,9 +66,10 @@ export class Outbox {
     this.onChange = onChange;
   }
 
-  /** All entries, the oldest first. */
-  entries() {
-    return this.database.transact("readonly", (transaction) => result(transaction.objectStore("entries").getAll()));
+  /** All entries, the oldest first, each as `readable` returns it. */
+  async entries() {
+    const all = await this.database.transact("readonly", (transaction) => result(transaction.objectStore("entries").getAll()));
+    return all.map(readable);
   }
 
   /**
@@ -120,7 +122,7 @@ export class Outbox {
         await drop(transaction, entry);
         return entry;
       }
-      const write = entry ?? ((await fact(transaction, "writes")) ?? []).find((each) => each.order === order);
+      const write = entry ?? (await list(transaction, "writes")).find((each) => each.order === order);
       if (!write || write.kind !== "note") return null;
       if (entry) await result(transaction.objectStore("entries").put({ ...entry, is_undoable: false }));
       const deletion = { ...change, kind: "deletion", text: "", is_undoable: false };
@@ -130,11 +132,14 @@ export class Outbox {
     });
   }
 
-  /** Remove the refused or erased entry `order`, after a person has read why. */
+  /** Remove the refused, erased or broken entry `order`, after a person has read why. What waits behind it is refused. */
   dismiss(order) {
     return this.#change(async (transaction) => {
       const entry = await find(transaction, order);
-      if (entry && entry.state !== "waiting") await result(transaction.objectStore("entries").delete(order));
+      if (!entry || (entry.state === "waiting" && !isBroken(entry))) return;
+      const waiting = (await followers(transaction, order)).filter(({ state }) => state === "waiting");
+      for (const other of waiting) await refuse(transaction, other, { state: "refused", kind: null, reason: null });
+      await result(transaction.objectStore("entries").delete(order));
     });
   }
 
@@ -149,6 +154,7 @@ export class Outbox {
     await this.database.transact("readwrite", async (transaction) => {
       let characters = 0;
       await eachEntry(transaction, (entry) => {
+        if (isBroken(entry)) return true;
         const isDue = entry.state === "waiting" && entry.after === null && [null, notebook].includes(entry.notebook);
         if (!isDue || (batch.length > 0 && entry.client !== batch[0].client)) return true;
         characters += entry.text.length + entry.author.length;
@@ -194,9 +200,10 @@ export class Outbox {
   /** The latest own write that can be taken back: a waiting entry, or a stored one with its `number`. Null if there is none. */
   lastWrite() {
     return this.database.transact("readonly", async (transaction) => {
-      const writes = (await fact(transaction, "writes")) ?? [];
+      const writes = await list(transaction, "writes");
       const entries = await result(transaction.objectStore("entries").getAll());
-      const candidates = [...writes, ...entries.filter((entry) => entry.state === "waiting" && entry.is_undoable)];
+      const isOwnWrite = (entry) => entry.state === "waiting" && entry.is_undoable && !isBroken(entry);
+      const candidates = [...writes, ...entries.filter(isOwnWrite)];
       return candidates.reduce((last, entry) => (last && last.order > entry.order ? last : entry), null);
     });
   }
@@ -208,7 +215,9 @@ export class Outbox {
   }
 
   async #append(transaction, entry) {
-    const identity = (await fact(transaction, "identity")) ?? { client: this.newId(), next: 1 };
+    const known = await fact(transaction, "identity");
+    const isWhole = typeof known?.client === "string" && Number.isSafeInteger(known.next);
+    const identity = isWhole ? known : { client: this.newId(), next: 1 };
     const kept = {
       after: null, seen: null, revises: 0, notebook: null, is_undoable: true,
       ...entry,
@@ -225,7 +234,7 @@ export class Outbox {
       if (entry.state !== "waiting") return null;
       return this.#append(transaction, { ...change, notebook: entry.notebook, after: order });
     }
-    const write = ((await fact(transaction, "writes")) ?? []).find((each) => each.order === order);
+    const write = (await list(transaction, "writes")).find((each) => each.order === order);
     if (!write) return null;
     return this.#append(transaction, { ...change, notebook: write.notebook, ...seenAs(write, write.number) });
   }
@@ -267,20 +276,26 @@ function fact(transaction, name) {
   return result(transaction.objectStore("facts").get(name));
 }
 
+/** The remembered list `name`; empty if there is none, or if it is broken. */
+async function list(transaction, name) {
+  const values = await fact(transaction, name);
+  return Array.isArray(values) ? values : [];
+}
+
 function setFact(transaction, name, value) {
   return result(transaction.objectStore("facts").put(value, name));
 }
 
 /** Append `value` to the list `name`, and keep the last `countMax` values of it. Returns false if `value` is there already. */
 async function remember(transaction, name, value, countMax) {
-  const values = (await fact(transaction, name)) ?? [];
+  const values = await list(transaction, name);
   if (values.includes(value)) return false;
   await setFact(transaction, name, [...values, value].slice(-countMax));
   return true;
 }
 
 async function forgetWrite(transaction, order) {
-  const writes = (await fact(transaction, "writes")) ?? [];
+  const writes = await list(transaction, "writes");
   if (!writes.some((write) => write.order === order)) return false;
   await setFact(transaction, "writes", writes.filter((write) => write.order !== order));
   return true;

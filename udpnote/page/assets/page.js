@@ -133,11 +133,11 @@ class Page {
     this.composer.start();
     const refreshing = this.notebook.refresh();
     const hasStorage = await this.database.open().then(() => true, () => false);
-    if (hasStorage) await this.waiting.show();
-    else this.#noteMissingStorage();
+    const showing = hasStorage ? this.waiting.show() : this.#noteMissingStorage();
     await refreshing;
     forgetFirstAnswers();
     this.#run(hasStorage);
+    await showing;
     document.body.classList.add("ready");
     if (globalThis.isSecureContext) navigator.serviceWorker?.register("/static/worker.js", { scope: "/" }).catch(() => {});
   }

@@ -46,7 +46,7 @@ export class Waiting {
     } finally {
       this.#isReading = false;
     }
-    for (const { client } of this.entries) this.ownClients.add(client);
+    for (const { client } of this.entries) if (client) this.ownClients.add(client);
     if (this.entries.some(isQuick)) {
       clearTimeout(this.#quickTimer);
       this.#quickTimer = setTimeout(() => this.show(), QUICK_MILLISECONDS);
@@ -110,6 +110,7 @@ export class Waiting {
     const { words } = this;
     const small = (name, act) => button({ className: "quiet", text: words.say(name), onclick: act });
     const copy = entry.text ? small("copy", () => this.copy(entry.text)) : null;
+    if (entry.state === "broken") return [copy, small("remove", () => this.outbox.dismiss(entry.order))];
     if (isBad) {
       return [
         entry.text ? small("write_again", () => this.#writeAgain(entry)) : null,
@@ -126,6 +127,7 @@ export class Waiting {
 
   #stateOf({ state, reason, after, notebook }) {
     const { words } = this;
+    if (state === "broken") return words.say("broken");
     if (state === "refused" || state === "erased") return words.say(state, { reason: reason ?? words.say("no_reason") });
     if (after !== null) return words.say("waits_for_note");
     const id = this.notebookId();
