@@ -65,6 +65,8 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
     if waiting:
         say_here(Notice("write_waiting", entries=waiting))
     say_here(Notice("write_goodbye"))
+    if prompt is None and sender.refused:  # nobody has read the messages: a script looks at the exit code
+        return exit_codes.REFUSED
     return exit_codes.QUEUED if waiting else exit_codes.DONE
 
 
@@ -92,6 +94,7 @@ class _LineSender:
 
     If several entries in a row are queued for the same reason, the reason is printed once. `last_number` is the number of the
     last note that was stored here, or 0 if there is none. `sequences` are the sequence numbers of the entries written here.
+    `refused` is how many texts were neither stored nor queued.
     """
 
     def __init__(self, client: Client, destination: DestinationLine) -> None:
@@ -100,6 +103,7 @@ class _LineSender:
         self._latest_reason: Notice | None = None
         self.last_number = 0
         self.sequences: set[int] = set()
+        self.refused = 0
 
     def send(self, line: str) -> None:
         """Send `line` as a note, and print the outcome (see `run`)."""
@@ -135,6 +139,7 @@ class _LineSender:
             else:
                 say_here(Notice("write_queued_because", reason=reason))
         except UdpnoteError as error:
+            self.refused += 1
             say_here(Notice("write_refused", reason=error))
         self._latest_reason = reason
 
