@@ -328,9 +328,11 @@ def the_named_host_is_unknown(lab: Lab) -> list[Case]:
 
 def the_outbox_is_damaged(lab: Lab) -> list[Case]:
     hosts = pair(lab)
-    [outbox] = hosts.laptop.home.rglob("outbox.sqlite3")
-    outbox.write_text("no outbox")
-    return [Case(hosts.laptop, {"outbox_unusable"}, (hosts.laptop,))]
+    desk = lab.host("desk", hosts.lan, ipv6=False)
+    (desk.home / "outbox.sqlite3").write_text("no outbox")
+    outbox = hosts.laptop.home / "outbox.sqlite3"
+    outbox.write_bytes(outbox.read_bytes()[:8192] + b"\xff" * 99_999)
+    return [Case(host, {"outbox_unusable"}, (host,)) for host in (hosts.laptop, desk)]
 
 
 def tunnel(host: Host) -> None:

@@ -25,6 +25,7 @@ from udpnote.storage.outbox_tables import (
     ROWS_AT_ONCE,
     SCHEMA,
     SEEN,
+    check_whole,
     entry_from,
     insertion_of,
     merged,
@@ -61,6 +62,10 @@ class Outbox(KnownNotebooks):
         self.keys = JoinedKeys(self.path, self._connection)
         self.revisions = WatchedRevisions(self.path, self._connection, self._without_fsync)
         self.writes = OwnWrites(self.path, self._connection)
+
+    def check_whole(self) -> None:
+        """Read the whole file. Raises `StorageError` also if it is damaged."""
+        check_whole(self._connection, self.path)
 
     def close(self) -> None:
         """Close the outbox file."""

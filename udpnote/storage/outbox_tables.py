@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any
 
-from udpnote.errors import NoSpace, StorageError
+from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.waiting_entry import WaitingEntry
@@ -64,6 +64,7 @@ _TABLES = (
     """,
     "CREATE TABLE undoing (sequence INTEGER PRIMARY KEY, target INTEGER UNIQUE)",
 )
+_TABLE_NAMES = [statement.split(maxsplit=3)[2] for statement in _TABLES]
 
 
 def _create_outbox(connection: sqlite3.Connection) -> None:
@@ -121,6 +122,16 @@ def open_to_read(path: str) -> sqlite3.Connection:
             connection.execute("PRAGMA query_only = ON")
             return connection
     return open_for_reading(path, SCHEMA)
+
+
+def check_whole(connection: sqlite3.Connection, path: str) -> None:
+    """Raise `StorageError` if the outbox at `path`, which `connection` has open, is damaged or lacks a table."""
+    with storage_errors(path):
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise StorageError("database_damaged", path=path, problem=Notice("database_inconsistent", problem=str(found)))
+        for table in _TABLE_NAMES:
+            connection.execute(f"SELECT 1 FROM {table} LIMIT 1")
 
 
 def remove_remains(path: str) -> bool:

@@ -53,11 +53,7 @@ class Doctor(Client):
         self, *, server: str | None = None, port: int | None = None, on_notice: Callable[[Notice], None] | None = None
     ) -> None:
         self._outbox_path = absolute_path(load_settings({}).outbox, "outbox")
-        self._outbox_problem: Notice | None = None
-        try:
-            outbox = Outbox(self._outbox_path, is_read_only=True)
-        except StorageError as error:
-            outbox, self._outbox_problem = Outbox(IN_MEMORY), error.notice
+        outbox, self._outbox_problem = _outbox_to_read(self._outbox_path)
         super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)
 
     def findings(self) -> Iterator[Finding]:
@@ -173,6 +169,20 @@ class Doctor(Client):
         address = addresses[0]
         errors = {key[:2]: error for key, error in examination.errors.items()}
         return Expected(name, address, has_answered, errors.get(address[:2]), neighbour_answers(address[0]))
+
+
+def _outbox_to_read(path: str) -> tuple[Outbox, Notice | None]:
+    """The outbox at `path`, open for reading only, and None; or an empty outbox, and why that at `path` cannot be read."""
+    try:
+        outbox = Outbox(path, is_read_only=True)
+    except StorageError as error:
+        return Outbox(IN_MEMORY), error.notice
+    try:
+        outbox.check_whole()
+    except StorageError as error:
+        outbox.close()
+        return Outbox(IN_MEMORY), error.notice
+    return outbox, None
 
 
 def _existing_folder(folder: str) -> str:
