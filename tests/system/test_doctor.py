@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -364,24 +365,39 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
     the_named_host_is_unknown, the_outbox_is_damaged,
 ]  # fmt: skip
+BATCHES = [CASES[first : first + 5] for first in range(0, len(CASES), 5)]
+"""The cases that are tried at the same time, each in a laboratory of its own."""
 
 
-@pytest.mark.parametrize("trouble", CASES, ids=lambda case: case.__name__)
+def examined(cases: dict[str, Case]) -> dict[str, dict[str, str]]:
+    """What the doctors name on the hosts of all cases. They run at the same time, because most of it is waiting."""
+    doctors = {name: start_doctor(case) for name, case in cases.items()}
+    return {name: named(doctor) for name, doctor in doctors.items()}
+
+
+@pytest.mark.parametrize("troubles", BATCHES, ids=lambda troubles: "-".join(each.__name__ for each in troubles))
 def test_the_doctor_names_the_cause_and_no_other_and_its_command_mends_it(
-    lab: Lab, trouble: Callable[[Lab], list[Case]]
+    laboratory: type[Lab], tmp_path: Path, troubles: list[Callable[[Lab], list[Case]]]
 ) -> None:
     require_tool("setpriv")
-    cases = trouble(lab)
-    files = [sorted(each.host.home.rglob("*")) for each in cases]
-    found = [named(doctor) for doctor in [start_doctor(each) for each in cases]]
-    assert [sorted(each.host.home.rglob("*")) for each in cases] == files, "a doctor leaves no file behind"
-    assert [set(each) for each in found] == [each.troubles for each in cases]
-    for case, commands in zip(cases, found, strict=True):
-        for host in case.mended_on:
-            for command in commands.values():
-                run(host, command)
-    if any(each.mended_on for each in cases):
-        assert [named(doctor) for doctor in [start_doctor(each) for each in cases]] == [{} for _ in cases]
+    with ExitStack() as labs:
+        cases: dict[str, Case] = {}
+        to_mend: dict[str, Case] = {}
+        for trouble in troubles:
+            (folder := tmp_path / trouble.__name__).mkdir()
+            made = trouble(labs.enter_context(closing(laboratory(folder))))
+            here = {f"{trouble.__name__} on {each.host.name}": each for each in made}
+            cases |= here
+            to_mend |= here if any(each.mended_on for each in made) else {}
+        files = {name: sorted(case.host.home.rglob("*")) for name, case in cases.items()}
+        found = examined(cases)
+        assert {name: sorted(case.host.home.rglob("*")) for name, case in cases.items()} == files, "a doctor leaves no file"
+        assert {name: set(each) for name, each in found.items()} == {name: case.troubles for name, case in cases.items()}
+        for name, case in to_mend.items():
+            for host in case.mended_on:
+                for command in found[name].values():
+                    run(host, command)
+        assert examined(to_mend) == {name: {} for name in to_mend}
 
 
 def test_the_command_for_a_firewall_is_that_of_ufw_where_ufw_is_active(lab: Lab, tmp_path: Path) -> None:
