@@ -24,7 +24,6 @@ from udpnote.page.access import (
     language_of,
     port_of,
 )
-from udpnote.page.connections import HEADER_BYTES_MAX
 
 BODY = {"client": ADA, "entries": [entry(1, "from elsewhere")]}
 HOSTS = AllowedHosts("Pi.lan", ["notes.example", "[fd00::9]"], lambda: ["192.0.2.7", "fe80::7"])
@@ -144,12 +143,6 @@ def test_the_command_for_a_refused_host_has_nothing_that_a_shell_would_execute(p
         "": "NAME",
     }.items():
         assert f"--allow-host {shown}`" in page.http.get("/api/state", headers={"Host": host}).json()["reason"]
-
-
-def test_a_head_of_more_than_16_kib_is_refused_even_in_one_piece(page: PageServer) -> None:
-    assert page.get("/api/state", status=431, Cookie="x" * HEADER_BYTES_MAX)["kind"] == "page_head_too_long"
-    page.get("/api/notes?q=" + "x" * HEADER_BYTES_MAX, status=431)
-    page.get("/api/state", Cookie="x" * (HEADER_BYTES_MAX // 2))
 
 
 def test_another_host_that_asks_too_often_is_refused_for_a_second_and_no_other() -> None:

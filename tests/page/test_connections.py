@@ -1,6 +1,7 @@
 """Connections: who sends slowly, does not read, or opens too many is cut off."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import pytest
@@ -10,11 +11,13 @@ from uvicorn.server import ServerState
 
 from udpnote.page.connections import (
     CONNECTIONS_PER_ADDRESS_MAX,
+    LAST_SECONDS,
     REQUEST_SECONDS,
     UNREAD_SECONDS,
     BoundedConnection,
     open_connections,
 )
+from udpnote.page.request_heads import HEADER_BYTES_MAX
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -25,11 +28,18 @@ class Transport(asyncio.Transport):
     def __init__(self, host: str) -> None:
         super().__init__({"peername": (host, 50_000), "sockname": ("192.0.2.7", 6680)})
         self.is_cut_off = False
+        self.answer = b""
 
     def abort(self) -> None:
         self.is_cut_off = True
 
-    def write(self, data: bytes) -> None: ...  # type: ignore[override]
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.answer += data
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None: ...
 
     def is_closing(self) -> bool:
         return self.is_cut_off
@@ -62,6 +72,11 @@ class Timers(asyncio.SelectorEventLoop):
         for _, handle in due:
             if not handle.cancelled():
                 handle._run()
+
+    def run_tasks(self) -> None:
+        """Run the tasks that there are, to their end."""
+        if tasks := asyncio.all_tasks(self):
+            self.run_until_complete(asyncio.wait(tasks))
 
 
 @pytest.fixture
@@ -103,7 +118,7 @@ def test_a_request_must_arrive_soon_also_a_later_one(connect: Connect) -> None:
     connection.data_received(REQUEST[9:])
     loop.expire(REQUEST_SECONDS)
     assert not transport.is_cut_off
-    loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop)))
+    loop.run_tasks()
     connection.data_received(b"GET /late")
     loop.expire(REQUEST_SECONDS)
     assert transport.is_cut_off
@@ -124,7 +139,7 @@ def test_a_browser_that_does_not_read_is_cut_off(connect: Connect) -> None:
 def test_neither_of_sending_and_reading_gives_more_time_for_the_other(connect: Connect) -> None:
     connection, transport, loop = connect()
     connection.data_received(REQUEST)
-    loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop)))
+    loop.run_tasks()
     connection.pause_writing()
     connection.data_received(REQUEST[:9])
     connection.data_received(REQUEST[9:])
@@ -136,6 +151,50 @@ def test_neither_of_sending_and_reading_gives_more_time_for_the_other(connect: C
     connection.resume_writing()
     loop.expire(REQUEST_SECONDS)
     assert transport.is_cut_off
+
+
+def request(head_bytes: int, body: bytes) -> bytes:
+    """A request whose line and headers have this many bytes."""
+    start = REQUEST.removesuffix(b"\r\n") + b"Content-Length: %d\r\nX: " % len(body)
+    return (start + b"a" * (head_bytes - len(start) - 4) + b"\r\n\r\n") + body
+
+
+@pytest.mark.parametrize("before", [b"", REQUEST], ids=["first", "pipelined"])
+@pytest.mark.parametrize("size", [1000, 10**6], ids=["many writes", "one write"])
+@pytest.mark.parametrize(
+    ("head_bytes", "body", "status"),
+    [
+        (HEADER_BYTES_MAX, b"", b"200"),
+        (1000, b"b" * 100_000, b"200"),
+        (HEADER_BYTES_MAX + 1, b"", b"431"),
+        (100_000, b"", b"431"),
+    ],
+)
+def test_a_request_line_and_headers_are_bounded_however_they_arrive(
+    connect: Connect, before: bytes, size: int, head_bytes: int, body: bytes, status: bytes
+) -> None:
+    connection, transport, loop = connect()
+    sent = before + request(head_bytes, body)
+    for start in range(0, len(sent), size):
+        connection.data_received(sent[start : start + size])
+        loop.run_tasks()
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", transport.answer)
+    assert statuses == [b"200"] * bool(before) + [status]
+    loop.expire(LAST_SECONDS)
+    assert transport.is_cut_off == (status == b"431")
+
+
+def test_an_invalid_request_is_answered_once_and_in_the_language_of_its_reader(connect: Connect) -> None:
+    connection, transport, loop = connect()
+    connection.data_received(b"GET / HTTP/1.1\r\nAccept-Language: zh-CN\r\nno header\r\n\r\n")
+    connection.data_received(REQUEST)
+    assert transport.answer.startswith(b"HTTP/1.1 400 ")
+    assert (transport.answer.count(b"HTTP/1.1"), "浏览器" in transport.answer.decode()) == (1, True)
+    connection, transport, loop = connect()
+    connection.data_received(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+    loop.run_tasks()
+    connection.data_received(b"no chunk\r\n")
+    assert (transport.answer.count(b"HTTP/1.1"), transport.is_cut_off) == (1, True), "it was answered before its end"
 
 
 def test_one_host_cannot_take_all_connections(connect: Connect) -> None:

@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, language_named
-from udpnote.page.connections import HEADER_BYTES_MAX
 from udpnote.page.own_names import dns_name, own_names
 from udpnote.page.rates import RatePerAddress
 from udpnote.page.responses import Refusal, refused
@@ -132,8 +131,6 @@ class Gate:
     def _refusal(self, scope: Scope) -> Response | None:
         """The refusal of a request that is not allowed; None if the request is allowed."""
         authority, client = _header(scope, b"host"), scope.get("client")
-        if _head_bytes(scope) > HEADER_BYTES_MAX:  # h11 takes a longer head if it arrives in one piece
-            return refused(Refusal(431, Notice("page_head_too_long", bytes_max=HEADER_BYTES_MAX)))
         if host_of(authority) not in self._hosts:
             return _host_refused(scope, host_of(authority))
         if client is not None and not _is_loopback(client[0]) and not self._rates.take(client[0], time.monotonic()):
@@ -194,12 +191,6 @@ def _with_headers(send: Send, *, is_private: bool) -> Send:
         await send(message)
 
     return send_with_headers
-
-
-def _head_bytes(scope: Scope) -> int:
-    """The number of bytes of the request's target and headers, with the four signs that separate each header from others."""
-    headers = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
-    return len(scope["raw_path"]) + len(scope["query_string"]) + headers
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -2,22 +2,23 @@
 
 import asyncio
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
+import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from udpnote.errors import Notice
 from udpnote.model.address import is_loopback
+from udpnote.page.request_heads import HEADER_BYTES_MAX, BoundedHeads, plain_answer
 
 CONNECTIONS_MAX = 512
 """The most connections at a time. For each of 64 streams, a browser opens one connection, and six for its other requests."""
 
 CONNECTIONS_PER_ADDRESS_MAX = 64
 """The most connections of one other host, so that no host can take them all."""
-
-HEADER_BYTES_MAX = 16_384
-"""The most bytes of a request line and its headers. Requests of browsers have about a thousand."""
 
 REQUEST_SECONDS = 10.0
 """How long a request's line and headers may take to arrive, from the beginning of the connection or from their first byte."""
@@ -27,6 +28,12 @@ IDLE_SECONDS = 30
 
 UNREAD_SECONDS = 20.0
 """How long a browser may leave more than 64 KiB of answers unread in this process. Then its connection is cut off."""
+
+LAST_SECONDS = 2.0
+"""How long a browser may take to read the answer to an invalid request, and to end. What it sends meanwhile is dropped.
+
+If the connection were closed while data arrives, TCP could reset it, and the answer would be lost (RFC 9112, section 9.6).
+"""
 
 _counts: Counter[str] = Counter()
 
@@ -47,6 +54,8 @@ class BoundedConnection(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.conn = self._heads = BoundedHeads()
+        self._is_ending = False
         self._host: str | None = None
         self._request_due: asyncio.TimerHandle | None = None
         self._reading_due: asyncio.TimerHandle | None = None
@@ -86,13 +95,49 @@ class BoundedConnection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request. The rest of the request line and headers must come within `REQUEST_SECONDS`."""
-        super().data_received(data)
+        if not self._is_ending:
+            super().data_received(data)
+            self._time_request()
+
+    def _time_request(self) -> None:
+        """Start or stop the timer for the next request, unless no further request is expected."""
+        if self._is_ending:
+            return
         has_request = self.cycle is not None and not self.cycle.response_complete
         if has_request and self._waits_for_request:
             _cancel(self._request_due)
         elif not has_request and not self._waits_for_request:
             self._request_due = self._aborting_after(REQUEST_SECONDS)
         self._waits_for_request = not has_request
+
+    def send_400_response(self, _msg: str) -> None:
+        """Answer a request that is no valid HTTP, and end the connection. uvicorn calls this with its own sentence."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()  # an answer to this request has begun already
+            return
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        status, notice = HTTPStatus.BAD_REQUEST, Notice("page_request_invalid")
+        if self._heads.is_too_long:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            notice = Notice("page_head_too_long", bytes_max=HEADER_BYTES_MAX)
+        body, headers = plain_answer(notice, self._heads.head)
+        answer = h11.Response(status_code=status, reason=status.phrase.encode(), headers=headers)
+        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self._end_soon()
+
+    def _end_soon(self) -> None:
+        """End the connection after what was written. What still arrives is dropped."""
+        self._is_ending = True
+        self._unset_keepalive_if_required()
+        _cancel(self._request_due)
+        self._request_due = self._aborting_after(LAST_SECONDS)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()  # TLS has no end of one direction
 
     def pause_writing(self) -> None:
         """Start the `UNREAD_SECONDS` in which the browser must read. What the browser sends meanwhile does not prolong them."""

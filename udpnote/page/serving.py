@@ -16,7 +16,7 @@ from udpnote.client.status import NotebookStatus
 from udpnote.errors import SeveralNotebooks, WrongNotebook
 from udpnote.lan.tcp_listener import TcpSocket
 from udpnote.page.app import Page
-from udpnote.page.connections import HEADER_BYTES_MAX, IDLE_SECONDS, BoundedConnection
+from udpnote.page.connections import IDLE_SECONDS, BoundedConnection
 from udpnote.page.tls_connections import TlsConnection
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -115,7 +115,6 @@ def _config(listener: Listener) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=END_SECONDS,
-        h11_max_incomplete_event_size=HEADER_BYTES_MAX,
     )
     config.load()
     logging.getLogger("uvicorn.error").addFilter(_is_fault)

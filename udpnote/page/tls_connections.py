@@ -5,7 +5,6 @@ then, any number of connections could each take the buffers of TLS.
 """
 
 import asyncio
-import re
 from ssl import SSLContext
 from typing import Any
 
@@ -14,9 +13,8 @@ from uvicorn.server import ServerState
 
 from udpnote.errors import Notice
 from udpnote.lan.tcp_listener import peek_byte
-from udpnote.page.access import language_of
-from udpnote.page.connections import HEADER_BYTES_MAX, REQUEST_SECONDS, BoundedConnection
-from udpnote.text.language import speaking
+from udpnote.page.connections import REQUEST_SECONDS, BoundedConnection
+from udpnote.page.request_heads import HEADER_BYTES_MAX, plain_answer
 
 TLS_CONNECTIONS_MAX = 200
 """A connection over TLS is accepted if there are at most this many connections, itself included: 64 streams, and two more for
@@ -113,9 +111,7 @@ class TlsConnection(BoundedConnection):
 
 
 def _answer_to(head: bytes) -> bytes:
-    """The answer to a request without TLS that begins with `head`: one sentence, in the language that the request prefers."""
-    accepted = re.search(rb"(?i)\r\naccept-language: *([^\r\n]*)", head)
-    with speaking(language_of(accepted[1].decode("latin-1") if accepted else "")):
-        body = f"udpnote: {Notice('page_speaks_https')}\n".encode()
-    lines = ("HTTP/1.1 400 Bad Request", "Content-Type: text/plain; charset=utf-8", f"Content-Length: {len(body)}")
-    return "\r\n".join((*lines, "Cache-Control: no-store", "Connection: close", "", "")).encode() + body
+    """The answer to a request without TLS that begins with `head`."""
+    body, headers = plain_answer(Notice("page_speaks_https"), head)
+    lines = ("HTTP/1.1 400 Bad Request", *(f"{name}: {value}" for name, value in headers), "", "")
+    return "\r\n".join(lines).encode() + body

@@ -29,11 +29,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_request_malformed": (
         "the page does not understand what the browser has sent, at `{field}`. Reload the page, which may be newer now"
     ),
-    "page_body_too_long": "the request is longer than {bytes_max:,} bytes. Write a shorter text, or several notes",
+    "page_request_invalid": "this is no valid HTTP request. Open the page's address in a browser",
     "page_head_too_long": (
-        "the browser has sent more than {bytes_max:,} bytes before the request itself, perhaps cookies of other pages on this "
-        "host. Delete these cookies, or use a shorter search"
+        "the request's address and headers are longer than {bytes_max:,} bytes. Shorten the address, or open the page "
+        "in another browser"
     ),
+    "page_body_too_long": "the request is longer than {bytes_max:,} bytes. Write a shorter text, or several notes",
     "page_body_cut_off": "the request did not arrive whole. What is not stored yet waits in this browser, and is sent again",
     "page_too_many_requests": "too many requests came from this device: wait a moment",
     "page_too_many_streams": (
