@@ -84,6 +84,15 @@ def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8_and_names_the_
     assert "写入记事本：厨房（公开）\n" in machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8").out
 
 
+def test_from_a_pipe_ctrl_c_ends_it_while_an_entry_waits_for_an_answer(machine: Machine) -> None:
+    process = machine.start("write", "--wait", "60")
+    process.type("one\ntwo\n")
+    eventually(lambda: machine.outbox.exists() and machine.waiting() == ["one"])
+    process.signal(signal.SIGINT)
+    process.end_input()
+    assert (process.wait().code, machine.waiting()) == (130, ["one"])
+
+
 def test_the_lines_stay_with_their_notebook_whose_shortened_name_is_told_first_and_again_when_it_has_changed(
     machine: Machine,
 ) -> None:

@@ -37,7 +37,7 @@ def test_what_is_longer_than_the_screen_goes_through_the_pager_with_its_colours(
     ("options", "environ"),
     [
         (("-n", "20"), {"PAGER": "false"}), (("--no-pager",), {}), ((), {"UDPNOTE_PAGER": ""}), ((), {"UDPNOTE_PAGER": "cat"}),
-        ((), {"TERM": "dumb"}), (("--json",), {"UDPNOTE_PAGER": "", "PAGER": "sed d"}),
+        ((), {"TERM": "dumb"}), ((), {"TERM": ""}), (("--json",), {"UDPNOTE_PAGER": "", "PAGER": "sed d"}),
     ],
 )  # fmt: skip
 def test_there_is_no_pager_for_short_output_or_where_none_is_wanted(

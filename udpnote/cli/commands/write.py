@@ -49,7 +49,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
     is_at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with options.client(on_delivered=_say_delivered) as client:
         destination = DestinationLine(client)
-        sender = _LineSender(client, destination)
+        sender = _LineSender(client, destination, goes_on_after_ctrl_c=is_at_terminal)
         prompt = Prompt(load_settings().history) if is_at_terminal else None
         say_here(Notice("write_welcome"))
         destination.print_if_new()
@@ -97,9 +97,10 @@ class _LineSender:
     `refused` is how many texts were neither stored nor queued.
     """
 
-    def __init__(self, client: Client, destination: DestinationLine) -> None:
+    def __init__(self, client: Client, destination: DestinationLine, *, goes_on_after_ctrl_c: bool) -> None:
         self._client = client
         self._destination = destination
+        self._goes_on_after_ctrl_c = goes_on_after_ctrl_c
         self._latest_reason: Notice | None = None
         self.last_number = 0
         self.sequences: set[int] = set()
@@ -112,13 +113,15 @@ class _LineSender:
     def run(self, send: Callable[[], SentEntry | None]) -> None:
         """Call `send` and print its outcome. Then print which notebook the lines go to, if that has changed.
 
-        After Ctrl-C, do not wait for the outcome any longer.
+        After Ctrl-C, do not wait for the outcome any longer. Raise `KeyboardInterrupt` then, unless `goes_on_after_ctrl_c`.
         """
         try:
             self._run(send)
             self._destination.print_if_new()
         except KeyboardInterrupt:
             say_here(Notice("write_interrupted"))
+            if not self._goes_on_after_ctrl_c:
+                raise
 
     def _run(self, send: Callable[[], SentEntry | None]) -> None:
         reason = None

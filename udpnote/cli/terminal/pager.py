@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from udpnote.cli.terminal.streams import say, terminal_columns, terminal_lines
+from udpnote.cli.terminal.styles import is_dumb_terminal
 from udpnote.errors import Notice
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
     With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 
     There is no pager if `is_wanted` is False, if the environment asks for none (see `PAGER_VARIABLES`), or on a terminal that
-    cannot move its cursor (TERM=dumb). Raises `KeyboardInterrupt` if Ctrl-C ends the pager. If the pager fails after more than
+    cannot move its cursor. Raises `KeyboardInterrupt` if Ctrl-C ends the pager. If the pager fails after more than
     `KEPT_CHARACTERS_MAX` characters, this prints a message and raises `BrokenPipeError`.
     """
     given = next((os.environ[name] for name in PAGER_VARIABLES if name in os.environ), DEFAULT_PAGER).strip()
-    if not is_wanted or given in NO_PAGERS or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+    if not is_wanted or given in NO_PAGERS or not sys.stdout.isatty() or is_dumb_terminal():
         yield
         return
     screen, messages = sys.stdout, sys.stderr

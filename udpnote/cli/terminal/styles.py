@@ -8,9 +8,14 @@ AUTHOR_COLOURS = (29, 31, 64, 68, 99, 100, 130, 133, 162, 166, 168)
 """The colours of authors, by their numbers in the palette of 256. Each has enough contrast on black and on white."""
 
 
+def is_dumb_terminal() -> bool:
+    """Whether the terminal cannot move its cursor and shows no styles: $TERM is `dumb`, empty or not set."""
+    return os.environ.get("TERM", "") in ("", "dumb")
+
+
 def shows_styles(stream: TextIO) -> bool:
     """Whether `stream` is a terminal that shows styles, and the user wants them (NO_COLOR is not set)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and not os.environ.get("NO_COLOR") and not is_dumb_terminal()
 
 
 def author_colour(author: str) -> int:
