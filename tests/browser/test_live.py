@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from tests.support.page_site import Site
 from tests.support.processes import eventually
 from tests.support.visitor import Visitors
@@ -99,6 +101,50 @@ def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_e
     bob.page.locator("#toast", has_text="is deleted").wait_for()
     bob.sees_nothing_waiting()
     assert site.revised() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("action", "while_editing", "afterwards"),
+    [
+        ("Delete", "saving your text brings it back", "bob had deleted note #1"),
+        ("Edit", "replaces that edit", "bob had edited note #1"),
+    ],
+)
+def test_who_edits_a_note_that_somebody_else_changes_meanwhile_is_told_before_or_after_saving(
+    site: Site, visitors: Visitors, action: str, while_editing: str, afterwards: str
+) -> None:
+    site.start()
+    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
+    amy.write("one", "two")
+    bob.sees("one", "two")
+    amy.sees_nothing_waiting()
+
+    def change(text: str) -> None:
+        bob.act(text, action)
+        if action == "Edit":
+            bob.type(f"{text}, bob's")
+            bob.page.locator("#send").click()
+        bob.sign()
+        bob.sees_nothing_waiting()
+
+    amy.profile.set_offline(True)
+    amy.edit("one", "amy's one")
+    amy.page.locator("#send").click()
+    change("one")
+    amy.profile.set_offline(False)
+    amy.page.locator("#notice-overtaken-1", has_text=afterwards).get_by_role("button", name="History").click()
+    eventually(lambda: amy.page.locator("#sheet .versions .text").first.inner_text() == "amy's one")
+    assert amy.page.locator("#notice-overtaken-1").count() == 0
+    amy.page.keyboard.press("Escape")
+    amy.sees("amy's one")
+    amy.edit("two", "amy's two")
+    change("two")
+    amy.page.locator("#editing", has_text=while_editing).wait_for()
+    amy.page.locator("#send").click()
+    for each in (amy, bob):
+        each.sees("amy's two")
+    amy.sees_nothing_waiting()
+    assert site.revised()[-1] == (5 if action == "Delete" else 2), "nobody has seen the new text, but that the note was deleted"
 
 
 def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(site: Site, visitors: Visitors) -> None:

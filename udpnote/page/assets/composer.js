@@ -79,6 +79,11 @@ export class Composer {
     this.elements.text.setSelectionRange(text.length, text.length);
   }
 
+  /** Edit on, but with another `title`, or with other facts in `editing`. */
+  noteEdited(editing, title) {
+    this.#show({ ...this.draft, editing: { ...this.draft.editing, ...editing }, title });
+  }
+
   /** Go back to the draft from before the editing. `keepsText`: the edited text becomes a part of that draft. */
   endEditing({ keepsText = false } = {}) {
     const { earlier, text } = this.draft;

@@ -33,7 +33,7 @@ export class Notebook {
   /**
    * `elements` has name, connection, session (the form for the join code), codeTitle, codeFields, codeWhy, code, codeWrong,
    * codeCancel, and text (the field for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when the notes may not be read any
-   * more, and `onChanged(number)` when that note has changed; null: any note may have.
+   * more, and `onChanged(number, entry)` when that note was changed by the `entry`; null: any note may have changed.
    */
   constructor({ elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged }) {
     Object.assign(this, { elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged });
@@ -128,8 +128,8 @@ export class Notebook {
     this.elements.connection.textContent = isAsked ? "" : words.say(isGood ? state : "away_short");
     document.body.classList.toggle("away", !isGood);
     const mayGiveCode = (isSealed || state === "away") && this.state.may_give_code; // without its key, nobody can tell a sealed one
-    const action = mayGiveCode ? { text: words.say("give_code"), act: () => this.#askForCode() } : null;
-    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), isSealed ? null : reason, action);
+    const actions = mayGiveCode ? [{ text: words.say("give_code"), act: () => this.#askForCode() }] : [];
+    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), isSealed ? null : reason, ...actions);
     this.waiting.showHeld();
   }
 
@@ -280,7 +280,7 @@ export class Notebook {
       timeline.remove(entry.note);
     }
     if (timeline.isFiltered && entry.kind !== "deletion") this.#matchSoon();
-    this.onChanged(entry.note);
+    this.onChanged(entry.note, entry);
   }
 
   /** Show soon which new notes match the filters: only the server can tell. */

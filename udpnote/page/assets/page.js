@@ -11,6 +11,7 @@ import { Menus } from "./menus.js";
 import { NoteBuilder } from "./note.js";
 import { Notebook } from "./notebook.js";
 import { Outbox, randomId } from "./outbox.js";
+import { Overtaking } from "./overtaking.js";
 import { Search } from "./search.js";
 import { Sender } from "./sender.js";
 import { keep, recall } from "./settings.js";
@@ -50,7 +51,10 @@ class Page {
       post: (body, signal) => request("/api/entries", { method: "POST", body, signal }),
       notebook: () => (this.notebook.state.needs_code ? null : this.notebook.id ?? null),
       isLeader: () => this.leader.isLeader(),
-      onStored: (entries) => this.channel.say("stored", entries),
+      onStored: (entries) => {
+        this.channel.say("stored", entries);
+        this.overtaking.check(entries);
+      },
       onFailure: (failure) => this.channel.say("failure", failure),
     });
     this.live = new Live({ channel: this.channel });
@@ -118,8 +122,13 @@ class Page {
         codeCancel: $("code-cancel"), text: $("text"),
       },
       words, timeline, waiting, sender, live, channel, telling, showNotes: () => this.search.showAddress(),
-      onLocked: () => sheets.close(), onChanged: (number) => menus.renewHistory(number),
+      onLocked: () => sheets.close(), 
+      onChanged: (number, entry) => {
+        menus.renewHistory(number);
+        if (entry) writing.noteChange(entry);
+      },
     });
+    this.overtaking = new Overtaking({ request, channel, words, telling, showHistory: (note) => menus.showHistory(note) });
     Object.assign(this, { telling, sheets, author, composer, waiting, writing, notebook });
   }
 

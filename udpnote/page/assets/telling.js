@@ -18,18 +18,18 @@ export class Telling {
   }
 
   /**
-   * Show the notice `name`, perhaps with a `detail` and an `action`, until it is called again with the `text` null. An action has a
+   * Show the notice `name`, perhaps with a `detail` and `actions`, until it is called again with the `text` null. An action has a
    * text for its button, and the function `act` that the button calls.
    */
-  notice(name, text, detail = null, action = null) {
+  notice(name, text, detail = null, ...actions) {
     const id = `notice-${name}`;
     const shown = document.getElementById(id);
     if (text === null) {
       shown?.remove();
     } else if (shown?.dataset.text !== text || (detail && shown.dataset.detail !== detail)) {
       const small = detail && make("span", { className: "detail" }, prose(detail));
-      const act = action && button({ className: "quiet", text: action.text, onclick: action.act });
-      const notice = make("p", { id, className: "notice", data: { text, detail } }, icon("warning"), make("span", {}, text, small), act);
+      const acts = actions.map((action) => button({ className: "quiet", text: action.text, onclick: action.act }));
+      const notice = make("p", { id, className: "notice", data: { text, detail } }, icon("warning"), make("span", {}, text, small), ...acts);
       if (shown) shown.replaceWith(notice);
       else this.elements.notices.append(notice);
     }

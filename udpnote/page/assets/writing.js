@@ -29,7 +29,7 @@ export class Writing {
       telling.notice("writing", words.say("too_long"));
       return false;
     }
-    if (!this.author.name && !(await this.author.ask())) return false;
+    if (!(await this.#isSigned())) return false;
     const draft = draftName(id, text);
     try {
       if (editing?.order) {
@@ -55,15 +55,32 @@ export class Writing {
     return true;
   }
 
+  /** Whether it is known who writes: no notebook takes an entry without an author. Asks if necessary. */
+  async #isSigned() {
+    return Boolean(this.author.name) || this.author.ask();
+  }
+
   /** Let a person edit the stored `note` in the composer. */
   async edit(note) {
     const whole = note.is_cut ? await this.wholeNote(note.number) : (await this.#withLatest(note)) ?? note;
-    if (whole) this.composer.edit({ seen: seenIn(whole) }, this.words.say("editing", { number: `#${note.number}` }), whole.text);
+    const editing = { seen: seenIn(whole ?? note), note: note.number };
+    if (whole) this.composer.edit(editing, this.words.say("editing", { number: `#${note.number}` }), whole.text);
+  }
+
+  /** If `entry` of somebody else has changed the note that is edited, say what happens when the person saves the text. */
+  noteChange({ note, kind, number, client, sequence }) {
+    const { words, composer, waiting } = this;
+    const editing = composer.draft.editing;
+    if (!editing || editing.note !== note || waiting.ownClients.has(client)) return;
+    const isDeletion = kind === "deletion"; // there is nothing more to see of it
+    composer.noteEdited(isDeletion ? { seen: { number, client, sequence } } : {},
+      words.say(isDeletion ? "editing_deleted" : "editing_edited", { number: `#${note}` }));
   }
 
   /** Delete the stored `note`, and offer to take that back with `undo`. */
   async delete(note, undo) {
     const { words, telling } = this;
+    if (!(await this.#isSigned())) return;
     const latest = await this.#withLatest(note);
     const seen = seenIn(latest?.version === note.version ? latest : note);
     try {
