@@ -213,3 +213,18 @@ def test_a_revision_does_not_overtake_an_earlier_one_that_waits(world: World, wa
     world.carry("second", kind=Kind.REVISION)
     assert world.carry_all(stored) == [1, 2]
     assert [each.number for each in world.outbox.revisions.watched(HOME.notebook_id)] == [1001, 1002]
+
+
+def test_a_deletion_of_a_note_that_is_on_its_way_is_not_sent_before_the_note_has_a_number(world: World) -> None:
+    assert world.carry_all(stored) == []
+    [note] = world.carry("oops")
+    sent = world.sent()
+    deletion = world.outbox.add(
+        [""], author="amy@pi", written_at=0, utc_offset=480, notebook_id=HOME.notebook_id, kind=Kind.DELETION,
+        undoes=note.sequence,
+    )  # fmt: skip
+    world.session.deliver_now(deletion, world.now)
+    assert world.sent() == []
+    world.answer(sent, stored)
+    assert world.carry_all(stored) == [deletion[0].sequence]
+    assert world.waiting() == []

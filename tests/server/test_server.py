@@ -87,6 +87,15 @@ def test_a_server_that_cannot_start_makes_no_notebook_and_no_folder(loopback: Lo
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_server_that_cannot_seal_its_notebook_leaves_it_to_the_next_one(path: Path) -> None:
+    key_file = Path(key_path(str(path)))
+    key_file.write_text("no key")
+    with pytest.raises(StorageError):
+        local_server(path, sealed=True)
+    key_file.unlink()
+    local_server(path, sealed=True).stop()
+
+
 def test_the_id_stays_and_so_does_the_name_until_another_is_given(path: Path) -> None:
     names, ids = [], set()
     for name in (None, "厨房", None):

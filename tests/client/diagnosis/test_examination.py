@@ -129,7 +129,7 @@ def test_the_late_answer_of_a_slow_server_counts_and_nobody_waits_any_longer(lan
 def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(lan: Lan) -> None:
     endpoint = WaitingEndpoint(lan, LAPTOP)
     for number in range(200):
-        for token, server_id in ((TOKEN, number), (bytes(8), 999)):
+        for token, server_id in ((bytes(8), 999), (TOKEN, number)):
             report = Report(token, 40, 1, bytes(16), server_id.to_bytes(8), 0, "192.0.2.5", 1, 0, (), 76)
             lan.network.send(encode(report), (f"198.51.100.{number}", PORT), LAPTOP)
     examined = examine(endpoint, lan)

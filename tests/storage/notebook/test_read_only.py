@@ -33,10 +33,16 @@ def left_on(disk: Path, tmp_path: Path, *suffixes: str) -> str:
     return str(disk / path.name)
 
 
-@pytest.mark.parametrize("suffixes", [(), ("-wal", "-shm")], ids=["closed", "after a crash"])
+@pytest.mark.parametrize(
+    ("suffixes", "has_empty_log"),
+    [((), False), (("-wal", "-shm"), False), ((), True)],
+    ids=["closed", "after a crash", "with an empty log"],
+)
 def test_a_notebook_on_a_read_only_disk_is_read_and_searched(
-    small_disk: Path, tmp_path: Path, suffixes: tuple[str, ...]
+    small_disk: Path, tmp_path: Path, suffixes: tuple[str, ...], has_empty_log: bool
 ) -> None:
+    if has_empty_log:
+        (small_disk / "notebook.sqlite3-wal").touch()
     path = left_on(small_disk, tmp_path, *suffixes)
     before = sorted(os.listdir(small_disk))
     with closing(ReadOnlyNotebook(path)) as reading:
