@@ -159,6 +159,8 @@ def test_another_host_that_asks_too_often_is_refused_for_a_second_and_no_other()
         assert all(each.headers["Retry-After"] == "1" for each in found if each.status_code == 429)
         return Counter(each.status_code for each in found)
 
+    answers("2001:db8::1", int(REQUESTS_BURST) * 2)
+    assert answers("2001:db8::2", int(REQUESTS_BURST))[429] > 0, "whoever has a network of IPv6 has many addresses"
     flood = answers("192.168.1.9", int(REQUESTS_BURST) * 4)
     assert flood[200] >= REQUESTS_BURST
     assert flood[429] > 0

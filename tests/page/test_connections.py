@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from uvicorn.server import ServerState
 
 from udpnote.page.connections import (
-    CONNECTIONS_PER_ADDRESS_MAX,
+    CONNECTIONS_PER_HOST_MAX,
     LAST_SECONDS,
     REQUEST_SECONDS,
     UNREAD_SECONDS,
@@ -197,7 +197,8 @@ def test_an_invalid_request_is_answered_once_and_in_the_language_of_its_reader(c
     assert (transport.answer.count(b"HTTP/1.1"), transport.is_cut_off) == (1, True), "it was answered before its end"
 
 
-def test_one_host_cannot_take_all_connections(connect: Connect) -> None:
-    crowd = [connect("192.0.2.9")[1] for _ in range(CONNECTIONS_PER_ADDRESS_MAX + 1)]
-    assert [each.is_cut_off for each in crowd] == [False] * CONNECTIONS_PER_ADDRESS_MAX + [True]
-    assert not connect("192.0.2.10")[1].is_cut_off
+@pytest.mark.parametrize(("host", "other"), [("192.0.2.9", "192.0.2.10"), ("2001:db8::{:x}", "2001:db8:1::1")])
+def test_one_host_cannot_take_all_connections(connect: Connect, host: str, other: str) -> None:
+    crowd = [connect(host.format(number))[1] for number in range(CONNECTIONS_PER_HOST_MAX + 1)]
+    assert [each.is_cut_off for each in crowd] == [False] * CONNECTIONS_PER_HOST_MAX + [True]
+    assert not connect(other)[1].is_cut_off

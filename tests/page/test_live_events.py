@@ -12,7 +12,7 @@ from tests.support.processes import eventually
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, cursor_text, parse_cursor
 from udpnote.page.responses import Refusal
-from udpnote.page.stream_routes import STREAMS_PER_ADDRESS_MAX
+from udpnote.page.stream_routes import STREAMS_PER_HOST_MAX
 from udpnote.storage.notebook.erasure import prepared_erasure
 
 
@@ -128,4 +128,4 @@ def test_an_id_that_no_event_has_is_refused(text: str) -> None:
 def test_ids_name_entries() -> None:
     for seen in (NOTHING_SEEN, SeenEntry(2**63 - 1, b"a" * 16, 2**63 - 1)):
         assert parse_cursor(cursor_text(seen)) == seen
-    assert STREAMS_PER_ADDRESS_MAX < STREAMS_MAX
+    assert STREAMS_PER_HOST_MAX < STREAMS_MAX

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, language_named
 from udpnote.page.own_names import dns_name, own_names
-from udpnote.page.rates import RatePerAddress
+from udpnote.page.rates import RatePerHost, counted_host
 from udpnote.page.responses import Refusal, refused
 from udpnote.text.language import language, speaking
 
@@ -111,6 +111,12 @@ def is_private(scope: Scope) -> bool:
     return scope["scheme"] == "https" or is_local(scope)
 
 
+def host_of_client(scope: Scope) -> str:
+    """The host to which the browser of a request counts, as in `counted_host`; empty if its address is not known."""
+    client, server = scope.get("client"), scope.get("server")
+    return counted_host(client[0], server[0] if server is not None else "") if client is not None else ""
+
+
 class Gate:
     """Passes allowed requests on to `app`, in the language of the browser. Refuses other requests. Adds `HEADERS` to all
     answers.
@@ -118,7 +124,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
         self._app, self._hosts = app, hosts
-        self._rates = RatePerAddress(REQUESTS_PER_SECOND, REQUESTS_BURST)
+        self._rates = RatePerHost(REQUESTS_PER_SECOND, REQUESTS_BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -133,7 +139,7 @@ class Gate:
         authority, client = _header(scope, b"host"), scope.get("client")
         if host_of(authority) not in self._hosts:
             return _host_refused(scope, host_of(authority))
-        if client is not None and not _is_loopback(client[0]) and not self._rates.take(client[0], time.monotonic()):
+        if client is not None and not _is_loopback(client[0]) and not self._rates.take(host_of_client(scope), time.monotonic()):
             return refused(Refusal(429, Notice("page_too_many_requests"), {"Retry-After": "1"}))
         is_reading = scope["method"] in ("GET", "HEAD")
         if not is_reading and _header(scope, b"origin").lower() != f"{scope['scheme']}://{authority}".lower():

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from udpnote.client.client import Client
 from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook
-from udpnote.page.access import AllowedHosts, Gate, is_private, port_of
+from udpnote.page.access import AllowedHosts, Gate, host_of_client, is_private, port_of
 from udpnote.page.asset_files import INDEX, Assets
 from udpnote.page.entry_objects import json_object
 from udpnote.page.live_events import LiveEvents
@@ -148,7 +148,7 @@ class Page:
             code = json_object(body).get("code")
         if not isinstance(code, str):
             raise Refusal(400, Notice("page_request_malformed", field="code"))
-        token = await self._sessions.begin(code, request.client.host if request.client is not None else "")
+        token = await self._sessions.begin(code, host_of_client(request.scope))
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         is_secure = request.scope["scheme"] == "https"
         response.set_cookie(_cookie_name(request), token, path="/", secure=is_secure, httponly=True, samesite="strict")

@@ -12,12 +12,13 @@ from uvicorn.server import ServerState
 
 from udpnote.errors import Notice
 from udpnote.model.address import is_loopback
+from udpnote.page.rates import counted_host
 from udpnote.page.request_heads import HEADER_BYTES_MAX, BoundedHeads, plain_answer
 
 CONNECTIONS_MAX = 512
 """The most connections at a time. For each of 64 streams, a browser opens one connection, and six for its other requests."""
 
-CONNECTIONS_PER_ADDRESS_MAX = 64
+CONNECTIONS_PER_HOST_MAX = 64
 """The most connections of one other host, so that no host can take them all."""
 
 REQUEST_SECONDS = 10.0
@@ -79,10 +80,10 @@ class BoundedConnection(H11Protocol):
     def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
         """Count the connection until `forget` is called. Return False if its host, or all hosts together, now have too many."""
         if self._host is None:
-            address = transport.get_extra_info("peername")
-            self._host = address[0] if address else ""
+            client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+            self._host = counted_host(client[0], server[0]) if client and server else ""
             _counts[self._host] += 1
-        is_crowd = _counts[self._host] > CONNECTIONS_PER_ADDRESS_MAX and not is_loopback((self._host, 0))
+        is_crowd = _counts[self._host] > CONNECTIONS_PER_HOST_MAX and not is_loopback((self._host, 0))
         return not is_crowd and open_connections() <= connections_max
 
     def forget(self) -> None:

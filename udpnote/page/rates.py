@@ -1,9 +1,37 @@
-"""How many requests each address may make."""
+"""How many requests each host may make, and which addresses count as one host."""
 
+import ipaddress
 from collections import OrderedDict
 
-ADDRESSES_MAX = 1024
-"""For how many addresses the page remembers the number of requests. A LAN has fewer hosts."""
+HOSTS_MAX = 1024
+"""For how many hosts the page remembers the number of requests. A LAN has fewer."""
+
+NETWORK_BITS = 64
+"""The prefix of an IPv6 network, in which a single host may take any number of addresses (RFC 7421)."""
+
+
+def counted_host(client: str, server: str) -> str:
+    """The host to which a browser at the address `client` counts, when it has connected to the page at the address `server`.
+
+    All addresses of another IPv6 network count as one host. Those in the network of `server`, and link-local ones, count one
+    by one, as IPv4 addresses do: they are neighbours, who all share the prefix. Text that is no IP address is returned as it
+    is.
+    """
+    address, own = _address(client), _address(server)
+    if not isinstance(address, ipaddress.IPv6Address):
+        return client if address is None else str(address)
+    network = ipaddress.IPv6Network((int(address), NETWORK_BITS), strict=False)
+    is_neighbour = address.is_link_local or address.is_loopback or (own is not None and own in network)
+    return client if is_neighbour else str(network)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address in `text`; None if there is none. An IPv4 address that is written as an IPv6 one is an IPv4 address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address
 
 
 class Rate:
@@ -24,23 +52,23 @@ class Rate:
         return True
 
 
-class RatePerAddress:
-    """A `Rate` for each address. If there are more than `ADDRESSES_MAX`, the address without requests for the longest time is
-    dropped.
-    """
+class RatePerHost:
+    """A `Rate` for each host. If there are more than `HOSTS_MAX`, the host without requests for the longest time is dropped."""
 
     def __init__(self, per_second: float, burst: float) -> None:
         self._limits = per_second, burst
         self._rates: OrderedDict[str, Rate] = OrderedDict()
 
-    def take(self, address: str, now: float) -> bool:
-        """Whether one more request of `address` is allowed at the monotonic time `now`, in seconds. If it is, the request is
+    def take(self, host: str, now: float) -> bool:
+        """Whether one more request of `host` is allowed at the monotonic time `now`, in seconds. If it is, the request is
         counted.
+
+        `host` is a result of `counted_host`.
         """
-        rate = self._rates.get(address)
+        rate = self._rates.get(host)
         if rate is None:
-            rate = self._rates[address] = Rate(*self._limits)
-            if len(self._rates) > ADDRESSES_MAX:
+            rate = self._rates[host] = Rate(*self._limits)
+            if len(self._rates) > HOSTS_MAX:
                 self._rates.popitem(last=False)
-        self._rates.move_to_end(address)
+        self._rates.move_to_end(host)
         return rate.take(now)

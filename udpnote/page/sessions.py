@@ -10,7 +10,7 @@ from udpnote.errors import InvalidKey, KeyMissing, Notice, NotSealed, OldKey, Se
 from udpnote.model.join_code import parse_join_code
 from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook
-from udpnote.page.rates import RatePerAddress
+from udpnote.page.rates import RatePerHost
 from udpnote.page.responses import RETRY_SECONDS, Refusal, unavailable
 
 SESSIONS_MAX = 256
@@ -54,19 +54,19 @@ class Sessions:
         self._sessions: dict[str, _Session] = {}
         self._opened: dict[bytes, Opened] = {}
         self._beginning = asyncio.Lock()
-        self._codes = RatePerAddress(CODES_PER_MINUTE / 60, CODES_PER_MINUTE)
+        self._codes = RatePerHost(CODES_PER_MINUTE / 60, CODES_PER_MINUTE)
 
-    async def begin(self, code: str, address: str) -> str:
+    async def begin(self, code: str, host: str) -> str:
         """Begin a session for a browser that has given the join code `code`, and return the session's token.
 
-        `address` is the IP address of the browser. Raises a `Refusal` if `code` is not the join code of this notebook, if
-        `address` has tried too many codes, or if the notebook's server does not answer.
+        `host` is the one to which the browser counts. Raises a `Refusal` if `code` is not the join code of this notebook, if
+        `host` has tried too many codes, or if the notebook's server does not answer.
         """
         try:
             key = parse_join_code(code)
         except InvalidKey as error:
             raise Refusal(403, error.notice) from error
-        if not self._codes.take(address, time.monotonic()):
+        if not self._codes.take(host, time.monotonic()):
             raise Refusal(429, Notice("page_too_many_codes"), {"Retry-After": "60"})
         async with self._beginning:
             opened = self._opened.get(key)

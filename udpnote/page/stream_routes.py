@@ -8,12 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from udpnote.errors import Notice
-from udpnote.page.access import is_local
+from udpnote.page.access import host_of_client, is_local
 from udpnote.page.live_events import STREAMS_MAX, parse_cursor
 from udpnote.page.responses import EndingStream, unavailable
 from udpnote.page.sessions import Opened
 
-STREAMS_PER_ADDRESS_MAX = 16
+STREAMS_PER_HOST_MAX = 16
 """The most streams of one other host at a time, so that no host can take them all."""
 
 
@@ -32,8 +32,8 @@ class StreamRoutes:
         opened = self._notebook_of(request)
         text = request.headers.get("last-event-id") or request.query_params.get("after")
         cursor = parse_cursor(text) if text else None
-        host = request.client.host if request.client is not None else ""
-        is_full = not is_local(request.scope) and self._streams[host] >= STREAMS_PER_ADDRESS_MAX
+        host = host_of_client(request.scope)
+        is_full = not is_local(request.scope) and self._streams[host] >= STREAMS_PER_HOST_MAX
         if is_full or self._streams.total() >= STREAMS_MAX:
             raise unavailable(Notice("page_too_many_streams", streams_max=STREAMS_MAX))
         if request.method == "HEAD":
@@ -43,5 +43,10 @@ class StreamRoutes:
             opened.live.stream(cursor),
             headers={"Cache-Control": "no-store"},
             media_type="text/event-stream",
-            on_end=lambda: self._streams.subtract([host]),
+            on_end=lambda: self._forget(host),
         )
+
+    def _forget(self, host: str) -> None:
+        self._streams[host] -= 1
+        if not self._streams[host]:
+            del self._streams[host]
