@@ -1,12 +1,16 @@
 """Notes of others as they are stored, in each tab once, also after what breaks a stream."""
 
 import shutil
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 
 import pytest
 
+from tests.support.browser import SECONDS_MAX
 from tests.support.page_site import Site
 from tests.support.processes import eventually
 from tests.support.visitor import Visitors
+from udpnote.page.live_events import STREAMS_MAX
 
 LOAD_ALL = """async () => {
     const older = document.querySelector("#older")
@@ -101,6 +105,27 @@ def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_e
     bob.page.locator("#toast", has_text="is deleted").wait_for()
     bob.sees_nothing_waiting()
     assert site.revised() == [1, 2, 3]
+
+
+def test_a_browser_without_a_free_stream_says_so_and_asks_again_and_gets_a_stream_as_soon_as_one_is_free(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    with ExitStack() as streams:
+        for _ in range(STREAMS_MAX):
+            stream = streams.enter_context(closing(HTTPConnection("127.0.0.1", site.page_port)))
+            stream.request("GET", "/api/events")
+            assert stream.getresponse().status == 200
+        amy = visitors.visit(site.address)
+        amy.page.locator("#notice-polled", has_text="30 seconds").wait_for()
+        assert amy.page.locator("#connection").inner_text() == "Connected, with a delay"
+        site.send("with a delay")
+        amy.sees("with a delay")
+        assert amy.page.locator("#notice-polled").count() == 1
+    eventually(lambda: amy.page.locator("#connection").inner_text() == "Connected", seconds=2 * SECONDS_MAX)
+    assert amy.page.locator("#notice-polled").count() == 0
+    site.send("at once")
+    amy.sees("at once")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ export class Notebook {
   /** What the latest event `ready` has said. */
   #ready = { newest: 0, served: null };
 
+  /** Whether the server has no stream for this browser: then each attempt to get one loads the notes again. */
+  #isPolled = false;
+
   /** When the notes that match the filters were last asked for, and the timer for the next time. */
   #matchedAt = 0;
   #matching = null;
@@ -56,14 +59,17 @@ export class Notebook {
     return this.state.notebook?.id;
   }
 
-  /** Ask which notebook this is, and show its notes. `isSign`: if it answers, what waits is sent at once. */
+  /**
+   * Ask which notebook this is, and show its notes. `isSign`: if it answers, what waits is sent at once. Returns whether the page's
+   * server answers.
+   */
   async refresh({ isSign = true } = {}) {
     const wasSealed = this.state.needs_code;
     try {
       this.state = await answerTo("/api/state");
     } catch (failure) {
       this.noteFailure(failure);
-      return;
+      return false;
     }
     const { state, timeline } = this;
     if (state.notebook?.id) keep("notebook", state.notebook);
@@ -76,7 +82,7 @@ export class Notebook {
       if (!wasSealed) this.onLocked();
       timeline.clear();
       this.live.forget();
-      return;
+      return true;
     }
     const { served } = state;
     const isUpToDate = !timeline.isLoaded || (await this.#renewNotes({ isWhole: served !== this.#served }));
@@ -84,6 +90,7 @@ export class Notebook {
     if (!timeline.isLoaded) await this.showNotes();
     this.#newest = timeline.newest;
     if (isSign) this.onSign();
+    return true;
   }
 
   /** There is a sign that the notebook can be reached again: send what waits, and ask for events. */
@@ -125,11 +132,14 @@ export class Notebook {
     const isAsked = this.#isCodeAsked;
     const isSealed = this.state.needs_code;
     const isGood = isAsked || (!isSealed && (state === "live" || state === "connecting"));
-    this.elements.connection.textContent = isAsked ? "" : words.say(isGood ? state : "away_short");
+    const isPolled = isGood && !isAsked && state === "live" && this.#isPolled;
+    const short = isPolled ? "polled_short" : isGood ? state : "away_short";
+    this.elements.connection.textContent = isAsked ? "" : words.say(short);
     document.body.classList.toggle("away", !isGood);
     const mayGiveCode = (isSealed || state === "away") && this.state.may_give_code; // without its key, nobody can tell a sealed one
     const actions = mayGiveCode ? [{ text: words.say("give_code"), act: () => this.#askForCode() }] : [];
     telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), isSealed ? null : reason, ...actions);
+    telling.notice("polled", isPolled ? words.say("polled") : null);
     this.waiting.showHeld();
   }
 
@@ -189,14 +199,24 @@ export class Notebook {
   /** The server has refused a request or a stream, perhaps because the session has ended: ask which state the notebook has now. */
   async #noteRefusal() {
     const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
-    await this.refresh({ isSign: false });
+    const hasAnswer = await this.refresh({ isSign: false });
     const isKeyNew = this.state.kind === "key_changed"; // otherwise the page was started again, or has forgotten the session
     if (wasOpen && this.state.needs_code && isKeyNew) this.elements.codeWrong.textContent = this.words.say("session_ended");
+    return hasAnswer;
+  }
+
+  /** The server gives no stream. An EventSource does not say why: the session may have ended, or no stream is free. */
+  async #noteRefusedStream() {
+    if (!(await this.#noteRefusal())) return;
+    const { needs_code: isSealed, away, reason } = this.state;
+    this.#isPolled = !isSealed;
+    this.showConnection(away ? "away" : "live", reason);
   }
 
   #onLive(name, data) {
     switch (name) {
       case "ready":
+        this.#isPolled = false;
         this.showConnection("live");
         this.#ready = data;
         if (this.#codeChoice) this.refresh(); // the notebook is open
@@ -225,11 +245,12 @@ export class Notebook {
         this.#noteRefusal();
         return;
       case "open":
+        this.#isPolled = false;
         this.showConnection("live");
         this.sender.retry();
         return;
       case "refused":
-        this.#noteRefusal(); // an EventSource does not say why: the session may have ended, or no stream is free
+        this.#noteRefusedStream();
         return;
       case "lost":
         this.showConnection("lost");

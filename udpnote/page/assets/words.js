@@ -92,6 +92,8 @@ export const ENGLISH = {
   persistent: "This browser has promised to keep waiting notes.",
   only_here: "They wait in this browser only, and are sent only when the page is open at this address.",
   live: "Connected",
+  polled_short: "Connected, with a delay",
+  polled: "Too many browsers have this page open. New notes of others appear here with a delay of up to 30 seconds.",
   connecting: "Connecting …",
   away_short: "Not connected",
   away: "The notebook does not answer. What you write is kept in this browser and stored later.",

@@ -86,6 +86,8 @@ export const SENTENCES = {
   persistent: "浏览器已承诺保留等待中的笔记。",
   only_here: "它们只保存在这个浏览器里，而且只有用此地址打开页面时才会发送。",
   live: "已连接",
+  polled_short: "已连接，有延迟",
+  polled: "打开此页面的浏览器太多。他人的新笔记最多会晚 30 秒出现在这里。",
   connecting: "正在连接…",
   away_short: "未连接",
   away: "记事本没有应答。写下的内容保存在浏览器里，稍后存入。",

@@ -86,6 +86,8 @@ export const SENTENCES = {
   persistent: "瀏覽器已承諾保留等待中的筆記。",
   only_here: "它們只儲存在這個瀏覽器裡，而且只有用此網址開啟網頁時才會傳送。",
   live: "已連線",
+  polled_short: "已連線，有延遲",
+  polled: "開啟此網頁的瀏覽器太多。他人的新筆記最多會晚 30 秒出現在這裡。",
   connecting: "正在連線…",
   away_short: "未連線",
   away: "記事本沒有回應。寫下的內容儲存在瀏覽器裡，稍後存入。",
