@@ -32,6 +32,9 @@ BREAK = """async () => {
 }"""
 """Puts entries and facts that no page has written into the browser's database. Returns how many entries."""
 
+KNOWN = "Object.keys(JSON.parse(localStorage.getItem('udpnote.names')))"
+"""The ids of the notebooks that the browser knows by name, in the order in which it saw them last."""
+
 REFUSAL = {"kind": "refused", "reason": "The page refuses it."}
 
 
@@ -79,7 +82,8 @@ def test_what_waits_is_shown_again_when_the_page_shows_another_notebook(site: Si
     amy.page.route("**/api/state", of_another_notebook)
     status = 409
     amy.page.evaluate("dispatchEvent(new Event('online'))")
-    amy.page.locator("#waiting", has_text="waits for another notebook").wait_for()
+    notebook = f"kitchen ({amy.page.evaluate(KNOWN)[0][:8]})"
+    amy.page.locator("#waiting", has_text=f"waits for another notebook, {notebook}").wait_for()
 
 
 def test_broken_entries_hold_up_neither_the_page_nor_other_entries_and_can_be_copied_and_removed(

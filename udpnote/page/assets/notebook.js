@@ -4,7 +4,7 @@ import { request } from "./api.js";
 import { prose } from "./dom.js";
 import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
-import { keep, recall } from "./settings.js";
+import { recall, rememberNotebook } from "./settings.js";
 
 /** While a filter is on, the notes that match are asked for so soon after an entry is stored, and not again before the pause ends. */
 const SOON_MILLISECONDS = 200;
@@ -72,7 +72,7 @@ export class Notebook {
       return false;
     }
     const { state, timeline } = this;
-    if (state.notebook?.id) keep("notebook", state.notebook);
+    if (state.notebook?.id) rememberNotebook(state.notebook);
     else if (!state.needs_code) state.notebook ??= recall("notebook");
     if (!state.needs_code && !state.away) this.#codeChoice = null;
     this.show();

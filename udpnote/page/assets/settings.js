@@ -2,6 +2,12 @@
 
 const PREFIX = "udpnote.";
 
+/** How many notebooks are remembered by name: those that were shown last. */
+const NAMES_MAX = 20;
+
+/** So many digits of an id tell the notebooks of a LAN from each other. */
+const ID_DIGITS = 8;
+
 /** The value `name`; null if there is none, or if the browser keeps nothing. `storage` is that of the tab or of the browser. */
 export function recall(name, storage = browserStorage()) {
   try {
@@ -27,6 +33,20 @@ export function onChange(name, listener) {
   addEventListener("storage", (event) => {
     if (event.key === PREFIX + name) listener(parsed(event.oldValue), parsed(event.newValue));
   });
+}
+
+/** Remember `notebook` as the one that the page shows, and its name for entries that wait for it when the page shows another one. */
+export function rememberNotebook(notebook) {
+  keep("notebook", notebook);
+  const { [notebook.id]: _, ...others } = recall("names") ?? {};
+  keep("names", Object.fromEntries([...Object.entries(others), [notebook.id, notebook.name]].slice(-NAMES_MAX)));
+}
+
+/** The notebook with this `id` as people know it: its name, if this browser has seen it, and the beginning of its id. */
+export function notebookName(id) {
+  const name = recall("names")?.[id];
+  const short = id.slice(0, ID_DIGITS);
+  return name ? `${name} (${short})` : short;
 }
 
 /** The storage of this tab, which survives a reload; undefined if the browser has none. */

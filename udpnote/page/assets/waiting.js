@@ -1,6 +1,7 @@
 /** The entries that wait in the outbox, as the page shows them, and what a person can do with them. */
 
 import { button, make } from "./dom.js";
+import { notebookName } from "./settings.js";
 
 /**
  * Most entries are stored sooner. Until then a note looks as it will when it is stored, and a change is not shown: a frame and
@@ -131,7 +132,7 @@ export class Waiting {
     if (state === "refused" || state === "erased") return words.say(state, { reason: reason ?? words.say("no_reason") });
     if (after !== null) return words.say("waits_for_note");
     const id = this.notebookId();
-    if (notebook && id && notebook !== id) return words.say("waits_elsewhere");
+    if (notebook && id && notebook !== id) return words.say("waits_elsewhere", { notebook: notebookName(notebook) });
     return reason ? `${words.say("waiting")}: ${reason}` : words.say("waiting");
   }
 

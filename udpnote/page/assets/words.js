@@ -45,7 +45,7 @@ export const ENGLISH = {
   stored: "stored {number}",
   waiting: "waiting",
   waits_for_note: "waits for the note",
-  waits_elsewhere: "waits for another notebook",
+  waits_elsewhere: "waits for another notebook, {notebook}",
   refused: "Refused: {reason}",
   erased: "Erased: {reason}",
   broken: "This browser has damaged this entry, so it cannot be stored. Copy what is left of it, and write it anew.",

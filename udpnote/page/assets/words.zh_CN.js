@@ -39,7 +39,7 @@ export const SENTENCES = {
   stored: "已存入 {number}",
   waiting: "等待发送",
   waits_for_note: "等待原笔记存入",
-  waits_elsewhere: "等待存入另一个记事本",
+  waits_elsewhere: "等待存入另一个记事本：{notebook}",
   refused: "被拒收：{reason}",
   erased: "已被抹除：{reason}",
   broken: "浏览器中保存的这一条已损坏，无法存入。请复制剩下的内容，重新写一条。",

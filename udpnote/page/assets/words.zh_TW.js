@@ -39,7 +39,7 @@ export const SENTENCES = {
   stored: "已存入 {number}",
   waiting: "等待傳送",
   waits_for_note: "等待原筆記存入",
-  waits_elsewhere: "等待存入另一個記事本",
+  waits_elsewhere: "等待存入另一個記事本：{notebook}",
   refused: "被拒收：{reason}",
   erased: "已被抹除：{reason}",
   broken: "瀏覽器中儲存的這一條已損壞，無法存入。請複製剩下的內容，重新寫一條。",
