@@ -3,6 +3,7 @@
 import shutil
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from tests.support.page_site import Site
 from tests.support.processes import eventually
 from tests.support.visitor import Visitors
 from udpnote.page.live_events import STREAMS_MAX
+
+if TYPE_CHECKING:
+    from playwright.sync_api import APIResponse, Route
 
 LOAD_ALL = """async () => {
     const older = document.querySelector("#older")
@@ -105,6 +109,34 @@ def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_e
     bob.page.locator("#toast", has_text="is deleted").wait_for()
     bob.sees_nothing_waiting()
     assert site.revised() == [1, 2, 3]
+
+
+def test_an_open_history_shows_the_later_of_two_answers_also_if_the_earlier_one_comes_last(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
+    amy.write("first")
+    amy.sees_nothing_waiting()
+    bob.sees("first")
+    amy.act("first", "History")
+    latest = amy.page.locator("#sheet .versions .text").first
+    latest.wait_for()
+    held: list[tuple[Route, APIResponse]] = []
+    pattern = "**/api/notes/1/history"
+    amy.page.route(pattern, lambda route: route.continue_() if held else held.append((route, route.fetch())))
+    for before, after in (("first", "second"), ("second", "third")):
+        bob.edit(before, after)
+        bob.page.locator("#send").click()
+        bob.sign()
+        bob.sees(after)
+        eventually(lambda: amy.page.evaluate("true") is True and held != [])
+    eventually(lambda: latest.inner_text() == "third")
+    route, answer = held[0]
+    with amy.page.expect_response(pattern):
+        route.fulfill(response=answer)
+    amy.page.evaluate("fetch('/api/tags').then((each) => each.text())")
+    assert latest.inner_text() == "third"
 
 
 def test_a_browser_without_a_free_stream_says_so_and_asks_again_and_gets_a_stream_as_soon_as_one_is_free(
