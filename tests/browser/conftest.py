@@ -1,20 +1,20 @@
-"""The fixtures of the tests in a browser: one Chromium for each module, a new profile for each test."""
+"""The fixtures of the tests in a browser: one Chromium for each worker, a new profile for each test."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.browser import Chromium
+from tests.support.browser import Chromium, windowless
 from tests.support.visitor import Visitors
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Chromium]:
-    started = Chromium()
+    started = Chromium(executable=windowless())
     yield started
     started.close()
 

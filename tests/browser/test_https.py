@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def chromium_that_trusts(certificate: bytes, folder: Path) -> Iterator[Chromium]:
+def chromium_that_trusts(certificate: bytes, folder: Path, *, beside: Chromium) -> Iterator[Chromium]:
     """A Chromium whose user has installed the `certificate`."""
     if shutil.which("certutil") is None:
         unavailable("certutil is not installed (on Debian in libnss3-tools)")
@@ -40,11 +40,11 @@ def chromium_that_trusts(certificate: bytes, folder: Path) -> Iterator[Chromium]
     starter = folder / "chromium.sh"
     starter.write_text(f'#!/bin/sh\nHOME={folder} exec {CHROMIUM} "$@"\n')
     starter.chmod(0o700)
-    chromium = Chromium(executable=str(starter))
+    trusting = Chromium(executable=str(starter), beside=beside)
     try:
-        yield chromium
+        yield trusting
     finally:
-        chromium.close()
+        trusting.close()
 
 
 @contextmanager
@@ -81,13 +81,13 @@ def outcome(profile: "BrowserContext", address: str) -> str:
     return ""
 
 
-def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(tmp_path: Path) -> None:
+def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(chromium: Chromium, tmp_path: Path) -> None:
     now = wall_microseconds()
     authority, other = (
         authority_in(str(tmp_path / name), host="pc", names=["localhost", "notes.test"], now=now) for name in ("own", "other")
     )
-    with chromium_that_trusts(authority.pem, tmp_path) as chromium:
-        profile = chromium.profile()
+    with chromium_that_trusts(authority.pem, tmp_path, beside=chromium) as trusting:
+        profile = trusting.profile()
 
         def outcome_with(key_of: Authority, *subjects: str, host: str) -> str:
             pem = by_thief(key_of, *map(x509.DNSName, subjects), now=now)
@@ -108,13 +108,15 @@ def offered_by(site: Site) -> bytes:
     return offered
 
 
-def test_over_https_the_page_can_be_installed_and_opens_and_takes_notes_without_its_server(site: Site, tmp_path: Path) -> None:
+def test_over_https_the_page_can_be_installed_and_opens_and_takes_notes_without_its_server(
+    site: Site, chromium: Chromium, tmp_path: Path
+) -> None:
     site.serve()
     site.start_page("--https", "--allow-host", "notes.test")
     offered = offered_by(site)
     assert (site.folder / "home" / AUTHORITY_FILE).stat().st_mode & 0o777 == 0o600
-    with chromium_that_trusts(offered, tmp_path) as chromium:
-        visitors = Visitors(chromium)
+    with chromium_that_trusts(offered, tmp_path, beside=chromium) as trusting:
+        visitors = Visitors(trusting)
         amy = visitors.visit(f"https://notes.test:{site.page_port}", **AT_A_PHONE)
         amy.write("with the server")
         amy.sees("with the server")
@@ -134,12 +136,14 @@ def test_over_https_the_page_can_be_installed_and_opens_and_takes_notes_without_
     assert site.texts() == ["with the server", "without the server"]
 
 
-def test_over_https_a_browser_may_give_the_join_code_and_gets_a_secure_session(site: Site, tmp_path: Path) -> None:
+def test_over_https_a_browser_may_give_the_join_code_and_gets_a_secure_session(
+    site: Site, chromium: Chromium, tmp_path: Path
+) -> None:
     site.serve("--sealed")
     code = site.run("key", "show", "--file", str(site.notebook)).strip()
     site.start_page("--https", "--allow-host", "notes.test")
-    with chromium_that_trusts(offered_by(site), tmp_path) as chromium:
-        visitors = Visitors(chromium)
+    with chromium_that_trusts(offered_by(site), tmp_path, beside=chromium) as trusting:
+        visitors = Visitors(trusting)
         amy = visitors.visit(f"https://notes.test:{site.page_port}")
         amy.page.locator("#code").fill(code)
         amy.page.keyboard.press("Enter")
