@@ -1,29 +1,68 @@
 """People at a browser are told what they can do there, and no command."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from udpnote.errors import Notice, StorageError
-from udpnote.page import reader_sentences
-from udpnote.page.reader_sentences import for_reader
-from udpnote.page.responses import refusal_for
+from tests.support.source import modules
+from tests.support.told import needs, sentences, tellings
+from udpnote.errors import Notice
+from udpnote.model.language import LANGUAGES
+from udpnote.page.reader_sentences import for_reader, notice_for_reader
+from udpnote.text.language import gettext, speaking
+from udpnote.text.messages.sentences import SENTENCES
+
+ADVICE = re.compile(r"`udpnote|(?<![\w-])--[a-z]|UDPNOTE_|`iconv|\{path")
+"""What is of no use in a browser: commands, options, variables and paths."""
+
+FOR_WHO_RUNS_THE_PAGE = {"page_host_refused", "page_code_needs_https"}
+"""These tell the reader what to ask of the person who runs the page."""
+
+OF_THE_COMMAND = {"page_extra_missing", "page_port_taken", "page_allowed_host_invalid"}
+"""`udpnote page` prints these before it serves anything."""
+
+UNUSABLE = "page_notebook_unusable"
 
 
-@pytest.mark.parametrize("kind", reader_sentences._NOTICES)
-def test_what_the_client_advises_at_a_terminal_is_said_otherwise_at_a_browser(kind: str) -> None:
-    sentence = for_reader(Notice(kind))
-    assert "`" not in sentence and "--" not in sentence
+def for_browsers(kind: str) -> str:
+    """The kind of the notice that a browser gets in place of one of this kind."""
+    return notice_for_reader(Notice(kind, **dict.fromkeys(needs(SENTENCES[kind]), 1))).kind
 
 
-def test_a_sentence_without_a_command_stays_and_another_one_sends_its_reader_to_who_runs_the_page() -> None:
-    plain = Notice("no_such_entry", number=7)
-    assert for_reader(plain) == str(plain)
-    assert for_reader(Notice("waits_elsewhere", entries=1, name="kitchen", argument="kitchen")) == str(
-        Notice("page_notebook_unusable")
-    )
-    mistyped = Notice("join_code_mistyped")
-    assert for_reader(mistyped) == str(mistyped)
+@pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=20)
+@given(st.data())
+def test_no_sentence_that_reaches_a_browser_names_a_command_or_an_option(language: str, data: st.DataObject) -> None:
+    reaching = {for_browsers(kind) for kind in SENTENCES} - FOR_WHO_RUNS_THE_PAGE - OF_THE_COMMAND
+    with speaking(language):
+        for kind in sorted(reaching):
+            sentence = SENTENCES[kind]
+            shown = gettext(sentence) if isinstance(sentence, str) else data.draw(sentences(kind))
+            assert not ADVICE.search(shown), (kind, shown)
 
 
-def test_no_browser_learns_a_path_of_the_host_from_a_fault_of_its_files() -> None:
-    refusal = refusal_for(StorageError("path_unusable", path="/home/ann/outbox", problem="Permission denied"))
-    assert (refusal.status, refusal.notice) == (503, Notice("page_notebook_unusable"))
+@pytest.mark.parametrize(
+    "module", ["model.entry", "model.join_code", "client.forwarding", "text.query_words", "page.entry_objects", "page.access"]
+)
+def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
+    for _, kinds in tellings(modules()[f"udpnote.{module}"]):
+        assert UNUSABLE not in {for_browsers(kind) for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("notice", "shown"),
+    [
+        (Notice("no_such_entry", number=7), Notice("no_such_entry", number=7)),
+        (Notice("no_search_term", words="` --x"), Notice("no_search_term", words="` --x")),
+        (Notice("wrong_notebook", name_or_id="kitchen", found=()), Notice(UNUSABLE)),
+        (Notice("path_unusable", path="/home/ann/outbox", problem="Permission denied"), Notice(UNUSABLE)),
+        (
+            Notice("join_code_symbol_invalid", symbol="?", place=3),
+            Notice("page_code_symbol_invalid", symbol="?", place=3),
+        ),
+    ],
+)
+def test_each_notice_has_one_for_browsers_whatever_its_values_are(notice: Notice, shown: Notice) -> None:
+    assert for_reader(notice) == str(shown)

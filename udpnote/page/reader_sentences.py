@@ -1,14 +1,18 @@
 """The sentences for people at a browser. They cannot run the commands that the sentences for a terminal recommend."""
 
+from collections.abc import Callable
+
 from udpnote.errors import Notice
 
-_NOTICES = {
-    "another_notebook_answers": Notice("page_notebook_unusable"),
+_INSTEAD = {
     "author_blank": Notice("page_author_missing"),
     "entry_erased": Notice("page_entry_erased"),
     "entry_refused": Notice("page_entry_refused"),
+    "host_not_resolved": Notice("page_notebook_silent"),
+    "host_not_resolved_in_time": Notice("page_notebook_silent"),
     "impostor": Notice("page_impostor"),
-    "joined_or_left_meanwhile": Notice("page_notebook_unusable"),
+    "join_code_mistyped": Notice("page_code_mistyped"),
+    "join_code_too_large": Notice("page_code_mistyped"),
     "joined_with_old_key": Notice("page_key_changed"),
     "key_changed": Notice("page_key_changed"),
     "key_missing": Notice("page_needs_code"),
@@ -19,31 +23,62 @@ _NOTICES = {
     "no_answer_to_reading": Notice("page_notebook_silent"),
     "notebook_disk_full": Notice("page_disk_full"),
     "notebook_not_writable": Notice("page_not_writable"),
-    "not_joined": Notice("page_notebook_unusable"),
     "older_copy": Notice("page_older_copy"),
     "only_words_to_leave_out": Notice("page_only_words_left_out"),
     "own_notebook_not_found": Notice("page_notebook_silent"),
-    "several_joined": Notice("page_notebook_unusable"),
-    "several_notebooks": Notice("page_notebook_unusable"),
     "text_blank": Notice("page_text_blank"),
     "text_in_other_encoding": Notice("page_text_not_unicode"),
     "text_not_unicode": Notice("page_text_not_unicode"),
-    "wrong_notebook": Notice("page_notebook_unusable"),
 }
-"""The notice that a browser shows for each kind of an error of the client."""
+"""The notice that a browser shows for each of these kinds."""
 
-_ADVICE = ("`", " --")
-"""A sentence with one of these signs names a command or an option."""
+_INSTEAD_WITH_VALUES: dict[str, Callable[..., Notice]] = {
+    "join_code_length_wrong": lambda symbols, symbols_expected: Notice(
+        "page_code_length_wrong", symbols=symbols, symbols_expected=symbols_expected
+    ),
+    "join_code_symbol_invalid": lambda symbol, place: Notice("page_code_symbol_invalid", symbol=symbol, place=place),
+}
+"""The same for kinds whose values it shows as well: a function of these values."""
 
-_ABOUT_THE_PAGE = ("page_", "join_code_")
-"""The beginnings of the kinds of notices whose sentences are already for browsers."""
+_FOR_BOTH = {
+    "answer_invalid",
+    "argument_not_unicode",
+    "argument_out_of_range",
+    "author_not_unicode",
+    "author_of_several_lines",
+    "author_to_find_empty",
+    "author_too_long",
+    "deletion_with_text",
+    "no_search_term",
+    "no_such_entry",
+    "note_with_revises",
+    "or_not_between_words",
+    "query_refused",
+    "query_too_long",
+    "tag_invalid",
+    "text_too_long",
+    "too_many_beginnings",
+    "too_many_search_terms",
+    "too_many_tags",
+    "writing_time_out_of_range",
+}
+"""The kinds of notices whose sentences name no command, option or file, and which a browser shows as they are."""
+
+
+def notice_for_reader(notice: Notice) -> Notice:
+    """The notice that a person at a browser gets in place of `notice`.
+
+    The notices of the page itself and those in the tables above say what happened. Of all others, a browser is told only
+    that the page cannot use the notebook: they are for the person who runs the page, and may name files of the page's host.
+    """
+    if notice.kind in _INSTEAD:
+        return _INSTEAD[notice.kind]
+    if notice.kind in _INSTEAD_WITH_VALUES:
+        return _INSTEAD_WITH_VALUES[notice.kind](**notice.values)
+    is_for_browsers = notice.kind.startswith("page_") or notice.kind in _FOR_BOTH
+    return notice if is_for_browsers else Notice("page_notebook_unusable")
 
 
 def for_reader(notice: Notice) -> str:
     """The sentence of `notice` for a person at a browser, in the language of the request."""
-    for_browsers = _NOTICES.get(notice.kind)
-    if for_browsers is not None:
-        return str(for_browsers)
-    sentence = str(notice)
-    is_for_terminals = not notice.kind.startswith(_ABOUT_THE_PAGE) and any(each in sentence for each in _ADVICE)
-    return str(Notice("page_notebook_unusable")) if is_for_terminals else sentence
+    return str(notice_for_reader(notice))

@@ -13,10 +13,8 @@ from udpnote.errors import (
     EntryRefused,
     InvalidEntry,
     InvalidQuery,
-    InvalidSetting,
     KeyMissing,
     Notice,
-    StorageError,
     UdpnoteError,
 )
 from udpnote.page.reader_sentences import for_reader
@@ -42,14 +40,12 @@ def unavailable(notice: Notice) -> Refusal:
 
 def refusal_for(error: UdpnoteError) -> Refusal:
     """The refusal of a request that failed with `error`. If another attempt may succeed, it asks the browser to try again."""
-    if isinstance(error, InvalidEntry | InvalidQuery | InvalidSetting):
+    if isinstance(error, InvalidEntry | InvalidQuery):
         return Refusal(400, error.notice)
     if isinstance(error, KeyMissing):
         return Refusal(401, Notice("page_needs_code"))
     if isinstance(error, EntryRefused):
         return Refusal(403, error.notice)
-    if isinstance(error, StorageError):  # about a file of the page's own host, whose path browsers need not know
-        return unavailable(Notice("page_notebook_unusable"))
     if isinstance(error, ClientClosed):
         return unavailable(Notice("page_ends"))
     if isinstance(error, BadAnswer):

@@ -85,6 +85,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the join code of a sealed notebook is accepted over HTTPS only: otherwise others on the LAN could read it. Ask the "
         "person who runs the page to start it with `udpnote page --https`"
     ),
+    "page_code_length_wrong": (
+        "the join code has {symbols} instead of {symbols_expected} symbols: compare it with the one that the notebook's owner "
+        "has given you"
+    ),
+    "page_code_symbol_invalid": (
+        "the join code has an impossible symbol, {symbol!r} at place {place}: compare it with the one that the notebook's "
+        "owner has given you"
+    ),
+    "page_code_mistyped": "the join code is mistyped: compare it with the one that the notebook's owner has given you",
     "page_code_of_other_notebook": "this join code belongs to another notebook than the one that the page shows",
     "page_code_finds_nothing": (
         "no notebook with this join code answers. Check the code, and whether the notebook's server is running"
