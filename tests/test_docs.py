@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from string import Formatter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -43,6 +44,30 @@ def test_the_command_reference_the_golden_datagrams_and_the_troubles_of_the_doct
     assert text == protocol_with_golden(text), REMEDY
     how_to = (DOCS / "how-to.md").read_text()
     assert how_to == how_to_with_troubles(how_to), REMEDY
+
+
+def test_the_messages_in_shown_output_are_those_of_the_code() -> None:
+    forms = [form for message in marked_messages() for form in (message.text, message.plural)]
+    patterns = [
+        re.compile(_pattern(line)) for form in forms for line in form.split("\n") if len(re.findall("[A-Za-z]", line)) > 9
+    ]
+
+    def is_message(text: str) -> bool:  # one sentence, or several that were joined
+        ends = [match.start() for match in re.finditer(r"\. ", text)]
+        return any(pattern.fullmatch(text) for pattern in patterns) or any(
+            is_message(text[:end]) and is_message(text[end + 2 :]) for end in ends
+        )
+
+    said = r"^ *udpnote: ([a-z0-9].*)|^(?:fine|trouble|not checked) +(?! |interfaces|outbox|notebooks)[a-z ]+: (.*)"
+    shown = [block for document in DOCUMENTS for block in re.findall(r"```console\n(.*?)```", document.read_text(), re.S)]
+    texts = [(first or second).rstrip() for block in shown for first, second in re.findall(said, block, re.M)]
+    assert len(texts) > 30
+    assert [text for text in texts if not re.search("[一-鿿]", text) and not is_message(text)] == []
+
+
+def _pattern(template: str) -> str:
+    """The regular expression for what `str.format` makes of `template`."""
+    return "".join(re.escape(text) + ("" if name is None else ".+") for text, name, _, _ in Formatter().parse(template))
 
 
 @pytest.mark.skipif(shutil.which("man") is None, reason="needs man")
