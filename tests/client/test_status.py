@@ -22,7 +22,9 @@ def test_the_status_names_the_notebook_that_commands_use_and_chooses_none(lan: L
     assert facts(lan.client()) == (None, False, None, "no_answer_on_lan")
     kitchen = lan.serve()
     assert facts(lan.client()) == facts(lan.client()) == ("kitchen", False, 0, None)
+    assert lan.client(outbox="page").status(1.0, saves=True).is_chosen
     cellar = lan.serve("cellar", CELLAR)
+    assert facts(lan.client(outbox="page")) == ("kitchen", True, 0, None)
     assert facts(lan.client()) == (None, False, None, "several_notebooks")
     lan.client().use("kitchen")
     lan.client().send("milk")

@@ -2,13 +2,17 @@
 
 import json
 import socket
+from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.page_server import ADA, PageServer, entry
+from tests.support.loopback import Loopback
+from tests.support.page_server import ADA, OUTBOX, PageServer, entry
+from udpnote.storage.outbox import Outbox
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -75,3 +79,10 @@ def test_malformed_requests_are_not_logged(page: PageServer, caplog: pytest.LogC
             connection.sendall(request)
             assert connection.recv(100).startswith(b"HTTP/1.1 4")
     assert not caplog.records
+
+
+def test_a_page_looks_for_its_notebook_once(loopback: Loopback, serve_page: Callable[..., PageServer]) -> None:
+    server = loopback.serve()
+    serve_page()
+    with closing(Outbox(str(loopback.folder / OUTBOX))) as outbox:
+        assert [each.notebook_id.hex() for each in outbox.notebooks()] == [server.notebook_id], "requests find it there"

@@ -336,12 +336,12 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
-    def status(self, wait: float | None = None) -> "NotebookStatus":
-        """The client's notebook, and whether its server answers within `wait` seconds, as a `NotebookStatus`. Saves nothing."""
+    def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
+        """The `NotebookStatus` of the client's notebook after up to `wait` seconds. Saves it only if `saves` is true."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():
-            return notebook_status(self._driver, max(self._seconds(wait), LOCATE_SECONDS_MIN))
+            return notebook_status(self._driver, max(self._seconds(wait), LOCATE_SECONDS_MIN), saves=saves)
 
     def round_trips(self, notebook: KnownNotebook, on_progress: Callable[[int], None] = lambda _: None) -> "RoundTrips":
         """Measure, for two seconds, the round trip to the server of `notebook`, which `status` has returned. Saves nothing."""

@@ -180,7 +180,26 @@ class NotebookFinder:
             self._discover_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
             self._failure = error.notice
             raise
-        return self._remember(found)
+        return self.remember(found)
+
+    def remember(self, found: DiscoveryAnswer[Address]) -> Located:
+        """Save the notebook that has answered in the outbox, and return the client's notebook.
+
+        Normally this is the notebook that has answered. It is another one if the user has named nothing, and another command
+        has chosen that other one during the discovery.
+        """
+        notebook, named = known_notebook(found), self.destination
+        self._answered = notebook
+        may_choose = named.host is None and named.name_or_id is None and named.key_id is None
+        chosen = None
+        with self.optional_writes.tolerated():
+            chosen = self._outbox.remember(notebook, may_choose=may_choose)
+            self.server.remember(notebook)
+        if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
+            self._fixed_notebook_id = chosen.notebook_id
+            return self._located(chosen)
+        self._fixed_notebook_id = notebook.notebook_id
+        return Located(notebook, found.round_trip_seconds)
 
     def recent_failure(self) -> Notice | None:
         """The notice of the latest error of `locate`, if less than `LOCATE_PAUSE_SECONDS` have passed since; otherwise None."""
@@ -299,25 +318,6 @@ class NotebookFinder:
         """Whether `notebook` has the key id that the outbox has for it now. True if the outbox does not know the notebook."""
         known = self._outbox.notebook(notebook.notebook_id)
         return known is None or known.key_id == notebook.key_id
-
-    def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
-        """Save the notebook that has answered in the outbox, and return the client's notebook.
-
-        Normally this is the notebook that has answered. It is another one if the user has named nothing, and another command
-        has chosen that other one during the discovery.
-        """
-        notebook, named = known_notebook(found), self.destination
-        self._answered = notebook
-        may_choose = named.host is None and named.name_or_id is None and named.key_id is None
-        chosen = None
-        with self.optional_writes.tolerated():
-            chosen = self._outbox.remember(notebook, may_choose=may_choose)
-            self.server.remember(notebook)
-        if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
-            self._fixed_notebook_id = chosen.notebook_id
-            return self._located(chosen)
-        self._fixed_notebook_id = notebook.notebook_id
-        return Located(notebook, found.round_trip_seconds)
 
     def _located(self, notebook: KnownNotebook) -> Located:
         """The `Located` of `notebook`, which the outbox knows, with the round-trip time that the outbox remembers for it."""

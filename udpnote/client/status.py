@@ -1,4 +1,4 @@
-"""Finds out what is known about the client's notebook, and about the notebook in a file of this host. Saves nothing."""
+"""Finds out what is known about the client's notebook, and about the notebook in a file of this host."""
 
 import os
 from contextlib import closing
@@ -48,12 +48,13 @@ class HostedNotebook(NamedTuple):
     is_in_use: bool
 
 
-def notebook_status(driver: Driver, seconds: float) -> NotebookStatus:
+def notebook_status(driver: Driver, seconds: float, *, saves: bool = False) -> NotebookStatus:
     """Ask the server of the client's notebook, and return a `NotebookStatus`. The finder of `driver` decides which notebook it
     is.
 
-    Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. The caller must hold the
-    lock of the connection. Raises `StorageError` if the outbox cannot be read.
+    Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. If `saves` is true, saves
+    the notebook that has answered in the outbox, unless it is known. The caller must hold the lock of the connection. Raises
+    `StorageError` if the outbox cannot be read.
     """
     finder = driver.finder
     known = finder.known()
@@ -69,6 +70,8 @@ def notebook_status(driver: Driver, seconds: float) -> NotebookStatus:
         if known is not None and error.notice.kind == "name_or_id_not_found":  # the user has not typed this id
             server = SilentServer(driver.name_of(known), format_host(address_of(known)), known.key_id is not None)
             failure = ServerNotFound("no_answer_to_reading", server=server)
+    if saves and known is None and answer is not None:
+        finder.remember(answer)
     notebook = known_notebook(answer) if answer is not None else known or finder.server.last_notebook(destination)
     chosen = driver.outbox.chosen()
     return NotebookStatus(

@@ -117,7 +117,7 @@ class PageNotebook:
         return self._noted(await self._asked())
 
     async def _asked(self) -> NotebookStatus:
-        return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS))
+        return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS, saves=True))
 
     def _noted(self, status: NotebookStatus) -> NotebookStatus:
         if status.failure is None:
