@@ -1,8 +1,10 @@
 """Fixtures that several packages of tests share."""
 
+import gc
 import os
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,17 @@ def _keep_files_in_memory() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
+def _keep_bytecode() -> None:
+    """Let Python keep the bytecode of modules in `__pycache__`, where PYTHONDONTWRITEBYTECODE forbids it too.
+
+    Otherwise each worker compiles all tests in each run, and each process that a test starts compiles its modules again.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 _keep_files_in_memory()
+_keep_bytecode()
 settings.register_profile("patient", deadline=None)  # a busy machine may take long for an example
 settings.load_profile("patient")
 
@@ -49,6 +61,17 @@ settings.load_profile("patient")
 def pytest_xdist_auto_num_workers() -> int:
     """The number of workers for `-n auto`."""
     return WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from going through all tests while they are collected, and through them again later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture

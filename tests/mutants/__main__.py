@@ -71,7 +71,7 @@ def _outcome(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
 
 def _tested(copy: Path, tests: tuple[str, ...]) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-o", "addopts=", *tests]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
     try:
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=SECONDS_MAX, check=False)
     except subprocess.TimeoutExpired:
