@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Route
 
 BREAK = """async () => {
+    localStorage.setItem("udpnote.notebook", '{"id": 5}')
+    localStorage.setItem("udpnote.names", "5")
     const { Database, result } = await import("/static/database.js")
     return new Database(indexedDB).transact("readwrite", async (transaction) => {
         const entries = transaction.objectStore("entries")
@@ -30,7 +32,7 @@ BREAK = """async () => {
         return order - whole.order
     })
 }"""
-"""Puts entries and facts that no page has written into the browser's database. Returns how many entries."""
+"""Puts entries, facts and settings that no page has written into what the browser keeps. Returns how many entries."""
 
 KNOWN = "Object.keys(JSON.parse(localStorage.getItem('udpnote.names')))"
 """The ids of the notebooks that the browser knows by name, in the order in which it saw them last."""

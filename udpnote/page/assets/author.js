@@ -5,7 +5,9 @@ import { keep, recall } from "./settings.js";
 export class Author {
   /** `elements` has name, change (the button) and text (the field for writing). */
   constructor({ elements, words, sheets, channel }) {
-    Object.assign(this, { elements, words, sheets, channel, name: recall("author") });
+    Object.assign(this, { elements, words, sheets, channel });
+    const name = recall("author");
+    this.name = typeof name === "string" ? name : null;
     channel.on("author", (name) => {
       this.name = name;
       this.show();

@@ -4,7 +4,7 @@ import { request } from "./api.js";
 import { prose } from "./dom.js";
 import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
-import { recall, rememberNotebook } from "./settings.js";
+import { lastNotebook, rememberNotebook } from "./settings.js";
 
 /** While a filter is on, the notes that match are asked for so soon after an entry is stored, and not again before the pause ends. */
 const SOON_MILLISECONDS = 200;
@@ -12,7 +12,7 @@ const PAUSE_MILLISECONDS = 2_000;
 
 export class Notebook {
   /** The server's latest answer to /api/state. */
-  state = { notebook: recall("notebook"), needs_code: false, away: false, version: "" };
+  state = { notebook: lastNotebook(), needs_code: false, away: false, version: "" };
 
   /** The highest number of an entry that the page knows of. */
   #newest = 0;
@@ -73,7 +73,7 @@ export class Notebook {
     }
     const { state, timeline } = this;
     if (state.notebook?.id) rememberNotebook(state.notebook);
-    else if (!state.needs_code) state.notebook ??= recall("notebook");
+    else if (!state.needs_code) state.notebook ??= lastNotebook();
     if (!state.needs_code && !state.away) this.#codeChoice = null;
     this.show();
     if (this.waiting.entries.length > 0) this.waiting.show(); // an entry may wait for another notebook than this one
@@ -110,7 +110,7 @@ export class Notebook {
   show() {
     const { state, words } = this;
     const { session, codeTitle, codeFields, codeWhy, code } = this.elements;
-    const name = state.notebook?.name ?? recall("notebook")?.name ?? "udpnote";
+    const name = state.notebook?.name ?? lastNotebook()?.name ?? "udpnote";
     this.elements.name.textContent = name;
     document.title = name;
     const isAsked = this.#isCodeAsked;

@@ -318,7 +318,7 @@ function eachEntry(transaction, visit, replace) {
 
 /** Mark an entry as refused. Changes behind it can never be sent: they are refused, too, but a deletion is removed. */
 async function refuse(transaction, entry, { state, kind, reason }) {
-  await result(transaction.objectStore("entries").put({ ...entry, state, reason, reason_kind: kind }));
+  await result(transaction.objectStore("entries").put({ ...entry, state, reason: reason ?? null, reason_kind: kind }));
   for (const other of await followers(transaction, entry.order)) {
     if (other.kind === "deletion") await drop(transaction, other);
     else await refuse(transaction, other, { state, kind, reason });

@@ -35,6 +35,12 @@ export function onChange(name, listener) {
   });
 }
 
+/** The notebook that the page has shown last; null if that is not known. */
+export function lastNotebook() {
+  const notebook = recall("notebook");
+  return typeof notebook?.id === "string" && typeof notebook.name === "string" ? notebook : null;
+}
+
 /** Remember `notebook` as the one that the page shows, and its name for entries that wait for it when the page shows another one. */
 export function rememberNotebook(notebook) {
   keep("notebook", notebook);

@@ -1,5 +1,6 @@
 /** The dialogs: menu, actions of a note, history, tags, calendar, export, and who writes. One element shows them all. */
 
+import { wellFormed } from "./composer.js";
 import { button, icon, make } from "./dom.js";
 
 /** The most bytes of UTF-8 that an author may have, in any notebook. */
@@ -83,7 +84,7 @@ export class Sheets {
     let given = null;
     form.onsubmit = (event) => {
       event.preventDefault();
-      const name = field.value.replace(/\s+/g, " ").trim();
+      const name = wellFormed(field.value).replace(/\s+/g, " ").trim();
       if (!name) return field.focus();
       if (new TextEncoder().encode(name).length > AUTHOR_BYTES_MAX) {
         wrong.textContent = words.say("who_too_long");

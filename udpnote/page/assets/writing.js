@@ -2,7 +2,7 @@
 
 import { isTooLong } from "./composer.js";
 import { EntryGone, draftName } from "./outbox.js";
-import { recall } from "./settings.js";
+import { lastNotebook } from "./settings.js";
 
 export class Writing {
   /**
@@ -18,7 +18,7 @@ export class Writing {
     const now = new Date();
     return {
       author: this.author.name ?? "", written_at: now.getTime() * 1000, utc_offset: -now.getTimezoneOffset(),
-      notebook: this.notebookId() ?? recall("notebook")?.id ?? null, ...fields,
+      notebook: this.notebookId() ?? lastNotebook()?.id ?? null, ...fields,
     };
   }
 
