@@ -13,16 +13,18 @@ from pathlib import Path
 
 
 @contextmanager
-def page_beside(server: str, notebook_id: str, bind: str | None) -> Iterator[None]:
+def page_beside(server: str, notebook_id: str, bind: str | None, *, is_https: bool) -> Iterator[None]:
     """In the block, serve the page of the notebook with the id `notebook_id`, whose server is at `server` (HOST:PORT).
 
-    The page listens at the address `bind`, or at all addresses if `bind` is None. The page's messages go to standard error. If
-    the page cannot start, it prints the reason, and the block goes on without it.
+    The page listens at the address `bind`, or at all addresses if `bind` is None, over HTTPS if `is_https` is true. The page's
+    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it.
     """
     from subprocess import PIPE, Popen  # here, because most servers have no page
 
     path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
-    options = ["--server", server, "--notebook", notebook_id, *(["--bind", bind] if bind is not None else [])]
+    options = ["--server", server, "--notebook", notebook_id]
+    options += ["--bind", bind] if bind is not None else []
+    options += ["--https"] if is_https else []
     process = Popen(
         [sys.executable, "-P", "-m", __name__, *options],  # -P: import nothing from the current folder
         stdin=PIPE,

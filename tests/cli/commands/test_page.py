@@ -46,12 +46,16 @@ def test_what_is_no_host_cannot_be_allowed(machine: Machine, name: str) -> None:
     machine.refused("page", "--allow-host", name, code=2, facts=["--allow-host", repr(name)])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_the_page_beside_a_server_listens_where_the_server_does_and_ends_with_it(machine: Machine, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "option", "scheme"), [(signal.SIGINT, "--page", "http"), (signal.SIGKILL, "--page-https", "https")]
+)
+def test_the_page_beside_a_server_listens_where_the_server_does_and_ends_with_it(
+    machine: Machine, number: int, option: str, scheme: str
+) -> None:
     address = f"127.{machine.port >> 8}.{machine.port & 255}.9"  # no other test has it, so port 6680 is free there
-    server = machine.start("serve", "--bind", address, "--port", str(machine.port), "--name", "kitchen", "--page")
-    server.expect_error(rf"http://{address}:6680\n")
-    with httpx.Client(base_url=f"http://{address}:6680", timeout=20.0, verify=False) as http:
+    server = machine.start("serve", "--bind", address, "--port", str(machine.port), "--name", "kitchen", option)
+    server.expect_error(rf"{scheme}://{address}:6680\n")
+    with httpx.Client(base_url=f"{scheme}://{address}:6680", timeout=20.0, verify=False) as http:
         assert http.get("/api/state").json()["notebook"]["name"] == "kitchen"
         server.signal(number)
         server.expect_error("the page has ended")

@@ -28,6 +28,10 @@ from udpnote.text.language import gettext as _
 LABEL_CELLS = 11
 """The width, in terminal cells, of the column with the labels of the lines that are printed first."""
 
+PageHttps = Annotated[
+    bool, Option("--page-https", help="Also serve it to browsers over HTTPS, as `udpnote page --https` does.")
+]
+
 app = DeclaredCommands()
 
 
@@ -53,6 +57,7 @@ def serve(
     ] = None,
     quiet: Annotated[bool, Option("--quiet -q", help="Do not print the entries.")] = False,
     page: Annotated[bool, Option("--page", help="Also serve it to browsers, as `udpnote page` does without options.")] = False,
+    page_https: PageHttps = False,
 ) -> int:
     """Host a notebook: receive entries from the LAN.
 
@@ -67,17 +72,16 @@ def serve(
         udpnote serve --sealed
 
         udpnote serve --page
+
+        udpnote serve --sealed --page-https
     """
     settings = load_settings({"name": name, "bind": bind, "port": port, "file": file, "sealed": sealed, "text_file": text_file})
     if text_file == "-":
         raise InvalidSetting("text_file_is_output")
-    if page:
-        from udpnote.page.extra import check_installed  # here, because most servers have no page
-
-        check_installed()
+    is_page_https = _is_page_https(page, page_https)
     with closing(Screen()) as screen:
         try:
-            _run(settings, screen, shows_entries=not quiet, has_page=page)
+            _run(settings, screen, shows_entries=not quiet, is_page_https=is_page_https)
         except UdpnoteError as error:  # printed on `screen`, which a stopped terminal does not hold up
             screen.say(error.notice)
             return exit_codes.exit_code_for(error)
@@ -85,11 +89,24 @@ def serve(
     return exit_codes.DONE
 
 
-def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, has_page: bool) -> None:
+def _is_page_https(page: bool, page_https: bool) -> bool | None:
+    """Whether to serve the page over HTTPS, by the values of these options; None if there is to be no page.
+
+    Raises `UdpnoteError` if the packages that the page needs are not installed.
+    """
+    if not (page or page_https):
+        return None
+    from udpnote.page.extra import check_installed  # here, because most servers have no page
+
+    check_installed()
+    return page_https
+
+
+def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, is_page_https: bool | None) -> None:
     """Run a server until a signal ends it. Print on `screen` where its notebook is, and its messages.
 
-    With `shows_entries`, also print each entry that is stored. With `has_page`, also run the page beside the server. Raises the
-    errors of `Server`.
+    With `shows_entries`, also print each entry that is stored. Unless `is_page_https` is None, also run the page beside the
+    server, over HTTPS if it is true. Raises the errors of `Server`.
     """
 
     def show(stored: StoredEntry) -> None:
@@ -105,7 +122,8 @@ def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, has_page:
         on_stored=show if shows_entries else None,
         on_notice=screen.say,
     )
-    with _ended_by_signals(server) as received, _page_of(server, settings.bind) if has_page else nullcontext():
+    beside = _page_of(server, settings.bind, is_https=is_page_https) if is_page_https is not None else nullcontext()
+    with _ended_by_signals(server) as received, beside:
         screen.print(_introduction(server, settings))
         place = Notice("notebook_at", name=server.name, address=tuple(server.addresses))
         report_ready(harmless(str(place)), os.environ)
@@ -142,17 +160,18 @@ def _ended_by_signals(server: Server) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _page_of(server: Server, bind: str | None) -> AbstractContextManager[None]:
+def _page_of(server: Server, bind: str | None, *, is_https: bool) -> AbstractContextManager[None]:
     """Return a context manager. In its block, a process of its own serves the page of the notebook of `server`.
 
-    The page listens at the same address as the server: `bind`, or all addresses if `bind` is None.
+    The page listens at the same address as the server: `bind`, or all addresses if `bind` is None. If `is_https` is true, it
+    does so over HTTPS.
     """
     from udpnote.cli.page_process import page_beside  # here, because most servers have no page
 
     host = parse_server(server.addresses[0], PORT)[0]
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     address = f"[{reached}]:{server.port}" if ":" in reached else f"{reached}:{server.port}"
-    return page_beside(address, server.notebook_id, bind)
+    return page_beside(address, server.notebook_id, bind, is_https=is_https)
 
 
 class Screen:
