@@ -182,9 +182,10 @@ class NotebookInUse(StorageError):
 
 
 class NotebookLost(StorageError):
-    """The notebook's file or its write-ahead log was deleted, moved, replaced or hard-linked while a server or import used it.
+    """The notebook's file or its log was deleted, emptied, moved, replaced, hard-linked or overwritten while it was in use.
 
-    The server or import stops. What it acknowledged before is safe.
+    The server or import stops, and leaves both files as they are. What it acknowledged before is in them, unless another
+    program has removed or overwritten it.
     """
 
 

@@ -175,11 +175,14 @@ def test_only_a_text_file_can_be_the_text_file(writer: Writer, tmp_path: Path) -
 def test_no_file_is_made_in_place_of_a_notebook_that_is_gone(writer: Writer, tmp_path: Path) -> None:
     mirror = writer.mirror()
     writer.expect("")
-    for path in tmp_path.glob("notebook.sqlite3*"):
-        path.unlink()
+    files = {path: tmp_path.with_name(f"{tmp_path.name}.{path.name}") for path in tmp_path.glob("notebook.sqlite3*")}
+    for path, moved in files.items():
+        path.rename(moved)
     mirror.update()
     eventually(lambda: [notice.kind for notice in writer.notices] == ["text_file_not_updated"])
     assert os.listdir(tmp_path) == ["notes.txt"]
+    for path, moved in files.items():
+        moved.rename(path)
 
 
 def test_the_notes_are_written_at_the_start_in_the_file_that_a_link_leads_to(writer: Writer, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import errno
 import os
 import sqlite3
 import stat
-import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
 from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
+from udpnote.storage.disk_space import SPACE_BYTES_MIN, is_disk_full, refusal
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -31,9 +31,6 @@ some 10 ms. With a shorter log, bulk writes would be slower, because each checkp
 LOG_HEADER_BYTES = 32
 """The length of a write-ahead log's header. A log that is not longer has no transaction."""
 
-SPACE_BYTES_MIN = 64 << 10
-"""With less free space than this the disk counts as full. SQLite needs 32 KiB for its shared-memory file (-shm)."""
-
 PAGE_BYTES_MIN = 512
 """The smallest page of SQLite, and the length of the shortest database that is not empty."""
 
@@ -45,6 +42,12 @@ _FILES_OF_DATABASE = 4
 
 _CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)  # the latter where a file was opened only to read it
 _SQLITE_HEADER = b"SQLite format 3\x00"
+
+_REFUSALS: dict[int, Callable[[str], StorageError]] = {
+    errno.EDQUOT: lambda path: NoSpace("quota_reached", path=path),
+    errno.EROFS: lambda path: StorageError("disk_read_only", path=path),
+}
+"""The errors for error numbers of the system that say why the file with a path cannot be written."""
 
 
 class Schema(NamedTuple):
@@ -154,7 +157,7 @@ def reading_mode(path: str) -> str:
     if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
         # While a server uses the file, there are the log and its shared memory. Otherwise SQLite would have to make both.
         is_closed = not os.path.exists(f"{path}-wal") and not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK)
-        return "immutable=1" if is_closed or is_disk_read_only or _is_disk_full(path) else "mode=rw"
+        return "immutable=1" if is_closed or is_disk_read_only or is_disk_full(path) else "mode=rw"
     if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
         raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
     return "mode=ro"
@@ -196,8 +199,8 @@ def storage_errors(path: str) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise NoSpace("disk_full_for_new_file", path=path) from error
-        if error.errno == errno.EDQUOT:
-            raise NoSpace("quota_reached", path=path) from error
+        if error.errno in _REFUSALS:
+            raise _REFUSALS[error.errno](path) from error
         if error.errno in OUT_OF_FILES:
             raise StorageError("too_many_open_files", problem=error.strerror) from error
         raise StorageError("path_unusable", path=path, problem=error.strerror) from error
@@ -206,15 +209,16 @@ def storage_errors(path: str) -> Iterator[None]:
 def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
     """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a quota is reached."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and _is_disk_full(path)):
+    if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
         return NoSpace("disk_full", path=path)
-    if code in _CODES_ON_FULL_DISK and not quota_allows(path, SPACE_BYTES_MIN):
-        return NoSpace("quota_reached", path=path)
     if code == sqlite3.SQLITE_BUSY:
         return StorageError("database_busy", path=path)
     problem = _problem_of_opening() if code == sqlite3.SQLITE_CANTOPEN else None
     if problem is not None:
         return StorageError("too_many_open_files", problem=problem)
+    reason = refusal(path, SPACE_BYTES_MIN) if code in (*_CODES_ON_FULL_DISK, sqlite3.SQLITE_CANTOPEN) else 0
+    if reason in _REFUSALS:
+        return _REFUSALS[reason](path)
     kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         kind = "database_damaged"
@@ -238,33 +242,6 @@ def _problem_of_opening() -> str | None:
         for descriptor in opened:
             os.close(descriptor)
     return None
-
-
-def _is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` is full.
-
-    SQLite only reports an I/O error if it has no space for its shared-memory file.
-    """
-    try:
-        disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
-    except OSError:  # then the caller reports SQLite's own message
-        return False
-    return disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
-
-
-def quota_allows(path: str, byte_count: int) -> bool:
-    """Whether this user may write `byte_count` more bytes beside the file `path`, for all that quotas say.
-
-    SQLite reports a quota that is reached as an I/O error only, and no system call tells what each kind of quota leaves. So
-    this function reserves the bytes for a moment, where the system can do that.
-    """
-    if sys.platform != "darwin":
-        try:
-            with draft_of(path) as (descriptor, _):
-                os.posix_fallocate(descriptor, 0, byte_count)
-        except OSError as error:
-            return error.errno != errno.EDQUOT
-    return True
 
 
 @contextmanager

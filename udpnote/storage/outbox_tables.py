@@ -154,7 +154,7 @@ def remove_remains(path: str) -> bool:
 
 def is_unwritable(error: StorageError) -> bool:
     """Whether `error` says that a full disk, a read-only disk or permissions prevent writing; reading may still work."""
-    if isinstance(error, NoSpace) or error.notice.kind == "database_not_writable":
+    if isinstance(error, NoSpace) or error.notice.kind in ("database_not_writable", "disk_read_only"):
         return True
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
 

@@ -53,6 +53,17 @@ def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Pat
     notebook.close()
 
 
+def test_the_log_of_a_notebook_that_was_emptied_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "notebook"
+    notebook = Notebook(path)
+    notebook.store([part(1, "acknowledged")], NOW)
+    os.truncate(path, 0)
+    for use in notebook.check_file, notebook.close:
+        with raises(NotebookLost, "notebook_lost", path=str(path)):
+            use()
+    assert b"acknowledged" in path.with_name("notebook-wal").read_bytes()
+
+
 def test_a_log_put_aside_from_another_notebook_is_used_when_its_own_is_back(tmp_path: Path) -> None:
     path, own = tmp_path / "notebook", tmp_path / "own"
     for number in (1, 2):  # the second time, the other notebook has been used in this place, and has a log of its own there

@@ -16,7 +16,7 @@ from tests.storage.notebook.conftest import NOW, part, texts
 from tests.support.disks import fill, shorten
 from tests.support.errors import raises
 from tests.support.processes import eventually
-from udpnote.errors import NoSpace, StorageError
+from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.storage.database import create_database, open_database
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import LOG_BYTES, LOG_BYTES_MAX, Log, check_log
@@ -105,6 +105,53 @@ def test_a_log_of_before_is_not_applied_to_a_backup_in_the_files_place(path: Pat
 def read(path: Path) -> list[str]:
     with closing(Notebook(path)) as notebook:
         return texts(notebook)
+
+
+WITHOUT_LOG: dict[str, Callable[[Path], object]] = {
+    "removed": Path.unlink,
+    "emptied": lambda log: os.truncate(log, 0),
+    "overwritten": lambda log: log.write_bytes(bytes(5000)),
+}
+
+
+@pytest.mark.parametrize("loss", WITHOUT_LOG)
+def test_a_notebook_whose_server_was_killed_is_not_used_without_its_log(path: Path, tmp_path: Path, loss: str) -> None:
+    with closing(Notebook(path)) as notebook:
+        add(notebook, "one")
+        left = crash(path, tmp_path / "crashed")
+    WITHOUT_LOG[loss](log_of(left))
+    before = left.read_bytes()
+    for _ in range(2):
+        with raises(StorageError, "log_gone", path=str(left), log=str(log_of(left))):
+            Notebook(left)
+    assert left.read_bytes() == before
+    assert read(path) == ["one"], "a notebook that was closed needs no log"
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, lambda log: log.symlink_to("elsewhere")])
+def test_a_log_that_sqlite_does_not_open_is_named(path: Path, put: Callable[[Path], object]) -> None:
+    write(path, "one")
+    put(log_of(path))
+    with raises(StorageError, "log_is_no_file", path=str(path), log=str(log_of(path))):
+        Notebook(path)
+
+
+@pytest.mark.parametrize("is_copied_by_thread", [False, True])
+def test_a_log_that_another_program_has_overwritten_is_not_copied_into_the_file(path: Path, is_copied_by_thread: bool) -> None:
+    notebook = Notebook(path)
+    add(notebook, "one" * 2000)
+    before = path.read_bytes()
+    with open(log_of(path), "r+b") as log:
+        log.seek(3000)
+        log.write(bytes(2000))
+    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+        for _ in range(is_copied_by_thread * 3 * LOG_BYTES // len(LONG)):
+            add(notebook, LONG)
+        notebook.close()
+    if is_copied_by_thread:
+        with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+            notebook.close()
+    assert path.read_bytes() == before
 
 
 def test_a_log_without_its_file_is_kept_and_no_notebook_made_until_it_is_moved(path: Path, tmp_path: Path) -> None:

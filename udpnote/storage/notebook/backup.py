@@ -156,7 +156,7 @@ def verified_copy(
     """
     with storage_errors(path), draft_of(path) as (descriptor, draft):
         own_like(descriptor, like, mode_max=mode_max)
-        mark = Mark(os.urandom(CHECKPOINT_ID_BYTES), bytes(CHECKPOINT_ID_BYTES), is_open=False)
+        mark = Mark(os.urandom(CHECKPOINT_ID_BYTES), bytes(CHECKPOINT_ID_BYTES), is_open=False, is_last=True)
         with opened_to_copy(notebook) as source:
             content = Content.read(source)
             with storage_errors(path):  # an error is mostly one of the copy, such as a full disk

@@ -79,7 +79,10 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path)
 
     def check(self) -> None:
-        """Raise `NotebookLost` if the file or its log was deleted, moved or replaced, or has got another name."""
+        """Raise `NotebookLost` if the file or its log was deleted, moved, replaced or hard-linked, or the file is empty.
+
+        SQLite would remove the log of an empty file.
+        """
         file, log = self._found()
         if self._log is None:  # there was none yet, because SQLite had written nothing
             self._log = log
@@ -142,10 +145,10 @@ class FileGuard:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
 
     def _found(self) -> tuple[_Identity, _Identity]:
-        """The identities of the file and of its log, as they are at their paths now."""
-        file, _ = _identity_and_size(self._path)
+        """The identities of the file, None if it is empty, and of its log, as they are at their paths now."""
+        file, size = _identity_and_size(self._path)
         log, self.log_bytes = _identity_and_size(f"{self._path}-wal")
-        return file, log
+        return file if size else None, log
 
 
 def is_guarded(path: str) -> bool:

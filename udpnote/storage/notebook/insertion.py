@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from udpnote.model.entry import Bundle, Kind, NoteRun, Part
+from udpnote.protocol.envelope import BODY_BYTES_MAX
 
 _COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
 _new = tuple.__new__
@@ -133,3 +134,8 @@ def _bundle_insertion_of(count: int) -> str:
     """The statement that inserts a bundle of `count` notes. Its parameters are the columns of each note, one after another."""
     rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count)
     return f"INSERT INTO entries ({_COLUMNS}) VALUES {rows} {_UNLESS_STORED}"
+
+
+def is_plain(part: Part) -> bool:
+    """Whether this is a note in a single part, as nearly all entries are."""
+    return part.kind is Kind.NOTE and len(part.data) == part.total_bytes <= BODY_BYTES_MAX and part.restored is None

@@ -10,6 +10,8 @@ beginning.
 
 - While the mark in the log is open, the file without the log has the same mark, closed. No backup has that closed mark: one
   made through SQLite has the open mark, and one made of the file alone, before the server started, has an earlier id.
+- The last checkpoint, when a server ends, leaves a closed mark that says so. If the file has any other mark and no log is
+  there, the log was removed or overwritten, or the file was copied without it, and the latest entries are missing.
 - While the mark in the log is closed, a checkpoint may have copied some of the log. Then the file has this id or the one
   before, and an older copy from this time cannot be recognized. This time lasts a fraction of a second, unless somebody reads
   an old state of the notebook for long, which keeps checkpoints from being complete.
@@ -20,6 +22,7 @@ The mark in the file is read without the log, perhaps after a power failure in t
 and otherwise only pages of the schema are read, which never change. So it can be read, unless that one page was cut in two.
 """
 
+import errno
 import os
 import sqlite3
 import struct
@@ -28,23 +31,25 @@ from threading import Thread
 from typing import NamedTuple, Self
 from zlib import crc32
 
-from udpnote.errors import NoSpace, StorageError
+from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.storage.database import (
     BUSY_SECONDS,
     CACHE_KIBIBYTES,
     LOG_HEADER_BYTES,
     SERVER_BUSY_SECONDS,
     check_is_file,
+    create_database,
     has_log,
     is_database,
-    quota_allows,
     reading_mode,
     roll_back,
     storage_errors,
     uri_of,
 )
+from udpnote.storage.disk_space import refusal
 from udpnote.storage.new_files import aside_name, set_aside
 from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.log_frames import has_frames_up_to, is_log
 from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
 
 CHECKPOINT_ID_BYTES = 8
@@ -63,19 +68,23 @@ RETRY_BYTES = LOG_BYTES // 4
 """After a checkpoint that was not complete, the next one is done when the log has grown by this many bytes."""
 
 _MARK_PROPERTY = "log"
-_STRUCT = struct.Struct(f">{CHECKPOINT_ID_BYTES}s{CHECKPOINT_ID_BYTES}s?I")
-"""The bytes of a mark: its two ids, whether it is open, and a CRC-32 of these."""
+_STRUCT = struct.Struct(f">{CHECKPOINT_ID_BYTES}s{CHECKPOINT_ID_BYTES}s??I")
+"""The bytes of a mark: its two ids, whether it is open, whether it is the last one, and a CRC-32 of these."""
 
 _NO_CHECKPOINT = bytes(CHECKPOINT_ID_BYTES)
 """The id in the mark of a notebook that had no checkpoint yet."""
 
 
 class Mark(NamedTuple):
-    """The mark: the id of the last checkpoint, the id of the last complete one before that, and whether the mark is open."""
+    """The mark: the id of the last checkpoint, the id of the last complete one before that, and whether the mark is open.
+
+    `is_last` says whether the checkpoint was made to end the use of the notebook, so that it may be without a log now.
+    """
 
     checkpoint: bytes
     checkpoint_before: bytes
     is_open: bool
+    is_last: bool = False
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> Self | None:
@@ -83,8 +92,8 @@ class Mark(NamedTuple):
         value = read_property(connection, _MARK_PROPERTY)
         if not isinstance(value, bytes) or len(value) != _STRUCT.size:
             return None
-        checkpoint, checkpoint_before, is_open, checksum = _STRUCT.unpack(value)
-        return cls(checkpoint, checkpoint_before, is_open) if checksum == crc32(value[:-4]) else None
+        *mark, checksum = _STRUCT.unpack(value)
+        return cls(*mark) if checksum == crc32(value[:-4]) else None
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Save this mark in the notebook that `connection` has open, durably. Raises `sqlite3.Error`."""
@@ -114,6 +123,8 @@ class Log:
         self._connection = connection
         self._guard = guard
         self._copying: Thread | None = None
+        self._checkpoint: bytes | None = None  # the id of the mark that stands in the log for sure
+        self._is_overwritten = False
         with storage_errors(path):
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._was_complete = self._copy()
@@ -153,7 +164,7 @@ class Log:
         """
         self._guard.check()
         with storage_errors(self._path), closing(_connect(self._path, "mode=rw")) as connection:
-            self._copy()  # for its closed mark: what follows completes this checkpoint if it was not complete
+            self._copy(is_last=True)  # for its closed mark: what follows completes this checkpoint if it was not complete
             if not self._has_closed_mark():
                 raise NoSpace("disk_full", path=self._path)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
@@ -171,7 +182,7 @@ class Log:
             self._copying.join()
         self._guard.check()
         with storage_errors(self._path):
-            self._guard.is_log_copied = self._copy()
+            self._guard.is_log_copied = self._copy(is_last=True)
 
     def _begin_checkpoint(self) -> None:
         """Begin to copy the log into the file, in another thread; if none can be started now, copy it in this one."""
@@ -182,51 +193,79 @@ class Log:
             try:
                 copying.start()
             except RuntimeError:
+                self._copy_ahead()
                 self._end_checkpoint()
             else:
                 self._copying = copying
 
     def _copy_ahead(self) -> None:
-        with suppress(sqlite3.Error):  # the rest is copied by the thread that writes, which then has the same error
-            self._run_checkpoint()
+        with suppress(sqlite3.Error, OSError):  # the rest is copied by the thread that writes, which then has the same error
+            self._is_overwritten = self._lacks_mark()
+            if not self._is_overwritten:
+                self._run_checkpoint()
 
     def _end_checkpoint(self) -> None:
         """Copy the rest of the log. SQLite then overwrites it from its beginning, unless somebody reads an older state."""
         self._copying = None
         with storage_errors(self._path):
+            self._refuse_overwritten()
             self._was_complete = self._run_checkpoint()
             self._open_mark()
             self._guard.check()
         size = self._guard.log_bytes
         self._due_bytes = self._bytes_max if self._was_complete and size <= self._bytes_max else size + RETRY_BYTES
 
-    def _copy(self) -> bool:
-        """Do a checkpoint in this thread. Returns whether it was complete; False also if the disk has no space for its mark."""
+    def _copy(self, *, is_last: bool = False) -> bool:
+        """Do a checkpoint in this thread. Returns whether it was complete; False also if the disk has no space for its mark.
+
+        `is_last` says whether the use of the notebook ends with it.
+        """
         # Complete the unfinished checkpoint first, because a mark can name only it and the one before.
-        if self._has_closed_mark() and not self._run_checkpoint():
+        if self._has_closed_mark() and not self._run_checkpoint_of_own_log():
             return False
-        return self._close_mark() and self._run_checkpoint()
+        return self._close_mark(is_last=is_last) and self._run_checkpoint_of_own_log()
 
     def _has_closed_mark(self) -> bool:
         """Whether the notebook's mark is closed: that of a checkpoint that was not complete. False if it has no mark yet."""
         mark = Mark.read(self._connection)
         return mark is not None and not mark.is_open
 
-    def _close_mark(self) -> bool:
+    def _close_mark(self, *, is_last: bool = False) -> bool:
         """Write a closed mark with a new id. Returns False if there is no space for it."""
         with suppress(NoSpace), storage_errors(self._path):
             mark = Mark.read(self._connection)
             before = mark.checkpoint if mark is not None else _NO_CHECKPOINT
-            Mark(os.urandom(CHECKPOINT_ID_BYTES), before, is_open=False).write(self._connection)
+            Mark(checkpoint := os.urandom(CHECKPOINT_ID_BYTES), before, is_open=False, is_last=is_last).write(self._connection)
+            self._checkpoint = checkpoint
             return True
         return False
+
+    def _run_checkpoint_of_own_log(self) -> bool:
+        """Do what `_run_checkpoint` does, but raise `NotebookLost` if another program has overwritten the log."""
+        self._is_overwritten = self._lacks_mark()
+        self._refuse_overwritten()
+        return self._run_checkpoint()
 
     def _run_checkpoint(self) -> bool:
         """Copy the log into the file, up to the oldest state that somebody is reading. Returns whether all of it was copied."""
         with closing(_connect(self._path, "mode=rw")) as connection:  # `self._connection` may be reading
             connection.execute("PRAGMA fullfsync = ON")
             is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return not is_busy and frames == copied
+        if is_busy or frames != copied:
+            return False
+        self._checkpoint = None  # from now on, SQLite may overwrite the log from its beginning
+        return True
+
+    def _lacks_mark(self) -> bool:
+        """Whether another program has overwritten the log: the last mark in it, or something before that, is not there."""
+        if self._checkpoint is None:
+            return False
+        return not has_frames_up_to(f"{self._path}-wal", SCHEMA.page_bytes, self._checkpoint)
+
+    def _refuse_overwritten(self) -> None:
+        """Raise `NotebookLost` if the log was overwritten: a checkpoint would copy that into the file."""
+        if self._is_overwritten:
+            raise NotebookLost("log_overwritten", path=self._path, log=f"{self._path}-wal")
 
     def _open_mark(self) -> None:
         """Open the mark if the last checkpoint was complete. Without disk space for that, leave the mark closed."""
@@ -235,6 +274,7 @@ class Log:
                 mark = Mark.read(self._connection)
                 assert mark is not None, "a checkpoint begins with a mark"
                 mark._replace(is_open=True).write(self._connection)
+                self._checkpoint = mark.checkpoint
 
 
 def _preallocate(connection: sqlite3.Connection, path: str) -> None:
@@ -247,7 +287,7 @@ def _preallocate(connection: sqlite3.Connection, path: str) -> None:
     """
     from shutil import disk_usage  # here, because only servers need it
 
-    if disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES or not quota_allows(path, 2 * LOG_BYTES):
+    if disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES or refusal(path, 2 * LOG_BYTES) == errno.EDQUOT:
         return
     connection.execute("PRAGMA cache_size = 10")  # pages: so few that SQLite writes the transaction to the log before it ends
     connection.execute("BEGIN IMMEDIATE")
@@ -259,6 +299,22 @@ def _preallocate(connection: sqlite3.Connection, path: str) -> None:
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
 
 
+def locked(path: str) -> FileGuard:
+    """Create the notebook at `path` if there is none, and lock it against other servers.
+
+    Raises `NotebookInUse`, and `StorageError` if its log is missing, or is the log of another file.
+    """
+    check_log(path)
+    create_database(path, SCHEMA)
+    guard = FileGuard(path)
+    try:
+        check_has_its_log(path)
+    except BaseException:
+        guard.release()
+        raise
+    return guard
+
+
 def check_log(path: str) -> None:
     """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file.
 
@@ -267,14 +323,31 @@ def check_log(path: str) -> None:
     gives it its name back.
     """
     check_is_file(path, SCHEMA)
+    log = f"{path}-wal"
+    if os.path.islink(log) or (os.path.exists(log) and not os.path.isfile(log)):  # SQLite uses neither
+        raise StorageError("log_is_no_file", path=path, log=log)
     with storage_errors(path):
         if not has_log(path) and not _take_back(path):
             return
         if not os.path.exists(path) or not os.path.getsize(path):  # SQLite would remove the log of an empty file
-            raise StorageError("log_without_notebook", path=path, log=f"{path}-wal")
+            raise StorageError("log_without_notebook", path=path, log=log)
         # A server may do a checkpoint between the two looks at the marks. Its closed mark is seen at the second attempt.
         if is_database(path) and not _fits(path) and not _fits(path):
-            raise StorageError("log_of_another_file", path=path, log=f"{path}-wal", aside=aside_name(f"{path}-wal"))
+            raise StorageError("log_of_another_file", path=path, log=log, aside=aside_name(log))
+
+
+def check_has_its_log(path: str) -> None:
+    """Raise `StorageError` if the notebook at `path` must have a log, because no server has ended its use, but has none.
+
+    A missing or empty file is no error. Call this after `check_log`, before SQLite opens the file to write.
+    """
+    with storage_errors(path):
+        if is_log(f"{path}-wal") or not os.path.exists(path) or not is_database(path):
+            return
+        with closing(_connect(path, "immutable=1")) as file_alone:
+            mark = _mark_in(file_alone)
+        if mark is not None and not mark.is_open and not mark.is_last:
+            raise StorageError("log_gone", path=path, log=f"{path}-wal")
 
 
 def _take_back(path: str) -> bool:

@@ -3,10 +3,9 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import accumulate
 
-from udpnote.errors import NoSpace, StorageError
+from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.model.entry import (
     NOTHING_SEEN,
     Arrival,
@@ -21,19 +20,16 @@ from udpnote.model.entry import (
     is_text,
     is_whole,
 )
-from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.storage.database import (
     IN_MEMORY,
     SERVER_BUSY_SECONDS,
     atomic,
-    create_database,
     open_database,
     storage_errors,
 )
 from udpnote.storage.index.index import Index
-from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.insertion import first_bundle_number, first_number_of, insert_bundle, insert_whole
-from udpnote.storage.notebook.log import Log, check_log
+from udpnote.storage.notebook.insertion import first_bundle_number, first_number_of, insert_bundle, insert_whole, is_plain
+from udpnote.storage.notebook.log import Log, locked
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
 from udpnote.storage.notebook.stored_parts import keep_digests, verdict_if_stored
@@ -63,7 +59,7 @@ class Notebook:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
-        self._guard = _locked(self.path) if path != IN_MEMORY else None
+        self._guard = locked(self.path) if path != IN_MEMORY else None
         try:
             self._connection = open_database(self.path, SCHEMA)
         except BaseException:
@@ -194,15 +190,20 @@ class Notebook:
             return root_of(self._connection, number) or 0
 
     def close(self) -> None:
-        """Close the file and release its lock. Raises `NotebookLost` then, if the file or its log is not in its place."""
+        """Close the file and release its lock. Raises `NotebookLost` then, for the reasons of `FileGuard.check` and `Log`."""
         if self._lookup is not None:
             self._lookup.index.close()
         if self._guard is not None:
-            with suppress(StorageError):  # the log stays, or belongs to another file
+            guard, self._guard = self._guard, None
+            try:
                 if self._log is not None:
                     self._log.finish()
-            guard, self._guard = self._guard, None
-            guard.close(self._connection)
+            except NotebookLost:
+                raise
+            except StorageError:
+                pass  # the log stays, and the next server copies it
+            finally:
+                guard.close(self._connection)
         else:
             self._connection.close()
 
@@ -244,7 +245,7 @@ class Notebook:
         verdicts: list[Verdict | None] = []
         whole: list[Part | NoteRun] = []
         for each in notes:
-            if isinstance(each, NoteRun) or (isinstance(each, Part) and _is_plain(each)):
+            if isinstance(each, NoteRun) or (isinstance(each, Part) and is_plain(each)):
                 whole.append(each)
                 continue
             verdicts += self._insert(whole, now)
@@ -385,15 +386,3 @@ class Notebook:
     def _property(self, name: str) -> object:
         with storage_errors(self.path):
             return read_property(self._connection, name)
-
-
-def _locked(path: str) -> FileGuard:
-    """Create the notebook at `path` if there is none, and lock it against other servers."""
-    check_log(path)
-    create_database(path, SCHEMA)
-    return FileGuard(path)
-
-
-def _is_plain(part: Part) -> bool:
-    """Whether this is a note in a single part, as nearly all entries are."""
-    return part.kind is Kind.NOTE and len(part.data) == part.total_bytes <= BODY_BYTES_MAX and part.restored is None

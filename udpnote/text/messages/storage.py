@@ -100,8 +100,8 @@ def _log_of_another_file(path: str, log: str, aside: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "nothing was changed: {log} is not the log of {path}, which was perhaps restored. To use {path} without this log: "
-        "{command}"
+        "nothing was changed: {log} is not the log of {path}, so one of the two was replaced. The log may have entries that "
+        "are nowhere else: put its own notebook back beside it. To use {path} without this log: {command}"
     ).format(path=path, log=log, command=f"mv {quote(log)} {quote(aside)}")
 
 
@@ -113,6 +113,22 @@ def _database_damaged(path: str, problem: str) -> str:
         "restore`. Or move the file away to start with a new one. `sqlite3 {quoted} .recover` may save what the damaged "
         "file holds"
     ).format(path=path, problem=problem, quoted=quote(path))
+
+
+def _log_gone(path: str, log: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    copy = quote(f"{path}.copy")
+    return _(
+        "nothing was changed: {path} was copied while a server used it, or its server was killed, and {log}, the log with the "
+        "latest entries, is missing or was overwritten. Put the log back beside it. If it is lost, keep the other entries: "
+        "{first}, then {second}"
+    ).format(
+        path=path,
+        log=log,
+        first=f"`udpnote backup {copy} --file {quote(path)}`",
+        second=f"`udpnote restore {copy} --file {quote(path)}`",
+    )
 
 
 def _database_failed(path: str, problem: str) -> str:
@@ -158,6 +174,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "database_busy": "{path} is busy: another program keeps it locked. End that program and try again",
     "database_damaged": _database_damaged,
     "database_failed": _database_failed,
+    "disk_read_only": (
+        "cannot write {path}, because its disk is read-only now: after an error, the system makes it so, and `sudo dmesg` "
+        "shows the reason. Make it writable, for example with `sudo mount -o remount,rw`, and try again"
+    ),
     "disk_fails": (
         "the disk that holds {path} reports an error ({problem}). `sudo dmesg` shows what the system knows about it. "
         "Reconnect or repair the disk, and try again"
@@ -174,18 +194,28 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the other names. Or make a copy with `cp`, and use that"
     ),
     "notebook_lost": (
-        "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or "
+        "the server or import has stopped, because {path} or its log {path}-wal was deleted, emptied, moved, replaced or "
         "hard-linked while in use. These two files hold all acknowledged entries. All other entries are still in their "
         "senders' outboxes, or in the file to import. Put both files back in their place, or remove the extra hard link. "
         "Then start again. If another file is at {path} now, the log may have a name that ends with .old: leave it so, and "
-        "put only {path} back. If {path} was deleted, put a backup in its place with `udpnote restore`. Entries "
+        "put only {path} back. If {path} was deleted or emptied, put a backup in its place with `udpnote restore`. Entries "
         "acknowledged after that backup are lost then"
     ),
     "log_without_notebook": (
         "the log {log} is there, perhaps with the latest entries, but its notebook {path} is missing. Put the notebook "
-        "back. Or move the log away to begin a new notebook"
+        "back. Only if it is lost, move the log away, and restore a backup or begin a new notebook"
     ),
     "log_of_another_file": _log_of_another_file,
+    "log_gone": _log_gone,
+    "log_is_no_file": (
+        "nothing was changed: {log}, the log of {path}, is a folder, a symbolic link or a device, which SQLite does not open. "
+        "Put the log itself in this place. If there was none, move {log} away"
+    ),
+    "log_overwritten": (
+        "the server or import has stopped, because another program has overwritten {log}, the log with the latest "
+        "acknowledged entries. Nothing of that was copied into {path}. Stop that program. If you have a copy of both files, "
+        "put it in their place. Otherwise start again: entries in the overwritten part of the log are lost"
+    ),
     "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
