@@ -53,8 +53,8 @@ def test_a_backup_that_is_restored_beside_the_log_of_before_is_not_undone(pair: 
     log = f"{server.notebook}-wal"
     for command in ("serve", "list"):
         refused = pair.kitchen.run(command, "--file", str(server.notebook))
-        assert (refused.code, f"mv {log} {log}.old" in refused.err) == (1, True)
-    pair.kitchen.shell("mv", log, f"{log}.old")
+        assert (refused.code, f"mv {log} {log}.1.old" in refused.err) == (1, True)
+    pair.kitchen.shell("mv", log, f"{log}.1.old")
     server.start()
     assert server.texts() == ["one"]
 
