@@ -34,6 +34,12 @@ def answers(ours: socket.socket, *, quiet_seconds: float = QUIET_SECONDS) -> lis
             return found
 
 
+def answers_at_each(sockets: list[socket.socket]) -> list[list[bytes]]:
+    """What has come back at each socket, until nothing does at the last one, for which `answers` waits."""
+    last = answers(sockets[-1])
+    return [*(answers(ours, quiet_seconds=0.0) for ours in sockets[:-1]), last]
+
+
 @contextmanager
 def flood(ours: list[socket.socket], datagrams: Iterator[bytes], *, rate: int) -> Iterator[None]:
     """Send `rate` datagrams a second, each from the next socket, as long as the context lasts."""

@@ -10,7 +10,7 @@ from tests.support.processes import eventually
 from tests.system.capture import Capture, hardware_address
 from tests.system.conftest import Pair
 from tests.system.hostile_datagrams import of_strangers
-from tests.system.hostile_host import answers, send
+from tests.system.hostile_host import answers_at_each, send
 from tests.system.lab import SERVER_PORT, Host, Lab
 from tests.system.sealing import join, join_code, notebook_id
 from udpnote.protocol.envelope import SEALED_HEADER
@@ -52,10 +52,10 @@ def test_a_stranger_gets_nothing_from_a_sealed_server_but_sealed_answers_to_repl
     asked, got = exchanged(capture, stranger)
     assert (len(asked) > 1000, got) == (True, [])
     assert len(requests) > 3
-    for request in requests:
-        ours = stranger.socket(address)
+    sockets = [stranger.socket(address) for _ in requests]
+    for request, ours in zip(requests, sockets, strict=True):
         ours.send(request)
-        got = answers(ours)
+    for request, got in zip(requests, answers_at_each(sockets), strict=True):
         assert got and sum(map(len, got)) <= len(request)
         assert all(answer.startswith(SEALED_HEADER) and answer not in known_answers for answer in got)
         assert readable(got, secret) == []
