@@ -121,8 +121,7 @@ class Process:
         self.is_alive = True
         self._is_crashed = False
         self._error: BaseException | None = None
-        self._resumed, self._paused = threading.Lock(), threading.Lock()
-        self._resumed.acquire(), self._paused.acquire()
+        self._resumed, self._paused = threading.Semaphore(0), threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         lan.processes.append(self)
