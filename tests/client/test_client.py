@@ -29,7 +29,7 @@ from udpnote.errors import (
     UdpnoteError,
 )
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, SeenEntry, Status
-from udpnote.model.notebook import KnownNotebook, SilentServer
+from udpnote.model.notebook import KnownNotebook, SilentServer, display_name
 from udpnote.settings import PORTS
 
 # Writing
@@ -315,7 +315,8 @@ def test_of_a_notebook_that_was_made_anew_everybody_is_told_and_what_waits_can_b
     known = client.use("家里")
     assert known.notebook_id == old.notebook_id, "nobody else answers"
     new = lan.serve("new", called="家里")
-    server = SilentServer(f"家里 ({old.notebook_id.hex()[:8]})", KITCHEN, False, known._replace(notebook_id=new.notebook_id))
+    another = known._replace(notebook_id=new.notebook_id)
+    server = SilentServer(display_name(known, [another]), KITCHEN, False, another)
     with raises(Queued, "no_answer_yet", server=server):
         client.revise(1, "revised")
     with raises(ServerNotFound, "no_answer_to_reading", server=server):

@@ -17,7 +17,7 @@ from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.queries import NUMBERS_PER_QUERY
 from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Notice, Queued, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
-from udpnote.model.notebook import SilentServer
+from udpnote.model.notebook import SilentServer, display_name
 from udpnote.model.query import SUMMARY_LABELS, Item, Selection, Tally
 from udpnote.protocol.sealed_envelope import key_id
 
@@ -165,7 +165,7 @@ def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_
     assert lan.now - started == pytest.approx(5.0, abs=0.5)
     [known] = client.known()
     lan.outbox().remember(known._replace(notebook_id=bytes(16)))
-    silent = SilentServer(f"kitchen ({server.notebook_id.hex()[:8]})", KITCHEN, False)
+    silent = SilentServer(display_name(known, lan.outbox().notebooks()), KITCHEN, False)
     with raises(ServerNotFound, "no_answer_to_reading", server=silent):
         list(client.entries())
     with raises(Queued, "no_answer_yet", server=silent):

@@ -20,7 +20,7 @@ from udpnote.errors import (
     SeveralNotebooks,
 )
 from udpnote.model.join_code import join_code
-from udpnote.model.notebook import KnownNotebook, SealedNotebook, SilentServer
+from udpnote.model.notebook import KnownNotebook, SealedNotebook, SilentServer, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer
 from udpnote.protocol.messages import Offer
 from udpnote.server.sealing import seal_notebook, unseal_notebook
@@ -154,8 +154,8 @@ def test_leaving_a_notebook_forgets_its_key_and_names_what_was_joined(lan: Lan) 
         client.leave("kitchen")
     kitchen = client.join(server.code)
     lan.outbox().join(kitchen._replace(notebook_id=bytes(16)), b"t" * 16)
-    own = f"kitchen ({server.notebook_id.hex()[:8]})"
-    with raises(InvalidSetting, "several_joined", joined=["kitchen (00000000)", own]):
+    other, own = (display_name(each, lan.outbox().notebooks()) for each in lan.outbox().notebooks())
+    with raises(InvalidSetting, "several_joined", joined=[other, own]):
         client.leave("kitchen")
     client.use(server.notebook_id.hex())
     server.stop()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
 from udpnote.text.joining import in_sentences, listed
 from udpnote.text.language import gettext as _
@@ -204,14 +205,14 @@ def _import_refused(number: int, status: str) -> str:
     return sentence.format(number=number, reason=_reason(status))
 
 
-def _several_joined(name_or_id: str, joined: Sequence[str]) -> str:
+def _several_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
     sentence = _("you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {joined}")
-    return sentence.format(name_or_id=name_or_id, joined=listed(joined))
+    return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)))
 
 
-def _not_joined(name_or_id: str, joined: Sequence[str]) -> str:
+def _not_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
     sentence = _("you have not joined a notebook {name_or_id!r}. Joined: {joined}")
-    return sentence.format(name_or_id=name_or_id, joined=listed(joined) or _("none"))
+    return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)) or _("none"))
 
 
 def _reason(status: str) -> str:
