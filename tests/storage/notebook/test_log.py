@@ -79,6 +79,15 @@ def begin_to_read(reader: sqlite3.Connection) -> None:
     reader.execute("SELECT count(*) FROM entries").fetchone()
 
 
+def test_a_log_has_its_full_length_from_the_start_and_zeros_in_it_hide_no_entry(path: Path, tmp_path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        assert log_of(path).stat().st_size >= LOG_BYTES
+        add(notebook, "one")
+        crashed = crash(path, tmp_path / "crashed")
+    with closing(Notebook(crashed)) as notebook:
+        assert [each.entry.text for each in notebook.entries_after(0)] == ["one"]
+
+
 @pytest.mark.parametrize("kind", ["copied while it was served", "copied before it was served", "another notebook"])
 def test_a_log_of_before_is_not_applied_to_a_backup_in_the_files_place(path: Path, tmp_path: Path, kind: str) -> None:
     backup = tmp_path / "backup"
