@@ -486,6 +486,6 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
     assert [each.kind for each in notices] == ["not_remembered"]
     assert (client.chosen() is not None, client.waiting_counts()) == (is_known, [])
     lan.sent.clear()
-    with raises(StorageError, "disk_full" if trouble == "full" else "database_not_writable", path=path):
+    with raises(StorageError, "disk_full" if trouble == "full" else "disk_read_only", path=path):
         client.send("after")
     assert lan.sent == []
