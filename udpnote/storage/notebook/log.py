@@ -34,7 +34,6 @@ from zlib import crc32
 from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.storage.database import (
     BUSY_SECONDS,
-    CACHE_KIBIBYTES,
     LOG_HEADER_BYTES,
     SERVER_BUSY_SECONDS,
     check_is_file,
@@ -42,7 +41,6 @@ from udpnote.storage.database import (
     has_log,
     is_database,
     reading_mode,
-    roll_back,
     storage_errors,
     uri_of,
 )
@@ -128,7 +126,7 @@ class Log:
         with storage_errors(path):
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._was_complete = self._copy()
-            _preallocate(connection, path)
+            _preallocate(path)
             guard.check()
             self._bytes_max = self._due_bytes = max(LOG_BYTES, min(guard.log_bytes, LOG_BYTES_MAX))
             connection.execute(f"PRAGMA journal_size_limit = {self._bytes_max}")
@@ -277,26 +275,21 @@ class Log:
                 self._checkpoint = mark.checkpoint
 
 
-def _preallocate(connection: sqlite3.Connection, path: str) -> None:
+def _preallocate(path: str) -> None:
     """Give the log of the notebook at `path` its full length (`LOG_BYTES`) now, not bit by bit with later commits.
 
     Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's journal.
-    That nearly halves the time of a commit on ext4. To lengthen the log, this function begins a transaction of `LOG_BYTES`,
-    lets SQLite write it to the log, and rolls it back. It does nothing if the disk has less than 4 × `LOG_BYTES` of free space,
-    or a quota allows less than 2 × `LOG_BYTES`: it leaves the space to entries. Raises `sqlite3.Error` and `OSError`.
+    That nearly halves the time of a commit on ext4. This function writes zeros after what the log has. SQLite takes no zeros
+    for a page: each page in the log has a header with the page's number, which is never 0. This function does nothing if the
+    disk has less than 4 × `LOG_BYTES` of free space, or a quota allows less than 2 × `LOG_BYTES`: it leaves the space to
+    entries. Raises `OSError`.
     """
     from shutil import disk_usage  # here, because only servers need it
 
     if disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES or refusal(path, 2 * LOG_BYTES) == errno.EDQUOT:
         return
-    connection.execute("PRAGMA cache_size = 10")  # pages: so few that SQLite writes the transaction to the log before it ends
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.execute("CREATE TABLE padding (bytes BLOB)")
-        connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (LOG_BYTES,))
-    finally:
-        roll_back(connection)  # SQLite has already done it if the disk filled up
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+    with open(f"{path}-wal", "r+b") as log:  # written past SQLite, which would need two system calls for each page
+        log.write(bytes(max(LOG_BYTES - log.seek(0, os.SEEK_END), 0)))
 
 
 def locked(path: str) -> FileGuard:
