@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, suppress
 from datetime import date
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
-from udpnote.client.file_reader import FileReader
+from udpnote.client.file_reader import FIRST_PAGE_ITEMS, FileReader
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.queries import NUMBERS_PER_QUERY
 from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Notice, Queued, ServerNotFound, StorageError
@@ -366,3 +367,21 @@ def test_who_began_to_follow_after_the_restored_copy_was_made_gets_nothing_that_
     lan.serve()
     list(writer.send_many(["new"] * 3))
     assert [(each.number, each.entry.text) for each in islice(followed, 3)] == [(101, "new"), (102, "new"), (103, "new")]
+
+
+def test_a_file_is_read_in_pages_in_every_order_and_a_consumer_that_pauses_holds_no_old_state_of_it(lan: Lan) -> None:
+    lan.serve()
+    expected = list(range(1, 3 * FIRST_PAGE_ITEMS + 5))
+    with lan.client() as client:
+        for sent in client.send_many([f"note {number}" for number in expected]):
+            assert sent.number
+    with FileReader(lan.notebook()) as file:
+        for newest_first in False, True:
+            for found in file.entries, file.log, partial(file.search, "note"):
+                assert numbers(found(newest_first=newest_first)) == sorted(expected, reverse=newest_first)
+        reading = file.log()
+        assert next(reading).number == 1
+        with closing(sqlite3.connect(lan.notebook(), timeout=0)) as other:
+            (is_busy, _, _) = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert not is_busy
+        assert numbers(reading) == expected[1:]

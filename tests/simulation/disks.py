@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Self
@@ -87,7 +87,7 @@ class LookupDisk(Lookup):
 
     is_broken = False
 
-    def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+    def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Generator[LookupStep, None, None]:
         for place, found in enumerate(super().answer(query, start, is_time_up)):
             if self.is_broken and place == ITEMS_BEFORE_FAILURE:
                 break

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import islice
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,13 @@ from udpnote.storage.permissions import too_open, untold
 
 INDEXING_STEP_SECONDS = 0.2
 """While the search index is being built, `on_indexing` is called once in this time."""
+
+FIRST_PAGE_ITEMS = 32
+PAGE_ITEMS_MAX = 4096
+PAGE_CHARACTERS_MAX = 1 << 20
+"""Results are read in pages. The first has `FIRST_PAGE_ITEMS` results, because many commands need no more. Each next one has
+twice as many, up to `PAGE_ITEMS_MAX`, because a search begins anew for each page. No page has many more characters than
+`PAGE_CHARACTERS_MAX`, so that it needs little memory."""
 
 POLL_SECONDS = 0.02
 """A notebook that is followed is read again after this time. A person does not notice such a delay."""
@@ -120,25 +128,50 @@ class FileReader(NotebookReader):
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
         """Yield the results of `query` that the file has now, from `place` on. After each result, move `place` behind it.
 
-        If the query needs the search index, and the index is not ready, this waits until it is ready.
+        If the query needs the search index, and the index is not ready, this waits until it is ready. It reads a page of
+        results, ends its transaction, and only then yields them: while a transaction lasts, the notebook's log grows with each
+        entry, and the caller may take hours.
         """
+        items_max = FIRST_PAGE_ITEMS
         while True:
-            indexed: int | None = None
-            for found in self._file.lookup.answer(query, place.cursor, self._timer(INDEXING_STEP_SECONDS)):
+            page, end = self._page(query, place.cursor, items_max)
+            for item in page:
+                place.move_after(item)
+                yield item
+            match end:
+                case None:
+                    return
+                case IndexBehind(indexed):
+                    if self._on_indexing is not None:
+                        self._on_indexing(indexed, self._file.last_number())
+                case Cursor():
+                    place.cursor = end
+                    items_max = min(2 * items_max, PAGE_ITEMS_MAX)
+
+    def _page(self, query: Query, start: Cursor, items_max: int) -> tuple[list[Item], Cursor | IndexBehind | None]:
+        """At most `items_max` results of `query` from `start` on, and where the next page starts; None if there is none.
+
+        If the search index is not ready, the second value is its `IndexBehind`.
+        """
+        page: list[Item] = []
+        place = _Place(query, start)
+        characters = 0
+        with closing(self._file.lookup.answer(query, start, self._timer(INDEXING_STEP_SECONDS))) as steps:
+            for found in steps:
                 match found:
-                    case IndexBehind(indexed):
-                        break
+                    case IndexBehind():
+                        return page, found
                     case PausePoint(number, time_there):
                         place.cursor = Cursor(number, 0, time_there)
                     case SearchRunning(is_over):
                         assert is_over(), "nothing would end a search in an executor, because this index has none"
                     case _:
+                        page.append(found)
                         place.move_after(found)
-                        yield found
-            if indexed is None:
-                return
-            if self._on_indexing is not None:
-                self._on_indexing(indexed, self._file.last_number())
+                        characters += len(found.entry.text) if isinstance(found, StoredEntry) else 0
+                        if len(page) >= items_max or characters >= PAGE_CHARACTERS_MAX:
+                            return page, place.cursor
+        return page, None
 
     def _notify(self, notice: Notice) -> None:
         if self._on_notice is not None:

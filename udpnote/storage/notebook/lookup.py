@@ -57,7 +57,7 @@ class Lookup:
         self.index = index
         self.is_index_awaited = False
 
-    def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+    def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Generator[LookupStep, None, None]:
         """Yields the results of `query`, in the query's order, from the cursor `start` on. The offset of the cursor is ignored.
 
         Between results, it yields the other kinds of `LookupStep`. A query that needs all of the search index first brings it
