@@ -9,12 +9,19 @@ from udpnote.model.notebook import KnownNotebook, display_name, name_or_id
 def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice | None:
     """A notice that entries in the outbox of `client` wait for another notebook or server than `notebook`.
 
-    None if no entry does, or if `notebook` is None. Refused entries do not count.
+    None if no entry does, or if `notebook` is None. Refused entries do not count. Entries for which no notebook is known yet
+    wait for the chosen one, so they count unless `notebook` is that.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:
         return None
-    entries = sum(each.entries for each in counts if each.refused is None and not waits_for(each, notebook))
+    chosen = client.chosen()
+    is_chosen = chosen is not None and chosen.notebook_id == notebook.notebook_id
+    entries = sum(
+        each.entries
+        for each in counts
+        if each.refused is None and not (waits_for(each, notebook) and (is_chosen or each.notebook_id is not None))
+    )
     if not entries:
         return None
     known = client.known()

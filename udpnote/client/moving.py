@@ -15,7 +15,7 @@ from udpnote.model.waiting_entry import WaitingCount
 class Moved(NamedTuple):
     """What `Client.move` has done: `notes` is how many notes were moved to `notebook`.
 
-    A deletion that takes back a waiting note moves with it, and counts as well. `changes` is how many other deletions and
+    A deletion that takes back a waiting note moves with it, and is not counted. `changes` is how many other deletions and
     revisions were not moved: they wait for their notebook as before.
     """
 

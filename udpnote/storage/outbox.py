@@ -183,21 +183,24 @@ class Outbox(KnownNotebooks):
 
         `select` gets `waiting_counts` and returns the counts whose entries are to be moved; meanwhile no other process can
         change the outbox. If it raises an error, nothing is moved. Of the selected entries, only notes that were not refused
-        are moved: a revision or deletion names a number, which means something in its own notebook only. Returns how many of
-        the selected entries were moved, and how many were not.
+        are moved: a revision or deletion names a number, which means something in its own notebook only. A deletion that takes
+        back a waiting note has no number yet, and moves with that note. Returns how many notes were moved, and how many of the
+        other selected entries were not.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             selected = list(select(self.waiting_counts()))
-            moved = sum(
-                connection.execute(
-                    f"UPDATE entries SET notebook_id = ?, ({DESTINATION}) = (NULL, NULL, NULL, NULL)"
-                    f" WHERE refused = 0 AND (kind = {Kind.NOTE:d} OR {HELD})"
-                    f" AND (notebook_id, {DESTINATION}) IS (?, ?, ?, ?, ?)",
-                    (notebook_id, each.notebook_id, *each.destination),
-                ).rowcount
-                for each in selected
+            held, notes = (
+                sum(
+                    connection.execute(
+                        f"UPDATE entries SET notebook_id = ?, ({DESTINATION}) = (NULL, NULL, NULL, NULL)"
+                        f" WHERE refused = 0 AND {kind} AND (notebook_id, {DESTINATION}) IS (?, ?, ?, ?, ?)",
+                        (notebook_id, each.notebook_id, *each.destination),
+                    ).rowcount
+                    for each in selected
+                )
+                for kind in (HELD, f"kind = {Kind.NOTE:d}")
             )
-        return moved, sum(each.entries for each in selected) - moved
+        return notes, sum(each.entries for each in selected) - notes - held
 
     def remove(
         self,

@@ -117,3 +117,6 @@ def test_notes_are_moved_to_another_notebook_and_sent_and_send_says_what_waits_e
     assert served.run("outbox --to kitchen --send").code == 0
     assert (served.texts(), served.waiting()) == (["three", "one", "笔记"], [])
     assert "wait" not in served.run("send", "four").err
+    with closing(Outbox(served.outbox)) as outbox:
+        outbox.add(["for the notebook that will be chosen"], author="", written_at=0, utc_offset=0)
+    assert "1 entry waits" in served.run("send", "five").err
