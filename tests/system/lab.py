@@ -119,8 +119,8 @@ class Host:
         """Its IPv4 or IPv6 address on `switch`."""
         return f"10.77.{switch.number}.{self.number}" if family == 4 else f"fd77:{switch.number}::{self.number:x}"
 
-    def ip(self, *arguments: str) -> str:
-        return shell("ip", "-n", self.namespace, *arguments)
+    def ip(self, *arguments: str, text: str | None = None) -> str:
+        return shell("ip", "-n", self.namespace, *arguments, text=text)
 
     def set_address(self, address: str) -> None:
         self.ip("-4", "addr", "flush", "dev", "eth0")
@@ -220,9 +220,10 @@ class Lab:
         """A host on `switches`, with the next free address of each. Without `ipv4`, it has not even 127.0.0.1."""
         self._hosts += 1
         host = Host(self, name, self._namespace(name), self._hosts)
-        sysctls = [f"net.ipv6.conf.{each}.accept_dad=0" for each in ("all", "default")]
-        sysctls += [f"net.ipv6.conf.{each}.disable_ipv6={int(not ipv6)}" for each in ("all", "default")]
-        host.shell("sysctl", "-qw", *sysctls)
+        with inside(host.namespace):
+            for interfaces in ("all", "default"):
+                Path("/proc/sys/net/ipv6/conf", interfaces, "accept_dad").write_text("0")
+                Path("/proc/sys/net/ipv6/conf", interfaces, "disable_ipv6").write_text(str(int(not ipv6)))
         host.ip("link", "set", "lo", "up")
         for number, switch in enumerate(switches):
             self.plug_in(host, f"eth{number}", switch, ipv4=ipv4, ipv6=ipv6)
@@ -237,14 +238,15 @@ class Lab:
     def plug_in(self, host: Host, interface: str, switch: Switch, *, ipv4: bool = True, ipv6: bool = True) -> None:
         """Give a host its interface to `switch`."""
         port = f"port{host.number}"
-        end, peer = ("name", interface, "netns", host.namespace), ("name", port, "netns", switch.namespace)
-        shell("ip", "link", "add", *end, "type", "veth", "peer", *peer)
-        shell("ip", "-n", switch.namespace, "link", "set", port, "up", "master", "lan")
-        host.ip("link", "set", interface, "up", "gso_max_segs", "1")  # on a real cable, datagrams travel one by one
+        cable = ("name", port, "up", "master", "lan", "type", "veth", "peer", "name", interface, "netns", host.namespace)
+        shell("ip", "-n", switch.namespace, "link", "add", *cable)
+        commands = [f"link set {interface} up gso_max_segs 1"]  # on a real cable, datagrams travel one by one
         if ipv4:
-            host.ip("addr", "add", f"{host.address(switch)}/24", "brd", "+", "dev", interface)
+            commands.append(f"addr add {host.address(switch)}/24 brd + dev {interface}")
         if ipv6:
-            host.ip("addr", "add", f"{host.address(switch, 6)}/64", "nodad", "dev", interface)
+            commands.append(f"addr add {host.address(switch, 6)}/64 nodad dev {interface}")
+        host.ip("-batch", "-", text="\n".join(commands))
+        if ipv6:
             usable = ("-6", "-o", "addr", "show", "dev", interface, "-tentative")
             eventually(lambda: "fe80:" in host.ip(*usable), "the interface has its link-local address")
 
