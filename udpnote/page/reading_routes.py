@@ -16,7 +16,7 @@ from udpnote.client.filters import Filters
 from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind
-from udpnote.page.access import is_local
+from udpnote.page.access import host_of_client, is_local
 from udpnote.page.note_objects import note_object, version_object
 from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import EndingStream, Refusal, json_response, unavailable
@@ -37,7 +37,7 @@ VERSIONS_CHARACTERS_MAX = 2 << 20
 """The most characters of all whole texts in the list of a note's versions. Further texts, of earlier versions, are cut."""
 
 EXPORTS_MAX = 4
-EXPORTS_PER_ADDRESS_MAX = 2
+EXPORTS_PER_HOST_MAX = 2
 """How many exports may run at once, and how many of these for one other host, so that no host can take them all."""
 
 QUERY_CHARACTERS_MAX = 1000
@@ -120,22 +120,25 @@ class ReadingRoutes:
     async def _export(self, request: Request) -> Response:
         notebook, form = self._notebook_of(request).notebook, _form(request.query_params.get("format", "jsonl"))
         media_type, ending = _EXPORT_TYPES[form]
-        host = request.client.host if request.client is not None else ""
-        is_full = not is_local(request.scope) and self._exports[host] >= EXPORTS_PER_ADDRESS_MAX
+        host = host_of_client(request.scope)
+        is_full = not is_local(request.scope) and self._exports[host] >= EXPORTS_PER_HOST_MAX
         if is_full or self._exports.total() >= EXPORTS_MAX:
             raise unavailable(Notice("page_busy"))
         self._exports[host] += 1
         try:
             pieces, first = await notebook.read(lambda client: _begun(client, form))
         except BaseException:
-            self._exports.subtract([host])
+            self._forget_export(host)
             raise
         return EndingStream(
             _export_stream(notebook, first, pieces),
             headers={"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="notes.{ending}"'},
             media_type=media_type,
-            on_end=lambda: self._exports.subtract([host]),
+            on_end=lambda: self._forget_export(host),
         )
+
+    def _forget_export(self, host: str) -> None:
+        self._exports -= Counter([host])  # keeps no host without an export
 
 
 async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

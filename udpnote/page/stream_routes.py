@@ -47,6 +47,4 @@ class StreamRoutes:
         )
 
     def _forget(self, host: str) -> None:
-        self._streams[host] -= 1
-        if not self._streams[host]:
-            del self._streams[host]
+        self._streams -= Counter([host])  # keeps no host without a stream
