@@ -315,7 +315,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the notebook's host cannot write the notebook, and the server there prints the reason. The entry stays in the "
         "outbox. When the fault is mended, `udpnote outbox --send` sends the entry"
     ),
-    "no_such_entry": "there is no entry #{number} in the notebook",
+    "no_such_entry": "there is no entry #{number} in the notebook: look for its number in the list of notes",
     "note_erased": "#{number} was erased on the notebook's host, at {erased_at}: its text and its author are gone for good",
     "older_copy": (
         "your change was not made: the notebook was restored from an older copy, so #{number} may be another note now. The "

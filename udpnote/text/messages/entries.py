@@ -71,7 +71,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "no entry can have this time: {written_at} microseconds since 1970 in UTC, with an offset of {utc_offset} minutes "
         "east of UTC. The time must be from 0001-01-02 to 9999-12-31, and the offset at most 18 hours"
     ),
-    "author_not_unicode": "the author is not valid UTF-8",
+    "author_not_unicode": "the author is not valid UTF-8: name another author",
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
     "author_of_several_lines": "the author has several lines: write a name of one line",
     "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",

@@ -69,6 +69,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # exporting
     "entries_exported": _entries_exported,
     "export_interrupted": "interrupted: the export is not complete",
-    "export_cut_short": "the export was cut short and is discarded; {path} is unchanged",
-    "export_not_made": "the export was cut short and is discarded; {path} was not made",
+    "export_cut_short": "the export was cut short and is discarded; {path} is unchanged. Run the command again",
+    "export_not_made": "the export was cut short and is discarded; {path} was not made. Run the command again",
 }
