@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, language_named
 from udpnote.page.own_names import dns_name, own_names
-from udpnote.page.rates import RatePerHost, counted_host
+from udpnote.page.rates import RatePerHost, host_of_client
 from udpnote.page.responses import Refusal, refused
 from udpnote.text.language import language, speaking
 
@@ -109,12 +109,6 @@ def is_local(scope: Scope) -> bool:
 def is_private(scope: Scope) -> bool:
     """Whether nobody on the LAN can read the request: it comes over HTTPS, or from a browser on this machine."""
     return scope["scheme"] == "https" or is_local(scope)
-
-
-def host_of_client(scope: Scope) -> str:
-    """The host to which the browser of a request counts, as in `counted_host`; empty if its address is not known."""
-    client, server = scope.get("client"), scope.get("server")
-    return counted_host(client[0], server[0] if server is not None else "") if client is not None else ""
 
 
 class Gate:

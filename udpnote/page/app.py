@@ -14,11 +14,12 @@ from starlette.types import ASGIApp
 from udpnote.client.client import Client
 from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook
-from udpnote.page.access import AllowedHosts, Gate, host_of_client, is_private, port_of
+from udpnote.page.access import AllowedHosts, Gate, is_private, port_of
 from udpnote.page.asset_files import INDEX, Assets
 from udpnote.page.entry_objects import json_object
 from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook, Threads
+from udpnote.page.rates import host_of_client
 from udpnote.page.reading_routes import ReadingRoutes
 from udpnote.page.request_body import BodyRoom, body_of
 from udpnote.page.responses import Refusal, json_response, refused, told

@@ -3,6 +3,8 @@
 import ipaddress
 from collections import OrderedDict
 
+from starlette.types import Scope
+
 HOSTS_MAX = 1024
 """For how many hosts the page remembers the number of requests. A LAN has fewer."""
 
@@ -23,6 +25,12 @@ def counted_host(client: str, server: str) -> str:
     network = ipaddress.IPv6Network((int(address), NETWORK_BITS), strict=False)
     is_neighbour = address.is_link_local or address.is_loopback or (own is not None and own in network)
     return client if is_neighbour else str(network)
+
+
+def host_of_client(scope: Scope) -> str:
+    """The host to which the browser of a request counts, as in `counted_host`; empty if its address is not known."""
+    client, server = scope.get("client"), scope.get("server")
+    return counted_host(client[0], server[0] if server is not None else "") if client is not None else ""
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

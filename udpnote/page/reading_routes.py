@@ -16,9 +16,10 @@ from udpnote.client.filters import Filters
 from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind
-from udpnote.page.access import host_of_client, is_local
+from udpnote.page.access import is_local
 from udpnote.page.note_objects import note_object, version_object
 from udpnote.page.page_notebook import PageNotebook
+from udpnote.page.rates import host_of_client
 from udpnote.page.responses import EndingStream, Refusal, json_response, unavailable
 from udpnote.page.sessions import Opened
 from udpnote.text.calendar_image import calendar_image

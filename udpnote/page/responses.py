@@ -1,6 +1,7 @@
 """What the page answers: JSON, and refusals with a sentence for a person."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -17,10 +18,23 @@ from udpnote.errors import (
     Notice,
     UdpnoteError,
 )
+from udpnote.page.rates import host_of_client
 from udpnote.page.reader_sentences import for_reader
 
 RETRY_SECONDS = 2
 """After how many seconds a browser may ask again if a request was refused only for the moment."""
+
+
+PIECE_BYTES = 65_536
+"""A longer answer is sent in pieces of this length: the next one only when the browser has read enough of those before."""
+
+UNSENT_BYTES_MAX, UNSENT_BYTES_PER_HOST_MAX = 48 * 1024**2, 16 * 1024**2
+"""How many bytes of longer answers may wait for their browsers at once, and how many of these for one host.
+
+The longest, a history, has 12 MiB at most. A single answer is always allowed.
+"""
+
+_unsent: Counter[str] = Counter()
 
 
 class Refusal(Exception):
@@ -61,7 +75,9 @@ def encoded(value: object) -> bytes:
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with `value` as JSON. Browsers do not cache it."""
     headers = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(encoded(value), status, headers, media_type="application/json")
+    body = encoded(value)
+    kind = Response if len(body) <= PIECE_BYTES else _LongAnswer
+    return kind(body, status, headers, media_type="application/json")
 
 
 def refused(refusal: Refusal) -> Response:
@@ -72,6 +88,28 @@ def refused(refusal: Refusal) -> Response:
 def told(notice: Notice) -> dict[str, str]:
     """The JSON object of a notice: its `kind` and, as `reason`, its sentence."""
     return {"kind": notice.kind, "reason": for_reader(notice)}
+
+
+class _LongAnswer(Response):
+    """An answer that is refused (status 503) if too much of such answers waits for browsers that do not read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI requires."""
+        host, body = host_of_client(scope), bytes(self.body)
+        is_crowd = _unsent[host] > 0 and _unsent[host] + len(body) > UNSENT_BYTES_PER_HOST_MAX
+        if is_crowd or (_unsent.total() > 0 and _unsent.total() + len(body) > UNSENT_BYTES_MAX):
+            await refused(unavailable(Notice("page_busy")))(scope, receive, send)
+            return
+        _unsent[host] += len(body)
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for start in range(0, len(body), PIECE_BYTES):
+                end = start + PIECE_BYTES
+                await send({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
+        finally:
+            _unsent[host] -= len(body)
+            if not _unsent[host]:
+                del _unsent[host]
 
 
 class EndingStream(StreamingResponse):

@@ -8,8 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from udpnote.errors import Notice
-from udpnote.page.access import host_of_client, is_local
+from udpnote.page.access import is_local
 from udpnote.page.live_events import STREAMS_MAX, parse_cursor
+from udpnote.page.rates import host_of_client
 from udpnote.page.responses import EndingStream, unavailable
 from udpnote.page.sessions import Opened
 

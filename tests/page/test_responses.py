@@ -1,0 +1,45 @@
+"""Long answers: those that browsers do not read take a bounded amount of memory."""
+
+import asyncio
+
+from starlette.types import Message, Scope
+
+from udpnote.page.responses import UNSENT_BYTES_MAX, UNSENT_BYTES_PER_HOST_MAX, json_response
+
+HALF_OF_A_HOST = "x" * (UNSENT_BYTES_PER_HOST_MAX // 2 - 2)  # two quotation marks are added
+OTHERS = UNSENT_BYTES_MAX // UNSENT_BYTES_PER_HOST_MAX
+
+
+def test_long_answers_that_nobody_reads_are_refused_by_host_and_in_all_and_their_room_comes_back() -> None:
+    async def run() -> None:
+        reading = asyncio.Event()
+        tasks = []
+
+        async def status(host: str, value: object = HALF_OF_A_HOST) -> int:
+            """The status of an answer to `host`, of which the browser reads nothing until `reading`."""
+            messages: asyncio.Queue[Message] = asyncio.Queue()
+
+            async def send(message: Message) -> None:
+                messages.put_nowait(message)
+                if message["type"] == "http.response.body":
+                    await reading.wait()
+
+            async def receive() -> Message:
+                return {"type": "http.disconnect"}
+
+            scope: Scope = {"type": "http", "method": "GET", "client": (host, 5000), "server": ("192.0.2.1", 6680)}
+            tasks.append(asyncio.create_task(json_response(value)(scope, receive, send)))
+            found: int = (await messages.get())["status"]
+            return found
+
+        assert [await status("192.0.2.2") for _ in range(3)] == [200, 200, 503]
+        assert await status("192.0.2.2", "short") == 200
+        assert [await status(f"192.0.2.{3 + number // 2}") for number in range(2 * OTHERS)] == [200] * 2 * (OTHERS - 1) + [
+            503
+        ] * 2
+        reading.set()
+        await asyncio.gather(*tasks)
+        assert await status("192.0.2.2") == 200
+        await asyncio.gather(*tasks)
+
+    asyncio.run(run())
