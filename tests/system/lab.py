@@ -112,7 +112,7 @@ class Host:
     def __init__(self, lab: "Lab", name: str, namespace: str, number: int) -> None:
         self._lab, self.name, self.namespace, self.number = lab, name, namespace, number
         self.home = lab.folder / name
-        self.home.mkdir(mode=0o700)
+        self.home.mkdir(mode=0o700, parents=True)
         self.environ: dict[str, str] = {}
 
     def address(self, switch: Switch, family: int = 4) -> str:

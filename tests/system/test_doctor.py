@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
@@ -365,7 +366,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
     the_named_host_is_unknown, the_outbox_is_damaged,
 ]  # fmt: skip
-BATCHES = [CASES[first : first + 5] for first in range(0, len(CASES), 5)]
+BATCHES = [CASES[first : first + 7] for first in range(0, len(CASES), 7)]
 """The cases that are tried at the same time, each in a laboratory of its own."""
 
 
@@ -381,14 +382,15 @@ def test_the_doctor_names_the_cause_and_no_other_and_its_command_mends_it(
 ) -> None:
     require_tool("setpriv")
     with ExitStack() as labs:
+        empty = [labs.enter_context(closing(laboratory(tmp_path / each.__name__))) for each in troubles]
+        with ThreadPoolExecutor() as setting_up:
+            made = list(setting_up.map(lambda trouble, lab: trouble(lab), troubles, empty))
         cases: dict[str, Case] = {}
         to_mend: dict[str, Case] = {}
-        for trouble in troubles:
-            (folder := tmp_path / trouble.__name__).mkdir()
-            made = trouble(labs.enter_context(closing(laboratory(folder))))
-            here = {f"{trouble.__name__} on {each.host.name}": each for each in made}
-            cases |= here
-            to_mend |= here if any(each.mended_on for each in made) else {}
+        for trouble, its_cases in zip(troubles, made, strict=True):
+            named_cases = {f"{trouble.__name__} on {each.host.name}": each for each in its_cases}
+            cases |= named_cases
+            to_mend |= named_cases if any(each.mended_on for each in its_cases) else {}
         files = {name: sorted(case.host.home.rglob("*")) for name, case in cases.items()}
         found = examined(cases)
         assert {name: sorted(case.host.home.rglob("*")) for name, case in cases.items()} == files, "a doctor leaves no file"
