@@ -129,7 +129,8 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
 def test_after_ctrl_c_a_command_has_done_its_last_step_and_says_so_or_has_not(
     kept: Machine, call: str, command: str, code: int, said: str, exists: bool
 ) -> None:
-    """strace sends the signal at the first such system call."""
+    """strace sends the signal at the first such system call, which must not be one of Python that keeps bytecode."""
+    kept.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     line = command.format(home=kept.home)
     option = f"--file {kept.notebook}"
     inject = f"-e trace={call} -e inject={call}:signal=SIGINT:when=1"
