@@ -107,7 +107,7 @@ def address_of(notebook: KnownNotebook) -> Address:
 def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook], *, shown: str | None = None) -> str | Notice:
     """The notebook's name or, if given, `shown` in place of the name.
 
-    If another notebook in `known` has the same name, the result is a notice that shows the start of the id as well.
+    If another notebook in `known` has the same name, the result is a `Notice` whose sentence has the start of the id as well.
     """
     name = notebook.name if shown is None else shown
     return name if _has_own_name(notebook, known) else Notice("notebook_and_id", name=name, id=short_id(notebook))

@@ -211,7 +211,10 @@ class BackgroundSearch:
 
 
 def search(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Answer `question`, by number or by time. `is_time_up()` is asked now and then; if it is true, the answer ends early."""
+    """Find the next matches for `question`, in the order of numbers or of times, whichever it asks for.
+
+    If `is_time_up()` becomes true, the answer has what was found until then, and where to go on.
+    """
     find = search_shards if question.time is None else search_by_time
     return find(connection, question, is_time_up)
 

@@ -67,7 +67,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "fingerprint of the certificate without colons\n"
         "Compare that with the fingerprint in the terminal where `udpnote page --https` runs\n"
         "Run `certutil -user -addstore Root %USERPROFILE%\\Downloads\\{file}` and confirm the question\n"
-        "To remove the certificate later, run `certmgr.msc`: the certificate is under Trusted Root Certification "
+        "To remove the certificate later, run `certmgr.msc`, and delete it under Trusted Root Certification "
         "Authorities"
     ),
     "certificate_steps_macos": (

@@ -197,9 +197,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the server or import has stopped, because {path} or its log {path}-wal was deleted, emptied, moved, replaced or "
         "hard-linked while in use. These two files hold all acknowledged entries. All other entries are still in their "
         "senders' outboxes, or in the file to import. Put both files back in their place, or remove the extra hard link. "
-        "Then start again. If another file is at {path} now, the log may have a name that ends with .old: leave it so, and "
-        "put only {path} back. If {path} was deleted or emptied, put a backup in its place with `udpnote restore`. Entries "
-        "acknowledged after that backup are lost then"
+        "Then start again. If another file is at {path} now, the server has renamed the log, so that its name ends with .old: "
+        "put only {path} back, and the next start finds the log. If {path} was deleted or emptied, put a backup in its "
+        "place with `udpnote restore`. Entries acknowledged after that backup are lost then"
     ),
     "log_without_notebook": (
         "the log {log} is there, perhaps with the latest entries, but its notebook {path} is missing. Put the notebook "
