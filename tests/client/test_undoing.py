@@ -195,6 +195,18 @@ def test_a_write_in_another_notebook_is_named_and_taken_back_only_there(lan: Lan
         lan.client("bob.sqlite3", server=CELLAR).plan_undo()
 
 
+def test_an_entry_for_a_named_server_that_never_answered_is_removed_from_the_outbox(lan: Lan) -> None:
+    lan.serve()
+    lan.client(server=KITCHEN).send("kitchen")
+    client = lan.client(server=CELLAR)
+    with raises(ServerNotFound, "no_answer_at_server"):
+        client.plan_undo(anywhere=False)
+    with pytest.raises(Queued):
+        client.send("nowhere", wait=0.1)
+    assert client.undo(client.plan_undo(anywhere=False)) is None
+    assert list(client.waiting()) == []
+
+
 def test_an_entry_that_a_restored_notebook_does_not_have_is_not_taken_back(lan: Lan) -> None:
     server = lan.serve()
     client, bob = lan.client(), lan.client("bob.sqlite3", author="bob@desk")

@@ -139,11 +139,12 @@ class AnswerLosingProxy:
                     each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         self.cut()
 
     def _accept(self) -> None:
-        with suppress(OSError):  # the listener is closed
+        with suppress(OSError):  # the listener is shut down
             while True:
                 self._serve(self._listener.accept()[0])
 

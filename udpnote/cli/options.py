@@ -20,7 +20,7 @@ Author = Annotated[str | None, Option("--author", metavar="NAME", help="Who writ
 AnswerWait = Annotated[float | None, Option("--wait", metavar="SECONDS", help="How long to wait for an answer.  [default: 5]")]
 Wait = Annotated[
     float | None,
-    Option("--wait", metavar="SECONDS", help="How long to wait for an answer before the entry is queued.  [default: 5]"),
+    Option("--wait", metavar="SECONDS", help="How long to wait for an answer. After that, entries stay queued.  [default: 5]"),
 ]
 
 ReadingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook=NotebookName, wait=AnswerWait)]

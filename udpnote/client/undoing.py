@@ -82,8 +82,9 @@ def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
 def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
     """The last write, if it can be taken back here: if it was not sent to any notebook, or is in the client's notebook.
 
-    If `anywhere` is False, only writes for the client's notebook count. Raises `NotTakenBack` if there is no write, or if it is
-    in another notebook, and the errors of finding the client's notebook.
+    If `anywhere` is False, only writes for the client's notebook count, and those that wait for the server that the user has
+    named. Raises `NotTakenBack` if there is no write, or if it is in another notebook, and the errors of finding the client's
+    notebook.
     """
     with driver.connection.lock():
         write = driver.outbox.writes.last()
@@ -91,7 +92,13 @@ def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
             raise NotTakenBack("undo_nothing")
         if anywhere and write.is_unsent:
             return write
-        notebook_id = _notebook_id(driver)
+        try:
+            notebook_id = _notebook_id(driver)
+        except Unreachable:
+            unsent = None if anywhere else driver.outbox.writes.last(notebook_id=b"", destination=driver.finder.destination)
+            if unsent is None:
+                raise
+            return unsent
         if not anywhere:
             write = driver.outbox.writes.last(notebook_id=notebook_id, destination=driver.finder.destination)
         if write is None:

@@ -262,10 +262,7 @@ class Reading:
         self._pause(POLL_SECONDS, now)
 
     def _note_agreement(self) -> None:
-        """Record that the notebook has the entry in the READ's `seen`.
-
-        If the notebook did not have later ones that were shown before, this adds an event: it was restored from an older copy.
-        """
+        """Record that the notebook has the entry in the READ's `seen`. If it lacks later shown ones, report that restore."""
         self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()

@@ -63,7 +63,7 @@ def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[Known
 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
     return _(
-        "nothing was stored: the server that you named has {notebooks}, not {name_or_id}. Check the names of the server "
+        "nothing was done: the server that you named has {notebooks}, not {name_or_id}. Check the names of the server "
         "and of the notebook. Another notebook of that host has another port: name it with HOST:PORT"
     ).format(notebooks=_list(found), name_or_id=name_or_id)
 
