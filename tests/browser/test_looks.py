@@ -31,8 +31,7 @@ def test_axe_finds_no_serious_fault_in_any_view(
     assert serious_faults(amy.page) == []
     amy.write("milk #shopping 牛奶", "an edited note")
     amy.sees("an edited note")
-    amy.act("an edited note", "Edit")
-    amy.type("it has a new text")
+    amy.edit("an edited note", "it has a new text")
     amy.page.locator("#send").click()
     amy.sees("it has a new text")
     assert serious_faults(amy.page) == []
