@@ -138,7 +138,9 @@ export class Notebook {
     document.body.classList.toggle("away", !isGood);
     const mayGiveCode = (isSealed || state === "away") && this.state.may_give_code; // without its key, nobody can tell a sealed one
     const actions = mayGiveCode ? [{ text: words.say("give_code"), act: () => this.#askForCode() }] : [];
-    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), isSealed ? null : reason, ...actions);
+    const isCodeRefused = state === "away" && !this.state.notebook && this.state.may_give_code === false;
+    const detail = isCodeRefused ? words.say("code_why_https") : reason;
+    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), isSealed ? null : detail, ...actions);
     telling.notice("polled", isPolled ? words.say("polled") : null);
     this.waiting.showHeld();
   }

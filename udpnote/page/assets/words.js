@@ -118,6 +118,7 @@ export const ENGLISH = {
   code_title: "This notebook is sealed",
   code_why: "Enter its join code. On the notebook's machine, `udpnote key show` prints it.",
   code_why_silent: "The notebook does not answer. It may be off. Or it is sealed: then only its join code opens it. On its machine, `udpnote key show` prints it.",
+  code_why_https: "It may be off. Or it is sealed: then only its join code opens it, and this page takes join codes over HTTPS only, because others on the LAN could read them. Ask the person who runs the page to start it with `udpnote page --https`.",
   code: "Join code",
   enter: "Open",
   give_code: "Enter the join code",

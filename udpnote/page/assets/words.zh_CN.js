@@ -112,6 +112,7 @@ export const SENTENCES = {
   code_title: "这是加密记事本",
   code_why: "请输入加入码。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
   code_why_silent: "记事本没有应答：可能没有运行，也可能已加密；已加密的只有加入码能打开。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
+  code_why_https: "它可能没有运行，也可能已加密：这时只有加入码才能打开它，而此网页只通过 HTTPS 接受加入码，否则局域网上的其他人可能读到它。请运行网页的人用 `udpnote page --https` 启动它。",
   code: "加入码",
   enter: "打开",
   give_code: "输入加入码",

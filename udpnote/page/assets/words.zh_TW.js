@@ -112,6 +112,7 @@ export const SENTENCES = {
   code_title: "這是加密記事本",
   code_why: "請輸入加入碼。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
   code_why_silent: "記事本沒有回應：可能沒有執行，也可能已加密；已加密的只有加入碼能開啟。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
+  code_why_https: "它可能沒有執行，也可能已加密：這時只有加入碼才能打開它，而此網頁只透過 HTTPS 接受加入碼，否則區域網路上的其他人可能讀到它。請執行網頁的人用 `udpnote page --https` 啟動它。",
   code: "加入碼",
   enter: "開啟",
   give_code: "輸入加入碼",
