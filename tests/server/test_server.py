@@ -209,7 +209,7 @@ def test_a_long_log_is_copied_into_the_file_soon_after_the_last_entry(loopback: 
             return mark
 
         client, before = loopback.client(port=server.port), mark()
-        for length in (*[TEXT_BYTES_MAX] * 2, *[1000] * (LOG_BYTES // 1000)):  # in the end few bytes, each in one datagram
+        for length in (*[TEXT_BYTES_MAX] * 3, *[1000] * (LOG_BYTES // 1000)):  # in the end few bytes, each in one datagram
             client.send("x" * length)
             if mark().checkpoint != before.checkpoint:
                 break

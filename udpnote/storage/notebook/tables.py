@@ -92,7 +92,7 @@ SCHEMA = Schema(
     file_kind="notebook",
     application_id=0x554E4F54,  # "UNOT"
     version=1,
-    page_bytes=2048,  # a thousand clients write to a thousand pages of the UNIQUE index, and each page is logged whole
+    page_bytes=1024,  # a thousand clients write to a thousand pages of the UNIQUE index, and each page is logged whole
     create=_create_tables,
 )
 
