@@ -160,7 +160,7 @@ def test_another_host_that_asks_too_often_is_refused_for_a_second_and_no_other()
         return Counter(each.status_code for each in found)
 
     answers("2001:db8::1", int(REQUESTS_BURST) * 2)
-    assert answers("2001:db8::2", int(REQUESTS_BURST))[429] > 0, "whoever has a network of IPv6 has many addresses"
+    assert answers("2001:db8::2", int(REQUESTS_BURST))[429] > 0, "a host has all addresses of its IPv6 network"
     flood = answers("192.168.1.9", int(REQUESTS_BURST) * 4)
     assert flood[200] >= REQUESTS_BURST
     assert flood[429] > 0
