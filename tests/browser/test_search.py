@@ -1,4 +1,4 @@
-"""Searches and filters on the page: what is shown in place of the notes, and what arrives while a filter is on."""
+"""Searches and filters on the page: a sentence where no notes are shown, and notes that are stored while a filter is on."""
 
 import pytest
 

@@ -189,8 +189,8 @@ def has_log(path: str) -> bool:
 def storage_errors(path: str) -> Iterator[None]:
     """Turn each `sqlite3.Error` and `OSError` of the block into a `StorageError`.
 
-    It is `NoSpace` if the disk is full, or if a quota is reached.
-    `path` is the file that the error's message names. The original error is the `__cause__` of the new one.
+    The error is a `NoSpace` if the disk is full, or if a quota is reached. `path` is the file that the error's message
+    names. The original error is the `__cause__` of the new one.
     """
     try:
         yield

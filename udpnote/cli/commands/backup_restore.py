@@ -63,7 +63,7 @@ def backup(
 
 
 def _report_backup(made: Backup, *, as_json: bool) -> None:
-    """Print what is in the backup `made`, and where it is."""
+    """Print how many entries the backup `made` has, and the paths of its file and of its key file, if it has one."""
     content = made.content
     if as_json:
         print(in_json(_object(content) | {"backup": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))

@@ -35,8 +35,9 @@ export class Notebook {
 
   /**
    * `elements` has name, connection, session (the form for the join code), codeTitle, codeFields, codeWhy, code, codeWrong,
-   * codeCancel, and text (the field for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when the notes may not be read any
-   * more, and `onChanged(number, entry)` when that note was changed by the `entry`; null: any note may have changed.
+   * codeCancel, and text (the field for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when
+   * the notes may not be read any more, and `onChanged(number, entry)` when the `entry` has changed the note `number`. If `number`
+   * is null, any note may have changed.
    */
   constructor({ elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged }) {
     Object.assign(this, { elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged });
