@@ -124,6 +124,7 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
         ("fsync", "restore --yes {home}/b", 130, "nothing was ch", True),
         ("/^rename", "restore --yes {home}/b", 0, "before is kept", True),
         ("/^rename", "export -o {home}/e.jsonl", 0, "written", True),
+        ("/sync$", "erase --yes 1", 0, "still have the text", False),
     ],
 )  # fmt: skip
 def test_after_ctrl_c_a_command_has_done_its_last_step_and_says_so_or_has_not(
