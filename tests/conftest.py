@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -52,8 +53,18 @@ def _keep_bytecode() -> None:
     sys.dont_write_bytecode = False
 
 
+def _heed_signals() -> None:
+    """Let Ctrl-C and a closed terminal end the programs that tests start, as they do by default.
+
+    A shell starts a job in the background with SIGINT ignored, `nohup` with SIGHUP, and programs inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 _keep_files_in_memory()
 _keep_bytecode()
+_heed_signals()
 settings.register_profile("patient", deadline=None)  # a busy machine may take long for an example
 settings.load_profile("patient")
 
