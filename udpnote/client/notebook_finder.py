@@ -332,9 +332,10 @@ class NotebookFinder:
     ) -> bool:
         """Run one discovery, and add its answers to `found`. Returns whether a notebook that `destination` names is in `found`.
 
-        The keys of `found` are pairs: the notebook's id, and the id of its key. After the first answer of such a notebook, the
-        discovery goes on for up to a second, even beyond `until`, to find out whether others answer. But it ends at once if the
-        `expected` notebook answers or, if none is expected, if the user has named a server.
+        The keys of `found` are pairs: the notebook's id, and the id of its key. When a notebook that `destination` names has
+        answered, the discovery goes on for up to a second, even beyond `until`: another such notebook may answer, too. It does
+        not go on in two cases. If a notebook is `expected`, it ends when that one answers. If none is expected, but the user
+        has named a server, it ends with the first answer.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))

@@ -370,7 +370,7 @@ class _Waker:
         self._reader.setblocking(False)
 
     def fileno(self) -> int:
-        """The descriptor of the reading socket, for a selector; -1 after `close`."""
+        """The descriptor of the socket that becomes readable when `wake` is called, for a selector; -1 after `close`."""
         return self._reader.fileno()
 
     def writer_fileno(self) -> int:

@@ -173,7 +173,10 @@ def server_certificate(authority: Authority, *, names: Iterable[str], addresses:
 
 
 def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The names and the addresses that `server_certificate` puts into a certificate, as two lists."""
+    """Return those of `names` and `addresses` that `server_certificate` puts into a certificate, as two lists.
+
+    These are the names that `authority` may certify, and the addresses of private networks, at most `ADDRESSES_MAX` of them.
+    """
     covered = [name for name in dict.fromkeys(names) if authority.covers_name(name)]
     private = [address for address in dict.fromkeys(addresses) if is_private(address)]
     return covered, private[:ADDRESSES_MAX]

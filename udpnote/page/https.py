@@ -1,4 +1,4 @@
-"""HTTPS for the page: the names and addresses of this host in its certificate, and those of which browsers will warn."""
+"""HTTPS for the page: the names and addresses of this host in its certificate, and those for which browsers show a warning."""
 
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -62,7 +62,7 @@ class Https:
         return [":".join(pairs[:16]), ":".join(pairs[16:])]
 
     def notices(self) -> list[Notice]:
-        """Notices about the names and addresses of this host that the certificate cannot have: browsers will warn of them."""
+        """Notices about the names and addresses of this host that the certificate cannot have: browsers show a warning."""
         named = {name: self.authority.covers_name(name) for name in self._names}
         without_dot = tuple(name for name in named if not is_for_one_host(name))
         missing = tuple(name for name, is_covered in named.items() if not is_covered and is_for_one_host(name))

@@ -41,9 +41,9 @@ class BoundedHeads(h11.Connection):
 
 
 def plain_answer(notice: Notice, head: bytes) -> tuple[bytes, list[tuple[str, str]]]:
-    """The body and the headers of the last answer of a connection: one sentence in plain text.
+    """The body and the headers of the last answer of a connection: the sentence of `notice` as plain text.
 
-    The sentence is in the language that a request prefers which begins with `head`.
+    `head` is the beginning of the request. The sentence is in the language that the request prefers (Accept-Language).
     """
     accepted = re.search(rb"(?i)\r\naccept-language: *([^\r\n]*)", head)
     with speaking(language_of(accepted[1].decode("latin-1") if accepted else "")):

@@ -42,7 +42,10 @@ class ServerTls:
         """The context for the server's sockets. In each new connection, the current context takes its place."""
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Give a new connection the current context. OpenSSL calls this even if the browser names no host."""
+        """Renew the certificate if it is outdated, and give a new connection the context with the current certificate.
+
+        OpenSSL calls this for each new connection, also if the browser names no host.
+        """
         now = self._now()
         if abs(now - self._checked_at) >= CHECK_MICROSECONDS:
             self._checked_at = now

@@ -36,9 +36,9 @@ class HeldRevisions:
         return entries
 
     def end(self, identity: Identity) -> bool:
-        """Record that the entry with this client id and sequence number has a verdict, or is not sent any more.
+        """Record that the entry with this client id and sequence number has a verdict, or that the client gives it up.
 
-        Returns whether this entry was under way.
+        Returns whether this entry was under way, that is, taken with `take_next`.
         """
         was_under_way = identity == self._under_way
         if was_under_way:

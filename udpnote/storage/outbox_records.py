@@ -68,9 +68,9 @@ class JoinedKeys:
             return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
 
     def renew(self, notebook_id: bytes, key_id: bytes, key: bytes) -> None:
-        """Durably save `key`, with its id `key_id`, as the present key of a known notebook, in place of an earlier key.
+        """Durably save that the known notebook `notebook_id` has the key `key` now, whose id is `key_id`, and no earlier one.
 
-        The chosen notebook stays the same. If this notebook was open before, it counts as sealed and joined from now on.
+        If the notebook was open before, it counts as sealed and joined from now on. Which notebook is chosen does not change.
         """
         with storage_errors(self._path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key_id, key))

@@ -257,7 +257,7 @@ def _own_write(row: tuple[Any, ...], sequence: int) -> OwnWrite:
 
 
 def _joined(runs: Sequence[StoredRun]) -> list[StoredRun]:
-    """`runs` in as few runs as possible, the one with the highest sequences first."""
+    """Join runs of notes of one client whose sequences and numbers follow each other. Returns the latest run first."""
     joined: list[StoredRun] = []
     for run in sorted(runs, key=lambda run: run.sequences.start):
         last = joined[-1] if joined else None

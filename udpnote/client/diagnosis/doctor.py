@@ -46,7 +46,8 @@ FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 class Doctor(Client):
     """A client that does not send or read, but examines this host and its network. It needs no root, and writes no file.
 
-    See `Client` for the arguments. An outbox that cannot be read is a finding, and counts as empty otherwise.
+    See `Client` for the arguments. If the outbox cannot be read, that is a finding, and the doctor goes on as if
+    the outbox were empty.
     """
 
     def __init__(

@@ -279,10 +279,11 @@ def _check_place(path: str, notebook: str) -> None:
 
 
 def _check_free(path: str, keys: NotebookKeys | None, notebook_id: object, *, replaces: bool) -> None:
-    """Raise `StorageError` or `NotebookInUse` if a backup with `keys` at `path` would replace a file that it may not replace.
+    """Raise `StorageError` or `NotebookInUse` if a file stands in the way of a new backup at `path`, which gets `keys`.
 
-    With `replaces` it may replace an empty file, or an earlier backup of the notebook with `notebook_id` together with its key
-    file. A key file without a backup beside it may hold the only copy of a key, so one with other keys is never replaced.
+    Without `replaces`, no file may be at `path`. With it, an empty file may be there, or an earlier backup of the notebook
+    `notebook_id`: the new backup replaces it and its key file. A key file without a backup may be the only copy of its keys.
+    So the new backup may replace it only if these are the same as `keys`.
     """
     if os.path.exists(path) and not replaces:
         raise StorageError("backup_exists", path=path)

@@ -15,15 +15,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "each device"
     ),
     "names_not_covered": (
-        "browsers will warn at {names}: the certificate authority was made for other names. To make a new authority, "
+        "browsers show a warning at {names}: the certificate authority was made for other names. To make a new authority, "
         "remove {path} and start again. Then install the new certificate on each device"
     ),
     "names_without_dot": (
-        "browsers will warn at {names}: the certificate authority may not certify a name without a dot, because it could "
-        "then certify every name that ends with it. Open the page at {other}"
+        "open the page at {other}. At {names}, browsers show a warning: the certificate authority certifies no name without a "
+        "dot. If it could certify `pi`, it could also certify every name that ends with `.pi`"
     ),
     "addresses_not_private": (
-        "browsers will warn at {addresses}: the certificate authority may only certify addresses of private networks. To "
+        "browsers show a warning at {addresses}: the certificate authority certifies only addresses of private networks. To "
         "use another address, give this host a name, and start the page with --allow-host and that name"
     ),
     "certificate_on_devices": (

@@ -89,8 +89,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # elsewhere
     "undo_of_erased": (
-        "nothing is taken back: #{note} was erased on the notebook's host, with all its versions. `udpnote undo` goes on with "
-        "your write before #{own}"
+        "nothing is taken back: #{note} was erased on the notebook's host, with all its versions. If you run `udpnote undo` "
+        "again, it leaves #{own} as it is, and takes back what you wrote before that"
     ),
     "erased_notes_return": _erased_notes_return,
     "erased_not_imported": _erased_not_imported,

@@ -131,10 +131,11 @@ def _details_left_out(what: str, count: int) -> str:
             return ngettext("{count:,} note or file has no text", "{count:,} notes or files have no text", count)
         case "dates_not_read":
             return ngettext(
-                "{count:,} line seems to begin an entry of jrnl, but its date was not understood. The line became text of "
-                "the entry before it. Give jrnl's `timeformat` with --date-format",
-                "{count:,} lines seem to begin entries of jrnl, but their dates were not understood. The lines became text "
-                "of the entries before them. Give jrnl's `timeformat` with --date-format",
+                "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date. It added "
+                "the line to the entry before. Delete that entry. Then import again, with jrnl's `timeformat` as --date-format",
+                "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their dates. It "
+                "added the lines to the entries before. Delete those entries. Then import again, with jrnl's `timeformat` as "
+                "--date-format",
                 count,
             )
         case _:

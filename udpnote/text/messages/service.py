@@ -6,8 +6,8 @@ from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 
 _TRUSTED_PLACE = (
-    "Run the command without --system. Or install udpnote where only root can write: run this in the folder of its source: "
-    "`sudo /usr/bin/python3 -m venv /opt/udpnote && sudo /opt/udpnote/bin/pip install .`"
+    "Run the command without --system. Or install udpnote where only root can write. For that, go to the folder with "
+    "udpnote's source code, and run `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo /opt/udpnote/bin/pip install .`"
 )
 """What to do if other users than root can change the executable: a service of the whole system cannot trust it."""
 

@@ -69,13 +69,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_elsewhere": _undo_elsewhere,
     "undo_not_there": (
         "nothing is taken back: your #{number} is no longer in the notebook. It was erased, or the notebook was restored "
-        "from an older copy. `udpnote list` shows the notes that are there. `udpnote undo` goes on with your write before "
-        "that"
+        "from an older copy. `udpnote list` shows the notes that are there. If you run `udpnote undo` again, it takes back "
+        "what you wrote before that"
     ),
     "undo_changed_since": (
-        "nothing is taken back: {author} has changed note #{note} after your #{own}, with #{number}. `udpnote show {note} "
-        "--history` shows all versions, and `udpnote edit {note}` revises the note. `udpnote undo` goes on with your write "
-        "before #{own}"
+        "nothing is taken back: after your change #{own} of note #{note}, {author} has changed it again (#{number}). `udpnote "
+        "show {note} --history` shows all versions. `udpnote edit {note}` changes the note. If you run `udpnote undo` again, "
+        "it leaves #{own} as it is, and takes back what you wrote before that"
     ),
     "undo_meanwhile": "nothing is taken back: another command has just sent, removed or taken back this write. Run "
     "`udpnote undo` again",
