@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from udpnote.lan.udp_socket import UdpSocket, format_address, format_host, runs
+from udpnote.lan.udp_socket import UdpSocket, format_address, format_host, groups
 from udpnote.model.address import Address, Datagram
 
 SEED = 6683
@@ -58,12 +58,12 @@ def to_here(*datagrams: bytes) -> list[Datagram]:
 
 def test_a_run_has_one_size_and_one_address_and_the_order_stays_and_it_fits_one_payload() -> None:
     datagrams = [*to_here(b"a", b"b", b"cc", b"d"), (b"e", THERE), *to_here(b"f")]
-    assert runs(datagrams) == [(HERE, [b"a", b"b"]), (HERE, [b"cc"]), (HERE, [b"d"]), (THERE, [b"e"]), (HERE, [b"f"])]
+    assert groups(datagrams) == [(HERE, [b"a", b"b"]), (HERE, [b"cc"]), (HERE, [b"d"]), (THERE, [b"e"]), (HERE, [b"f"])]
     most = ((10, [64, 64, 2]), (1200, [54, 46]), (65_000, [1, 1]), (65_507, [1, 1, 1]), (0, [1, 1, 1]))
     for size, lengths in most:
-        found = runs(to_here(*[bytes(size)] * sum(lengths)))
-        assert [len(run) for _, run in found] == lengths
-        assert all(sum(map(len, run)) <= 65_507 for _, run in found)
+        found = groups(to_here(*[bytes(size)] * sum(lengths)))
+        assert [len(group) for _, group in found] == lengths
+        assert all(sum(map(len, group)) <= 65_507 for _, group in found)
 
 
 def test_a_datagram_arrives_and_no_more_are_received_than_asked_for_beyond_one_run(pair: Pair) -> None:
@@ -83,10 +83,10 @@ def test_a_datagram_arrives_and_no_more_are_received_than_asked_for_beyond_one_r
 def test_a_run_arrives_as_its_datagrams_in_order(pair: Pair, size: int, count: int) -> None:
     sender, receiver = pair
     random = Random(SEED)
-    run = [random.randbytes(size) for _ in range(count)]
-    sender.send_run(run, receiver.address)
-    sender.send_run([run[0]], receiver.address)
-    assert receiver.receive(1000) == [(data, sender.address) for data in (*run, run[0])]
+    group = [random.randbytes(size) for _ in range(count)]
+    sender.send_group(group, receiver.address)
+    sender.send_group([group[0]], receiver.address)
+    assert receiver.receive(1000) == [(data, sender.address) for data in (*group, group[0])]
 
 
 def test_a_datagram_that_cannot_leave_says_why_and_the_next_one_leaves(pair: Pair) -> None:
@@ -94,8 +94,8 @@ def test_a_datagram_that_cannot_leave_says_why_and_the_next_one_leaves(pair: Pai
     nowhere = (*receiver.address[:1], 0, *receiver.address[2:])
     assert sender.send(b"x", nowhere)
     assert sender.send(bytes(70_000), receiver.address) == os.strerror(errno.EMSGSIZE)
-    sender.send_run([b"x", b"y"], nowhere)
-    sender.send_run([b"x", b"y"], receiver.address)
+    sender.send_group([b"x", b"y"], nowhere)
+    sender.send_group([b"x", b"y"], receiver.address)
     assert [data for data, _ in receiver.receive(10)] == [b"x", b"y"]
     nobody = receiver.address
     receiver.close()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, TooManyOpenFiles
 from udpnote.lan.interfaces import LIMITED_BROADCAST, Interface, InterfaceWatch, lan_interfaces
-from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, opening_sockets, runs
+from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, groups, opening_sockets
 from udpnote.model.address import Address, Datagram
 
 if TYPE_CHECKING:
@@ -119,10 +119,10 @@ class Endpoint:
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
         """Send `datagrams`, each to its address. A datagram that the system cannot send is dropped without an error."""
-        for address, run in runs(datagrams):
+        for address, group in groups(datagrams):
             sender = self._senders.get(_family(address))
             if sender is not None:
-                sender.send_run(run, address)
+                sender.send_group(group, address)
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
         """Wait for a datagram or for `wake`, up to `timeout_seconds` (None: for ever). Returns the datagrams that have arrived.

@@ -1,9 +1,9 @@
 """Sends and receives datagrams, several in one system call where the system supports that.
 
-A run is a sequence of datagrams of equal size to or from one address. On Linux, one call sends a run (UDP_SEGMENT), and one
-call receives a run whose datagrams have arrived together (UDP_GRO); see udp(7). On other systems, and on interfaces that do not
-support this, each datagram takes a call of its own. `send` and `receive` do not raise errors of the network: a datagram that
-the system cannot send counts as lost. The protocol sends it again when its retransmission timer fires.
+A group is a sequence of datagrams of equal size to or from one address. On Linux, one call sends a group (UDP_SEGMENT), and one
+call receives a group whose datagrams have arrived together (UDP_GRO); see udp(7). On other systems, and on interfaces that do
+not support this, each datagram takes a call of its own. `send` and `receive` do not raise errors of the network: a datagram
+that the system cannot send counts as lost. The protocol sends it again when its retransmission timer fires.
 """
 
 import errno
@@ -21,7 +21,7 @@ from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
 """About the most datagrams that one `Endpoint.receive` returns; a server stores their entries in one commit. There may be a few
-more, because a run is not cut."""
+more, because a group is not cut."""
 
 BUFFER_BYTES = 4 << 20
 """The size that a socket asks for its send buffer and its receive buffer in the kernel. The full congestion windows of several
@@ -77,7 +77,7 @@ def opening_sockets() -> Iterator[None]:
 
 
 class UdpSocket:
-    """One non-blocking UDP socket, which sends and receives runs of datagrams.
+    """One non-blocking UDP socket, which sends and receives groups of datagrams.
 
     The constructor raises `TooManyOpenFiles`, and `OSError` if this machine does not have the address family.
     """
@@ -136,7 +136,7 @@ class UdpSocket:
         return bool(count)
 
     def _enable_merging(self) -> bool:
-        """Ask Linux to return runs of received datagrams in one call (UDP_GRO). Returns whether it agrees."""
+        """Ask Linux to return groups of received datagrams in one call (UDP_GRO). Returns whether it agrees."""
         if not _IS_LINUX:
             return False
         try:
@@ -180,15 +180,15 @@ class UdpSocket:
         error = self._send_buffers([data], [], address)
         return None if error is None else error.strerror or str(error)
 
-    def send_run(self, run: Sequence[bytes], address: Address) -> None:
-        """Send the datagrams of a run to `address`, in one call if possible. Datagrams that cannot be sent are dropped."""
-        if len(run) > 1 and self._can_segment:
-            control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
-            error = self._send_buffers(run, control, address)
+    def send_group(self, group: Sequence[bytes], address: Address) -> None:
+        """Send the datagrams of a group to `address`, in one call if possible. Datagrams that cannot be sent are dropped."""
+        if len(group) > 1 and self._can_segment:
+            control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(group[0])))]
+            error = self._send_buffers(group, control, address)
             if error is None:
                 return
             self._can_segment = error.errno not in _CANNOT_SEGMENT
-        for data in run:
+        for data in group:
             self.send(data, address)
 
     def _send_buffers(
@@ -218,7 +218,7 @@ class UdpSocket:
     def receive(self, datagrams_max: int) -> list[Datagram]:
         """Return the datagrams that have arrived, each with its sender's address. This does not wait.
 
-        The list has at most `datagrams_max` datagrams, or a few more, because a run is not cut.
+        The list has at most `datagrams_max` datagrams, or a few more, because a group is not cut.
         """
         datagrams: list[Datagram] = []
         receive = self._receive_merged if self._is_merging else self._receive_one
@@ -254,12 +254,12 @@ def _wait_until_writable(sock: socket.socket) -> None:
         selector.select(SEND_WAIT_SECONDS)
 
 
-def runs(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
-    """Group `datagrams`, in their order, into runs that one call can send: (address, datagrams of equal size) for each run."""
+def groups(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
+    """Group `datagrams`, in their order, into groups that one call can send: (address, datagrams) for each group."""
     found: list[tuple[Address, list[bytes]]] = []
-    for address, group in groupby(datagrams, key=itemgetter(1)):
-        for size, same in groupby([data for data, _ in group], key=len):
-            run = list(same)
+    for address, to_address in groupby(datagrams, key=itemgetter(1)):
+        for size, of_size in groupby([data for data, _ in to_address], key=len):
+            group = list(of_size)
             length_max = max(1, min(_SEGMENTS_MAX, _SEGMENTED_BYTES_MAX // size)) if size else 1
-            found += [(address, run[start : start + length_max]) for start in range(0, len(run), length_max)]
+            found += [(address, group[start : start + length_max]) for start in range(0, len(group), length_max)]
     return found
