@@ -65,4 +65,13 @@ def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
     ],
 )
 def test_each_notice_has_one_for_browsers_whatever_its_values_are(notice: Notice, shown: Notice) -> None:
-    assert for_reader(notice) == str(shown)
+    assert notice_for_reader(notice) == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("en", "The page has nothing at this address."), ("zh_CN", "此地址下没有内容。"), ("zh_TW", "此位址下沒有內容。")],
+)
+def test_a_sentence_for_a_browser_begins_with_a_capital_letter_and_ends_with_a_full_stop(language: str, shown: str) -> None:
+    with speaking(language):
+        assert for_reader(Notice("page_not_there")) == shown

@@ -17,6 +17,7 @@ from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, language_named
 from udpnote.page.own_names import dns_name, own_names
 from udpnote.page.rates import RatePerHost, host_of_client
+from udpnote.page.reader_sentences import for_reader
 from udpnote.page.responses import Refusal, refused
 from udpnote.text.language import language, speaking
 
@@ -165,7 +166,7 @@ def _host_refused(scope: Scope, host: str) -> Response:
     if scope["path"].startswith("/api/"):
         return refused(Refusal(421, notice))
     page = f'<!doctype html><html lang="{language().replace("_", "-")}"><meta charset="utf-8"><title>udpnote</title>'
-    return HTMLResponse(f"{page}<p>{escape(str(notice))}</p></html>", 421, {"Cache-Control": "no-store"})
+    return HTMLResponse(f"{page}<p>{escape(for_reader(notice))}</p></html>", 421, {"Cache-Control": "no-store"})
 
 
 def _harmless_name(host: str) -> str:

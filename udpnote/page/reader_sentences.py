@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from udpnote.errors import Notice
+from udpnote.text.language import gettext as _
 
 _INSTEAD = {
     "author_blank": Notice("page_author_missing"),
@@ -80,5 +81,9 @@ def notice_for_reader(notice: Notice) -> Notice:
 
 
 def for_reader(notice: Notice) -> str:
-    """The sentence of `notice` for a person at a browser, in the language of the request."""
-    return str(notice_for_reader(notice))
+    """The sentence of `notice` for a person at a browser, in the language of the request.
+
+    It stands alone there, so it begins with a capital letter and ends with a full stop. In a terminal it follows `udpnote: `.
+    """
+    text = str(notice_for_reader(notice))
+    return _("{sentences}.").format(sentences=text[:1].upper() + text[1:])

@@ -49,7 +49,7 @@ export const ENGLISH = {
   refused: "Refused: {reason}",
   erased: "Erased: {reason}",
   broken: "This browser has damaged this entry, so it cannot be stored. Copy what is left of it, and write it anew.",
-  no_reason: "the notebook gave no reason",
+  no_reason: "The notebook gave no reason.",
   dismiss: "Dismiss",
   remove: "Remove",
   write_again: "Write again",

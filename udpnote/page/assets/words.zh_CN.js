@@ -43,7 +43,7 @@ export const SENTENCES = {
   refused: "被拒收：{reason}",
   erased: "已被抹除：{reason}",
   broken: "浏览器中保存的这一条已损坏，无法存入。请复制剩下的内容，重新写一条。",
-  no_reason: "记事本没有说明原因",
+  no_reason: "记事本没有说明原因。",
   dismiss: "知道了",
   remove: "移除",
   write_again: "重新写",

@@ -43,7 +43,7 @@ export const SENTENCES = {
   refused: "被拒收：{reason}",
   erased: "已被抹除：{reason}",
   broken: "瀏覽器中儲存的這一條已損壞，無法存入。請複製剩下的內容，重新寫一條。",
-  no_reason: "記事本沒有說明原因",
+  no_reason: "記事本沒有說明原因。",
   dismiss: "知道了",
   remove: "移除",
   write_again: "重新寫",
