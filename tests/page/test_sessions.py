@@ -8,6 +8,7 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, OUTBOX, PageServer, entry
 from udpnote.model.join_code import join_code
+from udpnote.page.app import CODE_BYTES_MAX
 from udpnote.server.sealing import seal_notebook
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
 from udpnote.storage.notebook.notebook import Notebook
@@ -41,6 +42,7 @@ def test_nothing_of_a_sealed_notebook_is_told_without_its_join_code(loopback: Lo
     for wrong in ("x", code[:-1], OTHER_CODE):
         assert page.post("/api/session", {"code": wrong}, status=403 if wrong != OTHER_CODE else 503)
     page.post("/api/session", {"code": 1}, status=400)
+    assert page.post("/api/session", {"code": "x" * CODE_BYTES_MAX}, status=413)["kind"] == "page_code_mistyped"
     assert loopback.texts() == []
 
 

@@ -145,7 +145,8 @@ class Page:
     async def _begin_session(self, request: Request) -> Response:
         if not is_private(request.scope):
             raise Refusal(403, Notice("page_code_needs_https"))
-        async with body_of(request, CODE_BYTES_MAX, BodyRoom(CODE_BYTES_MAX)) as body:
+        room, too_long = BodyRoom(CODE_BYTES_MAX), Notice("page_code_mistyped")
+        async with body_of(request, CODE_BYTES_MAX, room, too_long=too_long) as body:
             code = json_object(body).get("code")
         if not isinstance(code, str):
             raise Refusal(400, Notice("page_request_malformed", field="code"))

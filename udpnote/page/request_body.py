@@ -33,23 +33,22 @@ class BodyRoom:
 
 
 @asynccontextmanager
-async def body_of(request: Request, bytes_max: int, room: BodyRoom) -> AsyncIterator[bytes]:
+async def body_of(request: Request, bytes_max: int, room: BodyRoom, *, too_long: Notice) -> AsyncIterator[bytes]:
     """Read the body of `request`. The block gets it. Until the end of the block, room for its bytes is reserved in `room`.
 
-    Raises a `Refusal` if the body is longer than `bytes_max` bytes, takes too long or is cut off, or if `room` has too little
-    room.
+    Raises a `Refusal` if the body takes too long to arrive or is cut off, or if `room` has too little room; with the notice
+    `too_long` if the body is longer than `bytes_max` bytes.
     """
     body = bytearray()
     try:
-        await _read(request, bytes_max, room, body)
+        await _read(request, bytes_max, room, body, Refusal(413, too_long, {"Connection": "close"}))
         yield bytes(body)
     finally:
         room.give_back(len(body))
 
 
-async def _read(request: Request, bytes_max: int, room: BodyRoom, body: bytearray) -> None:
+async def _read(request: Request, bytes_max: int, room: BodyRoom, body: bytearray, too_long: Refusal) -> None:
     """Append the body of `request` to `body`, and reserve room for its bytes in `room`."""
-    too_long = Refusal(413, Notice("page_body_too_long", bytes_max=bytes_max), {"Connection": "close"})
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > bytes_max:
         raise too_long

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from udpnote.errors import Notice
 from udpnote.page.entry_objects import outcome_object, read_entries, wrong_outcome
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
 from udpnote.page.request_body import BodyRoom, body_of
@@ -35,7 +36,8 @@ class WritingRoutes:
 
     async def _store(self, request: Request) -> Response:
         notebook = self._notebook_of(request).notebook
-        async with body_of(request, ENTRIES_BYTES_MAX, self._room) as body:
+        too_long = Notice("page_body_too_long", bytes_max=ENTRIES_BYTES_MAX)
+        async with body_of(request, ENTRIES_BYTES_MAX, self._room, too_long=too_long) as body:
             return json_response({"outcomes": await self._outcomes(notebook, body)})
 
     async def _outcomes(self, notebook: PageNotebook, body: bytes) -> list[dict[str, object]]:
