@@ -1,6 +1,7 @@
 """Which requests are answered: what web sites and hosts of the LAN can and cannot do."""
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable
 
@@ -63,6 +64,24 @@ def test_a_rebound_name_gets_a_page_that_names_the_option_and_nothing_else(
     chinese = page.http.get("/", headers={"Host": "evil.example", "Accept-Language": "zh-CN"}).text
     assert 'lang="zh-CN"' in chinese and "网页" in chinese
     assert page.http.get("/api/notes", headers={"Host": "notes.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://{own}/api/notes?limit=1", "{own}", 200), ("HTTP://{own}/%61pi/notes", "evil.example", 200),
+        ("http://{own}", "{own}", 200), ("http://{own}/nothing", "{own}", 404), ("http://evil.example/", "{own}", 421),
+        ("http://x@{own}/", "{own}", 421), ("http:///", "{own}", 421), ("https://{own}/", "{own}", 421),
+    ],
+)  # fmt: skip
+def test_the_host_in_the_target_of_a_request_counts_in_place_of_its_host_header(
+    page: PageServer, target: str, host: str, status: int
+) -> None:
+    own = f"127.0.0.1:{page.port}"
+    head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".format(own=own)
+    with socket.create_connection(("127.0.0.1", page.port), timeout=5) as connection:
+        connection.sendall(head.encode())
+        assert connection.makefile().readline().split()[1] == str(status)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])

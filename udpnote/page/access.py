@@ -6,9 +6,11 @@ changes something and does not come from the page itself, or the browser says th
 """
 
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from html import escape
+from urllib.parse import unquote
 
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,6 +47,9 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 """The headers of every answer. With them, the page uses only its own files, and no other page may contain it."""
+
+
+_ABSOLUTE_FORM = re.compile(rb"(?i)(https?)://([^/]*)(.*)")
 
 
 class AllowedHosts:
@@ -112,6 +117,20 @@ def is_private(scope: Scope) -> bool:
     return scope["scheme"] == "https" or is_local(scope)
 
 
+def in_origin_form(scope: Scope) -> Scope:
+    """The `scope` of a request as if its target were only a path and a query. The target may also be in absolute form, with a
+    scheme and an authority: then the authority counts in place of the Host header (RFC 9112, section 3.2.2). If the scheme is
+    another one than that of the connection, the request has no Host, so it is refused.
+    """
+    target = _ABSOLUTE_FORM.fullmatch(scope.get("raw_path") or b"")
+    if target is None:
+        return scope
+    scheme, authority, path = target.groups()
+    host = authority if scheme.lower() == scope["scheme"].encode() else b""
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    return {**scope, "path": unquote(path.decode()) or "/", "raw_path": path or b"/", "headers": [(b"host", host), *others]}
+
+
 class Gate:
     """Passes allowed requests on to `app`, in the language of the browser. Refuses other requests. Adds `HEADERS` to all
     answers.
@@ -125,6 +144,7 @@ class Gate:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        scope = in_origin_form(scope)
         with speaking(language_of(_header(scope, b"accept-language"))):
             answer = self._refusal(scope) or self._app
             await answer(scope, receive, _with_headers(send, is_private=is_private(scope)))
