@@ -23,7 +23,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "This page is not served under the name {host}. If the name is right, ask the person who runs the page to start it "
         "with `udpnote page --allow-host {host}`"
     ),
-    "page_origin_refused": "the request was refused, because it came from another page than this one",
+    "page_origin_refused": (
+        "the request was refused, because it came from another page than this one. Open this page's own address, and try again"
+    ),
     "page_not_there": "the page has nothing at this address",
     "page_method_refused": "the page does not take such a request at this address",
     "page_request_malformed": (
@@ -62,7 +64,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "now. Look at the note, then change it again"
     ),
     "page_entry_erased": "this was not stored: the notebook's owner has erased the note for good",
-    "page_entry_refused": "the notebook does not take this note",
+    "page_entry_refused": "the notebook does not take this note. Copy its text, and ask the notebook's owner for the reason",
     "page_author_missing": "the note has no author: say who writes",
     "page_text_blank": "the note has no text: write something",
     "page_text_not_unicode": "the text has characters that are not Unicode: remove them",
