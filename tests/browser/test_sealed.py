@@ -108,10 +108,16 @@ def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, v
     assert amy.page.evaluate(given) == 403
 
 
+@pytest.mark.parametrize("has_joined", [True, False], ids=["joined", "not-joined"])
 def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_nothing_till_then(
-    site: Site, visitors: Visitors
+    site: Site, visitors: Visitors, has_joined: bool
 ) -> None:
-    code = start_sealed(site)
+    """Also if the page's machine has not joined the notebook, whose server is silent then, as if it were off."""
+    if has_joined:
+        code = start_sealed(site)
+    else:
+        site.start("--sealed")
+        code = site.run("key", "show", "--file", str(site.notebook)).strip()
     amy = visitors.visit(site.address)
     amy.page.locator("#code").fill(code)
     amy.page.keyboard.press("Enter")
@@ -119,8 +125,15 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
     amy.sees("secret")
     amy.act("secret", "History")
     amy.page.locator("#sheet .versions .text").wait_for()
+    amy.page.locator("#sheet-close").click()
+    amy.type("not sent")
+    amy.act("secret", "History")
     site.page.kill()
     site.start_page()
     amy.page.locator("#code").wait_for(timeout=60_000)
     assert (amy.texts(), amy.page.locator("#sheet .text").count()) == ([], 0)
     assert amy.page.locator("#code-wrong").inner_text() == "", "the key is the same"
+    amy.page.locator("#code").fill(code)
+    amy.page.keyboard.press("Enter")
+    amy.sees("secret")
+    assert amy.page.locator("#text").input_value() == "not sent"

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, OUTBOX, PageServer, entry
+from tests.support.processes import eventually
 from udpnote.model.join_code import join_code
 from udpnote.page.app import CODE_BYTES_MAX
 from udpnote.server.sealing import seal_notebook
@@ -140,6 +141,23 @@ def test_another_token_is_no_session(sealed: tuple[PageServer, str]) -> None:
     page, _ = sealed
     for token in ("", "x", "a" * 43, "../../etc"):
         page.get("/api/notes", status=401, Cookie=f"udpnote-{page.port}={token}")
+
+
+def test_a_browser_whose_session_is_gone_is_asked_for_the_join_code_until_the_notebook_answers_without_one(
+    loopback: Loopback, serve_page: Callable[..., PageServer]
+) -> None:
+    loopback.reserve_port()
+    page = serve_page()
+    gone = {"Cookie": f"udpnote-{page.port}=gone"}
+    assert page.get("/api/state")["away"], "nobody can tell whether it is sealed"
+    assert page.get("/api/state", 200, **gone)["needs_code"], "but nobody gets a session of an open notebook"
+    for route in ROUTES:
+        page.get(route, 401, **gone)
+    loopback.serve()
+    eventually(lambda: page.get("/api/state", 200, **gone)["needs_code"] is False)
+    forgotten = page.http.get("/api/state", headers=gone).headers["set-cookie"]
+    assert forgotten.startswith(f'udpnote-{page.port}=""') and "Max-Age=0" in forgotten
+    assert "set-cookie" not in page.http.get("/api/state").headers
 
 
 def test_two_pages_of_one_host_do_not_end_the_sessions_of_each_other(

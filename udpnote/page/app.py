@@ -75,7 +75,8 @@ class Page:
     def notebook_of(self, request: Request) -> Opened:
         """The notebook that this request may use. Raises a `Refusal` if the notebook is sealed and the browser has no session.
 
-        Also raises a `Refusal` if the notebook has another key than the session.
+        Also raises a `Refusal` if the notebook has another key than the session. Only a sealed notebook has sessions. So if the
+        session of a cookie is gone, and the notebook's server is silent, the notebook counts as sealed.
         """
         token = request.cookies.get(_cookie_name(request))
         opened = self._sessions.find(token) if token else None
@@ -83,7 +84,7 @@ class Page:
             if opened.notebook.ended is not None:
                 raise Refusal(401, opened.notebook.ended)
             return opened
-        if self.base.needs_session:
+        if self.base.needs_session or (token and self.base.absence is not None):
             raise Refusal(401, Notice("page_needs_code"))
         return self._opened
 
@@ -140,7 +141,10 @@ class Page:
             state |= {"away": True, **told(refusal.notice)}
         if (known := notebook.known) is not None:
             state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
-        return json_response(state)
+        response = json_response(state)
+        if notebook is self.base and not state["away"] and _cookie_name(request) in request.cookies:
+            _forget_cookie(request, response)  # the notebook is open, so the session is gone for good
+        return response
 
     async def _begin_session(self, request: Request) -> Response:
         if not is_private(request.scope):
@@ -159,8 +163,7 @@ class Page:
     async def _end_session(self, request: Request) -> Response:
         self._sessions.end(request.cookies.get(_cookie_name(request), ""))
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
-        is_secure = request.scope["scheme"] == "https"
-        response.delete_cookie(_cookie_name(request), path="/", secure=is_secure, httponly=True, samesite="strict")
+        _forget_cookie(request, response)
         return response
 
 
@@ -169,6 +172,12 @@ def _cookie_name(request: Request) -> str:
     is_secure = request.scope["scheme"] == "https"
     port = port_of(request.headers.get("host", "")) or ("443" if is_secure else "80")
     return f"{COOKIE_OVER_HTTPS if is_secure else COOKIE}-{port}"
+
+
+def _forget_cookie(request: Request, response: Response) -> None:
+    """Let `response` remove the session's cookie from the browser."""
+    is_secure = request.scope["scheme"] == "https"
+    response.delete_cookie(_cookie_name(request), path="/", secure=is_secure, httponly=True, samesite="strict")
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
