@@ -3,30 +3,71 @@
 The page's process ends when its standard input ends. So it ends with the server, even if the server is killed.
 """
 
+import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated, NamedTuple, NoReturn
+
+from udpnote.cli.declared_command import Option, OptionGroup
+
+
+class PageOptions(NamedTuple):
+    """The options of `udpnote serve` for the page beside the server. Those of `udpnote page` have the same names without
+    `page_`.
+    """
+
+    page: bool | None = None
+    page_https: bool | None = None
+    page_port: int | None = None
+    page_allow_host: list[str] | None = None
+
+
+Page = Annotated[
+    PageOptions,
+    OptionGroup(
+        page=Annotated[bool, Option("--page", help="Also serve it to browsers, as `udpnote page` does.")],
+        page_https=Annotated[bool, Option("--page-https", help="The same over HTTPS, as `udpnote page --https` does.")],
+        page_port=Annotated[
+            int | None,
+            Option(
+                "--page-port", metavar="PORT", smallest=1, largest=65535, help="The same at this TCP port.  [default: 6680]"
+            ),
+        ],
+        page_allow_host=Annotated[
+            list[str] | None,
+            Option(
+                "--page-allow-host",
+                metavar="NAME",
+                help="The same, also under this name, by which browsers reach this machine. May be repeated.",
+            ),
+        ],
+    ),
+]
+"""Each of these options lets `udpnote serve` also serve the page."""
 
 
 @contextmanager
-def page_beside(server: str, notebook_id: str, bind: str | None, *, is_https: bool) -> Iterator[None]:
+def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str | None, *, is_sealed: bool) -> Iterator[None]:
     """In the block, serve the page of the notebook with the id `notebook_id`, whose server is at `server` (HOST:PORT).
 
-    The page listens at the address `bind`, or at all addresses if `bind` is None, over HTTPS if `is_https` is true. The page's
-    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it.
+    The page listens at the address `bind`, or at all addresses if `bind` is None. `is_sealed`: it takes the notebook for sealed
+    before the server has answered. The page's messages go to standard error. If the page cannot start, it prints the reason,
+    and the block goes on without it.
     """
     from subprocess import PIPE, Popen  # here, because most servers have no page
 
     path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
-    options = ["--server", server, "--notebook", notebook_id]
-    options += ["--bind", bind] if bind is not None else []
-    options += ["--https"] if is_https else []
+    arguments = {
+        "bind": bind, "port": options.page_port, "allow_host": options.page_allow_host, "https": bool(options.page_https),
+        "server": server, "notebook": notebook_id, "is_sealed": is_sealed,
+    }  # fmt: skip
     process = Popen(
-        [sys.executable, "-P", "-m", __name__, *options],  # -P: import nothing from the current folder
+        [sys.executable, "-P", "-m", __name__, json.dumps(arguments)],  # -P: import nothing from the current folder
         stdin=PIPE,
         env=os.environ | {"PYTHONPATH": path},
         start_new_session=True,  # Ctrl-C at the terminal is for the server, which then ends the page
@@ -37,13 +78,18 @@ def page_beside(server: str, notebook_id: str, bind: str | None, *, is_https: bo
         process.communicate()  # closes its standard input, and waits until it has ended
 
 
-def _run(arguments: Sequence[str]) -> None:
-    """Run `udpnote page` with the options `arguments` until standard input ends."""
-    from udpnote.cli.main import main
+def _run(arguments: str) -> NoReturn:
+    """Serve the page until standard input ends. `arguments` are those of `serve_page` as JSON. Raises `SystemExit`."""
+    from udpnote.cli.commands.page import serve_page
+    from udpnote.cli.exit_codes import exit_code_of
+    from udpnote.cli.terminal import streams
+    from udpnote.settings import chosen_language
+    from udpnote.text.language import speak_by
 
     threading.Thread(target=_end_with_input, daemon=True).start()
-    sys.argv = ["udpnote", "page", *arguments]
-    main()
+    streams.prepare()
+    speak_by(lambda: chosen_language(os.environ))
+    sys.exit(exit_code_of(lambda: serve_page(**json.loads(arguments))))
 
 
 def _end_with_input() -> None:
@@ -53,4 +99,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    _run(sys.argv[1:])
+    _run(sys.argv[1])

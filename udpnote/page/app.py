@@ -54,13 +54,16 @@ class ClientOpener(Protocol):
 
 
 class Page:
-    """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook, without a browser's key."""
+    """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook, without a browser's key.
 
-    def __init__(self, open_client: ClientOpener, hosts: AllowedHosts) -> None:
+    `is_sealed` says that the notebook is known to be sealed, before its server has answered.
+    """
+
+    def __init__(self, open_client: ClientOpener, hosts: AllowedHosts, *, is_sealed: bool = False) -> None:
         self._open_client = open_client
         self._threads = Threads()
         self._assets = Assets()
-        self.base = PageNotebook(lambda on_notice: open_client(None, None, on_notice), self._threads)
+        self.base = PageNotebook(lambda on_notice: open_client(None, None, on_notice), self._threads, is_sealed=is_sealed)
         self._opened = Opened(self.base, LiveEvents(self.base))
         self._sessions = Sessions(self._open_with_code, self.base)
         self.asgi: ASGIApp = Gate(self._starlette(), hosts)

@@ -69,7 +69,7 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave.
+    a browser gave, and `is_sealed` that the notebook is sealed, also before its server has answered.
 
     `absence` says why the notebook's server cannot be used now, or is None if the server answers. `ended` says why these
     browsers can never use the notebook again, because it has a new key; else it is None. `served` is the id that the notebook's
@@ -81,9 +81,14 @@ class PageNotebook:
     """
 
     def __init__(
-        self, open_client: Callable[[Callable[[Notice], None]], Client], threads: Threads, *, has_key: bool = False
+        self,
+        open_client: Callable[[Callable[[Notice], None]], Client],
+        threads: Threads,
+        *,
+        has_key: bool = False,
+        is_sealed: bool = False,
     ) -> None:
-        self._open_client, self._threads, self._has_key = open_client, threads, has_key
+        self._open_client, self._threads, self._has_key, self._is_sealed = open_client, threads, has_key, is_sealed
         self._clients: dict[Purpose, Client] = {}
         self._opening = threading.Lock()
         self._is_closed = False
@@ -99,7 +104,7 @@ class PageNotebook:
     @property
     def needs_session(self) -> bool:
         """Whether browsers need a session: the notebook is sealed, and no browser gave the key that this object uses."""
-        return not self._has_key and self.known is not None and self.known.key_id is not None
+        return not self._has_key and (self._is_sealed or (self.known is not None and self.known.key_id is not None))
 
     async def read(self, work: Callable[[Client], T]) -> T:
         """Call `work` in a thread with a client for reading, and return its result.

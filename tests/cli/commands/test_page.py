@@ -44,6 +44,7 @@ def test_a_taken_port_is_named(machine: Machine) -> None:
 @pytest.mark.parametrize("name", ["", "*", "a b", "http://x/", "$(x)", "pi:6680"])
 def test_what_is_no_host_cannot_be_allowed(machine: Machine, name: str) -> None:
     machine.refused("page", "--allow-host", name, code=2, facts=["--allow-host", repr(name)])
+    machine.refused("serve", "--page-allow-host", name, code=2, facts=["--page-allow-host", repr(name)])
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,14 @@ def test_the_page_beside_a_server_listens_where_the_server_does_and_ends_with_it
         assert http.get("/api/state").json()["notebook"]["name"] == "kitchen"
         server.signal(number)
         server.expect_error("the page has ended")
+
+
+def test_the_page_beside_the_server_of_a_sealed_notebook_has_its_own_port_and_name_and_asks_for_the_code_from_the_start(
+    machine: Machine,
+) -> None:
+    address, port = f"127.{machine.port >> 8}.{machine.port & 255}.9", free_port()
+    where = ("--bind", address, "--port", str(machine.port), "--file", str(machine.home / "elsewhere.sqlite3"), "--sealed")
+    server = machine.start("serve", *where, "--page-port", str(port), "--page-allow-host", "notes.example")
+    server.expect_error(rf"http://{address}:{port}\n")
+    state = httpx.get(f"http://{address}:{port}/api/state", headers={"Host": "notes.example"}, timeout=20.0).json()
+    assert state["needs_code"]

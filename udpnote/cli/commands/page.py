@@ -73,29 +73,36 @@ def page(
         udpnote page --https
     """
     check_installed()
-    _serve(bind, port or PAGE_PORT, allow_host or [], is_https=https, server=server, notebook=notebook)
-    say(Notice("page_ended"))
-    return exit_codes.DONE
+    return serve_page(bind=bind, port=port, allow_host=allow_host, https=https, server=server, notebook=notebook)
 
 
-def _serve(
-    bind: str | None, port: int, allowed: Sequence[str], *, is_https: bool, server: str | None, notebook: str | None
-) -> None:
-    """Serve the page until a signal ends it. The arguments are the values of the command's options."""
+def serve_page(
+    *,
+    bind: str | None,
+    port: int | None,
+    allow_host: list[str] | None,
+    https: bool,
+    server: str | None,
+    notebook: str | None,
+    is_sealed: bool = False,
+) -> int:
+    """Serve the page until a signal ends it, and return the exit code. The arguments are the values of the command's options.
+
+    `is_sealed` says that the notebook is known to be sealed. Otherwise the page finds that out.
+    """
+    port, allowed = port or PAGE_PORT, allow_host or []
+    check_hosts(allowed, "--allow-host")
     from udpnote.lan.tcp_listener import listen_tcp
     from udpnote.machine.names import host_name
-    from udpnote.page.access import AllowedHosts, is_host
+    from udpnote.page.access import AllowedHosts
     from udpnote.page.app import Page
     from udpnote.page.clients import NotebookClients
     from udpnote.page.serving import Listener, run_page
 
-    for name in allowed:
-        if not is_host(name):
-            raise InvalidSetting("page_allowed_host_invalid", name=name)
-    secure = _https(allowed) if is_https else None
+    secure = _https(allowed) if https else None
     hosts = AllowedHosts(host_name(), allowed, own_addresses)
     with ExitStack() as opened:
-        shown = Page(NotebookClients(server, notebook), hosts)
+        shown = Page(NotebookClients(server, notebook), hosts, is_sealed=is_sealed)
         served = [(shown.asgi, port, secure.tls.context if secure is not None else None)]
         if secure is not None:
             served.append((secure.certificate_page(port, hosts), certificate_port(port), None))
@@ -104,6 +111,17 @@ def _serve(
             for asgi, at_port, tls in served
         ]
         run_page(shown, listeners, on_started=lambda status: _introduce(status, bind, port, secure))
+    say(Notice("page_ended"))
+    return exit_codes.DONE
+
+
+def check_hosts(names: Sequence[str], option: str) -> None:
+    """Raise `InvalidSetting` if one of `names`, the values of the `option`, is not the name or address of a host."""
+    from udpnote.page.access import is_host
+
+    for name in names:
+        if not is_host(name):
+            raise InvalidSetting("page_allowed_host_invalid", option=option, name=name)
 
 
 def _https(allowed: Sequence[str]) -> "Https":

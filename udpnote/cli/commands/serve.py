@@ -12,6 +12,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
 from udpnote.cli.options import ListeningPort, Name, ServedFile
+from udpnote.cli.page_process import Page, PageOptions, page_beside
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.streams import said
@@ -27,10 +28,6 @@ from udpnote.text.language import gettext as _
 
 LABEL_CELLS = 11
 """The width, in terminal cells, of the column with the labels of the lines that are printed first."""
-
-PageHttps = Annotated[
-    bool, Option("--page-https", help="Also serve it to browsers over HTTPS, as `udpnote page --https` does.")
-]
 
 app = DeclaredCommands()
 
@@ -56,8 +53,7 @@ def serve(
         str | None, Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, for any editor.")
     ] = None,
     quiet: Annotated[bool, Option("--quiet -q", help="Do not print the entries.")] = False,
-    page: Annotated[bool, Option("--page", help="Also serve it to browsers, as `udpnote page` does without options.")] = False,
-    page_https: PageHttps = False,
+    page: Page = PageOptions(),  # noqa: B008 - an immutable value
 ) -> int:
     """Host a notebook: receive entries from the LAN.
 
@@ -78,10 +74,11 @@ def serve(
     settings = load_settings({"name": name, "bind": bind, "port": port, "file": file, "sealed": sealed, "text_file": text_file})
     if text_file == "-":
         raise InvalidSetting("text_file_is_output")
-    is_page_https = _is_page_https(page, page_https)
+    if any(page):
+        _check_page(page)
     with closing(Screen()) as screen:
         try:
-            _run(settings, screen, shows_entries=not quiet, is_page_https=is_page_https)
+            _run(settings, screen, page, shows_entries=not quiet)
         except UdpnoteError as error:  # printed on `screen`, which a stopped terminal does not hold up
             screen.say(error.notice)
             return exit_codes.exit_code_for(error)
@@ -89,24 +86,21 @@ def serve(
     return exit_codes.DONE
 
 
-def _is_page_https(page: bool, page_https: bool) -> bool | None:
-    """Whether to serve the page over HTTPS, by the values of these options; None if there is to be no page.
-
-    Raises `UdpnoteError` if the packages that the page needs are not installed.
-    """
-    if not (page or page_https):
-        return None
+def _check_page(page: PageOptions) -> None:
+    """Raise `UdpnoteError` if the packages that the page needs are not installed, or `InvalidSetting` if an option is wrong."""
     from udpnote.page.extra import check_installed  # here, because most servers have no page
 
     check_installed()
-    return page_https
+    from udpnote.cli.commands.page import check_hosts
+
+    check_hosts(page.page_allow_host or [], "--page-allow-host")
 
 
-def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, is_page_https: bool | None) -> None:
+def _run(settings: Settings, screen: "Screen", page: PageOptions, *, shows_entries: bool) -> None:
     """Run a server until a signal ends it. Print on `screen` where its notebook is, and its messages.
 
-    With `shows_entries`, also print each entry that is stored. Unless `is_page_https` is None, also run the page beside the
-    server, over HTTPS if it is true. Raises the errors of `Server`.
+    With `shows_entries`, also print each entry that is stored. If `page` has an option, also run the page beside the server.
+    Raises the errors of `Server`.
     """
 
     def show(stored: StoredEntry) -> None:
@@ -122,7 +116,7 @@ def _run(settings: Settings, screen: "Screen", *, shows_entries: bool, is_page_h
         on_stored=show if shows_entries else None,
         on_notice=screen.say,
     )
-    beside = _page_of(server, settings.bind, is_https=is_page_https) if is_page_https is not None else nullcontext()
+    beside = _page_of(server, settings.bind, page) if any(page) else nullcontext()
     with _ended_by_signals(server) as received, beside:
         screen.print(_introduction(server, settings))
         place = Notice("notebook_at", name=server.name, address=tuple(server.addresses))
@@ -160,18 +154,15 @@ def _ended_by_signals(server: Server) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _page_of(server: Server, bind: str | None, *, is_https: bool) -> AbstractContextManager[None]:
+def _page_of(server: Server, bind: str | None, options: PageOptions) -> AbstractContextManager[None]:
     """Return a context manager. In its block, a process of its own serves the page of the notebook of `server`.
 
-    The page listens at the same address as the server: `bind`, or all addresses if `bind` is None. If `is_https` is true, it
-    does so over HTTPS.
+    The page listens at the same address as the server: `bind`, or all addresses if `bind` is None.
     """
-    from udpnote.cli.page_process import page_beside  # here, because most servers have no page
-
     host = parse_server(server.addresses[0], PORT)[0]
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     address = f"[{reached}]:{server.port}" if ":" in reached else f"{reached}:{server.port}"
-    return page_beside(address, server.notebook_id, bind, is_https=is_https)
+    return page_beside(options, address, server.notebook_id, bind, is_sealed=server.join_code is not None)
 
 
 class Screen:

@@ -9,10 +9,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`{python} -m pip install 'starlette>=1.0.1' uvicorn segno`"
     ),
     "page_port_taken": (
-        "port {port} is taken ({address}), most likely by another page: end that one, or choose another port with --port"
+        "port {port} is taken ({address}), most likely by another page: end that one, or choose another port with --port "
+        "(for `udpnote serve`: --page-port)"
     ),
     "page_allowed_host_invalid": (
-        "--allow-host: {name!r} is not the name or address of a host. Write only a name or address, such as "
+        "{option}: {name!r} is not the name or address of a host. Write only a name or address, such as "
         "notes.example.org, without `http://` and port"
     ),
     "page_ended": "the page has ended. Browsers keep what is not stored yet, and send it when the page is back",
