@@ -14,7 +14,7 @@ from hypothesis import settings
 from tests.support.disks import mounted
 from tests.support.lan import Lan
 from tests.support.loopback import Loopback
-from tests.support.page_site import Site
+from tests.support.page_site import ProcessSite, Site
 
 WORKERS_PER_CORE = 2
 """How many workers `-n auto` starts per core: while one test waits for something, another one runs."""
@@ -132,8 +132,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(own_settings: None, tmp_path: Path) -> Iterator[Site]:  # noqa: ARG001
     """A notebook with its page, none of them started yet."""
     made = Site(tmp_path / "site")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def process_site(tmp_path: Path) -> Iterator[ProcessSite]:
+    """The same as processes, which a test can kill."""
+    made = ProcessSite(tmp_path / "site")
     yield made
     made.close()

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.support.browser import Chromium
-from tests.support.page_site import Site
+from tests.support.page_site import ProcessSite
 from tests.support.visitor import AT_A_DESK, AT_A_PHONE, Visitor, Visitors
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -45,12 +45,12 @@ def main(folder: Path, *, is_readme: bool) -> None:
         for name, options in VIEWS.items():
             if not is_readme or name in IN_README:
                 with TemporaryDirectory() as place:
-                    _shoot(chromium, Site(Path(place, "site")), folder / name, options, is_readme=is_readme)
+                    _shoot(chromium, ProcessSite(Path(place, "site")), folder / name, options, is_readme=is_readme)
     finally:
         chromium.close()
 
 
-def _shoot(chromium: Chromium, site: Site, file: Path, options: dict[str, Any], *, is_readme: bool) -> None:
+def _shoot(chromium: Chromium, site: ProcessSite, file: Path, options: dict[str, Any], *, is_readme: bool) -> None:
     visitors = Visitors(chromium)
     try:
         texts = CHINESE if options["locale"].startswith("zh") else ENGLISH
@@ -67,7 +67,7 @@ def _shoot(chromium: Chromium, site: Site, file: Path, options: dict[str, Any], 
         site.close()
 
 
-def _more(amy: Visitor, site: Site, file: Path, texts: list[str]) -> None:
+def _more(amy: Visitor, site: ProcessSite, file: Path, texts: list[str]) -> None:
     """The other views: the menu, a search, the history, and what waits while the notebook is away."""
     amy.page.locator("#open-menu").click()
     _picture(amy, file.with_name(f"{file.name}-menu"))

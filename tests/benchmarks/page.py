@@ -17,7 +17,7 @@ from tests.benchmarks.measures import ENTRY, ROUNDS, Row, alternate, at_most, pe
 from tests.benchmarks.references import new_file
 from tests.benchmarks.workers import process, received, worker
 from tests.support.browser import CHROMIUM, Chromium
-from tests.support.page_site import Site
+from tests.support.page_site import ProcessSite
 from tests.support.processes import memory_bytes_max
 from udpnote.client.client import Client
 
@@ -50,8 +50,8 @@ def page(folder: Path) -> Iterator[Row]:
         yield at_most(f"page: first view with {VIEWED_NOTES:,} notes, in ms", views, 300.0, "a new profile each")
 
 
-def _site(folder: Path) -> Site:
-    return Site(new_file(folder, "site"))
+def _site(folder: Path) -> ProcessSite:
+    return ProcessSite(new_file(folder, "site"))
 
 
 def _browsers(folder: Path, memory: list[float]) -> list[float]:

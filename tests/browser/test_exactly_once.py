@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.browser import Chromium
-from tests.support.page_site import Site
+from tests.support.page_site import ProcessSite, Site
 from tests.support.processes import eventually
-from tests.support.visitor import AT_A_DESK, AT_A_PHONE, Visitors
+from tests.support.visitor import AT_A_DESK, AT_A_PHONE, WITH_A_WORKER, Visitors
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
 
 
-def test_what_is_written_at_a_phone_is_read_at_another_browser_at_once(site: Site, visitors: Visitors) -> None:
-    site.start()
-    phone = visitors.visit(site.address, **AT_A_PHONE)
-    desk = visitors.visit(site.plain_address, author="bob", **AT_A_DESK)
+def test_what_is_written_at_a_phone_is_read_at_another_browser_at_once(process_site: ProcessSite, visitors: Visitors) -> None:
+    process_site.start()
+    phone = visitors.visit(process_site.address, **AT_A_PHONE, **WITH_A_WORKER)
+    desk = visitors.visit(process_site.plain_address, author="bob", **AT_A_DESK)
     phone.write("牛奶 milk", "two\nlines")
     desk.sees("牛奶 milk", "two")
     desk.write("from the desk")
     phone.sees("from the desk")
     phone.sees_nothing_waiting()
-    assert site.texts() == phone.texts() == desk.texts() == ["牛奶 milk", "two\nlines", "from the desk"]
+    assert process_site.texts() == phone.texts() == desk.texts() == ["牛奶 milk", "two\nlines", "from the desk"]
 
 
 def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_the_browser_is_online(
     site: Site, visitors: Visitors
 ) -> None:
     site.start()
-    amy = visitors.visit(site.address)
+    amy = visitors.visit(site.address, **WITH_A_WORKER)
     amy.write("before")
     amy.sees("before")
     amy.page.evaluate("navigator.serviceWorker.ready.then(() => true)")  # it has the page's files now
@@ -63,7 +63,7 @@ def test_what_the_page_refuses_because_of_too_many_requests_is_sent_again_after_
     def refuse_once(route: "Route") -> None:
         posts.append(time.monotonic())
         if len(posts) == 1:
-            route.fulfill(status=429, json=refusal, headers={"Retry-After": "3"})
+            route.fulfill(status=429, json=refusal, headers={"Retry-After": "2"})
         else:
             route.continue_()
 
@@ -71,43 +71,43 @@ def test_what_the_page_refuses_because_of_too_many_requests_is_sent_again_after_
     amy.write("refused for a while")
     amy.sees("refused for a while")
     amy.sees_nothing_waiting()
-    assert (len(posts), posts[1] - posts[0] >= 3) == (2, True)
+    assert (len(posts), posts[1] - posts[0] >= 2) == (2, True)
     assert site.texts() == ["refused for a while"]
 
 
 @pytest.mark.parametrize("address", ["address", "plain_address"])
 def test_a_page_that_is_killed_between_a_request_and_its_answer_has_each_entry_stored_once(
-    site: Site, visitors: Visitors, address: str
+    process_site: ProcessSite, visitors: Visitors, address: str
 ) -> None:
-    site.start()
-    amy = visitors.visit(getattr(site, address))
-    site.proxy.loses_answers = True
+    process_site.start()
+    amy = visitors.visit(getattr(process_site, address))
+    process_site.proxy.loses_answers = True
     amy.write("sent, and not answered")
-    eventually(lambda: site.proxy.answers_lost > 0)
-    assert site.texts() == ["sent, and not answered"]
-    site.page.kill()
+    eventually(lambda: process_site.proxy.answers_lost > 0)
+    assert process_site.texts() == ["sent, and not answered"]
+    process_site.page.kill()
     amy.write("while no page is there")
     assert "while no page is there" in amy.waiting()
-    site.proxy.loses_answers = False
-    site.start_page()
+    process_site.proxy.loses_answers = False
+    process_site.start_page()
     amy.sees("sent, and not answered", "while no page is there")
     amy.sees_nothing_waiting()
-    assert site.texts() == ["sent, and not answered", "while no page is there"]
+    assert process_site.texts() == ["sent, and not answered", "while no page is there"]
 
 
-def test_a_notebook_that_is_killed_gets_each_entry_once_when_it_is_back(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_a_notebook_that_is_killed_gets_each_entry_once_when_it_is_back(process_site: ProcessSite, visitors: Visitors) -> None:
+    process_site.start()
+    amy = visitors.visit(process_site.address)
     amy.write("before")
     amy.sees("before")
-    site.server.kill()
+    process_site.server.kill()
     amy.write("while it is away", "another")
     amy.page.locator("body.away").wait_for()
     assert amy.waiting() == ["while it is away", "another"]
-    site.serve()
+    process_site.serve()
     amy.sees("while it is away", "another")
     amy.sees_nothing_waiting()
-    assert site.texts() == ["before", "while it is away", "another"]
+    assert process_site.texts() == ["before", "while it is away", "another"]
 
 
 @pytest.mark.parametrize("address", ["address", "plain_address"])
@@ -116,7 +116,7 @@ def test_a_tab_that_is_closed_with_entries_waiting_leaves_them_to_the_next_one(
 ) -> None:
     site.start()
     amy = visitors.visit(getattr(site, address))
-    site.page.kill()
+    site.end_page()
     amy.write("one", "two", "three")
     amy.page.close()
     site.start_page()
@@ -249,7 +249,7 @@ def test_a_browser_that_is_killed_right_after_a_note_was_written_still_has_it(
     site.start()
     profile, process = chromium.profile_on_disk(tmp_path / "profile")
     amy = visitors.visit(site.address, profile=profile)
-    site.page.kill()
+    site.end_page()
     amy.write("one", "two")
     os.kill(process, signal.SIGKILL)
     with suppress(Error):  # it is closed already

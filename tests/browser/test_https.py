@@ -15,10 +15,10 @@ from urllib.request import urlopen
 
 from cryptography import x509
 
-from tests.support.browser import CHROMIUM, SECONDS_MAX, Chromium, unavailable
+from tests.support.browser import CHROMIUM, SECONDS_MAX, Chromium, unavailable, windowless
 from tests.support.certificates import by_thief
-from tests.support.page_site import Site
-from tests.support.visitor import AT_A_PHONE, Visitors
+from tests.support.page_site import ProcessSite
+from tests.support.visitor import AT_A_PHONE, WITH_A_WORKER, Visitor, Visitors
 from udpnote.machine.clock import wall_microseconds
 from udpnote.page.certificates import Authority, authority_in
 from udpnote.page.https import AUTHORITY_FILE
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def chromium_that_trusts(certificate: bytes, folder: Path, *, beside: Chromium) -> Iterator[Chromium]:
-    """A Chromium whose user has installed the `certificate`."""
+def chromium_that_trusts(certificate: bytes, folder: Path, *, executable: str, beside: Chromium) -> Iterator[Chromium]:
+    """A Chromium, started by its `executable`, whose user has installed the `certificate`."""
     if shutil.which("certutil") is None:
         unavailable("certutil is not installed (on Debian in libnss3-tools)")
     file, database = folder / "udpnote.crt", folder / ".pki" / "nssdb"
@@ -38,7 +38,7 @@ def chromium_that_trusts(certificate: bytes, folder: Path, *, beside: Chromium) 
     for options in (("-N", "--empty-password"), ("-A", "-t", "C,,", "-n", "udpnote", "-i", str(file))):
         subprocess.run(["certutil", "-d", f"sql:{database}", *options], check=True, timeout=30)
     starter = folder / "chromium.sh"
-    starter.write_text(f'#!/bin/sh\nHOME={folder} exec {CHROMIUM} "$@"\n')
+    starter.write_text(f'#!/bin/sh\nHOME={folder} exec {executable} "$@"\n')
     starter.chmod(0o700)
     trusting = Chromium(executable=str(starter), beside=beside)
     try:
@@ -87,7 +87,7 @@ def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(chromiu
     authority, other = (
         authority_in(str(tmp_path / name), host="pc", names=["localhost", "notes.test"], now=now) for name in ("own", "other")
     )
-    with chromium_that_trusts(authority.pem, tmp_path, beside=chromium) as trusting:
+    with chromium_that_trusts(authority.pem, tmp_path, executable=windowless(), beside=chromium) as trusting:
         profile = trusting.profile()
 
         def outcome_with(key_of: Authority, *subjects: str, host: str) -> str:
@@ -101,7 +101,7 @@ def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(chromiu
         assert outcome_with(other, "notes.test", host="notes.test") == "net::ERR_CERT_AUTHORITY_INVALID"
 
 
-def offered_by(site: Site) -> bytes:
+def offered_by(site: ProcessSite) -> bytes:
     """The certificate that the page offers; its fingerprint must be the one in the terminal."""
     offered: bytes = urlopen(f"http://127.0.0.1:{site.page_port + 1}/udpnote.crt", timeout=SECONDS_MAX).read()
     shown = re.findall("(?:[0-9A-F]{2}:){15}[0-9A-F]{2}", site.page.errors)
@@ -109,53 +109,43 @@ def offered_by(site: Site) -> bytes:
     return offered
 
 
-def test_over_https_the_page_can_be_installed_and_opens_and_takes_notes_without_its_server(
-    site: Site, chromium: Chromium, tmp_path: Path
+def give(visitor: Visitor, code: str) -> None:
+    """Give the join code."""
+    visitor.page.locator("#code").fill(code)
+    visitor.page.keyboard.press("Enter")
+
+
+def test_over_https_the_page_takes_the_join_code_can_be_installed_and_opens_and_takes_notes_without_its_server(
+    process_site: ProcessSite, chromium: Chromium, tmp_path: Path
 ) -> None:
-    site.serve()
-    site.start_page("--https", "--allow-host", "notes.test")
+    site, options = process_site, ("--https", "--allow-host", "notes.test")
+    site.serve("--sealed")
+    code = site.run("key", "show", "--file", str(site.notebook)).strip()
+    site.run("join", code, "--server", f"127.0.0.1:{site.port}")
+    site.start_page(*options)
     offered = offered_by(site)
     assert (site.folder / "home" / AUTHORITY_FILE).stat().st_mode & 0o777 == 0o600
-    with chromium_that_trusts(offered, tmp_path, beside=chromium) as trusting:
+    with chromium_that_trusts(offered, tmp_path, executable=CHROMIUM, beside=chromium) as trusting:
         visitors = Visitors(trusting)
-        amy = visitors.visit(f"https://notes.test:{site.page_port}", **AT_A_PHONE)
+        amy = visitors.visit(f"https://notes.test:{site.page_port}", **AT_A_PHONE, **WITH_A_WORKER)
+        give(amy, code)
         amy.write("with the server")
         amy.sees("with the server")
+        (cookie,) = amy.profile.cookies()
+        assert (cookie["name"][:7], cookie["sameSite"]) == ("__Host-", "Strict")
+        assert cookie["secure"] and cookie["httpOnly"]
         amy.wait_until("navigator.serviceWorker.controller !== null")
         devtools = amy.profile.new_cdp_session(amy.page)
         hindrances = [each["errorId"] for each in devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]]
         assert hindrances == ["in-incognito"], "but for the profiles of playwright, it can be installed"
         site.page.kill()
-        amy.faults.clear()
         amy.reload()
         amy.write("without the server")
         amy.page.get_by_text("without the server").wait_for()
-        site.start_page("--https", "--allow-host", "notes.test")
-        amy.wait_until("!document.body.innerText.includes('waiting')")
-        amy.faults.clear()  # what the browser says of requests without an answer
+        site.start_page(*options)
+        give(amy, code)
+        amy.sees("with the server", "without the server")
+        amy.sees_nothing_waiting()
+        amy.faults.clear()  # what the browser says of requests without a session, or without an answer
         visitors.close()
     assert site.texts() == ["with the server", "without the server"]
-
-
-def test_over_https_a_browser_may_give_the_join_code_and_gets_a_secure_session(
-    site: Site, chromium: Chromium, tmp_path: Path
-) -> None:
-    site.serve("--sealed")
-    code = site.run("key", "show", "--file", str(site.notebook)).strip()
-    site.start_page("--https", "--allow-host", "notes.test")
-    with chromium_that_trusts(offered_by(site), tmp_path, beside=chromium) as trusting:
-        visitors = Visitors(trusting)
-        amy = visitors.visit(f"https://notes.test:{site.page_port}")
-        amy.page.locator("#code").fill(code)
-        amy.page.keyboard.press("Enter")
-        amy.write("secret")
-        amy.sees("secret")
-        (cookie,) = amy.profile.cookies()
-        assert (cookie["name"][:7], cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (
-            "__Host-",
-            True,
-            True,
-            "Strict",
-        )
-        amy.faults.clear()  # what the browser says of requests without a session
-        visitors.close()

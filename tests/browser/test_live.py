@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.browser import SECONDS_MAX
-from tests.support.page_site import Site
+from tests.support.page_site import ProcessSite, Site
 from tests.support.processes import eventually
 from tests.support.visitor import Visitors
 from udpnote.page.live_events import STREAMS_MAX
 
 if TYPE_CHECKING:
     from playwright.sync_api import APIResponse, Route
+
+NOTES = 500
+"""More than two pages of the notes that a browser looks up when some of those that it shows may have been erased."""
 
 LOAD_ALL = """async () => {
     const older = document.querySelector("#older")
@@ -27,20 +30,22 @@ LOAD_ALL = """async () => {
 """Loads all notes, and scrolls to the first."""
 
 
-def test_a_stream_that_was_cut_or_whose_page_was_killed_loses_and_repeats_nothing(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    other = visitors.visit(site.address, profile=amy.profile)
-    site.send("one")
+def test_a_stream_that_was_cut_or_whose_page_was_killed_loses_and_repeats_nothing(
+    process_site: ProcessSite, visitors: Visitors
+) -> None:
+    process_site.start()
+    amy = visitors.visit(process_site.address)
+    other = visitors.visit(process_site.address, profile=amy.profile)
+    process_site.send("one")
     for tab in (amy, other):
         tab.sees("one")
-    site.proxy.cut()
-    site.send("while it was cut")
+    process_site.proxy.cut()
+    process_site.send("while it was cut")
     for tab in (amy, other):
         tab.sees("one", "while it was cut")
-    site.page.kill()
-    site.send("while no page was there", "and another")
-    site.start_page()
+    process_site.page.kill()
+    process_site.send("while no page was there", "and another")
+    process_site.start_page()
     expected = ["one", "while it was cut", "while no page was there", "and another"]
     for tab in (amy, other):
         tab.sees(*expected)
@@ -68,21 +73,20 @@ def test_edits_deletions_and_undo_of_others_arrive(site: Site, visitors: Visitor
 
 def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_back(site: Site, visitors: Visitors) -> None:
     site.start()
-    site.run("send", "--server", f"127.0.0.1:{site.port}", lines=["a secret", *(f"note {i}" for i in range(2, 2101))])
+    site.send("a secret", *(f"note {number}" for number in range(2, NOTES + 1)))
     amy, bob = visitors.visit(site.address), visitors.visit(site.address)
     bob.page.evaluate(LOAD_ALL)
-    amy.sees("note 2100")
-    amy.act("note 2100", "History")
+    amy.sees(f"note {NOTES}")
+    amy.act(f"note {NOTES}", "History")
     bob.page.locator("#n2 button.more").click()
     bob.choose("History")
     for each in (amy, bob):
         each.page.locator("#sheet .versions .text").wait_for()
-    site.server.end(15)
-    for number in ("1", "2100"):
-        site.run("erase", number, "--yes", "--file", str(site.notebook))
+    site.server.stop()
+    site.erase(1, NOTES)
     site.serve()
     for each in (amy, bob):
-        each.wait_until("document.querySelector('#n1, #n2100') === null")
+        each.wait_until(f"document.querySelector('#n1, #n{NOTES}') === null")
     assert bob.note("note 2").first.is_visible(), "who reads older notes goes on"
     assert bob.page.locator("#n2").evaluate("(each) => each.getBoundingClientRect().top") < 300
     eventually(lambda: amy.page.locator("#sheet .versions .kind").all_inner_texts() == ["Erased"])
@@ -208,15 +212,15 @@ def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(s
     site.start()
     site.send("kept")
     backup = site.folder / "backup.sqlite3"
-    site.run("backup", "--file", str(site.notebook), str(backup))
+    site.server.stop()
+    shutil.copy(site.notebook, backup)
+    site.serve()
     amy = visitors.visit(site.address)
     amy.write("after the backup")
     amy.sees("kept", "after the backup")
     amy.sees_nothing_waiting()
-    site.server.end(15)
+    site.server.stop()
     shutil.copy(backup, site.notebook)
-    for each in ("-wal", "-shm"):
-        site.notebook.with_name(site.notebook.name + each).unlink(missing_ok=True)
     site.serve()
     site.send("after the restoration")
     amy.sees("kept", "after the restoration")

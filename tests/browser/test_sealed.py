@@ -1,9 +1,13 @@
 """A sealed notebook in a browser: the join code, who may give it, and the end of a session."""
 
+from contextlib import closing
+
 import pytest
 
 from tests.support.page_site import Site
 from tests.support.visitor import Visitor, Visitors
+from udpnote.server.sealing import seal_notebook
+from udpnote.storage.notebook.notebook import Notebook
 
 ROUTES = ["notes", "notes/1", "notes/1/history", "tags", "stats.svg", "export?format=text"]
 
@@ -14,11 +18,12 @@ def refused(visitor: Visitor) -> list[bool]:
     return [status in (401, 503) for status in visitor.page.evaluate(asked, ROUTES)]
 
 
-def start_sealed(site: Site) -> str:
-    """Start the server of a sealed notebook, and a page on a machine that has joined it. Return the join code."""
-    site.serve("--sealed")
-    code = site.run("key", "show", "--file", str(site.notebook)).strip()
-    site.run("join", code, "--server", f"127.0.0.1:{site.port}")
+def start_sealed(site: Site, *, has_joined: bool = True) -> str:
+    """Start the server of a sealed notebook, and a page on a machine that has joined it or not. Return the join code."""
+    code = site.serve(sealed=True).join_code
+    assert code is not None
+    if has_joined:
+        site.join(code)
     site.start_page()
     return code
 
@@ -37,7 +42,7 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     assert code not in amy.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
     (cookie,) = amy.profile.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
-    new_code = site.run("key", "rotate", "--file", str(site.notebook)).split("\n")[0].split()[-1]
+    new_code = site.new_join_code()
     amy.page.locator("#code").wait_for()
     amy.page.locator("#code-wrong", has_text="new key").wait_for()
     assert amy.texts() == []
@@ -57,9 +62,11 @@ def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: 
     amy.write("while it was open")
     amy.sees("while it was open")
     amy.sees_nothing_waiting()
-    site.server.end(15)
-    code = site.run("seal", "--file", str(site.notebook)).strip()
-    site.serve("--sealed")
+    site.server.stop()
+    with closing(Notebook(site.notebook)) as notebook:
+        seal_notebook(notebook, name="kitchen")
+    code = site.serve(sealed=True).join_code
+    assert code is not None
     amy.page.get_by_role("button", name="Enter the join code").click()
     amy.page.locator("#code").fill(code)
     amy.page.keyboard.press("Enter")
@@ -77,7 +84,7 @@ def test_who_has_no_join_code_at_hand_goes_back_and_writes_what_waits_until_the_
         site.start()
     amy = visitors.visit(site.address)
     if not is_sealed:
-        site.server.end(15)
+        site.server.stop()
         amy.page.get_by_role("button", name="Enter the join code").click()
     amy.page.locator("#code").fill("not at hand")
     amy.page.get_by_role("button", name="Cancel").click()
@@ -100,7 +107,7 @@ def test_who_has_no_join_code_at_hand_goes_back_and_writes_what_waits_until_the_
 
 
 def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, visitors: Visitors) -> None:
-    site.start("--sealed")
+    site.start(sealed=True)
     amy = visitors.visit(site.plain_address)
     assert not amy.page.locator("#code").is_visible()
     amy.page.locator("#notices", has_text="udpnote page --https").wait_for()
@@ -113,11 +120,7 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
     site: Site, visitors: Visitors, has_joined: bool
 ) -> None:
     """Also if the page's machine has not joined the notebook, whose server is silent then, as if it were off."""
-    if has_joined:
-        code = start_sealed(site)
-    else:
-        site.start("--sealed")
-        code = site.run("key", "show", "--file", str(site.notebook)).strip()
+    code = start_sealed(site, has_joined=has_joined)
     amy = visitors.visit(site.address)
     amy.page.locator("#code").fill(code)
     amy.page.keyboard.press("Enter")
@@ -128,7 +131,7 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
     amy.page.locator("#sheet-close").click()
     amy.type("not sent")
     amy.act("secret", "History")
-    site.page.kill()
+    site.end_page()
     site.start_page()
     amy.page.locator("#code").wait_for(timeout=60_000)
     assert (amy.texts(), amy.page.locator("#sheet .text").count()) == ([], 0)

@@ -9,7 +9,7 @@ from tests.support.processes import eventually
 
 
 def test_a_stream_without_a_session_ends_when_this_machine_gets_the_key_of_the_sealed_notebook(site: Site) -> None:
-    site.start("--sealed")
+    site.start(sealed=True)
     lines: list[str] = []
 
     def read() -> None:
@@ -20,8 +20,9 @@ def test_a_stream_without_a_session_ends_when_this_machine_gets_the_key_of_the_s
     reading = threading.Thread(target=read, daemon=True)
     reading.start()
     eventually(lambda: "event: away" in lines)
-    code = site.run("key", "show", "--file", str(site.notebook)).strip()
-    site.run("join", "--server", f"127.0.0.1:{site.port}", code)
+    code = site.server.join_code
+    assert code is not None
+    site.join(code)
     site.send("secret")
     eventually(lambda: not reading.is_alive(), "the stream ends")
     assert "event: session_ended" in lines

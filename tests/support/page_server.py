@@ -19,6 +19,7 @@ from udpnote.lan.tcp_listener import listen_tcp
 from udpnote.model.notebook import KnownNotebook
 from udpnote.page.access import AllowedHosts
 from udpnote.page.app import Page
+from udpnote.page.page_notebook import CALL_SECONDS
 from udpnote.page.serving import Listener, serve
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
@@ -41,12 +42,16 @@ class Event(NamedTuple):
 
 
 class PageServer:
-    """A page, served by a thread until the block ends. `port` is where it looks for the notebook's server."""
+    """A page, served by a thread until the block ends. It looks for the notebook's server at `port` of this machine.
 
-    def __init__(self, folder: Path, port: int, *, hosts: Sequence[str] = ()) -> None:
-        self._folder, self._server_port = folder, port
+    If `is_named`, it does so as with `--server`. `at` is its own port, by default any free one.
+    """
+
+    def __init__(self, folder: Path, port: int, *, hosts: Sequence[str] = (), is_named: bool = False, at: int = 0) -> None:
+        self._folder = folder
+        self._where: dict[str, Any] = {"server": f"127.0.0.1:{port}"} if is_named else {"port": port}
         self._page = Page(self._open_client, AllowedHosts("pi.lan", hosts, lambda: ["192.0.2.7", "fe80::7"]))
-        self._sockets = listen_tcp("127.0.0.1", 0)
+        self._sockets = listen_tcp("127.0.0.1", at)
         self.port: int = self._sockets[0].getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
         self._started, self._ended = threading.Event(), asyncio.Event()
@@ -104,7 +109,7 @@ class PageServer:
     def _open_client(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None]) -> Client:
         outbox = Outbox(IN_MEMORY) if key is not None else str(self._folder / OUTBOX)
         endpoint = Endpoint.client(list_interfaces=no_interfaces)
-        client = Client(port=self._server_port, key=key, outbox=outbox, wait=2.0, endpoint=endpoint, on_notice=on_notice)
+        client = Client(**self._where, key=key, outbox=outbox, wait=CALL_SECONDS, endpoint=endpoint, on_notice=on_notice)
         if known is not None and known.key_id == client.named_key_id and isinstance(outbox, Outbox):
             outbox.remember(known)
         return client

@@ -1,4 +1,8 @@
-"""A notebook's server and its page, as real processes on this machine alone, and a proxy that loses answers on purpose."""
+"""A notebook's server and its page on this machine alone, and a proxy that loses answers on purpose.
+
+`Site` has them in threads of this process: they start in a few milliseconds, where two processes take half a second of
+processor time. `ProcessSite` has real processes, for tests that kill them, and once for what a whole installation does.
+"""
 
 import os
 import socket
@@ -8,7 +12,16 @@ from collections.abc import Iterable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import COMMAND, Process, free_port
+from udpnote import Client, Server
+from udpnote.client.results import State
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import no_interfaces
+from udpnote.machine.clock import wall_microseconds
+from udpnote.model.join_code import join_code
+from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
+from udpnote.storage.notebook.erasure import prepared_erasure
 
 STARTED = "Ctrl-C"
 """The end of what `udpnote serve` and `udpnote page` print before they serve."""
@@ -26,8 +39,8 @@ def free_tcp_port() -> int:
             return port
 
 
-class Site:
-    """A notebook, its server, its page, and a proxy in front of the page; browsers use `address` or `direct_address`."""
+class Place:
+    """A folder with a notebook, and a proxy in front of its page; browsers use `address` or `direct_address`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -35,9 +48,6 @@ class Site:
         self.notebook = folder / "kitchen.sqlite3"
         self.port, self.page_port = free_port(), free_tcp_port()
         self._undo = ExitStack()
-        self._environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
-        self._environ |= {"UDPNOTE_HOME": str(folder / "home"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        (folder / "home").mkdir(mode=0o700, exist_ok=True)
         self.proxy = AnswerLosingProxy(self.page_port)
         self._undo.callback(self.proxy.close)
 
@@ -56,7 +66,85 @@ class Site:
         """The page's address with the name of a host, as on another machine: the browser has no locks and no worker for it."""
         return f"http://kitchen.test:{self.proxy.port}"
 
-    def start(self, *serve: str) -> "Site":
+    def texts(self) -> list[str]:
+        """The texts of all entries that the notebook's file has, in order, read beside its server."""
+        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
+            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
+
+    def revised(self) -> list[int]:
+        """For each revision and deletion in the notebook's file, in order, the number of the version that its writer saw."""
+        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
+            return [revises for (revises,) in connection.execute("SELECT revises FROM revisions ORDER BY number")]
+
+    def close(self) -> None:
+        self._undo.close()
+
+
+class Site(Place):
+    """A notebook, its server and its page, in threads of this process."""
+
+    def start(self, *, sealed: bool = False) -> "Site":
+        """Start the server and the page."""
+        self.serve(sealed=sealed)
+        self.start_page()
+        return self
+
+    def serve(self, *, sealed: bool = False) -> Server:
+        """Start the server."""
+        self.server = Server(self.notebook, name="kitchen", bind="127.0.0.1", port=self.port, sealed=sealed)
+        return self._undo.enter_context(self.server)
+
+    def start_page(self) -> PageServer:
+        """Start the page."""
+        self.page = PageServer(self.folder, self.port, hosts=["kitchen.test"], is_named=True, at=self.page_port)
+        self._running = self._undo.enter_context(ExitStack())
+        return self._running.enter_context(self.page)
+
+    def end_page(self) -> None:
+        """End the page, and its connections with it."""
+        self._running.close()
+
+    def join(self, code: str) -> None:
+        """Join the sealed notebook as the user of the page's machine."""
+        with self._client() as client:
+            client.join(code)
+
+    def new_join_code(self) -> str:
+        """Give the sealed notebook a new key; its join code."""
+        path = key_path(str(self.notebook))
+        keys = read_key_file(path)
+        assert keys is not None
+        key = os.urandom(16)
+        write_key_file(path, rotated(keys, key, accepted_until=0), notebook_name="kitchen")
+        return join_code(key)
+
+    def send(self, *texts: str) -> None:
+        """Write notes as another person of the LAN."""
+        with self._client() as client:
+            assert all(sent.state is State.STORED for sent in client.send_many(texts))
+
+    def erase(self, *numbers: int) -> None:
+        """Erase notes of the notebook, which no server has open."""
+        for number in numbers:
+            with prepared_erasure(str(self.notebook), number) as erasure:
+                assert erasure.commit(wall_microseconds()) == []
+
+    def _client(self) -> Client:
+        """A client of the user whose page it is."""
+        endpoint = Endpoint.client(list_interfaces=no_interfaces)
+        return Client(server=f"127.0.0.1:{self.port}", author="bob", outbox=str(self.folder / OUTBOX), endpoint=endpoint)
+
+
+class ProcessSite(Place):
+    """A notebook, its server and its page, as processes with the installed command."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
+        self._environ |= {"UDPNOTE_HOME": str(folder / "home"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        (folder / "home").mkdir(mode=0o700, exist_ok=True)
+
+    def start(self, *serve: str) -> "ProcessSite":
         """Start the server, with further options, and the page."""
         self.serve(*serve)
         self.start_page()
@@ -87,19 +175,6 @@ class Site:
         """Write notes as another person of the LAN."""
         for text in texts:
             self.run("send", "--server", f"127.0.0.1:{self.port}", "--author", "bob", "--", text)
-
-    def texts(self) -> list[str]:
-        """The texts of all entries that the notebook's file has, in order, read beside its server."""
-        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
-            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
-
-    def revised(self) -> list[int]:
-        """For each revision and deletion in the notebook's file, in order, the number of the version that its writer saw."""
-        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
-            return [revises for (revises,) in connection.execute("SELECT revises FROM revisions ORDER BY number")]
-
-    def close(self) -> None:
-        self._undo.close()
 
     def _started(self, *arguments: str) -> Process:
         process = self._process(*arguments)

@@ -23,6 +23,9 @@ COMMAND = str(Path(sys.executable).with_name("udpnote"))  # the installed comman
 DEADLINE_SECONDS = 20.0
 """How long anything may take on a busy machine before the test fails; nothing waits that long when all is well."""
 
+PAUSE_SECONDS_MAX = 0.05
+"""What `eventually` waits between two looks at the most: a look may cost a process, or a question to a browser."""
+
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78])")
 
 
@@ -238,7 +241,8 @@ def processor_seconds(pid: int) -> float:
 
 def eventually(condition: Callable[[], bool], what: str = "it comes true", seconds: float = DEADLINE_SECONDS) -> None:
     """Look again and again until `condition` holds, where nothing announces it; fail after `seconds`."""
-    until = time.monotonic() + seconds
+    until, pause = time.monotonic() + seconds, 0.01
     while not condition():
         assert time.monotonic() < until, f"waited {seconds:g} seconds in vain until {what}"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.2 * pause, PAUSE_SECONDS_MAX)

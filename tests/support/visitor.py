@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 AT_A_PHONE: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 AT_A_DESK: dict[str, Any] = {"viewport": DESKTOP}
+WITH_A_WORKER: dict[str, Any] = {"service_workers": "allow"}
 
 
 class Visitor:
@@ -115,7 +116,7 @@ class Visitor:
 
     def _note_console(self, message: "ConsoleMessage") -> None:
         """Note errors, but not those of the network, which are meant."""
-        meant = ("Failed to load resource", "error occurred when fetching the script")
+        meant = ("Failed to load resource", "error occurred when fetching the script", "registration blocked by Playwright")
         is_meant = any(each in message.text for each in meant)
         if message.type in ("error", "warning") and not is_meant:
             self.faults.append(message.text)
@@ -136,8 +137,11 @@ class Visitors:
         return visitor
 
     def profile(self, **options: Any) -> "BrowserContext":
-        """A new profile, without a visitor."""
-        made = self._chromium.profile(**options)
+        """A new profile, without a visitor. Pages there have a service worker only if the options say so.
+
+        It would load all files of the page a second time.
+        """
+        made = self._chromium.profile(**{"service_workers": "block"} | options)
         self._profiles.append(made)
         return made
 
