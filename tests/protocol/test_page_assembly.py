@@ -1,12 +1,14 @@
 """Assembling pages: also from pages that no server sends, each item is delivered once and in order."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.readings import NEWEST_FIRST, NOTES, note, page, read
 from tests.support.wire import decoded
-from udpnote.model.query import FIRST, Cursor, Item, Query, Tally, View
+from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.page_assembly import EARLY_PAGES_MAX, RESTARTS_MAX, PageAssembly
-from udpnote.protocol.reading_messages import Page, PageItem, StoredPart
+from udpnote.protocol.reading_messages import Page, PageItem, PageState, StoredPart
 
 
 class Assembled:
@@ -17,7 +19,11 @@ class Assembled:
 
     def take(self, *items: PageItem, start: Cursor = FIRST, following: Cursor) -> None:
         [one] = decoded(Page, [page(read(), *items, start=start, following=following)])
-        self.assembly.early.keep(one, self.assembly.position)
+        self.deliver(one)
+
+    def deliver(self, one: Page) -> None:
+        if self.assembly.are_cursors_valid(one):
+            self.assembly.early.keep(one, self.assembly.position)
         while (each := self.assembly.early.take(self.assembly.position)) is not None:
             self.assembly.deliver(each)
 
@@ -104,3 +110,43 @@ def test_early_pages_are_kept_up_to_a_limit_and_one_that_closes_the_gap_is_taken
         assembled.take(note(number), start=Cursor(number, 0), following=Cursor(number + 1, 0))
     assembled.take(*closing, following=Cursor(first, 0))
     assert assembled.state[0] == [note(number) for number in range(1, first + EARLY_PAGES_MAX)]
+
+
+steps = st.tuples(
+    *(st.sampled_from([1, 1, 1, 2, 0, -1]), st.sampled_from([0, 0, 0, 0, 0, 1, -1]), st.sampled_from([1, 1, 1, 1, 2])),
+    *(st.sampled_from([0, 0, 0, 0, 5]), st.sampled_from([PageState.MORE] * 5 + [PageState.END])),
+)
+
+
+@pytest.mark.parametrize("query", [NOTES, NEWEST_FIRST, Query(by_time=True), Query(by_time=True, newest_first=True)])
+@given(steps=st.lists(steps, min_size=2, max_size=20))
+def test_pages_that_arrive_together_bring_the_same_items_as_one_by_one(
+    query: Query, steps: list[tuple[int, int, int, int, PageState]]
+) -> None:
+    together, one_by_one = Assembled(query), Assembled(query)
+    following, pages = Cursor(20, 0), list[Page]()
+    for forward, gap, burst, time, state in steps:
+        start = following._replace(number=following.number + gap)
+        number = start.number - forward if query.newest_first else start.number + forward
+        following = Cursor(max(number, 1), 0, time)
+        data = page(read(burst=burst), note(max(start.number, 1)), start=start, following=following, state=state)
+        pages += [each._replace(burst_end=LAST) for each in decoded(Page, [data])]
+    for each in (together, one_by_one):
+        each.assembly.position = pages[0].start
+    count = 0
+    for joined, joined_count in together.assembly.joined(pages):
+        count += joined_count
+        together.deliver(joined)
+    for each_page in pages:
+        one_by_one.deliver(each_page)
+    assert (count, together.state) == (len(pages), one_by_one.state)
+
+
+def test_pages_are_joined_from_the_position_on_unless_the_reading_has_a_limit() -> None:
+    data = [page(read(), note(n), start=Cursor(n, 0), following=Cursor(n + 1, 0)) for n in range(1, 9)]
+    pages = [each._replace(burst_end=LAST) for each in decoded(Page, data)]
+    for limit, start, counts in ((0, None, [8]), (0, 2, [1] * 8), (9, None, [1] * 8)):
+        assembly = PageAssembly(NOTES, limit=limit, start=start)
+        assert [count for _, count in assembly.joined(pages)] == counts
+    together = PageAssembly(NOTES, limit=0, start=None)
+    assert [count for _, count in together.joined([*pages[:3], *pages[4:], pages[3]])] == [3, 1, 1, 1, 1, 1]

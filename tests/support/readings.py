@@ -174,8 +174,7 @@ class Reader(Reading):
         return decoded(Read, self.datagrams_to_send(), envelope)
 
     def receive(self, *datagrams: bytes, now: float) -> None:
-        for data in datagrams:
-            self.receive_datagram(data, now)
+        self.receive_datagrams(datagrams, now)
 
     def numbers_read(self) -> list[int]:
         return [number_of(item) for item in self.items()]

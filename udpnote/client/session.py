@@ -7,7 +7,7 @@ returns the events. To *drain* events or datagrams is to take all that have coll
 of the client's monotonic clock.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from udpnote.client.answers import impostor_notice, served_twice_notice, unreachable_notice
@@ -58,8 +58,8 @@ class Conversation(Protocol[Event_co]):
     def is_silent(self) -> bool:
         """Whether the server counts as silent: it has left requests unanswered for too long, or refused one."""
 
-    def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a datagram that has arrived at `now`. Ignores it if it does not answer a request of this conversation."""
+    def receive_datagrams(self, datagrams: Iterable[bytes], now: float) -> None:
+        """Handle datagrams that have arrived at `now`. Ignores those that do not answer a request of this conversation."""
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`."""
@@ -157,7 +157,7 @@ class Session(Generic[Event]):
             if found is not None:
                 self._is_unreachable = False
                 self._conversation.server_found(now, round_trip_seconds=found.round_trip_seconds)
-            self._conversation.receive_datagram(data, now)
+        self._conversation.receive_datagrams([data for data, _ in datagrams], now)
         self._take_events(now)
 
     def note_unreachable(self, now: float) -> None:

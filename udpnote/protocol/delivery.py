@@ -170,6 +170,11 @@ class Delivery:
         self._start_next_revision()
         self._fill_window(now)
 
+    def receive_datagrams(self, datagrams: Iterable[bytes], now: float) -> None:
+        """Handle received datagrams, as `receive_datagram` does."""
+        for data in datagrams:
+            self.receive_datagram(data, now)
+
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a payload of this delivery.
 

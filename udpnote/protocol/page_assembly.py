@@ -5,10 +5,14 @@ parts, which this module joins. If somebody revises the entry meanwhile, the lat
 asks for the entry again from its beginning.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
+from udpnote.errors import BadDatagram
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Cursor, Item, Query, beginning_of, cursor_after
+from udpnote.protocol.codec import decode
+from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.reading_messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
@@ -17,6 +21,17 @@ EARLY_PAGES_MAX = 256
 RESTARTS_MAX = 100
 """How often the reader begins one long entry again because it was revised. After that it gives up, because the server must be
 faulty."""
+
+
+def pages_in(datagrams: Iterable[bytes], envelope: Envelope) -> Iterator[Page]:
+    """Yield the pages that `datagrams` carry in `envelope`. Datagrams with other messages or without a message are left out."""
+    for data in datagrams:
+        try:
+            message = decode(data, envelope)
+        except BadDatagram:
+            continue
+        if isinstance(message, Page):
+            yield message
 
 
 class EntryAssembly:
@@ -159,6 +174,44 @@ class PageAssembly:
         start, end = self.order(first), self.order(following)
         has_times = bool(first.time or following.time)
         return end >= start and (page.state is not PageState.MORE or end > start) and (self._query.by_time or not has_times)
+
+    def joined(self, pages: Iterable[Page]) -> Iterator[tuple[Page, int]]:
+        """Yield `pages` in their order, each with the number 1, but pages that continue each other as one, with their number.
+
+        So the reader does the work that each page takes once for many pages. Only pages from `position` on are joined: the
+        caller must deliver each page before it takes the next one. Pages are not joined if the reading has a limit, because
+        `pages_taken` counts them one by one.
+        """
+        series: list[Page] = []
+        for page in pages:
+            if series and not self._continues(series[-1], page):
+                yield from self._as_one(series)
+                series = []
+            series.append(page)
+        yield from self._as_one(series)
+
+    def _continues(self, before: Page, page: Page) -> bool:
+        """Whether `page` begins where the page `before` of the same burst ends, and both go forward and are not the last."""
+        start, following = page.start, page.next
+        return (
+            start == before.next
+            and page.state is before.state is PageState.MORE
+            and page.burst == before.burst
+            and page.burst_end == before.burst_end
+            and page.newest == before.newest
+            and page.stream_id == before.stream_id
+            and (self.order(following) > self.order(start) if self._query.by_time or self._step < 0 else following > start)
+            and (self._query.by_time or not following.time)
+        )
+
+    def _as_one(self, series: Sequence[Page]) -> Iterator[tuple[Page, int]]:
+        """Yield the pages of `series`, which continue each other, as one page if they may be joined, else one by one."""
+        is_long = len(series) > 1 and self.remaining is None
+        if is_long and series[0].start == self.position and self.are_cursors_valid(series[0]):
+            items = tuple(chain.from_iterable(page.items for page in series))
+            yield series[0]._replace(next=series[-1].next, items=items), len(series)
+        else:
+            yield from ((page, 1) for page in series)
 
     def items(self) -> list[Item]:
         """Return and remove the items that `deliver` has delivered since the last call of `items`, in order."""

@@ -10,16 +10,16 @@ A reading that follows does not end at the last result: it sends a READ that wai
 there is another result. The server keeps that READ for a limited time, its lease; the reader sends the READ again before that.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from udpnote.errors import BadDatagram
 from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.model.query import Cursor, Item, Selection
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.bursts import Burst, Bursts
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.page_assembly import PageAssembly
+from udpnote.protocol.page_assembly import PageAssembly, pages_in
 from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageState, Read
 from udpnote.protocol.server_contact import KeyChanged, NotebookUnreadable, ServerContact, ServerSilent, WrongServer
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
@@ -62,7 +62,7 @@ class Indexing(NamedTuple):
 class Reading:
     """Reads the results of `selection` from the notebook `notebook_id`. The reading begins at `now`.
 
-    The caller reports what happens (`receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
+    The caller reports what happens (`receive_datagrams`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time
     to the server from discovery or an earlier exchange (None if it is unknown). Times are seconds of one monotonic clock.
     `random` makes the stream id, by which the reading recognizes its pages, so it must be unpredictable, except in tests.
@@ -142,14 +142,11 @@ class Reading:
         """The monotonic time at which the latest valid page arrived (see `answers`), or at which the reading began."""
         return self._contact.answered_at
 
-    def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a received datagram. Ignore it unless it is a PAGE with this reading's stream id, from any address."""
-        try:
-            message = decode(data, self._envelope)
-        except BadDatagram:
-            return
-        if isinstance(message, Page) and message.stream_id == self._stream_id and not self.is_ended:
-            self._receive_page(message, now)
+    def receive_datagrams(self, datagrams: Iterable[bytes], now: float) -> None:
+        """Handle datagrams that have arrived. Ignore all but PAGEs with this reading's stream id, from any address."""
+        for page, count in self._assembly.joined(pages_in(datagrams, self._envelope)):
+            if page.stream_id == self._stream_id and not self.is_ended:
+                self._receive_page(page, count, now)
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`: ask again for missing pages, or send a probe to a silent server."""
@@ -207,12 +204,13 @@ class Reading:
         assert timeouts, "a reading that waits for nothing would never end"
         return min(timeouts)
 
-    def _receive_page(self, page: Page, now: float) -> None:
+    def _receive_page(self, page: Page, count: int, now: float) -> None:
+        """Handle a page, or `count` joined pages."""
         if not self._is_valid(page):
             return
         match page.state:
             case PageState.MORE | PageState.END | PageState.INDEXING:
-                self._note_answer(page, now)
+                self._note_answer(page, count, now)
                 self._note_agreement()
                 self._receive_items(page, now)
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
@@ -221,13 +219,13 @@ class Reading:
                     self._report(self._contact.note_refusal(is_key_changed=is_key_changed, now=now))
                 return
             case PageState.BAD_QUERY | PageState.NOT_READABLE:
-                self._note_answer(page, now)
+                self._note_answer(page, count, now)
                 self._note_refusal(page.state, now)
             case PageState.OLDER_COPY:
-                self._note_answer(page, now)
+                self._note_answer(page, count, now)
                 self._go_back(now)
             case PageState.WAITING:  # pragma: no branch - mypy proves that none is left
-                self._note_answer(page, now)
+                self._note_answer(page, count, now)
                 self._note_agreement()
                 self._note_waiting(page, now)
 
@@ -239,12 +237,12 @@ class Reading:
             return bool(self._shown.latest.number)
         return self._assembly.are_cursors_valid(page)
 
-    def _note_answer(self, page: Page, now: float) -> None:
-        """Count `page` as an answer, update the timer and the congestion window, and set `newest` from the page."""
-        self.answers += 1
+    def _note_answer(self, page: Page, count: int, now: float) -> None:
+        """Count `page` as `count` answers, update the timer and the congestion window, and set `newest` from the page."""
+        self.answers += count
         self.newest = page.newest
         in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
-        self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=1, in_flight=in_flight)
+        self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=count, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:
         """Start a new stream of READs at an earlier entry, because the notebook lacks the entry in the READ's `seen`."""
