@@ -111,10 +111,10 @@ def test_every_link_of_a_document_leads_to_a_heading_and_every_file_that_it_name
         assert (ROOT / path).exists(), path
 
 
-def test_the_page_for_contributors_lists_every_module() -> None:
-    listed = re.findall(r"^(?:  \d)? +([\w/]+\.py)  ", (DOCS / "contributing.md").read_text(), re.MULTILINE)
-    modules = (path.relative_to(ROOT / "udpnote") for path in (ROOT / "udpnote").rglob("*.py"))
-    assert sorted(listed) == sorted(str(module) for module in modules if module.name != "__init__.py")
+def test_the_page_for_contributors_lists_every_module_and_every_file_for_browsers() -> None:
+    listed = re.findall(r"^(?:  \d)? +([\w/.-]+\.\w+)  ", (DOCS / "contributing.md").read_text(), re.MULTILINE)
+    files = [*(ROOT / "udpnote").rglob("*.py"), *(ROOT / "udpnote/page/assets").iterdir()]
+    assert sorted(listed) == sorted(str(path.relative_to(ROOT / "udpnote")) for path in files if path.name != "__init__.py")
 
 
 def test_every_time_that_the_how_to_shows_is_read() -> None:
