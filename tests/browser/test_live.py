@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import APIResponse, Route
 
 NOTES = 500
-"""More than two pages of the notes that a browser looks up when some of those that it shows may have been erased."""
+"""More notes than the page shows at a time."""
 
-LOAD_ALL = """async () => {
+SCROLL_BACK = """async () => {
     const older = document.querySelector("#older")
     for (let asked = 0; asked < 1000 && !older.hidden; asked += 1) {
-        older.click()
+        document.querySelector("#main").scrollTop = 0
         await new Promise((resolve) => setTimeout(resolve, 20))
     }
     document.querySelector("#main").scrollTop = 0
 }"""
-"""Loads all notes, and scrolls to the first."""
+"""Scrolls up until the first of all notes is on the screen."""
 
 
 def test_a_stream_that_was_cut_or_whose_page_was_killed_loses_and_repeats_nothing(
@@ -75,7 +75,7 @@ def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_
     site.start()
     site.send("a secret", *(f"note {number}" for number in range(2, NOTES + 1)))
     amy, bob = visitors.visit(site.address), visitors.visit(site.address)
-    bob.page.evaluate(LOAD_ALL)
+    bob.page.evaluate(SCROLL_BACK)
     amy.sees(f"note {NOTES}")
     amy.act(f"note {NOTES}", "History")
     bob.page.locator("#n2 button.more").click()
@@ -229,3 +229,59 @@ def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(s
     amy.sees("still under the same identity")
     amy.sees_nothing_waiting()
     assert site.texts() == ["kept", "after the restoration", "still under the same identity"]
+
+
+SHOWN_MAX = 400
+"""As many notes as the page shows at a time."""
+
+NUMBERS = "[...document.querySelectorAll('#days article')].map((each) => Number(each.id.slice(1)))"
+
+
+def test_a_page_shows_a_bounded_part_of_the_notes_and_a_reader_comes_to_all_of_them_without_losing_the_place(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    site.send(*(f"note {number}" for number in range(1, 1001)))
+    amy = visitors.visit(site.address)
+
+    def shown() -> list[int]:
+        numbers: list[int] = amy.page.evaluate(NUMBERS)
+        assert len(numbers) <= SHOWN_MAX
+        assert numbers == list(range(numbers[0], numbers[-1] + 1)), "without a gap"
+        return numbers
+
+    def scroll(top: str, until: int) -> None:
+        """Scroll as far as possible, again and again, until the note `until` is there."""
+        for _ in range(200):
+            before = shown()
+            if until in before:
+                return
+            amy.page.evaluate(f"document.querySelector('#main').scrollTop = {top}")
+            eventually(lambda before=before: shown() != before)  # type: ignore[misc]
+        raise AssertionError(f"the reader never comes to note {until}")
+
+    scroll("0", 1)
+    assert len(shown()) == SHOWN_MAX
+    place = "document.querySelector('#n200').getBoundingClientRect().top"
+    amy.page.evaluate("document.querySelector('#n200').scrollIntoView()")
+    before = amy.page.evaluate(place)
+    site.send("arrives meanwhile")
+    amy.page.locator("#newest", has_text="1 new note").wait_for()
+    assert amy.page.evaluate(place) == before
+    assert 1001 not in shown()
+    scroll("1e9", 1001)
+    assert shown()[0] > 1, "the other end was removed"
+    scroll("0", 1)
+    site.send("arrives later")
+    amy.page.locator("#newest").click()
+    amy.sees("arrives later")
+    eventually(lambda: shown()[-1] == 1002)
+    site.send(*(f"note {number}" for number in range(1003, 1501)))
+    eventually(lambda: shown()[-1] == 1500)
+    assert len(shown()) == SHOWN_MAX
+    last = amy.page.locator("#n1500")
+    assert last.evaluate("(each) => each.getBoundingClientRect().bottom < innerHeight"), "who reads the latest notes goes on"
+    scroll("0", 1)
+    amy.write("from far away")
+    amy.sees("from far away")
+    eventually(lambda: shown()[-1] == 1501)

@@ -24,6 +24,18 @@ def test_scrolling_back_shows_each_note_once_also_where_many_have_the_same_time(
     assert seen == list(range(40, 0, -1))
 
 
+def test_scrolling_forward_again_shows_each_note_once(page: PageServer) -> None:
+    page.store(*(entry(number, f"note {number}", written_at=1_000_000 * (number > 30)) for number in range(1, 41)))
+    seen = [1]
+    after: str | None = "0-1"
+    while after is not None:
+        answer = page.get(f"/api/notes?limit=7&after={after}")
+        seen += [note["number"] for note in reversed(answer["notes"])]
+        after = answer["after"]
+    assert seen == list(range(1, 41))
+    assert page.get("/api/notes?limit=7&after=x", status=400)["kind"] == "page_request_malformed"
+
+
 def test_a_search_has_its_highlights_in_the_units_of_javascript(page: PageServer) -> None:
     page.store(entry(1, "🥛🥛 买牛奶 #milk/oat"), entry(2, "Oat milk"), entry(3, "x " * 5000 + "kiwi"))
     [note] = page.get("/api/notes?q=牛")["notes"]

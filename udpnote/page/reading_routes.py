@@ -78,11 +78,11 @@ class ReadingRoutes:
     async def _notes(self, request: Request) -> Response:
         notebook, query = self._notebook_of(request).notebook, request.query_params
         limit = _number(query, "limit", NOTES_MAX, default=NOTES)
-        before = _cursor(query.get("before"))
+        before, after = _cursor(query, "before"), _cursor(query, "after")
         filters: dict[str, Any] = {"author": _text(query, "author") or None, "tags": _text(query, "tag") or ()}
         text = _text(query, "q")
         arguments = [text] if set(text) & set(QUOTES) else text.split()
-        return json_response(await notebook.read(lambda client: _listed(client, arguments, filters, limit, before)))
+        return json_response(await notebook.read(lambda client: _listed(client, arguments, filters, limit, before, after)))
 
     async def _note(self, request: Request) -> Response:
         notebook, number = self._notebook_of(request).notebook, _path_number(request)
@@ -162,37 +162,45 @@ def _begun(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
 
 
 def _listed(
-    client: Client, arguments: list[str], filters: dict[str, Any], limit: int, before: tuple[int, int] | None
+    client: Client,
+    arguments: list[str],
+    filters: dict[str, Any],
+    limit: int,
+    before: tuple[int, int] | None,
+    after: tuple[int, int] | None,
 ) -> dict[str, object]:
-    """A JSON object with the newest `limit` notes that match the words in `arguments` and the `filters`.
+    """A JSON object with `limit` notes that match the words in `arguments` and the `filters`, the newest first.
 
-    `before` is the `noted_at` and the number of a note: only notes before that note are listed. None: there is no such limit.
-    Several notes may have the same `noted_at`. So more than `limit` are read if necessary, to get past notes that an earlier
-    list had.
+    `before` and `after` are each the `noted_at` and the number of a note: only notes before or after that note are listed.
+    None: there is no such limit. These are the newest such notes or, if there is `after`, the oldest ones. Several notes may
+    have the same `noted_at`. So more than `limit` are read if necessary, to get past notes that an earlier list had.
     """
     newest = client.last_number()
     words = parse_words(arguments) if arguments else None
     if before is not None:
         filters = {**filters, "until": before[0] + 1}
+    if after is not None:
+        filters = {**filters, "since": after[0]}
     shown = words.wanted if words else ()
     asked = limit + 1
     while True:
         read = 0
         notes: list[tuple[tuple[int, int], dict[str, object]]] = []  # not the entries: their texts may be very long
-        for stored in client.entries(words=words.as_typed if words else (), newest_first=True, limit=asked, **filters):
+        as_typed = words.as_typed if words else ()
+        for stored in client.entries(words=as_typed, newest_first=after is None, limit=asked, **filters):
             read += 1
             place = (stored.noted_at, stored.number)
-            if (before is None or place < before) and len(notes) <= limit:
+            is_listed = (before is None or place < before) and (after is None or place > after)
+            if is_listed and len(notes) <= limit:
                 notes.append((place, note_object(stored, shown)))
         if len(notes) > limit or read < asked:
             break
         asked *= 4
     more, notes = len(notes) > limit, notes[:limit]
-    return {
-        "notes": [note for _, note in notes],
-        "before": f"{notes[-1][0][0]}-{notes[-1][0][1]}" if more else None,
-        "newest": newest,
-    }
+    further = f"{notes[-1][0][0]}-{notes[-1][0][1]}" if more else None
+    if after is not None:
+        notes.reverse()
+    return {"notes": [note for _, note in notes], "before" if after is None else "after": further, "newest": newest}
 
 
 def _whole_note(client: Client, number: int) -> dict[str, object]:
@@ -242,18 +250,19 @@ def _path_number(request: Request) -> int:
     return number
 
 
-def _cursor(text: str | None) -> tuple[int, int] | None:
-    """The `noted_at` and the number of a note in `text`, which is `before` of an earlier answer; None if `text` is empty or
-    None.
+def _cursor(query: QueryParams, field: str) -> tuple[int, int] | None:
+    """The `noted_at` and the number of a note in the `field` of a request, which an earlier answer has given; None if it is
+    empty or missing.
 
-    Raises a `Refusal` if `text` does not have this form.
+    Raises a `Refusal` if the text there does not have this form.
     """
+    text = query.get(field)
     if not text:
         return None
     time, dash, number = text.rpartition("-")
     noted_at, parsed = _integer(time.removeprefix("-")), _integer(number)
     if noted_at is None or parsed is None or not dash:
-        raise _malformed("before")
+        raise _malformed(field)
     return (min(max(-noted_at if time.startswith("-") else noted_at, WRITTEN_AT_MIN), WRITTEN_AT_MAX), parsed)
 
 

@@ -57,7 +57,7 @@ export function filtersIn(search) {
   return { q: query.get("q") ?? "", tag: query.get("tag") ?? "", author: query.get("author") ?? "" };
 }
 
-/** The path of the latest `limit` notes that match `filters`, or of those before the place `before`. */
-export function notesPath(filters, { before = null, limit = PAGE_NOTES } = {}) {
-  return withParameters("/api/notes", { limit, before, ...filters });
+/** The path of the latest `limit` notes that match `filters`, or of those next to the place `before` or `after`. */
+export function notesPath(filters, { before = null, after = null, limit = PAGE_NOTES } = {}) {
+  return withParameters("/api/notes", { limit, before, after, ...filters });
 }

@@ -333,7 +333,7 @@ export class Notebook {
   #noteStored(entries) {
     for (const entry of entries) {
       this.timeline.noteStored(entry);
-      const changed = entry.kind === "note" ? null : this.timeline.withVersion(entry.revises);
+      const changed = entry.kind === "note" ? null : this.timeline.list.withVersion(entry.revises);
       // Events say the same, mostly earlier; but there may be no stream, because the server has too many.
       if (changed) this.#onEntry({ ...entry, note: changed.number, is_cut: false });
     }

@@ -78,9 +78,9 @@ class Page {
         whole: (note) => menus.wholeNote(note.number),
       },
     });
-    const [main, days, older, empty, waiting, newest] = ["main", "days", "older", "empty", "waiting", "newest"].map($);
+    const [main, days, older, newer, newest] = ["main", "days", "older", "newer", "newest"].map($);
     this.timeline = new Timeline({
-      elements: { main, days, older, empty, waiting, newest },
+      elements: { main, days, older, newer, newest, empty: $("empty"), waiting: $("waiting") },
       builder: this.builder, words, times, onFailure: (failure) => this.notebook.noteFailure(failure),
     });
     this.search = new Search({
@@ -188,11 +188,11 @@ class Page {
         hiddenAt = Date.now();
         return;
       }
-      this.timeline.nameDays();
+      this.timeline.list.nameDays();
       notebook.onSign();
       if (Date.now() - hiddenAt > LONG_HIDDEN_MILLISECONDS) notebook.refresh();
     });
-    setInterval(() => this.timeline.nameDays(), MINUTE_MILLISECONDS);
+    setInterval(() => this.timeline.list.nameDays(), MINUTE_MILLISECONDS);
     this.search.listen();
     $("open-menu").onclick = () => this.menus.showMenu();
     $("held").querySelector("button").onclick = () => this.waiting.copyAll();
@@ -202,7 +202,7 @@ class Page {
   /** Who has written wants to see it. */
   #readAtEnd() {
     if (this.timeline.isFiltered) this.search.end();
-    this.timeline.place.scrollToEnd();
+    this.timeline.showEnd();
   }
 
   #noteMissingStorage() {

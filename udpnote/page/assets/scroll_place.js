@@ -7,6 +7,9 @@
 const END_PIXELS = 60;
 
 export class ScrollPlace {
+  /** Whether the last element that is shown is the latest note, or an entry that waits. */
+  isEndShown = true;
+
   #height = 0;
   #unread = 0;
 
@@ -15,14 +18,16 @@ export class ScrollPlace {
     Object.assign(this, { main, newest, words, isAtEnd: true });
     main.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
     new ResizeObserver(() => this.#noteHeight()).observe(main);
-    newest.onclick = () => this.scrollToEnd();
   }
 
-  /** Call `change`. A person at the end stays at the end; otherwise the first note on the screen stays where it is. */
+  /**
+   * Call `change` with the first note on the screen, or with null if the person is at the end. The person stays at the end;
+   * otherwise the first note stays where it is.
+   */
   keep(change) {
     const { main } = this;
     if (this.isAtEnd) {
-      change();
+      change(null);
       main.scrollTop = main.scrollHeight;
       return;
     }
@@ -31,14 +36,14 @@ export class ScrollPlace {
     const isBelowTop = (element) => element.getBoundingClientRect().bottom > top;
     const anchor = at(8) ?? at(60) ?? [...main.querySelectorAll("article")].find(isBelowTop);
     const before = anchor?.getBoundingClientRect().top;
-    change();
+    change(anchor ?? null);
     if (anchor?.isConnected) main.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
   scrollToEnd() {
     this.main.scrollTop = this.main.scrollHeight;
-    this.isAtEnd = true;
-    this.#showUnread(0);
+    this.isAtEnd = this.isEndShown;
+    if (this.isAtEnd) this.#showUnread(0);
   }
 
   /** A note has arrived below what the person reads. */
@@ -60,7 +65,7 @@ export class ScrollPlace {
   #noteScroll() {
     const { main } = this;
     if (main.clientHeight !== this.#height) return; // the new height has caused this: `#noteHeight` is called next
-    this.isAtEnd = main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
+    this.isAtEnd = this.isEndShown && main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
     if (this.isAtEnd && this.#unread > 0) this.#showUnread(0);
   }
 

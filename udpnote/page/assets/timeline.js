@@ -1,30 +1,37 @@
 /**
  * The notes that are shown, by day. The newest note is at the end, and below it are the waiting entries of the outbox.
  *
- * Older notes are loaded when a person scrolls up to them.
+ * The page shows a part of all notes: those around the place where a person reads. Older and later notes are loaded when the
+ * person scrolls to them, and those that are far away from there are removed.
  */
 
-import { make, prose } from "./dom.js";
+import { prose } from "./dom.js";
 import { FIRST_NOTES, notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
+import { NoteList, isBefore } from "./note_list.js";
 import { isStoredAs } from "./outbox.js";
 import { ScrollPlace } from "./scroll_place.js";
+
+/** The most notes that are shown: half of them fill several screens, and a page that is open for weeks stays fast. */
+const SHOWN_NOTES_MAX = 400;
 
 /** The most notes that the server gives at a time: so many are looked up at once when some that are shown may have been erased. */
 const LOOKED_UP_NOTES = 200;
 
+/** Further notes are loaded when a person is so many pixels from the first or last one. */
+const NEAR_PIXELS = 600;
+
 export class Timeline {
-  #notes = new Map();
-  #sorted = [];
-  #before = null;
-  #isLoading = false;
+  /** The first and the last of the notes that were loaded; null: there are no notes before or after those that are shown. */
+  #edges = { before: null, after: null };
+
+  #isLoading = { before: false, after: false };
   #loads = 0;
   #loading = 0;
   #shown = null;
   #refusal = null;
   #meanwhile = [];
   #highest = 0;
-  #identities = new Map();
   #stored = new Set();
   #fresh = new Set();
   #waiting = new Map();
@@ -32,13 +39,21 @@ export class Timeline {
   /** The number of the newest entry in the notebook when the notes were last loaded. */
   newest = 0;
 
-  /** `elements` has main, days, older, empty, waiting, newest; `builder` is a `NoteBuilder`; `onFailure` gets each `Failure`. */
+  /**
+   * `elements` has main, days, older, newer, empty, waiting, newest. `builder` is a `NoteBuilder`. `onFailure` gets each `Failure`.
+   */
   constructor({ elements, builder, words, times, onFailure }) {
-    Object.assign(this, { elements, builder, words, times, onFailure, filters: { q: "", tag: "", author: "" } });
-    const { main, older, newest } = elements;
+    Object.assign(this, { elements, builder, words, onFailure, filters: { q: "", tag: "", author: "" } });
+    const { main, days, older, newer, newest } = elements;
+    this.list = new NoteList({ days, builder, times });
     this.place = new ScrollPlace({ main, newest, words });
-    new IntersectionObserver((entries) => entries[0].isIntersecting && this.loadOlder(), { root: main, rootMargin: "600px" }).observe(older);
-    older.onclick = () => this.loadOlder();
+    newest.onclick = () => this.showEnd();
+    const loadNear = (entries) => entries.forEach(({ isIntersecting, target }) => isIntersecting && this.#loadMore(target));
+    this.nearness = new IntersectionObserver(loadNear, { root: main, rootMargin: `${NEAR_PIXELS}px` });
+    for (const button of [older, newer]) {
+      this.nearness.observe(button);
+      button.onclick = () => this.#loadMore(button);
+    }
   }
 
   get isFiltered() {
@@ -51,12 +66,7 @@ export class Timeline {
   }
 
   get(number) {
-    return this.#notes.get(number)?.note ?? null;
-  }
-
-  /** The shown note with this number, or with a version of this number; null if there is none. */
-  withVersion(number) {
-    return this.get(number) ?? this.#sorted.find(({ version }) => version === number) ?? null;
+    return this.list.get(number);
   }
 
   /**
@@ -73,7 +83,7 @@ export class Timeline {
       this.#shown = this.filters;
       this.#refusal = page.refusal ?? null;
       this.newest = page.newest;
-      this.#before = page.before;
+      this.#edges.before = page.before === null ? null : page.notes.at(-1);
       for (const note of page.notes.reverse()) this.#insert(note);
       this.#showState();
       this.place.scrollToEnd();
@@ -91,14 +101,15 @@ export class Timeline {
    * reads older notes stays at the same place.
    */
   async refresh({ isWhole = false } = {}) {
-    if (this.#notes.size === 0 || (isWhole && this.place.isAtEnd)) return this.load();
-    const oldestShown = this.#sorted[0];
-    return this.#merge(() => (isWhole ? this.#pageTo(oldestShown) : this.#page()), (page) => {
+    const { list } = this;
+    const { after } = this.#edges;
+    if (list.size === 0 || (isWhole && this.place.isAtEnd)) return this.load();
+    return this.#merge(() => (isWhole || after ? this.#pageOf(list.oldest, after) : this.#page()), (page) => {
       this.newest = page.newest;
       const numbers = new Set(page.notes.map(({ number }) => number));
       const oldest = page.before === null ? null : page.notes.at(-1);
-      const deleted = this.#sorted.filter((note) => !numbers.has(note.number) && (oldest === null || isBefore(oldest, note)));
-      for (const note of deleted) this.#drop(note.number);
+      const isAsked = (note) => (oldest === null || isBefore(oldest, note)) && (after === null || !isBefore(after, note));
+      for (const note of list.notes) if (isAsked(note) && !numbers.has(note.number)) this.#drop(note.number);
     });
   }
 
@@ -108,9 +119,11 @@ export class Timeline {
    */
   async addMatches() {
     const highest = this.#highest;
-    const shown = new Set(this.#notes.keys());
-    await this.#merge(() => this.#page());
-    return this.#sorted.filter(({ number }) => number > highest && !shown.has(number));
+    let arrived = [];
+    await this.#merge(() => this.#page(), ({ notes }) => {
+      arrived = notes.filter(({ number }) => number > highest && this.get(number) === null).reverse();
+    });
+    return arrived;
   }
 
   /** Get notes by `ask`, call `prepare` with them, and show them among those that are shown. Returns whether there was an answer. */
@@ -118,7 +131,7 @@ export class Timeline {
     const load = this.#loads;
     return this.#loadedBy(ask, (page) => {
       if (load !== this.#loads) return null;
-      const isGap = page.before !== null && !page.notes.some(({ number }) => this.#notes.has(number));
+      const isGap = this.#edges.after === null && page.before !== null && page.notes.every(({ number }) => this.get(number) === null);
       if (isGap || this.#refusal !== null) return this.load();
       prepare(page);
       for (const note of page.notes.reverse()) this.#show(note);
@@ -154,31 +167,55 @@ export class Timeline {
   #forget() {
     this.#shown = null;
     this.#refusal = null;
-    this.#notes.clear();
-    this.#sorted = [];
-    this.#before = null;
+    this.list.clear();
+    this.#edges = { before: null, after: null };
     this.#highest = 0;
-    this.#identities.clear();
     this.place.forgetUnread();
-    this.elements.days.replaceChildren();
     this.#showState();
   }
 
-  /** Load the notes before the oldest one that is shown. */
-  async loadOlder() {
-    if (this.#before === null || this.#isLoading) return;
-    this.#isLoading = true;
-    const load = this.#loads;
-    const page = await this.#page({ before: this.#before });
-    this.#isLoading = false;
-    if (page === null || load !== this.#loads) return;
-    this.place.keep(() => {
-      this.#before = page.before;
-      for (const note of page.notes) this.#insert(note);
-      this.#showState();
+  /** Show the latest note, and the notes before it. */
+  async showEnd() {
+    this.place.scrollToEnd();
+    if (this.#edges.after !== null) await this.load();
+  }
+
+  /** Load the notes before the first or after the last one that is shown: those in whose place the `button` stands. */
+  async #loadMore(button) {
+    const side = button === this.elements.older ? "before" : "after";
+    const edge = this.#edges[side];
+    if (edge === null || this.#isLoading[side]) return;
+    this.#isLoading[side] = true;
+    const hasAnswer = await this.#loadedBy(() => this.#page({ [side]: placeOf(edge) }), (page) => {
+      if (this.#edges[side] !== edge) return; // other notes were loaded meanwhile
+      this.place.keep((anchor) => {
+        this.#edges[side] = page[side] === null ? null : page.notes.at(side === "before" ? -1 : 0);
+        for (const note of page.notes) this.#insert(note);
+        this.#removeFar(anchor);
+        this.#showState();
+      });
     });
-    const { older, main } = this.elements;
-    if (this.#before !== null && older.getBoundingClientRect().bottom > main.getBoundingClientRect().top - 600) this.loadOlder();
+    this.#isLoading[side] = false;
+    if (!hasAnswer) return;
+    this.nearness.unobserve(button);
+    this.nearness.observe(button); // it tells once more whether the button is near
+  }
+
+  /** If too many notes are shown, remove those that are far away from `anchor`, the element at which a person reads, or the end. */
+  #removeFar(anchor) {
+    const { list } = this;
+    if (list.size <= SHOWN_NOTES_MAX) return;
+    const isNearEnd = (list.place(anchor) ?? list.size) >= list.size / 2;
+    while (list.size > SHOWN_NOTES_MAX) {
+      const { number } = isNearEnd ? list.oldest : list.newest;
+      if (list.element(number).contains(document.activeElement)) this.elements.main.focus();
+      list.take(number);
+    }
+    const { before, after } = this.#edges;
+    const { oldest, newest } = list;
+    // A note that was put here alone may be older than notes that were never loaded.
+    if (isNearEnd && (before === null || isBefore(before, oldest))) this.#edges.before = oldest;
+    if (!isNearEnd && (after === null || isBefore(newest, after))) this.#edges.after = newest;
   }
 
   /** Show a stored note, or its latest text. Returns true if the note was not shown before. */
@@ -188,17 +225,22 @@ export class Timeline {
   }
 
   #show(note) {
-    const shown = this.#notes.get(note.number);
-    if (shown && shown.note.version > note.version) return false;
-    const isFresh = this.#isFresh(note);
-    const isSame = (name) => String(shown.note[name]) === String(note[name]);
-    if (shown && ["version", "noted_at", "highlights"].every(isSame) && shown.isFresh === isFresh) return false;
+    const { list } = this;
+    const shown = this.get(note.number);
+    if (shown && shown.version > note.version) return false;
+    const isSame = (name) => String(shown[name]) === String(note[name]);
+    if (shown && ["version", "noted_at", "highlights"].every(isSame) && list.isFresh(note.number) === this.#isFresh(note)) return false;
+    const { after } = this.#edges;
     const isNew = note.number > this.#highest; // a note that is brought back is not new
-    this.place.keep(() => {
-      if (shown) this.#take(note.number);
-      this.#insert(note);
-      this.#showState();
-    });
+    this.#highest = Math.max(this.#highest, note.number);
+    if (after === null || !isBefore(after, note)) {
+      this.place.keep((anchor) => {
+        if (shown) list.take(note.number);
+        this.#insert(note);
+        this.#removeFar(anchor);
+        this.#showState();
+      });
+    }
     if (isNew) this.place.noteArrival();
     return !shown;
   }
@@ -210,20 +252,23 @@ export class Timeline {
   }
 
   #drop(number) {
-    if (!this.#notes.has(number)) return;
-    const { element } = this.#notes.get(number);
+    const { list } = this;
+    if (list.get(number) === null) return;
+    const element = list.element(number);
     const hadFocus = element.contains(document.activeElement);
-    const next = this.#sorted[this.#sorted.findIndex((each) => each.number === number) + 1];
+    const next = list.notes[list.place(element) + 1];
     this.place.keep(() => {
-      this.#take(number);
+      list.take(number);
       this.#showState();
     });
-    if (hadFocus) (this.#notes.get(next?.number)?.element.querySelector(".more") ?? this.elements.main).focus();
+    if (hadFocus) (next ? list.element(next.number).querySelector(".more") : this.elements.main).focus();
   }
 
   /** Whether a note with the time `notedAt` belongs to the notes that are loaded. */
   covers(notedAt) {
-    return this.#before === null || (this.#sorted.length > 0 && notedAt >= this.#sorted[0].noted_at);
+    const { before, after } = this.#edges;
+    const isAfterFirst = before === null || (this.list.size > 0 && notedAt >= this.list.oldest.noted_at);
+    return isAfterFirst && (after === null || notedAt <= after.noted_at);
   }
 
   /** Show these entries of the outbox. `describe(entry)` says how, as in `NoteBuilder.waiting`. */
@@ -250,7 +295,7 @@ export class Timeline {
 
   /** Whether an entry of the outbox is shown as a stored note: the answer to it was lost, or is still under way. */
   #isShown(entry) {
-    const note = entry.kind === "note" ? this.get(this.#identities.get(identityOf(entry))) : null;
+    const note = entry.kind === "note" ? this.list.withIdentity(entry) : null;
     return note !== null && isStoredAs(entry, note);
   }
 
@@ -269,16 +314,10 @@ export class Timeline {
     });
   }
 
-  /** Write the headings of the days anew: at midnight, today becomes yesterday. */
-  nameDays() {
-    for (const section of this.elements.days.children) {
-      section.firstElementChild.textContent = this.times.heading(section.dataset.day);
-    }
-  }
-
-  /** All notes from the newest to the note `oldest` or beyond it, as one page. */
-  async #pageTo(oldest) {
-    const whole = await this.#page({ limit: LOOKED_UP_NOTES });
+  /** All notes from the place of `newest`, or the newest of all, to the note `oldest` or beyond it, as one page. */
+  async #pageOf(oldest, newest) {
+    const before = newest && placeOf({ ...newest, number: newest.number + 1 });
+    const whole = await this.#page({ before, limit: LOOKED_UP_NOTES });
     while (whole !== null && whole.before !== null && isBefore(oldest, whole.notes.at(-1))) {
       const page = await this.#page({ before: whole.before, limit: LOOKED_UP_NOTES });
       if (page === null) return null;
@@ -303,52 +342,17 @@ export class Timeline {
     }
   }
 
-  /** Insert a note at its place by time and number, which is nearly always one of the two ends. */
+  /** Put a note into the list, unless it is there, and no longer show it as waiting. */
   #insert(note) {
-    if (this.#notes.has(note.number)) return;
-    const isFresh = this.#isFresh(note);
-    const element = this.builder.note(note, { isFresh });
-    this.#notes.set(note.number, { note, element, isFresh });
-    this.#identities.set(identityOf(note), note.number);
+    if (this.get(note.number) !== null) return;
+    this.list.insert(note, { isFresh: this.#isFresh(note) });
     this.#highest = Math.max(this.#highest, note.number);
     for (const [order, row] of this.#waiting) if (this.#isShown(row.entry)) this.#dropWaiting(order, row);
-    let low = this.#sorted.length > 0 && isBefore(note, this.#sorted[0]) ? 0 : this.#sorted.length;
-    while (low > 0 && isBefore(note, this.#sorted[low - 1])) low -= 1;
-    this.#sorted.splice(low, 0, note);
-    const section = this.#section(this.times.day(note.noted_at));
-    const next = this.#sorted[low + 1];
-    const nextElement = next ? this.#notes.get(next.number).element : null;
-    section.insertBefore(element, nextElement?.parentNode === section ? nextElement : null);
   }
 
   /** Whether the note was written here just now. If so, its state is shown in words. */
   #isFresh(note) {
     return note.version === note.number && this.#fresh.has(note.number);
-  }
-
-  #take(number) {
-    const { element, note: taken } = this.#notes.get(number);
-    const section = element.parentNode;
-    this.#notes.delete(number);
-    this.#identities.delete(identityOf(taken));
-    this.#sorted = this.#sorted.filter((note) => note.number !== number);
-    element.remove();
-    if (section.children.length === 1) section.remove();
-  }
-
-  /** The section of `day`. If there is none, it is made at its place. */
-  #section(day) {
-    const { days } = this.elements;
-    let next = null;
-    for (let section = days.lastElementChild; section; section = section.previousElementSibling) {
-      if (section.dataset.day === day) return section;
-      if (section.dataset.day < day) break;
-      next = section;
-    }
-    const heading = make("h2", { id: `d${day}`, text: this.times.heading(day) });
-    const made = make("section", { data: { day } }, heading);
-    made.setAttribute("aria-labelledby", heading.id);
-    return days.insertBefore(made, next);
   }
 
   #dropWaiting(order, { element }) {
@@ -359,22 +363,20 @@ export class Timeline {
   }
 
   #showState() {
-    const { older, empty, waiting } = this.elements;
-    older.hidden = this.#before === null;
+    const { older, newer, empty, waiting } = this.elements;
+    const { before, after } = this.#edges;
+    older.hidden = before === null;
+    newer.hidden = after === null;
+    this.place.isEndShown = after === null;
     waiting.hidden = this.#waiting.size === 0;
     const isWriting = this.#waiting.size > 0 && !this.isFiltered;
-    const isEmpty = this.#notes.size === 0 && (this.#refusal !== null || (this.isLoaded && !isWriting));
+    const isEmpty = this.list.size === 0 && (this.#refusal !== null || (this.isLoaded && !isWriting));
     empty.hidden = !isEmpty;
     if (isEmpty) empty.replaceChildren(prose(this.#refusal ?? this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet")));
   }
 }
 
-/** The identity of an entry or a note, as the key of a map. */
-function identityOf({ client, sequence }) {
-  return `${client} ${sequence}`;
-}
-
-/** Whether note `one` stands before note `other`: by their times, or by their numbers if the times are the same. */
-function isBefore(one, other) {
-  return one.noted_at === other.noted_at ? one.number < other.number : one.noted_at < other.noted_at;
+/** The place of a note in the order of notes, as a request names it. */
+function placeOf({ noted_at: notedAt, number }) {
+  return `${notedAt}-${number}`;
 }

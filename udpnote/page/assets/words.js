@@ -19,6 +19,7 @@ export const ENGLISH = {
   today: "Today",
   yesterday: "Yesterday",
   earlier: "Earlier notes",
+  later: "Later notes",
   nothing_yet: "Nothing is written yet. The first note is yours.",
   nothing_found: "No note was found.",
   filter_tag: "Tag {tag}",

@@ -13,6 +13,7 @@ export const SENTENCES = {
   today: "今天",
   yesterday: "昨天",
   earlier: "更早的筆記",
+  later: "更晚的筆記",
   nothing_yet: "還沒有筆記，來寫第一則吧。",
   nothing_found: "沒有找到筆記。",
   filter_tag: "標籤 {tag}",
