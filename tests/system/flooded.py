@@ -4,18 +4,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from typing import NamedTuple
 
 from tests.support.processes import Process
 from tests.system.floods import STORED_LONG_ENTRIES, long_entry, parts_of
 from tests.system.hostile_datagrams import fill_notebook
-from tests.system.lab import SECONDS_MAX, Host, Lab, Server, inside
+from tests.system.lab import SECONDS_MAX, SERVER_PORT, Host, Lab, Server, Switch, inside
 from udpnote import Client
 from udpnote.errors import UdpnoteError
 from udpnote.storage.notebook.notebook import Notebook
 
 WAIT_SECONDS = 20.0
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.03
+
+_numbers = count(1)
 
 TEXT = "一行"
 
@@ -28,52 +31,53 @@ REQUESTS: dict[str, Callable[[Client], object]] = {
 
 
 class Flooded(NamedTuple):
-    """A server with some entries, an honest host and a hostile one."""
+    """A server with some entries, and an honest host, on a LAN of this laboratory."""
 
+    lab: Lab
+    lan: Switch
     server: Server
-    flooded_address: str
-    address: str
+    kitchen: Host
     notebook_id: bytes
     laptop: Host
-    mallory: Host
 
     @classmethod
-    def made(cls, lab: Lab, *, family: int = 4, is_bound: bool = False) -> "Flooded":
-        """The honest host uses IPv4 or IPv6, the flood IPv4.
-
-        If `is_bound`, the server listens at its own IPv4 address, and the broadcast ones, only.
-        """
+    def made(cls, lab: Lab, *, is_bound: bool = False) -> "Flooded":
+        """If `is_bound`, the server listens at its own IPv4 address, and the broadcast ones, only."""
         lan = lab.switch()
-        kitchen, laptop, mallory = (lab.host(name, lan) for name in ("kitchen", "laptop", "mallory"))
+        kitchen, laptop = (lab.host(name, lan) for name in ("kitchen", "laptop"))
         notebook = kitchen.home / "notebook.sqlite3"
         with closing(Notebook(notebook)) as stored:  # before the others, so that those are the latest
             for sequence in range(1, STORED_LONG_ENTRIES + 1):
                 stored.store(parts_of(long_entry(sequence)), sequence)
         notebook_id = fill_notebook(notebook)
         server = kitchen.serve("--quiet", *(("--bind", kitchen.address(lan)) if is_bound else ()), notebook=notebook)
-        return cls(server, kitchen.address(lan), kitchen.address(lan, family), notebook_id, laptop, mallory)
+        return cls(lab, lan, server, kitchen, notebook_id, laptop)
 
     @contextmanager
     def flood(self, name: str) -> Iterator[Process]:
-        """Let the flood `name` go on; at its end, the process has printed how many datagrams a second it has sent."""
-        flooding = self.mallory.start_module("tests.system.flooder", name, self.notebook_id.hex(), self.flooded_address)
+        """Let a new host go on with the flood `name`, by IPv4.
+
+        At the end, the process has printed how many datagrams a second it has sent.
+        """
+        mallory, server = self.lab.host(f"mallory{next(_numbers)}", self.lan), self.kitchen.address(self.lan)
+        flooding = mallory.start_module("tests.system.flooder", name, self.notebook_id.hex(), server, str(SERVER_PORT))
         flooding.expect("flooding", SECONDS_MAX)
         yield flooding
         result = flooding.end()
         assert result.code == 0, result.err
 
-    def milliseconds(self, request: str, count: int) -> list[float]:
-        """How long each of `count` requests of the honest host took; see the function of the same name."""
-        return milliseconds(self.laptop, self.address, request, count)
+    def milliseconds(self, request: str, requests: int, *, family: int = 4) -> list[float]:
+        """How long each of so many requests of the honest host took, by IPv4 or IPv6; see the function of the same name."""
+        return milliseconds(self.laptop, self.kitchen.address(self.lan, family), request, requests)
 
 
-def milliseconds(host: Host, address: str, request: str, count: int) -> list[float]:
-    """How long each of `count` requests took, each by a new client; infinity if it failed. In ascending order."""
+def milliseconds(host: Host, address: str, request: str, requests: int) -> list[float]:
+    """How long each of so many requests took, each by a new client; infinity if it failed. In ascending order."""
     taken: list[float] = []
 
     def work() -> None:
         with inside(host.namespace):
-            for _ in range(count):
+            for _ in range(requests):
                 time.sleep(PAUSE_SECONDS)  # so that the requests are spread over time
                 taken.append(_milliseconds(host, address, request))
 

@@ -1,4 +1,4 @@
-"""A program that floods: `flooder NAME NOTEBOOK_ID SERVER` sends a flood of `tests.system.floods` to a server.
+"""A program that floods: `flooder NAME NOTEBOOK_ID SERVER PORT` sends a flood of `tests.system.floods` to a server.
 
 It ends when its input ends, and prints how many datagrams a second it has sent: fewer than it should if the machine is slow.
 """
@@ -11,7 +11,6 @@ from random import Random
 from select import select
 
 from tests.system.floods import FLOODS
-from tests.system.lab import SERVER_PORT
 
 SEED = 6683
 SECONDS_MAX = 3600.0
@@ -31,10 +30,10 @@ def flood(datagrams: Iterator[bytes], rate: int, ours: list[socket.socket]) -> f
 
 
 if __name__ == "__main__":
-    name, notebook_id, server = sys.argv[1:]
+    name, notebook_id, server, port = sys.argv[1:]
     one = FLOODS[name]
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(one.ports)]
     for each in sockets:
-        each.connect((server, SERVER_PORT))
+        each.connect((server, int(port)))
     print("flooding", flush=True)
     print(round(flood(one.make(Random(SEED), bytes.fromhex(notebook_id)), one.per_second, sockets)))
