@@ -23,6 +23,9 @@ from typing import NamedTuple, NoReturn, TypeVar
 import pytest
 
 from tests.support.processes import COMMAND, Process, Result, Terminal, eventually
+from udpnote import Client
+from udpnote import Server as ThreadServer
+from udpnote.client.results import State
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -190,6 +193,16 @@ class Host:
         """Start a server on this host and wait until it serves."""
         return Server(self, arguments, notebook=notebook or self.home / "notebook.sqlite3", under=under)
 
+    def serve_in_thread(self, name: str) -> None:
+        """Serve a notebook on this host in a thread of this process, where other hosts and commands are what is tested."""
+        with inside(self.namespace):
+            self._lab.stop_at_end(ThreadServer(self.home / "notebook.sqlite3", name=name).start())
+
+    def send_in_thread(self, text: str) -> None:
+        """Store a note as the user of this host, without the command."""
+        with inside(self.namespace), Client(outbox=self.home / "outbox.sqlite3", author=f"somebody@{self.name}") as client:
+            assert client.send(text).state is State.STORED
+
 
 class Lab:
     """Makes switches and hosts; `close` ends every process, and removes every socket and namespace that it made."""
@@ -206,6 +219,9 @@ class Lab:
     def kill_at_end(self, started: P) -> P:
         self._undo.callback(started.kill)
         return started
+
+    def stop_at_end(self, started: ThreadServer) -> None:
+        self._undo.callback(started.stop)
 
     def close_at_end(self, made: socket.socket) -> socket.socket:
         return self._undo.enter_context(made)

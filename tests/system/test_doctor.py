@@ -78,8 +78,8 @@ def pair(lab: Lab, *, ipv4: bool = True, ipv6: bool = False, is_serving: bool = 
     lan = lab.switch()
     hosts = Pair(lan, *(lab.host(name, lan, ipv4=ipv4, ipv6=ipv6) for name in ("kitchen", "laptop")))
     if is_serving:
-        hosts.kitchen.serve("--quiet", "--name", "kitchen")
-        hosts.laptop.succeed("send", "before the trouble")
+        hosts.kitchen.serve_in_thread("kitchen")
+        hosts.laptop.send_in_thread("before the trouble")
     return hosts
 
 
@@ -115,7 +115,7 @@ def healthy_with_two_interfaces_on_one_lan(lab: Lab) -> list[Case]:
     kitchen, laptop = lab.host("kitchen", lan, ipv6=False), lab.host("laptop", lan, other, ipv6=False)
     laptop.ip("addr", "flush", "dev", "eth1")
     laptop.ip("addr", "add", "10.77.1.200/24", "brd", "+", "dev", "eth1")
-    kitchen.serve("--quiet")
+    kitchen.serve_in_thread("kitchen")
     return [Case(laptop, set()), Case(kitchen, set())]
 
 
@@ -137,7 +137,7 @@ def healthy_with_forty_more_interfaces(lab: Lab) -> list[Case]:
         commands += [f"addr add 10.{number}.1.1/24 brd + dev p{number}"]
     laptop.shell("ip", "-batch", "-", text="\n".join(commands))
     lab.plug_in(laptop, "eth0", lan)  # it comes last
-    kitchen.serve("--name", "kitchen")
+    kitchen.serve_in_thread("kitchen")
     return [Case(laptop, set()), Case(kitchen, set())]
 
 
@@ -275,7 +275,7 @@ def a_copy_is_served(lab: Lab) -> list[Case]:
 def two_notebooks_have_one_name(lab: Lab) -> list[Case]:
     hosts = pair(lab, is_serving=False)
     for host in (hosts.kitchen, hosts.laptop):
-        host.serve("--name", "home")
+        host.serve_in_thread("home")
     return [Case(lab.host("desk", hosts.lan, ipv6=False), {"same_name"})]
 
 
@@ -285,7 +285,7 @@ def an_impostor_answers(lab: Lab) -> list[Case]:
     code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
     hosts.laptop.succeed("join", code)
     server.stop()
-    lab.host("desk", hosts.lan, ipv6=False).serve("--name", "home")
+    lab.host("desk", hosts.lan, ipv6=False).serve_in_thread("home")
     return [Case(hosts.laptop, {"impostor_there"})]
 
 
@@ -301,7 +301,7 @@ def the_key_was_changed(lab: Lab) -> list[Case]:
 def the_server_has_ended(lab: Lab) -> list[Case]:
     hosts = pair(lab, is_serving=False)
     server = hosts.kitchen.serve("--name", "kitchen")
-    hosts.laptop.succeed("send", "before the trouble")
+    hosts.laptop.send_in_thread("before the trouble")
     server.stop()
     return [Case(hosts.laptop, {"no_program_there"})]
 
@@ -309,8 +309,8 @@ def the_server_has_ended(lab: Lab) -> list[Case]:
 def the_server_here_hangs(lab: Lab) -> list[Case]:
     hosts = pair(lab, is_serving=False)
     server = hosts.kitchen.serve("--name", "kitchen")
-    hosts.kitchen.succeed("send", "before the trouble")
-    hosts.laptop.succeed("send", "before the trouble")
+    for host in (hosts.kitchen, hosts.laptop):
+        host.send_in_thread("before the trouble")
     server.process.signal(signal.SIGSTOP)
     return [Case(hosts.kitchen, {"program_here_silent"}), Case(hosts.laptop, {"server_does_not_answer"})]
 
@@ -366,7 +366,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
     the_named_host_is_unknown, the_outbox_is_damaged,
 ]  # fmt: skip
-BATCHES = [CASES[first : first + 7] for first in range(0, len(CASES), 7)]
+BATCHES = [CASES[first : first + 12] for first in range(0, len(CASES), 12)]
 """The cases that are tried at the same time, each in a laboratory of its own."""
 
 
@@ -376,6 +376,7 @@ def examined(cases: dict[str, Case]) -> dict[str, dict[str, str]]:
     return {name: named(doctor) for name, doctor in doctors.items()}
 
 
+@pytest.mark.usefixtures("own_settings")
 @pytest.mark.parametrize("troubles", BATCHES, ids=lambda troubles: "-".join(each.__name__ for each in troubles))
 def test_the_doctor_names_the_cause_and_no_other_and_its_command_mends_it(
     laboratory: type[Lab], tmp_path: Path, troubles: list[Callable[[Lab], list[Case]]]
