@@ -264,8 +264,8 @@ class Liar(NotebookReader):
     def _now(self) -> int:
         return 0
 
-    def _read(self, selection: Selection) -> Iterator[Item]:  # noqa: ARG002
-        yield from self._items
+    def _read(self, selection: Selection) -> Iterator[list[Item]]:  # noqa: ARG002
+        yield list(self._items)
 
 
 def test_an_answer_to_another_question_is_an_error_and_what_a_later_server_counts_beside_the_rest_is_passed_over() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.history import Asked, check_entries, check_tallies
@@ -64,7 +65,7 @@ class ReadingProcess(Process):
 
     def _work(self, client: Client) -> None:
         query, limit = self.asked.query, self.asked.limit
-        for item in client._read(Selection(query, limit, self.asked.start, self.follows)):
+        for item in chain.from_iterable(client._read(Selection(query, limit, self.asked.start, self.follows))):
             if isinstance(item, StoredEntry):
                 self.entries.append(item)
             else:

@@ -379,7 +379,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def _now(self) -> int:
         return self._connection.clock.microseconds()
 
-    def _read(self, selection: "Selection") -> "Iterator[Item]":
+    def _read(self, selection: "Selection") -> "Iterator[list[Item]]":
         from udpnote.client.reading import read  # here, because a one-shot send reads nothing
 
         return read(self._driver, selection, wait_seconds=self._wait, on_indexing=self._on_indexing)

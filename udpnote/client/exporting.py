@@ -13,10 +13,6 @@ from udpnote.text.notebook_text import text_block
 from udpnote.text.spreadsheet import csv_table
 from udpnote.text.web_page import web_page
 
-CHUNK_ENTRIES = 512
-CHUNK_CHARACTERS = 1 << 20
-"""A portion of an export ends at `CHUNK_ENTRIES` entries or at this many characters, so that few writes are needed."""
-
 Form = Literal["jsonl", "markdown", "text", "csv", "html"]
 
 
@@ -35,44 +31,27 @@ def export_pieces(
     caller asks for what follows the portion. Raises the errors of reading (see `NotebookReader`).
     """
 
-    def counted(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-        for chunk in _portions(entries):
-            yield chunk
-            on_written(chunk)
+    def counted(portions: Iterator[list[StoredEntry]]) -> Iterator[list[StoredEntry]]:
+        for portion in portions:
+            yield portion
+            on_written(portion)
 
     if form == "jsonl":
-        return (_json_lines(chunk) for chunk in counted(notebook.log(**filters)))
-    return map(
-        str.encode, _text_pieces(notebook, form, counted(notebook.entries(by_number=True, **filters)), for_file=for_file)
-    )
+        return map(_json_lines, counted(notebook.log_portions(**filters)))
+    return map(str.encode, _text_pieces(notebook, form, counted(notebook.note_portions(**filters)), for_file=for_file))
 
 
-def _text_pieces(notebook: NotebookReader, form: Form, chunks: Iterator[list[StoredEntry]], *, for_file: bool) -> Iterator[str]:
-    """Yield the text of an export of the notes in `chunks` in pieces, in any format other than `jsonl`."""
+def _text_pieces(
+    notebook: NotebookReader, form: Form, portions: Iterator[list[StoredEntry]], *, for_file: bool
+) -> Iterator[str]:
+    """Yield the text of an export of the notes in `portions` in pieces, in any format other than `jsonl`."""
     if form == "text":
-        return ("".join(map(_text_block, chunk)) for chunk in chunks)
-    notes = chain.from_iterable(chunks)
+        return ("".join(map(_text_block, portion)) for portion in portions)
+    notes = chain.from_iterable(portions)
     if form == "csv":
         return csv_table(notes, for_file=for_file)
     make = markdown if form == "markdown" else web_page
     return make(notebook.name, notes)
-
-
-def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-    """Yield `entries` in lists of at most `CHUNK_ENTRIES`, so that few are in memory at a time.
-
-    A list ends earlier as soon as its texts together have `CHUNK_CHARACTERS` characters or more.
-    """
-    portion: list[StoredEntry] = []
-    characters = 0
-    for stored in entries:
-        portion.append(stored)
-        characters += len(stored.entry.text)
-        if len(portion) == CHUNK_ENTRIES or characters >= CHUNK_CHARACTERS:
-            yield portion
-            portion, characters = [], 0
-    if portion:
-        yield portion
 
 
 def _json_lines(entries: list[StoredEntry]) -> bytes:

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -88,22 +87,26 @@ class FileReader(NotebookReader):
     def _now(self) -> int:
         return self._clock.microseconds()
 
-    def _read(self, selection: Selection) -> Iterator[Item]:
+    def _read(self, selection: Selection) -> Iterator[list[Item]]:
         query, limit, start, follows, seen, seen_until = selection
         place = _Place(query, Cursor(start, 0) if start is not None else beginning_of(query))
         if follows:
             yield from self._follow(query, place, ShownEntries(seen, stored_until=seen_until))
         else:
-            yield from islice(self._found(query, place), limit or None)
+            for page in self._found(query, place):
+                if limit and len(page) >= limit:
+                    yield page[:limit]
+                    return
+                yield page
+                limit -= len(page) if limit else 0
 
-    def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[Item]:
+    def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[list[Item]]:
         """Yield the results from `place` on, and then each new result, without end. `shown` remembers which entries were
         yielded.
         """
         while True:
-            for item in self._found(query, place):
-                if not isinstance(item, StoredEntry) or shown.show(item):
-                    yield item
+            for page in self._found(query, place):
+                yield [item for item in page if not isinstance(item, StoredEntry) or shown.show(item)]
             shown.add(self._file.seen_at(place.cursor.number - 1))
             self._sleep(POLL_SECONDS)
             if self._file.is_replaced:
@@ -125,8 +128,8 @@ class FileReader(NotebookReader):
             copy, self._file = self._file, copy
         copy.close()
 
-    def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
-        """Yield the results of `query` that the file has now, from `place` on. After each result, move `place` behind it.
+    def _found(self, query: Query, place: "_Place") -> Iterator[list[Item]]:
+        """Yield the results of `query` that the file has now, from `place` on, in pages. Moves `place` behind each page.
 
         If the query needs the search index, and the index is not ready, this waits until it is ready. It reads a page of
         results, ends its transaction, and only then yields them: while a transaction lasts, the notebook's log grows with each
@@ -135,9 +138,9 @@ class FileReader(NotebookReader):
         items_max = FIRST_PAGE_ITEMS
         while True:
             page, end = self._page(query, place.cursor, items_max)
-            for item in page:
-                place.move_after(item)
-                yield item
+            if page:
+                place.move_after(page[-1])
+                yield page
             match end:
                 case None:
                     return

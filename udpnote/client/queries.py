@@ -1,6 +1,7 @@
 """Makes queries for the methods of `NotebookReader`, and checks the types of the results."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from udpnote.client.filters import Filters, query_of
 from udpnote.errors import BadAnswer
@@ -22,7 +23,7 @@ class Queries:
     `InvalidQuery` for filters or words that no query can have.
     """
 
-    def __init__(self, read: Callable[[Selection], Iterator[Item]], now: Callable[[], int]) -> None:
+    def __init__(self, read: Callable[[Selection], Iterator[list[Item]]], now: Callable[[], int]) -> None:
         self._read, self._now = read, now
 
     def notes(
@@ -52,6 +53,14 @@ class Queries:
         """Yield the entries that match the arguments, with revisions and deletions. See `NotebookReader.log`."""
         query = query_of(View.LOG, filters, self._now, newest_first=newest_first)
         return self._named(query, numbers, limit, start)
+
+    def note_portions(self, filters: Filters) -> Iterator[list[StoredEntry]]:
+        """Yield the notes that match `filters`, in the order of their numbers. See `NotebookReader.note_portions`."""
+        return self._portions(Selection(query_of(View.NOTES, filters, self._now)._replace(by_time=False)))
+
+    def log_portions(self, filters: Filters) -> Iterator[list[StoredEntry]]:
+        """Yield the entries that match `filters`. See `NotebookReader.log_portions`."""
+        return self._portions(Selection(query_of(View.LOG, filters, self._now)))
 
     def follow(self, filters: Filters, last: int) -> Iterator[StoredEntry]:
         """Yield the latest `last` entries that match `filters`, oldest first, then each new one as soon as it is stored."""
@@ -124,13 +133,19 @@ class Queries:
         return self._stored(Selection(query, limit or 0, start)) if limit is None or limit > 0 else iter(())
 
     def _stored(self, selection: Selection) -> Iterator[StoredEntry]:
-        for item in self._read(selection):
-            if not isinstance(item, StoredEntry):
+        for portion in self._portions(selection):
+            yield from portion
+
+    def _portions(self, selection: Selection) -> Iterator[list[StoredEntry]]:
+        for items in self._read(selection):
+            entries = [item for item in items if isinstance(item, StoredEntry)]
+            if len(entries) < len(items):
                 raise BadAnswer("answer_invalid")
-            yield item
+            if entries:
+                yield entries
 
     def _tallies(self, view: View) -> Iterator[Tally]:
-        for item in self._read(Selection(Query(view))):
+        for item in chain.from_iterable(self._read(Selection(Query(view)))):
             if isinstance(item, Tally):
                 yield item
 

@@ -106,8 +106,8 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
 
 def read(
     driver: Driver, selection: Selection, *, wait_seconds: float, on_indexing: Callable[[int, int], None] | None
-) -> Iterator[Item]:
-    """Yield the results of `selection` in the client's notebook, in order.
+) -> Iterator[list[Item]]:
+    """Yield the results of `selection` in the client's notebook, in order, in lists of those that have arrived together.
 
     If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
     progress for `wait_seconds` (see `ReadSession.progressed_at`). But a selection that follows the notebook waits without
@@ -140,7 +140,7 @@ def read(
 
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
-) -> Iterator[Item]:
+) -> Iterator[list[Item]]:
     """Yield the results that `session` reads, and save in the outbox which entry is the newest. Raises as `read` does."""
 
     def note_newest() -> None:
@@ -174,8 +174,8 @@ def _read_all(
                 note_newest()
         if session.indexing is not None and on_indexing is not None:
             on_indexing(*session.indexing)
-        yield from session.items()
-    yield from session.items()  # they arrived while another thread of this client received datagrams
+        yield session.items()
+    yield session.items()  # they arrived while another thread of this client received datagrams
     with driver.connection.lock():
         driver.remember_round_trip(session)
     if session.has_invalid_pages:
