@@ -69,6 +69,7 @@ def test_no_request_is_an_error_of_the_page(page: PageServer) -> None:
 def test_files_are_sent_once_and_then_only_if_they_have_changed(page: PageServer) -> None:
     answer = page.http.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "date" in answer.headers
     again = page.http.get("/", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 

@@ -85,9 +85,9 @@ def test_tags_the_picture_and_exports_are_those_of_the_commands(page: PageServer
     page.get("/api/export?format=exe", status=400)
 
 
-@pytest.mark.parametrize("query", ["limit=0", f"limit={NOTES_MAX + 1}", "limit=x", "before=1", "before=x-1", f"q={'x' * 1001}"])
-def test_a_query_that_cannot_be_meant_is_refused(page: PageServer, query: str) -> None:
-    assert page.get(f"/api/notes?{query}", status=400)["kind"] == "page_request_malformed"
+def test_a_query_that_cannot_be_meant_is_refused(page: PageServer) -> None:
+    for query in ("limit=0", f"limit={NOTES_MAX + 1}", "limit=x", "before=1", "before=x-1", f"q={'x' * 1001}"):
+        assert page.get(f"/api/notes?{query}", status=400)["kind"] == "page_request_malformed", query
 
 
 def test_spans_are_counted_in_utf_16() -> None:

@@ -1,5 +1,6 @@
 """Entries of browsers: each is stored once, and only what the notebook has acknowledged is said to be stored."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -48,25 +49,25 @@ def test_revisions_and_deletions_have_their_outcomes_and_a_wrong_entry_does_not_
     assert loopback.texts() == ["first", "second", ""]
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ("[" * 5000, "body"), ("[]", "body"), ("{}", "client"), ('{"client": "AA"}', "client"), ('{"notebook": 1}', "notebook"),
-        ({"client": ADA, "entries": []}, "entries"), ({"client": ADA, "entries": [entry(1, "a")] * 101}, "entries"),
-        ({"client": ADA, "entries": [[]]}, "entries"), ({"client": ADA, "entries": [entry(1, kind="erased")]}, "kind"),
-        *(({"client": ADA, "entries": [entry(1, "a") | {name: wrong}]}, name) for name, wrong in (
-            ("sequence", True), ("written_at", 1.5), ("utc_offset", "480"), ("text", None), ("author", 1), ("revises", None),
-        )),
-        ({"client": ADA, "entries": [entry(1, "a", seen=[])]}, "seen"),
-        ({"client": ADA, "entries": [entry(1, "a", seen={"number": 1, "client": ADA})]}, "sequence"),
-    ],
-)  # fmt: skip
-def test_of_a_malformed_request_nothing_is_stored(loopback: Loopback, page: PageServer, body: object, field: str) -> None:
-    answer = (
-        page.http.post("/api/entries", content=body) if isinstance(body, str) else page.http.post("/api/entries", json=body)
-    )
-    assert (answer.status_code, answer.json()["kind"]) == (400, "page_request_malformed")
-    assert f"`{field}`" in answer.json()["reason"]
+MALFORMED: list[tuple[object, str]] = [
+    ("[" * 5000, "body"), ("[]", "body"), ("{}", "client"), ('{"client": "AA"}', "client"), ('{"notebook": 1}', "notebook"),
+    ({"client": ADA, "entries": []}, "entries"), ({"client": ADA, "entries": [entry(1, "a")] * 101}, "entries"),
+    ({"client": ADA, "entries": [[]]}, "entries"), ({"client": ADA, "entries": [entry(1, kind="erased")]}, "kind"),
+    *(({"client": ADA, "entries": [entry(1, "a") | {name: wrong}]}, name) for name, wrong in (
+        ("sequence", True), ("written_at", 1.5), ("utc_offset", "480"), ("text", None), ("author", 1), ("revises", None),
+    )),
+    ({"client": ADA, "entries": [entry(1, "a", seen=[])]}, "seen"),
+    ({"client": ADA, "entries": [entry(1, "a", seen={"number": 1, "client": ADA})]}, "sequence"),
+]  # fmt: skip
+"""Bodies of requests, as text or as values, and the field that is wrong."""
+
+
+def test_of_a_malformed_request_nothing_is_stored(loopback: Loopback, page: PageServer) -> None:
+    for body, field in MALFORMED:
+        content = body if isinstance(body, str) else json.dumps(body)
+        answer = page.http.post("/api/entries", content=content)
+        assert (answer.status_code, answer.json()["kind"]) == (400, "page_request_malformed"), content
+        assert f"`{field}`" in answer.json()["reason"]
     assert loopback.texts() == []
 
 

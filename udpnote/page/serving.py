@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from ssl import SSLContext
 from typing import NamedTuple
@@ -24,6 +24,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 START_POLL_SECONDS = 0.01
 """The time between two checks whether the servers have started."""
+
+DATE_SECONDS = 1.0
+"""How old the date in the headers of an answer may be: as exact as HTTP writes it (RFC 9110, section 5.6.7)."""
 
 END_SECONDS = 1
 """How long unfinished answers may take when the process ends. A browser sends again what was not confirmed."""
@@ -57,7 +60,7 @@ async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event,
     When the listeners are ready, `on_started` is called with the status of the notebook's server. Raises `SeveralNotebooks` or
     `WrongNotebook` before that, if the user must say which notebook is meant. Raises the errors of `Client`.
     """
-    servers = [_Server(_config(listener)) for listener in listeners]
+    servers = [_Server(_config(listener), ended) for listener in listeners]
     try:
         status = await page.base.check()
         if isinstance(status.failure, SeveralNotebooks | WrongNotebook):
@@ -70,8 +73,6 @@ async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event,
             await asyncio.sleep(START_POLL_SECONDS)
         on_started(status)
         await ended.wait()
-        for server in servers:
-            server.should_exit = True
         await page.close()
         await asyncio.gather(*runs)
     finally:
@@ -79,11 +80,25 @@ async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event,
 
 
 class _Server(uvicorn.Server):
-    """A server of uvicorn that handles no signals, because this module handles them for all servers of the process."""
+    """A server of uvicorn that serves until `ended` is set.
+
+    It handles no signals, because this module handles them for all servers of the process.
+    """
+
+    def __init__(self, config: uvicorn.Config, ended: asyncio.Event) -> None:
+        super().__init__(config)
+        self._ended = ended
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        """Renew the date in the headers of answers once a second. uvicorn itself wakes ten times, also while nobody asks."""
+        while not self._ended.is_set():
+            await self.on_tick(0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), DATE_SECONDS)
 
     async def shutdown(self, sockets: list[TcpSocket] | None = None) -> None:
         """End all connections. Nothing is logged about those that are cut off: their browsers know what was not confirmed."""
