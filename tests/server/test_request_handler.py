@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disks import fill, mounted
+from tests.support.disks import fill
 from tests.support.golden import CLIENT_ID, STREAM_ID, TOKEN, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
 from tests.support.wire import decoded
@@ -19,7 +19,6 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer
 from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.request_handler import RequestHandler
-from udpnote.storage.notebook.log import LOG_BYTES
 from udpnote.storage.notebook.notebook import Notebook
 
 SOURCE: Address = ("127.0.0.1", 40000)
@@ -83,11 +82,10 @@ def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams
     assert handler.notices(Counter()) == []
 
 
-def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(tmp_path: Path) -> None:
-    megabytes = 3 * LOG_BYTES >> 20  # too few for a log that has its full length from the start, in which entries would fit
-    with mounted(tmp_path / "disk", megabytes=megabytes) as disk, closing(Notebook(disk / "notebook.sqlite3")) as notebook:
+def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk: Path) -> None:
+    with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
         handler = RequestHandler(notebook)
-        fill(disk)
+        fill(small_disk)
         handler.handle([append(notebook, sequence, "x" * 1000) for sequence in (1, 2)], WRITTEN_AT)
         assert handler.notices(Counter()) == [Notice("entries_refused_disk_full", datagrams=2, path=notebook.path)]
         assert handler.notices(Counter()) == []

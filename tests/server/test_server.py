@@ -202,6 +202,7 @@ def test_a_failing_write_is_reported_and_the_entry_stored_later(loopback: Loopba
 
 def test_a_long_log_is_copied_into_the_file_soon_after_the_last_entry(loopback: Loopback, path: Path) -> None:
     with local_server(path) as server, closing(sqlite3.connect(path)) as reader:
+        assert path.with_name(f"{path.name}-wal").stat().st_size >= LOG_BYTES, "it has its full length from the start"
 
         def mark() -> Mark:
             mark = Mark.read(reader)

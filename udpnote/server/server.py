@@ -126,6 +126,7 @@ class Server:
                 check_text_file(text_file, file)
             self._notebook = Notebook(file)
             opened.callback(self._notebook.close)
+            self._notebook.preallocate_log()
             self._sealing_keys = name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
             self._text_file = open_text_file(self._notebook, text_file, on_notice)
             if self._text_file is not None:

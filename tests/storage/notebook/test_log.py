@@ -79,13 +79,16 @@ def begin_to_read(reader: sqlite3.Connection) -> None:
     reader.execute("SELECT count(*) FROM entries").fetchone()
 
 
-def test_a_log_has_its_full_length_from_the_start_and_zeros_in_it_hide_no_entry(path: Path, tmp_path: Path) -> None:
+def test_a_log_gets_its_full_length_for_a_server_and_zeros_in_it_hide_no_entry(path: Path, tmp_path: Path) -> None:
     with closing(Notebook(path)) as notebook:
-        assert log_of(path).stat().st_size >= LOG_BYTES
         add(notebook, "one")
+        assert log_of(path).stat().st_size < LOG_BYTES
+        notebook.preallocate_log()
+        assert LOG_BYTES <= log_of(path).stat().st_size <= LOG_BYTES_MAX
+        add(notebook, "two")
         crashed = crash(path, tmp_path / "crashed")
     with closing(Notebook(crashed)) as notebook:
-        assert [each.entry.text for each in notebook.entries_after(0)] == ["one"]
+        assert [each.entry.text for each in notebook.entries_after(0)] == ["one", "two"]
 
 
 @pytest.mark.parametrize("kind", ["copied while it was served", "copied before it was served", "another notebook"])

@@ -112,8 +112,7 @@ class Mark(NamedTuple):
 class Log:
     """The log of the notebook at `path`, which `connection` alone has open for writing, and whose file `guard` watches.
 
-    The constructor does a checkpoint, gives the log its full length (see `_preallocate`), and opens the mark. Constructor
-    and methods raise `StorageError`.
+    The constructor does a checkpoint, and opens the mark. Constructor and methods raise `StorageError`.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection, guard: FileGuard) -> None:
@@ -126,7 +125,6 @@ class Log:
         with storage_errors(path):
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._was_complete = self._copy()
-            _preallocate(path)
             guard.check()
             self._bytes_max = self._due_bytes = max(LOG_BYTES, min(guard.log_bytes, LOG_BYTES_MAX))
             connection.execute(f"PRAGMA journal_size_limit = {self._bytes_max}")
@@ -137,8 +135,27 @@ class Log:
         """Whether another thread is copying the log, or has copied it and `shorten` is still to copy the rest."""
         return self._copying is not None
 
+    def preallocate(self) -> None:
+        """Give the log its full length (`LOG_BYTES`) now, not bit by bit with later commits.
+
+        Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's
+        journal. That nearly halves the time of a commit on ext4. This method writes zeros after what the log has. SQLite takes
+        no zeros for a page: each page in the log has a header with the page's number, which is never 0. This method does
+        nothing if the disk has less than 4 × `LOG_BYTES` of free space, or a quota allows less than 2 × `LOG_BYTES`: it leaves
+        the space to entries.
+        """
+        from shutil import disk_usage  # here, because only servers need it
+
+        with storage_errors(self._path):
+            has_room = disk_usage(os.path.dirname(self._path) or ".").free >= 4 * LOG_BYTES
+            if has_room and refusal(self._path, 2 * LOG_BYTES) != errno.EDQUOT:
+                with open(f"{self._path}-wal", "r+b") as log:  # past SQLite, which would need two system calls for each page
+                    log.write(bytes(max(LOG_BYTES - log.seek(0, os.SEEK_END), 0)))
+            self._guard.check()
+
     def shorten(self, *, is_idle: bool) -> None:
-        """Copy the log into the file if it is longer than `_bytes_max`, its length after the constructor (about `LOG_BYTES`).
+        """Copy the log into the file if it is longer than `_bytes_max` (`LOG_BYTES` or, if the log was longer at first, up to
+        `LOG_BYTES_MAX`).
 
         Another thread copies what the log has now, while the caller goes on to write. When that thread has ended, a later call
         copies the rest. If the log was not wholly copied, or is still longer than `_bytes_max`, it is copied again when it has
@@ -273,23 +290,6 @@ class Log:
                 assert mark is not None, "a checkpoint begins with a mark"
                 mark._replace(is_open=True).write(self._connection)
                 self._checkpoint = mark.checkpoint
-
-
-def _preallocate(path: str) -> None:
-    """Give the log of the notebook at `path` its full length (`LOG_BYTES`) now, not bit by bit with later commits.
-
-    Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's journal.
-    That nearly halves the time of a commit on ext4. This function writes zeros after what the log has. SQLite takes no zeros
-    for a page: each page in the log has a header with the page's number, which is never 0. This function does nothing if the
-    disk has less than 4 × `LOG_BYTES` of free space, or a quota allows less than 2 × `LOG_BYTES`: it leaves the space to
-    entries. Raises `OSError`.
-    """
-    from shutil import disk_usage  # here, because only servers need it
-
-    if disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES or refusal(path, 2 * LOG_BYTES) == errno.EDQUOT:
-        return
-    with open(f"{path}-wal", "r+b") as log:  # written past SQLite, which would need two system calls for each page
-        log.write(bytes(max(LOG_BYTES - log.seek(0, os.SEEK_END), 0)))
 
 
 def locked(path: str) -> FileGuard:

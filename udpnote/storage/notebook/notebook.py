@@ -129,6 +129,11 @@ class Notebook:
         assert self._lookup is not None, "a notebook that could not be opened would be read"
         return self._lookup
 
+    def preallocate_log(self) -> None:
+        """Give the log its full length now, which makes later commits faster: see `Log.preallocate`. For a server."""
+        if self._log is not None:
+            self._log.preallocate()
+
     def rename(self, name: str) -> None:
         """Give the notebook another name, durably."""
         self._set_property("name", name)
