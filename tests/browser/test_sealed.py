@@ -140,3 +140,22 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
     amy.page.keyboard.press("Enter")
     amy.sees("secret")
     assert amy.page.locator("#text").input_value() == "not sent"
+
+
+def test_while_the_notebook_is_silent_only_a_browser_that_has_lost_its_session_is_asked_for_the_join_code(
+    site: Site, visitors: Visitors
+) -> None:
+    code = start_sealed(site, has_joined=False)
+    amy = visitors.visit(site.address)
+    amy.page.locator("#code").fill(code)
+    amy.page.keyboard.press("Enter")
+    amy.write("secret")
+    amy.sees("secret")
+    site.server.stop()
+    amy.page.locator("#notice-connection .detail", has_text="It may be off").wait_for()
+    assert "code" not in amy.page.locator("#notice-connection").inner_text()
+    amy.profile.clear_cookies()
+    site.end_page()
+    site.start_page()
+    amy.reload()
+    amy.page.locator("#code").wait_for()

@@ -17,7 +17,7 @@ _INSTEAD = {
     "joined_with_old_key": Notice("page_key_changed"),
     "key_changed": Notice("page_key_changed"),
     "key_missing": Notice("page_needs_code"),
-    "key_not_found": Notice("page_notebook_silent"),
+    "key_not_found": Notice("page_server_silent"),
     "name_or_id_not_found": Notice("page_notebook_silent"),
     "no_answer_at_server": Notice("page_notebook_silent"),
     "no_answer_on_lan": Notice("page_notebook_silent"),

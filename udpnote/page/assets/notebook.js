@@ -30,6 +30,9 @@ export class Notebook {
   #matchedAt = 0;
   #matching = null;
 
+  /** Whether this browser has given the join code of the notebook, so that another one would not help. */
+  #hasKey = false;
+
   /** What the person wants with the form for the join code: "enter" or "cancel"; null: the form is shown if a code is needed. */
   #codeChoice = null;
 
@@ -73,6 +76,7 @@ export class Notebook {
       return false;
     }
     const { state, timeline } = this;
+    this.#hasKey = !state.needs_code && state.notebook?.sealed === true;
     if (state.notebook?.id) rememberNotebook(state.notebook);
     else if (!state.needs_code) state.notebook ??= lastNotebook();
     if (!state.needs_code && !state.away) this.#codeChoice = null;
@@ -103,7 +107,8 @@ export class Notebook {
   /** Whether the form for the join code is shown, in place of the field for writing. */
   get #isCodeAsked() {
     const { needs_code, may_give_code, away, notebook } = this.state;
-    const maySeal = away && !notebook && may_give_code; // a sealed notebook is silent towards a page without its key
+    const wasSealed = notebook?.sealed ?? true; // when this browser saw it last
+    const maySeal = away && wasSealed && !this.#hasKey && may_give_code; // it is silent towards a page without its key
     return this.#codeChoice === "enter" || (this.#codeChoice === null && (needs_code || maySeal));
   }
 
@@ -137,7 +142,8 @@ export class Notebook {
     const short = isPolled ? "polled_short" : isGood ? state : "away_short";
     this.elements.connection.textContent = isAsked ? "" : words.say(short);
     document.body.classList.toggle("away", !isGood);
-    const mayGiveCode = (isSealed || state === "away") && this.state.may_give_code; // without its key, nobody can tell a sealed one
+    // Without its key, nobody can tell a sealed notebook from a silent one.
+    const mayGiveCode = (isSealed || (state === "away" && !this.#hasKey)) && this.state.may_give_code;
     const actions = mayGiveCode ? [{ text: words.say("give_code"), act: () => this.#askForCode() }] : [];
     const isCodeRefused = state === "away" && !this.state.notebook && this.state.may_give_code === false;
     const detail = isCodeRefused ? words.say("code_why_https") : reason;

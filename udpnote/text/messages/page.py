@@ -51,6 +51,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the notebook's server does not answer. It may be off, or on another network. A notebook that was sealed meanwhile "
         "answers only with its join code"
     ),
+    "page_server_silent": "the notebook's server does not answer. It may be off, or on another network",
     "page_notebook_unusable": "the page cannot use the notebook now. Ask the person who runs the page",
     "page_impostor": (
         "the notebook is sealed, but the server that answers now does not have its key. The server may be an impostor, "
