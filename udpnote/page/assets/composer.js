@@ -37,7 +37,7 @@ export class Composer {
       this.send();
     });
     text.addEventListener("input", () => {
-      this.draft.text = text.value;
+      Object.assign(this.draft, { text: text.value, isChanged: true });
       this.#fit();
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.saveDraft(), DRAFT_MILLISECONDS);
@@ -71,9 +71,14 @@ export class Composer {
     keep("draft", draft);
   }
 
-  /** Edit `text` instead of writing a new note. `editing` says what is edited; `title` is shown. The draft comes back later. */
+  /**
+   * Edit `text` instead of writing a new note. `editing` says what is edited; `title` is shown. The draft comes back later, with what
+   * the person has written so far if something else was edited.
+   */
   edit(editing, title, text) {
-    const earlier = this.draft.editing ? this.draft.earlier : this.draft.text;
+    const { draft } = this;
+    const written = draft.editing && !draft.isChanged ? "" : draft.text;
+    const earlier = [draft.earlier, written].filter(Boolean).join("\n");
     this.#show({ id: this.newId(), text, editing, title, earlier });
     this.elements.text.focus();
     this.elements.text.setSelectionRange(text.length, text.length);

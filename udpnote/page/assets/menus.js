@@ -31,9 +31,10 @@ export class Menus {
     const { state } = notebook;
     const name = author.name ? words.say("writes_as", { author: author.name }) : words.say("say_who");
     const isOpen = !state.needs_code;
+    const canWrite = !document.body.classList.contains("read-only");
     sheets.actions(words.say("menu"), [
-      { iconName: "person", text: name, act: () => author.ask() },
-      isOpen && { iconName: "undo", text: words.say("undo_last"), act: () => this.#undo() },
+      canWrite && { iconName: "person", text: name, act: () => author.ask() },
+      canWrite && isOpen && { iconName: "undo", text: words.say("undo_last"), act: () => this.#undo() },
       waiting.texts.length > 0 && { iconName: "copy", text: words.say("copy_waiting"), act: () => waiting.copyAll() },
       isOpen && { iconName: "tag", text: words.say("tags"), act: () => this.#showTags() },
       isOpen && { iconName: "calendar", text: words.say("calendar"), act: () => sheets.calendar() },

@@ -85,6 +85,7 @@ export class Sheets {
     form.onsubmit = (event) => {
       event.preventDefault();
       const name = wellFormed(field.value).replace(/\s+/g, " ").trim();
+      wrong.textContent = "";
       if (!name) return field.focus();
       if (new TextEncoder().encode(name).length > AUTHOR_BYTES_MAX) {
         wrong.textContent = words.say("who_too_long");

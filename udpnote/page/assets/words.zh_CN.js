@@ -78,6 +78,7 @@ export const SENTENCES = {
   keep_name: "使用这个名字",
   too_long: "笔记太长：一条笔记最多 1 MiB，请分成几条来写。",
   not_kept: "浏览器无法保存这条笔记，所以没有发送。文本还在这里，请复制到安全的地方。",
+  not_kept_deletion: "此浏览器未能保存这次删除，因此笔记没有删除。磁盘可能已满：请腾出一些空间。",
   edit_gone: "编辑的笔记没有存入，或者已经不在。文本还在这里，可以作为新笔记存入。",
   overtaken_deletion: "{author} 在此之前删除了笔记 {number}。你的编辑恢复了这条笔记，历史中有这两次改动。",
   overtaken_edit: "{author} 在此之前也编辑了笔记 {number}。笔记现在是你写的文本，历史中有这两次改动。",

@@ -78,6 +78,7 @@ export const SENTENCES = {
   keep_name: "使用這個名字",
   too_long: "筆記太長：一則筆記最多 1 MiB，請分成幾則來寫。",
   not_kept: "瀏覽器無法儲存這則筆記，所以沒有傳送。文字還在這裡，請複製到安全的地方。",
+  not_kept_deletion: "此瀏覽器未能儲存這次刪除，因此筆記沒有刪除。磁碟可能已滿：請騰出一些空間。",
   edit_gone: "編輯的筆記沒有存入，或者已經不在。文字還在這裡，可以當作新筆記存入。",
   overtaken_deletion: "{author} 在此之前刪除了筆記 {number}。你的編輯還原了這則筆記，歷史中有這兩次改動。",
   overtaken_edit: "{author} 在此之前也編輯了筆記 {number}。筆記現在是你寫的文字，歷史中有這兩次改動。",

@@ -86,7 +86,7 @@ export class Writing {
     try {
       await this.outbox.add(this.change({ kind: "deletion", text: "", revises: seen.number, seen }));
     } catch {
-      telling.notice("writing", words.say("not_kept"));
+      telling.notice("writing", words.say("not_kept_deletion"));
       return;
     }
     telling.toast(words.say("deleted", { number: `#${note.number}` }), { text: words.say("undo"), act: undo });

@@ -1,0 +1,60 @@
+"""What a person types is not lost by a wrong press, and a browser that keeps nothing says what that means."""
+
+from tests.support.page_site import Site
+from tests.support.visitor import Visitors
+
+FULL = "IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'QuotaExceededError') }; 0"
+
+
+def test_a_new_text_that_was_begun_comes_back_after_another_note_was_edited(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("one", "two")
+    amy.type("not sent")
+    amy.edit("one", "one, with many words")
+    amy.edit("two", "two, changed")
+    amy.page.locator("#send").click()
+    amy.sees("two, changed")
+    text = amy.page.locator("#text")
+    assert text.input_value() == "not sent\none, with many words"
+    amy.act("one", "Edit")
+    amy.act("two", "Edit")
+    amy.page.locator("#editing", has_text="#2").get_by_role("button", name="Cancel").click()
+    assert text.input_value() == "not sent\none, with many words", "nothing was changed in the text of the first note"
+
+
+def test_a_browser_without_room_says_that_a_note_is_not_deleted(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("stays")
+    amy.sees_nothing_waiting()
+    amy.page.evaluate(FULL)
+    amy.act("stays", "Delete")
+    amy.page.locator("#notice-writing", has_text="not deleted").wait_for()
+    amy.sees("stays")
+    amy.faults.clear()
+
+
+def test_a_browser_that_keeps_nothing_lets_people_read_and_offers_nothing_else(site: Site, visitors: Visitors) -> None:
+    site.start()
+    site.send("to be read")
+    profile = visitors.profile()
+    profile.add_init_script("Object.defineProperty(globalThis, 'indexedDB', { get: () => undefined })")
+    amy = visitors.visit(site.address, profile=profile)
+    amy.sees("to be read")
+    amy.page.locator("#notice-storage").wait_for()
+    assert not amy.page.locator("#text").is_visible()
+    amy.page.locator("#open-menu").click()
+    offered = amy.page.locator("#sheet-content button").all_inner_texts()
+    assert offered == ["Tags", "Calendar", "Export"]
+
+
+def test_a_name_that_was_too_long_is_not_called_so_any_more_when_there_is_none(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.page.locator("#change-author").click()
+    field, wrong = amy.page.locator("#who-field"), amy.page.locator("#who-wrong")
+    for name, is_wrong in (("name " * 40, True), (" ", False)):
+        field.fill(name)
+        amy.page.keyboard.press("Enter")
+        wrong.locator(":scope:not(:empty)" if is_wrong else ":scope:empty").wait_for(state="attached")
