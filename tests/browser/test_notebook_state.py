@@ -57,6 +57,8 @@ def test_a_refused_request_lets_the_page_ask_for_the_state_and_the_sender_wait(
 ) -> None:
     site.start()
     amy = visitors.visit(site.address)
+    site.send("live")
+    amy.sees("live")  # so its stream is open: to open one later is a sign that what waits can be sent
     asked: Counter[str] = Counter()
     amy.page.on("request", lambda request: asked.update([request.url.removeprefix(site.address).partition("?")[0]]))
     amy.page.route("**/api/entries", lambda route: route.fulfill(status=status, json=REFUSAL))
