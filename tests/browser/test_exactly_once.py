@@ -87,7 +87,7 @@ def test_a_page_that_is_killed_between_a_request_and_its_answer_has_each_entry_s
     assert process_site.texts() == ["sent, and not answered"]
     process_site.page.kill()
     amy.write("while no page is there")
-    assert "while no page is there" in amy.waiting()
+    eventually(lambda: "while no page is there" in amy.waiting())
     process_site.proxy.loses_answers = False
     process_site.start_page()
     amy.sees("sent, and not answered", "while no page is there")
