@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,11 +33,15 @@ def laboratory() -> type[Lab]:
 
 @pytest.fixture
 def lab(laboratory: type[Lab], tmp_path: Path) -> Iterator[Lab]:
-    made = laboratory(tmp_path)
-    try:
+    with closing(laboratory(tmp_path)) as made:
         yield made
-    finally:
-        made.close()
+
+
+@pytest.fixture
+def new_lab(laboratory: type[Lab], tmp_path: Path) -> Iterator[Callable[[str], Lab]]:
+    """A function that makes a laboratory with a name, for tests that do the same in several ones at once."""
+    with ExitStack() as opened:
+        yield lambda name: opened.enter_context(closing(laboratory(tmp_path / name)))
 
 
 class Pair(NamedTuple):
@@ -47,7 +52,11 @@ class Pair(NamedTuple):
     laptop: Host
 
 
-@pytest.fixture
-def pair(lab: Lab) -> Pair:
+def pair_in(lab: Lab) -> Pair:
     lan = lab.switch()
     return Pair(lan, lab.host("kitchen", lan), lab.host("laptop", lan))
+
+
+@pytest.fixture
+def pair(lab: Lab) -> Pair:
+    return pair_in(lab)

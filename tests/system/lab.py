@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -40,6 +41,7 @@ SERVING = "Ctrl-C"
 """The end of what a server prints before it serves."""
 
 P = TypeVar("P", Process, Terminal)
+Case = TypeVar("Case")
 
 _numbers = count(1)
 
@@ -294,6 +296,13 @@ def socket_in(namespace: str, family: int, kind: int) -> socket.socket:
     """A socket in a network namespace."""
     with inside(namespace):
         return socket.socket(family, kind)
+
+
+def at_once(work: Callable[[Case], object], cases: Iterable[Case]) -> None:
+    """Do `work` with all cases at the same time, because most of it is waiting. Fails if one of them fails."""
+    with ThreadPoolExecutor() as threads:
+        for done in [threads.submit(work, case) for case in cases]:
+            done.result()
 
 
 def lines_of(name: str, count: int) -> list[str]:

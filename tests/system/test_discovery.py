@@ -1,13 +1,12 @@
 """Finding a notebook on a LAN without being given an address."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.support.processes import Result
-from tests.system.conftest import Pair
-from tests.system.lab import Host, Lab, assert_once
+from tests.system.conftest import Pair, pair_in
+from tests.system.lab import Host, Lab, assert_once, at_once
 
 
 def found_by(host: Host, *arguments: str) -> list[dict[str, object]]:
@@ -15,17 +14,23 @@ def found_by(host: Host, *arguments: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in host.succeed("find", "--json", "--timeout", "0.5", *arguments).lines]
 
 
-@pytest.mark.parametrize("families", [[4], [6], [4, 6]], ids=["IPv4 alone", "IPv6 alone", "both"])
-def test_every_host_finds_the_server_once_and_its_entries_are_stored(lab: Lab, families: list[int]) -> None:
-    lan = lab.switch()
-    kitchen, laptop = (lab.host(name, lan, ipv4=4 in families, ipv6=6 in families) for name in ("kitchen", "laptop"))
-    server = kitchen.serve("--name", "kitchen")
-    [found] = found_by(laptop)
-    assert found["name"] == "kitchen"
-    addresses = {4: kitchen.address(lan), 6: "fe80:"}
-    assert str(found["address"]).startswith(tuple(addresses[family] for family in families))
-    laptop.succeed("send", "here")
-    assert server.texts() == ["here"]
+FAMILIES = {"IPv4": [4], "IPv6": [6], "both": [4, 6]}
+
+
+def test_every_host_finds_the_server_once_and_its_entries_are_stored(new_lab: Callable[[str], Lab]) -> None:
+    def find_and_send(name: str) -> None:
+        lab, families = new_lab(name), FAMILIES[name]
+        lan = lab.switch()
+        kitchen, laptop = (lab.host(name, lan, ipv4=4 in families, ipv6=6 in families) for name in ("kitchen", "laptop"))
+        server = kitchen.serve("--name", "kitchen")
+        [found] = found_by(laptop)
+        assert found["name"] == "kitchen"
+        addresses = {4: kitchen.address(lan), 6: "fe80:"}
+        assert str(found["address"]).startswith(tuple(addresses[family] for family in families))
+        laptop.succeed("send", "here")
+        assert server.texts() == ["here"]
+
+    at_once(find_and_send, FAMILIES)
 
 
 def test_servers_of_one_host_share_it_without_naming_ports_and_all_are_found(pair: Pair, tmp_path: Path) -> None:
@@ -40,18 +45,21 @@ def test_servers_of_one_host_share_it_without_naming_ports_and_all_are_found(pai
     assert [server.texts() for server in servers] == [[], ["to the named one"], ["to the chosen one"]]
 
 
-@pytest.mark.parametrize("bind", [False, True], ids=["everywhere", "at its address"])
-def test_hosts_whose_addresses_have_no_network_find_each_other(lab: Lab, bind: bool) -> None:
-    lan = lab.switch()
-    hosts = [lab.host(name, lan, ipv6=False) for name in ("kitchen", "laptop")]
-    for host in hosts:
-        host.ip("addr", "flush", "dev", "eth0")
-        host.ip("addr", "add", f"{host.address(lan)}/32", "dev", "eth0")
-        host.ip("route", "add", "10.77.0.0/16", "dev", "eth0")
-    kitchen, laptop = hosts
-    server = kitchen.serve(*(["--bind", kitchen.address(lan)] if bind else []))
-    laptop.succeed("send", "by 255.255.255.255")
-    assert server.texts() == ["by 255.255.255.255"]
+def test_hosts_whose_addresses_have_no_network_find_each_other(new_lab: Callable[[str], Lab]) -> None:
+    def send(name: str) -> None:
+        lab = new_lab(name)
+        lan = lab.switch()
+        hosts = [lab.host(name, lan, ipv6=False) for name in ("kitchen", "laptop")]
+        for host in hosts:
+            host.ip("addr", "flush", "dev", "eth0")
+            host.ip("addr", "add", f"{host.address(lan)}/32", "dev", "eth0")
+            host.ip("route", "add", "10.77.0.0/16", "dev", "eth0")
+        kitchen, laptop = hosts
+        server = kitchen.serve(*(["--bind", kitchen.address(lan)] if name == "bound" else []))
+        laptop.succeed("send", "by 255.255.255.255")
+        assert server.texts() == ["by 255.255.255.255"]
+
+    at_once(send, ["everywhere", "bound"])
 
 
 def test_a_server_that_was_started_before_its_link_is_found_as_soon_as_the_link_is_up(lab: Lab) -> None:
@@ -93,12 +101,15 @@ def link_local_address(host: Host) -> str:
     return f"{listed.split()[3].partition('/')[0]}%eth0"
 
 
-@pytest.mark.parametrize("kind", ["IPv4", "link-local IPv6"])
-def test_a_server_bound_to_one_address_is_found_as_well(pair: Pair, kind: str) -> None:
-    address = pair.kitchen.address(pair.lan) if kind == "IPv4" else link_local_address(pair.kitchen)
-    server = pair.kitchen.serve("--bind", address)
-    pair.laptop.succeed("send", "to the bound one")
-    assert server.texts() == ["to the bound one"]
+def test_a_server_bound_to_one_address_is_found_as_well(new_lab: Callable[[str], Lab]) -> None:
+    def send(kind: str) -> None:
+        pair = pair_in(new_lab(kind))
+        address = pair.kitchen.address(pair.lan) if kind == "IPv4" else link_local_address(pair.kitchen)
+        server = pair.kitchen.serve("--bind", address)
+        pair.laptop.succeed("send", "to the bound one")
+        assert server.texts() == ["to the bound one"]
+
+    at_once(send, ["IPv4", "link-local"])
 
 
 def test_a_server_whose_name_is_lost_is_found_and_a_silent_name_server_holds_nothing_up(pair: Pair, tmp_path: Path) -> None:

@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 from tests.support.machine import NOW
-from tests.system.conftest import Pair
-from tests.system.lab import require_tool, unavailable
+from tests.system.conftest import Pair, pair_in
+from tests.system.lab import Lab, at_once, require_tool, unavailable
 
 
 class LocaleCase(NamedTuple):
@@ -23,18 +22,22 @@ class LocaleCase(NamedTuple):
     notebook: str
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        LocaleCase("zh_CN.GBK", "gbk", "今天开会", "牛奶", "笔记"),
-        LocaleCase("zh_TW.BIG5", "big5", "今天開會", "牛奶", "筆記"),
-    ],
-    ids=lambda case: case.name,
-)
-def test_a_terminal_in_another_encoding_than_utf_8_works(pair: Pair, tmp_path: Path, case: LocaleCase) -> None:
-    make_locale(tmp_path, case.name)
+CASES = [
+    LocaleCase("zh_CN.GBK", "gbk", "今天开会", "牛奶", "笔记"),
+    LocaleCase("zh_TW.BIG5", "big5", "今天開會", "牛奶", "筆記"),
+]
+
+
+def test_a_terminal_in_another_encoding_than_utf_8_works(new_lab: Callable[[str], Lab], tmp_path: Path) -> None:
+    for case in CASES:
+        make_locale(tmp_path, case.name)
+    at_once(lambda case: use(pair_in(new_lab(case.encoding)), tmp_path, case), CASES)
+
+
+def use(pair: Pair, locales: Path, case: LocaleCase) -> None:
+    """Write, read, follow and keep the notebook at terminals of this encoding; `locales` has the locales."""
     for host in (pair.kitchen, pair.laptop):
-        host.environ |= {"LOCPATH": str(tmp_path), "LC_ALL": case.name, "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "CST-8"}
+        host.environ |= {"LOCPATH": str(locales), "LC_ALL": case.name, "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "CST-8"}
     typed = {text: os.fsdecode(text.encode(case.encoding)) for text in case[2:]}  # the bytes that a shell there would pass on
     folder = pair.kitchen.home / typed[case.notebook]
     folder.mkdir()

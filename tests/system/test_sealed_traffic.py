@@ -1,6 +1,6 @@
 """What strangers get from a sealed server, and what can be read of its traffic on the cable."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from random import Random
 
@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.processes import eventually
 from tests.system.capture import Capture, hardware_address
-from tests.system.conftest import Pair
+from tests.system.conftest import Pair, pair_in
 from tests.system.hostile_datagrams import of_strangers
 from tests.system.hostile_host import answers_at_each, send
-from tests.system.lab import SERVER_PORT, Host, Lab
+from tests.system.lab import SERVER_PORT, Host, Lab, at_once
 from tests.system.sealing import join, join_code, notebook_id
 from udpnote.protocol.envelope import SEALED_HEADER
 
@@ -84,13 +84,21 @@ def do_everything(host: Host) -> None:
     follower.kill()
 
 
-@pytest.mark.parametrize("options", [["--sealed"], []], ids=["sealed", "open"])
-def test_everything_can_be_read_on_the_cable_unless_it_is_sealed(pair: Pair, capture: Capture, options: list[str]) -> None:
+OPTIONS = {"sealed": ["--sealed"], "open": []}
+
+
+def test_everything_can_be_read_on_the_cable_unless_it_is_sealed(new_lab: Callable[[str], Lab]) -> None:
+    at_once(lambda name: check_cable(pair_in(new_lab(name)), *OPTIONS[name]), OPTIONS)
+
+
+def check_cable(pair: Pair, *options: str) -> None:
+    """Do everything with a server that has these options, and look at what passes on the cable."""
     server = pair.kitchen.serve(*options, "--name", NAME)
-    if options:
-        join([pair.laptop], join_code(pair.kitchen))
-    do_everything(pair.laptop)
-    passed = [each.data for each in capture.datagrams()]
+    with closing(Capture(pair.lan, pair.kitchen)) as capture:
+        if options:
+            join([pair.laptop], join_code(pair.kitchen))
+        do_everything(pair.laptop)
+        passed = [each.data for each in capture.datagrams()]
     needles = secrets(notebook_id(pair.laptop), *{each.entry.client_id for each in server.stored()})
     assert readable(passed, needles) == ([] if options else needles)
     assert any(each.startswith(SEALED_HEADER) for each in passed) == bool(options)
