@@ -74,6 +74,13 @@ def test_files_are_sent_once_and_then_only_if_they_have_changed(page: PageServer
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_mistyped_address_leads_to_the_page(page: PageServer) -> None:
+    answer = page.http.get("/notes", headers={"Accept-Language": "zh-CN"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert '<html lang="zh-CN">' in answer.text and '<a href="/">打开网页</a>' in answer.text
+    assert page.get("/api/nothing", 404)["kind"] == "page_not_there"
+
+
 def test_malformed_requests_are_not_logged(page: PageServer, caplog: pytest.LogCaptureFixture) -> None:
     for request in (b"no request\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"):
         with socket.create_connection((page.http.base_url.host, page.http.base_url.port or 0), timeout=5) as connection:

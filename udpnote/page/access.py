@@ -9,19 +9,18 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
-from html import escape
 from urllib.parse import unquote
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, language_named
 from udpnote.page.own_names import dns_name, own_names
 from udpnote.page.rates import RatePerHost, host_of_client
-from udpnote.page.reader_sentences import for_reader
 from udpnote.page.responses import Refusal, refused
-from udpnote.text.language import language, speaking
+from udpnote.page.sentence_page import sentence_page
+from udpnote.text.language import speaking
 
 ADDRESSES_SECONDS = 2.0
 """How long the addresses of this machine are remembered, so that many requests with a wrong Host cost little."""
@@ -185,8 +184,7 @@ def _host_refused(scope: Scope, host: str) -> Response:
     notice = Notice("page_host_refused", host=_harmless_name(host))
     if scope["path"].startswith("/api/"):
         return refused(Refusal(421, notice))
-    page = f'<!doctype html><html lang="{language().replace("_", "-")}"><meta charset="utf-8"><title>udpnote</title>'
-    return HTMLResponse(f"{page}<p>{escape(for_reader(notice))}</p></html>", 421, {"Cache-Control": "no-store"})
+    return sentence_page(notice, 421, leads_on=False)
 
 
 def _harmless_name(host: str) -> str:

@@ -23,6 +23,7 @@ from udpnote.page.rates import host_of_client
 from udpnote.page.reading_routes import ReadingRoutes
 from udpnote.page.request_body import BodyRoom, body_of
 from udpnote.page.responses import Refusal, json_response, refused, told
+from udpnote.page.sentence_page import sentence_page
 from udpnote.page.sessions import Opened, Sessions
 from udpnote.page.stream_routes import StreamRoutes
 from udpnote.page.writing_routes import WritingRoutes
@@ -188,8 +189,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return refused(error)
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
-    """The answer to a request for which there is no route, or no such method."""
+async def _http_error(request: Request, error: Exception) -> Response:
+    """The answer to a request for which there is no route, or no such method. A person may have mistyped the address."""
     assert isinstance(error, HTTPException), "another exception would be reported as a missing route"
     notice = Notice("page_method_refused") if error.status_code == 405 else Notice("page_not_there")
+    if error.status_code == 404 and not request.url.path.startswith("/api/"):
+        return sentence_page(notice, 404, leads_on=True)
     return refused(Refusal(error.status_code, notice, error.headers))

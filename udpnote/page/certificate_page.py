@@ -16,6 +16,7 @@ from udpnote.errors import Notice
 from udpnote.page.access import AllowedHosts, Gate, host_of
 from udpnote.page.asset_files import Assets
 from udpnote.page.certificates import Authority
+from udpnote.page.sentence_page import marked_up
 from udpnote.text.language import gettext as _
 from udpnote.text.language import language
 
@@ -111,15 +112,9 @@ def _system_of(agent: str) -> str:
 
 
 def _section(name: str, steps: Notice, *, is_open: bool) -> str:
-    lines = "".join(f"<li>{_marked_up(step)}</li>" for step in str(steps).split("\n"))
+    lines = "".join(f"<li>{marked_up(step)}</li>" for step in str(steps).split("\n"))
     return f"<details{' open' if is_open else ''}><summary>{escape(name)}</summary><ol>{lines}</ol></details>"
 
 
 def _paragraphs(*notices: Notice) -> list[str]:
-    return [f"<p>{_marked_up(_('{sentences}.').format(sentences=notice))}</p>" for notice in notices]
-
-
-def _marked_up(text: str) -> str:
-    """`text` as HTML. Parts in backquotes become code."""
-    parts = escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
+    return [f"<p>{marked_up(_('{sentences}.').format(sentences=notice))}</p>" for notice in notices]
