@@ -262,6 +262,7 @@ def test_a_page_shows_a_bounded_part_of_the_notes_and_a_reader_comes_to_all_of_t
 
     scroll("0", 1)
     assert len(shown()) == SHOWN_MAX
+    assert amy.page.locator("#newest").inner_text() == "Latest notes"
     place = "document.querySelector('#n200').getBoundingClientRect().top"
     amy.page.evaluate("document.querySelector('#n200').scrollIntoView()")
     before = amy.page.evaluate(place)

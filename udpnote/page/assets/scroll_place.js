@@ -7,9 +7,7 @@
 const END_PIXELS = 60;
 
 export class ScrollPlace {
-  /** Whether the last element that is shown is the latest note, or an entry that waits. */
-  isEndShown = true;
-
+  #isEndShown = true;
   #height = 0;
   #unread = 0;
 
@@ -18,6 +16,13 @@ export class ScrollPlace {
     Object.assign(this, { main, newest, words, isAtEnd: true });
     main.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
     new ResizeObserver(() => this.#noteHeight()).observe(main);
+  }
+
+  /** Whether the latest note is among those that are shown. If not, the button leads to it, also if no new one has arrived. */
+  set isEndShown(isShown) {
+    if (isShown === this.#isEndShown) return;
+    this.#isEndShown = isShown;
+    this.#showUnread(this.#unread);
   }
 
   /**
@@ -42,7 +47,7 @@ export class ScrollPlace {
 
   scrollToEnd() {
     this.main.scrollTop = this.main.scrollHeight;
-    this.isAtEnd = this.isEndShown;
+    this.isAtEnd = this.#isEndShown;
     if (this.isAtEnd) this.#showUnread(0);
   }
 
@@ -65,13 +70,13 @@ export class ScrollPlace {
   #noteScroll() {
     const { main } = this;
     if (main.clientHeight !== this.#height) return; // the new height has caused this: `#noteHeight` is called next
-    this.isAtEnd = this.isEndShown && main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
+    this.isAtEnd = this.#isEndShown && main.scrollHeight - main.scrollTop - main.clientHeight < END_PIXELS;
     if (this.isAtEnd && this.#unread > 0) this.#showUnread(0);
   }
 
   #showUnread(count) {
     this.#unread = count;
-    this.newest.hidden = count === 0;
-    if (count > 0) this.newest.lastElementChild.textContent = this.words.say("new_notes", { count });
+    this.newest.hidden = count === 0 && this.#isEndShown;
+    this.newest.lastElementChild.textContent = count > 0 ? this.words.say("new_notes", { count }) : this.words.say("latest");
   }
 }

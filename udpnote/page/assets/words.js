@@ -20,6 +20,7 @@ export const ENGLISH = {
   yesterday: "Yesterday",
   earlier: "Earlier notes",
   later: "Later notes",
+  latest: "Latest notes",
   nothing_yet: "Nothing is written yet. The first note is yours.",
   nothing_found: "No note was found.",
   filter_tag: "Tag {tag}",

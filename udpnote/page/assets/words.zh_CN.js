@@ -14,6 +14,7 @@ export const SENTENCES = {
   yesterday: "昨天",
   earlier: "更早的笔记",
   later: "更晚的笔记",
+  latest: "最新的笔记",
   nothing_yet: "还没有笔记，来写第一条吧。",
   nothing_found: "没有找到笔记。",
   filter_tag: "标签 {tag}",

@@ -14,6 +14,7 @@ export const SENTENCES = {
   yesterday: "昨天",
   earlier: "更早的筆記",
   later: "更晚的筆記",
+  latest: "最新的筆記",
   nothing_yet: "還沒有筆記，來寫第一則吧。",
   nothing_found: "沒有找到筆記。",
   filter_tag: "標籤 {tag}",
