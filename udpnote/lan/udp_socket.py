@@ -256,6 +256,8 @@ def _wait_until_writable(sock: socket.socket) -> None:
 
 def groups(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
     """Group `datagrams`, in their order, into groups that one call can send: (address, datagrams) for each group."""
+    if len(datagrams) <= 1:  # grouping would take longer than all else that `send` does before its system call
+        return [(address, [data]) for data, address in datagrams]
     found: list[tuple[Address, list[bytes]]] = []
     for address, to_address in groupby(datagrams, key=itemgetter(1)):
         for size, of_size in groupby([data for data, _ in to_address], key=len):

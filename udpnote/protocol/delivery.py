@@ -197,6 +197,8 @@ class Delivery:
         How many are sent depends on the congestion window. If the server counts as silent from now on, report `ServerSilent`.
         While it is silent, send at most one payload, as a probe.
         """
+        if not self._entries:
+            return
         expires_at = self._contact.expires_at
         expired = list(takewhile(lambda outgoing: expires_at(outgoing.timed_from) <= now, self._in_flight.values()))
         for outgoing in expired:
@@ -271,7 +273,8 @@ class Delivery:
             self._answers += 1
             if self._contact.receive_answer(now, sent_at=sent_at, answered=acknowledged, in_flight=in_flight):
                 self._resend_at = now
-            self._fill_window(now)
+            if self._entries:
+                self._fill_window(now)
 
     def _receive_refuse(self, refuse: Refuse, now: float) -> None:
         key = (refuse.client_id, refuse.sequence, refuse.offset)

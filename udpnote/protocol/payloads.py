@@ -259,6 +259,10 @@ class UnsentPayloads:
 
         A single note is returned as a part.
         """
+        if len(first.entries) == len(self._queue) == 1 and first.restored is None:
+            self._queue.clear()
+            self._length = 0
+            return _whole(first.entries[0])
         count = notes_that_fit(first.texts, first.entries[0].author) if first.restored is None else 1
         if first.restored is not None or (count == len(first.entries) and len(self._queue) > 1):
             notes = _fitting(self._bundle_candidates(first))
@@ -334,10 +338,10 @@ def _may_travel_together(entries: Sequence[Entry]) -> bool:
 
     Each field is compared for all entries at once, because comparing entry by entry takes longer than packing them.
     """
-    if not entries:
-        return False
+    if len(entries) <= 1:
+        return bool(entries) and entries[0].kind is Kind.NOTE
     clients, sequences, kinds, written_at, offsets, authors, *_ = zip(*entries, strict=True)
-    pauses = list(map(sub, written_at[1:], written_at)) or [0]
+    pauses = list(map(sub, written_at[1:], written_at))
     return bool(
         kinds.count(Kind.NOTE) == len(entries)
         and sequences == tuple(range(sequences[0], sequences[0] + len(entries)))
@@ -357,6 +361,8 @@ def padded(bodies: list[bytes]) -> list[bytes]:
 
     If padding would more than double the bytes, the bodies are returned unchanged.
     """
+    if len(bodies) == 1:
+        return bodies
     longest, total = max(map(len, bodies)), sum(map(len, bodies))
     if total < longest * len(bodies) <= 2 * total:
         return [body.ljust(longest, b"\0") for body in bodies]
