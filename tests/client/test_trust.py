@@ -1,5 +1,7 @@
 """What a client with keys believes: a sealed notebook is found by its key alone, and impostors are reported and get nothing."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.errors import raises
@@ -81,6 +83,22 @@ def test_a_client_that_knew_a_notebook_as_open_goes_on_sealed_when_another_comma
     with raises(Queued, "no_answer_yet", server=SilentServer("kitchen", KITCHEN, True)):
         client.send("of a sealed one")
     assert sorted(lan.texts()) == ["in the open", "sealed", "waits"]
+
+
+def test_a_note_that_is_on_its_way_goes_on_sealed_when_another_command_joins(lan: Lan) -> None:
+    serving = lan.serve()
+    client = lan.client()
+    client.send("in the open")
+    seal_notebook(serving.notebook, name="kitchen")
+    serving.stop()
+
+    def texts() -> Iterator[str | None]:
+        yield "on its way"
+        yield None  # now the client sends it
+        lan.client().join(lan.serve(sealed=True).code)
+
+    [sent] = client.send_many(texts())
+    assert (sent.state, sent.number) == (State.STORED, 2)
 
 
 def test_the_owner_on_the_notebooks_host_need_not_join_whether_it_was_open_before_or_its_key_has_changed(

@@ -5,7 +5,7 @@ its user has nothing more to do; then it hands control back. So a seed always ta
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from sqlite3 import Connection
@@ -19,6 +19,7 @@ from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, StorageErr
 from udpnote.model.entry import Entry, Status
 from udpnote.model.join_code import join_code
 from udpnote.model.notebook import KnownNotebook
+from udpnote.model.own_write import StoredRun
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
 
@@ -54,14 +55,13 @@ class OpenOutbox(Outbox):
         self._process.may_crash("after adding to the outbox")
         return entries
 
-    def remove(self, notebook_id: bytes, sequences: Iterable[range], **details: Any) -> None:
-        removed = list(sequences)
-        if removed:
+    def remove(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
+        if runs:
             self._process.may_crash("between an answer and removing the entry", times=4)
         self._process.check_alive()
-        for entry in self._entries(list(chain.from_iterable(removed))):
+        for entry in self._entries(list(chain.from_iterable([run.sequences for run in runs]))):
             self._lan.witness.removed(entry)
-        super().remove(notebook_id, removed, **details)
+        super().remove(notebook_id, runs)
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         self._process.check_alive()

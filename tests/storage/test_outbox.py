@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from udpnote.errors import EntriesWait, StorageError
+from udpnote.errors import EntriesWait, JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
+from udpnote.model.own_write import StoredRun
 from udpnote.model.waiting_entry import WaitingCount
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, Outbox
@@ -52,6 +53,11 @@ def add(
     return outbox.add(
         texts, author="amy@pi", written_at=WRITTEN_AT + later, utc_offset=480, notebook_id=notebook_id, destination=destination
     )
+
+
+def acknowledge(outbox: Outbox, *sequences: range) -> None:
+    """The notebook has acknowledged the entries with these sequences."""
+    outbox.remove(HERE.notebook_id, [StoredRun(each, each.start, b"c" * 16, Kind.NOTE) for each in sequences])
 
 
 def waiting(outbox: Outbox, notebook: KnownNotebook = HERE, limit: int = 100) -> list[str]:
@@ -109,15 +115,26 @@ def test_entries_of_exactly_one_destination_are_assigned_to_a_notebook_once_and_
 
 def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used_again(outbox: Outbox, other: Outbox) -> None:
     entries = add(outbox, *"abcdefgh")
-    outbox.remove(HERE.notebook_id, [range(7, 8), range(2, 3), range(3, 4), range(99, 100)])
-    outbox.remove(HERE.notebook_id, [])
-    other.remove(HERE.notebook_id, [range(4, 6)])
+    acknowledge(outbox, range(7, 8), range(2, 3), range(3, 4), range(99, 100))
+    acknowledge(outbox)
+    acknowledge(other, range(4, 6))
     assert (waiting(outbox), outbox.waiting_sequences(entries)) == (list("afh"), {1, 6, 8})
-    outbox.remove(HERE.notebook_id, [range(8, 9), range(1, 2), range(6, 7)])
+    acknowledge(outbox, range(8, 9), range(1, 2), range(6, 7))
     assert add(other, "three")[0].sequence == 9
     other.mark_refused(HERE.notebook_id, 9, Status.REFUSED)
     other.discard([9])
     assert add(outbox, "four")[0].sequence == 10
+
+
+def test_nothing_is_added_if_the_check_in_the_same_transaction_fails(outbox: Outbox, other: Outbox) -> None:
+    def check() -> None:
+        assert outbox._connection.in_transaction, "another process could change the outbox between check and addition"
+        raise JoinedOrLeftMeanwhile("joined_or_left_meanwhile", name="home")
+
+    with pytest.raises(JoinedOrLeftMeanwhile):
+        outbox.add(["no"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=HERE.notebook_id, check=check)
+    assert [entry.sequence for entry in add(other, "yes")] == [1]
+    assert waiting(outbox) == ["yes"]
 
 
 @pytest.mark.parametrize(("adds", "then"), [(True, "remove"), (False, "remove"), (True, "close"), (True, "nothing")])
@@ -127,11 +144,11 @@ def test_ctrl_c_at_any_step_leaves_an_outbox_that_can_be_used_again_or_closed(ad
             add(outbox, "one", "two")
             try:
                 with interrupted_after(steps):
-                    add(outbox, "new") if adds else outbox.remove(HERE.notebook_id, [range(2, 3)])
+                    add(outbox, "new") if adds else acknowledge(outbox, range(2, 3))
                 break
             except KeyboardInterrupt:
                 if then == "remove":
-                    outbox.remove(HERE.notebook_id, [range(1, 2)])  # what a client does that is closed by Ctrl-C
+                    acknowledge(outbox, range(1, 2))  # what a client does that is closed by Ctrl-C
                 elif then == "close":
                     outbox.close()
             assert then == "close" or add(outbox, "three")
@@ -145,12 +162,12 @@ def test_adding_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outb
     outbox.join(SEALED, KEY)
     outbox.leave(SEALED.notebook_id)
     assert not [statement for statement in statements if "synchronous" in statement]
-    outbox.remove(HERE.notebook_id, [range(1, 2)])
+    acknowledge(outbox, range(1, 2))
     outbox.mark_refused(HERE.notebook_id, 2, Status.TOO_LARGE)
     assert "PRAGMA synchronous = NORMAL" in statements
     outbox._connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError):
-        outbox.remove(HERE.notebook_id, [range(1, 2)])
+        acknowledge(outbox, range(1, 2))
     assert outbox._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL again, also after a failure"
 
 
@@ -208,7 +225,8 @@ def test_notes_are_moved_with_their_identity_and_what_their_old_notebook_says_of
     assert outbox.move(WORK.notebook_id, select=wanted) == (2, 1)
     assert other.waiting_for(WORK.notebook_id) == [moved, typo]
     assert [each.destination for each in outbox.listing()] == [ANY] * 4
-    outbox.remove(HERE.notebook_id, [range(1, 6)])
+    for sequences in (range(1, 2), range(1, 6)):
+        acknowledge(outbox, sequences)
     outbox.mark_refused(HERE.notebook_id, moved.sequence, Status.REFUSED)
     assert outbox.renew(HERE.notebook_id, moved) is None
     assert (other.waiting_for(WORK.notebook_id), waiting(outbox)) == ([moved, typo], [])
@@ -225,7 +243,7 @@ def test_a_conflict_gives_the_client_a_new_identity_once(outbox: Outbox, other: 
     assert other.renew(HERE.notebook_id, first) is None, "another process was faster"
     assert other.renew(HERE.notebook_id, second) == second._replace(client_id=renewed.client_id, sequence=4)
     assert add(outbox, "three")[0][:2] == (renewed.client_id, 5)
-    outbox.remove(HERE.notebook_id, [range(5, 6)])
+    acknowledge(outbox, range(5, 6))
     assert outbox.renew(HERE.notebook_id, renewed._replace(sequence=5)) is None, "it is acknowledged"
 
 
@@ -261,6 +279,10 @@ def test_a_revision_gets_the_newest_entry_that_its_notebook_was_seen_to_have(out
     assert [entry.seen for entry in add(outbox, "a note")] == [NOTHING_SEEN]
     outbox.note_newest(HERE.notebook_id, NOTHING_SEEN)
     assert revise() == NOTHING_SEEN
+    outbox.remove(
+        HERE.notebook_id, [StoredRun(range(7, 9), 4, b"c" * 16, Kind.NOTE), StoredRun(range(9, 10), 3, b"c" * 16, Kind.NOTE)]
+    )
+    assert revise() == SeenEntry(5, b"c" * 16, 8)
 
 
 # Sealed notebooks

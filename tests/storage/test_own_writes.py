@@ -45,7 +45,7 @@ def store(outbox: Outbox, number: int, *entries: Entry, notebook: KnownNotebook 
         StoredRun(range(entry.sequence, entry.sequence + 1), number + place, entry.client_id, entry.kind)
         for place, entry in enumerate(entries)
     ]
-    outbox.remove(notebook.notebook_id, [run.sequences for run in runs], runs=runs)
+    outbox.remove(notebook.notebook_id, runs)
 
 
 def take_back(outbox: Outbox, number: int) -> int:
@@ -152,8 +152,8 @@ def test_an_entry_that_another_process_has_removed_is_remembered_once(outbox: Ou
     run = StoredRun(range(1, 5), 1, entries[0].client_id, Kind.NOTE)
     with closing(Outbox(tmp_path / "outbox.sqlite3")) as other:
         store(other, 2, entries[1])
-    outbox.remove(HERE.notebook_id, [run.sequences], runs=[run])
-    outbox.remove(HERE.notebook_id, [run.sequences], runs=[run])
+    outbox.remove(HERE.notebook_id, [run])
+    outbox.remove(HERE.notebook_id, [run])
     assert [take_back(outbox, number) for number in range(9, 13)] == [4, 3, 2, 1]
     assert outbox.writes.last() is None
 
@@ -164,7 +164,7 @@ def test_a_bounded_number_is_remembered_and_none_before_a_gap(outbox: Outbox) ->
     runs = [
         StoredRun(range(each.sequence, each.sequence + 1), 2 * each.sequence, each.client_id, each.kind) for each in entries
     ]
-    outbox.remove(HERE.notebook_id, [run.sequences for run in runs], runs=runs)
+    outbox.remove(HERE.notebook_id, runs)
     found = [take_back(outbox, 1000 + place) for place in range(RUNS_AT_ONCE_MAX)]
     assert found == [run.number for run in runs[::-1][:RUNS_AT_ONCE_MAX]]
     assert outbox.writes.last() is None, "not the early one: those between are forgotten"

@@ -167,7 +167,6 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         seconds, or if the notebook cannot be found or cannot store the entry now: the entry stays in the outbox, and a later
         `send` or `deliver` sends it again. Raises `EntryRefused` if the notebook has refused the entry for good.
         """
-        check_text(text)
         return self._send_one(text, kind=Kind.NOTE, number=0, seen=None, author=author, wait=wait)
 
     def revise(
@@ -192,7 +191,6 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         `is_notebook_decided` is False, and discovery finds no notebook or several. Raises `WrongNotebook` without `seen`, if a
         notice has said that the named server has another notebook than before.
         """
-        check_text(text)
         check_number("number", number)
         return self._send_one(text, kind=Kind.REVISION, number=number, seen=seen_entry(seen), author=author, wait=wait)
 
@@ -360,6 +358,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         wait: float | None,
         undoes: int = 0,
     ) -> SentEntry:
+        if kind is not Kind.DELETION:
+            check_text(text)
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE and not undoes:
@@ -368,7 +368,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             with self._connection.lock():
                 decide_notebook(self._driver, number, wait_seconds=self._seconds(wait), is_seen=seen is not None)
         revises = seen.number if seen else number
-        source = TextSource(iter([text]), kind=kind, revises=revises, seen=seen, undoes=undoes)
+        source = TextSource(iter([text]), kind=kind, revises=revises, seen=seen, undoes=undoes, is_checked=True)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)

@@ -125,6 +125,8 @@ class Connection:
     def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Randomness) -> None:
         self.endpoint = endpoint
         self.clock = clock
+        self.now = clock.monotonic
+        """The monotonic time of `clock` in seconds."""
         self.random = random
         self._listeners: list[Listener] = []
         # An RLock, because Ctrl-C may interrupt `lock` after it has taken the lock and before the `try` that gives it back. The
@@ -136,10 +138,6 @@ class Connection:
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._is_closed
-
-    def now(self) -> float:
-        """The monotonic time of `clock` in seconds."""
-        return self.clock.monotonic()
 
     def close(self) -> None:
         """Close the sockets. From then on `lock` raises `ClientClosed`."""

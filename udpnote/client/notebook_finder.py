@@ -175,7 +175,7 @@ class NotebookFinder:
             found = self.find(self.destination, until)
         except UdpnoteError as error:
             if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
-                with self.optional_writes.tolerated():
+                with self.optional_writes:
                     self._outbox.assign_for_replaced_key(error.notebook)
             self._discover_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
             self._failure = error.notice
@@ -192,7 +192,7 @@ class NotebookFinder:
         self._answered = notebook
         may_choose = named.host is None and named.name_or_id is None and named.key_id is None
         chosen = None
-        with self.optional_writes.tolerated():
+        with self.optional_writes:
             chosen = self._outbox.remember(notebook, may_choose=may_choose)
             self.server.remember(notebook)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:

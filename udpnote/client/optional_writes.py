@@ -1,8 +1,8 @@
 """Opens a client's outbox, and lets the client go on if it cannot write to the outbox."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 from udpnote.errors import Notice, StorageError
 from udpnote.settings import Settings, absolute_path, find_places
@@ -13,21 +13,25 @@ from udpnote.storage.permissions import close_to_others, too_open, untold
 
 
 class OptionalWrites:
-    """For writes to the outbox that may fail without loss of an entry. `on_notice` is called at the first failure."""
+    """A context manager for writes to the outbox that may fail without loss of an entry.
+
+    It suppresses a `StorageError`, which ends its block. `on_notice` is called at the first failure.
+    """
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
         self._is_told = False
 
-    @contextmanager
-    def tolerated(self) -> Iterator[None]:
-        """A context manager that suppresses a `StorageError`, which ends its block. The first one becomes a notice."""
-        try:
-            yield
-        except StorageError as error:
-            if not self._is_told:
-                self._is_told = True
-                self._on_notice(Notice("not_remembered", error=error))
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
+        if not isinstance(error, StorageError):
+            return False
+        if not self._is_told:
+            self._is_told = True
+            self._on_notice(Notice("not_remembered", error=error))
+        return True
 
 
 def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]) -> Outbox:

@@ -145,7 +145,7 @@ def _read_all(
 
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id
-        with driver.finder.optional_writes.tolerated():
+        with driver.finder.optional_writes:
             # First this, because what waits was written before `newest` was seen.
             driver.outbox.assign(notebook_id, destination=driver.finder.destination)
             driver.outbox.note_newest(notebook_id, session.newest)
@@ -210,6 +210,6 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
             state = reader.note_states([number]).get(number) if is_lost else None
             if state is not None:
                 found.append(Overtaken(state.note.number, number, following))
-    with driver.connection.lock(), driver.finder.optional_writes.tolerated():
+    with driver.connection.lock(), driver.finder.optional_writes:
         driver.outbox.revisions.forget(notebook.notebook_id, decided)
     return sorted(found)

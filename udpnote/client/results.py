@@ -47,7 +47,8 @@ class TextSource:
     with the sequence `undoes`.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
-    `InvalidEntry`, or the `TypeError` for a text that is no str; otherwise it is None. The text of a deletion is not checked.
+    `InvalidEntry`, or the `TypeError` for a text that is no str; otherwise it is None. With `is_checked`, the caller has
+    checked the texts, or they are those of deletions, which are not checked.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class TextSource:
         seen: SeenEntry | None = None,
         written: WritingTime | None = None,
         undoes: int = 0,
+        is_checked: bool = False,
     ) -> None:
         self._texts = texts
+        self._is_checked = is_checked
         self.kind = kind
         self.revises = revises
         self.seen = seen
@@ -78,12 +81,12 @@ class TextSource:
         """
         if self.is_exhausted or texts_max <= 0 or characters_max <= 0:
             return
-        characters, are_checked = 0, self.kind is not Kind.DELETION
+        characters = 0
         for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
                 return
             try:
-                if are_checked:
+                if not self._is_checked:
                     check_text(text)
             except (InvalidEntry, TypeError) as error:
                 self.error = error

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from udpnote.client.session import Session
-from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.own_write import StoredRun
 from udpnote.model.randomness import Randomness
@@ -69,7 +69,6 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._has_old_key = False
         self._acknowledged: list[StoredRun] = []
         self._acknowledged_entries = 0
-        self._newest = NOTHING_SEEN
         self._postponed: set[int] = set()
         self._renewed: list[Entry] = []
         self._may_find_more = True
@@ -142,9 +141,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def flush(self) -> None:
         """Remove the acknowledged entries from the outbox, and save there the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
-        newest, self._newest = self._newest, NOTHING_SEEN
-        sequences = [run.sequences for run in acknowledged]
-        self._outbox.remove(self.notebook.notebook_id, sequences, newest=newest, runs=acknowledged)
+        self._outbox.remove(self.notebook.notebook_id, acknowledged)
 
     def _take_answer(self) -> None:
         self._has_old_key = False
@@ -193,8 +190,5 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 for place, entry in enumerate(entries)
             ]
         self._acknowledged_entries += len(entries)
-        newest = SeenEntry(number + len(entries) - 1, *last[:2])
-        if newest.number > self._newest.number:
-            self._newest = newest
         if first.kind is not Kind.NOTE:
-            self._outbox.revisions.watch(self.notebook.notebook_id, newest)
+            self._outbox.revisions.watch(self.notebook.notebook_id, self._acknowledged[-1].last)

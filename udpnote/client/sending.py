@@ -1,7 +1,7 @@
 """Sends texts: saves them in the outbox, delivers them to the notebook, and gives each call the outcomes of its own texts."""
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
@@ -101,47 +101,75 @@ class Sender:
             chunk: list[str] = []
             try:
                 source.take(chunk, entries_max, PENDING_CHARACTERS_MAX - characters)
-            finally:  # also after an error of the iterator or Ctrl-C, because the iterator does not give these texts again
+            except BaseException:  # also after Ctrl-C, because the iterator does not give these texts again
                 if chunk:
-                    pending.extend(self._add_to_outbox(chunk, source, author))
-                    characters += sum(map(len, chunk))
-            if source.is_exhausted and not pending:
+                    with self._connection.lock():
+                        self._add_to_outbox(chunk, source, author, pending)
+                raise
+            if source.is_exhausted and not pending and not chunk:
                 break
-            self._advance(pending, started, wait_seconds, may_wait=len(chunk) < max(entries_max, 1))
+            may_wait = len(chunk) < max(entries_max, 1)
+            with self._connection.lock():
+                is_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
+                self._advance(pending, started, wait_seconds, may_wait=may_wait, is_checked=is_checked)
+            characters += sum(map(len, chunk))
         if self._session is not None and not self._session.has_old_key:  # with an old key, the outcomes are QUEUED
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
             raise source.error
 
-    def _add_to_outbox(self, texts: list[str], source: TextSource, author: str) -> list[Entry]:
-        """Add `texts` to the outbox, begin to deliver them if the notebook is known, and return the new entries."""
-        clock = self._connection.clock
-        written = source.written if source.written is not None else (clock.microseconds(), clock.utc_offset_minutes())
-        with self._connection.lock():
-            self._end_outdated_session()
-            notebook = self._session.notebook if self._session is not None else self._driver.finder.known()
-            seen_in = notebook
-            if notebook is None and source.kind is not Kind.NOTE:  # the number that it revises is one of that notebook
-                seen_in = self._driver.finder.server.last_notebook(self._driver.finder.destination)
-            entries = self._outbox.add(
-                texts,
-                author=author,
-                written_at=written[0],
-                utc_offset=written[1],
-                kind=source.kind,
-                revises=source.revises,
-                seen=source.seen,
-                notebook_id=seen_in.notebook_id if seen_in is not None else None,
-                destination=self._driver.finder.destination,
-                undoes=source.undoes,
-            )
-            self._outcomes.expect(entries)
-            if self._session is None and notebook is not None and self._driver.keyring.can_open(notebook):
-                round_trip_seconds = self._outbox.round_trips.seconds(notebook.notebook_id)
-                self._begin_session(notebook, round_trip_seconds=round_trip_seconds)
-            if self._session is not None:
-                self._deliver_now(self._session, entries)
-        return entries
+    def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
+        """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if the notebook is known.
+
+        Returns whether the notebook of the session was checked: no other command had joined or left it when the entries were
+        added. The caller must hold the lock of the connection.
+        """
+        session, finder = self._session, self._driver.finder
+        if session is None:
+            notebook = finder.known()
+            entries = self._add(texts, source, author, notebook)
+            if notebook is not None and self._driver.keyring.can_open(notebook):
+                self._begin_session(notebook, round_trip_seconds=self._outbox.round_trips.seconds(notebook.notebook_id))
+        else:
+            notebook = session.notebook
+            try:
+                entries = self._add(texts, source, author, notebook, check=lambda: finder.check(session.notebook))
+            except JoinedOrLeftMeanwhile:
+                self._end(session)  # no entry for a sealed notebook may be sent unencrypted
+                return self._add_to_outbox(texts, source, author, pending)
+        self._outcomes.expect(entries)
+        pending.extend(entries)
+        if self._session is not None:
+            self._deliver_now(self._session, entries)
+        return session is not None
+
+    def _add(
+        self,
+        texts: list[str],
+        source: TextSource,
+        author: str,
+        notebook: KnownNotebook | None,
+        *,
+        check: Callable[[], None] | None = None,
+    ) -> list[Entry]:
+        """Add `texts` to the outbox, for `notebook` if it is known, and return the new entries. `check`: see `Outbox.add`."""
+        clock, finder = self._connection.clock, self._driver.finder
+        written_at, utc_offset = source.written or (clock.microseconds(), clock.utc_offset_minutes())
+        if notebook is None and source.kind is not Kind.NOTE:  # the number that it revises is one of that notebook
+            notebook = finder.server.last_notebook(finder.destination)
+        return self._outbox.add(
+            texts,
+            author=author,
+            written_at=written_at,
+            utc_offset=utc_offset,
+            kind=source.kind,
+            revises=source.revises,
+            seen=source.seen,
+            notebook_id=notebook.notebook_id if notebook is not None else None,
+            destination=finder.destination,
+            undoes=source.undoes,
+            check=check,
+        )
 
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
         """Begin to deliver `entries`, which were just added to the outbox. If `session` has no room, leave them there."""
@@ -165,28 +193,29 @@ class Sender:
         self._connection.remove_listener(session)
         self._session = None
 
-    def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
+    def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool, is_checked: bool) -> None:
         """Do one round of sending and receiving. Give the outcome QUEUED to `pending` entries that have waited too long.
 
         That is the case when `wait_seconds` have passed since the latest answer, and since the call began (`started`). The
-        round waits for datagrams only if `may_wait` is True.
+        round waits for datagrams only if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold the lock
+        of the connection.
         """
-        with self._connection.lock():
-            session = self._session
-            if session is None:
-                self._advance_without_server(pending, started, wait_seconds)
-                return
-            session.prepare(self._driver.now())
-            if not pending:
-                session.flush()  # the next text may come in an hour
-            given_up_at = max(started, session.answered_at) + wait_seconds if pending else self._driver.now() + IDLE_SECONDS
-            self._round(session, given_up_at if may_wait else 0.0)
-            if pending and session.has_old_key:
-                name = self._driver.name_of(session.notebook)
-                self._outcomes.queue(pending, Notice("key_changed", name=name))
-            elif pending and self._driver.now() >= given_up_at:
-                silence = Notice("no_answer_yet", server=self._driver.silent_server(session))
-                self._outcomes.queue(pending, silence if wait_seconds else Notice("not_waited"))
+        session = self._session
+        if session is None:
+            self._advance_without_server(pending, started, wait_seconds)
+            return
+        now = self._driver.now()
+        session.prepare(now)
+        if not pending:
+            session.flush()  # the next text may come in an hour
+        given_up_at = max(started, session.answered_at) + wait_seconds if pending else now + IDLE_SECONDS
+        self._round(session, given_up_at if may_wait else 0.0, is_checked=is_checked)
+        if pending and session.has_old_key:
+            name = self._driver.name_of(session.notebook)
+            self._outcomes.queue(pending, Notice("key_changed", name=name))
+        elif pending and self._driver.now() >= given_up_at:
+            silence = Notice("no_answer_yet", server=self._driver.silent_server(session))
+            self._outcomes.queue(pending, silence if wait_seconds else Notice("not_waited"))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
         """Do the work of `_advance` while there is no session: find the notebook of `pending`, and begin to deliver these
@@ -238,6 +267,11 @@ class Sender:
         def is_done() -> bool:
             return session is not self._session or session.is_idle or self._outcomes.are_awaited
 
+        with self._connection.lock():
+            session.prepare(self._driver.now())
+            if is_done():  # nearly always
+                self._remember(session)
+                return
         rounds = self._driver.drive(
             session,
             started=started,
@@ -253,13 +287,17 @@ class Sender:
             with self._connection.lock():
                 self._end_outdated_session()
         with self._connection.lock():
-            session.flush()
-            self._driver.remember_round_trip(session)
+            self._remember(session)
 
-    def _round(self, session: SendSession, until: float) -> None:
+    def _remember(self, session: SendSession) -> None:
+        """Save in the outbox which entries `session` has delivered, and the round-trip time."""
+        session.flush()
+        self._driver.remember_round_trip(session)
+
+    def _round(self, session: SendSession, until: float, *, is_checked: bool) -> None:
         """Do one round of `session`, until the monotonic time `until` at the latest, and note the outcomes of its entries."""
         try:
-            events = self._driver.round(session, until)
+            events = self._driver.round(session, until, is_checked=is_checked)
         except JoinedOrLeftMeanwhile:
             self._end(session)
         else:

@@ -32,6 +32,9 @@ from udpnote.protocol.rediscovery import (
 from udpnote.protocol.server_contact import SILENCE_SECONDS, KeyChanged, ServerSilent, WrongServer
 from udpnote.storage.outbox import Outbox
 
+_REPORTED = (LookingForServer, ServerMoved, ImpostorFound, AnotherNotebookFound, ServedTwice)
+"""The events that become notices for the user."""
+
 Event = TypeVar("Event")
 Event_co = TypeVar("Event_co", covariant=True)
 
@@ -194,8 +197,10 @@ class Session(Generic[Event]):
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` must be called next; None if no timer runs."""
-        timeouts = (self._conversation.next_timeout(), self._rediscovery.next_timeout())
-        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+        timeout, rediscovery_timeout = self._conversation.next_timeout(), self._rediscovery.next_timeout()
+        if timeout is None or rediscovery_timeout is None:
+            return timeout if rediscovery_timeout is None else rediscovery_timeout
+        return min(timeout, rediscovery_timeout)
 
     def _take_events(self, now: float) -> None:
         """Pass each new event to `_take_event`. A subclass overrides this to act on all of them together."""
@@ -234,15 +239,13 @@ class Driver:
         on_notice: Callable[[Notice], None],
     ) -> None:
         self.connection = connection
+        self.now = connection.now
+        """The monotonic time in seconds."""
         self.outbox = outbox
         self.keyring = keyring
         self.finder = finder
         self.on_notice = on_notice
         self._unreachable: Notice | None = None
-
-    def now(self) -> float:
-        """The monotonic time in seconds."""
-        return self.connection.now()
 
     def locate(self, seconds: float) -> Located:
         """The client's notebook, and the round-trip time to its server, as a `Located`.
@@ -284,25 +287,27 @@ class Driver:
             yield
             started = max(started, session.progressed_at) + self.now() - yielded_at
 
-    def round(self, session: Session[Event], until: float) -> list[Event]:
+    def round(self, session: Session[Event], until: float, *, is_checked: bool = False) -> list[Event]:
         """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the session's own events.
 
         Does not wait if the session's `may_wait` is False. Events of the rediscovery become notices for the user, and are not
         returned. The caller must hold the lock of the connection. Raises `JoinedOrLeftMeanwhile` if another command has joined
         or left the notebook: otherwise entries might be sent unencrypted, or an open server be trusted. Raises `OldKey` if the
         server answers that the notebook's key has changed.
+
+        With `is_checked`, the caller has just made sure itself that no other command has joined or left the notebook.
         """
-        self.finder.check(session.notebook)
+        if not is_checked:
+            self.finder.check(session.notebook)
         self._exchange(session, until if session.may_wait else 0.0)
         happened: list[Event] = []
         for event in session.events():
-            match event:
-                case LookingForServer() | ServerMoved() | ImpostorFound() | AnotherNotebookFound() | ServedTwice():
-                    self._report(session, event)
-                case KeyChanged():
-                    raise OldKey("key_changed", session.notebook, name=self.name_of(session.notebook))
-                case _:
-                    happened.append(event)
+            if isinstance(event, KeyChanged):
+                raise OldKey("key_changed", session.notebook, name=self.name_of(session.notebook))
+            if isinstance(event, _REPORTED):
+                self._report(session, event)
+            else:
+                happened.append(event)
         return happened
 
     def remember_round_trip(self, session: Session[Event]) -> None:
@@ -311,7 +316,7 @@ class Driver:
         Does nothing if the time was not measured. The caller must hold the lock of the connection.
         """
         if session.round_trip_seconds is not None:
-            with self.finder.optional_writes.tolerated():
+            with self.finder.optional_writes:
                 self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
 
     def name_of(self, notebook: KnownNotebook) -> str | Notice:
@@ -337,7 +342,8 @@ class Driver:
         if len(datagrams) > 1:
             self._send_due(session)  # so that the server can answer while the listeners handle the other datagrams
             connection.pass_on(datagrams[1:], now)
-        session.handle_timeout(now)
+        if due is not None and now >= due:
+            session.handle_timeout(now)
         self._send_due(session)
 
     def _note_errors(self, session: Session[Event], now: float) -> None:
@@ -367,7 +373,7 @@ class Driver:
                 self._unreachable = None
             case ServerMoved(address):
                 if self.outbox.notebook(session.notebook.notebook_id) != session.notebook:
-                    with self.finder.optional_writes.tolerated():
+                    with self.finder.optional_writes:
                         self.outbox.remember(session.notebook)
                 self.on_notice(Notice("server_found_again", address=format_address(address)))
             case ImpostorFound():

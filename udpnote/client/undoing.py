@@ -174,7 +174,7 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
 
 def _passed_over(driver: Driver, write: OwnWrite, error: NotTakenBack) -> NotTakenBack:
     """Pass `write` over from now on, if the outbox can be written, and return `error`, which says why."""
-    with driver.connection.lock(), driver.finder.optional_writes.tolerated():
+    with driver.connection.lock(), driver.finder.optional_writes:
         driver.outbox.writes.pass_over(write.sequence)
     return error
 

@@ -137,15 +137,14 @@ class Endpoint:
                 ready.append(key.data)
             else:
                 key.data()
-        datagrams: list[Datagram] = []
-        full: list[UdpSocket] = []
-        for each in ready:
-            arrived = each.receive(BATCH_DATAGRAMS_MAX // len(ready))
-            datagrams += arrived
-            if len(arrived) >= BATCH_DATAGRAMS_MAX // len(ready):
-                full.append(each)
-        for each in full:
-            datagrams += each.receive(max(0, BATCH_DATAGRAMS_MAX - len(datagrams)))
+        if len(ready) == 1:
+            return ready[0].receive(BATCH_DATAGRAMS_MAX)
+        share = BATCH_DATAGRAMS_MAX // max(1, len(ready))
+        arrivals = [(each, each.receive(share)) for each in ready]
+        datagrams = [datagram for _, arrived in arrivals for datagram in arrived]
+        for each, arrived in arrivals:
+            if len(arrived) >= share:
+                datagrams += each.receive(max(0, BATCH_DATAGRAMS_MAX - len(datagrams)))
         return datagrams
 
     def errors(self) -> dict[Address, int]:

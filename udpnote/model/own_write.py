@@ -20,6 +20,11 @@ class StoredRun(NamedTuple):
     client_id: bytes
     kind: Kind
 
+    @property
+    def last(self) -> SeenEntry:
+        """The last of the entries, as one that a client has seen."""
+        return SeenEntry(self.number + len(self.sequences) - 1, self.client_id, self.sequences[-1])
+
     def __repr__(self) -> str:
         return readable(self)
 

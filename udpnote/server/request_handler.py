@@ -61,7 +61,6 @@ class RequestHandler:
         if notes:
             verdicts = self._store(notes, now)
             self._reception.confirm_stored(verdicts)
-            self._refused_for_space += sum(each is not None and each.status is Status.NO_SPACE for each in verdicts)
             if self._notebook.last_number > last_before:
                 self._pager.notice_stored(self._notebook.last_number)
         return self._reception.datagrams_to_send()
@@ -144,7 +143,11 @@ class RequestHandler:
     def _store(self, notes: list[Arrival], now: int) -> list[Verdict | None]:
         """Store `notes` and return the verdicts. If the notebook cannot be written, all verdicts are NOT_WRITABLE."""
         try:
-            return self._notebook.store(notes, now)
+            verdicts = self._notebook.store(notes, now)
+            first = verdicts[0]
+            if first is not None and first.status is Status.NO_SPACE:  # then all are
+                self._refused_for_space += len(verdicts)
+            return verdicts
         except NotebookLost:
             self._reception.abandon_batch()
             raise

@@ -277,9 +277,9 @@ class Server:
                 self._notebook.check_file()
             if not batch or self._handler.is_index_awaited:
                 self._update_index()
-            if time.monotonic() >= self._keys_at:
+            if (now := time.monotonic()) >= self._keys_at:
                 self._read_keys()
-            if time.monotonic() >= self._housekeeping_at:
+            if now >= self._housekeeping_at:
                 self._clean_up()
             failure = self._handler.take_failure()
         except NotebookLost:

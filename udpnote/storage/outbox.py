@@ -84,6 +84,7 @@ class Outbox(KnownNotebooks):
         notebook_id: bytes | None = None,
         destination: Destination = Destination(),  # noqa: B008 - an immutable value
         undoes: int = 0,
+        check: Callable[[], None] | None = None,
     ) -> list[Entry]:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
@@ -93,16 +94,20 @@ class Outbox(KnownNotebooks):
 
         If `undoes` is not 0, it is the sequence of one of this client's own writes. The single entry that is added then undoes
         that write, in the notebook of that write (see `own_writes`). Raises `NotTakenBack` if that is not possible any more.
+
+        `check` is called first, in the same transaction, so that no other process can change the outbox before the entries are
+        in it. If `check` raises an error, nothing is added.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
-            first = self._reserve_sequences(len(texts))
+            if check is not None:
+                check()
+            first, identity, client_id = self._reserve_sequences(len(texts))
             if undoes:
                 notebook_id, target = self.writes.begin_undo(first, undoes)
                 seen = seen or target
                 revises = revises or (target.number if target is not None else 0)
             if seen is None:
                 seen = self._seen_in(notebook_id or self._notebook_at(destination)) if revises else NOTHING_SEEN
-            identity, client_id = self._current_identity()
             same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
             for start in range(0, len(texts), ROWS_AT_ONCE):
                 rows = texts[start : start + ROWS_AT_ONCE]
@@ -202,28 +207,30 @@ class Outbox(KnownNotebooks):
             )
         return notes, sum(each.entries for each in selected) - notes - held
 
-    def remove(
-        self,
-        notebook_id: bytes,
-        sequences: Iterable[range],
-        *,
-        newest: SeenEntry = NOTHING_SEEN,
-        runs: Sequence[StoredRun] = (),
-    ) -> None:
-        """Remove the entries with these sequences, which this notebook has acknowledged, unless they were moved meanwhile.
+    def remove(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
+        """Remove the entries of `runs`, which this notebook has acknowledged, unless they were moved meanwhile.
 
-        No sequence may be in two of the ranges. `newest` is saved as the newest entry that the notebook has now, unless it is
-        `NOTHING_SEEN`. `runs` are the same entries with their numbers, so that they can be undone. No fsync: the next `add`
-        makes this durable.
+        No sequence may be in two of the runs. The entries are remembered, so that they can be undone, and the one with the
+        highest number as the newest entry that the notebook has now. No fsync: the next `add` makes this durable.
         """
-        rows = [(each.start, each.stop - 1, notebook_id) for each in merged(sequences)]
-        if rows or newest.number:
-            with self._without_fsync() as connection:
-                own = self.writes.still_waiting(notebook_id, runs)
-                connection.executemany("DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?", rows)
-                self.writes.note_stored(notebook_id, own)
-                if newest.number:
-                    connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
+        if not runs:
+            return
+        newest = max([run.last for run in runs])
+        with self._without_fsync() as connection:
+            if not self._remove_all(notebook_id, runs):
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN IMMEDIATE")
+                waiting = self.writes.still_waiting(notebook_id, runs)
+                self._remove_all(notebook_id, waiting)
+                runs = waiting
+            self.writes.note_stored(notebook_id, runs)
+            connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
+
+    def _remove_all(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> bool:
+        """In the caller's transaction, remove the entries of `runs`. Returns whether all of them waited for this notebook."""
+        rows = [(each.start, each.stop - 1, notebook_id) for each in merged([run.sequences for run in runs])]
+        delete = "DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?"
+        return self._connection.executemany(delete, rows).rowcount == sum([len(run.sequences) for run in runs])
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         """Mark an entry as refused: its notebook never stores it, because of `status`. It is kept, but not sent again.
@@ -259,11 +266,10 @@ class Outbox(KnownNotebooks):
             row = connection.execute(query, (entry.sequence, notebook_id)).fetchone()
             if row is None:
                 return None
-            identity, current = self._current_identity()
+            renewed, identity, current = self._reserve_sequences(1)
             if current == entry.client_id:
-                connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
-                identity, current = self._current_identity()
-            renewed = self._reserve_sequences(1)
+                current = os.urandom(CLIENT_ID_BYTES)
+                identity = connection.execute("INSERT INTO identities (client_id) VALUES (?)", (current,)).lastrowid or 0
             connection.execute(
                 "UPDATE entries SET sequence = ?, identity = ? WHERE sequence = ?", (renewed, identity, entry.sequence)
             )
@@ -291,16 +297,16 @@ class Outbox(KnownNotebooks):
                     break
         return found
 
-    def _current_identity(self) -> tuple[int, bytes]:
-        """The client id that new entries get, as (the number of its row in `identities`, client id)."""
-        row = self._connection.execute("SELECT identity, client_id FROM identities ORDER BY identity DESC LIMIT 1").fetchone()
-        return int(row[0]), bytes(row[1])
+    def _reserve_sequences(self, count: int) -> tuple[int, int, bytes]:
+        """Reserve `count` consecutive sequences for new entries, in the caller's transaction.
 
-    def _reserve_sequences(self, count: int) -> int:
-        """Reserve `count` consecutive sequences, in the caller's transaction; returns the first of them."""
+        Returns the first of them, the number of the current client id's row in `identities`, and this client id.
+        """
         self._connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
-        (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()
-        return int(next_sequence) - count
+        next_sequence, identity, client_id = self._connection.execute(
+            "SELECT next_sequence, identity, client_id FROM sequences, identities ORDER BY identity DESC LIMIT 1"
+        ).fetchone()
+        return int(next_sequence) - count, int(identity), bytes(client_id)
 
     def _without_fsync(self) -> AbstractContextManager[Connection]:
         """A write transaction without an fsync; see `without_fsync`."""

@@ -18,7 +18,7 @@ from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.waiting_entry import WaitingEntry
-from udpnote.storage.database import IN_MEMORY, Schema, atomic, open_database, open_for_reading, roll_back, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, open_database, open_for_reading, roll_back, storage_errors
 
 REMOVAL_BUSY_SECONDS = 2.0
 """How long `remove_remains` waits for other processes that use the outbox."""
@@ -201,8 +201,9 @@ def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3
         try:
             roll_back(connection)  # a transaction that Ctrl-C has ended between two steps
             connection.execute("PRAGMA synchronous = NORMAL")
-            with atomic(connection):
-                yield connection
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
         finally:
             roll_back(connection)
             connection.execute("PRAGMA synchronous = FULL")

@@ -258,6 +258,8 @@ def _own_write(row: tuple[Any, ...], sequence: int) -> OwnWrite:
 
 def _joined(runs: Sequence[StoredRun]) -> list[StoredRun]:
     """Join runs of notes of one client whose sequences and numbers follow each other. Returns the latest run first."""
+    if len(runs) == 1:
+        return list(runs)
     joined: list[StoredRun] = []
     for run in sorted(runs, key=lambda run: run.sequences.start):
         last = joined[-1] if joined else None

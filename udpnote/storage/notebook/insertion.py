@@ -97,6 +97,8 @@ def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part
 
     Most runs of one client that arrive together continue each other, and one statement for all takes a fifth less time.
     """
+    if len(whole) == 1:
+        return list(whole)
     joined: list[tuple[int, Part | NoteRun]] = []
     for client, notes in whole:
         last = joined[-1][1] if joined else None

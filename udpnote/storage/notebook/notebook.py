@@ -69,6 +69,8 @@ class Notebook:
         self._partial_entries = PartialEntries(self._connection)
         self._clients: dict[bytes, int] = {}
         self._newest = NOTHING_SEEN
+        self._last_inserted = 0
+        """The number of the latest entry, counting those that the present transaction has inserted so far."""
         self._log: Log | None = None
         self._lookup: Lookup | None = None
         try:
@@ -229,13 +231,13 @@ class Notebook:
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         try:
             with atomic(self._connection):
+                self._last_inserted = last_number(self._connection)
                 verdicts = self._store_in_transaction(notes, now)
-                number = last_number(self._connection)
         except BaseException:
             self._clients.clear()
             self._partial_entries.handle_rollback()
             raise
-        self._last_number = number
+        self._last_number = self._last_inserted
         return verdicts
 
     def _store_alone(self, notes: Arrival, now: int) -> Verdict | None:
@@ -310,9 +312,10 @@ class Notebook:
     def _store_bundle(self, bundle: Bundle, now: int) -> Verdict | None:
         if not self._may_follow(bundle.after_client, bundle.after_sequence):
             return None
-        before = last_number(self._connection)
+        before = self._last_inserted
         clients = [self._client(note.client_id) for note in bundle.notes]
         inserted = insert_bundle(self._connection, clients, bundle, now)
+        self._last_inserted += inserted
         if self._partial_entries.are_kept:
             for note in bundle.notes:
                 self._partial_entries.forget(note.client_id, note.sequence)
@@ -335,9 +338,10 @@ class Notebook:
         """Insert complete entries with the time of storing `now`, unless they are stored; return a verdict on each."""
         if not whole:
             return []
-        before = last_number(self._connection)
+        before = self._last_inserted
         sizes = [len(each.texts) if isinstance(each, NoteRun) else 1 for each in whole]
         inserted = insert_whole(self._connection, [(self._client(each.client_id), each) for each in whole], now)
+        self._last_inserted += inserted
         if self._partial_entries.are_kept:
             for each, size in zip(whole, sizes, strict=True):
                 for place in range(size):
