@@ -14,11 +14,11 @@ def check_added_tags(added: Sequence[str]) -> None:
 
 
 def with_tags(text: str, added: Sequence[str]) -> str:
-    """Return `text` followed by the tags `added`, as they were typed. A tag that `text` already has is not added, nor is a tag
-    added twice.
+    """Return `text` with the tags `added` at its end, each with a `#`, whether or not the user typed one. A tag that `text`
+    already has is not added. A tag that is in `added` twice is added once.
 
-    Before the tags stands a line break if `text` has several lines, else a space. If `text` ends with white space, nothing is
-    put before the tags.
+    A line break divides the tags from `text` if `text` has several lines, else a space. If `text` ends with white space,
+    nothing more divides them.
     """
     missing, present = [], set(tags(text))
     for tag in added:

@@ -49,7 +49,9 @@ class Disk(NamedTuple):
 
 
 class Host(NamedTuple):
-    """What was measured with a client and a server on this machine: single sends, and many entries at once."""
+    """What was measured with a client and a server on this machine. `sends` are the durations of entries that were sent one by
+    one. `many` is how many entries a second were stored when many were sent at once.
+    """
 
     sends: Durations
     many: Throughput
@@ -62,10 +64,11 @@ class Lan(NamedTuple):
     round_trips: RoundTrips
 
     def entry_seconds_min(self, disk: Disk) -> float | None:
-        """The shortest time in seconds in which this machine can get an entry stored in the notebook.
+        """The least time in seconds that this machine needs to get an entry stored in the notebook; None if the server answered
+        no datagram.
 
-        It is the median time of an fsync on `disk`, which has this machine's outbox, plus the median time of a round trip. The
-        server's own fsync takes more time, which is not known here. The result is None if the server answered no datagram.
+        It is the median time of an fsync on `disk`, which must be the disk of this machine's outbox, plus the median time of a
+        round trip. The server's own fsync comes on top. Its duration is not known here.
         """
         durations = self.round_trips.durations
         return None if durations is None else disk.fsyncs.median + durations.median
@@ -144,7 +147,9 @@ def _row(width: int, label: str, *cells: str) -> Iterator[Line]:
 
 
 def _durations_row(width: int, label: str, durations: Durations, count: str) -> Iterator[Line]:
-    """Yield the row for `durations`: `label`, the median, the 99th percentile, and `count`, which says how many there are."""
+    """Yield the row for `durations`: `label`, the median, the 99th percentile, and `count`: a text such as `of 200`, or how
+    many datagrams were lost.
+    """
     median, most = _milliseconds(durations.median), _milliseconds(durations.percentile_99)
     yield from _row(
         width,

@@ -63,4 +63,4 @@ class ClientOptions(NamedTuple):
 
 
 NO_OPTIONS = ClientOptions()
-"""The options of a command line that has none of them."""
+"""The value for a command line on which the user has typed none of these options."""

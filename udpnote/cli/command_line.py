@@ -36,8 +36,9 @@ class WrongCommandLine(UdpnoteError, ValueError):
 
 
 class Parsed(NamedTuple):
-    """What the words after a command's name say. If they ask for help, `values` is empty; else it has a value for each
-    parameter.
+    """The values that the words after a command's name give to its parameters, by the names of the parameters.
+
+    A parameter for which nothing was typed has its default. If the words ask for help, `values` is empty.
     """
 
     values: dict[str, Any]
@@ -45,10 +46,12 @@ class Parsed(NamedTuple):
 
 
 class CommandLine(NamedTuple):
-    """A correct command line: the words of the command's name, the command or group of commands, and what the other words say.
+    """A correct command line: the words of the command's name, the command or group of commands, and the values that the user
+    gave.
 
-    `command` is None if no command was named, only `udpnote` itself. If `command` is None or a group, `parsed` has no values,
-    and `option` is the first option, such as `--help`. `option` is empty if there is no option, and for a command.
+    `command` is None if the user named no command, only `udpnote` itself. If `command` is None or a group, `parsed` has no
+    values, and `option` is the first option, such as `--help`. `option` is empty if the user typed no option, and always for a
+    command.
     """
 
     names: list[str]
@@ -70,7 +73,9 @@ class _Given(NamedTuple):
 
 
 def read_command_line(words: Sequence[str]) -> CommandLine:
-    """Read `words`, the words after `udpnote`. Raises `WrongCommandLine`, and the errors of `split_words`."""
+    """Read `words`, the words after `udpnote`, and return what they say. Raises `WrongCommandLine`, and the errors of
+    `split_words`.
+    """
     names, command, rest = find_command(words)
     name = " ".join(["udpnote", *names])
     try:
@@ -83,9 +88,10 @@ def read_command_line(words: Sequence[str]) -> CommandLine:
 
 
 def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
-    """Read `words`, the words after the `name` of `command`. `name` begins with `udpnote`: `udpnote key show`.
+    """Read `words`, the words after the name of `command`, and return the values for the command's parameters.
 
-    Raises `WrongCommandLine`, and the errors of `split_words`.
+    `name` is the command's name for messages, with `udpnote`, such as `udpnote key show`. Raises `WrongCommandLine`, and the
+    errors of `split_words`.
     """
     before, text = split_words(command, words)
     given, others = _options_and_others(command, before, name)
@@ -107,8 +113,8 @@ def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
 def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
     """Split `words`, the words after the name of `command`, into the words before the text and the words of the text.
 
-    The text is what the command stores or searches for. If the command takes no text, all words count as before it. Raises
-    `InvalidEntry` and `InvalidQuery` as `split_arguments` does.
+    The text is what the command stores or searches for. If the command takes no text, all of `words` are returned as words
+    before the text. Raises `InvalidEntry` and `InvalidQuery` as `split_arguments` does.
     """
     if not (command.takes_text or command.takes_query):
         return Arguments([*words], [])
@@ -120,7 +126,9 @@ def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
 
 
 def option_names(command: DeclaredCommand) -> dict[str, bool]:
-    """The names of all options of `command`. Each name is mapped to whether a value follows it."""
+    """Return all names of the options of `command`. Each name is mapped to True if a value follows it, and to False if it is a
+    flag.
+    """
     found = {name: parameter.kind is not bool for parameter, option in command.options for name in option.names.split()}
     return (
         found
@@ -132,8 +140,9 @@ def option_names(command: DeclaredCommand) -> dict[str, bool]:
 def _option_of_group(name: str, rest: Sequence[str]) -> str:
     """Return the first option in `rest`, the words after the `name` of a group or after `udpnote`; empty if there are no words.
 
-    The options after the first are checked, too. From the first word on that does not begin with `-`, all words are ignored, as
-    click does. Raises `WrongCommandLine` if the first word, or an option after it, is not an option of the group.
+    The options that follow the first one are checked, too. The first word after them that does not begin with `-` is ignored,
+    and so are all words after that, as click does. Raises `WrongCommandLine` if the first word, or an option that follows it,
+    is not an option of the group.
     """
     known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
     for position, word in enumerate(rest):
@@ -150,9 +159,10 @@ def _option_of_group(name: str, rest: Sequence[str]) -> str:
 def _options_and_others(
     command: DeclaredCommand, words: Sequence[str], name_of_command: str
 ) -> tuple[dict[str, list[_Given]], list[_Given]]:
-    """Return the values that `words` give for options, and the words that are neither options nor their values.
+    """Split `words` into options with their values, and other words. Return the options' values, in lists by the names of the
+    parameters, and the other words.
 
-    The values are lists, by the names of the parameters.
+    Raises `WrongCommandLine` if `command` has no such option, or if an option lacks its value or has one that it does not take.
     """
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)
@@ -206,9 +216,10 @@ def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, 
 
 
 def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
-    """The value of `parameter` from what was `given` for it: a list, the last value, or the default if nothing was given.
+    """Return the value of `parameter`: a list if it takes one, else the last of the values `given`, or the default if none was
+    given.
 
-    Of several values of which only the last one counts, the others are not checked. typer does the same.
+    The values before the last are not checked then. typer does the same.
     """
     if not given:
         return parameter.default
@@ -218,7 +229,9 @@ def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
 
 
 def _converted(parameter: Parameter, given: _Given) -> Any:
-    """Return `given`, a word or flag, as a value of the type of `parameter`. Raises `WrongCommandLine` if that fails."""
+    """Return `given`, a word or flag, as a value of the type of `parameter`. Raises `WrongCommandLine` if it is not such a
+    value, not one of the allowed words, or out of range.
+    """
     name = given.name or _metavar(parameter)
     if parameter.choices:
         if given.value not in parameter.choices:

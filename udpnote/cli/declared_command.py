@@ -49,9 +49,9 @@ class Argument(NamedTuple):
 class OptionGroup:
     """Marks a parameter of a command whose value is made from several options.
 
-    The type of the parameter is a NamedTuple, such as `ClientOptions`. Each keyword argument of the constructor has the name of
-    a field of that NamedTuple and, as its value, the annotation of an option. The option gives the field its value, or None if
-    it is not typed. A field without an option keeps its default.
+    The type of that parameter is a NamedTuple, such as `ClientOptions`. A keyword argument of the constructor names a field of
+    the NamedTuple. Its value is the annotation that declares the option for this field: `Annotated[type, Option(…)]`. If the
+    user does not type the option, the field is None. A field that the constructor does not name keeps its default.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -62,8 +62,8 @@ class Parameter(NamedTuple):
     """An option or argument of a command, and the `name` of the function's parameter that gets its value.
 
     `kind` is the type of one typed value: str, int, float, bool, or a `Literal`. If `is_list`, the function gets a list of such
-    values. `annotation` is the type that the function declares, such as `str | None`. `default` is the value if nothing is
-    typed, or `REQUIRED` if something must be.
+    values. `annotation` is the type that the function declares, such as `str | None`. `default` is the value if the user types
+    nothing. It is `REQUIRED` if the user must type something.
     """
 
     name: str
@@ -82,9 +82,10 @@ class Parameter(NamedTuple):
 class DeclaredCommand:
     """A command: the function `work`, and the options and arguments that the parameters of `work` declare.
 
-    `run` calls `work` and returns the command's exit code. `name` is how the command is typed. `help` is its help text, by
-    default the docstring of `work`. With `takes_text`, the last argument is a text to store, and all options stand before the
-    text. With `takes_query`, the last argument is a text to search for, and all options stand before it.
+    `run` gets a function that calls `work`, calls it, and returns the command's exit code. `name` is how the command is typed,
+    by default the name of `work`. `help` is its help text, by default the docstring of `work`. With `takes_text`, the last
+    argument is a text to store, and all options stand before the text. With `takes_query`, the last argument is a text to
+    search for, and all options stand before it.
     """
 
     def __init__(
@@ -123,8 +124,8 @@ class DeclaredCommand:
 
     @cached_property
     def _groups(self) -> dict[str, tuple[Callable[..., Any], OptionGroup]]:
-        """The parameters of `work` that are made from several options. Each name is mapped to the parameter's type and its
-        options.
+        """The parameters of `work` that are marked with an `OptionGroup`: each name with the parameter's type and the
+        `OptionGroup`.
         """
         return {
             name: (kind, mark) for name, kind, mark, _ in _annotated(cast(FunctionType, self.work)) if type(mark) is OptionGroup
@@ -160,8 +161,8 @@ def _parameter(name: str, annotation: Any, declaration: Option | Argument, defau
 
 
 class DeclaredCommands:
-    """Commands by their names: all commands of a module, or the commands of a group, such as `key`. `help` is the help of a
-    group.
+    """Commands by their names: all commands of a module, or the commands of a group, such as `key`. `help` is the help text of
+    the group.
     """
 
     def __init__(self, help: str = "") -> None:  # noqa: A002 - as in the other declarations
@@ -176,9 +177,11 @@ class DeclaredCommands:
         takes_text: bool = False,
         takes_query: bool = False,
     ) -> Callable[[DeclaredCommand], DeclaredCommand]:
-        """Return a decorator that adds a command. `DeclaredCommand` describes the arguments.
+        """Return a decorator that adds a command made from the decorated one, with the arguments given here. `DeclaredCommand`
+        describes the arguments.
 
-        The same command may be added several times, under different names.
+        The decorator returns the decorated command unchanged. So the same command may be added several times, under different
+        names.
         """
 
         def add(command: DeclaredCommand) -> DeclaredCommand:
@@ -206,9 +209,9 @@ def as_command(work: Callable[..., int]) -> DeclaredCommand:
 
 
 def as_changing_command(work: Callable[..., int]) -> DeclaredCommand:
-    """Turn `work` into a command, like `as_command`. The command changes something, and goes on if its results cannot be
-    printed.
+    """Turn `work`, a function that changes something, into a command, as `as_command` does. Unlike other commands, this one
+    goes on if its results cannot be printed.
 
-    `exit_code_of_change` describes what happens then, and the exit code.
+    `exit_code_of_change` describes what is printed then, and the exit code.
     """
     return DeclaredCommand(work, exit_code_of_change)

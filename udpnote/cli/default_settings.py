@@ -9,7 +9,8 @@ from udpnote.text.language import language
 
 @contextmanager
 def default_settings(folder: str) -> Iterator[None]:
-    """In the block, ignore the user's environment variables and settings file: use the defaults, with all files in `folder`.
+    """Return a context manager. In its block, the user's environment variables and settings file are ignored: udpnote uses the
+    defaults, and keeps all its files in `folder`.
 
     The same holds for processes that are started in the block. Only the language remains the user's.
     """

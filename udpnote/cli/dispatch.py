@@ -11,10 +11,11 @@ from udpnote.version import __version__
 
 
 def run(words: list[str]) -> int:
-    """Run the command line `words`, the words after `udpnote`. A command that does its work raises `SystemExit` with its exit
-    code.
+    """Run the command line `words`, the words after `udpnote`. A command that does its work ends with `SystemExit`, which has
+    the exit code.
 
-    Otherwise the result is the exit code: `words` ask for help or for the version, concern completion, or are wrong.
+    If no command does its work, this prints a help text, the version, or what is wrong with `words`, and returns the exit code.
+    To install completion also returns one. To print its script raises `SystemExit`.
     """
     try:
         line = read_command_line(words)

@@ -10,7 +10,7 @@ UNANSWERED = {
     "no_answer_to_import",
     "key_not_found",
 }
-"""The kinds of the notices which say that no server has answered."""
+"""The kinds of the notices that say that no server has answered."""
 
 
 def doctor_hint(notice: Notice) -> Notice | None:

@@ -43,8 +43,8 @@ class EntryCommand:
     def run(self, stored: StoredEntry) -> None:
         """Run the command for `stored`, and wait until the command has ended.
 
-        A message is printed if the command cannot be started, fails, or takes longer than `PATIENCE_SECONDS`. If this method is
-        interrupted, it ends the command.
+        A message is printed if the command cannot be started, fails, or runs longer than `patience_seconds`. If Ctrl-C or an
+        error ends this method early, it ends the command, too.
         """
         sys.stdout.flush()  # what the command prints comes after the entry
         try:
@@ -60,7 +60,9 @@ class EntryCommand:
             say(Notice("exec_failed", command=self._words[0], number=stored.number, code=process.returncode))
 
     def _wait(self, process: "Popen[bytes]", stored: StoredEntry) -> None:
-        """Write the text of `stored` to the standard input of `process`, and wait until the process has ended."""
+        """Write the text of `stored` to the standard input of `process`, and wait until the process has ended. Print a message
+        if that takes longer than `patience_seconds`.
+        """
         try:
             process.communicate(stored.entry.text.encode(), timeout=self._patience_seconds)
         except TimeoutExpired:
@@ -73,7 +75,8 @@ def _environment(stored: StoredEntry) -> dict[str, str | bytes]:
     """The environment variables of the command for `stored`: those of this process, and some whose names begin with `NOTE_`.
 
     The names do not begin with `UDPNOTE_`, because a command that sends a note itself would take UDPNOTE_AUTHOR as its own
-    setting. In the author's name, characters that could harm a terminal are replaced, and NUL, which no variable can hold.
+    setting. In the author's name, other characters replace those that could harm a terminal, and NUL, which no variable can
+    hold.
     """
     entry = stored.entry
     return {

@@ -42,10 +42,12 @@ def exit_code_for(error: UdpnoteError) -> int:
 
 
 def exit_code_of_change(work: Callable[[], int]) -> int:
-    """Do the same as `exit_code_of`, but let `work`, which changes something, go on if its results cannot be printed.
+    """Call `work`, the function of a command that changes something, and return an exit code, as `exit_code_of` does. If
+    standard output cannot be written, let `work` go on.
 
-    If standard output cannot be written, later output is discarded, and a message says so when `work` has ended. The result is
-    the exit code of `work`, but REFUSED in place of DONE. DONE stays DONE if only the reader of a pipe has ended.
+    In that case later output is discarded, and after `work` has ended, a message says that its results were not printed. The
+    result is the exit code of `work`, but REFUSED in place of DONE. DONE stays DONE if the only problem is that the reader of a
+    pipe has ended.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)

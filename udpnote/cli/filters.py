@@ -29,8 +29,8 @@ class FilterOptions(NamedTuple):
         """Return these options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are relative to the present
         time.
 
-        Raises `InvalidSetting` if `author` is blank, if one of `tags` is not exactly one tag, or if `time_filters` refuses a
-        time.
+        Raises `InvalidSetting` if `author` is blank, if one of `tags` is not exactly one tag, or if `time_filters` does not
+        accept a time.
         """
         if self.author is not None and not self.author.strip():
             raise InvalidSetting("author_filter_empty")
@@ -70,7 +70,7 @@ Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, 
 """The options that choose among the notes by time, author and tag."""
 
 NO_FILTERS = FilterOptions()
-"""The filters of a command line that has none of these options: they select all notes."""
+"""The value for a command line on which the user has typed none of these options: all notes match."""
 
 
 def _check_tags(tags: Sequence[str]) -> None:

@@ -117,7 +117,7 @@ class _Page:
         self._is_styled = shows_styles(sys.stdout)
 
     def text(self, usage: str | None, text: str, boxes: Sequence[Box]) -> str:
-        """The whole help text: the line `usage` if it is not None, the paragraphs of `text`, and `boxes`."""
+        """Return the whole help text: the line `usage` if it is not None, the paragraphs of `text`, and `boxes`."""
         margin = " " * self._is_boxed
         lines = [] if usage is None else [f"{margin}{self._styled(_('Usage:'), _BOLD)} {usage}", ""]
         for paragraph in cleaned(text).split("\n\n"):
@@ -151,7 +151,8 @@ class _Page:
     def _rows(self, box: Box, columns: int, label_cells_max: int) -> Iterator[tuple[str, int]]:
         """Yield each line of the rows of `box`, and the line's width in terminal cells.
 
-        The width is at most `columns`, except for a longer word. A label wider than `label_cells_max` gets a line of its own.
+        No line is wider than `columns`, unless a single word is wider. A label wider than `label_cells_max` gets a line of its
+        own.
         """
         indent = 2 + max((cells for label, _ in box.rows if (cells := cell_count(label)) <= label_cells_max), default=2)
         for label, sentence in box.rows:
@@ -173,7 +174,7 @@ class _Page:
 
 
 def cleaned(docstring: str) -> str:
-    """`docstring` without the indentation that its lines share. The first line has no indentation."""
+    """Return `docstring` without the indentation that its lines after the first share. The first line must have none."""
     first, *rest = docstring.strip().splitlines()
     indent = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
     return "\n".join([first, *(line[indent:].rstrip() for line in rest)])

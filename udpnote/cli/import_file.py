@@ -26,6 +26,7 @@ from udpnote.text.notebook_text import TextBlocks, TextEntry, stored_blocks, tex
 from udpnote.text.query_check import QUERY_NUMBERS_MAX
 
 Identity = tuple[bytes, int]
+"""The client id and the sequence of an entry. Together they are unique in a notebook."""
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """No line of an export is longer. The longest line has a text in which JSON escapes each byte with six bytes (`\\u0001`), and
@@ -59,14 +60,15 @@ class ImportFile:
         return os.fstat(self._file.fileno()).st_size
 
     def position(self) -> int:
-        """The position in the file, in bytes, that reading has reached. It starts again if the file is read a second time.
+        """How many bytes from the beginning of the file have been read. If the file is read a second time, it starts again at
+        0.
 
         It is a method, and not a property, because `Progress` takes a function that returns the position.
         """
         return self._file.tell()
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the lines of the file with their newlines; a line longer than `LINE_BYTES_MAX` comes in several pieces."""
+        """Yield the lines of the file with their newlines. A line longer than `LINE_BYTES_MAX` bytes comes in several parts."""
         with storage_errors(self.name):
             self._file.seek(self._start)
             yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
@@ -81,7 +83,7 @@ class ImportFile:
         yield decode(b"", True)
 
     def binary(self) -> BinaryIO:
-        """The open file, at its beginning."""
+        """Go to the beginning of the file, and return the open file. The caller must not close it."""
         with storage_errors(self.name):
             self._file.seek(self._start)
         return self._file
@@ -92,14 +94,15 @@ class ImportFile:
             return self.binary().read(64)
 
     def reader(self) -> Callable[[int], str]:
-        """Return a function that returns the next characters of the file each time that it is called (see `decoding`)."""
+        """Return a function that reads the file from its beginning: each call returns the next characters (see `decoding`)."""
         return decoding(self.binary())
 
     def first_line(self) -> str:
-        """The first line that is not blank, without white space around it. The result is empty if there is no such line.
+        """Return the first line that is not blank, without white space around it. Return an empty string if there is no such
+        line.
 
-        Of a line longer than `LINE_BYTES_MAX`, it is only the beginning. Raises `InvalidImport` if the text is in another
-        encoding than UTF-8, such as UTF-16.
+        A line longer than `LINE_BYTES_MAX` is cut off there. Raises `InvalidImport` if the text is in another encoding than
+        UTF-8, such as UTF-16.
         """
         for piece in self.pieces():
             if (encoding := other_encoding(piece)) is not None:
@@ -109,7 +112,8 @@ class ImportFile:
         return ""
 
     def form(self, date_format: str = "") -> Format | None:
-        """The format of the file, recognized by its beginning; None if the file is blank. For `date_format` see `Reading`.
+        """Return the format of the file, recognized by its beginning; None if the file is blank. `Reading` explains
+        `date_format`.
 
         Raises `InvalidImport` if the format is not known, or if the text is in another encoding than UTF-8, such as UTF-16.
         """
@@ -140,15 +144,17 @@ def decoding(binary: BinaryIO) -> Callable[[int], str]:
 
 
 def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> Iterator[StoredEntry]:
-    """Yield the whole log of `notebook`, to compare it with a file before the import. Show on a terminal how much of it is
-    read.
+    """Yield all entries of `notebook` as they were stored, so that the caller can compare them with the file to import. On a
+    terminal, show which percentage of them has been read.
     """
     log = notebook.log(newest_first=newest_first)
     return shown_percentage(log, notebook.last_number(), lambda percent: Notice("import_comparing", percent=percent))
 
 
 def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity]]:
-    """The client id and sequence of each entry in `notebook`: first those of its entries, then those that were erased."""
+    """Read all of `notebook`. Return two sets of identities: those of the entries in it, and those of the entries that were
+    erased from it.
+    """
     known, erased = set[Identity](), set[Identity]()
     missing: list[int] = []
     last = 0
@@ -194,8 +200,8 @@ class JsonLines:
         return numbers
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each line that is not blank, with its line number, from 1 on. Of a line that is too long, yield only the first
-        piece.
+        """Yield each line that is not blank, with its line number, from 1 on. A line longer than `LINE_BYTES_MAX` is cut off
+        there.
         """
         number, is_start = 0, True
         for piece in self._file.pieces():
@@ -242,10 +248,11 @@ class TextEntries:
 
 
 def _open(path: str) -> BinaryIO:
-    """Open the file at `path` (`-`: standard input) so that it can be read several times.
+    """Open the file at `path` (`-`: standard input) for reading it several times. Return the open file.
 
-    A file that can be read only once, such as a pipe, is copied to a temporary file, which is returned. Raises `OSError`.
-    Raises `InvalidImport` if the first line of such a file is longer than `LINE_BYTES_MAX`.
+    If the file can be read only once, as a pipe can, its bytes are copied to a temporary file, and that file is returned. A
+    terminal is such a file: the user is asked on standard error to paste. Raises `OSError`. Raises `InvalidImport` if the file
+    can be read only once and its first line is longer than `LINE_BYTES_MAX`.
     """
     file = cast(BinaryIO, sys.stdin.buffer if path == "-" else open(path, "rb"))  # noqa: SIM115 - closed by the `ImportFile`
     if file.seekable():

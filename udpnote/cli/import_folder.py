@@ -35,9 +35,9 @@ class _File(NamedTuple):
 class ImportFolder:
     """The notes in the folder `path`, or in the single Markdown file `path`.
 
-    Of a folder, the files are read whose names have one of the `ENDINGS`, also in folders within it. Hidden files and symbolic
-    links are left out. `size` is the number of bytes of these files. The constructor raises `StorageError` if the folder cannot
-    be read, and `InvalidImport` if there is no file to read.
+    In a folder and the folders within it, each file is read whose name has one of the `ENDINGS`. Hidden files and symbolic
+    links are left out. `size` is the number of bytes of the files to read. The constructor raises `StorageError` if the folder
+    cannot be read, and `InvalidImport` if there is no file to read.
     """
 
     def __init__(self, path: str) -> None:
@@ -62,7 +62,7 @@ class ImportFolder:
         return self._done
 
     def form(self, date_format: str) -> Format:
-        """The format of the files: JRNL or MARKDOWN. For `date_format` see `Reading`.
+        """Return the format of the files: JRNL or MARKDOWN. `Reading` explains `date_format`.
 
         It is JRNL if a file is named like those of a jrnl journal (`2026/11/23.txt`), and the first such file begins with an
         entry of jrnl.
@@ -75,7 +75,11 @@ class ImportFolder:
         return Format.JRNL if is_jrnl_line(line, date_format) else Format.MARKDOWN
 
     def notes(self, form: Format, reading: Reading) -> Iterator[ImportedNote]:
-        """Yield the notes in the files, in the order of the files' paths. `form` is JRNL or MARKDOWN."""
+        """Read the files in the order of their paths, and yield the notes in them. `form` is JRNL or MARKDOWN.
+
+        `reading.left_out` counts the files that are left out. `reading.on_bad` is called for each file that is too long or not
+        in UTF-8.
+        """
         self._done = 0
         reading.left_out.update({LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden})
         for file in self._files:
@@ -90,7 +94,7 @@ class ImportFolder:
             self._done += file.size
 
     def _find(self, folder: str, below: str) -> None:
-        """Add the files of `folder` and of all folders in it.
+        """Add the files to read in `folder` and in all folders within it, and count those that are left out.
 
         `below` is the path of `folder` within the folder that is imported: with `/` at its end, or empty.
         """

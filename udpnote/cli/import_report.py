@@ -18,7 +18,8 @@ NAMED_MAX = 20
 
 
 class ImportReport:
-    """Counts the outcomes of the entries of a source, and prints the counts and the problems.
+    """Counts what happens to the entries of the source of an import, which is a file or a folder. Prints the counts and the
+    problems.
 
     `form` is the format of the source, or None if the source is empty. `left_out` counts the things in the source that a
     notebook does not keep. With `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
@@ -70,10 +71,10 @@ class ImportReport:
         self._name_different(number)
 
     def count_bad(self, error: InvalidImport) -> None:
-        """Count a piece of the source that is not an entry. `error` says why.
+        """Count a part of the source, such as a line, that is not an entry. `error` says why.
 
-        The errors of the first `NAMED_MAX` pieces are printed, but not before the source has had its first entry. Raises
-        `InvalidImport` after `NAMED_MAX` pieces if the source has had no entry.
+        The errors of the first `NAMED_MAX` such parts are printed, but not before the source has had its first entry. If the
+        source has had `NAMED_MAX` such parts and no entry, this raises `InvalidImport`.
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:
@@ -84,8 +85,8 @@ class ImportReport:
             raise self._other_kind()
 
     def watched(self, entries: Iterable[StoredEntry]) -> Iterator[StoredEntry]:
-        """Yield `entries`, the entries of the source. Raises `InvalidImport` if the source has pieces, but none of them is an
-        entry.
+        """Yield `entries`, the entries of the source, and record that there are any. At the end, raise `InvalidImport` if the
+        source has something in it, but no entry.
         """
         for stored in entries:
             self._found_entry()
@@ -106,9 +107,9 @@ class ImportReport:
     def conclude(self, *, as_json: bool) -> int:
         """Print how many entries were imported and how many not, and what was left out. Return the exit code.
 
-        The exit code is REFUSED if a piece of the source is not an entry, or if an entry is not in the notebook now. Entries
-        that were erased from the notebook do not count. Otherwise it is DONE. The counts are printed on standard error and,
-        with `as_json`, also as JSON on standard output.
+        The exit code is REFUSED if a part of the source is not an entry, or if an entry of the source is not in the notebook
+        now. It is DONE if neither is the case. Entries that were erased from the notebook do not matter. The counts are printed
+        on standard error and, with `as_json`, also as JSON on standard output.
         """
         if self._bad > NAMED_MAX:
             say(Notice("more_not_imported", count=self._bad - NAMED_MAX))
@@ -139,7 +140,7 @@ class ImportReport:
             self._different.append(number)
 
     def _found_entry(self) -> None:
-        """Record that the source has had an entry. If it is the first one, print the errors of the pieces before it."""
+        """Record that the source has had an entry. If it is the first one, print the errors that `count_bad` has kept."""
         if not self._has_entries:
             self._has_entries = True
             self._say_held()
@@ -166,8 +167,8 @@ class ImportReport:
         )
 
     def _object(self) -> dict[str, object]:
-        """How many entries had each outcome, how many pieces are not entries, and how much was left out: an object for
-        `--json`.
+        """The object for `--json`: how many entries had each outcome, how many parts of the source are not entries, and how
+        much was left out.
         """
         return {
             "imported": self._outcomes[ImportOutcome.NEW] - self._revised,

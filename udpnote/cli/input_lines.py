@@ -33,18 +33,18 @@ _INPUT_BYTES_MAX = len(_BYTE_ORDER_MARK) + TEXT_BYTES_MAX + len(b"\r\n")
 
 
 class InputLines:
-    """Iterates over the lines of an open file, as the texts for `Client.send_many`.
+    """Iterates over the lines of an open file, as the texts for `Client.send_many`. It can be iterated over once.
 
-    A thread reads the file `descriptor` ahead, and calls `on_ready` after each chunk and at the end of the file. If no chunk is
-    ready, the iterator does not block: it calls `on_idle` and yields None.
+    A thread reads ahead from the file `descriptor`, and calls `on_ready` after each chunk and at the end of the file. If the
+    thread has no chunk ready, the iterator does not wait: it calls `on_idle` and yields None.
 
-    The lines are decoded by `encoding`, the encoding of the locale; by UTF-8 if the file begins with a byte order mark. A line
-    is yielded without its line end (LF or CRLF), and the first line without the byte order mark. Blank lines are skipped and
-    counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`, and `on_bad` is called with a
-    notice about each.
+    The iterator decodes the lines by `encoding`, the encoding of the locale; by UTF-8 if the file begins with a byte order
+    mark. It yields a line without its line end (LF or CRLF), and the first line without the byte order mark. It skips blank
+    lines, and counts them in `blank_lines`. It skips lines that cannot be entries, counts them in `bad_lines`, and calls
+    `on_bad` with a notice about each.
 
-    `bytes_read` is the number of bytes that the iterator has used so far. `error` is None, or a notice: either the file could
-    not be read to its end, or its beginning is not UTF-8, and no line was yielded.
+    `bytes_read` is how many bytes the iterator has used so far. `error` is None, or a notice about one of two problems. Either
+    the file could not be read to its end, or its beginning is not UTF-8. In the second case the iterator has yielded no line.
     """
 
     def __init__(
@@ -114,10 +114,11 @@ class InputLines:
             yield from self._texts_at_once(lines)
 
     def _texts_at_once(self, lines: bytes) -> Iterable[str]:
-        """The texts of `lines`: several lines with LF between them. The first line of the input is not among them.
+        """Return the texts of `lines`, which are several lines with LF between them. The first line of the input must not be
+        among them.
 
-        If the encoding is UTF-8, all lines are checked together, which is faster. Each line is checked by itself only if one of
-        them is not text.
+        If the encoding is UTF-8, all lines are checked together, which is faster. If one of them is not text, each is checked
+        by itself.
         """
         if self._encoding != UTF_8:
             return chain.from_iterable(map(self._checked, lines.split(b"\n")))
@@ -146,7 +147,7 @@ class InputLines:
         self._unfinished_bytes += len(data)
 
     def _checked(self, line: bytes) -> Iterator[str]:
-        """Yield the text of `line`; or count `line` as blank or bad, and yield nothing."""
+        """Yield the text of `line`. If `line` is blank or cannot be an entry, count it and yield nothing."""
         self._number += 1
         if self._number == 1 and line.startswith(_BYTE_ORDER_MARK):
             line, self._encoding = line.removeprefix(_BYTE_ORDER_MARK), UTF_8
@@ -200,7 +201,7 @@ def whole_input(file: BinaryIO, encoding: str = UTF_8) -> str:
 
 
 def whole_file(file: BinaryIO) -> bytes:
-    """Read all bytes of `file`. Raises `InvalidEntry` if there are more than `_INPUT_BYTES_MAX`."""
+    """Read all bytes of `file`, and return them. Raises `InvalidEntry` if there are more than `_INPUT_BYTES_MAX`."""
     data = file.read(_INPUT_BYTES_MAX + 1)
     if len(data) > _INPUT_BYTES_MAX:
         raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)

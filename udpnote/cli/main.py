@@ -37,7 +37,9 @@ def main() -> None:
 
 
 def _complete() -> None:
-    """Answer a shell that asks for completion, in this program or by typer. Raises `SystemExit`."""
+    """Answer a shell that asks for completion. For some shells, udpnote does this itself; for the others, typer does. Raises
+    `SystemExit`.
+    """
     from udpnote.cli.completion.shells import ANSWERS, complete
 
     instruction, code = os.environ[COMPLETION_VARIABLE], exit_codes.REFUSED

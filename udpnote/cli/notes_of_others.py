@@ -28,11 +28,11 @@ RETRY_SECONDS = 3.0
 
 
 class NotesOfOthers:
-    """In its `with` block, prints on the terminal the entries that others store in the notebook of `client`.
+    """In its `with` block, two threads print on the terminal the entries that others store in the notebook of `client`.
 
-    Others are all who do not use this user's outbox. Nothing is printed before the notebook of `client` is known. A second
-    client, opened with `options`, reads the entries, so that `client` never waits for them. The end of the block does not wait
-    for the threads.
+    Others are all people who do not use this user's outbox. Nothing is printed before the notebook of `client` is known. A
+    second client, opened with `options`, reads the entries, so that `client` never waits for them. The end of the block does
+    not wait for the threads to end.
     """
 
     def __init__(self, options: ClientOptions, client: Client) -> None:

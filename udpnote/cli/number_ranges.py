@@ -8,17 +8,18 @@ from udpnote.model.entry import SEQUENCE_MAX
 
 
 def parse_ranges(words: Sequence[str]) -> list[range]:
-    """The ranges of numbers that `words` name, one for each word, in the order of the words. A word like `42` is a range, too.
+    """Return the ranges of numbers that `words` name, one for each word, in the order of the words. For a word such as `42`,
+    the range has one number.
 
-    The range of a word without an end, such as `10-`, ends with `SEQUENCE_MAX`: `len` cannot count it. Raises `InvalidQuery`
-    for a word that is neither a number nor a range, and for a range that ends before it begins.
+    The range for a word without an end, such as `10-`, ends with `SEQUENCE_MAX`, which is too long for `len`. Raises
+    `InvalidQuery` for a word that is neither a number nor a range, and for a range that ends before it begins.
     """
     return [_parse_range(word) for word in words]
 
 
 def range_name(numbers: range) -> str:
-    """What a person types for `numbers`, a range of several numbers from `parse_ranges`: `1-3`, or `10-` for one without an
-    end.
+    """Return what a person types for `numbers`, a range of several numbers from `parse_ranges`: `1-3`, or `10-` if it ends with
+    `SEQUENCE_MAX`.
     """
     return f"{numbers.start}-{numbers.stop - 1 if numbers.stop <= SEQUENCE_MAX else ''}"
 
