@@ -81,6 +81,8 @@ class _PagePacker:
 
     def __init__(self, read: Read, *, room_max: int) -> None:
         self._start = read.cursor
+        self._begun = read.cursor.number if read.cursor.offset else 0
+        """The number of the entry in which the READ begins; 0 if it begins between two entries."""
         self._query = read.query
         self._step = 0 if read.query.by_time else (-1 if read.query.newest_first else 1)
         self._limit = read.limit or float("inf")
@@ -89,6 +91,8 @@ class _PagePacker:
         self._items: list[bytes] = []
         self._are_tallies = False
         self._position = read.cursor
+        self._latest: StoredEntry | None = None
+        """The entry that was taken last, if `_position` is not behind it yet. `_reached` moves `_position` there."""
         self.pages_max = 1
         self.is_full = False
         self.awaited: SearchRunning | None = None
@@ -99,19 +103,24 @@ class _PagePacker:
         Returns whether the builder may stop after this step: a page has ended, or the lookup pauses or waits.
         """
         if isinstance(item, StoredEntry):  # nearly all items are whole short entries: they take the fastest path
-            packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
-            if 0 < len(packed) < self._room and self._limit > 1:
-                self._add(packed, self._after(item))
+            packed = pack_whole(item) if item[0] != self._begun and len(item[2][6]) <= self._room_max else b""
+            size = len(packed)
+            if 0 < size < self._room and self._limit > 1:
+                self._items.append(packed)
+                self._room -= size
                 self._limit -= 1
+                self._latest = item
                 return False
         pages = len(self._pages)
         match item:
+            case StoredEntry() if 0 < size <= self._room_max:
+                self._take_whole(packed, item)
             case StoredEntry():
-                self._take_entry(item)
+                self._take_in_parts(item)
             case Tally():
                 self._take_tally(item)
             case PausePoint(number, time):
-                self._position = Cursor(number, 0, time)
+                self._position, self._latest = Cursor(number, 0, time), None
                 return True
             case IndexBehind(indexed):
                 self.end_page(PageState.INDEXING, indexed)
@@ -123,7 +132,7 @@ class _PagePacker:
 
     def end_page(self, state: PageState, indexed: int = 0) -> None:
         """End the current page with `state` and `indexed`, and begin the next page."""
-        self._pages.append(BuiltPage(self._items, self._position, state, indexed, self._are_tallies))
+        self._pages.append(_new(BuiltPage, (self._items, self._reached(), state, indexed, self._are_tallies)))
         self._items, self._room, self._are_tallies = [], self._room_max, False
         self.is_full = self.is_full or len(self._pages) >= self.pages_max
 
@@ -132,24 +141,12 @@ class _PagePacker:
 
         The current page is left out if it has no items and does not move the cursor, unless it is the only one.
         """
-        if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
+        if not self._pages or (not self.is_full and self._pages[-1].next != self._reached()):
             self.end_page(PageState.MORE)
         return self._pages
 
-    def _take_entry(self, stored: StoredEntry) -> None:
-        """Put an entry onto the current page or, if the entry does not fit there, onto the next page.
-
-        If the entry is longer than a page, put it, in parts, onto several pages.
-        """
-        number = stored[0]
-        is_begun = number == self._start.number and self._start.offset
-        if is_begun or len(stored[2][6]) > self._room_max:
-            self._take_in_parts(stored)
-            return
-        packed = pack_whole(stored)
-        if len(packed) > self._room_max:
-            self._take_in_parts(stored)
-            return
+    def _take_whole(self, packed: bytes, stored: StoredEntry) -> None:
+        """Put an entry, which `packed` has as bytes, onto the current page or, if it does not fit there, onto the next page."""
         if len(packed) > self._room:
             self.end_page(PageState.MORE)
         if not self.is_full:
@@ -158,12 +155,13 @@ class _PagePacker:
     def _take_in_parts(self, stored: StoredEntry) -> None:
         """Put a long entry, in parts, onto the current page and the next ones, until its end or until `is_full`.
 
-        If the READ begins inside this entry, the first part begins at the `offset` of the READ's cursor.
+        The entry is longer than a page, or the READ begins inside it. In the second case, the first part begins at the `offset`
+        of the READ's cursor.
         """
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._start.number:  # of a text that is shorter now, the last byte shows the new length
+        if stored.number == self._begun:  # of a text that is shorter now, the last byte shows the new length
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)
@@ -177,6 +175,12 @@ class _PagePacker:
             offset += len(piece)
         if not self.is_full:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
+
+    def _reached(self) -> Cursor:
+        """Where the reader continues after all that was taken. It is computed for pages only, not for each entry."""
+        if self._latest is not None:
+            self._position, self._latest = self._after(self._latest), None
+        return self._position
 
     def _after(self, stored: StoredEntry) -> Cursor:
         """Where the reader continues after the entry `stored`: the result of `cursor_after`.
@@ -192,7 +196,7 @@ class _PagePacker:
         """
         self._items.append(packed)
         self._room -= len(packed)
-        self._position = self._after(stored)
+        self._latest = stored
         self._limit -= 1
         if not self._limit:
             self.end_page(PageState.MORE)
@@ -209,4 +213,4 @@ class _PagePacker:
     def _add(self, packed: bytes, position: Cursor) -> None:
         self._items.append(packed)
         self._room -= len(packed)
-        self._position = position
+        self._position, self._latest = position, None

@@ -393,6 +393,6 @@ def _page(
     pad the body to `padded_bytes`.
     """
     items, following, state, indexed, are_tallies = built
-    page = Page(read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ())
+    page = tuple.__new__(Page, (read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ()))
     body = page_body_of(page, items, are_tallies=are_tallies)
     return encode_page_body(body, padded_bytes=padded_bytes, envelope=envelope)

@@ -203,14 +203,16 @@ class Lookup:
         the query names (see `_roots`). An erased entry is a result only if the query names numbers.
         """
         pauses, answers = _Pauses(query), dict[int, bool]()
+        has_filters = query._replace(newest_first=False, numbers=()) != Query(View.LOG)
         if query.numbers:
             for entries in self._versions(query, start):
-                yield from self._chosen(entries, query, answers, pauses)
+                yield from self._chosen(entries, query, answers, pauses) if has_filters else entries
             return
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind <> {Kind.ERASED:d} ORDER BY number {order}"
         for first, last in self._ranges(query._replace(since=None, until=None), start):
-            yield from self._chosen(entries_from(self._connection, clause, (first, last)), query, answers, pauses)
+            entries = entries_from(self._connection, clause, (first, last))
+            yield from self._chosen(entries, query, answers, pauses) if has_filters else entries
             yield pauses.after(first if query.newest_first else last)
 
     def _chosen(
@@ -220,9 +222,6 @@ class Lookup:
 
         `answers` is a cache of which notes pass (see `_note_passes_filters`).
         """
-        if query._replace(newest_first=False, numbers=()) == Query(View.LOG):  # it has no filters
-            yield from entries
-            return
         for entry in entries:
             if self._note_passes_filters(entry, query, answers, pauses):
                 yield entry

@@ -113,12 +113,11 @@ _new = tuple.__new__
 
 
 def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry]:
-    """Yields the entries that the SQL `clause` (from WHERE on) selects, each with the text with which it was stored.
+    """An iterator over the entries that the SQL `clause` (from WHERE on) selects, each with the text with which it was stored.
 
     `values` are the values for the question marks in the clause.
     """
-    for row in _rows(connection, f"SELECT {_COLUMNS}{_JOINED}{clause}", values):
-        yield _stored_entry(row)
+    return map(_stored_entry, _rows(connection, f"SELECT {_COLUMNS}{_JOINED}{clause}", values))
 
 
 def notes_from(
