@@ -1,7 +1,7 @@
 """Guesses which command line a user meant who has typed a wrong one.
 
-Each function in `_REPAIRS` takes the wrong words and the error. It returns words without this mistake, or None if it cannot
-guess what was meant.
+Each function in `_REPAIRS` takes the wrong words and the error. It returns the words with this one mistake mended, or None if
+it cannot guess what was meant.
 """
 
 import re
@@ -34,7 +34,9 @@ COMMANDS_NAMED_MAX = 4
 """If more commands than this have an option, naming them does not help."""
 
 COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
-"""How similar, from 0 to 1, a mistyped name must be to a known name to be taken for it: for commands, and for options."""
+"""A known name is guessed for a mistyped one only if they are at least so similar: for commands, and for options. 1 means
+equal.
+"""
 
 COMMANDS_OF_OTHER_PROGRAMS = {
     "send": "add new append create note post log echo put record save + 发送 发 记 添加 新建",
@@ -105,13 +107,13 @@ OPTIONS_OF_OTHER_PROGRAMS = {
 NEEDLESS_OPTIONS = {
     "follow": "-f --follow", "tail": "-f --follow", "delete": "-r -rf", "show": "--all", "search": "-i",
 }  # fmt: skip
-"""For each command, options of other programs that ask for what the command does anyway."""
+"""For each command, options of other programs that ask for what the command does even without an option."""
 
 WORDS_OF_COMMANDS = {
     "export": "-o", "serve": "--file", "service install": "--file", "status": "--notebook", "tags": "--notebook",
     "stats": "--notebook", "write": "--notebook", "follow": "--notebook", "tail": "--notebook",
 }  # fmt: skip
-"""For each command without arguments, the option whose value a superfluous word most likely is."""
+"""For commands that take no arguments: the option whose value a superfluous word most likely is."""
 
 NUMBERS = "#?[0-9]+(-[0-9]*)?"
 """A regular expression for the number of a note or a range of numbers."""
@@ -121,9 +123,10 @@ EXAMPLES_OF_NUMBERS = {"-n": "10", "--wait": "10", "--timeout": "5"}
 
 
 def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
-    """The notice to print after the message of `error`. `words` are the words that the user has typed after `udpnote`.
+    """Return the notice to print after the message of `error`. `words` are the words that the user has typed after `udpnote`.
 
-    The notice names the command line that was meant. If that cannot be guessed, it has an example or the command for help.
+    The notice has the command line that the user most likely meant. If that cannot be guessed, it has an example, the commands
+    that know the option, or the command that prints help.
     """
     guessed = [*words]
     current: UdpnoteError | None = error
@@ -149,12 +152,14 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
 
 
 def _quoted(words: Sequence[str]) -> str:
-    """One line with `words`, quoted for a shell where necessary. Unlike `shlex.join`, it does not quote Chinese characters."""
+    """Return `words` as one line, quoted for a shell where necessary. Unlike `shlex.join`, this does not quote Chinese
+    characters.
+    """
     return " ".join(each if each.replace("-", "").isalnum() else shlex.quote(each) for each in words)
 
 
 def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
-    """The error of the command line `words`; None if `words` can be run."""
+    """Return the error that reading the command line `words` raises; None if `words` are right."""
     try:
         read_command_line(words)
     except UdpnoteError as error:
@@ -185,7 +190,11 @@ def _commands_with_option(error: WrongCommandLine) -> list[str]:
 
 
 def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with a known command in place of the unknown one; None if no command is likely."""
+    """Return `words` with a known command in place of the unknown one; None if no command is likely.
+
+    If the words look like a note, the result is `send` followed by all of them. If they look like the number of a note, it is
+    `show` and the number.
+    """
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]
     _, group, _ = find_command(before[1:] if asks_for_help else before)
@@ -214,10 +223,10 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
 
 
 def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with a known option in place of the unknown one; None if no option is likely.
+    """Return `words` with a known option in place of the unknown one; None if no option is likely.
 
-    An option that asks for what the command does anyway is left out. If the option stands before the name of the command, the
-    name is moved to the beginning instead.
+    If the command does what the option asks for even without it, the option is left out. If the option stands before the name
+    of the command, the name is moved to the beginning instead.
     """
     position, option = error.position, str(error.notice.values["option"])
     name, sign, value = words[position].partition("=")
@@ -261,9 +270,10 @@ def _synonyms(option: str) -> list[str]:
 
 
 def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
-    """The only name among `known` that begins with `name`. If there is no such name, or more than one, the most similar name.
+    """Return the name among `known` that `name` most likely is; None if none is similar enough.
 
-    None if the similarity of every name is below `similarity_min`.
+    If exactly one of `known` begins with `name`, that one is returned. If not, it is the most similar one whose similarity is
+    at least `similarity_min` (0 to 1).
     """
     longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
     if len(longer) == 1:
@@ -274,7 +284,9 @@ def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
 
 
 def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
-    """`words` with the option of `error` typed with ASCII dashes, in place of the option with dashes of an input method."""
+    """Return `words` with the option of `error` in ASCII dashes, in place of the one that the user typed with dashes of an
+    input method.
+    """
     return [*words[: error.position], str(error.notice.values["option"]), *words[error.position + 1 :]]
 
 
@@ -287,8 +299,10 @@ def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
 
 
 def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with the superfluous word as an argument of another command, or as the value of an option; None: neither is
-    likely.
+    """Return `words` changed so that the superfluous word has a meaning: as an argument of another command, or as the value of
+    an option.
+
+    The result is None if neither is likely.
     """
     names, command, _ = find_command(words)
     position = error.position
@@ -307,7 +321,12 @@ def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | Non
 
 
 def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` with another value for one that is not a number, not a choice, or out of range; None if no value is likely."""
+    """Return `words` with a right value in place of one that is not a number, not an allowed word, or out of range. None if no
+    value is likely.
+
+    If the value has no digits and the command takes arguments, the value is kept as an argument, and the missing number stands
+    before it.
+    """
     values, position = error.notice.values, error.position
     given = str(values["value"])
     meant: str | None
@@ -328,7 +347,9 @@ def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | Non
 
 
 def _number_meant(given: str, error: WrongCommandLine) -> str | None:
-    """A number that the option takes: the one in `given`, the largest possible one, or an example; None if none is likely."""
+    """Return a number that the option takes: the one in `given`, the largest possible one, or an example. None if none is
+    likely.
+    """
     values = error.notice.values
     found = re.search("[0-9]+" if error.notice.kind != "value_not_a_number" else r"[0-9]+(\.[0-9]+)?", given)
     number = float(found[0]) if found else 0.0  # infinite if it has hundreds of digits

@@ -31,13 +31,14 @@ def opened(
     """Open a notebook for reading. The block gets two values: a reader of the notebook, and a printer for the results.
 
     The reader is a `FileReader` of the notebook's file `file` or, if `file` is None, a `Client` with `options`. It is closed
-    after the block. A search that waits for the search index shows this on standard error until a result is printed.
+    after the block. If a search has to wait until the search index is ready, standard error shows this until a result is
+    printed.
 
     A `Client` also delivers queued entries (see `QueuedDelivery.run`): at the end of the block, unless the block raises an
     error. With `delivers_first`, it does so before the block. `follow` needs that, because only Ctrl-C ends it.
 
-    Raises `InvalidSetting` if there is a `file` and also one of the `options`. Raises the errors of opening the file or the
-    client.
+    Raises `InvalidSetting` if the user gave a `file` and also one of the `options`. Raises the errors of opening the file or
+    the client.
     """
     progress = IndexingProgress()
     printer = Printer(on_print=progress.clear)
@@ -60,25 +61,26 @@ def opened(
 
 
 class QueuedDelivery:
-    """Delivers the user's queued entries, and reports overtaken revisions, in a command that has another purpose.
+    """Delivers the user's queued entries in a command that has another purpose, and reports overtaken revisions.
 
-    A revision is overtaken if another user, who had not seen it, has stored the next version (see `Client.overtaken`).
+    The user's revision is overtaken if another user, who had not seen it, has stored the next version of the note (see
+    `Client.overtaken`).
     """
 
     def __init__(self) -> None:
         self._delivered = 0
 
     def client(self, options: ClientOptions, progress: IndexingProgress) -> "Client":
-        """Open a `Client` with `options`. The caller must close it. It shows notices, and the state of the search index, in
-        `progress`.
+        """Open a `Client` with `options`. The caller must close it. The client shows notices, and the state of the search
+        index, in `progress`.
 
-        Each queued entry that the client delivers is counted, even before `run` is called.
+        This object counts each queued entry that the client delivers, even before `run` is called.
         """
         return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show)
 
     def run(self, client: "Client") -> None:
-        """Deliver the entries in the outbox that wait for the notebook of `client`. Only a client from the method `client` may
-        be given.
+        """Deliver the entries in the outbox that wait for the notebook of `client`. `client` must come from the method `client`
+        of this object.
 
         The delivery ends after `DELIVERY_WAIT_SECONDS` without an answer. Then this prints how many queued entries `client` has
         delivered since it was opened, and a message about each overtaken revision. An `UdpnoteError` is ignored: a later

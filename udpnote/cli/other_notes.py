@@ -24,9 +24,9 @@ from udpnote.text.other_programs.records import record_notes
 class OtherNotes:
     """The notes of `source` that a notebook lacks or has in an older version, as `StoredEntry`s numbered from 1.
 
-    `source` has the format `form`, which is that of another program. Notes whose source names no author get `author`.
-    `date_format` is explained at `Reading`. Each `StoredEntry` is a new note, or a revision of a note that an earlier import
-    has added. `report` counts everything else: what cannot be a note, what the notebook already has, and what is left out.
+    `source` has the format `form`, which is that of another program. Notes whose source names no author get `author`. `Reading`
+    explains `date_format`. Each `StoredEntry` is a new note, or a revision of a note that an earlier import has added. `report`
+    counts everything else: what cannot be a note, what the notebook already has, and what is left out.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class OtherNotes:
                 yield StoredEntry(number, 0, entry, number)
 
     def compare_with(self, notebook: NotebookReader) -> None:
-        """Read the whole `notebook` to find the notes that earlier imports have added. The iteration then leaves out what is
-        unchanged.
+        """Read the whole `notebook` to find the notes that earlier imports have added. After this, iteration leaves out the
+        notes that are unchanged since.
         """
         if notebook.last_number():
             self._known = KnownNotes(log_to_compare(notebook), source_client_id(self._form.value))
 
     def revised(self) -> set[int]:
-        """Always the empty set: the revisions among these entries revise entries of the notebook, not of the file."""
+        """Return the empty set. The revisions that this class makes revise entries of the notebook, not of the file."""
         return set()
 
     def _notes(self) -> Iterator[ImportedNote]:
@@ -89,7 +89,9 @@ def _memos_in_database(file: ImportFile, reading: Reading) -> Iterator[ImportedN
 
 
 def _notes_in_zip(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
-    """Yield the notes in all JSON files of the zip file `file`."""
+    """Yield the notes in all JSON files of the zip file `file`. If the zip file is damaged or encrypted, call `reading.on_bad`,
+    and end.
+    """
     try:
         with zipfile.ZipFile(file.binary()) as archive:
             names = [name for name in archive.namelist() if name.lower().endswith(".json") and not name.startswith("__MACOSX")]

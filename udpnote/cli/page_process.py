@@ -17,8 +17,9 @@ from udpnote.cli.declared_command import Option, OptionGroup
 
 
 class PageOptions(NamedTuple):
-    """The options of `udpnote serve` for the page beside the server. Those of `udpnote page` have the same names without
-    `page_`.
+    """The options of `udpnote serve` for the page beside the server.
+
+    `udpnote page` has the options for port, HTTPS and hosts, too, without `page-` in their names.
     """
 
     page: bool | None = None
@@ -48,16 +49,17 @@ Page = Annotated[
         ],
     ),
 ]
-"""Each of these options lets `udpnote serve` also serve the page."""
+"""The options of `udpnote serve` for the page. The server also serves the page if the user gives any of them."""
 
 
 @contextmanager
 def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str | None, *, is_sealed: bool) -> Iterator[None]:
-    """In the block, serve the page of the notebook with the id `notebook_id`, whose server is at `server` (HOST:PORT).
+    """Return a context manager. In its block, a second process serves the page of the notebook whose server is at `server`
+    (HOST:PORT).
 
-    The page listens at the address `bind`, or at all addresses if `bind` is None. `is_sealed`: it takes the notebook for sealed
-    before the server has answered. The page's messages go to standard error. If the page cannot start, it prints the reason,
-    and the block goes on without it.
+    `notebook_id` is the notebook's id in hexadecimal digits. The page listens at the address `bind`, or at all addresses if
+    `bind` is None. `is_sealed` tells the page that the notebook is sealed, before the server has answered it. The page's
+    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it.
     """
     from subprocess import PIPE, Popen  # here, because most servers have no page
 
@@ -79,7 +81,7 @@ def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str |
 
 
 def _run(arguments: str) -> NoReturn:
-    """Serve the page until standard input ends. `arguments` are those of `serve_page` as JSON. Raises `SystemExit`."""
+    """Serve the page until standard input ends. `arguments` are those of `serve_page` as a JSON object. Raises `SystemExit`."""
     from udpnote.cli.commands.page import serve_page
     from udpnote.cli.exit_codes import exit_code_of
     from udpnote.cli.terminal import streams

@@ -19,8 +19,8 @@ HELP_WORDS = frozenset(("help", "?", "？", "帮助", "幫助", "說明"))
 class Deed(Enum):
     """What a typed line asks for.
 
-    STORE: to store it as an entry. UNKNOWN: it is a command of the prompt that does not exist. NOT_ALONE: it is a command that
-    takes nothing, followed by something. The values of the others are what is typed after `/` for them.
+    STORE: to store the line as an entry. UNKNOWN: it is a command that the prompt does not have. NOT_ALONE: it is a command
+    that takes no words, but words follow it. For the others, the value is the word that a user types after `/`.
     """
 
     STORE = ""
@@ -34,7 +34,7 @@ class Deed(Enum):
 
 
 class Typed(NamedTuple):
-    """What a typed line asks for, and with what: `rest` is the text to store or what stands after a command.
+    """What a typed line asks for, and `rest`: the text to store, or the words after a command of the prompt.
 
     For UNKNOWN and NOT_ALONE, `rest` is the whole line, for the message.
     """
@@ -57,7 +57,7 @@ _COMMANDS = {deed.value: deed for deed in (Deed.HELP, Deed.TAG, Deed.EDIT, Deed.
 
 
 def parse_line(line: str) -> Typed:
-    """Find out what the typed `line` asks for.
+    """Find out what the typed `line` asks for, and return that.
 
     A line that begins with `/`, or with the full-width `／`, is a command of the prompt. A line that begins with two of them is
     an entry, without the first of them. `END_WORDS` and `HELP_WORDS` need no `/`. Any other line is an entry.

@@ -15,7 +15,8 @@ DELIVERY_PAUSE_MAX_SECONDS = 24.0
 """The pause before the next attempt to deliver queued entries. It doubles after each failed attempt, up to the maximum."""
 
 DELIVERY_WAIT_SECONDS = SETTLING_SECONDS + 0.5
-"""How long an attempt to deliver queued entries waits for an answer. A line typed meanwhile may have to wait as long.
+"""How long an attempt to deliver queued entries waits for an answer, in seconds. A line typed meanwhile may have to wait as
+long.
 
 It is longer than a discovery on the LAN, which takes `SETTLING_SECONDS` from the first answer on.
 """
@@ -33,9 +34,9 @@ def say_here(text: str | Notice) -> None:
 
 
 class DestinationLine:
-    """Prints the line that names the notebook to which typed lines go: when the notebook becomes known, and after each change.
+    """Prints the line that names the notebook to which typed lines go, as soon as the notebook is known, and after each change.
 
-    A change is that the client uses another notebook, or that the notebook gets another name, is sealed or is made open.
+    A change is that the client uses another notebook, or that its notebook gets another name, is sealed, or is made open.
     """
 
     def __init__(self, client: Client) -> None:
@@ -64,9 +65,9 @@ class DestinationLine:
 
 
 class BackgroundDelivery:
-    """In its `with` block, a thread delivers queued entries, also while the prompt waits for a line.
+    """In its `with` block, a thread of its own delivers queued entries, even while the prompt waits for a line.
 
-    The end of the block does not wait for the thread. Closing the client ends the thread's work.
+    The end of the block does not wait for the thread. The caller must then close `client`, which ends a delivery that goes on.
     """
 
     def __init__(self, client: Client, destination: DestinationLine) -> None:

@@ -41,8 +41,9 @@ NOTES_AT_ONCE = 100
 def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSender"]:
     """Open a client with `options`. The block gets a `RevisionSender` that uses the client.
 
-    To read notes, the client waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, the client also delivers
-    queued entries (see `QueuedDelivery`). It does not if the sender has just queued an entry, because then no server answers.
+    When the client reads notes, it waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, the client also
+    delivers queued entries (see `QueuedDelivery`). It does not if the sender has queued an entry in the block: then no server
+    answers.
     """
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
@@ -57,8 +58,8 @@ def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSende
 class RevisionSender:
     """Sends revisions and deletions, and prints the outcome of each.
 
-    `wait` is how many seconds the sender waits for an acknowledgement. `has_queued` says whether any entry was queued so far.
-    The methods that return an integer return the exit code for the outcome.
+    `wait` is how many seconds the sender waits for an acknowledgement. `has_queued` says whether it has queued an entry so far,
+    because no acknowledgement came in time. The methods that return an integer return the exit code for the outcome.
     """
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
@@ -79,23 +80,23 @@ class RevisionSender:
         return self._client.last_number() + 1
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """The state of the note to which each of `numbers` belongs. A number that is not in the notebook is left out.
+        """Return for each of `numbers` the state of the note that has a version with this number. A number that is not in the
+        notebook is left out.
 
-        Raises `WrongNotebook` if the server that the user has named now has another notebook than before. The numbers that the
-        user knows are those of the earlier one.
+        Raises `WrongNotebook` if the server that the user has named now has another notebook than before: the user took the
+        numbers from the earlier one.
         """
         states = self._client.note_states(numbers)
         self._client.check_notebook_is_same(numbers[0])
         return states
 
     def edit(self, named: int, state: NoteState | None, text: str | None) -> int:
-        """Revise the note to which the number `named` belongs, and return the exit code.
+        """Revise the note that has a version with the number `named`, and return the exit code.
 
-        `state` is the note's state, or None if there is no such entry. The new text is `text`. If `text` is None, the user
-        writes the new text in the editor, which opens with the last text of the note.
+        `state` is the note's state, or None if the notebook has no such entry. The new text is `text`. If `text` is None, the
+        user writes the new text in the editor, which opens with the last text of the note.
 
-        If there is no such entry, if the note was erased, or if the editor's exit code is not 0, nothing is sent, and the
-        result is REFUSED.
+        Nothing is sent, and the result is REFUSED, if there is no such entry, if the note was erased, or if the editor fails.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(_objection(named, state))
@@ -122,9 +123,11 @@ class RevisionSender:
         """Delete the note with the number `named`, and return the exit code. With `says_how_back`, print how to bring the note
         back.
 
-        `state` is the note's state, or None if there is no such entry. If there is none, if the note was erased, or if `named`
-        is the number of a revision or deletion, nothing is deleted, and the result is REFUSED. If the note is deleted already,
-        this only prints a message, and the result is DONE.
+        `state` is the note's state, or None if the notebook has no such entry. In three cases nothing is deleted, and the
+        result is REFUSED: there is no such entry, the note was erased, or `named` is the number of a revision or deletion. If
+        the note is deleted already, this only prints a message, and the result is DONE.
+
+        After an entry was queued, further deletions do not wait for an acknowledgement.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(_objection(named, state))
@@ -142,8 +145,10 @@ class RevisionSender:
         return code
 
     def count(self, numbers: range) -> tuple[int, range]:
-        """Count the notes with one of `numbers` that are not deleted. Return their count, and the range from the first to the
-        last.
+        """Count the notes whose number is in the range `numbers` and that are not deleted.
+
+        Return how many there are, and the range from the first of them to the last. If there are none, that range has only the
+        number 0. Raises `WrongNotebook` as `read` does.
         """
         first, last, notes = 0, 0, 0
         for state in self._client.states_between(numbers.start, numbers.stop - 1):
@@ -153,7 +158,9 @@ class RevisionSender:
         return notes, range(first, last + 1)
 
     def delete_range(self, numbers: range) -> Iterator[tuple[int, int]]:
-        """Delete in order the notes with one of `numbers` that are not deleted. Yield the number and the exit code of each."""
+        """Delete, in order, the notes whose number is in the range `numbers` and that are not deleted yet. After each, yield
+        its number and the exit code.
+        """
         start = numbers.start
         while start < numbers.stop:
             found = list(islice(self._client.states_between(start, numbers.stop - 1), NOTES_AT_ONCE))
@@ -208,14 +215,17 @@ class RevisionSender:
             print("\n".join(map(harmless, text.split("\n"))))
 
     def _last_text(self, latest: StoredEntry) -> str:
-        """The text of the `latest` version of a note. If that is a deletion, the text of the last version that is not one."""
+        """Return the text of the `latest` version of a note. If that version is a deletion, return the text of the version
+        before it.
+        """
         versions = chain([latest], self._client.log(numbers=[latest.number], newest_first=True))
         return next((version.entry.text for version in versions if version.entry.kind is not Kind.DELETION), "")
 
     def _revise(self, state: NoteState, text: str) -> int:
         """Send `text` as a revision of the note with this `state`, and return the exit code.
 
-        If `text` is blank, or the same as the note's text, only a message is printed. The result is then REFUSED or DONE.
+        If `text` is blank, only print a message, and return REFUSED. If `text` is the same as the note's text, only print a
+        message, and return DONE.
         """
         number, latest = state.note.number, state.latest
         if not text.strip():
@@ -230,7 +240,7 @@ class RevisionSender:
         """Call `send`, which sends a change of the note `number`. Print the outcome, and return DONE, QUEUED or REFUSED.
 
         `text` is printed with the number if the change is stored. `seen` is the latest version of the note that the user has
-        seen, or None if the note was not read. Versions that others have stored after `seen` are reported.
+        seen, or None if the note was not read. A message reports each version that others have stored after `seen`.
         """
         try:
             sent = send()
@@ -317,7 +327,9 @@ def _refused(notice: Notice) -> int:
 
 
 def _objection(named: int, state: NoteState | None) -> Notice:
-    """Why the note with the number `named` cannot be changed: there is none (`state` is None), or the note was erased."""
+    """Return why the note with the number `named` cannot be changed: there is no such entry (`state` is None), or the note was
+    erased.
+    """
     if state is None:
         return Notice("no_such_entry", number=named)
     return Notice("note_erased", number=state.note.number, erased_at=local_time(state.latest.entry.written_at))

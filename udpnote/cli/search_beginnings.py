@@ -1,4 +1,4 @@
-"""Repeats a search that has found nothing: words that no note has are taken as the beginnings of longer words."""
+"""Repeats a search that has found nothing: it takes the words that no note has as the beginnings of longer words."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -12,8 +12,8 @@ from udpnote.text.search_terms import terms
 def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
     """Return the words of `query` that no note has, but that may be the beginnings of longer words.
 
-    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`. The result has no
-    more words than can get a `*` within this limit.
+    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`, so the result has at
+    most as many words as the query can still take.
     """
     words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
     count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)

@@ -8,9 +8,9 @@ from udpnote.storage.permissions import too_open, untold
 
 
 def served_path(file: str | None) -> str:
-    """The absolute path of the notebook's file: `file`, or the path in the settings if `file` is None.
+    """Return the absolute path of the notebook's file: of `file`, or of the file in the settings if `file` is None.
 
-    If other users of this machine can read one of the notebook's files, a notice is printed, but only the first time.
+    If other users of this machine can read one of the notebook's files, print a notice. It is printed only the first time.
     """
     path = load_settings({"file": file}).file
     places = find_places(os.environ)

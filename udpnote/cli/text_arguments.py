@@ -44,13 +44,14 @@ def split_arguments(
     a value follows each. `words_before_text` is the number of other words before the text, such as the number of a note.
 
     The text begins with the first word that does not look like an option, is not the value of an option, and is not one of the
-    `words_before_text`. If a `--` that is not the value of an option stands earlier, the text begins after the `--`. A word
-    that looks like an option, but is not in `options`, counts as before the text: the command line is wrong.
+    `words_before_text`. A `--` that is not the value of an option ends the options earlier: the text begins after it, and every
+    word there is text. A word that looks like an option, but is not in `options`, is returned with the words before the text;
+    the caller must report it.
 
-    If it is not clear what the user wants, this raises `InvalidEntry`: a word of the text is one of the `options`, even if
-    typed with other dashes (see `in_ascii_dashes`), or words follow a `-`, which stands for standard input. After a `--`, every
-    word is text. For a query, this raises `InvalidQuery`: one of the `options` is in the query, or a word before the query,
-    such as `-tea`, is no option, but may be meant as a word to leave out.
+    Raises `InvalidEntry` if a word of the text is one of the `options`, even if typed with other dashes (see
+    `in_ascii_dashes`). Raises it, too, if words follow a `-`, which stands for standard input. For a query, this raises
+    `InvalidQuery` in place of the first error. It also raises `InvalidQuery` if a word before the query, such as `-tea`, is not
+    an option: the user may want to leave out notes with that word.
     """
     position = 0
     while position < len(arguments):
@@ -103,8 +104,8 @@ def in_ascii_dashes(word: str, options: Collection[str]) -> str:
 
 
 def _option_name(word: str) -> str:
-    """The name of the option that `word` looks like, else empty. `-h`, `--json` and `--wait=3` look like one, `-5 degrees` does
-    not.
+    """Return the name of the option that `word` looks like; empty if it looks like none. `-h`, `--json` and `--wait=3` look
+    like an option, `-5 degrees` does not.
 
     After its dashes, a name begins with an ASCII letter, and has only ASCII letters, digits, `_` and `-`.
     """

@@ -12,10 +12,11 @@ LONGEST_DAY = timedelta(hours=36)
 
 
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
-    """The range of time that the options `--since`, `--until` and `--on` choose: its start (included) and its end (excluded).
+    """Return the range of time that the options `--since`, `--until` and `--on` choose: its start (included) and its end
+    (excluded).
 
-    Both are in microseconds since 1970 UTC; None means no limit. An option that was not given is None. `now` is the present
-    time in seconds since 1970 UTC: times such as `yesterday` are relative to it.
+    Both are in microseconds since 1970 UTC; None means no limit. An option that the user did not give is None. `now` is the
+    present time in seconds since 1970 UTC: times such as `yesterday` are relative to it.
 
     Each option names a moment or a span of time, such as a day or a month. `--since` gives the start of the range: the moment,
     or the beginning of the span. `--until` gives its end: the moment, or the end of the span. So `--until yesterday` includes
@@ -39,11 +40,14 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
 
 
 def writing_time(text: str, now: float) -> WritingTime:
-    """When an entry was written, by `text`, the value of `--at`. `now` is the present time in seconds since 1970 UTC.
+    """Return when an entry was written, according to `text`, the value of `--at`. `now` is the present time in seconds since
+    1970 UTC.
 
-    If `text` names a moment, the result is that moment. If it names a day or a part of a day, the result is the middle of the
-    part before midnight, such as noon, but not later than `now`. The UTC offset is the one in `text`, or else this machine's
-    offset at that time. Raises `InvalidSetting` if the time is not understood, begins after `now`, or is longer than a day.
+    If `text` names a moment, the result is that moment. If `text` names a day or a part of a day, the result is the middle of
+    that span, such as noon. Of a span that goes on after midnight, only the part before midnight counts. The result is not
+    later than `now`. The UTC offset is the one in `text`, or else this machine's offset at that time.
+
+    Raises `InvalidSetting` if the time is not understood, begins after `now`, or is longer than a day.
     """
     named, present = _option("--at", text, now), microseconds(datetime.fromtimestamp(now, UTC))
     start, end = microseconds(named.start), microseconds(named.end)  # `datetime` cannot convert the first day of year 1 to UTC
@@ -97,8 +101,8 @@ def offset_at(written_at: int, zone: str) -> int:
 
 
 def _option(option: str, text: str, now: float) -> NamedTime:
-    """The time that `text`, the value of `option`, names. Raises `InvalidSetting`, which names the option, if `text` names
-    none.
+    """Return the time that `text`, the value of `option`, names. Raises `InvalidSetting`, which names the option, if `text`
+    names no time.
     """
     try:
         return read_time(text, datetime.fromtimestamp(now, LocalZone()))

@@ -1,7 +1,8 @@
-"""What udpnote leaves to typer: installing completion in shells, and completing for shells that `completion` does not know.
+"""What udpnote leaves to typer: to install completion in shells, and to complete in shells that the package `completion` does
+not know.
 
-The variable `app` has all commands and options, made from their declarations. `command_line`, and not typer, finds what is
-wrong with a command line.
+The variable `app` has all commands and options, made from their declarations. Wrong command lines do not come to typer:
+`command_line` finds what is wrong with them.
 """
 
 import inspect
@@ -45,7 +46,9 @@ class CompletionRefused(UdpnoteError):
 
 
 class _Subcommands(TyperGroup):
-    """The group of all commands. Each is only a row of `COMMANDS` until it is called; then its module is imported."""
+    """The group of all commands for typer. At first, a command has only its name and its line in `COMMANDS`. Its module is
+    imported when it is called.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -79,7 +82,9 @@ def _add(app: typer.Typer, name: str, declared: DeclaredCommand | DeclaredComman
 
 
 def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
-    """The class of the typer command for `declared`. For a command that takes a text, the class finds where the text begins."""
+    """Return the class of the typer command for `declared`. If the command takes a text, the class puts a `--` before the text,
+    so that typer looks for no options in it.
+    """
 
     class TextCommand(TyperCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -105,7 +110,7 @@ def _function(declared: DeclaredCommand) -> Callable[..., None]:
 
 
 def _typer_parameter(parameter: Parameter) -> Any:
-    """The option or argument as typer declares it. In typer, the default `...` means that a value must be given."""
+    """Return the option or argument as typer declares it. In typer, the default `...` means that a value must be given."""
     declared, default = parameter.declaration, ... if parameter.default is REQUIRED else parameter.default
     if not isinstance(declared, Option):
         return typer.Argument(default, metavar=declared.metavar, help=declared.help)

@@ -7,10 +7,10 @@ from udpnote.model.notebook import KnownNotebook, display_name, name_or_id
 
 
 def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice | None:
-    """A notice that entries in the outbox of `client` wait for another notebook or server than `notebook`.
+    """Return a notice that entries in the outbox of `client` wait for another notebook or server than `notebook`.
 
-    None if no entry does, or if `notebook` is None. Refused entries do not count. Entries for which no notebook is known yet
-    wait for the chosen one, so they count unless `notebook` is that.
+    Return None if no entry does, or if `notebook` is None. Refused entries do not count. An entry that was written before any
+    notebook was known waits for the one that the user has chosen by `udpnote use`. It counts unless `notebook` is that one.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:
