@@ -41,7 +41,8 @@ from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.sealing import KeyUse, wait_for_use
 from udpnote.server.server import KEYS_SECONDS
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
-from udpnote.storage.notebook.log import LOG_BYTES, Mark
+from udpnote.storage.notebook.log import LOG_BYTES
+from udpnote.storage.notebook.log_check import Mark
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))
 WAIT_SECONDS = 30.0

@@ -19,7 +19,8 @@ from tests.support.processes import eventually
 from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.storage.database import create_database, open_database
 from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.log import LOG_BYTES, LOG_BYTES_MAX, Log, check_log
+from udpnote.storage.notebook.log import LOG_BYTES, LOG_BYTES_MAX, Log
+from udpnote.storage.notebook.log_check import check_log
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.notebook.tables import SCHEMA, write_property

@@ -29,7 +29,7 @@ from udpnote.storage.database import (
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, remove_key_file, write_key_file
 from udpnote.storage.new_files import draft_of, link_draft, own_like, sync_folder
 from udpnote.storage.notebook.file_guard import is_guarded
-from udpnote.storage.notebook.log import CHECKPOINT_ID_BYTES, Mark, check_log
+from udpnote.storage.notebook.log_check import CHECKPOINT_ID_BYTES, Mark, check_log
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at, stored_at
 
 STEP_BYTES = 4 << 20

@@ -23,11 +23,12 @@ from typing import NamedTuple
 
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import Kind, StoredEntry
-from udpnote.storage.database import atomic, close_after_reading, open_database, open_for_reading, storage_errors
+from udpnote.storage.database import atomic, check_is_file, close_after_reading, open_database, open_for_reading, storage_errors
 from udpnote.storage.index.index_file import remove_index_file
 from udpnote.storage.new_files import kept_beside
 from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.log import Log, check_has_its_log, check_log
+from udpnote.storage.notebook.log import Log
+from udpnote.storage.notebook.log_check import check_has_its_log, check_is_whole, check_log
 from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA, TEXT_FILE_PROPERTY, entries_from, read_property, root_of
 from udpnote.storage.text_mirror import rewrite_text_file
@@ -129,12 +130,14 @@ def prepared_erasure(path: str, number: int) -> Iterator[Erasure]:
     with storage_errors(path):
         if not os.path.exists(path):
             raise StorageError("notebook_not_there", path=path)
-        check_log(path)
+        check_is_file(path, SCHEMA)
     try:
         guard = FileGuard(path)
     except NotebookInUse:
         raise NotebookInUse("erase_while_served", path=path, number=number) from None
     try:
+        check_is_whole(path)
+        check_log(path)
         check_has_its_log(path)
         yield Erasure(path, _read(path, number), guard)
     finally:

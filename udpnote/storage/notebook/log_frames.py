@@ -1,25 +1,40 @@
-"""Looks into the file of a write-ahead log, to find out whether another program has overwritten it.
+"""Looks into the file of a write-ahead log, to find out whether it was overwritten, cut or damaged.
 
-SQLite trusts the log while it has the notebook open: a checkpoint would copy whatever stands there into the notebook. The log
-has a header and frames, one for each page that was written. Each frame repeats two numbers of the header, the salts, which
-SQLite changes whenever it begins the log again (https://www.sqlite.org/fileformat2.html#walformat).
+SQLite trusts the log while it has the notebook open: a checkpoint would copy whatever stands there into the notebook. After a
+crash, SQLite reads the log up to the first frame whose checksum is wrong. It takes what follows for the rest of a transaction
+that a power failure has interrupted, and drops it without a word.
+
+The log has a header and frames, one for each page that was written. Each frame repeats two numbers of the header, the salts,
+which SQLite changes whenever it begins the log again. The checksums of a frame continue those of the frame before. While SQLite
+uses the log, it keeps an index of it, in a file that ends with `-shm`. See https://www.sqlite.org/fileformat2.html#walformat
+and https://www.sqlite.org/walformat.html
 """
 
 import struct
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from udpnote.storage.database import LOG_HEADER_BYTES
 
 _MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-"""How a log begins. The last bit says in which order the bytes of its checksums are."""
+"""How a log begins. The second one says that the checksums are of numbers whose most significant byte is first."""
 
-_SALTS = slice(16, 24)
-"""Where the two salts are in the header."""
+_HEADER = struct.Struct(">16x8s8s")
+"""The header: two salts, two checksums."""
 
-_FRAME_HEADER = struct.Struct(">8x8s8x")
-"""The header of a frame: page number and length of the database, the two salts, two checksums."""
+_FRAME_HEADER = struct.Struct(">4xI8s8s")
+"""The header of a frame: the length of the database if the frame ends a transaction (otherwise 0), two salts, two checksums."""
+
+_CHECKED_BYTES = 8
+"""How many bytes at the beginning of a frame's header its checksums cover, besides the page."""
 
 _FRAMES_AT_ONCE = 1024
 """How many frames are read at once: about 1 MiB, because a server needs little memory."""
+
+_INDEX_HEADER = struct.Struct("=I8xB3xI12x8s8x")
+"""The header of the index, which is there twice: version, whether it is valid, number of frames, two salts."""
+
+_INDEX_VERSION = 3007000
 
 
 def is_log(path: str) -> bool:
@@ -38,9 +53,9 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
     part of a file hits a frame's header, unless that part is shorter than a page. Raises `OSError`.
     """
     frame_bytes = _FRAME_HEADER.size + page_bytes
-    frame = struct.Struct(f"{_FRAME_HEADER.format}{page_bytes}x")
+    frame = struct.Struct(f">8x8s8x{page_bytes}x")
     with open(path, "rb") as file:
-        salts = file.read(LOG_HEADER_BYTES)[_SALTS]
+        salts, _ = _HEADER.unpack(file.read(LOG_HEADER_BYTES))
         while frames := file.read(_FRAMES_AT_ONCE * frame_bytes):
             whole = len(frames) - len(frames) % frame_bytes
             headers = enumerate(frame.iter_unpack(frames[:whole]))
@@ -50,3 +65,74 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
             if end < len(frames):
                 return False
     return False
+
+
+def is_damaged(database: str, page_bytes: int) -> bool:
+    """Whether the log of `database` lacks transactions that were durable, so that SQLite would drop them without a word.
+
+    `page_bytes` is the size of a page. Call this after a crash, before any program opens the database: SQLite then makes the
+    index anew. Raises `OSError`.
+
+    A transaction that a power failure has interrupted looks alike, but was never durable. Two things tell them apart. SQLite
+    counts a transaction in the index when it is durable. And SQLite fsyncs a transaction before it begins the next one: if the
+    end of a transaction and the beginning of the next one come after the first bad frame, then the former was durable.
+    """
+    with open(f"{database}-wal", "rb") as file:
+        header = file.read(LOG_HEADER_BYTES)
+        salts, checksums = _HEADER.unpack(header)
+        order = "<" if header.startswith(_MAGIC[0]) else ">"
+        if _continued(bytes(8), header[: -len(checksums)], order) != checksums:
+            return True
+        whole = 0  # how many frames belong to whole transactions
+        is_good, previous = True, checksums
+        for place, (length, own_salts, checksums, checked) in enumerate(_frames(file, page_bytes, salts), 1):
+            is_own = own_salts == salts
+            follows = is_own and bool(previous) and _continued(previous, checked, order) == checksums
+            if follows and not is_good:
+                return True
+            is_good = is_good and follows
+            whole = place if is_good and length else whole
+            previous = checksums if is_good or (is_own and length) else b""
+    return whole < _indexed(database, salts)
+
+
+def _frames(file: BinaryIO, page_bytes: int, salts: bytes) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+    """Yield the fields of `_FRAME_HEADER` of each frame, and the bytes that its checksums cover.
+
+    Many frames together that do not have these `salts`, such as the zeros at the end of a log, are yielded as one bad frame.
+    """
+    frame_bytes = _FRAME_HEADER.size + page_bytes
+    while frames := file.read(_FRAMES_AT_ONCE * frame_bytes):
+        if salts not in frames:
+            yield 0, b"", b"", b""
+            continue
+        for start in range(0, len(frames) - frame_bytes + 1, frame_bytes):
+            page = start + _FRAME_HEADER.size
+            checked = frames[start : start + _CHECKED_BYTES] + frames[page : page + page_bytes]
+            yield *_FRAME_HEADER.unpack_from(frames, start), checked
+
+
+def _indexed(database: str, salts: bytes) -> int:
+    """How many frames of the log with these `salts` the index counts; 0 if there is no valid index of this log."""
+    try:
+        with open(f"{database}-shm", "rb") as file:
+            header, again = file.read(_INDEX_HEADER.size), file.read(_INDEX_HEADER.size)
+    except FileNotFoundError:
+        return 0
+    if header != again or len(header) < _INDEX_HEADER.size:
+        return 0
+    version, is_valid, frames, own_salts = _INDEX_HEADER.unpack(header)
+    return int(frames) if version == _INDEX_VERSION and is_valid and own_salts == salts else 0
+
+
+def _continued(checksums: bytes, data: bytes, order: str) -> bytes:
+    """The checksums of a log after `data`, if they were `checksums` before it.
+
+    `order` is the order of the bytes in the numbers of `data`: `<` or `>`, as in the module `struct`.
+    """
+    first, second = struct.unpack(">2I", checksums)
+    words = iter(struct.unpack(f"{order}{len(data) // 4}I", data))
+    for even, odd in zip(words, words, strict=True):
+        first = first + even + second & 0xFFFFFFFF
+        second = second + odd + first & 0xFFFFFFFF
+    return struct.pack(">2I", first, second)

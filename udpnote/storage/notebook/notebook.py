@@ -29,7 +29,8 @@ from udpnote.storage.database import (
 )
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.insertion import first_bundle_number, first_number_of, insert_bundle, insert_whole, is_plain
-from udpnote.storage.notebook.log import Log, locked
+from udpnote.storage.notebook.log import Log
+from udpnote.storage.notebook.log_check import locked
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
 from udpnote.storage.notebook.stored_parts import keep_digests, verdict_if_stored

@@ -6,7 +6,7 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
 from udpnote.storage.database import close_after_reading, open_for_reading, storage_errors
 from udpnote.storage.index.index import Index
-from udpnote.storage.notebook.log import check_log
+from udpnote.storage.notebook.log_check import check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
 

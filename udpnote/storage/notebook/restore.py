@@ -28,6 +28,7 @@ from udpnote.storage.new_files import aside_name, link_draft, sync_folder
 from udpnote.storage.notebook.backup import Content, OnProgress, opened_to_copy, verified_copy
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import Log
+from udpnote.storage.notebook.log_check import check_is_whole
 from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA
 
@@ -137,7 +138,8 @@ class Restore:
                 raise StorageError("restore_place_taken", path=self.path)
             is_readable = self.old is not None and self.old.content is not None
             if self._guard is not None and is_readable and has_log(self.path):
-                with suppress(StorageError):  # the disk fails: then the log is kept beside the replaced file
+                with suppress(StorageError):  # the log is damaged, or the disk fails: it is kept beside the replaced file
+                    check_is_whole(self.path)
                     _finish_log(self.path, self._guard)
             kept = self._place()
             if has_log(self.path):

@@ -131,6 +131,22 @@ def _log_gone(path: str, log: str) -> str:
     )
 
 
+def _log_damaged(path: str, log: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    copy = quote(f"{path}.copy")
+    return _(
+        "nothing was changed: {log}, the log with the latest entries of {path}, is damaged or was cut. Some of these entries "
+        "cannot be read. Put a whole copy of the log in its place. If there is none, keep the other entries: {first}, then "
+        "{second}"
+    ).format(
+        path=path,
+        log=log,
+        first=f"`udpnote backup {copy} --file {quote(path)}`",
+        second=f"`udpnote restore {copy} --file {quote(path)}`",
+    )
+
+
 def _database_failed(path: str, problem: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
@@ -207,6 +223,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "log_of_another_file": _log_of_another_file,
     "log_gone": _log_gone,
+    "log_damaged": _log_damaged,
     "log_is_no_file": (
         "nothing was changed: {log}, the log of {path}, is a folder, a symbolic link or a device, which SQLite does not open. "
         "Put the log itself in this place. If there was none, move {log} away"

@@ -1,0 +1,211 @@
+"""Whether the write-ahead log of a notebook belongs to the notebook's file and is whole, by a mark that both have.
+
+SQLite appends each transaction to the log, `NOTEBOOK-wal`; a checkpoint copies them into the file. After a crash the log is
+left, and SQLite applies it to the file. If a person has put a backup there meanwhile, SQLite cannot see that: the log undoes
+the restore or, if it does not have all pages that differ, damages the notebook.
+
+So the notebook has a *mark* among its properties. A transaction before each checkpoint writes a closed mark with a new id. A
+transaction after a complete checkpoint opens the mark; it is the first one in the log, which SQLite then overwrites from its
+beginning.
+
+- While the mark in the log is open, the file without the log has the same mark, closed. No backup has that closed mark: one
+  made through SQLite has the open mark, and one made of the file alone, before the server started, has an earlier id.
+- The last checkpoint, when a server ends, leaves a closed mark that says so. If the file has any other mark and no log is
+  there, the log was removed or overwritten, or the file was copied without it, and the latest entries are missing.
+- While the mark in the log is closed, a checkpoint may have copied some of the log. Then the file has this id or the one
+  before, and an older copy from this time cannot be recognized. This time lasts a fraction of a second, unless somebody reads
+  an old state of the notebook for long, which keeps checkpoints from being complete.
+
+A backup of `udpnote backup` has a mark that no notebook ever had. So no log belongs to it, whenever it was made.
+
+The mark in the file is read without the log, perhaps after a power failure in the middle of a checkpoint. It is in one page,
+and otherwise only pages of the schema are read, which never change. So it can be read, unless that one page was cut in two.
+
+The beginning of a log that was cut or damaged looks whole to SQLite, which drops the rest without a word. `log_frames` finds
+that out. The mark also says how long the log's file is at least.
+"""
+
+import os
+import sqlite3
+import struct
+from contextlib import closing, suppress
+from typing import NamedTuple, Self
+from zlib import crc32
+
+from udpnote.errors import StorageError
+from udpnote.storage.database import (
+    LOG_HEADER_BYTES,
+    SERVER_BUSY_SECONDS,
+    check_is_file,
+    create_database,
+    has_log,
+    is_database,
+    reading_mode,
+    storage_errors,
+    uri_of,
+)
+from udpnote.storage.new_files import aside_name, set_aside
+from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.log_frames import is_damaged, is_log
+from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
+
+CHECKPOINT_ID_BYTES = 8
+"""Random bytes: two checkpoints of a notebook never get the same id by chance."""
+
+_MARK_PROPERTY = "log"
+_STRUCT = struct.Struct(f">{CHECKPOINT_ID_BYTES}s{CHECKPOINT_ID_BYTES}s??QI")
+"""The bytes of a mark: its five fields, and a CRC-32 of these."""
+
+
+class Mark(NamedTuple):
+    """The mark: the id of the last checkpoint, the id of the last complete one before that, and whether the mark is open.
+
+    `is_last` says whether the checkpoint was made to end the use of the notebook, so that it may be without a log now.
+    The log's file has at least `log_bytes` bytes, until the next mark is written.
+    """
+
+    checkpoint: bytes
+    checkpoint_before: bytes
+    is_open: bool
+    is_last: bool = False
+    log_bytes: int = 0
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> Self | None:
+        """The mark of the notebook that `connection` has open; None if it has none or a damaged one. Raises `sqlite3.Error`."""
+        value = read_property(connection, _MARK_PROPERTY)
+        if not isinstance(value, bytes) or len(value) != _STRUCT.size:
+            return None
+        *mark, checksum = _STRUCT.unpack(value)
+        return cls(*mark) if checksum == crc32(value[:-4]) else None
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Save this mark in the notebook that `connection` has open, durably. Raises `sqlite3.Error`."""
+        value = _STRUCT.pack(*self, 0)[:-4]
+        write_property(connection, _MARK_PROPERTY, value + crc32(value).to_bytes(4, "big"))
+
+    def fits(self, in_file: "Mark | None") -> bool:
+        """Whether the log with this mark may belong to a notebook's file.
+
+        `in_file` is the mark read from the file alone, without its log; None if it cannot be read: a power failure during a
+        checkpoint can leave only half of it.
+        """
+        if self.is_open:
+            return in_file == self._replace(is_open=False)
+        return in_file is None or in_file.checkpoint in (self.checkpoint, self.checkpoint_before)
+
+
+def locked(path: str) -> FileGuard:
+    """Create the notebook at `path` if there is none, and lock it against other servers.
+
+    Raises `NotebookInUse`, and `StorageError` if its log is missing or damaged, or is the log of another file.
+    """
+    check_is_file(path, SCHEMA)
+    if os.path.exists(path):
+        guard = FileGuard(path)
+        try:
+            check_is_whole(path)
+        finally:
+            guard.release()
+    check_log(path)
+    create_database(path, SCHEMA)
+    guard = FileGuard(path)
+    try:
+        check_has_its_log(path)
+    except BaseException:
+        guard.release()
+        raise
+    return guard
+
+
+def check_log(path: str) -> None:
+    """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file.
+
+    Also raises `StorageError` if there is a log, but the notebook is missing or empty, and if `path` is a folder, a pipe, a
+    device or a socket. If there is no log, and a server has put the notebook's log aside (see `FileGuard`), this function first
+    gives it its name back.
+    """
+    check_is_file(path, SCHEMA)
+    log = f"{path}-wal"
+    if os.path.islink(log) or (os.path.exists(log) and not os.path.isfile(log)):  # SQLite uses neither
+        raise StorageError("log_is_no_file", path=path, log=log)
+    with storage_errors(path):
+        if not has_log(path) and not _take_back(path):
+            return
+        if not os.path.exists(path) or not os.path.getsize(path):  # SQLite would remove the log of an empty file
+            raise StorageError("log_without_notebook", path=path, log=log)
+        # A server may do a checkpoint between the two looks at the marks. Its closed mark is seen at the second attempt.
+        if is_database(path) and not _fits(path) and not _fits(path):
+            raise StorageError("log_of_another_file", path=path, log=log, aside=aside_name(log))
+
+
+def check_is_whole(path: str) -> None:
+    """Raise `StorageError` if the log of the notebook at `path` is damaged or was cut, so that acknowledged entries are lost.
+
+    Call this with the notebook locked, before SQLite opens it. If there is no log, this does nothing.
+    """
+    log = f"{path}-wal"
+    with storage_errors(path):
+        if os.path.isfile(log) and is_log(log) and has_log(path) and is_damaged(path, SCHEMA.page_bytes):
+            raise StorageError("log_damaged", path=path, log=log)
+
+
+def check_has_its_log(path: str) -> None:
+    """Raise `StorageError` if the log of the notebook at `path` is missing or cut, although no server has ended its use.
+
+    A missing or empty file is no error. Call this after `check_log`, before SQLite opens the file to write.
+    """
+    log = f"{path}-wal"
+    with storage_errors(path):
+        if not os.path.exists(path) or not is_database(path):
+            return
+        is_there = is_log(log)
+        with closing(connect(path, "mode=ro" if is_there else "immutable=1")) as connection:
+            mark = _mark_in(connection)
+        if mark is None:
+            return
+        if not is_there and not mark.is_open and not mark.is_last:
+            raise StorageError("log_gone", path=path, log=log)
+        if is_there and os.path.getsize(log) < mark.log_bytes:
+            raise StorageError("log_damaged", path=path, log=log)
+
+
+def _take_back(path: str) -> bool:
+    """Rename the log that was put aside and belongs to the notebook at `path`, if there is one. Returns whether there was.
+
+    Without the permission to rename files there, this function returns False.
+    """
+    log = f"{path}-wal"
+    with suppress(OSError):
+        for aside in set_aside(log):
+            if os.path.getsize(aside) > LOG_HEADER_BYTES and os.path.exists(path) and is_database(path):
+                os.rename(aside, log)
+                if _fits(path):
+                    return True
+                os.rename(log, aside)
+    return False
+
+
+def _fits(path: str) -> bool:
+    """Whether the log at `path` may belong to the file there; True if neither has a mark, as in other kinds of databases."""
+    with closing(connect(path, reading_mode(path))) as connection, closing(connect(path, "immutable=1")) as file_alone:
+        connection.execute("BEGIN")  # while it reads, no checkpoint copies a later mark than the one that it sees
+        in_log, in_file = _mark_in(connection), _mark_in(file_alone)
+    return in_log.fits(in_file) if in_log is not None else in_file is None
+
+
+def _mark_in(connection: sqlite3.Connection) -> Mark | None:
+    """The mark of the notebook that `connection` has open; None if it has none, if it is damaged, or if it is no notebook."""
+    try:
+        return Mark.read(connection)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return None
+        raise
+
+
+def connect(path: str, parameters: str) -> sqlite3.Connection:
+    """Open the notebook at `path`, which must exist, with these parameters of `uri_of`."""
+    return sqlite3.connect(
+        uri_of(path, parameters), uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
