@@ -75,24 +75,29 @@ def test_what_the_page_refuses_because_of_too_many_requests_is_sent_again_after_
     assert site.texts() == ["refused for a while"]
 
 
-@pytest.mark.parametrize("address", ["address", "plain_address"])
 def test_a_page_that_is_killed_between_a_request_and_its_answer_has_each_entry_stored_once(
-    process_site: ProcessSite, visitors: Visitors, address: str
+    process_site: ProcessSite, visitors: Visitors
 ) -> None:
+    """Also of a browser that has neither locks nor a worker, because its address has no HTTPS."""
     process_site.start()
-    amy = visitors.visit(getattr(process_site, address))
+    amy, bob = (visitors.visit(address) for address in (process_site.address, process_site.plain_address))
     process_site.proxy.loses_answers = True
-    amy.write("sent, and not answered")
+    for each, name in ((amy, "amy"), (bob, "bob")):
+        each.write(f"sent by {name}, and not answered")
+    texts = ["sent by amy, and not answered", "sent by bob, and not answered"]
+    eventually(lambda: sorted(process_site.texts()) == texts)
     eventually(lambda: process_site.proxy.answers_lost > 0)
-    assert process_site.texts() == ["sent, and not answered"]
     process_site.page.kill()
-    amy.write("while no page is there")
-    eventually(lambda: "while no page is there" in amy.waiting())
+    for each, name in ((amy, "amy"), (bob, "bob")):
+        each.write(f"while no page is there, by {name}")
+        eventually(lambda each=each, name=name: f"while no page is there, by {name}" in each.waiting())  # type: ignore[misc]
+        texts.append(f"while no page is there, by {name}")
     process_site.proxy.loses_answers = False
     process_site.start_page()
-    amy.sees("sent, and not answered", "while no page is there")
-    amy.sees_nothing_waiting()
-    assert process_site.texts() == ["sent, and not answered", "while no page is there"]
+    for each in (amy, bob):
+        each.sees(*texts)
+        each.sees_nothing_waiting()
+    assert sorted(process_site.texts()) == texts
 
 
 def test_a_notebook_that_is_killed_gets_each_entry_once_when_it_is_back(process_site: ProcessSite, visitors: Visitors) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RIG = Path(__file__).with_name("rig.js")
 ATTEMPTS = 200
+LEASE_SECONDS = 6
+"""How long a tab without locks leads after it has said so last."""
 
 
 def tab(profile: "BrowserContext", origin: str = ORIGIN) -> "Page":
@@ -219,6 +221,7 @@ def test_a_lease_has_one_owner_until_it_ends_or_its_tab_says_that_it_closes(prof
 @pytest.mark.parametrize("origin", [ORIGIN, PLAIN_ORIGIN])
 def test_one_tab_at_a_time_sends_and_another_follows_when_it_is_closed(profile: "BrowserContext", origin: str) -> None:
     notebook = FakeNotebook(profile, rig=RIG)
+    profile.clock.install()
     tabs = {name: tab(profile, origin) for name in ("first", "second")}
     for name, page in tabs.items():
         page.evaluate("([tab, locks]) => rig.lead(tab, { locks })", [name, origin == ORIGIN])
@@ -227,5 +230,6 @@ def test_one_tab_at_a_time_sends_and_another_follows_when_it_is_closed(profile: 
     (other,) = set(tabs) - {leader}
     assert notebook.leading == [f"begins {leader}"]
     tabs[leader].close()
+    profile.clock.fast_forward(LEASE_SECONDS * 1000)
     until(tabs[other], lambda: len(notebook.leading) == 2)
     assert notebook.leading == [f"begins {leader}", f"begins {other}"]
