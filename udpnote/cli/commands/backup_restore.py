@@ -135,7 +135,7 @@ def restore(
 
 
 def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:
-    """Print what a restore has done. If it is not `is_done`, print that nothing was changed.
+    """Print what a restore has done or, if not `is_done`, that nothing was changed.
 
     `kept` are the paths under which the replaced files are kept.
     """
@@ -166,14 +166,16 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
 
 
 def _path(file: str) -> str:
-    """The absolute path of the backup that the user calls `file`. Raises `InvalidSetting` if `file` is `-` or not a path."""
+    """Return the absolute path of the backup for FILE as the user has typed it. Raises `InvalidSetting` if it is `-` or not a
+    path.
+    """
     if file == "-":
         raise InvalidSetting("backup_is_stream")
     return absolute_path(file, "FILE")
 
 
 def _holding(path: str, content: Content) -> Notice:
-    """The notice which says that the backup in the file `path` has `content`."""
+    """Return the notice that says that the backup in the file `path` has `content`."""
     return Notice(
         "backup_holds",
         path=path,
@@ -185,7 +187,7 @@ def _holding(path: str, content: Content) -> Notice:
 
 
 def _object(content: Content) -> dict[str, object]:
-    """What a notebook's file holds, as an object for `--json`."""
+    """What a notebook's file has in it, as an object for `--json`."""
     return {
         "notebook": content.notebook_id.hex(),
         "name": content.name,
@@ -195,7 +197,9 @@ def _object(content: Content) -> dict[str, object]:
 
 
 def _say_what_vanishes(prepared: Restore) -> None:
-    """Print what the file to be replaced holds, which of its entries the backup lacks, and which erased notes come back."""
+    """Print what is in the file that the restore replaces: which of its entries the backup lacks, and which erased notes come
+    back. If no file is replaced, print nothing.
+    """
     old, path = prepared.old, prepared.path
     if old is None:
         return

@@ -28,7 +28,8 @@ FSYNC_SECONDS, FSYNCS_MAX = 0.8, 500
 SEND_SECONDS, SENDS_MAX = 1.5, 500
 THROUGHPUT_SECONDS = 2.0
 FIND_SECONDS = 2.0
-"""How long each measurement and the search for the server take at most, in seconds, and how many fsyncs or sends are timed.
+"""How long each measurement and the search for the server may take, in seconds, and how many fsyncs or sends are measured at
+most.
 
 The round trips take two more seconds. So everything takes less than ten seconds, even with two disks.
 """
@@ -77,9 +78,9 @@ def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
 def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[Disk], None]) -> tuple[list[Disk], Host]:
     """Measure the disks of the outbox and of the notebook, then a client and a server on this machine. Return both results.
 
-    The notebook is the one that `udpnote serve` would serve here. If it is on another disk than the outbox, there are two
-    disks: first the outbox's, then the notebook's. `on_disk` is called with each disk as soon as it is measured. All files are
-    in temporary folders beside the user's own files, so that they are on the same disks.
+    The notebook is the one that `udpnote serve` would serve here. If the outbox and the notebook are on different disks, the
+    outbox's disk comes first. `on_disk` is called with each disk as soon as it is measured. The measured files are in temporary
+    folders beside the user's own files, so they are on the same disks.
     """
     beside_outbox, beside_notebook = existing_folder(settings.outbox), existing_folder(settings.file)
     is_same = os.stat(beside_outbox).st_dev == os.stat(beside_notebook).st_dev
@@ -115,7 +116,7 @@ def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: Sta
 
 
 def _measure_host(client: Client, status: StatusLine) -> Host:
-    """Measure single sends of `client`, then many sends at once."""
+    """Measure entries that `client` sends one by one, then many that it sends at once."""
     on_progress = _progress(status, lambda number: Notice("sent_one_by_one", number=number))
     sends = send_durations(client, seconds_max=SEND_SECONDS, count_max=SENDS_MAX, on_progress=on_progress)
     on_progress = _progress(status, lambda number: Notice("sent_many_at_once", number=number))
@@ -125,8 +126,8 @@ def _measure_host(client: Client, status: StatusLine) -> Host:
 def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine) -> tuple[Lan | None, int]:
     """Measure the round trip to the server of the user's notebook. Return the result and the exit code.
 
-    If the server does not answer, this prints why, and returns None in place of the result. The exit code is then that of the
-    error, or DONE if the user has neither named nor chosen a notebook. The outbox is only read.
+    If the server does not answer, print why, and return None in place of the result. The exit code is then that of the error,
+    or DONE if the user has neither named nor chosen a notebook. Nothing is written to the outbox.
     """
     status.show(Notice("looking_for_notebook"))
     is_decided = True
@@ -148,5 +149,5 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
 
 
 def _progress(status: StatusLine, notice_of: Callable[[int], Notice]) -> Callable[[int], None]:
-    """Return a function that takes how many steps are done so far, and shows the notice for this number in `status`."""
+    """Return a function that takes the number of steps done so far, and shows `notice_of` this number in `status`."""
     return lambda number: status.update(notice_of(number))

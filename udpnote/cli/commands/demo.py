@@ -32,7 +32,7 @@ LONG_CHARACTERS = 12_000
 
 
 class LossyEndpoint(Endpoint):
-    """The sockets of a client. After a call of `lose`, they drop datagrams at random, in each direction.
+    """The sockets of a client, which lose datagrams. After a call of `lose`, they drop datagrams at random, in each direction.
 
     `lost` is the number of dropped datagrams so far, in both directions together.
     """
@@ -59,7 +59,7 @@ class LossyEndpoint(Endpoint):
         return self._without_lost(super().receive(timeout_seconds))
 
     def _without_lost(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
-        """Choose at random which of `datagrams` are dropped, and count these in `lost`. Return the others."""
+        """Drop some of `datagrams` at random, and count them in `lost`. Return the others."""
         kept = [datagram for datagram in datagrams if self._random.random() >= self._loss]
         self.lost += len(datagrams) - len(kept)
         return kept

@@ -65,9 +65,10 @@ def _print(printer: Printer, finding: Finding) -> None:
 
 
 def _object(finding: Finding) -> dict[str, object]:
-    """A finding as an object for `--json`. `kind` names the trouble or the reason in one word. `command` mends a trouble.
+    """A finding as an object for `--json`. `kind` names what was found in one word. `command` mends a trouble; it is None if
+    there is none.
 
-    `place` says where to run `command`; it is None for this host.
+    `place` says where to run `command`. It is None for this host.
     """
     return {
         "check": finding.check.replace(" ", "_"),

@@ -106,8 +106,10 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
     """Delete the notes with these `states` and the notes in `ranges`. Return the exit codes of the deletions.
 
     `states` maps each typed number to the state of its note, or to None if there is no such entry. If there are more than
-    `DELETED_WITHOUT_QUESTION_MAX` notes, the user is asked first, unless `yes` or standard input is not a terminal. If the user
-    answers no, nothing is deleted (REFUSED).
+    `DELETED_WITHOUT_QUESTION_MAX` notes, ask the user first. With `yes`, or if standard input is not a terminal, do not ask. If
+    the user answers no, delete nothing, and return only REFUSED.
+
+    Once a deletion is queued, the ranges that follow are not deleted. A message names each.
     """
     counted = [(each, *sender.count(each)) for each in ranges]
     numbers = [number for number, state in states.items() if state is not None]
@@ -128,10 +130,11 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
 
 
 def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: range) -> list[int]:
-    """Delete the notes that have one of `numbers`. Return the exit codes of the deletions, or REFUSED if there is no such note.
+    """Delete the notes whose number is in the range `numbers`. Return the exit codes of the deletions, or only REFUSED if there
+    is no such note.
 
-    `notes` is how many such notes there are, and `within` the range from the first to the last of them. When one deletion is
-    queued, this ends, because the user would not see what further deletions do. A message then names the rest of the range.
+    `notes` is how many such notes there are, and `within` the range from the first to the last of them. As soon as one deletion
+    is queued, this ends, because the user would not see what further deletions do. A message then names the rest of the range.
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))
@@ -154,10 +157,10 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
 
 
 def _given_text(words: list[str]) -> str | None:
-    """The new text: the arguments `words`, joined by spaces, or all of standard input if the only word is `-`.
+    """Return the new text: the arguments `words`, joined by spaces, or all of standard input if the only word is `-`.
 
-    None if there are no words: the user then writes the text in the editor. Raises `InvalidEntry` if standard input cannot be
-    an entry.
+    Return None if there are no words: then the user writes the text in the editor. Raises `InvalidEntry` if standard input
+    cannot be an entry.
     """
     if words != ["-"]:
         return typed_text(words) if words else None

@@ -79,9 +79,11 @@ def erase(
 
 @contextmanager
 def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
-    """Prepare the erasure of the note `number`, as `prepared_erasure` does. `file` is the value of `--file`.
+    """Return a context manager that prepares the erasure of the note `number` in the notebook's file `path`, as
+    `prepared_erasure` does.
 
-    If a server uses the notebook in the file `path`, the error that is raised says how to stop it.
+    Raises `NotebookInUse` if a server uses the notebook. If a service of systemd runs that server, the error says how to stop
+    it, and which command to run then. `file` is the value of `--file`, for that command.
     """
     try:
         with prepared_erasure(path, number) as erasure:
@@ -92,8 +94,8 @@ def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
 
 
 def _service_runs(path: str, command: list[str]) -> NotebookInUse | None:
-    """The error which says that a service serves the notebook in the file `path`, and how to stop that; None if no service
-    does.
+    """Return the error that says that a service of systemd serves the notebook in the file `path`, and how to stop it. Return
+    None if no service serves it.
 
     `command` is the command that erases: the error says when to run it.
     """
@@ -118,10 +120,10 @@ def _show(erasure: Erasure) -> None:
 
 
 def _clean_own_files(text: str) -> list[str]:
-    """Remove from the outbox what SQLite has left there of sent entries. Return the paths of files that may have `text`.
+    """Remove from this user's outbox what SQLite has left there of sent entries. Return the paths of files that may still have
+    `text`.
 
-    These are this user's files: the outbox, if that removal fails, and the history of `udpnote write`, if it has a line of
-    the text.
+    They are the outbox, if that removal fails, and the history of `udpnote write`, if it has a line of the text.
     """
     settings = load_settings()
     kept = [] if remove_remains(settings.outbox) else [settings.outbox]

@@ -89,7 +89,7 @@ def export(
 
 
 def _form_of(path: str) -> Form:
-    """The format of a file `path`, by its ending. Raises `InvalidSetting` if no format has this ending."""
+    """Return the format of the file `path`, according to its ending. Raises `InvalidSetting` if no format has this ending."""
     ending = os.path.splitext(path)[1]
     form = _FORMS.get(ending.lower())
     if form is None:
@@ -129,9 +129,9 @@ class _Export:
 
 
 def _print(export: _Export) -> int:
-    """Write the export to standard output, and return the exit code: DONE, or INTERRUPTED after Ctrl-C.
+    """Write the export to standard output, and return the exit code: DONE, or INTERRUPTED after Ctrl-C, with a message.
 
-    On a terminal, the text is in the terminal's encoding; in a file or a pipe, it is always in UTF-8.
+    On a terminal, the text is in the terminal's encoding. In a file or a pipe, it is in UTF-8.
     """
     try:
         if sys.stdout.isatty():

@@ -119,10 +119,11 @@ def use(
 
 
 def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) -> Notice | None:
-    """The notice which says that a setting, and not the choice of `chosen`, decides where entries go; None if no setting does.
+    """Return the notice that says that a setting decides where entries go, and not the user's choice of the notebook `chosen`.
+    Return None if no setting does.
 
-    A setting that names a server always decides. A setting that names a notebook or a key decides only if it is not that of
-    `chosen`. `named_key_id` is the id of the key that the settings name, or None if they name no key.
+    A setting that names a server always decides. A setting that names a notebook or a key decides only if `chosen` has another
+    name, id or key. `named_key_id` is the id of the key that the settings name, or None if they name no key.
     """
     settings = load_settings()
     destination = destination_of(settings, names_port=False, key_id=named_key_id)
@@ -139,7 +140,8 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
     """Print that the notebook of `client` has not answered, but another one with the same name or at the same address has.
 
-    Print nothing if the notebook of `client` is not known or is among those `found`, or if no other one is like it.
+    `found` are the notebooks that have answered. Print nothing if the notebook of `client` is not known or is in `found`, if no
+    notebook in `found` has its name or address, or if one that has is an impostor.
     """
     own = client.notebook
     if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:
@@ -209,8 +211,8 @@ _INTERFACES = {THIS_MACHINE: marked("this machine"), NAMED_SERVER: marked("the n
 def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float) -> None:
     """Print on standard error that no notebook has answered within `timeout` seconds, and the common causes.
 
-    For each of the `attempts` to send a probe, print the network interface, the address, and the error if the probe could not
-    be sent; equal lines are printed once. The probes went to the UDP `ports` of these addresses.
+    Print also, for each of the `attempts` to send a probe, the network interface, the address, and the error if the probe could
+    not be sent. Equal lines are printed once. The probes went to the UDP `ports` of these addresses.
     """
     say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):

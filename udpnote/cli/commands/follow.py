@@ -99,8 +99,8 @@ def _shown(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json:
 
 
 def _note_number(notebook: NotebookReader, stored: StoredEntry) -> int:
-    """The number of the note that `stored` revises or deletes. 0 if `stored` is a note itself, or if the notebook cannot be
-    read.
+    """Return the number of the note that `stored` revises or deletes. Return 0 if `stored` is a note itself, or if the notebook
+    does not answer.
     """
     if stored.entry.kind is not Kind.NOTE:
         with suppress(UdpnoteError):  # the entry is printed without it

@@ -101,10 +101,11 @@ def import_file(
 
 
 def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
-    """Open the source at `path`. A single Markdown file is opened as a folder with this file. So its notes get the same client
-    ids and sequences as in an import of the folder.
+    """Open the file or folder at `path`. The caller must close it.
 
-    Raises `InvalidImport` if `path` is a folder, but `format_name` a format of single files, or the other way round.
+    A single Markdown file is opened as a folder that has only this file. So its notes get the same client ids and sequences as
+    in an import of the folder. Raises `InvalidImport` if `path` is a folder, but `format_name` is a format of single files, and
+    if Markdown should be read from standard input.
     """
     if os.path.isdir(path):
         if format_name not in (None, "jrnl", "markdown"):
@@ -121,7 +122,7 @@ def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
 def _entries(
     source: ImportFile | ImportFolder, form: Format | None, author: str, date_format: str, report: ImportReport
 ) -> Entries:
-    """The entries in `source`, whose format is `form`. `form` is None if `source` is empty."""
+    """Return an object that yields the entries in `source`, whose format is `form`. `form` is None if `source` is empty."""
     if isinstance(source, ImportFolder) or form not in (Format.JSONL, Format.TEXT, None):
         assert form is not None, "a folder has a format"
         return OtherNotes(source, form, author, date_format, report)
@@ -136,11 +137,13 @@ def _entries(
 def _importing(
     entries: Entries, report: ImportReport, options: ClientOptions, file: str | None, *, is_rehearsal: bool
 ) -> Iterator[Iterator[Imported]]:
-    """Prepare the import of `entries`. The block gets an iterator: it imports them one after the other and yields each outcome.
+    """Prepare the import of `entries`. The block gets an iterator, which imports them one after the other and yields the
+    outcome of each.
 
     The import goes into the notebook's file `file` or, if `file` is None, through the server of a client with `options`. After
-    the block, that client also delivers queued entries (see `QueuedDelivery`). `report` counts the entries. With
-    `is_rehearsal`, nothing is imported or delivered, and the outcomes are those that are expected.
+    the block, that client also delivers queued entries (see `QueuedDelivery`). `report` learns whether the source has any
+    entries. With `is_rehearsal`, nothing is imported or delivered, and the iterator yields the outcomes that an import would
+    have.
     """
     if file is not None:
         path = notebook_path(file, options)
@@ -171,8 +174,9 @@ def _rehearsed(
 ) -> Iterator[Imported]:
     """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED.
 
-    `revised` are the numbers of those `entries` that others of them revise or delete. `notebook` is None if it does not exist
-    yet. All its client ids and sequences are held in memory. ORPHANED and DIFFERENT are not recognized.
+    `notebook` is None if the notebook's file does not exist yet. `revised` are the numbers of those `entries` that later
+    `entries` revise or delete. All client ids and sequences of `notebook` are held in memory. The outcomes ORPHANED and
+    DIFFERENT are not recognized.
     """
     known, erased = identities_in(notebook) if notebook is not None else (set(), set())
     erased_numbers = set[int]()

@@ -102,7 +102,8 @@ def leave(
 
 
 def _found_code(key_file: str | None) -> str:
-    """Find the join code if it is not an argument: in the file `key_file`, else in the settings, else on standard input.
+    """Return the join code when the command line has none: from the file `key_file`, else from the settings, else from standard
+    input.
 
     The file, and a file that the settings name, may also be a notebook's key file. At a terminal, the user is asked for the
     code. Raises `InvalidKey` if there is no code, and `StorageError` if the file cannot be read.
@@ -121,7 +122,8 @@ def _found_code(key_file: str | None) -> str:
 
 
 def _typed_code() -> str:
-    """Ask the user for the join code at the terminal, which does not show what is typed. After a wrong code, ask again.
+    """Ask the user for the join code at the terminal, which does not show what is typed. Return what was typed. After a wrong
+    code, say what is wrong, and ask again.
 
     The result is empty if the user ends the input with Ctrl-D. Raises `InvalidKey` after `TYPING_TRIES` wrong codes.
     """

@@ -35,9 +35,9 @@ app = DeclaredCommands()
 class Selection(NamedTuple):
     """Which notes are printed, and in which order.
 
-    The notes match the `filters` and, if there are any, the `words` of a search. With `is_all`, all such notes are printed,
-    else the latest `limit` of them, or the latest `LISTED_NOTES` if `limit` is None. The oldest comes first unless
-    `newest_first`. The words and phrases in `highlighted` are highlighted.
+    The notes match the `filters` and, if there are any, the `words` of a search. With `is_all`, all of these notes are printed.
+    Without it, only the latest `limit` of them are, or the latest `LISTED_NOTES` if `limit` is None. The oldest comes first;
+    with `newest_first`, the newest does. The words and phrases in `highlighted` are highlighted in the output.
     """
 
     filters: FilterOptions
@@ -148,9 +148,9 @@ def _show_beginnings(
     filters: ParsedFilters,
     form: Form,
 ) -> None:
-    """Search again for a `query` that has found nothing. Its words that no note has are taken as beginnings of longer words.
+    """Search again for a `query` that has found nothing: take the words that no note has as the beginnings of longer words.
 
-    Print the notes that are found, and which words were tried.
+    Print the notes that are found, and which words were taken so. If nothing is found, print that.
     """
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing
 
@@ -168,8 +168,8 @@ def _show_beginnings(
 def _opened(
     selection: Selection, options: ClientOptions, file: str | None, form: Form
 ) -> Iterator[tuple[NotebookReader, Printer, ParsedFilters]]:
-    """Open the notebook that `file` or `options` name (see `opened`). The block gets the reader, the printer and the parsed
-    filters.
+    """Open the notebook that `file` or `options` name, as `opened` does. The block gets the reader, the printer and the parsed
+    filters. What the block prints goes through a pager if `form` asks for it.
 
     Raises `InvalidSetting` if `selection` has a limit and also `is_all`, or if its filters are wrong.
     """
@@ -192,7 +192,7 @@ def _show(
     *,
     notice: Notice | None = None,
 ) -> bool:
-    """Print the selected notes, and `notice` before them if there are any. Return whether there are any."""
+    """Print the notes of `selection`. If there are any, print `notice` before them. Return whether there are any."""
     with closing(_portions(notebook, selection, filters)) as portions:
         first = next(portions, [])
         if first:
@@ -204,9 +204,10 @@ def _show(
 
 
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
-    """Yield the selected notes, with their latest text, as lists, in the order in which they are printed.
+    """Yield the notes of `selection`, with their latest text, in lists, in the order in which they are to be printed.
 
-    This is the order of `StoredEntry.noted_at`. The latest notes are the last in this order.
+    It is the order of `StoredEntry.noted_at`, or with `newest_first` the reverse. The latest notes are those with the largest
+    `noted_at`.
     """
     words = selection.words
     if selection.is_all:
@@ -223,8 +224,8 @@ def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFil
 def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], form: Form) -> None:
     """Print the notes of all `portions`. On a terminal, the `words` of a search are highlighted.
 
-    Each note is an object if `form` asks for JSON. On a terminal, or if notes are printed whole, they stand under headings with
-    days. Otherwise each note is one line.
+    If `form` asks for JSON, each note is an object. If not, notes stand under headings with days on a terminal, and wherever
+    they are printed whole. In a pipe or file, each note is one line.
     """
     if form.as_json:
         from udpnote.cli.json_output import note_object

@@ -143,9 +143,9 @@ def _saying_and_keeping(said: list[Notice]) -> Callable[[Notice], None]:
 
 
 def _move(client: Client, to: str, origin: str | None, *, sends_open: bool, is_sent: bool) -> None:
-    """Move waiting notes to the notebook `to` (see `Client.move`), and print how many were moved.
+    """Move waiting notes to the notebook `to`, as `Client.move` does, and print how many were moved.
 
-    If the command does not send them next (`is_sent`), also print the command that sends them.
+    `is_sent` says that this command also sends them next. If it does not, print the command that sends them.
     """
     moved = client.move(to, origin=origin, sends_open=sends_open)
     name = display_name(moved.notebook, client.known())
@@ -163,8 +163,8 @@ def _deliver_all(
 ) -> None:
     """Deliver the entries that `counts` counts, except refused ones, for one destination after the other.
 
-    `named_key_id` is the id of the key that the settings name, or None if they name none. Entries that need a key that the
-    settings do not name are left out, and a message says how many they are. For `wait` and `said` see `_deliver`.
+    `named_key_id` is the id of the key that the settings name, or None if they name none. Entries that need a key which the
+    settings do not name are left out, and a message says how many they are. `_deliver` explains `wait` and `said`.
     """
     for destination in destinations_of(counts, named_key_id):
         _deliver(destination, wait, said)
@@ -174,9 +174,9 @@ def _deliver_all(
 
 
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
-    """Deliver the entries that wait for `destination`. Print each entry when it is stored. Print an error, do not raise it.
+    """Deliver the entries that wait for `destination`. Print each entry when it is stored. An error is printed and not raised.
 
-    Delivery ends after `wait` seconds without an answer or, if `wait` is None, after the time in the settings. The notices in
+    Delivery ends after `wait` seconds without an answer. If `wait` is None, the time in the settings counts. The notices in
     `said` were printed before, and are not printed again.
     """
 
@@ -196,9 +196,7 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
 
 
 def _show(latest: int | None, *, as_json: bool, is_paged: bool) -> bool:
-    """Print the `latest` entries in the outbox, or all if `latest` is None (see `_print`). Return whether the outbox has
-    entries.
-    """
+    """Print the `latest` entries in the outbox, or all if `latest` is None. Return whether the outbox has entries."""
     counts: Sequence[WaitingCount] = ()
     with paged(is_wanted=is_paged), Client() as client:
         counts = client.waiting_counts()
@@ -214,7 +212,7 @@ def _print(
     *,
     as_json: bool,
 ) -> None:
-    """Print the entries `waiting`, as JSON or as a table. `counts` counts all entries in the outbox.
+    """Print the entries `waiting`: as JSON with `as_json`, else as a table. `counts` counts all entries in the outbox.
 
     If `latest` is not None, `waiting` has at most this many entries. If the outbox has more, a message below the table says how
     many. `known` are the notebooks whose names the outbox knows.
@@ -233,10 +231,12 @@ def _print(
 
 
 def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], known: Sequence[KnownNotebook]) -> None:
-    """Print a row for each entry as soon as it is read. `known` are the notebooks whose names the outbox knows.
+    """Print a row for each entry of `waiting` as soon as the entry is read. `known` are the notebooks whose names the outbox
+    knows.
 
-    On a terminal, long texts are shortened, and a row that is too wide takes two lines or more. Elsewhere, each row is a line
-    with the whole text. The widths of the columns come from `counts`, which has every destination and every state of an entry.
+    On a terminal, long texts are shortened, and a row that is too wide takes two lines or more. In a pipe or file, each row is
+    a line with the whole text. The widths of the columns come from `counts`, which has every destination and every state of an
+    entry.
     """
     from rich.cells import cell_len
 
@@ -273,8 +273,8 @@ def _state(waiting: WaitingEntry | WaitingCount) -> str:
 def _object(waiting: WaitingEntry) -> dict[str, object]:
     """The object of an entry in the outbox, for `--json`.
 
-    `notebook` is the id of its notebook, or None if the notebook is not known yet. In that case `notebook_name` and `server`
-    are what the user has named. `refused` is None, or the reason for which the notebook has refused the entry.
+    `notebook` is the id of the entry's notebook. It is None if the notebook is not known yet. Then `notebook_name` and `server`
+    are the name and the server that the user has given, or None. `refused` is None, or why the notebook has refused the entry.
     """
     entry = waiting.entry
     return {

@@ -88,7 +88,7 @@ def serve_page(
 ) -> int:
     """Serve the page until a signal ends it, and return the exit code. The arguments are the values of the command's options.
 
-    `is_sealed` says that the notebook is known to be sealed. Otherwise the page finds that out.
+    `is_sealed` says that the notebook is sealed. If it is False, the page does not know that before the server answers.
     """
     port, allowed = port or PAGE_PORT, allow_host or []
     check_hosts(allowed, "--allow-host")
@@ -125,7 +125,9 @@ def check_hosts(names: Sequence[str], option: str) -> None:
 
 
 def _https(allowed: Sequence[str]) -> "Https":
-    """HTTPS for this host. Its certificate authority is in the user's data folder. Raises `StorageError`."""
+    """Return HTTPS for this host, whose certificates also cover the names `allowed`. Its certificate authority is in the user's
+    data folder. Raises `StorageError`.
+    """
     from udpnote.machine.clock import wall_microseconds
     from udpnote.machine.names import host_name
     from udpnote.page.https import Https
@@ -135,7 +137,10 @@ def _https(allowed: Sequence[str]) -> "Https":
 
 
 def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None") -> None:
-    """Print the first lines on standard error: the notebook, addresses, how devices come to trust the page, and a QR code."""
+    """Print the first lines on standard error: the notebook, the addresses, how devices come to trust the page, and a QR code.
+
+    `status` is that of the page's notebook. `secure` is None without HTTPS.
+    """
     own, known = own_addresses(), status.notebook
     is_local = is_for_this_machine(bind, own)
     lines, first = _address_lines(bind, port, own, secure)
@@ -162,7 +167,11 @@ def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "H
 def _address_lines(
     bind: str | None, port: int, own: Sequence[str], secure: "Https | None"
 ) -> tuple[list[tuple[str, str]], str]:
-    """The lines with addresses, as labels and texts, and the address that a device must open first."""
+    """Return two values: the lines with addresses, as labels and texts, and the address that a device must open first.
+
+    With HTTPS (`secure`), that is the address of the page with the certificate. The lines then also have the certificate's
+    fingerprint.
+    """
     if secure is None:
         addresses = page_addresses(bind, port, own)
         return [(_("page"), "  ".join(addresses))], addresses[0]

@@ -162,10 +162,10 @@ def rotate_key(
 
 
 def _report_use(use: "KeyUse", until: str | None, *, had_key_file: bool) -> int:
-    """Print whether the server uses a new key, and until when the old key is accepted. Return the exit code.
+    """Print whether the server uses a new key, and until when it accepts the old one. Return the exit code.
 
-    `until` is None if the old key is not accepted any more. `had_key_file` is False if the key file was missing, and with it
-    the old key.
+    `until` is None if the server does not accept the old key any more. `had_key_file` is False if the key file was missing:
+    then the old key is lost.
     """
     from udpnote.server.sealing import TAKE_UP_SECONDS_MAX, KeyUse
 
@@ -181,7 +181,7 @@ def _report_use(use: "KeyUse", until: str | None, *, had_key_file: bool) -> int:
 
 
 def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
-    """Print a message for each earlier key which `old` accepts at present, but `new` accepts for a shorter time or not at all.
+    """Print a message for each earlier key that `old` accepts now, but `new` accepts for a shorter time or not at all.
 
     Machines with such a key must join again sooner than their users were told. The keys themselves are not printed.
     """
@@ -198,7 +198,8 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
 
 
 def _opened(file: str | None) -> Notebook:
-    """Open the notebook in `file`, or in the file of the settings if `file` is None, to change it. The caller must close it.
+    """Open the notebook in `file`, or in the file of the settings if `file` is None, to seal or unseal it. The caller must
+    close it.
 
     Raises `StorageError` if the file is missing, and `NotebookInUse` if a server is using it.
     """

@@ -28,7 +28,10 @@ FLUSH_SECONDS = 0.05
 
 
 def __getattr__(name: str) -> object:
-    """Declare the command when this module's attribute `app` is read. Only a command line with options needs that."""
+    """Declare the command when `app` is read from this module. Python calls this for a name that the module does not have.
+
+    Only a command line with options needs `app`. A `send` without options starts faster without it.
+    """
     if name == "app":
         return _declared()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -87,8 +90,8 @@ def _declared() -> "DeclaredCommands":
 
 
 class Additions(NamedTuple):
-    """What `--at` and `--tag` add to each entry: the time of writing, or None for the present time, and tags, as they were
-    typed.
+    """What `--at` and `--tag` add to each entry: the time of writing, or None for the present time, and the tags as the user
+    typed them.
     """
 
     written: "WritingTime | None" = None
@@ -104,11 +107,11 @@ class Additions(NamedTuple):
 
 
 NO_ADDITIONS = Additions()
-"""The additions of a command line that has neither option."""
+"""The value for a command line that has neither of these options."""
 
 
 def _additions(at: str | None, tags: list[str]) -> Additions:
-    """Check the values of `--at` and `--tag`. Raises `InvalidSetting` if one is wrong."""
+    """Return the `Additions` for the values of `--at` and `--tag`. Raises `InvalidSetting` if one of them is wrong."""
     written = None
     if tags:
         from udpnote.cli.added_tags import check_added_tags
@@ -125,8 +128,8 @@ def _additions(at: str | None, tags: list[str]) -> Additions:
 def _send_edited(words: list[str], options: ClientOptions, additions: Additions, *, is_whole: bool, as_json: bool) -> int:
     """Let the user write an entry in the editor, which opens with `words`. Send the entry, and return the exit code.
 
-    If the text is blank or the editor fails, nothing is sent (REFUSED). Raises `InvalidSetting` and `InvalidEntry`. If that
-    happens after the editor has ended, the editor's file keeps the text.
+    If the text is blank or the editor fails, nothing is sent (REFUSED). Raises `InvalidSetting` if standard input is asked for,
+    too, and `InvalidEntry` if the text cannot be an entry. If the text cannot be sent, the editor's file keeps it.
     """
     from udpnote.cli.terminal.editor import edited
 
@@ -160,9 +163,9 @@ def send_words_or_input(
 ) -> int:
     """Send `words`, joined by spaces, as one entry. Print the outcome, as JSON with `as_json`, and return the exit code.
 
-    If there are no words, or only `-`, standard input is sent: with `is_whole` as one entry, else each line as an entry. A line
-    that cannot be an entry is reported and not sent. Each entry gets the `additions`. Raises `InvalidEntry` if the words, or
-    the whole input, cannot be an entry. Raises the errors of opening the client.
+    If there are no words, or only `-`, send standard input: with `is_whole` as one entry, without it each line as an entry. A
+    line that cannot be an entry is reported and not sent. Each entry gets the `additions`. Raises `InvalidEntry` if the words,
+    or the whole input, cannot be an entry. Raises the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
     text = additions.tagged(typed_text(words))
@@ -193,7 +196,7 @@ def _whole_input() -> str:
 
 
 def _send_lines(client: Client, report: "_Report", additions: Additions) -> None:
-    """Send each line of standard input as an entry with `additions`. Tell `report` the outcomes, and why lines are not sent."""
+    """Send each line of standard input as an entry with `additions`. `report` gets the outcomes, and why lines are not sent."""
     from udpnote.cli.input_lines import InputLines
     from udpnote.cli.terminal.progress import Progress, size_of
 
@@ -213,8 +216,8 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
 
 
 def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report") -> Iterator[str | None]:
-    """Yield `lines` with the tags of `additions`. A line that becomes too long is left out, and `report` is told. Each None
-    stays None.
+    """Yield `lines` with the tags of `additions`. Leave out a line that becomes too long, and tell `report`. A None in `lines`,
+    which means that no line is there yet, stays None.
     """
     for line in lines:
         text = None if line is None else additions.tagged(line)
@@ -244,9 +247,9 @@ class _Report:
         self._elsewhere: Notice | None = None
 
     def look_elsewhere(self, client: Client) -> None:
-        """Find out whether entries wait for another notebook, so that `conclude` can say so.
+        """Find out whether entries wait for another notebook than that of `client`, so that `conclude` can say so.
 
-        If the notebook of `client` has stored no entry, do nothing.
+        If no entry was stored, do nothing.
         """
         if self._stored:
             self._elsewhere = waiting_elsewhere(client, client.notebook)
@@ -283,13 +286,14 @@ class _Report:
             say(problem)
 
     def delivered_earlier(self, _sent: SentEntry) -> None:
-        """Count an entry that an earlier command has queued and this command has delivered."""
+        """Count an entry that an earlier command has queued and that this command has delivered."""
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
-        """Print how many entries were stored before Ctrl-C, and which command shows the others.
+        """Print how many entries were stored before Ctrl-C, and which command shows the queued ones.
 
-        Some of the input that was read is not even queued, because a thread reads ahead of the outbox (see `InputLines`).
+        Of the input, some lines may not even be queued, because a thread reads them before the outbox takes them (see
+        `InputLines`).
         """
         sys.stdout.flush()
         say(Notice("sending_interrupted", stored=self._stored))
@@ -297,7 +301,7 @@ class _Report:
     def conclude(self) -> int:
         """Print how many entries were not stored and why, and how many queued entries of earlier commands were delivered.
 
-        If standard output could not be written, print how many entries were stored as well. Return the exit code: REFUSED if an
+        If standard output could not be written, also print how many entries were stored. Return the exit code: REFUSED if an
         entry was refused or a line could not be sent, else QUEUED if an entry is queued, else DONE.
         """
         sys.stdout.flush()

@@ -97,10 +97,11 @@ def _check_page(page: PageOptions) -> None:
 
 
 def _run(settings: Settings, screen: "Screen", page: PageOptions, *, shows_entries: bool) -> None:
-    """Run a server until a signal ends it. Print on `screen` where its notebook is, and its messages.
+    """Run a server until a signal ends it. Print on `screen` what it serves and where, and its messages. Tell systemd when it
+    is ready.
 
-    With `shows_entries`, also print each entry that is stored. If `page` has an option, also run the page beside the server.
-    Raises the errors of `Server`.
+    With `shows_entries`, also print each entry that is stored. If the user gave an option of `page`, also run the page beside
+    the server. Raises the errors of `Server`.
     """
 
     def show(stored: StoredEntry) -> None:
@@ -128,10 +129,10 @@ def _run(settings: Settings, screen: "Screen", page: PageOptions, *, shows_entri
 
 @contextmanager
 def _ended_by_signals(server: Server) -> Iterator[list[int]]:
-    """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server. A signal that was ignored stays ignored.
+    """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server. A signal that this process ignores stays ignored.
 
-    The block gets a list to which the number of each signal that arrives is added. After the block, the signals act as before:
-    they end the process, even while it waits for a terminal that has stopped.
+    The block gets a list, to which the number of each of these signals is added when it arrives. After the block, the signals
+    act as before: they end the process, even while it waits for a terminal that the user has stopped (Ctrl-S).
     """
 
     def end(number: int, _frame: FrameType | None) -> None:
@@ -168,7 +169,8 @@ def _page_of(server: Server, bind: str | None, options: PageOptions) -> Abstract
 class Screen:
     """Prints the server's entries to standard output and its messages to standard error, in two threads.
 
-    So neither the server nor the other output waits for an output that has stopped (Ctrl-S).
+    So if one output is stopped (Ctrl-S), neither the server nor the other output waits for it. What does not fit into memory
+    meanwhile is skipped, and a message says how much.
     """
 
     def __init__(self) -> None:
@@ -201,7 +203,7 @@ class Screen:
 
 
 def _introduction(server: Server, settings: Settings) -> str:
-    """The lines that are printed first: the notebook, its file, and how people join it and write to it."""
+    """Return the lines that are printed first: the notebook, its file, and how people join it and write to it."""
     shown = Notice("serves_notebook", name=server.name, notebook_id=server.notebook_id)
     lines = [(_("notebook"), str(shown)), (_("file"), settings.file)]
     if settings.text_file is not None:
@@ -233,10 +235,10 @@ def _example(server: Server, bind: str | None) -> str:
 
 
 def _how_to_write(server: Server, settings: Settings) -> Notice:
-    """The notice with a command that writes to the server, and on which machines that command works.
+    """Return the notice with a command that writes to the server. It says on which machines that command works.
 
-    The user who runs a sealed server can write to it without joining if commands take the notebook for this user's own. They do
-    if it is the default one, or the one that the environment or the settings file names.
+    The user who runs a sealed server need not join, if commands take its notebook for this user's own. They do if its file is
+    the default one, or the one that the environment or the settings file names.
     """
     example = _example(server, settings.bind)
     if server.join_code is None:

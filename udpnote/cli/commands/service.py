@@ -170,7 +170,9 @@ def _service(*, is_system: bool, instance: str | None) -> Service:
 
 
 def _own_unit(service: Service) -> tuple[Found, Unit | None]:
-    """Read the unit file of `service`, as `read_unit` does. Raises `ServiceRefused` if another file is in its place."""
+    """Read the unit file of `service`, as `read_unit` does. Raises `ServiceRefused` if udpnote has not made the file that is
+    there.
+    """
     found, unit = read_unit(service.path)
     if found is Found.FOREIGN:
         raise ServiceRefused("unit_not_ours", path=service.path, command=join(["mv", service.path, f"{service.path}.old"]))
@@ -178,7 +180,10 @@ def _own_unit(service: Service) -> tuple[Found, Unit | None]:
 
 
 def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
-    """Raise `ServiceRefused` if systemd has no manager for the service, or if this user may not change it."""
+    """Raise `ServiceRefused` if systemd has no manager for the service, or if this user may not change the service.
+
+    `program` is the command line that runs udpnote, for the message.
+    """
     check_manager(is_system=True)
     if service.is_system and os.geteuid():
         raise ServiceRefused("service_needs_root", command=join(["sudo", *program, *sys.argv[1:]]))
@@ -199,7 +204,7 @@ def _runs(commands: Sequence[Sequence[str]]) -> list[Notice]:
 
 
 def _keeping(found: Found, service: Service) -> Iterator[Notice]:
-    """Yield the step that keeps the unit file under another name, if somebody has changed the file."""
+    """If somebody has changed the unit file, yield the step that keeps it under another name."""
     if found is Found.CHANGED:
         yield Notice("step_keeps", path=service.path)
 
@@ -212,7 +217,11 @@ def _put_aside_if_changed(found: Found, service: Service) -> bool:
 
 
 def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]], program: Sequence[str]) -> int:
-    """Run `commands`, the last of which starts the server. Print the outcome, and return the exit code."""
+    """Run `commands`, the last of which starts the server. Print the outcome, and return the exit code: REFUSED if the server
+    does not start.
+
+    Raises `FailedCommand` if another of the commands fails.
+    """
     *first, restart = commands
     for command in first:
         run(command)
@@ -296,7 +305,9 @@ def _state_lines(state: dict[str, object]) -> str:
 
 
 def _running(state: dict[str, object]) -> Notice:
-    """The notice which says whether the server runs: what it serves and where or, if it has failed, how it ended."""
+    """Return the notice that says whether the server runs. If it runs, the notice says what it serves and where; if it has
+    failed, how it ended.
+    """
     if state["running"]:
         return Notice("service_runs", what=state["serves"]) if state["serves"] else Notice("service_runs_something")
     if state["state"] is None:
@@ -306,7 +317,7 @@ def _running(state: dict[str, object]) -> Notice:
 
 
 def _at_boot(state: dict[str, object]) -> Notice:
-    """The notice which says whether systemd starts the server when the machine starts."""
+    """Return the notice that says whether systemd starts the server when the machine starts."""
     if state["enabled"] != "enabled":
         return Notice("unit_not_enabled")
     return Notice("started_at_boot") if state["system"] or state["lingers"] else Notice("started_at_login")

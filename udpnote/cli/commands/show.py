@@ -72,7 +72,7 @@ def show(
 class _NotePrinter:
     """Prints notes one after the other, each only once: as JSON, or as text with a blank line between notes.
 
-    `is_complete` becomes False if a note cannot be printed.
+    `is_complete` becomes False if a note that the user has named cannot be printed.
     """
 
     def __init__(self, notebook: NotebookReader, printer: Printer, *, as_json: bool) -> None:
@@ -85,18 +85,20 @@ class _NotePrinter:
         self.is_complete = True
 
     def print_numbers(self, numbers: Sequence[int], *, has_history: bool) -> None:
-        """Print the note to which each of `numbers` belongs: its latest text, or with `has_history` all its versions."""
+        """Print, for each of `numbers`, the note that has a version with this number: its latest text, or with `has_history`
+        all its versions.
+        """
         if has_history:
             self._print_histories(numbers)
         else:
             self._print_notes(numbers)
 
     def print_range(self, numbers: range, *, has_history: bool) -> None:
-        """Print the notes that have one of `numbers`, in order: with `has_history` deleted notes, too, and all versions of each
-        note.
+        """Print, in order, the notes whose number is in the range `numbers`. With `has_history`, print deleted notes, too, and
+        all versions of each note.
 
-        Print how many of the numbers, up to the notebook's last one, are not the number of such a note. If there is no such
-        note, `is_complete` becomes False.
+        Then print how many numbers of the range, up to the notebook's last number, were skipped because they are not those of
+        such notes. If there is no such note, `is_complete` becomes False.
         """
         found = 0
         for note in self._notes_in(numbers, has_history=has_history):
@@ -115,9 +117,9 @@ class _NotePrinter:
         self._printed_ranges.append(numbers)
 
     def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
-        """Yield the notes that have one of `numbers`, in order.
+        """Yield, in order, the notes whose number is in the range `numbers`.
 
-        With `has_history`, yield also deleted notes, and each note as it was first stored, without its latest version.
+        With `has_history`, yield deleted notes, too, and in place of the latest version of each note its first one.
         """
         if not has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)
@@ -133,7 +135,7 @@ class _NotePrinter:
         return number in self._printed or any(number in each for each in self._printed_ranges)
 
     def _print_notes(self, numbers: Sequence[int]) -> None:
-        """Print the note to which each of `numbers` belongs, with its latest text.
+        """Print, for each of `numbers`, the note that has a version with this number, with its latest text.
 
         If the notebook has no such entry, or the note is deleted or erased, print a message instead.
         """
@@ -146,7 +148,7 @@ class _NotePrinter:
                 self._printed.add(states[number].note.number)
 
     def _print_histories(self, numbers: Sequence[int]) -> None:
-        """Print all versions of the note to which each of `numbers` belongs.
+        """Print, for each of `numbers`, all versions of the note that has a version with this number.
 
         If the notebook has no such entry, print a message instead.
         """
@@ -170,7 +172,9 @@ class _NotePrinter:
         self.is_complete = False
 
     def _print_note(self, note: StoredEntry, latest: StoredEntry) -> None:
-        """Print `note` with the text of its version `latest`. If the note is deleted or erased, print only a message."""
+        """Print `note` with the text of its version `latest`. If the note is deleted or erased, print only a message, and
+        `is_complete` becomes False.
+        """
         if latest.entry.kind is Kind.ERASED:
             self._report_erased(note)
         elif latest.entry.kind is Kind.DELETION:
@@ -184,8 +188,8 @@ class _NotePrinter:
             self._print_entry(note, revised, latest.entry.text)
 
     def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
-        """Print `note`, the first version, and the `later` versions, each with its own text. Of an erased note, print only a
-        message.
+        """Print `note`, the first version of a note, and then the `later` versions, each with its own text. If the note was
+        erased, print only a message.
         """
         if note.entry.kind is Kind.ERASED:
             self._report_erased(note)
@@ -224,7 +228,7 @@ def _signature(version: StoredEntry) -> str:
 
 
 def _change_of(version: StoredEntry, earlier: Sequence[int]) -> str:
-    """What `version` did, and which versions its writer had not seen: `revised #42, did not see #43`.
+    """Return what `version` did, and which earlier versions its writer had not seen: `revised #42, did not see #43`.
 
     `earlier` are the numbers of all earlier versions of the note, in ascending order.
     """

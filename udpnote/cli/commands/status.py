@@ -45,10 +45,11 @@ app = DeclaredCommands()
 
 
 class _Client(NamedTuple):
-    """What a client says: the `status` of its notebook, what is `waiting` in the outbox, and the notebooks `known` there.
+    """What a client says: the `status` of its notebook, what is `waiting` in the outbox, and the notebooks `known` to the
+    outbox.
 
-    `named` are the names of the settings that say which notebook is meant. `failure` is why the client could not be opened or
-    why its notebook does not answer, or None if the notebook answers.
+    `named` are the names of the settings that name the notebook, its server or its key. `failure` is why the client could not
+    be opened or why its notebook does not answer, or None if the notebook answers.
     """
 
     status: NotebookStatus | None = None
@@ -115,9 +116,10 @@ def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _ask(options: ClientOptions, settings: Settings) -> _Client:
-    """Ask the notebook that `options` and `settings` name for an answer. Return what the client says.
+    """Open a client with `options`, and ask its notebook for an answer. Return what the client says.
 
-    If there is no outbox, none is made. Nothing is sent if the outbox cannot be read, or if the settings name a wrong key.
+    If there is no outbox, none is made. If the outbox cannot be read, or if the settings name a wrong key, nothing is sent, and
+    the result has only the `failure`.
     """
     empty = None if os.path.lexists(settings.outbox) else Outbox(settings.outbox, is_read_only=True)
     try:
@@ -141,7 +143,7 @@ def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
 
 
 def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
-    """Yield this user's files: the settings file, and the files that the settings name."""
+    """Yield the files of this user: the settings file, and the files that the settings name. They need not exist."""
     settings_file = find_places(os.environ).settings_file
     yield _File(marked("settings file"), settings_file, source_of_place(settings_file, os.environ))
     for name in _PATHS:
@@ -151,7 +153,9 @@ def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
 
 
 def _values(settings: Settings) -> dict[str, object]:
-    """The values of all settings that are not paths, by their names. None: not set. The key is replaced by `(not shown)`."""
+    """Return the values of all settings that are not paths, by their names. A setting that is not set is None. In place of the
+    key stands `(not shown)`.
+    """
     values = settings._asdict() | {"key": None if settings.key is None else "(not shown)"}
     return {name: value for name, value in values.items() if name not in _PATHS}
 
@@ -191,19 +195,23 @@ def _place(notebook: KnownNotebook) -> str:
 
 
 def _silence(notebook: KnownNotebook | None, seconds: float) -> Notice:
-    """The notice which says that no server has answered within `seconds`."""
+    """Return the notice that says that no server has answered within `seconds`. If `notebook` is known, it also says where its
+    server was last.
+    """
     if notebook is None:
         return Notice("server_unheard", seconds=seconds)
     return Notice("server_unheard_since", seconds=seconds, place=_place(notebook))
 
 
 def _unusable(notebook: KnownNotebook | None) -> Notice:
-    """The notice which says that a server cannot be used."""
+    """Return the notice that says that a server cannot be used. If `notebook` is known, it also says where its server was
+    last.
+    """
     return Notice("server_unusable") if notebook is None else Notice("server_unusable_since", place=_place(notebook))
 
 
 def _row(label: str, text: str) -> str:
-    """A line of the report: the `label` in its column, and the `text`. Control characters in the text are replaced."""
+    """Return a line of the report: the `label` in its column, and the `text`, in which control characters are replaced."""
     return f"{padded(label, LABEL_CELLS)}  {harmless(text)}".rstrip()
 
 
@@ -273,8 +281,8 @@ def _shown(name: str, value: object) -> str:
 def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) -> dict[str, object]:
     """The facts about the client's notebook, its server and the outbox, as an object for `--json`.
 
-    `notebook` is the notebook's id. `chosen_by` is `setting`, `choice`, `only_one` or None, and `named_by` has the settings
-    that name the notebook. `problem` is None if the notebook answers.
+    `notebook` is the notebook's id. `chosen_by` is `setting`, `choice` or `only_one`, or None if no notebook is known.
+    `named_by` has the settings that name the notebook. `problem` is None if the notebook answers.
     """
     status = client.status
     notebook = status.notebook if status is not None else None
@@ -334,7 +342,7 @@ def _file_object(file: _File) -> dict[str, object]:
 
 
 def _source_object(source: Source) -> dict[str, object]:
-    """Where a value comes from, for `--json`: `source` is the kind, and `place` the option, variable or file. None: the
-    default.
+    """Where a value comes from, for `--json`: `source` is the kind of source. `place` is the option, variable or file, or None
+    for the default.
     """
     return {"source": source.kind.replace(" ", "_"), "place": source.place}

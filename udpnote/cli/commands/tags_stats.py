@@ -115,7 +115,7 @@ def stats(
 
 
 def _print_all(printer: Printer, notebook: NotebookReader, *, as_json: bool) -> None:
-    """Print the figures of the whole notebook: as JSON, or as lines and a chart of the days."""
+    """Print the figures of the whole notebook: as JSON, or as lines and a chart of the days with notes."""
     figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
     if as_json:
         print(in_json(_object(figures, authors, days, tallies)))
@@ -179,8 +179,9 @@ def _today() -> date:
 
 
 def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
-    """Yield the lines of `stats` above the chart. `authors` and `tallies`, which are the tags, begin with the most frequent
-    ones.
+    """Yield the lines that `stats` prints above the chart.
+
+    `tallies` has the number of notes for each tag, `authors` for each author. Both begin with the largest number.
     """
     from rich.filesize import decimal
 
@@ -218,7 +219,9 @@ def _named(tallies: Sequence[Tally], prefix: str) -> str:
 
 
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:
-    """The figures as an object for `stats --json`. It has only the first `TOP_TAGS_MAX` of `tallies`."""
+    """The figures as an object for `stats --json`. Of `tallies`, which are those of the tags, it has only the first
+    `TOP_TAGS_MAX`.
+    """
     return {
         "notes": figures.notes,
         "entries": figures.entries,

@@ -90,10 +90,10 @@ def _say_delivered(sent: SentEntry) -> None:
 
 
 class _LineSender:
-    """Sends what is written at the prompt, and prints the outcome of each entry.
+    """Sends what the user writes at the prompt, and prints the outcome of each entry.
 
     If several entries in a row are queued for the same reason, the reason is printed once. `last_number` is the number of the
-    last note that was stored here, or 0 if there is none. `sequences` are the sequence numbers of the entries written here.
+    last note that was stored here, or 0 if it is not known. `sequences` are the sequence numbers of the entries written here.
     `refused` is how many texts were neither stored nor queued.
     """
 
@@ -113,7 +113,8 @@ class _LineSender:
     def run(self, send: Callable[[], SentEntry | None]) -> None:
         """Call `send` and print its outcome. Then print which notebook the lines go to, if that has changed.
 
-        After Ctrl-C, do not wait for the outcome any longer. Raise `KeyboardInterrupt` then, unless `goes_on_after_ctrl_c`.
+        After Ctrl-C, stop waiting for the outcome, and print what that means. Raise `KeyboardInterrupt` then, unless
+        `goes_on_after_ctrl_c`.
         """
         try:
             self._run(send)
@@ -148,7 +149,9 @@ class _LineSender:
 
 
 class _Dialogue:
-    """Reads lines at `prompt`, sends them through `sender`, and obeys the commands among them, until the user ends it."""
+    """Reads lines at `prompt`, sends them through `sender`, and obeys the commands among them, until the user ends the
+    dialogue.
+    """
 
     def __init__(self, client: Client, sender: _LineSender, prompt: Prompt) -> None:
         self._client, self._sender, self._prompt = client, sender, prompt
@@ -169,7 +172,9 @@ class _Dialogue:
                 self._explain_ctrl_c()
 
     def _ask(self) -> str:
-        """What the user types. Raises `EOFError` after Ctrl-D, and `KeyboardInterrupt` after Ctrl-C."""
+        """Ask the user for a line, and return what is typed. Raises `EOFError` after Ctrl-D, and `KeyboardInterrupt` after
+        Ctrl-C.
+        """
         tags = " ".join(f"#{tag}" for tag in self._tags)
         prompt = Notice("write_tagged_prompt", tags=tags) if tags else Notice("write_prompt")
         return self._prompt.ask(str(prompt))
@@ -181,7 +186,10 @@ class _Dialogue:
         self._has_explained_ctrl_c = True
 
     def _take(self, text: str) -> bool:
-        """Store `text`, or do what it asks for. Return whether the dialogue goes on."""
+        """Store the typed `text`, or obey it if it is a command of the prompt. Return whether the dialogue goes on.
+
+        If `text` has several lines, because the user has pasted them, none of them is a command.
+        """
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) > 1:
             for entry in self._pasted_entries(text, lines):
@@ -211,9 +219,9 @@ class _Dialogue:
         self._sender.send(with_tags(text, self._tags))
 
     def _pasted_entries(self, text: str, lines: list[str]) -> list[str]:
-        """The entries in a pasted `text`, which has several `lines`.
+        """Return the entries in a pasted `text`, which has several `lines`.
 
-        Up to `PASTED_LINES_MAX` lines are an entry each. Of more lines, the user chooses: an entry each, one entry, or none.
+        Up to `PASTED_LINES_MAX` lines are an entry each. If there are more, ask the user: an entry each, one entry, or none.
         """
         if len(lines) <= PASTED_LINES_MAX:
             say_here(Notice("write_pasted", lines=len(lines)))
@@ -230,7 +238,9 @@ class _Dialogue:
         return {"e": lines, "a": [text.rstrip("\n")], "n": []}[choice]
 
     def _set_tags(self, tags: list[str]) -> None:
-        """From now on, add `tags` to each entry, and no longer the tags before. If `tags` is empty, add no tags any more."""
+        """From now on, add `tags` to each entry, in place of earlier tags. If `tags` is empty, add no tags any more. If one of
+        `tags` is not a tag, print that, and change nothing.
+        """
         for tag in tags:
             if not parse_tag(tag):
                 say_here(Notice("tag_invalid", tag=tag))
@@ -240,7 +250,11 @@ class _Dialogue:
             say_here(Notice("write_no_tags"))
 
     def _edit(self, named: str) -> None:
-        """Let the user change the note with the number `named`, or the last note that was stored here if `named` is empty."""
+        """Let the user change a note at the prompt: the one with the number `named` or, if `named` is empty, the last one
+        stored here.
+
+        If there is no such note, or if it is deleted or too long for the prompt, print a message instead.
+        """
         try:
             number = parse_number(named) if named else self._sender.last_number
             state = self._client.note_states([number]).get(number) if number else None
@@ -264,7 +278,7 @@ class _Dialogue:
             self._sender.run(lambda: self._client.revise(note, text, seen=latest))
 
     def _undo(self) -> None:
-        """Take back the user's last write, if it was made at this prompt."""
+        """Take back the user's last write if it was made at this prompt. If it was not, print how to take it back."""
         from udpnote.cli.revision_sender import undo_notice
 
         try:
