@@ -59,9 +59,9 @@ class Bursts:
         return self.latest
 
     def take_sent_at(self, number: int) -> float | None:
-        """Remove and return the monotonic time at which the burst with this number was sent, in flight or not.
+        """Return and forget the monotonic time at which the burst `number` was sent. This burst need not be in flight any more.
 
-        Returns None if the time was removed before, or if `BURSTS_TIMED_MAX` later bursts were sent since. So each burst gives
+        Returns None if the time was taken before, or if `BURSTS_TIMED_MAX` later bursts were sent since. So each burst gives
         only one sample of the round-trip time.
         """
         return self._sent_at.pop(number, None)

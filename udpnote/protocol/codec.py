@@ -113,7 +113,7 @@ def _part_bytes_max(author_bytes: int) -> int:
 def encode(message: "Message", envelope: Envelope = OPEN) -> bytes:
     """The datagram that carries `message` in `envelope`.
 
-    The caller makes sure that all fields are within their limits. Otherwise this may raise `AssertionError` or `struct.error`.
+    The caller keeps all fields within their limits. A field beyond its limit may raise `AssertionError` or `struct.error`.
     """
     return envelope.wrap(_body(message))
 
@@ -166,7 +166,7 @@ def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) 
 
 
 def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram with a PAGE: `page_body` (from `page_body_of`), padded with zeros to `padded_bytes` if that is longer."""
+    """The datagram with a PAGE: a header and `page_body` (from `page_body_of`), which zeros pad to at least `padded_bytes`."""
     return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 
@@ -259,9 +259,9 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
 
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
-    """Raise `BadDatagram` unless a part has `bytes_max` bytes, or fewer if it is the last one of its text.
+    """Raise `BadDatagram` unless a part begins at a multiple of `bytes_max` and has `bytes_max` bytes; the last has the rest.
 
-    Every client cuts texts in this way. Otherwise parts of one text could overlap, and a server would have to merge them.
+    If clients could cut texts in other ways, parts of one text could overlap, and a server would have to merge them.
     """
     if offset % bytes_max or offset >= total_bytes or part_bytes != min(bytes_max, total_bytes - offset):
         raise BadDatagram("malformed")

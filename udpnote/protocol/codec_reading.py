@@ -235,7 +235,7 @@ def _parse_texts(data: bytes, start: int) -> tuple[tuple[str, ...], int]:
 def _parse_groups(data: bytes, start: int) -> tuple[tuple[tuple[str, ...], ...], int]:
     """The field `any_of` of a query: the groups of texts that begin at `start` in `data`, and the index where they end.
 
-    Each group has at least two texts, because a single text belongs in the query's `words`.
+    Raises `BadDatagram` for a group with fewer than two texts, because a single text belongs in the query's `words`.
     """
     (count,) = _COUNT.unpack_from(data, start)
     groups, end = [], start + _COUNT.size

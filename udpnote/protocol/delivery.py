@@ -48,7 +48,7 @@ from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSil
 
 
 class Delivery:
-    """Delivers one client's entries to the notebook `notebook_id`.
+    """Delivers entries to the notebook `notebook_id`.
 
     The caller reports what happens (`add`, `receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time to the
@@ -304,9 +304,10 @@ class Delivery:
             self._events.extend([Rejected(entry, status) for entry in run.entries])
 
     def _settle(self, outgoing: PartPayload, status: Status, number: int) -> None:
-        """Stop delivering the entry of `outgoing`, and add `Stored` (if `number` is not 0) or `Rejected` to the events.
+        """Stop delivering the entry of `outgoing`, and add its event: `Stored` if `number` is not 0, else `Rejected`.
 
-        If the entry is the revision or deletion that is being delivered, start the next one.
+        If the entry is the revision or deletion that is being delivered, start the next one. But if the server cannot store
+        this one now (`status.is_temporary`), add `Rejected` for all later ones, too, and do not send them.
         """
         entry = self._entries.pop(outgoing.key[:2])
         if not is_whole(outgoing.part):
@@ -325,9 +326,9 @@ class Delivery:
             self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Record that the server keeps this part. If it has removed other parts of the entry, all must be sent again.
+        """Record that the server keeps this part. If the server has removed other parts of the entry, send all parts again.
 
-        These count as in flight from `now` on, until their timer expires.
+        They are not sent at once: they count as in flight from `now` on, and are sent again when their timer expires.
         """
         for again in self._kept_by_server.note(outgoing):
             again.timed_from = now
@@ -361,8 +362,9 @@ class Delivery:
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """If a probe is due, send one payload to the silent server: the first lost one, otherwise the first unsent one, if
-        there is any. This payload then counts as lost.
+        """If a probe is due, and there is a payload to send (see `_next_payload`), send it to the silent server.
+
+        The payload then counts as lost.
         """
         if self._contact.is_probe_due(now) and (outgoing := self._next_payload()) is not None:
             self._contact.note_probe(now)
@@ -370,13 +372,16 @@ class Delivery:
             self._send([outgoing], now)
 
     def _next_payload(self) -> Payload | None:
-        """Remove and return the payload to send next: the first lost one, otherwise the first unsent one, or None."""
+        """Remove and return the payload to send next: the first lost one or, if none is lost, the first unsent one.
+
+        None if there is neither.
+        """
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
         return self._unsent.take(lambda entry: self._entries.get(entry[:2]) is entry)
 
     def _send(self, due: list[Payload], now: float) -> None:
-        """Encode the payloads `due`, each with its attempt number, as datagrams to send at `now`."""
+        """Add the datagrams with the payloads `due` to `datagrams_to_send`, and start the timer of each payload at `now`."""
         if not due:
             return
         for outgoing in due:

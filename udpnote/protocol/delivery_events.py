@@ -7,9 +7,10 @@ from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServe
 
 
 class Stored(NamedTuple):
-    """Event: the server has stored `entries` durably in the notebook, now or earlier. The first of them has this `number`.
+    """Event: the server has stored `entries` durably in the notebook, now or earlier.
 
-    If there are several, they are notes with consecutive sequence numbers, and their numbers are consecutive, too.
+    `number` is the number of the first entry in the notebook. If there are several, they are notes with consecutive sequence
+    numbers, and their numbers in the notebook are consecutive, too.
     """
 
     entries: tuple[Entry, ...]

@@ -5,7 +5,7 @@ from udpnote.protocol.payloads import Identity, PartPayload
 
 
 class KeptParts:
-    """For each entry, the parts that the server keeps, as it said in its verdicts (`Status.PART_KEPT`)."""
+    """For each long entry, the parts that the server has acknowledged with `Status.PART_KEPT`."""
 
     def __init__(self) -> None:
         self._kept: dict[Identity, dict[int, PartPayload]] = {}

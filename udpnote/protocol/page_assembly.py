@@ -42,13 +42,14 @@ class EntryAssembly:
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
-        """Whether `part` belongs to the same version of the same entry as the parts taken so far. False if there are none."""
+        """Whether `part` belongs to the same version of the same entry as the parts that were taken. False if none was."""
         return self._version == _version_of(part.stored)
 
     def fits(self, part: StoredPart) -> bool:
-        """Whether `take` may take `part` next: `part` is the first of an entry, or begins where the last part taken ends.
+        """Whether `take` may take `part` next.
 
-        In the second case, it must also belong to the same version of the entry.
+        It may if `part` is the first part of an entry. It also may if `part` continues the text of the parts that were taken,
+        and belongs to the same version of the same entry.
         """
         return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
 
@@ -168,7 +169,8 @@ class PageAssembly:
         """Whether the cursors of `page` make sense.
 
         The end of a page must not be before its start. If the page says that more results follow, its end must be after its
-        start; otherwise the reader would ask for the same page for ever. Only in a query `by_time` may cursors have times.
+        start, because the reader asks for the next page there, and would get the same page for ever. Cursors may have times
+        only if the query is `by_time`.
         """
         first, following = page.start, page.next
         start, end = self.order(first), self.order(following)
@@ -176,11 +178,11 @@ class PageAssembly:
         return end >= start and (page.state is not PageState.MORE or end > start) and (self._query.by_time or not has_times)
 
     def joined(self, pages: Iterable[Page]) -> Iterator[tuple[Page, int]]:
-        """Yield `pages` in their order, each with the number 1, but pages that continue each other as one, with their number.
+        """Join pages that continue each other. Yield pairs, in the order of `pages`: a page, and of how many it was made.
 
-        So the reader does the work that each page takes once for many pages. Only pages from `position` on are joined: the
-        caller must deliver each page before it takes the next one. Pages are not joined if the reading has a limit, because
-        `pages_taken` counts them one by one.
+        A page that was not joined has the number 1. The reader handles a joined page in hardly more time than a single one. The
+        joined pages begin at `position`, so the caller must deliver each page before it takes the next pair. Pages are not
+        joined if the reading has a limit, because `pages_taken` counts them one by one.
         """
         series: list[Page] = []
         for page in pages:
@@ -191,7 +193,11 @@ class PageAssembly:
         yield from self._as_one(series)
 
     def _continues(self, before: Page, page: Page) -> bool:
-        """Whether `page` begins where the page `before` of the same burst ends, and both go forward and are not the last."""
+        """Whether `page` may be joined to the page `before` it.
+
+        It may if `page` begins where `before` ends, moves the cursor forward, both are of one burst, and further results follow
+        both.
+        """
         start, following = page.start, page.next
         return (
             start == before.next
@@ -205,7 +211,7 @@ class PageAssembly:
         )
 
     def _as_one(self, series: Sequence[Page]) -> Iterator[tuple[Page, int]]:
-        """Yield the pages of `series`, which continue each other, as one page if they may be joined, else one by one."""
+        """Yield the pages of `series`, which continue each other, as one page or, if they may not be joined, one by one."""
         is_long = len(series) > 1 and self.remaining is None
         if is_long and series[0].start == self.position and self.are_cursors_valid(series[0]):
             items = tuple(chain.from_iterable(page.items for page in series))

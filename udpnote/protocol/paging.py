@@ -288,7 +288,7 @@ class Pager:
             self._searching[key] = burst
 
     def _serve_waiting(self, key: tuple[Requester, bytes], context: ServeContext) -> None:
-        """If there is a result now, send the page that ends the wait of a READ; otherwise remember how far the lookup came."""
+        """End the wait of a READ with a page if there is a result or an error now. If not, remember how far the lookup came."""
         waiting = self._waiting[key]
         envelope = waiting.requester.envelope
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
@@ -334,7 +334,7 @@ class Pager:
     def _send_waiting(self, waiting: _WaitingRead, now: float) -> None:
         """Send the page that ends a wait, and set the time to repeat it.
 
-        Do neither if the page is longer than `credit_bytes`.
+        If the page is longer than `credit_bytes`, do not send it, and never repeat it.
         """
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):
@@ -355,9 +355,9 @@ class Pager:
                 del self._waiting_of_host[host]
 
     def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, newest: SeenEntry) -> None:
-        """Send the pages `built` for one burst.
+        """Add the datagrams with the pages `built` for one burst to `datagrams_to_send`.
 
-        All but the last are padded to one size, so that one system call can send them.
+        All pages but the last are padded to one size, so that one system call can send them.
         """
         start, burst_end = read.cursor, built[-1].next
         for each in built:

@@ -205,7 +205,7 @@ class Reading:
         return min(timeouts)
 
     def _receive_page(self, page: Page, count: int, now: float) -> None:
-        """Handle a page, or `count` joined pages."""
+        """Handle `page`, which was joined from `count` received pages. Ignore it if it is not valid for this reading."""
         if not self._is_valid(page):
             return
         match page.state:
@@ -245,7 +245,7 @@ class Reading:
         self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=count, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:
-        """Start a new stream of READs at an earlier entry, because the notebook lacks the entry in the READ's `seen`."""
+        """Read on after an entry that was shown earlier, in a new stream, because the notebook lacks the READ's `seen`."""
         self._shown.go_back()
         self._stream_id = self._random.randbytes(STREAM_ID_BYTES)
         self._bursts.clear()
@@ -253,14 +253,14 @@ class Reading:
         self._send_next_burst(now)
 
     def _note_refusal(self, state: PageState, now: float) -> None:
-        """Record that the server cannot answer the query. A reading that follows asks again later: the disk may work then."""
+        """Keep `state` as the `refusal`. A reading that follows reports NOT_READABLE once, and asks again after a pause."""
         if self._follows and state is PageState.NOT_READABLE and self.refusal is None:
             self._events.append(NotebookUnreadable())
         self.refusal = state
         self._pause(POLL_SECONDS, now)
 
     def _note_agreement(self) -> None:
-        """Record that the notebook has the entry in the READ's `seen`. If it lacks later shown ones, report that restore."""
+        """Record that the notebook has the READ's `seen`. If the reading has gone back to it, report `NotebookRestored`."""
         self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()
@@ -363,7 +363,7 @@ class Reading:
                 self._send_burst(burst.burst_end, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
-        """Ask again for the missing pages: for one page at each gap, and for more after the last page that has arrived."""
+        """Ask again for one page at each gap, and for more after the last page. If the server is silent, only probe it."""
         if self._contact.is_silent:
             self._send_probe(now)
             return

@@ -1,10 +1,10 @@
 """Rediscovery finds a known notebook again after its server has fallen silent, at an old or a new address.
 
-If the notebook is sealed, the client asks with DISCOVERs that are sealed with the notebook's key. Each round asks for all
-notebooks in the notebook's envelope, not only for this one. The reason: after a loss of data, its host may serve a new notebook
-with another id, perhaps under the old name or address. The client reports such a notebook but does not use it, because only the
-user knows whether it replaces the old one. If the notebook is sealed, each round also asks for all open notebooks, because an
-open server that claims to have the sealed notebook is an impostor. The client reports an impostor and does not use it.
+If the known notebook is sealed, the client asks with DISCOVERs that are sealed with the notebook's key. Each DISCOVER asks for
+any notebook, not only for the known one. The reason: after a loss of data, the host may serve a new notebook with another id,
+perhaps under the old name or address. The client reports such a notebook but does not use it, because only the user knows
+whether it replaces the old one. If the known notebook is sealed, each round also asks for all open notebooks, because an open
+server that claims to have the sealed notebook is an impostor. The client reports an impostor and does not use it.
 """
 
 from typing import NamedTuple

@@ -22,9 +22,9 @@ class Incoming(Protocol):
     """An object that returns arriving datagrams. A server passes its `lan.endpoint.Endpoint`."""
 
     def receive(self, timeout_seconds: float, /) -> list[Datagram]:
-        """Wait up to `timeout_seconds` for a datagram.
+        """Wait up to `timeout_seconds` for a datagram. Return the datagrams that have arrived; none after a timeout.
 
-        Return all that have arrived, but at most about `BATCH_DATAGRAMS_MAX`.
+        At most about `BATCH_DATAGRAMS_MAX` are returned. More of them stay in the kernel until the next call.
         """
 
 
@@ -63,7 +63,7 @@ class Arrivals:
         return [self._waiting.take() for _ in range(min(len(self._waiting), OVERLOADED_BATCH_DATAGRAMS))]
 
     def drops(self) -> Counter[str]:
-        """How many datagrams were dropped since the last call because too many waited, under the reason "overload"."""
+        """Return and reset the number of datagrams that were dropped because too many waited, under the reason "overload"."""
         dropped, self._dropped = self._dropped, 0
         return Counter({"overload": dropped} if dropped else {})
 

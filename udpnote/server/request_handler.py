@@ -42,7 +42,10 @@ class RequestHandler:
         )
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
-        """Replace the notebook's envelopes after a change of its keys. Requests in other envelopes are dropped from now on."""
+        """Use `envelopes` from now on, because the notebook's keys have changed.
+
+        This drops the unanswered READs that came in an envelope which is not accepted any more.
+        """
         self._reception.use_envelopes(envelopes)
 
     def handle(self, batch: list[Datagram], now: int, *, unsent: int = 0) -> list[Datagram]:
@@ -93,9 +96,9 @@ class RequestHandler:
         return self._pager.datagrams_to_send()
 
     def take_failure(self) -> StorageError | None:
-        """Return and forget the latest error because of which answers said that the notebook cannot be written or read.
+        """Return an error of writing or reading the notebook that has happened since the last call, and forget all of them.
 
-        None if there was none since the last call.
+        None if there was none.
         """
         failure, self._failure, self._pager.failure = self._failure or self._pager.failure, None, None
         return failure
@@ -122,11 +125,11 @@ class RequestHandler:
         return self._notebook.lookup.is_index_awaited and not self.is_indexed
 
     def drops(self) -> Counter[str]:
-        """The number of datagrams that were dropped since the last call, by reason."""
+        """Return and reset the numbers of datagrams that were dropped, by reason."""
         return self._reception.drops() + self._pager.drops()
 
     def notices(self, other_drops: Counter[str]) -> list[Notice]:
-        """Notices for the server's owner about what happened since the last call.
+        """Make the notices for the server's owner about what has happened since the last call, and reset the counts in them.
 
         There are at most two: one about dropped datagrams, and one about datagrams that could not be stored because the disk
         was full. `other_drops` counts, by reason, the datagrams that were dropped before they reached this handler.
@@ -141,7 +144,10 @@ class RequestHandler:
         return notices
 
     def _store(self, notes: list[Arrival], now: int) -> list[Verdict | None]:
-        """Store `notes` and return the verdicts. If the notebook cannot be written, all verdicts are NOT_WRITABLE."""
+        """Store `notes` and return the verdicts. If the notebook cannot be written, all verdicts are NOT_WRITABLE.
+
+        Raises `NotebookLost` as `handle` does. Before that, this drops the batch and the answers that are ready.
+        """
         try:
             verdicts = self._notebook.store(notes, now)
             first = verdicts[0]

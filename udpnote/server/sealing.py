@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.05
 
 
 class KeyUse(Enum):
-    """Whether the notebook's server uses a new key."""
+    """Whether the notebook's server uses a new key. NO_SERVER: no server runs."""
 
     IN_USE = auto()
     NOT_IN_USE = auto()
@@ -85,11 +85,12 @@ class SealingKeys:
 
 
 def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> SealingKeys:
-    """The keys of `notebook`, which is sealed. If it is new and open, this seals it first, with `name` in its key file.
+    """Return the keys of the sealed notebook `notebook`. If `notebook` is new and open, seal it first.
 
-    `wants_sealed` says whether the owner has asked to serve a sealed notebook. Raises `NotebookSealed` if the notebook is
-    sealed although the owner has not asked for it. Raises `NotebookOpen` if the notebook is open and not new. Raises
-    `StorageError` if the key file cannot be read or written.
+    `wants_sealed` says whether the owner has asked to serve a sealed notebook. `name` goes into the comment of a new key file.
+    Raises `NotebookSealed` if the notebook is sealed although the owner has not asked for it. Raises `NotebookOpen` if the
+    owner has asked for it, and the notebook is open and not new. Raises `StorageError` if the key file cannot be read or
+    written, or the new notebook cannot be written.
     """
     if not wants_sealed:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)
@@ -146,9 +147,10 @@ def unseal_notebook(notebook: Notebook) -> None:
 def wait_for_use(
     path: str, key: bytes, *, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
 ) -> KeyUse:
-    """Wait until the server of the notebook in the file `path` uses `key`. Returns whether it does.
+    """Wait until the server of the notebook in the file `path` uses `key`, for at most `TAKE_UP_SECONDS_MAX`.
 
-    The wait is at most `TAKE_UP_SECONDS_MAX`. `key` must be in the key file already. If no server runs, this returns at once.
+    `key` must be in the key file already. Returns IN_USE as soon as the server uses `key`, and NO_SERVER at once if no server
+    runs. Returns NOT_IN_USE after the wait, or at once if the notebook's file cannot be read.
     """
     until = monotonic() + TAKE_UP_SECONDS_MAX
     while True:

@@ -267,7 +267,7 @@ class Server:
         return f"<Server {self._name!r} (id {self._notebook_id}) at {', '.join(self._addresses)}, {state}>"
 
     def _serve_batch(self) -> None:
-        """One round of the loop: wait for datagrams or other work, and do it. After an error of the disk, the loop goes on."""
+        """Do one round of the loop: wait for datagrams or other work, and do it. Report an error of the disk, and return."""
         batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
@@ -361,7 +361,7 @@ class Server:
             self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
-        """Read the key file again, because the owner may have changed it, and use its keys. On failure, keep the old ones."""
+        """Read the key file again and use its keys. If that fails, keep the old ones. Tell the owner of a change or failure."""
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 
 def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
-    """An endpoint at the first free one of the UDP `ports`, on the address `bind` (an IP address or a host name, or None for
-    all).
+    """Open an endpoint on the address `bind`, at the first of the UDP `ports` that is free, and return it.
 
-    Calls `on_notice` if that is not the first port, or if `bind` is a host name whose address only this machine can reach.
-    Raises the errors of `Endpoint.listen`.
+    `bind` is an IP address or a host name, or None for all addresses. Calls `on_notice` if the first port is not free, or if
+    `bind` is a host name whose address only this machine can reach. Raises the errors of `Endpoint.listen`.
     """
     endpoint = Endpoint.listen(bind, *ports)
     if ports[0] not in (0, endpoint.port):
@@ -33,7 +32,8 @@ def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice],
 def open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[Notice], None]) -> TextMirror | None:
     """Start to keep a copy of the notes in the text file `path`, and save this path in the notebook.
 
-    If `path` is None, no copy is kept, and the result is None. Raises the errors of `TextMirror`.
+    If `path` is None, no copy is kept, and the result is None. Raises the errors of `TextMirror`, and `StorageError` if the
+    notebook cannot be written.
     """
     if path is None:
         return None
@@ -47,10 +47,11 @@ def open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[No
 
 
 def name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name: `name` or, if that is None, the name that it has, or the name of this host.
+    """Give the notebook its name, and seal it if it is new and `is_sealed` is true. Returns its keys; None if it is open.
 
-    `is_sealed` says whether the owner has asked to serve a sealed notebook; a new notebook is then sealed. Returns the keys of
-    a sealed notebook, None for an open one. Raises the errors of `open_sealing_keys`.
+    `is_sealed` says whether the owner has asked to serve a sealed notebook. If `name` is None, the notebook keeps its name. If
+    it has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name
+    cannot be saved.
     """
     name = name or notebook.name or host_name()
     keys: SealingKeys | None = None
