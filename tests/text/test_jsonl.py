@@ -55,6 +55,7 @@ def test_golden_json_lines_come_back_also_if_another_program_wrote_them() -> Non
         (stored(42, Kind.NOTE, "我是一个中文"), '{"number": 42, "kind": "note", "text": "我是一个中文"'),
         (stored(43, Kind.REVISION, nasty, 42), f'{{"number": 43, "kind": "revision", "revises": 42, "text": "{written}"'),
         (stored(43, Kind.NOTE, 'a "b" \\c'), r'{"number": 43, "kind": "note", "text": "a \"b\" \\c"'),
+        (stored(43, Kind.NOTE, "a\x7fb"), r'{"number": 43, "kind": "note", "text": "a\u007fb"'),
         (stored(44, Kind.DELETION, "", 43), '{"number": 44, "kind": "deletion", "revises": 43, "text": ""'),
     ):
         line = f"{beginning}, {TIMES}, {WRITER}}}\n"

@@ -34,6 +34,9 @@ _COUNT = Struct(">H")
 _NUMBER = Struct(">Q")
 _PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIqQIqQIqQ{CLIENT_ID_BYTES}sQQBH")
 _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
+_ARRIVED_PART = Struct(_STORED_PART.format.replace("Q", "q"))
+"""The same layout with signed numbers: one above `SEQUENCE_MAX` is then negative, and a single comparison finds it."""
+
 _TALLY = Struct(">qqH")
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
@@ -249,7 +252,7 @@ def _parse_groups(data: bytes, start: int) -> tuple[tuple[tuple[str, ...], ...],
 
 def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], int]:
     parts: list[PageItem] = []
-    unpack, head_bytes, kinds = _STORED_PART.unpack_from, _STORED_PART.size, _KINDS
+    unpack, head_bytes, kinds = _ARRIVED_PART.unpack_from, _ARRIVED_PART.size, _KINDS
     for _ in range(count):
         (
             number, stored_at, version, client_id, sequence, kind, revises, written_at, utc_offset, total_bytes, offset,
@@ -259,9 +262,9 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
         text_at = author_at + author_bytes
         start = text_at + part_bytes
         if not (
-            0 < number <= SEQUENCE_MAX
-            and 0 < sequence <= SEQUENCE_MAX
-            and 0 < version <= SEQUENCE_MAX
+            number > 0
+            and sequence > 0
+            and version > 0
             and (not revises if kind == 1 else 0 < revises < number or (kind == 4 and not revises))
             and (part_bytes or (kind >= 3 and not total_bytes))
             and offset + part_bytes <= total_bytes <= TEXT_BYTES_MAX
@@ -269,7 +272,6 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
             and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
             and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
             and WRITTEN_AT_MIN <= stored_at <= WRITTEN_AT_MAX
-            and start <= len(data)
         ):
             raise BadDatagram("malformed")
         is_whole = part_bytes == total_bytes
@@ -278,6 +280,8 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
         entry = _new(Entry, (client_id, sequence, kinds[kind], written_at, utc_offset, author, text, revises, NOTHING_SEEN))
         stored = _new(StoredEntry, (number, stored_at, entry, version))
         parts.append(stored if is_whole else StoredPart(stored, total_bytes, offset, data[text_at:start]))
+    if start > len(data):
+        raise BadDatagram("malformed")
     return parts, start
 
 

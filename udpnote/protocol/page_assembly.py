@@ -7,6 +7,7 @@ asks for the entry again from its beginning.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from operator import lt
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import StoredEntry
@@ -282,6 +283,12 @@ class PageAssembly:
     def _deliver_items(self, items: Sequence[Item]) -> None:
         """Deliver whole items, but at most `remaining` of them. Items that were delivered before are left out."""
         by_time, step, delivered_to, remaining = self._query.by_time, self._step, self._delivered_to, self.remaining
+        keys = [item[0] for item in items]
+        is_plain = step > 0 and not by_time and remaining is None
+        if is_plain and keys and (0, keys[0]) > delivered_to and all(map(lt, keys, keys[1:])):  # nearly always in long readings
+            self._items += items
+            self._delivered_to = (0, keys[-1])
+            return
         for item in items:
             time = item.noted_at if by_time and isinstance(item, StoredEntry) else 0
             order = step * time, step * item[0]  # an entry's number, or the key of a tally
