@@ -120,10 +120,12 @@ def test_the_help_is_coloured_where_a_terminal_shows_colours(machine: Machine) -
     assert "\x1b" not in machine.show("list", "-h", NO_COLOR="1").raw + machine.run("list -h").out
 
 
-def test_help_that_cannot_be_printed_is_an_error_without_a_traceback(machine: Machine) -> None:
-    for command in ("--help", "--version", "list --help"):
-        result = machine.shell(f"udpnote {command} > /dev/full")
-        assert (result.code, result.err.count("\n"), "No space left" in result.err) == (1, 1, True)
+@pytest.mark.parametrize(("output", "reason"), [(">/dev/full", "No space left"), (">&-", "Bad file descriptor")])
+def test_results_that_cannot_be_printed_are_an_error_without_a_traceback(served: Machine, output: str, reason: str) -> None:
+    served.send("kept")
+    for command in ("--help", "--version", "list --help", "list", "list --json", "status"):
+        result = served.shell(f"udpnote {command} {output}")
+        assert (result.code, result.err.count("\n"), reason in result.err) == (1, 1, True), command
 
 
 def test_a_deleted_current_folder_is_named_where_a_path_starts_from_it(machine: Machine) -> None:
