@@ -15,7 +15,7 @@ from udpnote.cli.app import COMMANDS as COMMAND_TABLE
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.join_code import join_code
 from udpnote.protocol.codec import encode
-from udpnote.text.messages.diagnosis import trouble_table
+from udpnote.text.messages.troubles import trouble_table
 
 DOCS = Path(__file__).parent.parent / "docs"
 _GROUPS = {"key": ("show", "rotate"), "service": ("install", "uninstall", "status")}

@@ -11,6 +11,7 @@ import pytest
 from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from tests.support.errors import raises
+from udpnote.client.setting_sources import find_sources, source_of_place
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.machine.names import host_name
 from udpnote.model.entry import AUTHOR_BYTES_MAX
@@ -27,9 +28,7 @@ from udpnote.settings import (
     absolute_path,
     chosen_language,
     find_places,
-    find_sources,
     load_settings,
-    source_of_place,
 )
 from udpnote.text.language import speaking
 

@@ -7,8 +7,8 @@ several of these places have it, the first one in this order counts.
 import os
 import stat
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting, Notice
@@ -109,34 +109,28 @@ class Source(NamedTuple):
 
 
 DEFAULT = Source("default", None)
+OnWrong = Callable[[InvalidSetting, Source], None]
 
-_XDG_FOLDERS = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state"}
-_FOLDER_VARIABLES = ("UDPNOTE_HOME", *_XDG_FOLDERS)
-"""The variables that move the folders of `Places`: the first one moves all folders, each of the others moves a single one."""
+XDG_FOLDERS = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state"}
+"""The variables that move the user's folders, each with the usual place of its folder in the home folder."""
 
 
-def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, on_wrong: OnWrong | None = None
+) -> Settings:
     """The settings of this command. Each value comes from the place with the highest precedence that has the setting.
 
     The keys of `flags` are fields of `Settings`. The value None means that the flag was not given; `UNSET` means that the
     default applies. `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value cannot be used
-    or the settings file cannot be read; the error names the place of the value.
+    or the settings file cannot be read; the error names the place of the value. With `on_wrong`, a wrong
+    variable or a file with a wrong value is left out instead, and `on_wrong` is called with the error and the source.
     """
     environ = os.environ if environ is None else environ
     places = find_places(environ)
-    given = {name: value for name, (value, _) in _given(flags or {}, environ, places.settings_file).items()}
+    given = {name: value for name, (value, _) in given_settings(flags or {}, environ, places.settings_file, on_wrong).items()}
     if "author" not in given:  # only then, because asking the system for the user takes time
         given["author"] = _default_author(environ)
     return _defaults(places)._replace(**given)
-
-
-def find_sources(flags: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, Source]:
-    """For each field of `Settings`, the source of its value in the result of `load_settings` for the same arguments.
-
-    Raises `InvalidSetting` in the same cases as `load_settings`.
-    """
-    given = _given(flags, environ, find_places(environ).settings_file)
-    return {name: given[name][1] if name in given else DEFAULT for name in Settings._fields}
 
 
 def chosen_language(environ: Mapping[str, str]) -> str:
@@ -151,24 +145,16 @@ def chosen_language(environ: Mapping[str, str]) -> str:
     return language_of_locale(environ)
 
 
-def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
-    """Return which variable in `environ` has moved the file `path` from its default folder; `DEFAULT` if none has.
-
-    `path` is the path of the settings file, or the value of a setting whose source is `DEFAULT`.
-    """
-    for variable in _FOLDER_VARIABLES:
-        folder = environ.get(variable)
-        if folder and path.startswith(os.path.join(os.path.abspath(os.path.expanduser(folder)), "")):
-            return Source("environment", variable)
-    return DEFAULT
-
-
-def _given(flags: Mapping[str, object], environ: Mapping[str, str], settings_file: str) -> dict[str, tuple[Any, Source]]:
+def given_settings(
+    flags: Mapping[str, object], environ: Mapping[str, str], settings_file: str, on_wrong: OnWrong | None = None
+) -> dict[str, tuple[Any, Source]]:
     """The settings in flags, environment and settings file, by name: for each, the value that counts, and its source."""
     flags = {name: value for name, value in flags.items() if value is not None}
-    given = _from_file(settings_file)
+    given: dict[str, tuple[Any, Source]] = {}
+    with _leaving_out(Source("settings file", settings_file), on_wrong):
+        given = _from_file(settings_file)
     _forget_key(given, [name for name in _PARSERS if _variable(name) in environ])
-    given |= _from_environment(environ)
+    given |= _from_environment(environ, on_wrong)
     _forget_key(given, flags)
     for name, value in flags.items():
         if value is UNSET:
@@ -219,7 +205,7 @@ def _user_folders(environ: Mapping[str, str]) -> list[str]:
     """The user's folders for udpnote's configuration, data and state. If the home is unknown, a path starts with `~`."""
     if sys.platform == "linux" and "ANDROID_ROOT" not in environ:  # the same as platformdirs, which is slow to import
         home = os.path.expanduser("~") if os.path.isabs(os.environ.get("HOME", "/")) else "~"
-        given = [(environ.get(variable, ""), usual) for variable, usual in _XDG_FOLDERS.items()]
+        given = [(environ.get(variable, ""), usual) for variable, usual in XDG_FOLDERS.items()]
         return [os.path.join(path if os.path.isabs(path) else f"{home}/{usual}", "udpnote") for path, usual in given]
     from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
@@ -229,18 +215,31 @@ def _user_folders(environ: Mapping[str, str]) -> list[str]:
         return ["~"]  # earlier versions of platformdirs return paths that begin like this
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, Source]]:
+@contextmanager
+def _leaving_out(source: Source, on_wrong: OnWrong | None) -> Iterator[None]:
+    """Call `on_wrong` with an `InvalidSetting` of the block and `source`. Without `on_wrong`, raise the error."""
+    try:
+        yield
+    except InvalidSetting as error:
+        if on_wrong is None:
+            raise
+        on_wrong(error, source)
+
+
+def _from_environment(environ: Mapping[str, str], on_wrong: OnWrong | None) -> dict[str, tuple[Any, Source]]:
     """The settings in the environment, by name, with their sources. An empty variable counts as not set.
 
     Only for `key` and `key_file`, an empty variable is an error: a script whose key is empty by mistake must not send its
     entries unencrypted. Raises `InvalidSetting` for this and for each value that cannot be used.
     """
-    variables = {name: _variable(name) for name in _PARSERS}
-    return {
-        name: (_PARSERS[name](environ[variable], variable), Source("environment", variable))
-        for name, variable in variables.items()
-        if environ.get(variable) or (name in _KEYS and variable in environ)
-    }
+    given: dict[str, tuple[Any, Source]] = {}
+    for name, parse in _PARSERS.items():
+        variable = _variable(name)
+        if environ.get(variable) or (name in _KEYS and variable in environ):
+            source = Source("environment", variable)
+            with _leaving_out(source, on_wrong):
+                given[name] = parse(environ[variable], variable), source
+    return given
 
 
 def _variable(name: str) -> str:

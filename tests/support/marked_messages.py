@@ -12,8 +12,8 @@ from tests.support.source import modules
 from udpnote.cli.app import COMMANDS, HELP, load
 from udpnote.cli.declared_command import DeclaredCommand
 from udpnote.cli.help_page import EXAMPLE_INDENT, HELP_ROW, OPTION_ROWS, cleaned
-from udpnote.text.messages.diagnosis import TROUBLES
 from udpnote.text.messages.sentences import SENTENCES
+from udpnote.text.messages.troubles import TROUBLES
 
 MARKS = {"_", "gettext", "ngettext", "marked", "count"}
 """The functions whose literal arguments are messages; `count` puts a number before them."""
@@ -96,9 +96,9 @@ def _calls() -> Iterator[tuple[str, str, str]]:
 def _sentences() -> Iterator[tuple[str, str, str]]:
     for kind, sentence in SENTENCES.items():
         if isinstance(sentence, str) and re.sub(r"{[^}]*}", "", sentence):
-            yield sentence, "", "udpnote/text/messages" if kind not in TROUBLES else "udpnote/text/messages/diagnosis.py"
+            yield sentence, "", "udpnote/text/messages" if kind not in TROUBLES else "udpnote/text/messages/troubles.py"
     for trouble in TROUBLES.values():
-        yield trouble.place, "", "udpnote/text/messages/diagnosis.py"
+        yield trouble.place, "", "udpnote/text/messages/troubles.py"
 
 
 def _help() -> Iterator[tuple[str, str, str]]:

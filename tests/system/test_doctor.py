@@ -337,6 +337,23 @@ def the_outbox_is_damaged(lab: Lab) -> list[Case]:
     return [Case(host, {"outbox_unusable"}, (host,)) for host in (hosts.laptop, desk)]
 
 
+def settings_are_wrong(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    hosts.laptop.environ |= {"UDPNOTE_WAIT": "soon", "UDPNOTE_KEY_FILE": "/dev/null"}
+    (hosts.kitchen.home / "config.toml").write_text('port = "\n')
+    (hosts.kitchen.home / "notebook.sqlite3.key").write_text('key = "damaged"\n')
+    return [
+        Case(hosts.laptop, {"variable_wrong"}),
+        Case(hosts.kitchen, {"settings_file_wrong", "own_key_file_wrong"}),
+    ]
+
+
+def the_home_cannot_be_written(lab: Lab) -> list[Case]:
+    laptop = pair(lab).laptop
+    laptop.home.chmod(0o500)
+    return [Case(laptop, {"folder_not_writable"})]
+
+
 def tunnel(host: Host) -> None:
     host.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
     host.ip("link", "set", "tun0", "up")
@@ -364,7 +381,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, datagrams_are_lost_now_and_then,
     a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
-    the_named_host_is_unknown, the_outbox_is_damaged,
+    the_named_host_is_unknown, the_outbox_is_damaged, settings_are_wrong, the_home_cannot_be_written,
 ]  # fmt: skip
 BATCHES = [CASES[first : first + 12] for first in range(0, len(CASES), 12)]
 """The cases that are tried at the same time, each in a laboratory of its own."""

@@ -1,7 +1,7 @@
 """The client: finds notebooks, and sends entries. A call blocks until its entries are acknowledged, queued or refused."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -35,7 +35,7 @@ from udpnote.model.entry import (
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.settings import load_settings
+from udpnote.settings import Settings, load_settings
 from udpnote.storage.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             "server": server, "port": port, "notebook": notebook, "key": key, "key_file": key_file, "author": author,
             "wait": wait,
         }  # fmt: skip
-        settings = load_settings(flags)
-        named_key = named_key_of(settings)  # now, because it may fail, and nothing is open yet
+        settings, named_key = self._settings_of(flags)  # now, because it may fail, and nothing is open yet
         self._author, self._wait = settings.author, settings.wait
         self._on_notice, self._on_indexing = on_notice, on_indexing
         self._outbox = open_outbox(outbox if outbox is not None else settings.outbox, settings, self._notify)
@@ -121,6 +120,11 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
         self._forwarder: Forwarder | None = None
 
+    def _settings_of(self, flags: Mapping[str, object]) -> tuple[Settings, bytes | None]:
+        """The settings of this client, and the key that they name. Raises as the constructor does."""
+        settings = load_settings(flags)
+        return settings, named_key_of(settings)
+
     def __enter__(self) -> Self:
         return self
 
@@ -128,8 +132,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         self.close()
 
     def __repr__(self) -> str:
-        state = ", closed" if self._connection.is_closed else ""
-        return f"<Client of {self._author!r} with the outbox {self._outbox.path!r}{state}>"
+        return f"<Client of {self._author!r} with the outbox {self._outbox.path!r}{', closed' * self._connection.is_closed}>"
 
     def close(self) -> None:
         """Close the sockets and the outbox. Entries that are not acknowledged stay in the outbox."""
@@ -144,9 +147,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams `send`, `send_many` and `deliver` sent again.
-
-        The count begins again at 0 when the notebook is joined or left, and when the client uses another one.
+        """How many datagrams `send`, `send_many` and `deliver` sent again. The count begins again at 0 when the notebook is
+        joined or left, and when the client uses another one.
         """
         return self._sender.retransmissions
 

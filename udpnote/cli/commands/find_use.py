@@ -16,12 +16,13 @@ from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.destination import destination_of, matches, named_by
 from udpnote.client.notebook_finder import FoundNotebook
+from udpnote.client.setting_sources import find_sources
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.endpoint import NAMED_SERVER, THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import ID_DIGITS_SHOWN, KnownNotebook, address_of, short_id
-from udpnote.settings import PORT, find_sources, load_settings
+from udpnote.settings import PORT, load_settings
 from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked

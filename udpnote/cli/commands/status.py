@@ -11,13 +11,14 @@ from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.destination import destination_of, named_by, place_name
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.setting_sources import find_sources, source_of_place
 from udpnote.client.status import HostedNotebook, NotebookStatus, hosted_notebook
 from udpnote.errors import Notice, ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.language import ENGLISH
 from udpnote.model.notebook import KnownNotebook, address_of, display_name
 from udpnote.model.waiting_entry import WaitingCount
-from udpnote.settings import DEFAULT, Settings, Source, find_places, find_sources, load_settings, source_of_place
+from udpnote.settings import DEFAULT, Settings, Source, find_places, load_settings
 from udpnote.storage.outbox import Outbox
 from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _

@@ -1,7 +1,7 @@
 """The doctor: collects facts about this host and its network, and yields what each check finds in them."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from udpnote.client.client import Client
 from udpnote.client.diagnosis.examination import Examination
@@ -10,7 +10,8 @@ from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts, own_hosts
 from udpnote.client.notebook_finder import FoundNotebook
-from udpnote.errors import Notice, ServerNotFound, StorageError
+from udpnote.client.trust import named_key_of
+from udpnote.errors import Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.lan.echo import ECHO_TOKEN_BYTES, Echo, listen_for_echoes
 from udpnote.lan.host_network import (
     active_firewalls,
@@ -25,9 +26,10 @@ from udpnote.lan.udp_socket import BUFFER_BYTES
 from udpnote.model.address import Address
 from udpnote.model.notebook import address_of
 from udpnote.protocol.messages import TOKEN_BYTES
-from udpnote.settings import PORT, absolute_path, load_settings
+from udpnote.settings import PORT, Settings, Source, find_places, load_settings
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.disk_timing import fsync_durations, temporary_folder
+from udpnote.storage.key_file import key_path, read_key_file
 from udpnote.storage.outbox import Outbox
 
 ENVELOPES_MAX = 8
@@ -46,16 +48,29 @@ FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 class Doctor(Client):
     """A client that does not send or read, but examines this host and its network. It needs no root, and writes no file.
 
-    See `Client` for the arguments. If the outbox cannot be read, that is a finding, and the doctor goes on as if
-    the outbox were empty.
+    See `Client` for the arguments. If the outbox cannot be read, that is a finding, and the doctor goes on as if the outbox
+    were empty. If a variable or the settings file is wrong, that is a finding, too, and the doctor goes on without it.
     """
 
     def __init__(
         self, *, server: str | None = None, port: int | None = None, on_notice: Callable[[Notice], None] | None = None
     ) -> None:
-        self._outbox_path = absolute_path(load_settings({}).outbox, "outbox")
+        self._wrong_settings: list[tuple[Notice, Source]] = []
+        settings = load_settings({}, on_wrong=lambda *_: None)
+        self._outbox_path, self._notebook_path = settings.outbox, settings.file
         outbox, self._outbox_problem = _outbox_to_read(self._outbox_path)
         super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)
+
+    def _settings_of(self, flags: Mapping[str, object]) -> tuple[Settings, bytes | None]:
+        """The settings without those that are wrong, which are remembered, and the key that they name."""
+        settings = load_settings(flags, on_wrong=lambda error, source: self._wrong_settings.append((error.notice, source)))
+        try:
+            return settings, named_key_of(settings)
+        except UdpnoteError as error:
+            in_file = Source("settings file", find_places(os.environ).settings_file)
+            source = Source("environment", "UDPNOTE_KEY_FILE") if os.environ.get("UDPNOTE_KEY_FILE") else in_file
+            self._wrong_settings.append((error.notice, source))
+            return settings._replace(key_file=None), None
 
     def findings(self) -> Iterator[Finding]:
         """Yield each `Finding` as soon as it is made: those about this host at once, those about the network after some
@@ -86,6 +101,9 @@ class Doctor(Client):
             fsync_seconds=_fsync_seconds(folder),
             outbox=self._outbox_path,
             outbox_problem=self._outbox_problem,
+            wrong_settings=self._wrong_settings,
+            own_key_file=key_path(self._notebook_path),
+            own_key_problem=_damage_of_key_file(key_path(self._notebook_path)),
         )
 
     def _network_facts(self, host: HostFacts) -> NetworkFacts:
@@ -193,13 +211,22 @@ def _existing_folder(folder: str) -> str:
     return folder
 
 
-def _fsync_seconds(folder: str) -> float | None:
-    """The median time of an fsync in `folder`, in seconds, or None if nothing can be written there."""
+def _damage_of_key_file(path: str) -> Notice | None:
+    """How the key file `path` is damaged; None if it is whole, missing, or not readable for this user."""
+    try:
+        read_key_file(path)
+    except StorageError as error:
+        return error.notice if error.notice.kind == "key_file_damaged" else None
+    return None
+
+
+def _fsync_seconds(folder: str) -> float | Notice:
+    """The median time of an fsync in `folder`, in seconds, or why nothing can be written there."""
     try:
         with temporary_folder(folder) as inside:
             return fsync_durations(inside, seconds_max=FSYNC_SECONDS_MAX, count_max=FSYNCS_MAX).median
-    except StorageError:
-        return None
+    except StorageError as error:
+        return error.notice
 
 
 def _trouble_kinds(finding: Finding) -> set[str]:

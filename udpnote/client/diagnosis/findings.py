@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from udpnote.errors import Notice
 from udpnote.text.language import marked
-from udpnote.text.messages.diagnosis import cure_of, place_of
+from udpnote.text.messages.troubles import cure_of, place_of
 
 CHECKS = {
     marked("broadcasts"),
@@ -27,6 +27,7 @@ CHECKS = {
     marked("sending"),
     marked("server here"),
     marked("servers"),
+    marked("settings"),
     marked("way to servers"),
     marked("your notebook"),
 }
@@ -69,7 +70,7 @@ def fine(check: str, notice: Notice) -> Finding:
 
 
 def trouble(check: str, notice: Notice) -> Finding:
-    """Make the finding of a trouble. The kind of `notice` is in `text.messages.diagnosis.TROUBLES`."""
+    """Make the finding of a trouble. The kind of `notice` is in `text.messages.troubles.TROUBLES`."""
     return Finding(check, Verdict.TROUBLE, notice)
 
 

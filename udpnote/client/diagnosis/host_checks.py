@@ -7,6 +7,7 @@ from typing import NamedTuple
 from udpnote.client.diagnosis.findings import Finding, fine, not_checked, trouble
 from udpnote.errors import Notice
 from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Routes
+from udpnote.settings import Source
 from udpnote.storage.disk_timing import SUSPICIOUS_FSYNC_SECONDS
 
 BUFFER_BYTES_MIN = 64 << 10
@@ -19,9 +20,13 @@ class HostFacts(NamedTuple):
 
     `routes` is None if the system does not name its routes. `firewalls` says which of ufw and firewalld are active. udpnote
     asks for a receive buffer of `wanted_bytes`, and the system grants `buffer_bytes`. `folder` is the folder of the outbox, and
-    `fsync_seconds` the median time of an fsync there, or None if nothing can be written there. If that folder does not exist
-    yet, `folder` is the folder in which it will be made. `outbox` is the path of the outbox, and `outbox_problem` says why it
-    cannot be read; None if it can, or if it does not exist yet.
+    `fsync_seconds` the median time of an fsync there, or the reason why nothing can be written there. If that folder does not
+    exist yet, `folder` is the folder in which it will be made. `outbox` is the path of the outbox, and `outbox_problem` says
+    why it cannot be read; None if it can, or if it does not exist yet.
+
+    `wrong_settings` are the settings that cannot be used, each as the problem and the source. `own_key_file` is the path of the
+    key file that belongs to this host's notebook, and `own_key_problem` says how it is damaged; None if it is not, or if there
+    is none.
     """
 
     interfaces: Sequence[HostInterface]
@@ -30,14 +35,33 @@ class HostFacts(NamedTuple):
     buffer_bytes: int
     wanted_bytes: int
     folder: str
-    fsync_seconds: float | None
+    fsync_seconds: float | Notice
     outbox: str
     outbox_problem: Notice | None
+    wrong_settings: Sequence[tuple[Notice, Source]]
+    own_key_file: str
+    own_key_problem: Notice | None
 
     @property
     def firewall(self) -> str:
         """The firewall whose commands the findings show: `ufw`, `firewalld` or, if neither is active, `nft`."""
         return self.firewalls[0] if self.firewalls else "nft"
+
+
+def check_settings(facts: HostFacts) -> list[Finding]:
+    """Check whether the settings can be used, and the key file of this host's notebook, if there is one."""
+    found = [_wrong_setting(problem, source) for problem, source in facts.wrong_settings]
+    if facts.own_key_problem is not None:
+        values = {"problem": facts.own_key_problem, "file": quote(facts.own_key_file)}
+        found.append(trouble("settings", Notice("own_key_file_wrong", **values)))
+    return found or [fine("settings", Notice("settings_usable"))]
+
+
+def _wrong_setting(problem: Notice, source: Source) -> Finding:
+    """The trouble that a variable, or the settings file, cannot be used. `source` says which."""
+    if source.kind == "environment":
+        return trouble("settings", Notice("variable_wrong", problem=problem, variable=source.place))
+    return trouble("settings", Notice("settings_file_wrong", problem=problem, file=quote(str(source.place))))
 
 
 def check_interfaces(facts: HostFacts) -> list[Finding]:
@@ -95,15 +119,25 @@ def check_outbox(facts: HostFacts) -> list[Finding]:
 
 def check_disk(facts: HostFacts) -> list[Finding]:
     """Check whether the disk with the outbox really writes at an fsync, or is so fast that it only pretends."""
-    if facts.fsync_seconds is None:
-        return [not_checked("disk", Notice("disk_not_tried", folder=facts.folder))]
+    if isinstance(facts.fsync_seconds, Notice):
+        return [_unwritable(facts.folder, facts.fsync_seconds)]
     microseconds = round(facts.fsync_seconds * 1e6)
     if facts.fsync_seconds < SUSPICIOUS_FSYNC_SECONDS:
         return [trouble("disk", Notice("disk_pretends", folder=facts.folder, microseconds=microseconds))]
     return [fine("disk", Notice("fsync_takes_time", folder=facts.folder, microseconds=microseconds))]
 
 
-HOST_CHECKS = (check_interfaces, check_routes, check_firewalls, check_buffers, check_outbox, check_disk)
+HOST_CHECKS = (
+    check_settings, check_interfaces, check_routes, check_firewalls, check_buffers, check_outbox, check_disk,
+)  # fmt: skip
+
+
+def _unwritable(folder: str, reason: Notice) -> Finding:
+    """The trouble that nothing can be written in `folder`, for the `reason`."""
+    if isinstance(problem := reason.values.get("problem"), str):
+        return trouble("disk", Notice("folder_not_writable", folder=folder, reason=problem))
+    kind = "folder_read_only" if reason.kind == "disk_read_only" else "folder_full"
+    return trouble("disk", Notice(kind, folder=quote(folder)))
 
 
 def _detour_trouble(detour: Detour) -> Finding:

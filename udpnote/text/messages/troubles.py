@@ -1,0 +1,308 @@
+"""The troubles that `udpnote doctor` knows and the commands that mend them, from which docs/how-to.md is made, too."""
+
+from collections.abc import Mapping
+from string import Formatter
+from typing import NamedTuple
+
+from udpnote.errors import Notice
+from udpnote.text.language import gettext as _
+
+_OPEN_SERVER = {
+    "nft": "sudo nft insert rule inet filter input udp dport 6683-6686 accept",
+    "ufw": "sudo ufw allow 6683:6686/udp",
+    "firewalld": "sudo firewall-cmd --add-port=6683-6686/udp",
+}
+_OPEN_CLIENT = {
+    "nft": "sudo nft insert rule inet filter input udp sport 6683-6686 accept",
+    "ufw": "sudo ufw allow proto udp from any port 6683:6686",
+    "firewalld": "sudo firewall-cmd --add-source-port=6683-6686/udp",
+}
+_OPEN_QUESTIONS = {
+    "nft": "sudo nft insert rule inet filter output udp dport 6683-6686 accept",
+    "ufw": "sudo ufw allow out 6683:6686/udp",
+    "firewalld": "sudo nft insert rule inet filter output udp dport 6683-6686 accept",
+}
+_OPEN_ANSWERS = {
+    "nft": "sudo nft insert rule inet filter output udp sport 6683-6686 accept",
+    "ufw": "sudo ufw allow out proto udp from any port 6683:6686",
+    "firewalld": "sudo nft insert rule inet filter output udp sport 6683-6686 accept",
+}
+"""For each firewall, the commands that let datagrams pass: in to a server (`_OPEN_SERVER`), in from a server (`_OPEN_CLIENT`),
+out to a server (`_OPEN_QUESTIONS`), and out from a server (`_OPEN_ANSWERS`).
+
+firewalld has no such rules for what leaves the host, so the commands for it are those of nft.
+"""
+
+
+class Trouble(NamedTuple):
+    """A trouble that the doctor knows.
+
+    `sentence` is a template for what the doctor has seen, and `cure` is a template for the command that mends it. If the
+    command depends on the firewall, `cure` is a dict from the firewall's name to the template. Both use the values of the
+    `Notice`. `meaning` explains the trouble to readers of docs/how-to.md. `place` says where to run the command; it is empty if
+    that is this host.
+    """
+
+    sentence: str
+    cure: str | Mapping[str, str]
+    meaning: str
+    place: str = ""
+
+
+TROUBLES: dict[str, Trouble] = {
+    # This host
+    "no_lan_interface": Trouble(
+        "this host has no address on a LAN",
+        "ip -br address",
+        "No cable and no Wi-Fi is connected, or the interface has no address. The command lists the interfaces.",
+    ),
+    "interface_off": Trouble(
+        "the interface {interface} has an address, but is switched off",
+        "sudo ip link set dev {interface} up",
+        "Nothing leaves by it, and nothing arrives.",
+    ),
+    "no_carrier": Trouble(
+        "no interface to a LAN is connected ({interfaces}): a cable is unplugged, a switch is off, or no Wi-Fi is joined",
+        "ip -br link",
+        "Plug the cable in, or join the Wi-Fi. The command then shows LOWER_UP behind the interface.",
+    ),
+    "network_forbidden": Trouble(
+        "a rule or route of this host forbids datagrams to {network}, the LAN of {interface}",
+        "sudo ip rule add to {network} lookup main priority 100",
+        "A VPN's kill switch forbids all that does not go into its tunnel. Many VPNs can be set to permit the local network.",
+    ),
+    "network_in_tunnel": Trouble(
+        "datagrams to {network}, the LAN of {interface}, leave by the tunnel {by}. So no host of the LAN gets them",
+        "sudo ip rule add to {network} lookup main priority 100",
+        "A VPN has taken over all addresses, those of your LAN too. Many VPNs have a setting that permits the local network.",
+    ),
+    "answers_filtered": Trouble(
+        "{interface} drops datagrams from its own LAN, {network}. The reason is that datagrams to that LAN leave by {by}, "
+        "and the reverse-path filter of {interface} is strict (rp_filter = 1)",
+        "sudo ip rule add to {network} lookup main priority 100",
+        "Probes leave this host, but the kernel drops the answers. Mostly a VPN has taken over the addresses of your LAN.",
+    ),
+    "bridge_takes_network": Trouble(
+        "the bridge {by} has the addresses of {network}, the LAN of {interface}: datagrams to the LAN end in the bridge",
+        "sudo ip link set {by} down",
+        "Docker or a virtual machine has a network with the addresses of your LAN. Give it another network for good.",
+    ),
+    "buffers_small": Trouble(
+        "the system grants a receive buffer of {kilobytes:,} KiB only, so some answers are lost",
+        "sudo sysctl -w net.core.rmem_max={bytes}",
+        "Answers that arrive together do not fit, and are lost.",
+    ),
+    "outbox_unusable": Trouble(
+        "{problem}. Without the outbox, no command sends or finds anything",
+        "mv {file} {file}.aside",
+        "The command puts the file aside, and udpnote makes a new one. Entries that wait and keys of joined notebooks stay in "
+        "the old file. If the message says how to mend the file, that is better.",
+    ),
+    "variable_wrong": Trouble(
+        "{problem}. Until this is mended, other commands stop here. This examination goes on without {variable}",
+        "unset {variable}",
+        "An environment variable has a value that no command can use. The command removes it; or set it to a right value.",
+    ),
+    "settings_file_wrong": Trouble(
+        "{problem}. Until this is mended, other commands stop here. This examination goes on without the settings file",
+        "${{EDITOR:-vi}} {file}",
+        "The settings file cannot be read, or a value in it is wrong. The command opens it in an editor.",
+    ),
+    "own_key_file_wrong": Trouble(
+        "{problem}",
+        "mv {file} {file}.aside && udpnote key rotate",
+        "The key file of the notebook on this host is damaged. The command makes a new key, so every client must join again. "
+        "Better: restore the file from a backup, or write a client's join code into it.",
+    ),
+    "folder_full": Trouble(
+        "the disk with {folder} is full, so no note can be put into the outbox, and none is sent",
+        "df -h {folder}",
+        "A note is sent only after it is safe in the outbox. The command shows how full the disk is: free some space.",
+    ),
+    "folder_read_only": Trouble(
+        "the disk with {folder} is read-only, so no note can be put into the outbox, and none is sent",
+        'sudo mount -o remount,rw "$(findmnt -n -o TARGET -T {folder})"',
+        "A note is sent only after it is safe in the outbox. After an error, a disk becomes read-only: see `sudo dmesg`.",
+    ),
+    "folder_not_writable": Trouble(
+        "nothing can be written in {folder} ({reason}), so no note can be put into the outbox, and none is sent",
+        "export UDPNOTE_HOME=/var/lib/udpnote",
+        "A note is sent only after it is safe in the outbox. The variable names a folder in which this user may write.",
+    ),
+    "disk_pretends": Trouble(
+        "an fsync in {folder} takes {microseconds} µs. Hardly any disk writes so fast, so a power failure may lose entries",
+        "export UDPNOTE_HOME=/var/lib/udpnote",
+        "The folder is in memory, or the disk only pretends to write. The variable names a folder on another disk.",
+    ),
+    "sending_refused": Trouble(
+        "the system refuses to send probes by {interfaces} ({reason}). A firewall on this host forbids it, or a VPN that "
+        "permits no other way out",
+        _OPEN_QUESTIONS,
+        "A rule for outgoing datagrams forbids them, as a VPN's kill switch does.",
+    ),
+    "input_firewall": Trouble(
+        "this host does not hear its own broadcasts on {interfaces}, but hears what it sends to its own addresses. So the "
+        "firewall of this host drops the answers to discovery",
+        _OPEN_CLIENT,
+        "The firewall lets in only answers from the address that was asked. The answer to a broadcast comes from another one.",
+    ),
+    "server_input_firewall": Trouble(
+        "the server on this host does not hear broadcasts that arrive at {interfaces}, but hears this host in other ways. "
+        "So the firewall of this host drops the broadcasts",
+        _OPEN_SERVER,
+        "The firewall of the notebook's host does not let the server's port in, so no other machine finds the notebook.",
+    ),
+    "server_on_loopback": Trouble(
+        "the server on this host listens at {hosts} only, so no other machine reaches it",
+        "udpnote serve",
+        "`--bind`, `UDPNOTE_BIND` or the settings file names an address of this host alone. Serve without it.",
+    ),
+    "answers_refused": Trouble(
+        "in the last minute this host's system has refused to send {answers:,} answers of the server. A firewall on this "
+        "host forbids it",
+        _OPEN_ANSWERS,
+        "The server hears the questions of other machines, but a rule for outgoing datagrams forbids its answers.",
+    ),
+    # Between hosts
+    "host_unknown": Trouble(
+        "{problem}",
+        "getent hosts {host}",
+        "The name of the server in `--server`, `UDPNOTE_SERVER` or the settings file leads nowhere. Its IP address works, too.",
+    ),
+    "datagrams_lost": Trouble(
+        "{lost} of {sent} short datagrams to {server}, or the answers to them, were lost. The Wi-Fi or a cable is bad, or "
+        "the network or a host is overloaded",
+        "ping -c 20 {host}",
+        "Notes arrive all the same, but late. The command counts the packets that are lost: try another place or cable.",
+    ),
+    "answers_lost": Trouble(
+        "{server} hears the broadcasts of this host, but its answers to broadcasts do not arrive. Its answers to other "
+        "datagrams do. A firewall there, here or between drops the answers to broadcasts",
+        "export UDPNOTE_SERVER={server}",
+        "Some firewalls pass an answer only if it comes from the address that was asked. A named server is asked directly.",
+    ),
+    "broadcasts_lost": Trouble(
+        "{server} does not hear the broadcasts of this host, but answers when it is asked directly. Its firewall or the "
+        "Wi-Fi drops broadcasts",
+        "export UDPNOTE_SERVER={server}",
+        "Discovery needs broadcasts. `udpnote doctor` on the server's host tells whether the firewall there drops them.",
+    ),
+    "direct_refused": Trouble(
+        "the system refuses to send datagrams to {server}. A firewall on this host forbids it, or a VPN that permits no "
+        "other way out",
+        _OPEN_QUESTIONS,
+        "A rule for outgoing datagrams forbids them, as a VPN's kill switch does.",
+    ),
+    "direct_lost": Trouble(
+        "{server} answers broadcasts, but not when it is asked directly. Datagrams to it take a wrong way, or a firewall "
+        "drops them",
+        "ip route get {host}",
+        "Notes are sent directly, so nothing is stored. The command shows by which interface datagrams to the server leave.",
+    ),
+    "long_datagrams_lost": Trouble(
+        "{server} answers short datagrams, but none with more than {bytes:,} bytes. The network on the way loses long "
+        "datagrams",
+        "sudo ip link set dev {interface} mtu {mtu}",
+        "A switch or tunnel between passes shorter packets only (MTU). Run the command on both hosts; reading needs long ones.",
+        "on both hosts",
+    ),
+    "no_program_there": Trouble(
+        "{name} should be at {server}, but that host says that no program receives there. The server does not run, or the "
+        "firewall there rejects datagrams",
+        "udpnote serve",
+        "Run the command on the notebook's host. If the server runs there already, `udpnote doctor` there tests the firewall.",
+        "on that host",
+    ),
+    "server_does_not_answer": Trouble(
+        "{name} should be at {server}. That host is on, but no server answers there. A firewall there or here may drop the "
+        "datagrams, or the server may hang. Or the notebook was sealed or got a new key",
+        "udpnote doctor",
+        "Run the command on the notebook's host: there it finds out whether the firewall drops datagrams to the server.",
+        "on that host",
+    ),
+    "program_here_silent": Trouble(
+        "a program on this host uses {users}, but does not answer. It may be a server that hangs, the server of a sealed "
+        "notebook that this user has not joined, or another program",
+        "sudo ss -ulpn",
+        "The command lists programs and their ports. If it is a server of udpnote, start it again, or join its notebook.",
+    ),
+    "host_silent": Trouble(
+        "{name} should be at {server}, but nothing answers there, not even the host itself. The host is off or elsewhere, "
+        "or the router keeps Wi-Fi clients apart",
+        "ping -c 3 {host}",
+        "Turn the notebook's host on, or connect it to the same network; a guest Wi-Fi often keeps its clients apart.",
+    ),
+    "no_route": Trouble(
+        "{name} should be at {server}, but this host has no route there. The server is in another network",
+        "ip route get {host}",
+        "Connect both hosts to one network, or give this one a router. The command shows the way, as soon as there is one.",
+    ),
+    "server_far": Trouble(
+        "{name} should be at {server}, outside this LAN, but nothing answers there. The host is off, the server does not "
+        "run, or a router or firewall on the way drops UDP",
+        "ping -c 3 {host}",
+        "If the host answers, run `udpnote doctor` there.",
+    ),
+    "served_by_two": Trouble(
+        "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy",
+        "udpnote list --server {other}",
+        "Entries are stored in one of the two only. The command shows what the second has; end the wrong server.",
+    ),
+    "same_name": Trouble(
+        "{count} notebooks have the name {name}, and none of them is chosen",
+        "udpnote use {notebook_id}",
+        "A name means one notebook only if the LAN has one of that name. `udpnote find` shows which id is which.",
+    ),
+    "impostor_there": Trouble(
+        "the server at {address} claims to be {name}, which is sealed, but does not have its key",
+        "udpnote join",
+        "Nothing is sent there. If the owner has unsealed it, `udpnote leave` it; if the key was changed, join again.",
+    ),
+    "key_is_old": Trouble(
+        "the key of {name} has changed, and this machine has the old one",
+        "udpnote join",
+        "The notebook's owner sees the new code with `udpnote key show`, and the command asks for it.",
+    ),
+    "clock_off": Trouble(
+        "the clocks of this host and of {server} differ by {seconds:,} s, so the times of notes are wrong",
+        "sudo timedatectl set-ntp true",
+        "Run the command on the host whose clock is wrong. Notes are found in spite of it, but in a wrong order.",
+        "on the host whose clock is wrong",
+    ),
+    "nothing_answers": Trouble(
+        "nothing answers on this LAN, but this host has no trouble. No server runs, or the server is in another network or "
+        "behind a firewall",
+        "udpnote serve",
+        "Run the command on the machine that should keep the notes. If it runs already, run `udpnote doctor` there.",
+        "on the host of the notebook",
+    ),
+}
+
+
+def cure_of(notice: Notice) -> str:
+    """The command that mends the trouble of `notice`, whose kind is one of `TROUBLES`."""
+    cure = TROUBLES[notice.kind].cure
+    template = cure if isinstance(cure, str) else cure[str(notice.values["firewall"])]
+    return template.format(**notice.values)
+
+
+def place_of(notice: Notice) -> str:
+    """Where to run the command of `cure_of`, such as `on both hosts`; the empty string for this host."""
+    place = TROUBLES[notice.kind].place
+    return place and _(place)
+
+
+def trouble_table() -> str:
+    """The rows of the table of troubles in docs/how-to.md, with the names of values in place of the values."""
+    rows = []
+    for sentence, cure, meaning, place in TROUBLES.values():
+        commands = [cure] if isinstance(cure, str) else list(dict.fromkeys(cure.values()))
+        shown = "<br>".join(f"`{_with_names(command)}`" for command in commands)
+        rows.append(f"| {_with_names(sentence)} | {meaning} | {f'{place}: ' if place else ''}{shown} |\n")
+    return "".join(rows)
+
+
+def _with_names(template: str) -> str:
+    """`template` with the name of each value, in capital letters, in place of the value."""
+    pieces = Formatter().parse(template)
+    return "".join(text + ("" if name is None else name.upper().replace("_", "-")) for text, name, _, _ in pieces)
