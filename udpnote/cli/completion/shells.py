@@ -1,8 +1,8 @@
 """Answers a shell that completes a command line.
 
 `udpnote --install-completion` installs scripts of typer in the shell. Such a script calls `udpnote` with `_UDPNOTE_COMPLETE` in
-the environment, and with the command line up to the cursor in other variables. bash and fish show what is printed; zsh
-evaluates it.
+the environment, and with the command line up to the cursor in other variables. bash and fish take what `udpnote` prints as
+suggestions. zsh runs it as a command.
 """
 
 import shlex
@@ -21,7 +21,7 @@ _EXPLANATION_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg
 
 
 class CommandLine(NamedTuple):
-    """A command line up to the cursor: the words after `udpnote`, and the start of the word at the cursor.
+    """A command line up to the cursor: the words after `udpnote`, and `typed`, the start of the word at the cursor.
 
     `is_quoted` says that this word begins with a quotation mark which is not closed yet.
     """
@@ -35,7 +35,8 @@ def complete(instruction: str, environ: Mapping[str, str]) -> int:
     """Print the suggestions for the command line in `environ`, and return the exit code.
 
     `instruction` is one of `ANSWERS`: `complete_` and the name of the shell. If fish asks only whether there are suggestions,
-    the answer is the exit code, 0 or 1. If this takes longer than `SECONDS_MAX`, the process ends without suggestions.
+    nothing is printed, and the exit code is the answer: 0 for yes, 1 for no. After `SECONDS_MAX`, a signal ends the process,
+    and nothing is suggested.
     """
     if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:  # it ends the process, even while SQLite waits for a lock
         signal.setitimer(signal.ITIMER_REAL, SECONDS_MAX)
@@ -48,7 +49,7 @@ def complete(instruction: str, environ: Mapping[str, str]) -> int:
 
 
 def suggestions(line: CommandLine) -> list[Suggestion]:
-    """The words that may stand at the cursor of `line`, with explanations in the user's language."""
+    """Return the words that may stand at the cursor of `line`, with explanations in the user's language."""
     word = word_at_cursor(read_table(), line.words, line.typed)
     found = [each._replace(help=_(each.help)) for each in word.suggestions]
     if word.kind is not None:
@@ -59,7 +60,9 @@ def suggestions(line: CommandLine) -> list[Suggestion]:
 
 
 def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
-    """The command line in `environ`. Each script for a shell describes it differently: `instruction` names the shell."""
+    """Return the command line in `environ`. The scripts for the shells describe it in different ways: `instruction` names the
+    shell.
+    """
     if instruction == "complete_bash":
         words, is_quoted = _split(environ.get("COMP_WORDS", ""))
         cursor = int(environ.get("COMP_CWORD", "0"))
@@ -72,7 +75,9 @@ def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
 
 
 def _split(text: str) -> tuple[list[str], bool]:
-    """The words of a command line without quotation marks, and whether a quotation mark of the last word is not closed."""
+    """Return the words of the command line `text`, without their quotation marks, and whether the last word has one that is not
+    closed.
+    """
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
@@ -84,13 +89,17 @@ def _split(text: str) -> tuple[list[str], bool]:
 
 
 def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
-    """The suggestions, one on each line, as bash inserts them. Outside of quotation marks, spaces and `#` get a backslash."""
+    """Return the suggestions as bash inserts them, one on each line. Outside of quotation marks, spaces and `#` get a
+    backslash.
+    """
     words = [each.word for each in found]
     return "\n".join(words if line.is_quoted else (word.replace(" ", "\\ ").replace("#", "\\#") for word in words))
 
 
 def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
-    """A command that zsh evaluates: it shows the suggestions with their explanations, or completes names of files."""
+    """Return a command for zsh, which shows the suggestions with their explanations. If there are none, it completes names of
+    files.
+    """
     if not found:
         return "_files"
     pairs = [f'"{each.word}":"{_explained(each.help)}"' if each.help else f'"{each.word}"' for each in found]
@@ -98,7 +107,7 @@ def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
 
 
 def _for_fish(found: Sequence[Suggestion], _line: CommandLine) -> str:
-    """The suggestions, one on each line, each with its explanation after a tab."""
+    """Return the suggestions, one on each line, each with its explanation after a tab."""
     return "\n".join(f"{each.word}\t{_explained(each.help)}" if each.help else each.word for each in found)
 
 
@@ -112,4 +121,4 @@ ANSWERS: dict[str, Callable[[Sequence[Suggestion], CommandLine], str]] = {
     "complete_zsh": _for_zsh,
     "complete_fish": _for_fish,
 }
-"""For each instruction, a value of `_UDPNOTE_COMPLETE`, the function that makes the text to print."""
+"""For each value of `_UDPNOTE_COMPLETE` that udpnote answers itself: the function that makes the text to print."""

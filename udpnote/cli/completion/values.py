@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 ANSWER_SECONDS = 0.3
-"""How long a server may take to answer: a person who presses Tab does not like to wait longer."""
+"""How long a server may take to answer. A person who presses Tab does not like to wait longer."""
 
 NOTES_MAX = 50
 """How many of the latest notes are suggested by their numbers. More would not fit on a screen."""
@@ -34,17 +34,18 @@ _PLAIN = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 
 def is_plain(text: str) -> bool:
-    """Whether `text` is harmless in each shell. Shells evaluate some suggestions, and names and tags come from the network.
+    """Return whether `text` does no harm in any shell. Shells evaluate some suggestions, and names and tags come from the
+    network.
 
     A plain text has only letters, digits, spaces and a few signs of ASCII, and visible characters beyond ASCII. It does not
-    begin with a hyphen.
+    begin with a hyphen, and is not empty.
     """
     return bool(text) and text[0] != "-" and all(each in _PLAIN or (each > "\x7f" and each.isprintable()) for each in text)
 
 
 def values(word: WordAtCursor) -> list[Suggestion]:
-    """The values of `word.kind` that begin with what the user has typed. If they cannot be read, for any reason, there are
-    none.
+    """Return the values of `word.kind` that begin with what the user has typed. If the outbox or the notebook cannot be read,
+    return none.
     """
     try:
         match word.kind:
@@ -67,9 +68,11 @@ def values(word: WordAtCursor) -> list[Suggestion]:
 
 
 def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
-    """The suggestions in `found` that begin with `typed` and are plain, because a hostile server may send any tag.
+    """Return those suggestions in `found` that begin with `typed` and are plain (`is_plain`), because a hostile server may send
+    any tag.
 
-    A word with characters that the terminal's encoding lacks is left out, because the shell would insert another word.
+    A word with characters that the terminal's encoding lacks is left out, because the shell would insert an escape in their
+    place.
     """
     return [each for each in found if each.word.startswith(typed) and is_plain(each.word) and is_printed_whole(each.word)]
 
@@ -113,10 +116,11 @@ def _latest_notes(reader: "NotebookReader") -> "list[StoredEntry]":
 
 
 def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str]) -> "list[Item]":
-    """What `work` reads from the notebook that the options `given` name, from its file or through its server.
+    """Call `work` with a reader of the notebook that the options `given` name, and return the result. The reader reads its
+    file, or asks its server.
 
-    If only a discovery could tell which notebook is meant, the result is empty, because a discovery asks all hosts. Raises
-    `UdpnoteError` if the notebook cannot be read.
+    If only a discovery could tell which notebook is meant, return an empty list: a discovery would send datagrams to all hosts
+    of the LAN. Raises `UdpnoteError` if the notebook cannot be read.
     """
     file, port = given.get("--file"), given.get("--port")
     if file is not None:

@@ -1,7 +1,7 @@
-"""Finds what the word at the cursor of a command line may be: a command or option from a table, or a value of some kind.
+"""Finds what the word at the cursor of a command line may be: a command or option from a table, or a value such as a tag.
 
 The table has the commands as `udpnote --help` lists them. `python -m tests.reference` makes it from the declarations of the
-commands. So completion imports neither typer nor the modules of the commands: these imports take longer than all the rest.
+commands. So completion imports neither typer nor the modules of the commands, which would take longer than all the rest.
 """
 
 import os
@@ -10,11 +10,12 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 TABLE_PATH = os.path.join(os.path.dirname(__file__), "commands.tsv")
-"""The file with the table. A line has four fields: the name of a command, the names of an option, its metavar and its help.
+"""The file with the table. A line has four fields: the name of a command, the names of an option, its metavar and its help. The
+metavar is the word that the help shows for a value.
 
-If a line has no names of an option, it describes an argument of the command or, without a metavar, the command itself. A flag
-has no metavar. If the option or argument may be repeated, its metavar ends with `REPEATED`. If its metavar begins with `=`, the
-allowed values follow, with `|` between them.
+A line without names of an option describes an argument of the command or, if it has no metavar either, the command itself. A
+flag has no metavar. If the option or argument may be repeated, its metavar ends with `REPEATED`. If its metavar begins with
+`=`, the allowed values follow, with `|` between them.
 """
 
 REPEATED = "..."
@@ -22,7 +23,7 @@ REPEATED = "..."
 
 
 class Kind(Enum):
-    """What a value stands for if it can be any word, and not only one of a fixed list."""
+    """What a value stands for. A value that must be one of a fixed list of words has no kind."""
 
     NOTEBOOK = auto()
     JOINED_NOTEBOOK = auto()
@@ -38,7 +39,9 @@ class Kind(Enum):
 
 _ARGUMENT_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NUMBER": Kind.NUMBER}
 _OPTION_KINDS = {"NAME|ID": Kind.NOTEBOOK, "NAME|ID|HOST": Kind.NOTEBOOK, "TAG": Kind.TAG, "SEQUENCE": Kind.SEQUENCE}
-"""The kinds of values by their metavars. The NUMBER of an option is an amount, and has no kind."""
+"""The kinds of values by their metavars: of arguments, and of options. The NUMBER of an option is an amount, and has no
+kind.
+"""
 
 _TEXTS = ("[TEXT]", "WORDS")
 """How the metavars of texts and queries begin. No option can follow a text or query."""
@@ -69,10 +72,10 @@ class Command(NamedTuple):
 
 
 class WordAtCursor(NamedTuple):
-    """What may stand at the cursor: one of the `suggestions`, or `prefix` followed by a value of `kind` that begins with
-    `typed`.
+    """What may stand at the cursor: one of the `suggestions`, or `prefix` followed by a value of `kind`. The value must begin
+    with `typed`.
 
-    `given` are the options on the command line, by their first names, and their values. The value of a flag is empty.
+    `given` has the options on the command line, by their first names, and their values. The value of a flag is empty.
     """
 
     typed: str
@@ -83,7 +86,7 @@ class WordAtCursor(NamedTuple):
 
 
 def read_table() -> dict[str, Command]:
-    """The commands of the table by their names. The name of `udpnote` itself is empty."""
+    """Read the table, and return its commands by their names. The name of `udpnote` itself is empty."""
     table: dict[str, Command] = {}
     with open(TABLE_PATH, encoding="utf-8") as file:
         for line in file:
@@ -98,10 +101,10 @@ def read_table() -> dict[str, Command]:
 
 
 def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) -> WordAtCursor:
-    """Find what may stand at the cursor. `words` are the words between `udpnote` and the cursor; the word at the cursor begins
-    with `typed`.
+    """Find out what may stand at the cursor, and return that. `words` are the words between `udpnote` and the cursor. `typed`
+    is the part of the word at the cursor that is typed already.
 
-    One of `words`, or `typed`, may be a single `=`, because bash makes a word of each `=`; zsh and fish do not.
+    One of `words`, or `typed`, may be a single `=`: bash makes a word of each `=`, zsh and fish do not.
     """
     if typed == "=":
         typed = ""
@@ -118,9 +121,10 @@ def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) 
 
 
 def _command_of(table: dict[str, Command], words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The name of the command in `words`, and the words after the name. Options before the name are left out.
+    """Return the name of the command in `words`, and the words after the name. Options before the name are left out.
 
-    If `words` name only a group, the result has the name of the group. If there is no such command, the name is not in `table`.
+    If `words` name only a group, return the name of the group. If there is no such command, the returned name is not in
+    `table`.
     """
     name = ""
     for position, word in enumerate(words):
@@ -140,7 +144,7 @@ def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
 
 
 def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCursor:
-    """Find what may stand at the cursor after `words`, the words after the name of `command`."""
+    """Find out what may stand at the cursor after `words`, the words after the name of `command`."""
     given: dict[str, str] = {}
     arguments, pending, may_be_option = 0, None, True
     for word in words:
@@ -167,9 +171,7 @@ def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCur
 
 
 def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCursor:
-    """Find what may stand at the cursor, where `typed` begins with `-`: an option or, after a `=`, the value of the option
-    before it.
-    """
+    """Find out what may stand at the cursor if `typed` begins with `-`: an option or, after a `=`, the value of the option."""
     option_name, equals, value = typed.partition("=")
     option = _option(command, option_name)
     if not equals:
@@ -180,7 +182,9 @@ def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCurso
 
 
 def _value(command: Command, metavar: str, kinds: dict[str, Kind], word: WordAtCursor) -> WordAtCursor:
-    """`word` with what the `metavar` of `command` stands for: suggestions, or one of the `kinds`."""
+    """Return `word` with what may stand for the `metavar` of `command`: the suggestions if it has a fixed list, else the kind
+    that `kinds` has for it.
+    """
     bare = metavar.removesuffix(REPEATED).strip("[]")
     if bare.startswith("="):
         values = [Suggestion(each, "") for each in bare[1:].split("|")]
@@ -200,7 +204,7 @@ def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
 
 
 def _among(suggestions: Sequence[Suggestion], typed: str) -> WordAtCursor:
-    """A `WordAtCursor` with those of the `suggestions` that begin with `typed`."""
+    """Return a `WordAtCursor` with those of the `suggestions` that begin with `typed`."""
     return WordAtCursor(typed, {}, [each for each in suggestions if each.word.startswith(typed)])
 
 

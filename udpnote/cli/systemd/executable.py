@@ -25,7 +25,8 @@ _UNSAFE = {*map(chr, range(32)), "\x7f", '"', "'", "\\"}
 
 
 def server_program() -> list[str]:
-    """The program that starts this `udpnote`, and its arguments: the installed command or, without one, `python -m udpnote`.
+    """Return the program that starts this `udpnote`, and its arguments: the installed command or, without one, `python -P -m
+    udpnote`.
 
     Raises `ServiceRefused` if the program's path has a character that systemd refuses (see `_UNSAFE`).
     """
@@ -39,7 +40,7 @@ def server_program() -> list[str]:
 
 
 def loaded_places(program: str) -> list[str]:
-    """The paths of the program, the interpreter, and the files and folders from which Python loads modules.
+    """Return the paths of `program`, of the Python interpreter, and of the files and folders from which Python loads modules.
 
     The folder with this user's own packages is left out, because the service runs as another user.
     """
@@ -51,8 +52,8 @@ def loaded_places(program: str) -> list[str]:
 def check_trusted(places: Iterable[str]) -> None:
     """Raise `ServiceRefused` if one of `places` is in one of the `HIDDEN_FOLDERS`, or if another user than root can change it.
 
-    The folders above a place, and those of the links on the way to it, are checked as well: a user who can rename them can
-    replace the place.
+    The folders above a place are checked as well, and the links on the way to it with the folders above them: a user who can
+    rename any of these can replace the place.
     """
     for place in places:
         real = os.path.realpath(place)
@@ -69,8 +70,8 @@ def check_trusted(places: Iterable[str]) -> None:
 
 
 def _way_to(place: str) -> Iterator[str]:
-    """Yield the folders and links that lead to `place`, from `/` on, and then `place`. Stop before the first that does not
-    exist.
+    """Yield the folders and links that lead to `place`, from `/` on, and then `place` itself. If one does not exist, end before
+    it.
     """
     links_left = 40  # as many as Linux follows
     way, rest = "/", [part for part in place.split("/") if part]

@@ -1,4 +1,4 @@
-"""Plans what a service serves, by the options of `udpnote service install` and this user's settings."""
+"""Plans what a service serves, from the options of `udpnote service install` and from this user's settings."""
 
 import os
 from collections.abc import Mapping
@@ -21,9 +21,10 @@ _SERVE_SETTINGS = ("name", "bind", "port", "text_file")
 class ServicePlan(NamedTuple):
     """What a service serves.
 
-    `options` is the command `serve` with its options. `file` is the path of the notebook's file. `name` is the notebook's name,
-    or None if the server chooses it. `home` is the value of UDPNOTE_HOME, or None if it is not set. `port` is the UDP port, or
-    None if the server takes the first free one. `is_sealed` says whether the notebook is served sealed.
+    `options` are the arguments of `udpnote`: the command `serve` and its options. `file` is the path of the notebook's file.
+    `name` is the notebook's name, or None if the server chooses it. `home` is the value of UDPNOTE_HOME, or None if it is not
+    set. `port` is the UDP port, or None if the server takes the first free one. `is_sealed` says whether the notebook is served
+    sealed.
     """
 
     options: list[str]
@@ -35,10 +36,11 @@ class ServicePlan(NamedTuple):
 
 
 def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
-    """Plan a service by `flags`, the values of the options `name`, `port`, `file` and `sealed`. None means: not given.
+    """Plan a service, and return the plan. `flags` are the values of the options `name`, `port`, `file` and `sealed`. None
+    means that the user has not given the option.
 
-    Raises `InvalidSetting` if an option or a setting cannot be used. If the notebook's file exists, raises `NotebookSealed` if
-    the notebook is sealed and the plan is not, and `NotebookOpen` if the plan is sealed and the notebook is not.
+    Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if the notebook's file exists, is
+    sealed, and the plan is not. Raises `NotebookOpen` if the file exists, is not sealed, and the plan is.
     """
     if service.instance and flags["name"] is None:
         flags = {**flags, "name": service.instance}
@@ -50,7 +52,7 @@ def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
-    """Plan a service of the system. All its files are in the folder that systemd makes for it, even a settings file."""
+    """Plan a service of the system. All its files, even a settings file, are in the folder that systemd makes for it."""
     home = os.path.join(STATE_FOLDER, service.folder_name)
     if flags["file"] is not None:
         raise InvalidSetting("service_notebook_is_fixed", folder=home)
@@ -65,8 +67,8 @@ def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     """Plan a service of this user.
 
-    The service reads the user's settings file. Of the `UDPNOTE_` environment variables of this command, the service has only
-    UDPNOTE_HOME. So the settings that come from the others become options.
+    The service reads the user's settings file. Of the environment variables of this command that begin with `UDPNOTE_`, the
+    service gets only UDPNOTE_HOME. The settings that come from the others become options.
     """
     if service.instance and flags["file"] is None:
         flags = {**flags, "file": os.path.join(find_places(os.environ).data, f"notebook-{service.instance}.sqlite3")}
@@ -88,7 +90,7 @@ def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
-    """The command `serve` with the options that give the settings these values. A value None needs no option.
+    """Return the command `serve` with options that set these `values`. A value None needs no option.
 
     An option and its value are one word, so that the value may begin with a hyphen.
     """
@@ -97,9 +99,10 @@ def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
 
 
 def _check_seal(plan: ServicePlan) -> None:
-    """Raise `NotebookSealed` or `NotebookOpen` if the notebook is sealed, but not the plan, or the other way round.
+    """Raise `NotebookSealed` if the notebook's file exists and is sealed, but the plan is not. Raise `NotebookOpen` if it is
+    the other way round.
 
-    The server would refuse the file for that reason.
+    The server would refuse such a file.
     """
     if not os.path.exists(plan.file):  # it will be new, or this user cannot look into the folder
         return

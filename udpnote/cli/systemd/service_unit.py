@@ -1,7 +1,7 @@
 """The unit file of a service: its name, its text, and whether udpnote has written it.
 
-The first line of the file has the SHA-256 of the lines after it. By this, `udpnote service` recognizes its own file, and sees
-whether somebody has changed it. The last section, `X-udpnote`, has the path of the notebook's file and the notebook's name.
+The first line of the file has the SHA-256 of the lines after it. This line tells `udpnote service` that the file is its own,
+and whether somebody has changed it. The last section, `X-udpnote`, has the path of the notebook's file and the notebook's name.
 systemd ignores sections whose names begin with `X-` (systemd.unit(5)).
 """
 
@@ -31,7 +31,7 @@ INSTANCE_BYTES_MAX = 48
 """
 
 UNIT_BYTES_MAX = 1 << 16
-"""How many bytes of a unit file are read at most. Those that udpnote writes are far shorter."""
+"""How many bytes of a unit file are read at most. The files that udpnote writes are far shorter."""
 
 UNIT_MODE = 0o644
 """The permissions of a unit file. It has no secret, and every user may read it, as `udpnote service status` does."""
@@ -41,14 +41,16 @@ _SECTION = "[X-udpnote]\n"
 
 
 class Service(NamedTuple):
-    """A service of the whole system or of this user. `instance` is the name of its instance, empty for the first notebook."""
+    """A service of the whole system or of this user. `instance` is the name that the user has given it. It is empty for the
+    service of the first notebook.
+    """
 
     is_system: bool
     instance: str
 
     @property
     def unit(self) -> str:
-        """The name of the unit. Bytes of `instance` that such a name cannot have are escaped as systemd-escape(1) does."""
+        """The name of the unit. Bytes of `instance` that are not allowed in it are escaped as systemd-escape(1) does."""
         if not self.instance:
             return "udpnote.service"
         escaped = re.sub(rb"[^A-Za-z0-9_.-]", lambda found: f"\\x{found[0][0]:02x}".encode(), self.instance.encode())
@@ -98,7 +100,7 @@ def check_instance(instance: str) -> None:
 
 
 def unit_folder(*, is_system: bool) -> str:
-    """The folder of the system's unit files or, if not `is_system`, of this user's."""
+    """Return the folder of the system's unit files. If not `is_system`, return the folder of this user's unit files."""
     if is_system:
         return SYSTEM_FOLDER
     configuration = os.environ.get("XDG_CONFIG_HOME", "")
@@ -107,10 +109,10 @@ def unit_folder(*, is_system: bool) -> str:
 
 
 def unit_text(service: Service, command: Sequence[str], *, file: str, name: str | None, home: str | None) -> str:
-    """The text of the unit file that starts the server by `command`: the program and its arguments.
+    """Return the text of the unit file that starts the server by `command`: the program and its arguments.
 
-    `file` is the path of the notebook's file, and `name` its name (None if the server chooses it); `udpnote service status`
-    prints them. `home` is the value of UDPNOTE_HOME for the server, or None if it is not set.
+    `file` is the path of the notebook's file, and `name` the notebook's name (None if the server chooses it); `udpnote service
+    status` prints them. `home` is the value of UDPNOTE_HOME for the server, or None if it is not set.
     """
     template = (files(__package__) / ("system.service" if service.is_system else "user.service")).read_text(encoding="utf-8")
     body = template.format(
@@ -125,7 +127,7 @@ def unit_text(service: Service, command: Sequence[str], *, file: str, name: str 
 
 
 def _quoted(word: str, *, is_argument: bool = True) -> str:
-    """`word` as one word of `ExecStart=` (systemd.service(5), "Command lines") or of `Environment=`.
+    """Return `word` as one word of `ExecStart=` (systemd.service(5), "Command lines") or of `Environment=`.
 
     systemd expands `%` in every word. It expands `$` only in arguments of a program (`is_argument`), not in the program's path
     or in `Environment=`.
@@ -162,7 +164,9 @@ def read_unit(path: str) -> tuple[Found, Unit | None]:
 
 
 def _text_of(value: str) -> str | None:
-    """The string that the JSON `value` stands for; None if it is not a JSON string, because somebody has changed the file."""
+    """Return the string that the JSON `value` stands for. Return None if it is not a JSON string, because somebody has changed
+    the file.
+    """
     try:
         text = json.loads(value)
     except ValueError:
@@ -180,7 +184,8 @@ def write_unit(path: str, text: str) -> None:
 
 
 def put_aside(path: str) -> str:
-    """Rename the unit file `path`, so that systemd does not see it any more. Return its new path.
+    """Rename the unit file `path` to `path.1.old` or the next free number, so that systemd does not see it any more. Return its
+    new path.
 
     Raises `StorageError`.
     """
@@ -199,9 +204,9 @@ def remove_unit(path: str) -> None:
 
 
 def installed_services() -> list[Service]:
-    """The services that `udpnote service install` has made: those of this user, then those of the system.
+    """Return the services that `udpnote service install` has made: those of this user, then those of the system.
 
-    Both are sorted by the names of their units.
+    Both are sorted by the names of their unit files. Raises `StorageError` if a unit file cannot be read.
     """
     found = []
     for is_system in (False, True):
@@ -218,7 +223,7 @@ def installed_services() -> list[Service]:
 
 
 def _instance_of(unit: str) -> str | None:
-    """The instance in the name of a unit; None if the name has none."""
+    """Return the instance in the name of a unit file; None if the name has none."""
     matched = re.fullmatch(r"udpnote-(.+)\.service", unit)
     if matched is None:
         return None

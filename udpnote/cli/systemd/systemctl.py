@@ -17,7 +17,7 @@ files.
 """
 
 _RUNNING_STATES = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"}
-"""What `systemctl is-system-running` prints if there is a manager: systemd itself, or the one of this user."""
+"""What `systemctl is-system-running` prints if there is a manager: systemd itself, or the one that it runs for this user."""
 
 
 class ServiceRefused(UdpnoteError):
@@ -29,12 +29,14 @@ class FailedCommand(ServiceRefused):
 
 
 def systemctl(service: Service, *words: str) -> list[str]:
-    """The command line of `systemctl` with `words`, for the manager to which `service` belongs: the system's or the user's."""
+    """Return the command line of `systemctl` with `words`. It asks the manager to which `service` belongs: the system's or the
+    user's.
+    """
     return ["systemctl", *(() if service.is_system else ("--user",)), *words]
 
 
 def journal(service: Service, *words: str) -> list[str]:
-    """The command line of `journalctl` with `words` that shows what the server of `service` has printed."""
+    """Return the command line of `journalctl`, with `words`, that shows what the server of `service` has printed."""
     return ["journalctl", *(() if service.is_system else ("--user",)), "-u", service.unit, *words]
 
 
@@ -52,7 +54,9 @@ def run(command: Sequence[str]) -> str:
 
 
 def check_manager(*, is_system: bool) -> None:
-    """Raise `ServiceRefused` unless systemd runs this system. If not `is_system`, it must also have a manager for this user."""
+    """Raise `ServiceRefused` if systemd does not run on this system. If not `is_system`, raise it also if systemd has no
+    manager for this user.
+    """
     if not _is_manager_there("systemctl", "is-system-running"):
         raise ServiceRefused("no_systemd")
     if not is_system and not _is_manager_there("systemctl", "--user", "is-system-running"):
@@ -60,20 +64,20 @@ def check_manager(*, is_system: bool) -> None:
 
 
 def properties(service: Service) -> dict[str, str]:
-    """The values of `PROPERTIES` for a service, by their names; empty if the manager does not answer."""
+    """Ask systemd about `service`. Return the values of `PROPERTIES` by their names; nothing if systemd does not answer."""
     code, output, _ = _result(systemctl(service, "show", service.unit, f"--property={','.join(PROPERTIES)}"))
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
 
 
 def lingers() -> bool:
-    """Whether this user's services start at boot, and do not only run while the user is logged in."""
+    """Return whether this user's services start at boot. If they do not, they run only while the user is logged in."""
     return _result(["loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"])[1].strip() == "yes"
 
 
 def last_message(service: Service, *, since: float) -> str | None:
-    """The last message of the service's server in the journal, without `udpnote: `; None if there is none.
+    """Return the last message of the service's server in the journal, without `udpnote: `; None if there is none.
 
-    Messages from before `since`, in seconds since 1970 UTC, do not count: an earlier run of the server may have left them.
+    Messages from before `since`, in seconds since 1970 UTC, are left out: an earlier run of the server may have printed them.
     """
     _, output, _ = _result(journal(service, "--since", f"@{int(since)}", "-n", "20", "-o", "cat", "--no-pager"))
     messages = [line.removeprefix("udpnote: ") for line in output.splitlines() if line.startswith("udpnote: ")]
@@ -81,7 +85,10 @@ def last_message(service: Service, *, since: float) -> str | None:
 
 
 def _is_manager_there(*command: str) -> bool:
-    """Whether `command` finds a manager. Its exit code does not tell that: it is not 0 if any service has failed."""
+    """Run `command`, which asks for the manager's state, and return whether there is a manager.
+
+    The command's exit code does not tell that: it is not 0 if any service has failed.
+    """
     return _result(command)[1].strip() in _RUNNING_STATES
 
 

@@ -21,11 +21,11 @@ END_WAIT_SECONDS = 0.3
 class BackgroundWriter:
     """Writes lines to the file behind `stream` in a thread. Until it is closed, other code must not write to `stream`.
 
-    The thread does not use Python's buffer for `stream`: when the process ends, Python flushes that buffer, and aborts if a
+    The thread does not use Python's buffer for `stream`: at the end of the process, Python flushes that buffer, and aborts if a
     thread is stuck in a write to it. Lines that cannot be written, because of a full disk or a closed pipe, are lost.
 
-    If too many lines wait, further lines are skipped. Once no line waits any more, the thread calls `on_skipped` with the
-    number of lines that were skipped since the last such call.
+    If too many lines wait, further lines are skipped. When no line waits any more, the thread calls `on_skipped` with the
+    number of lines skipped since the last such call.
     """
 
     def __init__(self, stream: TextIO, on_skipped: Callable[[int], None]) -> None:
@@ -73,7 +73,8 @@ class BackgroundWriter:
             self._report_skipped()
 
     def _next_portion(self) -> list[Callable[[], str]]:
-        """Wait for lines, and take the first lines off the queue, together about `PORTION_CHARACTERS` long.
+        """Wait for lines, take the first ones off the queue, and return them. Together they are about `PORTION_CHARACTERS`
+        long.
 
         The result is empty if the writer is closed and no line waits.
         """

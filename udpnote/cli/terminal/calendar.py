@@ -30,7 +30,8 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
     """Yield the lines of a chart that shows how many notes were written on each day.
 
     `amounts` has the number of notes for each day that has notes; there must be at least one. If the first and the last day are
-    less than `BARS_DAYS_MAX` days apart, each day is a bar. Otherwise each day is a shade in a calendar of the last year.
+    less than `BARS_DAYS_MAX` days apart, each day is a bar. If they are further apart, each day is a shade in a calendar of the
+    last year.
 
     Bars, and the weeks of the calendar, fit into `width` terminal cells. Days after tomorrow come from wrong clocks, and are
     left out unless there are no other days. The last lines say how many notes the chart leaves out.
@@ -53,8 +54,8 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
 
 
 def year_picture(amounts: Mapping[date, int], year: int, today: date, width: int) -> Iterator[Line]:
-    """Yield the lines of a calendar of one year. The calendar of this year ends today, or on the last day with notes if it is
-    later.
+    """Yield the lines of a calendar of `year`. It ends with the year. If `today` is in the year, it ends today, or on the last
+    day with notes if that is later.
 
     `amounts` has the number of notes for each day of the year that has notes. The calendar fits into `width` terminal cells.
     """
@@ -96,7 +97,7 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
 
 
 def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
-    """Two texts: the sign for a day with `amount` notes, made `cells` terminal cells wide, and its style.
+    """Return the sign for a day with `amount` notes, made `cells` terminal cells wide, and the sign's style.
 
     `limits` is the result of `quartiles`.
     """
@@ -111,9 +112,10 @@ def _shades() -> str:
 
 
 def _month_names(mondays: list[date], cells: int) -> str:
-    """The line above the calendar. Above the week in which a month begins, it has the name of the month, if there is room.
+    """Return the line above the calendar. It has the name of each month above the week in which the month begins, if there is
+    room.
 
-    The weeks begin on the days `mondays`, and are `cells` terminal cells wide.
+    The weeks begin on the days `mondays`, and each is `cells` terminal cells wide.
     """
     line, filled = "", 0
     for place, monday in enumerate(mondays):
@@ -127,7 +129,7 @@ def _month_names(mondays: list[date], cells: int) -> str:
 
 
 def _legend(limits: list[int], highest: int) -> Line:
-    """The line below the calendar: for each shade, how many notes a day with this shade has.
+    """Return the line below the calendar: for each shade, how many notes a day with this shade has.
 
     `limits` is the result of `quartiles`, and `highest` is the highest number of notes of a day.
     """

@@ -79,12 +79,13 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor. The block gets the new text, or None if the editor's exit code is not 0.
 
     The editor opens a temporary file called `name`, which is removed after the block. It is in the encoding of the locale,
-    which editors expect. A newline is added to the file if `text` does not end with one, and is removed from the new text. If
+    which editors expect. If `text` does not end with a newline, one is added to the file, and is removed from the new text. If
     the editor has added a byte order mark or carriage returns, they are removed, too.
 
-    A changed file is kept if the block raises an error, the new text is too long or not in this encoding, the editor's exit
-    code is not 0, or SIGTERM or SIGHUP ends this process: there may be no other copy of the text. The path of a kept file is
-    printed. Later calls print the path again as long as the file exists, because nobody may have seen it the first time.
+    There may be no other copy of a changed text. So the changed file is kept if the block raises an error, if the editor's exit
+    code is not 0, if the new text is too long or not in the encoding, or if SIGTERM or SIGHUP ends this process. The path of a
+    kept file is printed. As long as the file exists, later calls print the path again, because nobody may have seen it the
+    first time.
 
     Raises `InvalidSetting` if no editor can be started. Raises `InvalidEntry` if the encoding lacks a character of `text`, and
     if the new text is too long or not in this encoding.
@@ -113,10 +114,10 @@ def edited(text: str, name: str) -> Iterator[str | None]:
 
 
 def _without_additions(text: str, before: str) -> str:
-    """`text` without what the editor has added: a byte order mark, and carriage returns before newlines. `before` is the old
-    text.
+    """Return `text` without what the editor has added: a byte order mark, and carriage returns before newlines.
 
-    If `before` has a byte order mark or such a carriage return itself, that is not removed.
+    `before` is the text before the user has edited it. If it has a byte order mark at its beginning, that one stays. If it has
+    carriage returns before newlines, these stay.
     """
     if not before.startswith("\ufeff"):
         text = text.removeprefix("\ufeff")
@@ -131,9 +132,10 @@ class _Ended(BaseException):
 
 
 class _EndingSignals:
-    """A context manager. In its block, SIGTERM and SIGHUP raise `_Ended`; they end the process only after the block.
+    """A context manager. In its block, SIGTERM and SIGHUP raise `_Ended`. Such a signal then ends the process at the end of the
+    block.
 
-    A signal that was ignored or had a handler before is left alone. While `are_held` is True, a signal raises nothing, and
+    A signal that was ignored or had a handler before is left alone. While `are_held` is True, a signal raises nothing yet:
     `release` raises `_Ended` later. After the first signal, the block ignores further ones.
     """
 
@@ -160,7 +162,7 @@ class _EndingSignals:
             raise _Ended(self._held)
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
-        """The handler of the signals."""
+        """Handle SIGTERM or SIGHUP. Python calls this when the signal `number` arrives."""
         for each in self._caught:  # a terminal that closes causes several signals
             signal.signal(each, signal.SIG_IGN)
         self._held = number
@@ -172,7 +174,7 @@ class _EndingSignals:
 def _folder() -> Iterator[str]:
     """Make a temporary folder that other users cannot read. The block gets its path. The caller must remove the folder.
 
-    During the block, the folder is locked (flock). By this, `_left_behind` sees that an editor is using it.
+    During the block, the folder is locked (flock). The lock tells `_left_behind` that an editor is using the folder.
     """
     folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -186,7 +188,7 @@ def _folder() -> Iterator[str]:
 def _left_behind() -> Iterator[str]:
     """Yield the paths of texts that earlier calls of `edited` by this user have kept, or left because the process was killed.
 
-    The texts on which another editor is still working are left out.
+    Texts that are open in an editor now are left out.
     """
     pattern = os.path.join(glob.escape(tempfile.gettempdir()), f"{FOLDER_PREFIX}*", "*.txt")
     for path in sorted(glob.glob(pattern)):
@@ -201,12 +203,11 @@ def _left_behind() -> Iterator[str]:
 
 
 def editor_command() -> list[str]:
-    """The command that starts the editor, as a list of the program and its options.
+    """Return the command that starts the editor, as a list of the program and its options.
 
     It is the command in $VISUAL, else the one in $EDITOR, else the first of `EDITORS` that is installed. Raises
-    `InvalidSetting` if there is no editor, if the command has an unclosed quotation mark, or if its program is not installed.
-    Also raises it for one of the `TERMINAL_EDITORS` without a terminal, and for an editor that needs one of the `WAIT_OPTIONS`
-    and has none.
+    `InvalidSetting` in five cases: there is no editor, the command has an unclosed quotation mark, its program is not
+    installed, it is one of the `TERMINAL_EDITORS` and there is no terminal, or it needs one of the `WAIT_OPTIONS` and has none.
     """
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:
@@ -232,8 +233,8 @@ def _is_terminal_editor(command: list[str]) -> bool:
 def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
     """Run the editor `command` on the file `path`, and return whether its exit code was 0.
 
-    Meanwhile Ctrl-C has no effect on this process. If SIGTERM or SIGHUP arrives, this passes the signal on to the editor, waits
-    at most `EDITOR_END_SECONDS` for the editor's end, and raises `_Ended`. Raises `InvalidSetting` if the editor cannot be
+    Meanwhile Ctrl-C has no effect on this process. If SIGTERM or SIGHUP arrives, send it to the editor as well, wait at most
+    `EDITOR_END_SECONDS` until the editor has ended, and raise `_Ended`. Raises `InvalidSetting` if the editor cannot be
     started.
     """
     handler = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the editor would inherit
@@ -269,9 +270,10 @@ def _write(path: str, data: bytes) -> None:
 
 
 def _is_changed(path: str, data: bytes) -> bool:
-    """Whether the content of the file `path` is not `data`, or the editor has put another file into the same folder.
+    """Return whether the content of the file `path` is not `data`, or whether the editor has put another file into the same
+    folder.
 
-    False if the editor has removed the file.
+    Return False if the editor has removed the file `path`.
     """
     with suppress(FileNotFoundError), open(path, "rb") as file:
         return len(os.listdir(os.path.dirname(path))) > 1 or file.read(len(data) + 1) != data

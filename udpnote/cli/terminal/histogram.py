@@ -8,14 +8,14 @@ from udpnote.cli.terminal.streams import drawn
 from udpnote.model.durations import Durations
 
 ROWS_MAX = 8
-"""The durations up to the 99th percentile are in about this many intervals, or fewer."""
+"""The durations up to the 99th percentile are in about as many intervals as this, or fewer."""
 
 
 def histogram(durations: Durations, width: int) -> Iterator[Line]:
     """Yield a line for each interval: the milliseconds at which it begins, a bar, and how many durations are in it.
 
-    The intervals go from the shortest duration to the 99th percentile. Each is 1, 2 or 5 µs long, or ten, a hundred, a thousand
-    times as long, and so on. One more line counts the longer durations. Each line has at most `width` terminal cells.
+    The intervals go from the shortest duration to the 99th percentile. All are equally long: 1, 2 or 5 µs, or 10, 20 or 50 µs,
+    and so on. One more line counts the durations above the 99th percentile. Each line has at most `width` terminal cells.
     """
     step = _step(durations)
     first, last = (round(seconds * 1e6) // step for seconds in (durations.seconds[0], durations.percentile_99))

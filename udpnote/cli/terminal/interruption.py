@@ -1,7 +1,7 @@
-"""Makes Ctrl-C raise `KeyboardInterrupt` while a command works, and SIGTERM and SIGHUP `SystemExit` while it has temporary
-files.
+"""Says what Ctrl-C, SIGTERM and SIGHUP do while a command works.
 
-At all other times these signals end the process at once, without a message. `udpnote.__main__` sets SIG_DFL for Ctrl-C.
+Ctrl-C raises `KeyboardInterrupt`. While a command has temporary files, SIGTERM and SIGHUP raise `SystemExit`. At all other
+times these signals end the process at once, without a message. For Ctrl-C, `udpnote.__main__` arranges that (SIG_DFL).
 """
 
 import os
@@ -26,7 +26,8 @@ from udpnote.errors import Notice
 def interruptible() -> Iterator[None]:
     """In the block, let Ctrl-C raise `KeyboardInterrupt`. After the block, let Ctrl-C end the process again (SIG_DFL).
 
-    If SIGINT was ignored or had a handler before, nothing is changed. A handler that the block sets stays after the block.
+    If SIGINT was ignored or had a handler before the block, nothing is changed. A handler that is set within the block stays
+    after it.
     """
     is_deadly = getsignal(SIGINT) == SIG_DFL
     if is_deadly:
@@ -40,10 +41,10 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def ending_in_order() -> Iterator[None]:
-    """In the block, let SIGTERM and SIGHUP raise `SystemExit`, so that the block removes its temporary files.
+    """In the block, let SIGTERM and SIGHUP raise `SystemExit`, so that the block can remove its temporary files.
 
     The code of `SystemExit` is 128 plus the number of the signal, as in a shell. SIGHUP comes when the terminal is closed. A
-    signal that was ignored before, as by nohup(1), stays ignored. After the first signal, the block ignores further ones.
+    signal that was ignored before, as nohup(1) does it, stays ignored. After the first signal, the block ignores further ones.
     """
     codes = []
 
@@ -69,7 +70,7 @@ def ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def uninterruptible() -> Iterator[None]:
-    """In the block, ignore Ctrl-C, SIGTERM and SIGHUP. This is for a few quick steps that belong together."""
+    """In the block, ignore Ctrl-C, SIGTERM and SIGHUP. Use this for a few quick steps that must all be done or none."""
     before = {number: signal(number, SIG_IGN) for number in (SIGINT, SIGTERM, SIGHUP)}
     try:
         yield
@@ -80,9 +81,10 @@ def uninterruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterruptible_later() -> Iterator[Callable[[], None]]:
-    """Yields a function. After it was called, Ctrl-C, SIGTERM and SIGHUP are ignored until the end of the block.
+    """The block gets a function. From the call of this function to the end of the block, Ctrl-C, SIGTERM and SIGHUP are
+    ignored.
 
-    It is called before the last step of the work, so that a command that was interrupted has not done that step.
+    The block must call it just before the last step of its work. So if a signal ends the block, that step was not begun.
     """
     with ExitStack() as stack:
         yield lambda: stack.enter_context(uninterruptible())
@@ -90,7 +92,9 @@ def uninterruptible_later() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def saying_if_interrupted(notice: Notice) -> Iterator[None]:
-    """If Ctrl-C or a signal of `ending_in_order` ends the block, print `notice`."""
+    """In the block, if Ctrl-C or a signal of `ending_in_order` raises its exception, print `notice`, and raise the exception
+    again.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -99,7 +103,7 @@ def saying_if_interrupted(notice: Notice) -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Raise `KeyboardInterrupt`. On a terminal, first end the line on which it shows `^C`."""
+    """Handle Ctrl-C: raise `KeyboardInterrupt`. On a terminal, which shows `^C`, first begin a new line."""
     for descriptor in (2, 1):
         if os.isatty(descriptor):
             with suppress(OSError):  # the terminal was closed

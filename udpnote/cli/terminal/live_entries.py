@@ -25,7 +25,7 @@ _HEADING, _TIME, _NUMBER = "1", "2", "36"
 
 
 class LiveEntries:
-    """Makes the lines for entries as soon as they are stored, for standard output.
+    """Makes the lines that standard output shows for entries as soon as they are stored.
 
     In a pipe or a file, each entry is one line with its date. On a terminal, the day of writing is a heading, which is repeated
     only when the day changes. Each text is wrapped to the present width of the terminal. If the terminal shows colours, each
@@ -38,7 +38,10 @@ class LiveEntries:
         self._day = ""
 
     def lines(self, number: int, entry: Entry, note: int = 0) -> str:
-        """The lines, each with a newline, for the `entry` with this `number`. `note` is explained at `change_label`."""
+        """Return the lines, each with a newline, for the `entry` with this `number`. `change_label` explains `note`.
+
+        On a terminal, a heading stands before them if the entry was written on another day than the one before.
+        """
         if not self._is_terminal:
             return line_for_reader(number, entry, note) + "\n"
         return "".join(f"{line}\n" for line in [*self._heading(entry), *self._wrapped(number, entry, note)])

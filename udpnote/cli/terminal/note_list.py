@@ -29,7 +29,7 @@ INDENT = "  "
 
 
 class NoteList:
-    """Prints notes under headings: each is the day of writing, in the reader's time zone.
+    """Prints notes under headings. A heading is the day on which the notes below it were written, in this machine's time zone.
 
     Each note is one line, with as much of its text as fits. With `is_full`, the whole text follows on lines of its own, wrapped
     to the width of the terminal. On a terminal, the `words` of a search are highlighted.
@@ -55,7 +55,7 @@ class NoteList:
                 self._printer.print(*line)
 
     def _print_heading(self, stored: StoredEntry) -> bool:
-        """Print the day on which `stored` was written, unless the note before is of the same day. Return whether it was
+        """If the note before was not written on the same day as `stored`, print the day as a heading. Return whether it was
         printed.
         """
         day = heading(_local(stored))
@@ -87,7 +87,9 @@ class NoteList:
             yield [self._head(stored, name), *([INDENT, *line] if any(line) else [] for line in self._text(stored.entry.text))]
 
     def _text(self, text: str) -> "Iterable[Sequence[Piece]]":
-        """The lines of a text that does not begin on the line with the note's number."""
+        """Return the lines of a text that does not begin on the line with the note's number: all of them if `is_full`, else
+        one.
+        """
         columns = max(self._printer.width - len(INDENT), TEXT_CELLS_MIN)
         if not self._is_full:
             return [[snippet(text, self._words, columns)]]
@@ -98,7 +100,9 @@ class NoteList:
         return marked_lines(text, occurrences(text, self._words) if self._words else [], columns)
 
     def _head(self, stored: StoredEntry, author: str) -> "list[Piece]":
-        """The number of a note, the mark of a revised note, the time of writing, and the `author`."""
+        """Return the beginning of a note's line: its number, the mark of a revised note, the time of writing, and the
+        `author`.
+        """
         return [
             (f"#{stored.number}".rjust(self._number_cells), "cyan"), (revision_mark(stored) or " ", "yellow"),
             (time.strftime("  %H:%M  ", _local(stored)), "dim"),
@@ -107,7 +111,7 @@ class NoteList:
 
 
 def revision_mark(stored: StoredEntry) -> str:
-    """`*` for a note that was revised, else an empty string."""
+    """Return `*` if the note was revised, else an empty string."""
     return "" if stored.version == stored.number else "*"
 
 

@@ -1,31 +1,32 @@
-"""Escapes for the characters that an output's encoding does not have, if it is not UTF-8 but, for example, GBK.
+"""Prints escapes in place of the characters that an output's encoding lacks. This is for outputs that are not in UTF-8 but, for
+example, in GBK.
 
-This module registers two error handlers with Python's codecs: `TEXT_ESCAPES` for people, and `JSON_ESCAPES` for JSON.
+The module registers two error handlers with Python's codecs: `TEXT_ESCAPES` for people, and `JSON_ESCAPES` for JSON.
 """
 
 import codecs
 from typing import Any, TextIO
 
 TEXT_ESCAPES = "udpnote.text"
-"""The handler that writes an escape such as `\\U0001f389`; but `^J` for `␊`, the picture of a control character, and `us` for
-`µs`.
+"""The name of the handler that prints an escape such as `\\U0001f389`. In place of `␊`, the picture of a control character, it
+prints `^J`; in place of `µ`, as in `µs`, it prints `u`.
 """
 
 JSON_ESCAPES = "udpnote.json"
-"""The handler that writes the escapes of JSON, such as `\\ud83c\\udf89`."""
+"""The name of the handler that prints the escapes of JSON, such as `\\ud83c\\udf89`."""
 
 _PICTURES = range(0x2400, 0x2420)
 _PICTURE_OF_DELETE = 0x2421
 
 
 class EscapingOutput:
-    """The output `stream`. Characters that its `encoding` does not have are written by the handler `TEXT_ESCAPES`."""
+    """Writes to the output `stream`. For characters that `encoding` lacks, the handler `TEXT_ESCAPES` writes escapes."""
 
     def __init__(self, stream: TextIO, encoding: str) -> None:
         self._stream, self._encoding = stream, encoding
 
     def __getattr__(self, name: str) -> Any:
-        """All attributes except `write` are those of the stream."""
+        """Return an attribute of the stream. Only `write` is not the stream's own."""
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:

@@ -32,8 +32,8 @@ LESS_OPTIONS = "FRX"
 """Options of less if $LESS is not set: end at once if all fits (F), show colours (R), leave the text on the screen (X)."""
 
 LESS_BYTES = "8bcccbcc18b95.b128."
-"""The value of $LESSCHARDEF if the terminal's encoding is neither UTF-8 nor ASCII, but for example GBK, which less does not
-know. With it, less shows all bytes from 128 on.
+"""The value of $LESSCHARDEF for a terminal whose encoding less does not know: one that is neither UTF-8 nor ASCII but, for
+example, GBK. With it, less shows all bytes from 128 on.
 
 A Chinese character has two bytes and two cells there, so less counts its width right, too.
 """
@@ -51,9 +51,9 @@ _CTRL_C_CODES = (-SIGINT, 128 + SIGINT)
 def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[None]:
     """In the block, show standard output in the user's pager if it is a terminal and the output is longer than its screen.
 
-    If the user closes the pager early, the block ends there, without an error. When the block is done, this waits until the
-    user closes the pager. Messages of that time are printed on the terminal afterwards. If the pager cannot be started or
-    fails, a message says so, and all the output is printed on the terminal.
+    If the user closes the pager early, the block ends there, without an error. At the end of the block, this waits until the
+    user closes the pager. Messages that were meant for standard error meanwhile are printed afterwards. If the pager cannot be
+    started or fails, a message says so, and all the output is printed on the terminal.
 
     With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 
@@ -84,15 +84,16 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
 
 
 class _PagerClosed(Exception):
-    """The pager has ended, so nobody reads further output. It is not a `BrokenPipeError`, which rich would turn into another
-    error.
+    """The pager has ended, so nobody reads further output.
+
+    This is not a `BrokenPipeError`, because rich would turn that into another error.
     """
 
 
 class _PagedOutput:
     """Standard output that starts the pager `command` when the output is longer than the terminal `screen`.
 
-    `failure` is the exit code of a pager that has failed when the output was not kept any more; otherwise None.
+    `failure` is None, or the exit code of a pager that has failed so late that the output was not kept any more.
     """
 
     def __init__(self, screen: TextIO, command: str, *, starts_at_end: bool) -> None:
@@ -106,7 +107,7 @@ class _PagedOutput:
         self.failure: int | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """All attributes except those for writing are the terminal's."""
+        """Return an attribute of the terminal's own output. The methods for writing are those of this class."""
         return getattr(self._screen, name)
 
     def write(self, text: str) -> int:
@@ -121,14 +122,14 @@ class _PagedOutput:
         return len(text)
 
     def flush(self) -> None:
-        """Let the user see what was written, except for output that is still kept because it fits on the screen."""
+        """Let the user see what was written so far. If it fits on the screen, it stays kept, because more output may follow."""
         if self._is_plain:
             self._screen.flush()
         elif self._pager is not None:
             self._pass_on("")
 
     def finish(self) -> None:
-        """Print the output if there is no pager. Otherwise wait until the user closes the pager."""
+        """End the output. If there is no pager, print what was kept. If there is one, wait until the user closes it."""
         if self._is_plain:
             self._screen.flush()
         elif self._pager is None:
@@ -187,8 +188,8 @@ class _PagedOutput:
                 raise _PagerClosed from None
 
     def _end(self) -> None:
-        """Wait until the pager has ended. If it has failed, print the kept output, or set `failure` if the output is not kept
-        any more.
+        """Wait until the pager has ended. If it has failed, print the kept output. If the output is not kept any more, set
+        `failure`.
 
         Raises `KeyboardInterrupt` if Ctrl-C has ended the pager.
         """
@@ -213,7 +214,7 @@ class _PagedOutput:
         self._screen.flush()
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """Ignore Ctrl-C while the pager runs, because it is for the pager: in less it ends a search.
+        """Handle Ctrl-C. While the pager runs, do nothing, because Ctrl-C is for the pager: in less it ends a search.
 
         Raises `KeyboardInterrupt` if the pager has ended.
         """

@@ -1,4 +1,4 @@
-"""Shows on a terminal how much of a long work is done."""
+"""Shows on a terminal how much of its work a command has done."""
 
 import os
 import stat
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PATIENCE_SECONDS = 1.0
-"""No progress is shown for work that takes less time than this."""
+"""Work that takes less time than this shows no progress."""
 
 INTERVAL_SECONDS = 0.1
-"""The time between two updates of what is shown. Such updates look smooth and take hardly any time."""
+"""The least time between two updates of what is shown. Such updates look smooth and take hardly any time."""
 
 ITEMS_BETWEEN_UPDATES = 256
 """After how many items the clock is read again. Reading it takes longer than handling a small item."""
@@ -30,17 +30,19 @@ Item = TypeVar("Item")
 
 
 def size_of(descriptor: int) -> int | None:
-    """The size in bytes of the open file `descriptor`; None if it is not a regular file but, say, a pipe or a terminal."""
+    """Return the size in bytes of the open file `descriptor`; None if it is not a regular file but, for example, a pipe or a
+    terminal.
+    """
     status = os.fstat(descriptor)
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class Progress:
-    """Counts the entries that a long work has done. Shows how many there are so far, and how many per second.
+    """Counts the entries that a command has worked on. Shows how many there are so far, and how many a second.
 
     Both are shown on standard error, if it is a terminal and the work takes longer than `PATIENCE_SECONDS`, and removed at the
-    end of the `with` block. `prints` says that the work prints results on standard output: if that is a terminal, nothing is
-    shown.
+    end of the `with` block. `prints` says that the command prints results on standard output while it works: if that is a
+    terminal, nothing is shown.
 
     `total` is the amount of all the work, such as a number of bytes, or None if it is not known. `position` returns how much of
     that amount is done. If `total` is known, a bar and the remaining time are shown, too.
@@ -64,7 +66,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, entries: int = 1) -> None:
-        """Count `entries` more entries as done. Update what is shown if the last update was `INTERVAL_SECONDS` ago or more."""
+        """Count `entries` more entries. Update what is shown, unless the last update was less than `INTERVAL_SECONDS` ago."""
         self._entries += entries
         if not self._may_show:
             return
@@ -116,7 +118,7 @@ class StatusLine:
             self.show(message)
 
     def clear(self) -> None:
-        """Remove the line from the terminal if it is shown, so that other lines can be printed."""
+        """Remove the line from the terminal, so that other lines can be printed. If it is not shown, do nothing."""
         if self._is_shown:
             self._write("\r\x1b[K")
             self._is_shown = False
@@ -151,7 +153,7 @@ class CopyingProgress:
         self.clear()
 
     def show(self, copied: int, total: int) -> None:
-        """Show that `copied` of `total` bytes are copied. If all are, show that the copy is being checked."""
+        """Show which percentage of `total` bytes is `copied`. If all bytes are copied, show that the copy is being checked."""
         percent = 100 * copied // max(total, 1)
         if percent != self._percent and time.monotonic() >= self._shown_from:
             notice = Notice("copy_being_checked") if copied >= total else Notice("copy_percentage", percent=percent)
@@ -159,14 +161,14 @@ class CopyingProgress:
             self._percent = percent
 
     def clear(self) -> None:
-        """Remove what is shown, so that other lines can be printed."""
+        """Remove what is shown, so that other lines can be printed. If nothing is shown, do nothing."""
         self._status.clear()
 
 
 def shown_percentage(
     items: Iterable[Item], total: int, message: Callable[[int], Notice], patience_seconds: float = PATIENCE_SECONDS
 ) -> Iterator[Item]:
-    """Yield `items`, of which there are about `total`, and show on a terminal how many percent of them have been yielded.
+    """Yield `items`, of which there are about `total`. Meanwhile show on a terminal which percentage of them was yielded.
 
     `message` makes a notice from the percentage. The notice is shown if the work takes longer than `patience_seconds`, and is
     removed at the end.
@@ -182,9 +184,9 @@ def shown_percentage(
 
 
 class IndexingProgress:
-    """Tells the user on standard error that a search waits until the search index has all entries.
+    """Tells the user on standard error that a search has to wait until the search index has all entries.
 
-    On a terminal, a percentage is shown, which changes in place. Elsewhere, one message is printed.
+    A terminal shows a percentage, which changes in place. In a pipe or a file, one message is printed.
     """
 
     def __init__(self) -> None:
@@ -192,9 +194,10 @@ class IndexingProgress:
         self._status = StatusLine()
 
     def show(self, indexed: int, last: int) -> None:
-        """Show that the index has the entries up to the number `indexed`, of entries up to the number `last` in the notebook.
+        """Show that the index has the entries up to the number `indexed`. `last` is the number of the last entry in the
+        notebook.
 
-        A call with the same numbers as the call before prints nothing.
+        If both numbers are those of the call before, print nothing.
         """
         is_first, is_new = self._latest is None, self._latest != (indexed, last)
         self._latest = indexed, last
@@ -205,7 +208,7 @@ class IndexingProgress:
             self._status.show(Notice("index_percentage", percent=100 * indexed // max(last, 1)))
 
     def clear(self) -> None:
-        """Remove the percentage from the terminal if it is shown, so that other lines can be printed."""
+        """Remove the percentage from the terminal, so that other lines can be printed. If it is not shown, do nothing."""
         self._status.clear()
 
     def say(self, message: str | Notice) -> None:

@@ -1,4 +1,4 @@
-"""Draws a QR code at a terminal."""
+"""Draws a QR code on a terminal."""
 
 from itertools import groupby
 from typing import TextIO
@@ -8,18 +8,18 @@ from udpnote.cli.terminal.styles import styled
 
 DARK_ON_LIGHT = "30;47"
 DARK, LIGHT = "40", "47"
-"""Styles, as parameters of SGR (ECMA-48 §8.3.117). Cameras need dark modules on a light ground."""
+"""Styles, as parameters of SGR (ECMA-48 §8.3.117). Cameras need dark modules, the squares of a QR code, on a light ground."""
 
 _HALVES = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
 """The character for two modules, one above the other. The key says whether the upper and the lower module are dark."""
 
 
 def qr_lines(rows: list[list[bool]], stream: TextIO) -> list[str]:
-    """The lines that show a QR code at the terminal `stream`: with their styles, without newlines.
+    """Return the lines that show a QR code on the terminal `stream`: with their styles, without newlines.
 
-    `rows` are the modules of the code; a module is true if it is dark. In UTF-8, each character shows two modules. Other
-    encodings lack these characters, or their terminals show them two cells wide. There, each module is two spaces on a dark or
-    light ground.
+    `rows` are the modules of the code, which are its squares; a module is True if it is dark. In UTF-8, each character shows
+    two modules. Other encodings lack these characters, or their terminals show them two cells wide. There, each module is two
+    spaces on a dark or light ground.
     """
     return _half_block_lines(rows) if is_in_utf_8(stream) else [_space_line(row) for row in rows]
 

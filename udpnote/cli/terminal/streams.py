@@ -91,10 +91,10 @@ def typed_text(words: list[str]) -> str:
 
 
 def typed_line(line: str, encoding: str) -> str:
-    """Return `line`, which was typed, and which Python has decoded by `encoding`, the encoding of the locale.
+    """Return `line`, which the user has typed, and which Python has decoded by `encoding`, the encoding of the locale.
 
-    If `encoding` is not UTF-8, the bytes that were typed are checked: this raises `InvalidEntry` if they are not in `encoding`,
-    or are UTF-8 nevertheless.
+    If `encoding` is not UTF-8, check the bytes that the user has typed. Raise `InvalidEntry` if they are not in `encoding`, or
+    if they are UTF-8 after all.
     """
     if encoding != UTF_8 and not line.isascii():
         from udpnote.cli.input_lines import decoded
@@ -105,7 +105,9 @@ def typed_line(line: str, encoding: str) -> str:
 
 
 def is_printed_whole(text: str) -> bool:
-    """Whether the encoding of standard output has all characters of `text`, so that none is printed as an escape."""
+    """Return whether the encoding of standard output has all characters of `text`. If it lacks one, an escape would be
+    printed.
+    """
     try:
         text.encode(_codec_name(sys.stdout))
     except UnicodeEncodeError:
@@ -115,9 +117,9 @@ def is_printed_whole(text: str) -> bool:
 
 @contextmanager
 def escaping_output() -> Iterator[None]:
-    """In the block, print an escape for each character that the encoding of standard output lacks, as `prepare` arranges.
+    """In the block, print an escape for each character that the encoding of standard output lacks, as `prepare` arranges it.
 
-    This is for the prompt, whose output would print `?` for these characters.
+    This is for the prompt: its library would print `?` for these characters.
     """
     encoding = _codec_name(sys.stdout)
     if encoding == UTF_8:
@@ -133,7 +135,7 @@ def escaping_output() -> Iterator[None]:
 
 
 def drawn(signs: str, plain: str) -> str:
-    """`signs` if standard output is in UTF-8, else `plain`: the same number of characters, all of ASCII.
+    """Return `signs` if standard output is in UTF-8, else `plain`: as many characters, but only of ASCII.
 
     Other encodings lack some signs of frames and charts, and their terminals show many of them two cells wide.
     """
@@ -170,9 +172,10 @@ def say(message: str | Notice) -> None:
 
 
 def terminal_columns() -> int:
-    """The width of the terminal of standard output in cells: $COLUMNS if that is a possible width, 80 without a terminal.
+    """Return the width of standard output's terminal in cells: $COLUMNS if that is a possible width. Without a terminal, return
+    80.
 
-    This does the work of `shutil.get_terminal_size`. Importing shutil, which is for archives as well, would take longer.
+    This does the work of `shutil.get_terminal_size`. To import shutil, which is for archives as well, would take longer.
     """
     if (given := _size_in("COLUMNS")) is not None:
         return given
@@ -183,7 +186,9 @@ def terminal_columns() -> int:
 
 
 def terminal_lines() -> int:
-    """The number of lines of the terminal of standard output: $LINES if that is a possible height, 24 without a terminal."""
+    """Return the number of lines of standard output's terminal: $LINES if that is a possible height. Without a terminal, return
+    24.
+    """
     if (given := _size_in("LINES")) is not None:
         return given
     try:
@@ -227,7 +232,7 @@ class OptionalOutput:
         self.error: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """All attributes except `write` and `flush` are those of `stream`."""
+        """Return an attribute of `stream`. Only `write` and `flush` are not the stream's own."""
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
@@ -239,7 +244,7 @@ class OptionalOutput:
         return len(text)
 
     def flush(self) -> None:
-        """Flush the stream."""
+        """Flush `stream`. If that fails, discard the rest of the output."""
         try:
             self.stream.flush()
         except OSError as error:  # from standard output
@@ -251,16 +256,16 @@ class OptionalOutput:
 
 
 def output_error() -> OSError | None:
-    """The error after which an `OptionalOutput` discards the command's output.
+    """Return the error because of which an `OptionalOutput` discards the command's output.
 
-    None if nothing has failed, or if standard output is not an `OptionalOutput`.
+    Return None if nothing has failed, or if standard output is not an `OptionalOutput`.
     """
     return sys.stdout.error if isinstance(sys.stdout, OptionalOutput) else None
 
 
 @contextmanager
 def optional_output() -> Iterator[OptionalOutput]:
-    """In the block, put an `OptionalOutput` in place of standard output. The block gets it."""
+    """In the block, an `OptionalOutput` takes the place of standard output. The block gets it."""
     stream, output = sys.stdout, OptionalOutput(sys.stdout)
     sys.stdout = cast(TextIO, output)
     try:
@@ -270,9 +275,9 @@ def optional_output() -> Iterator[OptionalOutput]:
 
 
 def mute_output() -> None:
-    """Discard all later output on standard output.
+    """Discard everything that is written to standard output from now on.
 
-    This is for an output that cannot be written, because the program that reads it has ended, or because a disk is full.
+    Call this when standard output cannot be written, because the program that reads it has ended or because a disk is full.
     """
     with suppress(OSError):  # no more files can be opened: then the output fails again when Python flushes it
         sink = os.open(os.devnull, os.O_WRONLY)

@@ -39,9 +39,10 @@ def local_time(written_at: int) -> str:
 
 @lru_cache(maxsize=8)
 def _local_time(seconds: int, zone: tuple[int, str, str]) -> str:  # noqa: ARG001 - so that nothing is kept for another zone
-    """`local_time` for a time in seconds, in the time zone `zone`, which must be this machine's.
+    """Do the work of `local_time` for a time in seconds since 1970 UTC. `zone` must describe this machine's present time zone.
 
-    The results are cached, because entries that are sent together have the same time, and making the text takes long.
+    The results are cached: entries that are sent together have the same time, and making the text takes long. `zone` is only a
+    part of the cache's key.
     """
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
@@ -58,10 +59,10 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
 
 
 def change_label(entry: Entry, note: int = 0) -> str:
-    """What a revision or deletion does: `revises #42`, or `revises #57 of note #42`. An empty string for a note.
+    """Return what a revision or deletion does: `revises #42`, or `revises #57 of note #42`. Return an empty string for a note.
 
     The first number is that of the version that the entry replaces. `note` is the number of the note, or 0 if it is not known.
-    It is printed if it is another number than the first.
+    It is printed if it is not the first number, too.
 
     A deletion that waits in the outbox may have no number to print, because the entry that it deletes waits there, too.
     """
@@ -78,7 +79,7 @@ def change_label(entry: Entry, note: int = 0) -> str:
 
 
 def line_for_writer(number: int, entry: Entry) -> str:
-    """A stored entry as one line for the person who wrote it, without a newline.
+    """Return a stored entry as one line for the person who wrote it, without a newline.
 
     The line has the number of the entry, the version that it revises or deletes, the local time of writing, and the text.
     Characters that could harm a terminal are replaced (see `harmless`).
@@ -88,10 +89,10 @@ def line_for_writer(number: int, entry: Entry) -> str:
 
 
 def line_for_reader(number: int, entry: Entry, note: int = 0) -> str:
-    """A stored entry as one line, without a newline, as `serve` and `follow` print it.
+    """Return a stored entry as one line, without a newline, as `serve` and `follow` print it.
 
     The line has the local time of writing, the number of the entry, the version that it revises or deletes, the author and the
-    text. Characters that could harm a terminal are replaced (see `harmless`). `note` is explained at `change_label`.
+    text. Characters that could harm a terminal are replaced (see `harmless`). `change_label` explains `note`.
     """
     head = f"#{number} {change_label(entry, note)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
@@ -131,12 +132,12 @@ def padded_left(text: str, cells: int) -> str:
 
 
 def fitted(cells: Sequence[str], width: int | None) -> list[str]:
-    """A row of a table as lines of at most `width` terminal cells. `cells` are its cells, padded to the widths of their
-    columns.
+    """Return a row of a table as lines of at most `width` terminal cells. `cells` are the row's cells, padded to the widths of
+    their columns.
 
-    The row is one line if that is not too wide, or if `width` is None. Otherwise the cells that do not fit follow on further
-    lines, which begin with two spaces. A cell that is wider than a line is not cut. Spaces at the ends of lines are kept, and
-    do not count.
+    The row is one line if that is not too wide, or if `width` is None. If it is too wide, the cells that do not fit follow on
+    further lines, which begin with two spaces. A cell that is wider than a line is not cut. Spaces at the ends of lines are
+    kept, and do not count.
     """
     lines = [cells[0]]
     for cell in cells[1:]:
@@ -149,19 +150,20 @@ def fitted(cells: Sequence[str], width: int | None) -> list[str]:
 
 
 def count(number: int, one: str, many: str) -> str:
-    """`number`, with commas, and a noun: `1 entry`, `1,234 entries`. `one` and `many` are the noun's two forms in English.
+    """Return `number`, with commas, and a noun: `1 entry`, `1,234 entries`. `one` and `many` are the noun's two forms in
+    English.
 
-    This is for a count that stands by itself. In a sentence, `ngettext` takes the whole sentence instead.
+    Use this for a count that stands by itself. For a count in a sentence, give the whole sentence to `ngettext`.
     """
     return ngettext(f"{{count:,}} {one}", f"{{count:,}} {many}", number).format(count=number)
 
 
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
-    """A piece of `text` for one line of at most `cells` terminal cells. The `words` of a search are highlighted.
+    """Return a part of `text` for one line of at most `cells` terminal cells. The `words` of a search are highlighted.
 
-    The piece is the first line that is not blank. If the first match does not fit into that line, the piece is the text around
-    the first match instead, with spaces in place of line ends. `…` stands for text that is left out. Control characters are
-    replaced.
+    The part is the first line that is not blank. But if a word was found, and the first place where it stands does not fit into
+    that line, the part is the text around this place, with spaces in place of line ends. `…` stands for text that is left out.
+    Control characters are replaced.
     """
     from rich.cells import cell_len
     from rich.text import Text
@@ -199,9 +201,9 @@ def _first_line(text: str) -> tuple[int, int]:
 
 
 def _start_of_context(text: str, match_start: int, cells: int) -> int:
-    """The position in `text` where a snippet begins so that it has `cells` terminal cells before a match.
+    """Return the position in `text` where a snippet must begin to have `cells` terminal cells before a match.
 
-    The match begins at the position `match_start`. If there is less text before the match, the result is 0.
+    The match begins at the position `match_start`. If there is less text before the match, return 0.
     """
     from rich.cells import cell_len
 

@@ -32,10 +32,11 @@ def wrapped(text: str, columns: int) -> list[str]:
 
 
 def wrapped_lines(text: str, columns: int) -> list[str]:
-    """Each line of `text` as one line or more of at most `columns` cells. Only a word that is longer may make a longer line.
+    """Break each line of `text` into lines of at most `columns` cells, and return all of these. A word that is longer than that
+    stays whole.
 
-    Spaces stay as they are, except where a line is broken. Lines end with LF or CR LF. A tab counts as four spaces. Characters
-    that could harm a terminal must have been replaced before (`harmless_lines`).
+    Spaces stay as they are, except where a line is broken. Lines of `text` end with LF or CR LF. A tab becomes four spaces. The
+    caller must have replaced characters that could harm a terminal (`harmless_lines`).
     """
     lines = []
     for line in text.rstrip().replace("\r\n", "\n").split("\n"):
@@ -46,7 +47,9 @@ def wrapped_lines(text: str, columns: int) -> list[str]:
 
 
 def _filled(line: str, columns: int) -> list[str]:
-    """`line`, which has no line ends, as lines of at most `columns` cells. Several spaces between words are kept."""
+    """Break `line`, which has no line ends, into lines of at most `columns` cells, and return these. Several spaces between
+    words are kept.
+    """
     lines, cells = [""], 0
     for gap, piece in _pieces(line):
         length = cell_count(piece)
@@ -81,10 +84,11 @@ def marked_lines(text: str, matches: Sequence[tuple[int, int]], columns: int) ->
 
 
 def _marked(line: str, marks: Sequence[int]) -> Line:
-    """`line` in pieces. `marks` has, for each character of `line` except white space, the number of its match, or 0 for none.
+    """Return `line` in pieces. `marks` has, for each character of `line` except white space, the number of its match, or 0 for
+    none.
 
-    If `marks` is shorter, the other characters have no match. White space belongs to a match if the match is on both sides of
-    it.
+    If `marks` has fewer numbers, the characters at the end have no match. White space belongs to a match if the characters
+    before and after it do.
     """
     pieces: list[tuple[str, int]] = []
     place = 0
@@ -103,7 +107,9 @@ def _marked(line: str, marks: Sequence[int]) -> Line:
 
 
 def _pieces(text: str) -> list[tuple[str, str]]:
-    """The pieces into which `text` may be broken, in order: for each the white space before it, and the piece itself."""
+    """Return the pieces of `text` between which a line may be broken, in order: for each, the white space before it, and the
+    piece itself.
+    """
     if text.isascii() and "  " not in text:
         return [(" ", word) for word in text.split()]
     return [(found[1], found[2]) for found in _pattern().finditer(text)]
@@ -111,7 +117,9 @@ def _pieces(text: str) -> list[tuple[str, str]]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """A pattern of white space and a piece: a wide character with the signs around it, or a word of other characters."""
+    """Return a pattern that matches white space and then a piece: a wide character with the signs around it, or a word of other
+    characters.
+    """
     wide = f"[{_OPENING}]{{0,3}}(?:{_FLAG}|[{_WIDE}]){_ADDED}[{_CLOSING}]{{0,3}}"
     word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+[{_CLOSING}]{{0,3}}"
     return re.compile(f"(\\s*)({wide}|{word})")
