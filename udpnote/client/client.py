@@ -190,7 +190,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such entry, or if
         the notebook was restored from an older copy since this client has seen it. Raises `ServerNotFound` or
         `SeveralNotebooks`, and queues nothing, if it is not known to which notebook the number belongs: if
-        `is_notebook_decided` is False, and discovery finds no notebook or several. Raises `WrongNotebook` without `seen`, if a
+        `is_notebook_decided` is False, and discovery finds no notebook or several. Without `seen`, raises `WrongNotebook` if a
         notice has said that the named server has another notebook than before.
         """
         check_number("number", number)
@@ -244,7 +244,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         """Find out how to take back the last write of this outbox that was not taken back yet.
 
         A write is a note, a revision or a deletion. Only the latest writes are remembered. If `anywhere` is False, only writes
-        in the client's notebook count. Delivers queued entries first if the write may be among them. Raises `NotTakenBack` if
+        in the client's notebook count. If the write is queued and was sent, tries to deliver it first. Raises `NotTakenBack` if
         there is no such write, or if it is in another notebook than the client's. Also raises it if the client's notebook does
         not have the write any more, or others have changed its note since: then the next call plans for the write before it.
         Raises an `Unreachable` if the notebook must be read and does not answer.

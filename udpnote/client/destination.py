@@ -28,9 +28,9 @@ NOTEBOOK_ID_DIGITS_MIN = 4
 def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None) -> Destination:
     """The `Destination` that `settings` name: with all fields None if they name no server, notebook, key or port.
 
-    `key_id` is the id of the key that the settings name; None if they name no key. A port alone counts as named only if
-    `names_port` is True, because the caller has given it for this client. The field `port` of the result is the port of the
-    named server. If no server is named, it is the only port at which discovery asks, or None for the default ports.
+    `key_id` is the id of the key that the settings name; None if they name no key. `names_port` says whether the caller has
+    given the port for this client. If not, a port without a server counts as not named. The field `port` of the result is the
+    port of the named server. If no server is named, it is the only port at which discovery asks, or None for the default ports.
     """
     host, port = (None, settings.port) if settings.server is None else parse_server(settings.server, settings.port or PORT)
     if host is None and settings.notebook is None and key_id is None and not names_port:
@@ -39,11 +39,11 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 
 
 def named_by(settings: Settings, destination: Destination) -> dict[str, Destination]:
-    """Which settings name the notebook: for the name of each such setting, the part of `destination` that it names.
+    """For each setting that names the notebook, the part of `destination` that this setting names.
 
-    `destination_of` has made `destination` from `settings`. The names are "server", "notebook", "key" and "key_file". The
-    result is empty if the settings name only a port or nothing: then the chosen notebook is used or, if none is chosen,
-    discovery decides.
+    `destination_of` has made `destination` from `settings`. The keys of the result are the names of settings: "server",
+    "notebook", "key" and "key_file". The result is empty if the settings name only a port or nothing: then the chosen notebook
+    is used or, if none is chosen, discovery decides.
     """
     parts = {}
     if destination.host is not None:

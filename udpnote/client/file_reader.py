@@ -45,9 +45,10 @@ class FileReader(NotebookReader):
     """Reads the notebook in the file `path`, and never changes it. A server may have the file open at the same time.
 
     Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
-    two numbers: of the last entry that is in the index, and of the last entry in the notebook. `on_notice` is called before the
-    constructor returns if other users of this machine have access to the file. It is called later if a notebook that is
-    followed was restored from an older copy. Tests that simulate time give their own `clock`, and a `sleep` that takes seconds.
+    two numbers: of the last entry that is in the index, and of the last entry in the notebook. If other users of this machine
+    have access to the file, `on_notice` is called before the constructor returns, but only once for each file. It is also
+    called if a notebook that is followed was restored from an older copy. Tests that simulate time give their own `clock`, and
+    a `sleep` that takes seconds.
     """
 
     def __init__(
@@ -101,8 +102,10 @@ class FileReader(NotebookReader):
                 limit -= len(page) if limit else 0
 
     def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[list[Item]]:
-        """Yield the results from `place` on, and then each new result, without end. `shown` remembers which entries were
-        yielded.
+        """Yield the results from `place` on, and then each new result, without end.
+
+        `shown` remembers which entries were yielded. If the notebook was restored from an older copy, this gives a notice, and
+        goes on with the entries that are new in that copy.
         """
         while True:
             for page in self._found(query, place):
@@ -129,11 +132,11 @@ class FileReader(NotebookReader):
         copy.close()
 
     def _found(self, query: Query, place: "_Place") -> Iterator[list[Item]]:
-        """Yield the results of `query` that the file has now, from `place` on, in pages. Moves `place` behind each page.
+        """Yield the results of `query` that the file has now, from `place` on, in pages.
 
-        If the query needs the search index, and the index is not ready, this waits until it is ready. It reads a page of
-        results, ends its transaction, and only then yields them: while a transaction lasts, the notebook's log grows with each
-        entry, and the caller may take hours.
+        Before this yields a page, it moves `place` to the end of the page, and ends its transaction: while a transaction lasts,
+        the notebook's log grows with each entry, and the caller may take hours. If the query needs the search index, and the
+        index is not ready, this waits until it is ready.
         """
         items_max = FIRST_PAGE_ITEMS
         while True:
@@ -152,9 +155,9 @@ class FileReader(NotebookReader):
                     items_max = min(2 * items_max, PAGE_ITEMS_MAX)
 
     def _page(self, query: Query, start: Cursor, items_max: int) -> tuple[list[Item], Cursor | IndexBehind | None]:
-        """At most `items_max` results of `query` from `start` on, and where the next page starts; None if there is none.
+        """Read at most `items_max` results of `query` from `start` on. Return them, and the cursor where the next page starts.
 
-        If the search index is not ready, the second value is its `IndexBehind`.
+        The second value is None if there is no next page. If the search index is not ready, it is the `IndexBehind` instead.
         """
         page: list[Item] = []
         place = _Place(query, start)
@@ -187,7 +190,7 @@ class FileReader(NotebookReader):
 
 
 class _Place:
-    """Where reading the results of `query` goes on: at `cursor`."""
+    """The `cursor` at which the reading of the results of `query` goes on."""
 
     def __init__(self, query: Query, cursor: Cursor) -> None:
         self._query = query

@@ -162,7 +162,7 @@ class _Call:
         self.gives_up_at = now + self.wait_seconds
 
     def look_at_progress(self, session: ForwardSession, now: float) -> None:
-        """Wait for up to `wait_seconds` more if the server keeps more parts of long entries than at the last call."""
+        """Wait for up to `wait_seconds` more if the server keeps more parts of long entries than when this was last asked."""
         kept_parts = sum(map(session.kept_parts, self.pending))
         if kept_parts > self._kept_parts:
             self.gives_up_at = now + self.wait_seconds
@@ -206,7 +206,10 @@ class Forwarder:
         return call.verdicts
 
     def leave_other_notebook(self) -> None:
-        """End the session if its notebook is not the client's any more. The caller must hold the lock of the connection."""
+        """End the session, and all calls that wait, if its notebook is not the client's any more.
+
+        These calls return the verdicts that they have. The caller must hold the lock of the connection.
+        """
         session, notebook = self._session, self._driver.finder.known()
         if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
             self._end_session()
@@ -252,7 +255,10 @@ class Forwarder:
             self._end_calls(error)
 
     def _prepare(self, driving: _Call) -> ForwardSession:
-        """Return the session, to which the entries of new calls were added. The entries of interrupted calls were given up."""
+        """Begin a session if there is none, and return the session.
+
+        Before that, begin to deliver the entries of new calls, and stop delivering those of interrupted calls.
+        """
         if not self._waiting:
             self._end_outdated_session()
         session = self._session or self._begin_session(driving.wait_seconds)
@@ -272,7 +278,10 @@ class Forwarder:
         return session
 
     def _begin_session(self, wait_seconds: float) -> ForwardSession:
-        """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first."""
+        """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first.
+
+        From now on, each call waits for `wait_seconds` again.
+        """
         located = self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
         self._session = ForwardSession(
             located.notebook,
@@ -283,7 +292,7 @@ class Forwarder:
         self._driver.connection.add_listener(self._session)
         now = self._driver.now()
         with self._lock:
-            for call in self._calls:  # the discovery may have taken as long as they wait
+            for call in self._calls:  # else they might give up at once, because of the time that the discovery has taken
                 call.gives_up_at = now + call.wait_seconds
         return self._session
 

@@ -140,8 +140,9 @@ class ImportQueue:
     """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields their outcomes, in order.
 
     `revised` are the numbers in the file of all entries that revisions and deletions name. `before` is the notebook's last
-    number before the import. New entries get rising numbers above `before`, in the order of the file. So if the notebook
-    answers with a number that is not above all these numbers, it had the entry already, or the entry comes twice in the file.
+    number before the import. New entries get rising numbers above `before`, in the order of the file. So an entry is new only
+    if its number is above `before`, and above the numbers of all new entries before it. If its number is lower, the notebook
+    had the entry already, or the entry comes twice in the file.
     """
 
     def __init__(self, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
@@ -168,7 +169,7 @@ class ImportQueue:
         """Read the next entries from the file, and return those to send: at most `CHUNK_ENTRIES`, and perhaps none.
 
         Stops earlier if `PENDING_ENTRIES_MAX` or `CHARACTERS_MAX` is reached, and before an entry that must wait for the
-        verdict on another one. An orphaned entry is read, but not returned.
+        verdict on another one. A revision or deletion that is not sent (ORPHANED or ERASED) is read, but not returned.
         """
         taken: list[Prepared] = []
         while len(taken) < CHUNK_ENTRIES and len(self._items) < PENDING_ENTRIES_MAX and self._characters < CHARACTERS_MAX:
@@ -177,7 +178,7 @@ class ImportQueue:
                 break
             identity = old.entry[:2]
             prepared = self._renumbering.prepare(old) if identity not in self._pending else None
-            if prepared is None and self._pending:  # the entry that it revises, or the same entry, may be under way
+            if prepared is None and self._pending:  # the entry that it revises, or the same one, may have no verdict yet
                 self._held = old
                 break
             verdict = _ERASED if prepared is None and self._renumbering.changes_erased(old) else _ORPHANED
@@ -345,7 +346,7 @@ def _is_short_note(prepared: Prepared) -> bool:
 
 
 def _bundle_of(group: list[Prepared]) -> Bundle:
-    """Make a bundle of the entries in `group`. Each entry must be stored after the one before it."""
+    """Make a bundle of the entries in `group`, each of which names the entry before it as its predecessor."""
     entries, restored = zip(*group, strict=True)
     return Bundle(entries, tuple([each.stored_at for each in restored]), *restored[0][1:])
 

@@ -78,8 +78,9 @@ class NamedServer:
     def resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
         """Find the addresses of the server, until the monotonic time `until` at the latest. Returns None if that succeeds.
 
-        If it fails, returns the notebook that has answered there before, and gives a notice. Raises `ServerNotFound` if there
-        is no such notebook, or if `destination` names another one. If no server is named, returns None at once.
+        If it fails, returns the notebook that has answered there before; the first time, this gives a notice. Raises
+        `ServerNotFound` if there is no such notebook, or if `destination` names another one. If such a notebook is known, this
+        waits for only `RESOLVING_SECONDS` or half of the time. If no server is named, returns None at once.
         """
         lookup = self.lookup
         if lookup is None:

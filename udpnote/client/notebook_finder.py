@@ -163,7 +163,7 @@ class NotebookFinder:
         self._discover_again_at = 0.0
 
     def locate(self, until: float) -> Located:
-        """The client's notebook, and the round-trip time to its server, as a `Located`.
+        """Return the client's notebook, and the round-trip time to its server, as a `Located`.
 
         If the notebook is not known, this looks for it by discovery until the monotonic time `until`, and saves it in the
         outbox. Raises the errors of `find`. After an error, `recent_failure` returns its notice for a while.
@@ -183,10 +183,11 @@ class NotebookFinder:
         return self.remember(found)
 
     def remember(self, found: DiscoveryAnswer[Address]) -> Located:
-        """Save the notebook that has answered in the outbox, and return the client's notebook.
+        """Save the notebook of the answer `found` in the outbox, and return the client's notebook.
 
-        Normally this is the notebook that has answered. It is another one if the user has named nothing, and another command
-        has chosen that other one during the discovery.
+        If the user has named no server, name, id or key, and no notebook is chosen yet, this also chooses the notebook.
+        Normally the result is the notebook of `found`. It is another one if the user has named nothing, and another command has
+        chosen that other one during the discovery.
         """
         notebook, named = known_notebook(found), self.destination
         self._answered = notebook
@@ -252,8 +253,8 @@ class NotebookFinder:
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
         """Send the probes that are due, wait for datagrams, and return the answers that have come.
 
-        Within one discovery, a notebook is returned once for each key with which it answers. The wait ends when a datagram
-        arrives, when the next probe is due, or at the monotonic time `until`.
+        `Prober.found` says which answers are returned. The wait ends when a datagram arrives, when the next probe is due, or at
+        the monotonic time `until`.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
@@ -334,8 +335,9 @@ class NotebookFinder:
 
         The keys of `found` are pairs: the notebook's id, and the id of its key. When a notebook that `destination` names has
         answered, the discovery goes on for up to a second, even beyond `until`: another such notebook may answer, too. It does
-        not go on in two cases. If a notebook is `expected`, it ends when that one answers. If none is expected, but the user
-        has named a server, it ends with the first answer.
+        not go on in two cases. If a notebook is `expected`, the discovery ends when `expected` answers. If none is expected,
+        but the user has named a server, it ends with the first such answer. If two servers answer with a notebook that
+        `destination` names, this gives a notice, and `found` keeps the first answer.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))

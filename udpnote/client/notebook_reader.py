@@ -140,7 +140,7 @@ class NotebookReader(ABC):
         return self._queries.note_portions(filters)
 
     def log_portions(self, **filters: "Unpack[Filters]") -> Iterator[list[StoredEntry]]:
-        """Yield what `log` yields, in lists as those of `note_portions`."""
+        """Yield what `log` yields, in lists of entries that have arrived together. No list is empty or long."""
         return self._queries.log_portions(filters)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:

@@ -15,7 +15,7 @@ from udpnote.storage.permissions import close_to_others, too_open, untold
 class OptionalWrites:
     """A context manager for writes to the outbox that may fail without loss of an entry.
 
-    It suppresses a `StorageError`, which ends its block. `on_notice` is called at the first failure.
+    A `StorageError` ends its block, but is not raised further. `on_notice` is called at the first failure only.
     """
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
@@ -61,8 +61,9 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 def _outbox_to_read(path: str, error: StorageError) -> Outbox:
     """Open the outbox at `path` for reading only, because opening it for writing has raised `error`.
 
-    With such an outbox, commands can read a notebook, and fail only where they add to the outbox. Raises `error` if the outbox
-    cannot even be read: it may hold the key of a sealed notebook, and without that key the client would believe an impostor.
+    With such an outbox, commands can read a notebook, and fail only where they add to the outbox. Raises `error` if it does not
+    say that the outbox cannot be written, or if the outbox cannot be read either. An outbox that cannot be read may hold the
+    key of a sealed notebook, and without that key the client would believe an impostor.
     """
     if not is_unwritable(error):
         raise error

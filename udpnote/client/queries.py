@@ -41,7 +41,7 @@ class Queries:
         return self._named(query._replace(by_time=not by_number), numbers, limit)
 
     def notes_from(self, first: int, limit: int | None) -> Iterator[StoredEntry]:
-        """The notes with their latest text, without deleted notes, in the order of their numbers, from the number `first` on.
+        """Yield the notes from the number `first` on, each with its latest text, without deleted notes, ordered by number.
 
         At most `limit` notes are read (None for all).
         """

@@ -141,7 +141,7 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[list[Item]]:
-    """Yield the results that `session` reads, and save in the outbox which entry is the newest. Raises as `read` does."""
+    """Do the work of `read` with `session`, give notices, and save the newest entry and the round-trip time in the outbox."""
 
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id

@@ -29,11 +29,11 @@ class Renumbering:
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
-        """Make the entry to import from `old`, an entry of the file.
+        """Make the entry to import from `old`, an entry of the file. The server stores it after the entry of the previous call.
 
-        The server must store it after the entry that the previous call has made. In a revision or deletion, `revises` becomes
-        the new number of the entry that it changes. The result is None if this new number is not known. In a revision or
-        deletion with `seen`, `revises` is a number of this notebook already, and stays as it is.
+        In a revision or deletion, `revises` becomes the new number of the entry that it changes. The result is None if this new
+        number is not known. A revision or deletion with `seen` names a number of the new notebook already, so its `revises`
+        stays as it is.
         """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE and not entry.seen.number:
@@ -61,7 +61,7 @@ class Renumbering:
     def changes_erased(self, old: StoredEntry) -> bool:
         """Whether `old`, for which `prepare` has returned None, changes a note that was erased.
 
-        If so, this remembers that a later entry that names `old` changes the same note.
+        If so, this method returns True as well for later entries that change `old`.
         """
         if old.entry.revises not in self._erased:
             return False

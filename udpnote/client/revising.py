@@ -10,10 +10,11 @@ from udpnote.errors import ServerNotFound, UdpnoteError, WrongNotebook
 def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen: bool) -> None:
     """Decide in which notebook the note `number` is to be revised or deleted. If that is not known, a discovery asks.
 
-    The discovery lasts up to `wait_seconds`. Raises `ServerNotFound` or `SeveralNotebooks` if the user has named no notebook,
-    and none or several answer. If a named server does not answer, this raises nothing, because the change can wait for it. If
-    `is_seen` is False, also raises `WrongNotebook`, as `check_notebook_is_same` does. If it is True, the caller has read the
-    note, and the notebook can tell whether it has the same one. The caller must hold the lock of the connection.
+    The discovery lasts up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`. Raises `ServerNotFound` or `SeveralNotebooks`
+    if the user has named no notebook, and none or several answer. If a named server does not answer, this raises nothing,
+    because the change can wait for it. `is_seen` says whether the caller has read the note: then the notebook can tell whether
+    it has the same one. If `is_seen` is False, this also raises `WrongNotebook`, as `check_notebook_is_same` does. The caller
+    must hold the lock of the connection.
     """
     finder, seconds = driver.finder, max(wait_seconds, LOCATE_SECONDS_MIN)
     if not finder.is_notebook_decided:

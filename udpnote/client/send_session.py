@@ -49,9 +49,10 @@ class Renewed(NamedTuple):
 class SendSession(Session[Stored | Rejected | Renewed]):
     """Delivers entries from `outbox` to `notebook`, and removes from the outbox those that the notebook has stored.
 
-    An entry that the notebook does not store stays in the outbox. If the notebook cannot store it now, for example on a full
-    disk, a later call sends the entry again. If the entry gets a new client id and sequence (see `Renewed`), it is sent again
-    at once. Otherwise it is marked as refused.
+    An entry that the notebook does not store stays in the outbox. There are three cases. If the notebook cannot store the entry
+    now, for example on a full disk, it is sent again after the next `look_into_outbox`. If the notebook has another entry with
+    the same client id and sequence, the entry gets new ones (see `Renewed`), and is sent again at once. If the notebook refuses
+    the entry for good, the entry is marked as refused.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no entry is being delivered, and the outbox had no other entry for the notebook when it was last read."""
+        """Whether no entry is being delivered, and `prepare` will not read the outbox before `look_into_outbox` is called."""
         return not self._may_find_more and not self._delivery.outstanding
 
     @property
@@ -121,8 +122,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def prepare(self, now: float) -> None:
         """Read the next entries for the notebook from the outbox, and begin to deliver them.
 
-        Does nothing while entries are being delivered. If the last call found no entries in the outbox, does nothing until
-        `look_into_outbox` is called.
+        Does nothing while entries are being delivered. If the last call found no entries in the outbox, or the notebook cannot
+        store entries now, does nothing until `look_into_outbox` is called.
         """
         if not self._may_find_more or self._delivery.outstanding:
             return
@@ -176,8 +177,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def _take_stored(self, entries: tuple[Entry, ...], number: int) -> None:
         """Record that `entries` are stored under consecutive numbers, from `number` on.
 
-        If they are revisions or deletions, the outbox watches the last of them, so that its author is told when others overtake
-        it.
+        If they are revisions or deletions, remember the last of them in the outbox: `Client.overtaken` reports it if another
+        client overtakes it.
         """
         first, last = entries[0], entries[-1]
         sequences = [entry.sequence for entry in entries]

@@ -39,12 +39,11 @@ def send_durations(
     on_progress: Callable[[int], None] = lambda _: None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Durations:
-    """How long `client.send` takes: the duration of each of up to `count_max` calls. No call begins after `seconds_max`
-    seconds.
+    """Call `client.send` up to `count_max` times, and return how long each call took. No call begins after `seconds_max`.
 
-    Each call returns when its entry is stored in the notebook of `client`. An additional first call, which finds the server,
-    does not count. `on_progress` is called with the number of calls so far, and `now` returns the time in seconds. Raises
-    `UdpnoteError` if an entry is not stored.
+    Each call stores an entry in the notebook of `client`. An additional first call, which finds the server, does not count.
+    `on_progress` is called with the number of calls so far, and `now` returns the time in seconds. Raises `UdpnoteError` if an
+    entry is not stored.
     """
     seconds: list[float] = []
     _send(client, _text(0))
@@ -64,7 +63,7 @@ def throughput(
     on_progress: Callable[[int], None] = lambda _: None,
     now: Callable[[], float] = time.perf_counter,
 ) -> Throughput:
-    """How many entries `client` stores in about `seconds`, if it always has another text to send.
+    """Store entries in the notebook of `client` for about `seconds`, as fast as possible. Return how many, and in which time.
 
     The measured time ends when all texts that were sent within `seconds` are stored. `on_progress` is called with the number of
     stored entries so far, and `now` returns the time in seconds. Raises `UdpnoteError` if an entry is not stored.

@@ -51,8 +51,8 @@ class Sender:
     def leave_other_notebook(self) -> None:
         """End the session if its notebook is not the client's any more. The caller must hold the lock of the connection.
 
-        Entries that were not acknowledged stay in the outbox, for the notebook for which they were written, and get the outcome
-        QUEUED.
+        Entries that were not acknowledged stay in the outbox, for the notebook for which they were written. The calls that wait
+        for them then give them the outcome QUEUED.
         """
         session, notebook = self._session, self._driver.finder.known()
         if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
@@ -119,7 +119,7 @@ class Sender:
             raise source.error
 
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
-        """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if the notebook is known.
+        """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if notebook and key are known.
 
         Returns whether the notebook of the session was checked: no other command had joined or left it when the entries were
         added. The caller must hold the lock of the connection.
@@ -194,11 +194,11 @@ class Sender:
         self._session = None
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool, is_checked: bool) -> None:
-        """Do one round of sending and receiving. Give the outcome QUEUED to `pending` entries that have waited too long.
+        """Do one round of sending and receiving. If there is no session, find the notebook and begin one instead.
 
-        That is the case when `wait_seconds` have passed since the latest answer, and since the call began (`started`). The
-        round waits for datagrams only if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold the lock
-        of the connection.
+        Give the outcome QUEUED to the `pending` entries if `wait_seconds` have passed since the latest answer, and since the
+        call began (`started`). They also get it if the server says that its key has changed. The round waits for datagrams only
+        if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold the lock of the connection.
         """
         session = self._session
         if session is None:
@@ -260,8 +260,9 @@ class Sender:
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
 
-        Ends earlier if the server is silent for `wait_seconds`, or says that the key has changed. Also ends if a call in
-        another thread waits for outcomes, because that call goes on with the session.
+        Ends earlier if the server is silent for `wait_seconds`, if it says that the key has changed, or if another command has
+        joined or left the notebook. Also ends if a call in another thread waits for outcomes, because that call goes on with
+        the session. At the end, saves the round-trip time in the outbox.
         """
 
         def is_done() -> bool:

@@ -207,7 +207,7 @@ class Session(Generic[Event]):
         for event in self._conversation.events():
             match event:
                 case ServerSilent() | WrongServer():
-                    if not self._is_unreachable:  # otherwise the discovery has begun already
+                    if not self._is_unreachable:  # if it is, `note_unreachable` has begun the discovery already
                         self._rediscovery.begin(now)
                 case _:
                     self._take_event(event)
@@ -248,7 +248,7 @@ class Driver:
         self._unreachable: Notice | None = None
 
     def locate(self, seconds: float) -> Located:
-        """The client's notebook, and the round-trip time to its server, as a `Located`.
+        """Return the client's notebook, and the round-trip time to its server, as a `Located`.
 
         If the notebook is not known, discovery looks for it for up to `seconds`. Raises the errors of `NotebookFinder.find`.
         The caller must hold the lock of the connection.
@@ -366,7 +366,10 @@ class Driver:
         session: Session[Event],
         event: LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound | ServedTwice,
     ) -> None:
-        """Give the user a notice about `event` and, if the server has moved, save its new address in the outbox."""
+        """Give the user a notice about `event`. If the server has moved, save its new address in the outbox.
+
+        There is no notice about another notebook unless the caller waits without limit (`Session.waits_for_ever`).
+        """
         match event:
             case LookingForServer():
                 self.on_notice(self._unreachable or Notice("server_silent"))

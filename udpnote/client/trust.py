@@ -29,9 +29,9 @@ class Keyring:
     """The keys that a client can use: the joined keys in `outbox`, and the key `named`, if the user names one for this command.
 
     A key has 16 bytes. `named_id` is the id of the named key, or None if no key is named. `own` is the key of this user's own
-    notebook on this machine, or None if there is none. It is used only if no key is named. `random_bytes` makes the salts of
-    sealed datagrams. `is_joining` is True only for `join`. Then a notebook with the named key is trusted even if the outbox has
-    another key for its name or id. Otherwise such a notebook counts as an impostor.
+    notebook on this machine, or None if there is none; this key is used only if no key is named. `random_bytes` makes the salts
+    of sealed datagrams. `is_joining` is True only for `join`. A notebook with the named key counts as an impostor if another
+    key was joined for its id. While joining, it is trusted all the same.
     """
 
     def __init__(
@@ -152,9 +152,9 @@ def named_key_of(settings: Settings) -> bytes | None:
 def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
     """The key (16 bytes) in the key file beside the default notebook of `settings`.
 
-    None if there is no key file, if this user cannot read it, or if the key is among the joined keys in `outbox`. If the owner
-    has sealed the notebook, or changed its key, since `outbox` learned of the notebook, this saves the new key in `outbox`,
-    unless that cannot be written. Raises `StorageError` if the outbox cannot be used.
+    None if there is no key file, if it is damaged or this user cannot read it, or if the key is among the joined keys in
+    `outbox`. If `outbox` knows the notebook, and does not have this key, this saves the key in `outbox`, unless `outbox` cannot
+    be written. Raises `StorageError` if the outbox cannot be used.
     """
     if not os.path.exists(f"{settings.file}.key") and not os.path.islink(settings.file):
         return None  # most machines have no key file: this is all that a one-shot send does there

@@ -49,7 +49,8 @@ class Undo(NamedTuple):
 def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], None], *, anywhere: bool) -> Undo:
     """Find out how to take back the last write. Raises as `Client.plan_undo` does. `reader` reads the client's notebook.
 
-    `deliver` is called first if the write waits in the outbox: it tries to deliver the waiting entries.
+    If the write waits in the outbox and was sent, `deliver` is called first; it tries to deliver the waiting entries. If the
+    write is a stored note, and the notebook does not answer, the plan is to delete the note.
     """
     write = _last_write(driver, anywhere=anywhere)
     if not write.number and not write.is_unsent:
@@ -111,9 +112,10 @@ def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
 
 
 def _notebook_id(driver: Driver) -> bytes:
-    """The id of the client's notebook. If it does not answer, the id of the notebook that the named server had last.
+    """Return the id of the client's notebook. If that is not known, a discovery looks for it.
 
-    Raises the errors of `Driver.locate` if no notebook is known there.
+    If no server answers, returns the id of the notebook that the named server had last. Raises the errors of `Driver.locate` if
+    no server is named, or no notebook is known there.
     """
     try:
         return driver.locate(LOCATE_SECONDS_MIN).notebook.notebook_id

@@ -46,10 +46,10 @@ FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 
 
 class Doctor(Client):
-    """A client that does not send or read, but examines this host and its network. It needs no root, and writes no file.
+    """A client that does not send or read, but examines this host and its network. It needs no root, and leaves no file behind.
 
-    See `Client` for the arguments. If the outbox cannot be read, that is a finding, and the doctor goes on as if the outbox
-    were empty. If a variable or the settings file is wrong, that is a finding, too, and the doctor goes on without it.
+    See `Client` for the arguments. If the outbox cannot be read, the doctor reports that as a finding, and goes on as if the
+    outbox were empty. If a variable or a line of the settings file is wrong, it reports that, too, and goes on without it.
     """
 
     def __init__(
@@ -191,7 +191,10 @@ class Doctor(Client):
 
 
 def _outbox_to_read(path: str) -> tuple[Outbox, Notice | None]:
-    """The outbox at `path`, open for reading only, and None; or an empty outbox, and why that at `path` cannot be read."""
+    """Open the outbox at `path` for reading only. Return it and None.
+
+    If it cannot be read, return an empty outbox in memory, and a notice that says why.
+    """
     try:
         outbox = Outbox(path, is_read_only=True)
     except StorageError as error:
@@ -221,7 +224,7 @@ def _damage_of_key_file(path: str) -> Notice | None:
 
 
 def _fsync_seconds(folder: str) -> float | Notice:
-    """The median time of an fsync in `folder`, in seconds, or why nothing can be written there."""
+    """Measure fsyncs of a temporary file in `folder`. Return their median in seconds, or why `folder` cannot be written."""
     try:
         with temporary_folder(folder) as inside:
             return fsync_durations(inside, seconds_max=FSYNC_SECONDS_MAX, count_max=FSYNCS_MAX).median

@@ -195,12 +195,15 @@ class Examination:
         self._endpoint.end_probing()
 
     def _is_one_sided(self) -> bool:
-        """Whether a server on another host has answered only broadcasts, or only EXAMINEs that were sent to it directly."""
+        """Whether a server on another host has not answered both yet: a broadcast, and an EXAMINE sent directly to it."""
         broadcasts = range(_FIRST_BROADCAST_WAY, _DIRECT_WAY)
         return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
     def _is_answer_missing(self, known: list[Address]) -> bool:
-        """Whether no REPORT has come from one of the `known` addresses, or a server has not answered all direct EXAMINEs."""
+        """Whether no REPORT has come from one of the `known` addresses, or a server has left direct EXAMINEs unanswered.
+
+        The latter means: it has answered none, or some but not all of the short ones.
+        """
         servers = self.servers
         reached = {address for each in servers for address in each.addresses}
         return not reached.issuperset(known) or any(each.short_lost or not each.longest for each in servers)
@@ -272,7 +275,7 @@ class Examination:
         self._endpoint.send(datagrams)
 
     def _listen(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Receive REPORTs until the monotonic time `until`, or until `is_over()` returns True."""
+        """Receive REPORTs, and collect errors of sending, until the monotonic time `until` or until `is_over()` is True."""
         while not is_over():
             for data, source in self._endpoint.receive(max(0.0, until - self._monotonic())):
                 self._receive(data, source)

@@ -64,7 +64,10 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 
 
 def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """Check whether this host hears its own broadcasts. If not, a firewall drops them, and also other datagrams that arrive."""
+    """Check whether this host hears its own broadcasts. If not, its firewall probably drops all datagrams that arrive.
+
+    That is no trouble if broadcasts are not needed, or if a server has answered them.
+    """
     echoes = [each for each in facts.echoes if each.interface in facts.lan_names and each.error is None]
     if not echoes:
         return [not_checked("own broadcasts", Notice("own_broadcasts_not_sent"))]
@@ -199,9 +202,9 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 
 
 def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere, check whether it answers multicasts of IPv6. If it does not, that is no trouble.
+    """For each server elsewhere, check whether it answers multicasts of IPv6.
 
-    A LAN may have IPv4 only.
+    If it does not, that is no trouble, because a LAN may have IPv4 only. The list is empty if this host has sent no multicast.
     """
     if not facts.multicasts():
         return []
