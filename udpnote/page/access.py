@@ -45,14 +45,18 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""The headers of every answer. With them, the page uses only its own files, and no other page may contain it."""
+"""The headers of every answer. With them, browsers let the page use only its own files, and let no other page contain it."""
 
 
 _ABSOLUTE_FORM = re.compile(rb"(?i)(https?)://([^/]*)(.*)")
 
 
 class AllowedHosts:
-    """The names and addresses by which a browser may call this machine: its own, `localhost`, and the `allowed` ones."""
+    """The names and addresses by which a browser may call this machine: those of its own, `localhost`, and the names and
+    addresses `allowed`.
+
+    `host_name` is the machine's name. `own_addresses` returns its IP addresses; it is called again after `ADDRESSES_SECONDS`.
+    """
 
     def __init__(self, host_name: str, allowed: Collection[str], own_addresses: Callable[[], Sequence[str]]) -> None:
         named = [host_name, host_name.partition(".")[0], *allowed]
@@ -63,7 +67,7 @@ class AllowedHosts:
         self._read_at = float("-inf")
 
     def __contains__(self, host: str) -> bool:
-        """Whether a browser may call this machine `host`. `host` must be in the form that `host_of` returns."""
+        """Return whether a browser may call this machine `host`. `host` must be in the form that `host_of` returns."""
         if host in self._names or host in self._allowed_addresses:
             return True
         try:
@@ -90,7 +94,9 @@ def is_host(text: str) -> bool:
 
 
 def host_of(authority: str) -> str:
-    """The host in a Host header (`HOST`, `HOST:PORT`, `[IPV6]:PORT`), in small letters; empty if `authority` has none."""
+    """Return the host in `authority`, the value of a Host header (`HOST`, `HOST:PORT`, `[IPV6]:PORT`), in lower case. Return an
+    empty string if `authority` is malformed.
+    """
     if authority.startswith("["):
         host, bracket, rest = authority[1:].partition("]")
         is_port = not rest or (rest[0] == ":" and _is_port(rest[1:]))
@@ -100,7 +106,9 @@ def host_of(authority: str) -> str:
 
 
 def port_of(authority: str) -> str:
-    """The port in a Host header, in decimal digits; empty if `authority` names none, or is malformed."""
+    """Return the port in `authority`, the value of a Host header, in decimal digits. Return an empty string if it names no
+    port, or is malformed.
+    """
     _, colon, port = authority.rpartition(":")
     return port if colon and _is_port(port) and host_of(authority) else ""
 
@@ -117,9 +125,11 @@ def is_private(scope: Scope) -> bool:
 
 
 def in_origin_form(scope: Scope) -> Scope:
-    """The `scope` of a request as if its target were only a path and a query. The target may also be in absolute form, with a
-    scheme and an authority: then the authority counts in place of the Host header (RFC 9112, section 3.2.2). If the scheme is
-    another one than that of the connection, the request has no Host, so it is refused.
+    """Return the `scope` of a request with a target that is only a path and a query.
+
+    The target of the request may also be in absolute form, with a scheme and an authority. Then the authority takes the place
+    of the Host header (RFC 9112, section 3.2.2). If the scheme is not that of the connection, the Host header becomes empty,
+    and `Gate` refuses the request.
     """
     target = _ABSOLUTE_FORM.fullmatch(scope.get("raw_path") or b"")
     if target is None:
@@ -131,8 +141,11 @@ def in_origin_form(scope: Scope) -> Scope:
 
 
 class Gate:
-    """Passes allowed requests on to `app`, in the language of the browser. Refuses other requests. Adds `HEADERS` to all
-    answers.
+    """Passes allowed requests on to `app`, which answers in the language of the browser. Refuses other requests. Adds `HEADERS`
+    to all answers.
+
+    A request is allowed if it names one of `hosts`, if its host has not made too many requests, and if no other web site has
+    caused it.
     """
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
@@ -140,7 +153,7 @@ class Gate:
         self._rates = RatePerHost(REQUESTS_PER_SECOND, REQUESTS_BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, as ASGI requires."""
         if scope["type"] != "http":
             return
         scope = in_origin_form(scope)
@@ -149,7 +162,9 @@ class Gate:
             await answer(scope, receive, _with_headers(send, is_private=is_private(scope)))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """The refusal of a request that is not allowed; None if the request is allowed."""
+        """Return the answer to a request that is not allowed; None if the request is allowed. Count the request of the
+        browser's host.
+        """
         authority, client = _header(scope, b"host"), scope.get("client")
         if host_of(authority) not in self._hosts:
             return _host_refused(scope, host_of(authority))
@@ -165,7 +180,10 @@ class Gate:
 
 
 def language_of(accepted: str) -> str:
-    """The language for an Accept-Language header, one of `model.language.LANGUAGES` (RFC 9110, section 12.5.4)."""
+    """Return the language for an Accept-Language header, one of `model.language.LANGUAGES` (RFC 9110, section 12.5.4).
+
+    It is the one that the header prefers among those that udpnote speaks, and English if the header names none of these.
+    """
     wanted: list[tuple[float, str]] = []
     for part in accepted[:1000].split(",")[:LANGUAGES_READ_MAX]:
         tag, _, parameter = part.strip().partition(";")
@@ -188,7 +206,9 @@ def _host_refused(scope: Scope, host: str) -> Response:
 
 
 def _harmless_name(host: str) -> str:
-    """`host`, if it is a name or an address; otherwise `NAME`, because `host` could have characters that a shell executes."""
+    """Return `host` if it is a name or an address. If it is not, return `NAME`, because `host` could have characters that a
+    shell executes.
+    """
     try:
         return dns_name(host) or str(
             ipaddress.ip_address(host.partition("%")[0])
@@ -198,7 +218,7 @@ def _harmless_name(host: str) -> str:
 
 
 def _with_headers(send: Send, *, is_private: bool) -> Send:
-    """Return a function that sends messages like `send`, and adds `HEADERS` to the answer; `OPENER_POLICY` only if
+    """Return a function that sends messages as `send` does, and adds `HEADERS` to the answer. It adds `OPENER_POLICY` only if
     `is_private`.
     """
     added = [(name.encode(), value.encode()) for name, value in HEADERS.items() if is_private or name != OPENER_POLICY]

@@ -1,4 +1,4 @@
-"""The addresses of the page, as people type them."""
+"""The addresses of the page, as a browser takes them."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -9,16 +9,18 @@ PORT_MAX = 65535
 
 
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
-    """The addresses at which other machines can open a page that listens at TCP `port`.
+    """Return the addresses (URLs) at which other machines can open a page that listens at TCP `port`.
 
     The page listens at the IP address `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If
-    `bind` is None and other machines can reach none of `own`, the only address has the host `localhost`.
+    `bind` is None and other machines can reach none of `own`, the only result has the host `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 
 
 def certificate_port(port: int) -> int:
-    """The TCP port at which a page over HTTPS at `port` offers its certificate: the next port, or 65534 if `port` is 65535."""
+    """Return the TCP port at which a page over HTTPS at `port` offers its certificate: the next port, or 65534 if `port` is
+    65535.
+    """
     return port + 1 if port < PORT_MAX else port - 1
 
 

@@ -34,20 +34,22 @@ CODE_BYTES_MAX = 1024
 
 COOKIE = "udpnote"
 COOKIE_OVER_HTTPS = "__Host-udpnote"
-"""The beginnings of the names of the session's cookie, over HTTP and over HTTPS. The port of the page's address follows.
+"""The beginnings of the names of the cookie that has the session's token, over HTTP and over HTTPS. The port of the page's
+address follows.
 
-A browser sends the cookies of one port of a host to all its ports (RFC 6265, section 8.5). So without the port in the name,
-two pages at one host would each replace the other's cookie.
+A browser sends the cookies of one port of a host to all its ports (RFC 6265, section 8.5). So without the port in the name, two
+pages at one host would each replace the other's cookie.
 
 Browsers accept the prefix `__Host-` only over HTTPS, and send such a cookie only to this host (RFC 6265bis).
 """
 
 
 class ClientOpener(Protocol):
-    """Opens a client of the page's notebook: with the join code `key` that a browser gave or, if `key` is None, with the user's
-    outbox, as other commands do.
+    """Opens clients of the page's notebook.
 
-    `known` is what the page knows about its notebook. `on_notice` is called with the client's notices.
+    With a join code `key`, which a browser gave, the client uses that key. If `key` is None, the client uses the user's outbox,
+    as other commands do. `known` is what the page knows about its notebook, or None. `on_notice` is called with the client's
+    notices.
     """
 
     def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
@@ -55,9 +57,11 @@ class ClientOpener(Protocol):
 
 
 class Page:
-    """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook, without a browser's key.
+    """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook, without a key that a browser
+    gave.
 
-    `is_sealed` says that the notebook is known to be sealed, before its server has answered.
+    `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. `is_sealed` says that
+    the notebook is sealed, for the time before its server has answered.
     """
 
     def __init__(self, open_client: ClientOpener, hosts: AllowedHosts, *, is_sealed: bool = False) -> None:
@@ -70,17 +74,18 @@ class Page:
         self.asgi: ASGIApp = Gate(self._starlette(), hosts)
 
     async def close(self) -> None:
-        """End all streams, sessions and calls."""
+        """End all streams, sessions and calls. Do not wait for calls that run."""
         self._opened.live.end()
         self._sessions.close()
         await asyncio.to_thread(self.base.close)
         self._threads.close()
 
     def notebook_of(self, request: Request) -> Opened:
-        """The notebook that this request may use. Raises a `Refusal` if the notebook is sealed and the browser has no session.
+        """Return the notebook that this request may use, and its live events.
 
-        Also raises a `Refusal` if the notebook has another key than the session. Only a sealed notebook has sessions. So if the
-        session of a cookie is gone, and the notebook's server is silent, the notebook counts as sealed.
+        Raises a `Refusal` in two cases. The notebook is sealed, and the browser has no session; or the notebook has another key
+        now than the session has. Only a sealed notebook has sessions. So if the browser has a cookie whose session is gone, and
+        the notebook's server is silent, the notebook is taken for sealed.
         """
         token = request.cookies.get(_cookie_name(request))
         opened = self._sessions.find(token) if token else None
@@ -118,7 +123,10 @@ class Page:
         return self._assets.answer(request, request.path_params["name"])
 
     async def _state(self, request: Request) -> Response:
-        """Answer the first question of a browser: which notebook the page shows, and whether the browser may use it."""
+        """Answer the first question of a browser: which notebook the page shows, and whether the browser may use it.
+
+        If the page does not know its notebook yet, ask the notebook's server first.
+        """
         if self.base.known is None and self.base.absence is None:
             await self.base.check()
         state: dict[str, object] = {
@@ -172,7 +180,9 @@ class Page:
 
 
 def _cookie_name(request: Request) -> str:
-    """The name of the session's cookie of the page at the address that the browser has used."""
+    """Return the name of the session's cookie. It depends on the scheme and the port of the address that the browser has
+    used.
+    """
     is_secure = request.scope["scheme"] == "https"
     port = port_of(request.headers.get("host", "")) or ("443" if is_secure else "80")
     return f"{COOKIE_OVER_HTTPS if is_secure else COOKIE}-{port}"
@@ -190,7 +200,9 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """The answer to a request for which there is no route, or no such method. A person may have mistyped the address."""
+    """Return the answer to a request for a path that the page does not have, or with a method that the path does not have. A
+    person may have mistyped the address.
+    """
     assert isinstance(error, HTTPException), "another exception would be reported as a missing route"
     notice = Notice("page_method_refused") if error.status_code == 405 else Notice("page_not_there")
     if error.status_code == 404 and not request.url.path.startswith("/api/"):

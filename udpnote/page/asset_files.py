@@ -1,4 +1,6 @@
-"""The files that the page sends to browsers. They are part of udpnote, are read once, and have fixed names."""
+"""The files that the page sends to browsers. They are part of udpnote, have fixed names, and are read once, when the page
+starts.
+"""
 
 import gzip
 from hashlib import sha256
@@ -41,7 +43,8 @@ class Assets:
         self._assets = {path.name: _asset(path) for path in FOLDER.iterdir() if path.suffix in TYPES}
 
     def answer(self, request: Request, name: str) -> Response:
-        """The answer with the file `name`. Its status is 304 if the browser has the file already.
+        """Return the answer with the file `name`. Its status is 304, without the file, if the browser has the same file
+        already.
 
         Raises a `Refusal` if there is no such file.
         """

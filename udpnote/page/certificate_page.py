@@ -1,4 +1,5 @@
-"""The page that offers the authority's certificate to devices. It is served over HTTP, because devices do not trust HTTPS yet.
+"""The page from which devices download the certificate of the certificate authority. It is served over HTTP, because devices do
+not trust HTTPS yet.
 
 Somebody on the network path can replace this page, and the certificate in it. Therefore the last step is to compare the
 fingerprint that the device shows with the one in the terminal, which nobody on the path can change.
@@ -38,9 +39,10 @@ SYSTEMS = (
 
 
 class CertificatePage:
-    """Offers the certificate of `authority`, for the page at TCP `port` of the host with the name `host_name`.
+    """Offers the certificate of `authority` to devices, and tells them how to install it.
 
-    `asgi` answers requests that name one of `hosts`.
+    `port` is the TCP port of the page over HTTPS, and `host_name` the name of its host. `asgi` answers requests that name one
+    of `hosts`.
     """
 
     def __init__(self, authority: Authority, host_name: str, port: int, hosts: AllowedHosts) -> None:
@@ -101,13 +103,15 @@ _DOCUMENT = """\
 
 
 def _in_lines(fingerprint: str) -> str:
-    """`fingerprint` as HTML in four lines, so that it fits on a phone."""
+    """Return `fingerprint` as HTML in four lines, so that it fits on a phone."""
     pairs = fingerprint.split(":")
     return "<br>".join(":".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8))
 
 
 def _system_of(agent: str) -> str:
-    """The name of the system of a browser, one of `SYSTEMS`, by its User-Agent `agent`; empty for any other system."""
+    """Return the name of the browser's system, one of `SYSTEMS`, according to its User-Agent `agent`. Return an empty string
+    for any other system.
+    """
     return next((name for name, _steps, words in SYSTEMS if any(word in agent for word in words)), "")
 
 

@@ -47,15 +47,17 @@ AUTHORITY_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
 """The time from which an authority is valid. It is so early that a wrong clock does not matter when the authority is made."""
 
 SERVER_DAYS = 397
-"""How many days a server certificate is valid. Apple's systems refuse more than 825 (support.apple.com/103769). For authorities
-that come with the system they refuse more than 398, and recommend 397 (support.apple.com/102028).
+"""How many days a server certificate is valid.
+
+Apple's systems refuse more than 825 (support.apple.com/103769). Of the authorities that come with these systems, they demand at
+most 398 days, and recommend 397 (support.apple.com/102028).
 """
 
 BACKDATED_DAYS = 7
-"""How many days before it is made a server certificate becomes valid, for devices whose clocks are behind."""
+"""How many days before it is made the validity of a server certificate begins. It helps devices whose clocks are behind."""
 
 RENEWAL_DAYS = 30
-"""A server certificate is replaced when it is valid for fewer days than this. Hardly any device's clock is wrong by more."""
+"""A server certificate is replaced when it is valid for fewer days than this. Hardly any device's clock is ahead by more."""
 
 ADDRESSES_MAX = 100
 """The most addresses in a server certificate, because each browser gets all of them when it connects. Only a host of hundreds
@@ -109,10 +111,10 @@ class Authority(NamedTuple):
 
 
 class ServerCertificate(NamedTuple):
-    """A certificate for this host's web server. `pem` has the certificate, its key, and the issuer's certificate.
+    """A certificate for this host's web server. `pem` has the certificate, its private key, and the issuer's certificate.
 
-    `subjects` are the names and addresses in the certificate. It should be used from `valid_from` (included) to `renewed_at`
-    (excluded), both in microseconds since 1970 UTC.
+    `subjects` are the names and addresses in the certificate. The server should use it from `valid_from` (included) to
+    `renewed_at` (excluded), both in microseconds since 1970 UTC.
     """
 
     pem: bytes
@@ -130,11 +132,13 @@ def is_private(address: str) -> bool:
 def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Authority:
     """Return the authority in the file `path`. If there is no such file, make an authority for `names`, and the file.
 
-    `names` must be in the form that `dns_name` returns. Those that other hosts may have, too, are left out. `host` is this
-    host's name, which becomes part of the certificate's name. `now` is the time in microseconds since 1970 UTC. The file
-    appears whole or not at all, and only this user can read it. Two processes that do this at once get the same authority.
+    `names` must be in the form that `dns_name` returns. A name that other hosts may have, too (see `is_for_one_host`), is left
+    out. `host` is this host's name, which becomes part of the certificate's name. `now` is the time in microseconds since 1970
+    UTC. The file appears whole or not at all, and only this user can read it. If two processes call this at once, both get the
+    same authority.
 
-    Raises `StorageError` if the file cannot be read or made, if it is damaged, or if the authority is no longer valid.
+    Raises `StorageError` if the file cannot be read or made, if it is damaged, or if the authority is valid for less than one
+    more day.
     """
     folder = os.path.dirname(path)
     with storage_errors(path):
@@ -151,9 +155,10 @@ def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Aut
 
 
 def server_certificate(authority: Authority, *, names: Iterable[str], addresses: Iterable[str], now: int) -> ServerCertificate:
-    """Make a certificate for this host. It has those of `names` and `addresses` that the authority's constraints permit.
+    """Make a certificate and its key for this host. It has those of `names` and `addresses` that the authority's constraints
+    permit.
 
-    It has at most `ADDRESSES_MAX` addresses, the first ones. `now` is the time in microseconds since 1970 UTC.
+    Of the addresses, it has the first `ADDRESSES_MAX` at most. `now` is the time in microseconds since 1970 UTC.
     """
     covered, private = covered_subjects(authority, names=names, addresses=addresses)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -173,7 +178,8 @@ def server_certificate(authority: Authority, *, names: Iterable[str], addresses:
 
 
 def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return those of `names` and `addresses` that `server_certificate` puts into a certificate, as two lists.
+    """Return those of `names` and `addresses` that `server_certificate` puts into a certificate, as two lists without
+    duplicates.
 
     These are the names that `authority` may certify, and the addresses of private networks, at most `ADDRESSES_MAX` of them.
     """
@@ -183,7 +189,7 @@ def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: I
 
 
 def _new_authority(host: str, names: Iterable[str], now: int) -> Authority:
-    """Make an authority for `names`. The key of its root is forgotten when this returns."""
+    """Make an authority for `names`. The private key of its root is dropped when this returns, and was in no file."""
     made = _time(now)
     end = max(made, datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(days=AUTHORITY_DAYS)
     ending = f" ({made:%Y-%m-%d})"
@@ -212,7 +218,9 @@ def _signed(
     end: datetime,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
-    """Make a certificate, signed with the issuer's key. Each of `extensions` is an extension and whether it is critical."""
+    """Make a certificate, and sign it with the issuer's key. Each of `extensions` is an extension, and whether it is
+    critical.
+    """
     builder = (
         x509.CertificateBuilder()
         .subject_name(_subject(common_name))
@@ -236,7 +244,9 @@ def _subject(common_name: str) -> x509.Name:
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    """The extension for key usage: of an authority if `signs_certificates`, else of a server."""
+    """Return the key usage extension (RFC 5280 §4.2.1.3): that of an authority if `signs_certificates`, else that of a
+    server.
+    """
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,
@@ -258,7 +268,7 @@ def _write(path: str, authority: Authority, host: str) -> None:
 
 
 def _read(path: str, data: bytes) -> Authority:
-    """The authority in `data`, the content of the file `path`.
+    """Return the authority in `data`, the content of the file `path`.
 
     Raises `StorageError` if `data` has no authority, or if its certificates and key do not belong together.
     """
@@ -279,10 +289,11 @@ def _key_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _time(microseconds: int) -> datetime:
-    """The time `microseconds` since 1970 UTC in whole seconds, because certificates have no fractions (RFC 5280 §4.1.2.5).
+    """Return the time `microseconds` since 1970 UTC in whole seconds, because certificates have no fractions (RFC 5280
+    §4.1.2.5).
 
-    A time before 1971 counts as 1971, and a time after 9900 as 9900, so that the caller can subtract and add some days or
-    years.
+    A time before 1971 becomes the beginning of 1971, and a time after 9899 the beginning of 9900. So the caller can subtract
+    and add some days or years.
     """
     time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=microseconds // 1_000_000)
     return min(max(time, datetime(1971, 1, 1, tzinfo=UTC)), datetime(9900, 1, 1, tzinfo=UTC))

@@ -12,17 +12,21 @@ from udpnote.storage.outbox import Outbox
 
 
 class NotebookClients(NamedTuple):
-    """Opens clients of the page's notebook. `server` and `notebook` are values of the options `--server` and `--notebook`."""
+    """Opens clients of the page's notebook. `server` and `notebook` are the values of the options `--server` and `--notebook`,
+    or None.
+    """
 
     server: str | None
     notebook: str | None
 
     def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
-        """Open a client with the join code `key` that a browser gave or, if `key` is None, with the user's outbox, as other
-        commands do.
+        """Open a client. The caller must close it.
 
-        A client with a `key` has an outbox in memory, so that the key is never in a file. It does not know the notebooks in the
-        user's outbox. If `known` has this key, the client uses the notebook `known` at its last address.
+        With a join code `key`, which a browser gave, the client uses that key. Its outbox is in memory, so that the key is
+        never in a file, and it does not know the notebooks in the user's outbox. If the notebook `known` has this key, the
+        client uses that notebook at its last address.
+
+        If `key` is None, the client uses the user's outbox, as other commands do.
         """
         if key is None:
             return Client(server=self.server, notebook=self.notebook, wait=CALL_SECONDS, on_notice=on_notice)

@@ -16,13 +16,17 @@ from udpnote.page.rates import counted_host
 from udpnote.page.request_heads import HEADER_BYTES_MAX, BoundedHeads, plain_answer
 
 CONNECTIONS_MAX = 512
-"""The most connections at a time. For each of 64 streams, a browser opens one connection, and six for its other requests."""
+"""The most connections at a time. A browser opens one connection for its stream of live events, and six for its other requests;
+there are at most 64 streams.
+"""
 
 CONNECTIONS_PER_HOST_MAX = 64
 """The most connections of one other host, so that no host can take them all."""
 
 REQUEST_SECONDS = 10.0
-"""How long a request's line and headers may take to arrive, from the beginning of the connection or from their first byte."""
+"""How long a request's line and headers may take to arrive. For the first request, the time begins with the connection; for a
+later one, with its first byte.
+"""
 
 IDLE_SECONDS = 30
 """After how many seconds without a request a connection is closed."""
@@ -31,7 +35,7 @@ UNREAD_SECONDS = 20.0
 """How long a browser may leave more than 64 KiB of answers unread in this process. Then its connection is cut off."""
 
 LAST_SECONDS = 2.0
-"""How long a browser may take to read the answer to an invalid request, and to end. What it sends meanwhile is dropped.
+"""How long the connection stays open after the answer to an invalid request. What the browser sends meanwhile is dropped.
 
 If the connection were closed while data arrives, TCP could reset it, and the answer would be lost (RFC 9112, section 9.6).
 """
@@ -45,7 +49,9 @@ def open_connections() -> int:
 
 
 class BoundedConnection(H11Protocol):
-    """A connection that is cut off if there are too many connections, if no request comes, or if its browser does not read."""
+    """A connection of a browser, with limits. It is cut off if there are too many connections, if no request comes, or if its
+    browser does not read.
+    """
 
     def __init__(
         self,
@@ -63,7 +69,9 @@ class BoundedConnection(H11Protocol):
         self._waits_for_request = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection, and wait for its first request."""
+        """Count the connection, and wait for its first request. If there are too many connections, cut it off. asyncio calls
+        this.
+        """
         super().connection_made(transport)
         if self.is_admitted(transport):
             self._request_due = self._aborting_after(REQUEST_SECONDS)
@@ -71,14 +79,16 @@ class BoundedConnection(H11Protocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Stop counting the connection, and stop its timers. asyncio calls this."""
         self.forget()
         _cancel(self._request_due)
         _cancel(self._reading_due)
         super().connection_lost(exc)
 
     def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
-        """Count the connection until `forget` is called. Return False if its host, or all hosts together, now have too many."""
+        """Count the connection until `forget` is called. Return whether it may stay: False if its host has too many connections
+        now, or if there are more than `connections_max` in all.
+        """
         if self._host is None:
             client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
             self._host = counted_host(client[0], server[0]) if client and server else ""
@@ -95,13 +105,19 @@ class BoundedConnection(H11Protocol):
             self._host = None
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request. The rest of the request line and headers must come within `REQUEST_SECONDS`."""
+        """Take `data`, a part of a request, unless the connection is about to end. asyncio calls this.
+
+        The rest of the request's line and headers must come within `REQUEST_SECONDS`.
+        """
         if not self._is_ending:
             super().data_received(data)
             self._time_request()
 
     def _time_request(self) -> None:
-        """Start or stop the timer for the next request, unless no further request is expected."""
+        """Stop the timer if the line and headers of a request have arrived. Start it if only a part of them has.
+
+        If the connection is about to end, do nothing.
+        """
         if self._is_ending:
             return
         has_request = self.cycle is not None and not self.cycle.response_complete
@@ -112,7 +128,7 @@ class BoundedConnection(H11Protocol):
         self._waits_for_request = not has_request
 
     def send_400_response(self, _msg: str) -> None:
-        """Answer a request that is no valid HTTP, and end the connection. uvicorn calls this with its own sentence."""
+        """Answer a request that is not valid HTTP, and end the connection. uvicorn calls this. Its own sentence is ignored."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()  # an answer to this request has begun already
             return
@@ -130,7 +146,7 @@ class BoundedConnection(H11Protocol):
         self._end_soon()
 
     def _end_soon(self) -> None:
-        """End the connection after what was written. What still arrives is dropped."""
+        """End the connection when all that was written is sent. What still arrives is dropped."""
         self._is_ending = True
         self._unset_keepalive_if_required()
         _cancel(self._request_due)
@@ -141,17 +157,19 @@ class BoundedConnection(H11Protocol):
             self.transport.close()  # TLS has no end of one direction
 
     def pause_writing(self) -> None:
-        """Start the `UNREAD_SECONDS` in which the browser must read. What the browser sends meanwhile does not prolong them."""
+        """Start a timer of `UNREAD_SECONDS`: if the browser does not read until then, it is cut off, even if it goes on
+        sending. asyncio calls this when too much is unread.
+        """
         super().pause_writing()
         self._reading_due = self._aborting_after(UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
-        """Stop the timer, because the browser has read."""
+        """Stop the timer, because the browser has read. asyncio calls this."""
         super().resume_writing()
         _cancel(self._reading_due)
 
     def _aborting_after(self, seconds: float) -> asyncio.TimerHandle:
-        """Start a timer that cuts the connection off after `seconds`, unless the timer is cancelled."""
+        """Start a timer that cuts the connection off after `seconds`. Return the timer, so that the caller can cancel it."""
         return self.loop.call_later(seconds, self.transport.abort)
 
 

@@ -15,7 +15,7 @@ _KINDS = {"note": Kind.NOTE, "revision": Kind.REVISION, "deletion": Kind.DELETIO
 
 
 class ReadEntry(NamedTuple):
-    """An entry of a request. `wrong` says why no notebook would store the entry, or is None: then the entry is sent to the
+    """An entry of a request. `wrong` says why no notebook would store the entry. If it is None, the entry is sent to the
     notebook.
     """
 
@@ -24,7 +24,7 @@ class ReadEntry(NamedTuple):
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`. Raises a `Refusal` if `body` is anything else."""
+    """Return the JSON object in `body`. Raises a `Refusal` if `body` is not a JSON object."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -35,12 +35,12 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
-    """The entries in the `body` of a request, in their order.
+    """Return the entries in the `body` of a request, in their order.
 
     `notebook_id` is the id of the page's notebook in hexadecimal digits, or None if the page does not know its notebook yet.
-    Raises a `Refusal` if the body is malformed or names another notebook: then none of its entries is sent. An entry that is
-    not malformed, but that no notebook would store, such as one with a blank text, is only marked as wrong, so that the others
-    are sent.
+    Raises a `Refusal` if `body` is malformed or names another notebook: then none of its entries is sent. An entry that is not
+    malformed, but that no notebook would store, such as one with a blank text, is only marked as wrong, so that the others are
+    sent.
     """
     value = json_object(body)
     wanted = value.get("notebook")
@@ -56,9 +56,10 @@ def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
 
 
 def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
-    """The outcome of `entry` as a JSON object. `verdict` is the notebook's answer, or None if there was no answer.
+    """Return the outcome of `entry` as a JSON object. `verdict` is the notebook's answer, or None if there was no answer.
 
-    The state is `stored` only if the notebook has said that it has exactly this entry.
+    `state` is `stored` only if the notebook has said that it has exactly this entry. It is `later` if the browser should send
+    the entry again.
     """
     if verdict is None:
         return _outcome(entry, "later", Notice("page_no_verdict"))
@@ -82,7 +83,9 @@ def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
 
 
 def wrong_outcome(entry: Entry, wrong: Notice) -> dict[str, object]:
-    """The outcome of an entry that is not sent, because no notebook would store it. `wrong` says why."""
+    """Return the outcome, as a JSON object, of an entry that is not sent because no notebook would store it. `wrong` says
+    why.
+    """
     return _outcome(entry, "refused", wrong)
 
 

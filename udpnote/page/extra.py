@@ -1,4 +1,4 @@
-"""Whether the packages of the extra `page` are installed. This module itself needs none of them."""
+"""Finds out whether the packages of the extra `page` are installed. This module itself needs none of them."""
 
 import sys
 from importlib.util import find_spec

@@ -1,8 +1,8 @@
 """Follows a notebook in a thread, for all browsers that get its entries live.
 
-The follower keeps only the latest entries, and wakes the streams. Each stream knows up to which entry its browser has read. If
-the follower no longer has the next entries, the stream reads them from the notebook. So a slow stream loses nothing and costs
-no memory.
+The follower keeps only the latest entries, and wakes the streams of the browsers. Each stream knows up to which entry its
+browser has got entries. If the follower does not have all entries after that one any more, the stream reads them from the
+notebook. So a slow stream loses nothing and costs no memory.
 """
 
 import asyncio
@@ -39,9 +39,9 @@ class StoredEvent(NamedTuple):
 class Follower:
     """Follows `notebook` from `start` until `stop`. When there are new entries, it calls `on_change` in the page's event loop.
 
-    `newest` identifies the newest entry that the follower has read, or is None if it has read none yet. `restorations` counts
-    how often the notebook was restored from an older copy meanwhile. After a restoration, numbers may belong to other entries
-    than before.
+    `newest` identifies the newest entry that the follower has got, or is None if it has got none yet. `restorations` counts how
+    often the notebook was replaced by an older copy since the follower started. After that, the same number may belong to
+    another entry than before.
     """
 
     def __init__(self, notebook: PageNotebook, on_change: Callable[[], None]) -> None:
@@ -66,14 +66,15 @@ class Follower:
                 self._client.close()  # ends the reading
 
     def forget(self) -> None:
-        """Drop the kept events, so that streams read the entries after them from the notebook."""
+        """Drop the kept events, so that streams read their next entries from the notebook."""
         with self._lock:
             self._events.clear()
 
     def events_after(self, number: int, restorations: int) -> list[StoredEvent] | None:
-        """The events of all entries after the entry `number`. None if the follower may not have all of them any more.
+        """Return the events of all entries after the entry with this `number`. Return None if the follower may not have all of
+        them any more.
 
-        `restorations` is the count that the caller has seen. The result is also None if the count has changed.
+        `restorations` is the value of this attribute when the caller learned `number`. Return None if it has changed since.
         """
         with self._lock:
             is_kept = bool(self._events) and self._events[0].seen.number <= number + 1
@@ -111,7 +112,7 @@ class Follower:
             self._tell(self._note_entry)
 
     def _take_notice(self, notice: Notice) -> None:
-        """Act on a notice of the client that follows the notebook. Runs in the follower's thread."""
+        """Act on a notice of the client that follows the notebook. The client calls this in the follower's thread."""
         if notice.kind == "notebook_restored":
             self._restart()
         elif notice.kind == "server_found_again":
@@ -120,8 +121,8 @@ class Follower:
             self._tell(self._notebook.suspect)
 
     def _restart(self) -> None:
-        """Record that the notebook was restored. Forget the kept entries, because their numbers may belong to other entries
-        now.
+        """Record that an older copy has replaced the notebook. Drop the kept entries, because their numbers may belong to other
+        entries now.
         """
         with self._lock:
             self._events.clear()
@@ -144,7 +145,9 @@ class Follower:
 
 
 def has_entry(reader: NotebookReader, seen: SeenEntry) -> bool:
-    """Whether the notebook has the entry `seen` under its number, or has erased it there. True for `NOTHING_SEEN`."""
+    """Return whether the notebook has the entry `seen` under its number, or has erased it there. Return True for
+    `NOTHING_SEEN`.
+    """
     if seen == NOTHING_SEEN:
         return True
     found = reader.log(numbers=[seen.number], start=seen.number, limit=1)
@@ -152,12 +155,14 @@ def has_entry(reader: NotebookReader, seen: SeenEntry) -> bool:
 
 
 def newest_entry(reader: NotebookReader) -> SeenEntry:
-    """The newest entry of the notebook that is not erased; `NOTHING_SEEN` if there is none."""
+    """Return what identifies the newest entry of the notebook that is not erased; `NOTHING_SEEN` if there is none."""
     return next((stored.as_seen for stored in reader.log(newest_first=True, limit=1)), NOTHING_SEEN)
 
 
 def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[StoredEvent] | None:
-    """The events of the first `limit` entries after the entry `after`. None if the notebook does not have the entry `after`."""
+    """Read the first `limit` entries after the entry `after`, and return their events. Return None if the notebook does not
+    have the entry `after`.
+    """
     entries = list(reader.log(start=after.number + 1, limit=limit))
     if not has_entry(reader, after):  # checked after the reading, so the entries are from the same copy of the notebook
         return None
@@ -165,7 +170,7 @@ def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[St
 
 
 def note_number(reader: NotebookReader, stored: StoredEntry) -> int | None:
-    """The number of the note that the entry `stored` adds or changes; None if it cannot be read."""
+    """Return the number of the note that the entry `stored` adds or changes; None if the notebook cannot be read."""
     if stored.entry.kind is Kind.NOTE:
         return stored.number
     with suppress(UdpnoteError):  # the browser then reads its notes again

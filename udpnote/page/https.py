@@ -1,4 +1,6 @@
-"""HTTPS for the page: the names and addresses of this host in its certificate, and those for which browsers show a warning."""
+"""HTTPS for the page: which names and addresses of this host are in its certificate, and for which of them browsers show a
+warning.
+"""
 
 import os
 from collections.abc import Callable, Collection, Sequence
@@ -18,7 +20,8 @@ AUTHORITY_FILE = "https-authority.pem"
 
 
 class Https:
-    """This host's certificate authority, and TLS with the certificates that it issues. If there is no authority, one is made.
+    """This host's certificate authority (`authority`), and TLS with the certificates that it issues (`tls`). If there is no
+    authority yet, the constructor makes one.
 
     `folder` is the folder of the authority's file. `host` is this host's name. `allowed` are further names and addresses by
     which browsers reach this host. `own_addresses` returns this host's addresses, and `now` the time in microseconds since 1970
@@ -49,7 +52,9 @@ class Https:
         )
 
     def certificate_page(self, port: int, hosts: AllowedHosts) -> ASGIApp:
-        """The application that offers the certificate for the page at TCP `port`. It answers requests to one of `hosts`."""
+        """Return the application that offers the certificate, for the page over HTTPS at TCP `port`. It answers requests to one
+        of `hosts`.
+        """
         return CertificatePage(self.authority, self._host, port, hosts).asgi
 
     def covered(self, addresses: Sequence[str]) -> list[str]:
@@ -57,12 +62,16 @@ class Https:
         return [each for each in addresses if is_private(each)]
 
     def fingerprint_lines(self) -> list[str]:
-        """The fingerprint that devices show for the certificate, in two lines of 16 bytes, since terminals have 80 columns."""
+        """Return the fingerprint that devices show for the certificate, in two lines of 16 bytes, because terminals have 80
+        columns.
+        """
         pairs = self.authority.fingerprint.split(":")
         return [":".join(pairs[:16]), ":".join(pairs[16:])]
 
     def notices(self) -> list[Notice]:
-        """Notices about the names and addresses of this host that the certificate cannot have: browsers show a warning."""
+        """Return notices about the names and addresses of this host that the certificate cannot have. For these, browsers show
+        a warning.
+        """
         named = {name: self.authority.covers_name(name) for name in self._names}
         without_dot = tuple(name for name in named if not is_for_one_host(name))
         missing = tuple(name for name, is_covered in named.items() if not is_covered and is_for_one_host(name))

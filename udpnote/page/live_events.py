@@ -41,7 +41,7 @@ def cursor_text(seen: SeenEntry) -> str:
 
 
 def parse_cursor(text: str) -> SeenEntry:
-    """The entry whose event has the id `text`. Raises a `Refusal` if `text` is not such an id."""
+    """Return what identifies the entry whose event has the id `text`. Raises a `Refusal` if `text` is not such an id."""
     try:
         number, client_id, sequence = text.split("-")
         if not all(each.isascii() and each.isdigit() and len(each) < 20 for each in (number, sequence)):
@@ -55,7 +55,7 @@ def parse_cursor(text: str) -> SeenEntry:
 
 
 class LiveEvents:
-    """The streams of one notebook, and the follower that these share."""
+    """The streams of one notebook. All of them get new entries from one follower, which the first stream starts."""
 
     def __init__(self, notebook: PageNotebook) -> None:
         self._notebook = notebook
@@ -67,7 +67,7 @@ class LiveEvents:
         notebook.on_change.append(self._note_change)
 
     def end(self) -> None:
-        """End all streams, because the page's process ends, or because no browser has the notebook's key any more."""
+        """End all streams. Call this when the page's process ends, or when no browser has the notebook's key any more."""
         self._is_ending = True
         if self._follower is not None:
             self._follower.stop()
@@ -76,8 +76,11 @@ class LiveEvents:
         self._wake()
 
     async def stream(self, cursor: SeenEntry | None) -> AsyncIterator[bytes]:
-        """Yield the bytes of a stream. It sends the entries after `cursor` or, if `cursor` is None, those that are stored from
-        now on.
+        """Yield the bytes of a stream. It sends the entries after the entry `cursor`. If `cursor` is None, it sends those that
+        are stored from now on.
+
+        The stream also tells the browser when the notebook's server falls silent and when it answers again. It ends when the
+        browser may not use the notebook any more.
         """
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
         reader = _StreamReader(self._notebook, self._started_follower(), cursor)
@@ -121,7 +124,9 @@ class LiveEvents:
 
 
 class _StreamReader:
-    """Finds what one stream must send. Its browser knows all entries up to `cursor`; None: it has loaded no notes yet."""
+    """Finds what one stream must send. Its browser has all entries up to the entry `cursor`. If `cursor` is None, it has loaded
+    no notes yet.
+    """
 
     def __init__(self, notebook: PageNotebook, follower: Follower, cursor: SeenEntry | None) -> None:
         self._notebook, self._follower, self._position = notebook, follower, cursor
@@ -156,9 +161,10 @@ class _StreamReader:
         return self._position
 
     async def _start(self) -> bytes:
-        """Find the entry after which the browser reads on. Return the event that tells the browser this entry.
+        """Find the entry after which the stream must go on. Return the event that tells the browser this entry.
 
-        This is done at the beginning, after a restoration, and after the notebook's server was started again.
+        This is done at the beginning, after the notebook was restored from an older copy, and after its server was started
+        again.
         """
         restorations, position, served = self._follower.restorations, self._position, self._notebook.served
         if position is not None and not await self._notebook.read(lambda client: has_entry(client, position)):
@@ -171,15 +177,15 @@ class _StreamReader:
         return event
 
     async def _jump(self, cause: str) -> bytes:
-        """Continue after the newest entry. Return an event that tells the browser to load its notes again, and the `cause`."""
+        """Go on after the newest entry. Return an event that tells the browser to load its notes again, and the `cause`."""
         self._position = await self._notebook.read(newest_entry)
         return _event("restored", {"cause": cause}, self._position)
 
 
 def _event(name: str, data: object, seen: SeenEntry | None = None) -> bytes:
-    """The bytes of an event with `data`, a value or its JSON.
+    """Return the bytes of the event `name`, with `data` as JSON. If `data` is bytes, these are the JSON already.
 
-    If `seen` is given, the event's id says that the browser now knows all entries up to that one.
+    If `seen` is given, the event's id says that the browser now has all entries up to the entry `seen`.
     """
     head = f"event: {name}\n" if seen is None else f"event: {name}\nid: {cursor_text(seen)}\n"
     return head.encode() + b"data: " + (data if isinstance(data, bytes) else encoded(data)) + b"\n\n"

@@ -9,15 +9,16 @@ TEXT_CHARACTERS_MAX = 4000
 """The most characters of a text in a list or an event. A longer text is cut. A phone shows fewer at once."""
 
 BEFORE_OCCURRENCE_CHARACTERS = 200
-"""If a search finds a word only beyond the first part of a text, the part that is shown begins this many characters before the
-word.
+"""If a search finds its first word after the first `TEXT_CHARACTERS_MAX` characters of a text, the part that is shown begins
+this many characters before the word.
 """
 
 
 def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: bool = False) -> dict[str, object]:
-    """The object of a note with its latest text. `highlights` has the places of the `words` in the text, in UTF-16 code units.
+    """Return the object of a note with its latest text. `highlights` has the places of the `words` in the text, in UTF-16 code
+    units.
 
-    Unless `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut: the object has a part of it, with `…` in
+    Without `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut: the object has a part of it, with `…` in
     place of the rest, and `is_cut` is true.
     """
     text, spans = stored.text, occurrences(stored.text, words) if words else []
@@ -37,7 +38,7 @@ def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: boo
 
 
 def version_object(stored: StoredEntry, *, is_whole: bool = False) -> dict[str, object]:
-    """The object of an entry as it was stored. Unless `is_whole`, a long text is cut as in `note_object`."""
+    """Return the object of an entry as it was stored. Without `is_whole`, a long text is cut as in `note_object`."""
     entry = stored.entry
     is_cut = not is_whole and len(entry.text) > TEXT_CHARACTERS_MAX
     return {
@@ -54,7 +55,7 @@ def version_object(stored: StoredEntry, *, is_whole: bool = False) -> dict[str, 
 
 
 def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
-    """The object of an entry as it was stored, for a live event. A long text is cut as in `note_object`.
+    """Return the object of an entry as it was stored, for a live event. A long text is cut as in `note_object`.
 
     `note` is the number of the note that the entry adds or changes, or None if that number is not known.
     """
@@ -62,7 +63,9 @@ def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
 
 
 def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Convert `spans`, which are ascending places in `text` in characters, into UTF-16 code units, as JavaScript counts."""
+    """Return `spans` in UTF-16 code units, which JavaScript counts. Each of `spans` is a beginning and an end in `text`, in
+    characters; they must be in ascending order.
+    """
     counted, units, result = 0, 0, []
     for span in spans:
         converted = []

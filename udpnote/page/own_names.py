@@ -7,9 +7,9 @@ _DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 def dns_name(name: str) -> str | None:
-    """The name of a host in the form that certificates use: in lower case, and in ASCII by IDNA (RFC 3490).
+    """Return the name of a host in the form that certificates use: in lower case, and in ASCII by IDNA (RFC 3490).
 
-    None if no certificate can have this name, or if it is an IP address.
+    Return None if no certificate can have this name, or if it is an IP address.
     """
     try:
         encoded = name.strip().rstrip(".").lower().encode("idna").decode().lower()
@@ -20,7 +20,7 @@ def dns_name(name: str) -> str | None:
 
 
 def own_names(host: str) -> list[str]:
-    """The names of this host that certificates may have. `host` is the operating system's name for it, with or without a
+    """Return the names of this host that certificates may have. `host` is the operating system's name for it, with or without a
     domain.
     """
     name = dns_name(host) or "localhost"
@@ -29,8 +29,8 @@ def own_names(host: str) -> list[str]:
 
 
 def is_for_one_host(name: str) -> bool:
-    """Whether `name` has a dot or is `localhost`.
+    """Return whether `name` has a dot or is `localhost`.
 
-    Any other name may be a top-level domain, and a constraint for it would permit too many names.
+    A name constraint for any other name, which may be a top-level domain, would permit too many names (see `certificates`).
     """
     return "." in name or name == "localhost"

@@ -1,8 +1,8 @@
 """A notebook as the page uses it: its clients, and whether its server answers.
 
 While a server does not answer, each browser would wait for as long as a client waits. So, if a call takes longer than
-`SUSPICION_SECONDS`, the page itself asks the server whether it answers, once for all browsers. It asks again and again while
-the server is silent, and refuses further calls at once until the server answers.
+`SUSPICION_SECONDS`, the page itself asks the server whether it answers, once for all browsers. While the server is silent, the
+page asks again and again, and refuses further calls at once.
 """
 
 import asyncio
@@ -32,13 +32,15 @@ SUSPICION_SECONDS = 0.5
 """If a call takes longer than this, the page asks whether the server still answers."""
 
 PROBE_SECONDS = 0.5
-"""How long the page waits for the server's answer to this question. On a LAN the answer takes about a millisecond."""
+"""How long the page waits for an answer when it asks whether the server answers. On a LAN the answer takes about a
+millisecond.
+"""
 
 WATCH_SECONDS = 2.0
-"""While browsers get live events, how often the page asks whether the server was started again."""
+"""How often the page asks whether the server was started again, in seconds, while browsers get live events."""
 
 PROBE_PAUSE_SECONDS_MAX = 4.0
-"""While the server is silent, the pauses between these questions grow from one second to this."""
+"""While the server is silent, the page asks it again after a pause. The pauses grow from one second to this."""
 
 READING_THREADS, WRITING_THREADS, PROBING_THREADS = 8, 8, 2
 """How many calls of each kind run at a time. Entries of calls that run together share datagrams and fsyncs. Each reading call
@@ -52,7 +54,7 @@ Purpose = Literal["read", "write"]
 
 
 class Threads:
-    """The threads of a page: for reading, for writing, and for asking the server whether it answers."""
+    """The threads of a page, in three groups: for reading, for writing, and for asking the server whether it answers."""
 
     def __init__(self) -> None:
         self.reading = WorkerThreads(READING_THREADS, WAITING_CALLS_MAX)
@@ -69,15 +71,15 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave, and `is_sealed` that the notebook is sealed, also before its server has answered.
+    a browser gave. `is_sealed` says that the notebook is sealed, for the time before its server has answered.
 
     `absence` says why the notebook's server cannot be used now, or is None if the server answers. `ended` says why these
-    browsers can never use the notebook again, because it has a new key; else it is None. `served` is the id that the notebook's
-    server chose when it started, in hexadecimal digits, or None if not known yet. While no server runs, notes may be erased
-    without an event. So a browser with notes from a server with another id checks which of them are still there.
+    browsers can never use the notebook again, because it has a new key; it is None if they can. `served` is the id that the
+    notebook's server chose when it started, in hexadecimal digits, or None if it is not known yet. While no server runs, notes
+    may be erased without an event. So if `served` changes, a browser checks which of its notes are still there.
 
-    When one of these three changes, the functions in `on_change` are called. `known` is the notebook by the server's latest
-    answer, or None if the server has not answered yet.
+    When one of these three attributes changes, the functions in `on_change` are called. `known` is the notebook according to
+    the server's latest answer, or None if the server has not answered yet.
     """
 
     def __init__(
@@ -103,7 +105,9 @@ class PageNotebook:
 
     @property
     def needs_session(self) -> bool:
-        """Whether browsers need a session: the notebook is sealed, and no browser gave the key that this object uses."""
+        """Whether browsers need a session: the notebook is sealed, and the clients of this object do not use a key that a
+        browser gave.
+        """
         return not self._has_key and (self._is_sealed or (self.known is not None and self.known.key_id is not None))
 
     async def read(self, work: Callable[[Client], T]) -> T:
@@ -118,7 +122,9 @@ class PageNotebook:
         return await self._call(self._threads.writing, "write", work)
 
     async def check(self) -> NotebookStatus:
-        """Ask the server whether it answers. Set `known`, `served` and `absence` accordingly."""
+        """Ask the server whether it answers, and return its status. Set `known`, `served` and `absence` accordingly. If it is
+        silent, start to ask again and again.
+        """
         return self._noted(await self._asked())
 
     async def _asked(self) -> NotebookStatus:
@@ -136,14 +142,16 @@ class PageNotebook:
         return status
 
     def suspect(self) -> None:
-        """Start to ask in the background whether the server answers, and go on until it does."""
+        """Begin to ask the server in the background whether it answers, again and again until it does. If this is done already,
+        do nothing.
+        """
         if self._probing is None and self.ended is None and not self._is_closed:
             self._probing = asyncio.create_task(self._probe())
 
     def check_key(self, client: Client) -> None:
-        """Raise `KeyMissing` if `client` can use the notebook only by this machine's key, which no browser gave.
+        """Raise `KeyMissing` if `client` has this machine's own key for a sealed notebook, and no browser gave that key.
 
-        From then on, browsers need a session, also if the server has not said yet that the notebook is sealed.
+        From then on, `needs_session` is True, even if the server has not said yet that the notebook is sealed.
         """
         if self._has_key or client.key_id is None:
             return
@@ -152,7 +160,8 @@ class PageNotebook:
         raise KeyMissing("page_needs_code")
 
     def note_sealed(self, notebook: KnownNotebook | None) -> None:
-        """Record that the server of `notebook` has answered a client with a browser's key, so the notebook is sealed.
+        """Record that `notebook` is sealed: its server has answered a client that has a browser's key. If it is not, do
+        nothing.
 
         From then on, browsers without a session are told that they need the join code, not that the server is silent.
         """
@@ -161,7 +170,9 @@ class PageNotebook:
             self._tell()
 
     async def watch(self) -> None:
-        """Ask again and again whether the same server still answers, until this task is cancelled or the clients are closed."""
+        """Ask again and again whether the same server still answers. End when this task is cancelled, or when the clients are
+        closed or the notebook has ended.
+        """
         with suppress(ClientClosed):
             while self.ended is None:
                 await asyncio.sleep(WATCH_SECONDS)
@@ -174,10 +185,10 @@ class PageNotebook:
                     self._noted(status)
 
     def note_answer(self) -> None:
-        """Record that the server has answered another client of this notebook.
+        """Record that the server has answered another client of this notebook, so `absence` becomes None.
 
-        If clients have no key of a browser, this asks the server first: the notebook may have been sealed meanwhile, and then
-        browsers may not use it by this machine's key.
+        If no browser gave the key of this object's clients, ask the server first. The notebook may have been sealed meanwhile,
+        and then browsers must not use it by this machine's key.
         """
         if self._has_key:
             self._note_presence()
@@ -197,14 +208,14 @@ class PageNotebook:
             self._tell()
 
     def end(self, reason: Notice) -> None:
-        """Record that these browsers can never use the notebook again, and why."""
+        """Record that these browsers can never use the notebook again, because of `reason`."""
         if self.ended is None:
             self.ended = self.absence = reason
             self._absent.set()
             self._tell()
 
     def close(self) -> None:
-        """Close the clients. Calls that wait in them end."""
+        """Close the clients, and stop asking the server. Calls that wait for an answer end with an error."""
         with self._opening:
             self._is_closed = True
             clients = list(self._clients.values())
@@ -243,7 +254,9 @@ class PageNotebook:
             call.cancel()
 
     async def _wait_unless_absent(self, call: "asyncio.Future[T]") -> None:
-        """Wait for the end of `call`. Raises a `Refusal` if the server is found silent, or after `CALL_SECONDS_MAX`."""
+        """Wait for the end of `call`. Raises a `Refusal` as soon as the server is found silent, and after
+        `CALL_SECONDS_MAX`.
+        """
         absence = asyncio.ensure_future(self._absent.wait())
         either: set[asyncio.Future[Any]] = {call, absence}
         try:
@@ -273,7 +286,7 @@ class PageNotebook:
         self.suspect()
 
     def note_error(self, error: UdpnoteError) -> None:
-        """If `error` says that the browser's key is old, because the notebook has a new one, end this notebook."""
+        """If `error` says that the notebook has a newer key than the browser gave, end this notebook."""
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)
 
@@ -282,7 +295,9 @@ class PageNotebook:
             each()
 
     def _client(self, purpose: Purpose) -> Client:
-        """The client for this purpose. The first call opens the client, which reads files, so call this in a thread."""
+        """Return the client for `purpose`. The first call opens the client, which reads files. So call this in a thread. Raises
+        `ClientClosed` after `close`.
+        """
         with self._opening:
             if self._is_closed:
                 raise ClientClosed("client_closed")

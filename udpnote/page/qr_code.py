@@ -7,6 +7,8 @@ QUIET_MODULES = 2
 
 
 def qr_modules(text: str) -> list[list[bool]]:
-    """The rows of the QR code of `text` with its border. Each module is true if it is dark."""
+    """Return the rows of the QR code of `text`, with its border. A module, which is a square of the code, is True if it is
+    dark.
+    """
     code = segno.make(text, error="l", micro=False)
     return [[bool(module) for module in row] for row in code.matrix_iter(border=QUIET_MODULES)]

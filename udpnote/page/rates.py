@@ -9,15 +9,17 @@ HOSTS_MAX = 1024
 """For how many hosts the page remembers the number of requests. A LAN has fewer."""
 
 NETWORK_BITS = 64
-"""The prefix of an IPv6 network, in which a single host may take any number of addresses (RFC 7421)."""
+"""The length of an IPv6 prefix, in bits. A host may take any number of addresses in a network of this length (RFC 7421)."""
 
 
 def counted_host(client: str, server: str) -> str:
-    """The host to which a browser at the address `client` counts, when it has connected to the page at the address `server`.
+    """Return a text that stands for the host of a browser, for counting. The browser at the address `client` has connected to
+    the page at the address `server`.
 
-    All addresses of another IPv6 network count as one host. Those in the network of `server`, and link-local ones, count one
-    by one, as IPv4 addresses do: they are neighbours, who all share the prefix. Text that is no IP address is returned as it
-    is.
+    A host can take many addresses of an IPv6 network, so all addresses of such a network count as one host. There are two
+    exceptions. In the network of `server`, and among link-local and loopback addresses, each address counts as a host: these
+    are neighbours, who all share the prefix. Each IPv4 address counts as a host. If `client` is not an IP address, it is
+    returned as it is.
     """
     address, own = _address(client), _address(server)
     if not isinstance(address, ipaddress.IPv6Address):
@@ -28,13 +30,17 @@ def counted_host(client: str, server: str) -> str:
 
 
 def host_of_client(scope: Scope) -> str:
-    """The host to which the browser of a request counts, as in `counted_host`; empty if its address is not known."""
+    """Return what `counted_host` returns for the browser of a request; an empty string if the browser's address is not
+    known.
+    """
     client, server = scope.get("client"), scope.get("server")
     return counted_host(client[0], server[0] if server is not None else "") if client is not None else ""
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address in `text`; None if there is none. An IPv4 address that is written as an IPv6 one is an IPv4 address."""
+    """Return the IP address in `text`; None if `text` is not one. An IPv6 address that stands for an IPv4 one becomes the IPv4
+    address.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -50,7 +56,7 @@ class Rate:
         self._left, self._at = float(burst), float("-inf")
 
     def take(self, now: float) -> bool:
-        """Whether one more request is allowed at the monotonic time `now`, in seconds. If it is, the request is counted."""
+        """Return whether one more request is allowed at the time `now`, in seconds of a monotonic clock. If it is, count it."""
         if now > self._at:
             self._left = min(self._left + (now - self._at) * self._per_second, self._burst)
             self._at = now
@@ -61,15 +67,17 @@ class Rate:
 
 
 class RatePerHost:
-    """A `Rate` for each host. If there are more than `HOSTS_MAX`, the host without requests for the longest time is dropped."""
+    """A `Rate` for each host. If there are more than `HOSTS_MAX` hosts, the one whose last request is the longest ago is
+    forgotten.
+    """
 
     def __init__(self, per_second: float, burst: float) -> None:
         self._limits = per_second, burst
         self._rates: OrderedDict[str, Rate] = OrderedDict()
 
     def take(self, host: str, now: float) -> bool:
-        """Whether one more request of `host` is allowed at the monotonic time `now`, in seconds. If it is, the request is
-        counted.
+        """Return whether one more request of `host` is allowed at the time `now`, in seconds of a monotonic clock. If it is,
+        count it.
 
         `host` is a result of `counted_host`.
         """

@@ -1,4 +1,4 @@
-"""The sentences for people at a browser. They cannot run the commands that the sentences for a terminal recommend."""
+"""The sentences for people at a browser. These people cannot run the commands that the sentences for a terminal recommend."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ _INSTEAD = {
     "text_in_other_encoding": Notice("page_text_not_unicode"),
     "text_not_unicode": Notice("page_text_not_unicode"),
 }
-"""The notice that a browser shows for each of these kinds."""
+"""For each of these kinds of notices, the notice that a browser shows in its place."""
 
 _INSTEAD_WITH_VALUES: dict[str, Callable[..., Notice]] = {
     "join_code_length_wrong": lambda symbols, symbols_expected: Notice(
@@ -39,7 +39,7 @@ _INSTEAD_WITH_VALUES: dict[str, Callable[..., Notice]] = {
     ),
     "join_code_symbol_invalid": lambda symbol, place: Notice("page_code_symbol_invalid", symbol=symbol, place=place),
 }
-"""The same for kinds whose values it shows as well: a function of these values."""
+"""The same for kinds whose values the browser shows, too: a function that makes the notice from these values."""
 
 _FOR_BOTH = {
     "answer_invalid",
@@ -67,10 +67,11 @@ _FOR_BOTH = {
 
 
 def notice_for_reader(notice: Notice) -> Notice:
-    """The notice that a person at a browser gets in place of `notice`.
+    """Return the notice that a person at a browser gets in place of `notice`.
 
-    The notices of the page itself and those in the tables above say what happened. Of all others, a browser is told only
-    that the page cannot use the notebook: they are for the person who runs the page, and may name files of the page's host.
+    The notices of the page itself, and those in the tables above, say what happened. In place of all others, a browser is told
+    only that the page cannot use the notebook: they are for the person who runs the page, and may name files of the page's
+    host.
     """
     if notice.kind in _INSTEAD:
         return _INSTEAD[notice.kind]
@@ -81,9 +82,10 @@ def notice_for_reader(notice: Notice) -> Notice:
 
 
 def for_reader(notice: Notice) -> str:
-    """The sentence of `notice` for a person at a browser, in the language of the request.
+    """Return the sentence for a person at a browser in place of `notice`, in the language of the request.
 
-    It stands alone there, so it begins with a capital letter and ends with a full stop. In a terminal it follows `udpnote: `.
+    It stands alone there, so it begins with a capital letter and ends with a full stop. In a terminal, sentences follow
+    `udpnote: `.
     """
     text = str(notice_for_reader(notice))
     return _("{sentences}.").format(sentences=text[:1].upper() + text[1:])

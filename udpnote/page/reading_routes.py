@@ -39,7 +39,7 @@ VERSIONS_CHARACTERS_MAX = 2 << 20
 
 EXPORTS_MAX = 4
 EXPORTS_PER_HOST_MAX = 2
-"""How many exports may run at once, and how many of these for one other host, so that no host can take them all."""
+"""How many exports may run at once, and how many of them for one other host. So no host can take them all."""
 
 QUERY_CHARACTERS_MAX = 1000
 """The most characters of a search, tag or author in a request."""
@@ -58,14 +58,14 @@ _EXPORT_TYPES: dict[Form, tuple[str, str]] = {
 
 
 class ReadingRoutes:
-    """The routes that read. `notebook_of` returns the notebook that a request may use."""
+    """The routes that read. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`."""
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of
         self._exports: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
-        """The routes of this object."""
+        """Return the routes, for the application."""
         return [
             Route("/api/notes", self._notes),
             Route("/api/notes/{number}", self._note),
@@ -143,7 +143,7 @@ class ReadingRoutes:
 
 
 async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield `first`, then the `pieces`. An error cuts the download off, so that no browser takes a part for the
+    """Yield `first`, then the `pieces`. After an error, the download is cut off, so that no browser takes a part of it for the
     whole.
     """
     piece: bytes | None = first
@@ -153,7 +153,7 @@ async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[
 
 
 def _begun(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
-    """Begin an export. Return the pieces after the first one, and the first one.
+    """Begin an export. Return the iterator of the pieces after the first one, and the first one.
 
     The first piece is made here, because an error in it can still become the answer to the request.
     """
@@ -169,11 +169,14 @@ def _listed(
     before: tuple[int, int] | None,
     after: tuple[int, int] | None,
 ) -> dict[str, object]:
-    """A JSON object with `limit` notes that match the words in `arguments` and the `filters`, the newest first.
+    """Return a JSON object with at most `limit` notes that match the words in `arguments` and the `filters`, the newest first.
 
-    `before` and `after` are each the `noted_at` and the number of a note: only notes before or after that note are listed.
-    None: there is no such limit. These are the newest such notes or, if there is `after`, the oldest ones. Several notes may
-    have the same `noted_at`. So more than `limit` are read if necessary, to get past notes that an earlier list had.
+    `before` and `after` are each None, or the `noted_at` and the number of a note: only notes before or after that note are
+    listed. If more than `limit` notes match, the newest are listed, but with `after` the oldest. The object says where the next
+    list must begin.
+
+    Several notes may have the same `noted_at`. So more than `limit` notes are read if necessary, to get past those that an
+    earlier list had.
     """
     newest = client.last_number()
     words = parse_words(arguments) if arguments else None
@@ -204,9 +207,10 @@ def _listed(
 
 
 def _whole_note(client: Client, number: int) -> dict[str, object]:
-    """The object of the note `number` with its whole text. `latest` identifies the note's latest version.
+    """Return the object of the note that has a version with this `number`, with the note's whole latest text. `latest`
+    identifies its latest version.
 
-    Raises a `Refusal` if there is no such note, or if it is deleted.
+    Raises a `Refusal` if there is no such note, or if it is deleted or erased.
     """
     state = client.note_states([number]).get(number)
     if state is None:
@@ -251,10 +255,10 @@ def _path_number(request: Request) -> int:
 
 
 def _cursor(query: QueryParams, field: str) -> tuple[int, int] | None:
-    """The `noted_at` and the number of a note in the `field` of a request, which an earlier answer has given; None if it is
-    empty or missing.
+    """Return the `noted_at` and the number of a note, which are in the `field` of a request as an earlier answer has given
+    them. Return None if the field is empty or missing.
 
-    Raises a `Refusal` if the text there does not have this form.
+    Raises a `Refusal` if the field does not have this form.
     """
     text = query.get(field)
     if not text:
@@ -267,7 +271,7 @@ def _cursor(query: QueryParams, field: str) -> tuple[int, int] | None:
 
 
 def _integer(text: str) -> int | None:
-    """The number that `text` is in ASCII digits; None if `text` has other characters or too many digits."""
+    """Return the number that `text` is in ASCII digits. Return None if `text` has other characters or too many digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(SEQUENCE_MAX)) else None
 
 

@@ -14,13 +14,13 @@ BODY_SECONDS_MAX = 30.0
 
 
 class BodyRoom:
-    """The memory for the bodies that are read at the same time: at most `bytes_max` bytes together."""
+    """Limits the memory for the bodies that are read at the same time: they get at most `bytes_max` bytes together."""
 
     def __init__(self, bytes_max: int) -> None:
         self._free = bytes_max
 
     def take(self, amount: int) -> None:
-        """Reserve room for `amount` bytes of a body. If too little is free, raise a `Refusal` that asks the browser to try
+        """Reserve room for `amount` bytes of a body. If too few are free, raise a `Refusal` that asks the browser to try
         again.
         """
         if amount > self._free:
@@ -36,8 +36,8 @@ class BodyRoom:
 async def body_of(request: Request, bytes_max: int, room: BodyRoom, *, too_long: Notice) -> AsyncIterator[bytes]:
     """Read the body of `request`. The block gets it. Until the end of the block, room for its bytes is reserved in `room`.
 
-    Raises a `Refusal` if the body takes too long to arrive or is cut off, or if `room` has too little room; with the notice
-    `too_long` if the body is longer than `bytes_max` bytes.
+    Raises a `Refusal` if the body takes too long to arrive, is cut off, or finds too little room in `room`. If it is longer
+    than `bytes_max` bytes, the notice of the `Refusal` is `too_long`.
     """
     body = bytearray()
     try:
@@ -48,7 +48,7 @@ async def body_of(request: Request, bytes_max: int, room: BodyRoom, *, too_long:
 
 
 async def _read(request: Request, bytes_max: int, room: BodyRoom, body: bytearray, too_long: Refusal) -> None:
-    """Append the body of `request` to `body`, and reserve room for its bytes in `room`."""
+    """Append the body of `request` to `body`, and reserve room for its bytes in `room`. Raises the refusals of `body_of`."""
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > bytes_max:
         raise too_long

@@ -1,4 +1,4 @@
-"""Limits the request line and headers of requests, and answers what is no valid request with one sentence."""
+"""Limits the length of a request's line and headers, and makes the answer to requests that are not valid."""
 
 import re
 
@@ -13,10 +13,10 @@ HEADER_BYTES_MAX = 16_384
 
 
 class BoundedHeads(h11.Connection):
-    """The server's side of a connection, which refuses requests whose line and headers have more than `HEADER_BYTES_MAX` bytes.
+    """h11's server side of a connection. It refuses requests whose line and headers have more than `HEADER_BYTES_MAX` bytes.
 
-    h11 itself accepts those of any length if they arrive as a whole. `head` is the beginning of the latest request, and
-    `is_too_long` whether that request was refused for its length.
+    h11 itself accepts any length if the line and headers arrive as a whole. `head` is the beginning of the latest request.
+    `is_too_long` says whether that request was refused for its length.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class BoundedHeads(h11.Connection):
         self.head, self.is_too_long = b"", False
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """The next event, as in h11. Raises `h11.RemoteProtocolError` if the request is too long or malformed."""
+        """Return the next event, as h11 does. Raises `h11.RemoteProtocolError` if the request is too long or malformed."""
         if self.their_state is not h11.IDLE:
             return super().next_event()
         received, _ = self.trailing_data
@@ -41,9 +41,10 @@ class BoundedHeads(h11.Connection):
 
 
 def plain_answer(notice: Notice, head: bytes) -> tuple[bytes, list[tuple[str, str]]]:
-    """The body and the headers of the last answer of a connection: the sentence of `notice` as plain text.
+    """Return the body and the headers of an answer that has the sentence of `notice` as plain text. The connection ends after
+    it.
 
-    `head` is the beginning of the request. The sentence is in the language that the request prefers (Accept-Language).
+    `head` is the beginning of the request. The sentence is in the language that the request asks for (Accept-Language).
     """
     accepted = re.search(rb"(?i)\r\naccept-language: *([^\r\n]*)", head)
     with speaking(language_of(accepted[1].decode("latin-1") if accepted else "")):

@@ -29,7 +29,7 @@ PIECE_BYTES = 65_536
 """A longer answer is sent in pieces of this length: the next one only when the browser has read enough of those before."""
 
 UNSENT_BYTES_MAX, UNSENT_BYTES_PER_HOST_MAX = 48 * 1024**2, 16 * 1024**2
-"""How many bytes of longer answers may wait for their browsers at once, and how many of these for one host.
+"""How many bytes of answers longer than `PIECE_BYTES` may wait for their browsers at once, and how many of these for one host.
 
 The longest, a history, has 12 MiB at most. A single answer is always allowed.
 """
@@ -38,8 +38,8 @@ _unsent: Counter[str] = Counter()
 
 
 class Refusal(Exception):
-    """The page refuses a request, with the HTTP status `status`. `notice` says why. `headers` are additional headers of the
-    answer.
+    """Raised when the page refuses a request. `status` is the HTTP status, and `notice` says why. `headers` are additional
+    headers of the answer.
     """
 
     def __init__(self, status: int, notice: Notice, headers: Mapping[str, str] | None = None) -> None:
@@ -48,12 +48,14 @@ class Refusal(Exception):
 
 
 def unavailable(notice: Notice) -> Refusal:
-    """A refusal for the moment (503): the browser may ask again after `RETRY_SECONDS`."""
+    """Return a refusal for the moment (503). It tells the browser to ask again after `RETRY_SECONDS`."""
     return Refusal(503, notice, {"Retry-After": str(RETRY_SECONDS)})
 
 
 def refusal_for(error: UdpnoteError) -> Refusal:
-    """The refusal of a request that failed with `error`. If another attempt may succeed, it asks the browser to try again."""
+    """Return the refusal of a request that has failed with `error`. If another attempt may succeed, it tells the browser to try
+    again.
+    """
     if isinstance(error, InvalidEntry | InvalidQuery):
         return Refusal(400, error.notice)
     if isinstance(error, KeyMissing):
@@ -68,12 +70,16 @@ def refusal_for(error: UdpnoteError) -> Refusal:
 
 
 def encoded(value: object) -> bytes:
-    """`value` as JSON in UTF-8. A lone surrogate, which only a malformed request can contain, becomes a question mark."""
+    """Return `value` as JSON in UTF-8. A lone surrogate, which only a malformed request can contain, becomes a question
+    mark.
+    """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer with `value` as JSON. Browsers do not cache it."""
+    """Return an answer with `value` as JSON. Browsers do not cache it. If too many bytes of long answers are unread, the
+    browser gets a refusal (503) instead.
+    """
     headers = {"Cache-Control": "no-store", **(headers or {})}
     body = encoded(value)
     kind = Response if len(body) <= PIECE_BYTES else _LongAnswer
@@ -81,20 +87,24 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
 
 
 def refused(refusal: Refusal) -> Response:
-    """The answer to a refused request: JSON with its `kind` and, as `reason`, the sentence in the browser's language."""
+    """Return the answer to a refused request: JSON with the notice's `kind` and, as `reason`, its sentence in the browser's
+    language.
+    """
     return json_response(told(refusal.notice), refusal.status, refusal.headers)
 
 
 def told(notice: Notice) -> dict[str, str]:
-    """The JSON object of a notice: its `kind` and, as `reason`, its sentence."""
+    """Return the JSON object of a notice: its `kind` and, as `reason`, its sentence."""
     return {"kind": notice.kind, "reason": for_reader(notice)}
 
 
 class _LongAnswer(Response):
-    """An answer that is refused (status 503) if too much of such answers waits for browsers that do not read."""
+    """An answer longer than `PIECE_BYTES`. If too many bytes of such answers wait for browsers that do not read, it is refused
+    (status 503).
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI requires."""
+        """Send the answer, or the refusal, as ASGI requires."""
         host, body = host_of_client(scope), bytes(self.body)
         is_crowd = _unsent[host] > 0 and _unsent[host] + len(body) > UNSENT_BYTES_PER_HOST_MAX
         if is_crowd or (_unsent.total() > 0 and _unsent.total() + len(body) > UNSENT_BYTES_MAX):
@@ -115,8 +125,8 @@ class _LongAnswer(Response):
 class EndingStream(StreamingResponse):
     """A streamed answer that calls `on_end` when it has ended, even if by an error or because the browser has gone.
 
-    If the content raises a `Refusal`, uvicorn closes the connection without the last chunk. So the browser does not take the
-    part that it has for the whole.
+    If the content raises a `Refusal`, the answer stops there, and uvicorn closes the connection without the last chunk. So the
+    browser sees that it does not have the whole.
     """
 
     def __init__(self, *arguments: object, on_end: Callable[[], None], **options: object) -> None:
@@ -124,7 +134,7 @@ class EndingStream(StreamingResponse):
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI requires."""
+        """Send the answer, as ASGI requires."""
         try:
             with suppress(Refusal):
                 await super().__call__(scope, receive, send)

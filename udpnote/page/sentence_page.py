@@ -23,13 +23,15 @@ _DOCUMENT = """\
 
 
 def sentence_page(notice: Notice, status: int, *, leads_on: bool) -> Response:
-    """An answer with the HTTP status `status`: the sentence of `notice` and, if `leads_on`, a link to the page itself."""
+    """Return an HTML page with the sentence of `notice`, and the HTTP status `status`. With `leads_on`, it has a link to the
+    notebook's page.
+    """
     link = f'<p><a href="/">{escape(_("Open the page"))}</a></p>' if leads_on else ""
     shown = _DOCUMENT.format(language=language().replace("_", "-"), sentence=marked_up(for_reader(notice)), link=link)
     return HTMLResponse(shown, status, {"Cache-Control": "no-store"})
 
 
 def marked_up(text: str) -> str:
-    """`text` as HTML. Parts in backquotes become code."""
+    """Return `text` as HTML. Parts in backquotes become code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

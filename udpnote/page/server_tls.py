@@ -17,8 +17,8 @@ class ServerTls:
     """TLS for a server. Its certificate has those of this host's `names` and addresses that `authority` permits.
 
     `own_addresses` returns this host's addresses, and `now` the time in microseconds since 1970 UTC. Both are called when a
-    browser connects. If the certificate lacks an address or is valid for only a short time, a new one is made for this and all
-    later connections.
+    browser connects. If the certificate then lacks an address or is due for renewal, a new one is made for this and all later
+    connections.
 
     OpenSSL can load a certificate and its key only from a file. So both are for a moment in a file beside `path`, which only
     this user can read. The constructor raises `StorageError` if that file cannot be made.
@@ -42,9 +42,9 @@ class ServerTls:
         """The context for the server's sockets. In each new connection, the current context takes its place."""
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Renew the certificate if it is outdated, and give a new connection the context with the current certificate.
+        """Give the new `connection` the context with the current certificate. If that certificate is outdated, renew it first.
 
-        OpenSSL calls this for each new connection, also if the browser names no host.
+        OpenSSL calls this for each new connection, even if the browser names no host.
         """
         now = self._now()
         if abs(now - self._checked_at) >= CHECK_MICROSECONDS:
@@ -60,7 +60,8 @@ class ServerTls:
             self._certificate = certificate
 
     def _is_current(self, now: int) -> bool:
-        """Whether the certificate has all names and addresses that a new one would have now, and need not be renewed yet.
+        """Return whether the certificate has all names and addresses that a new one would have now, and need not be renewed
+        yet.
 
         `now` is the time in microseconds since 1970 UTC.
         """

@@ -1,4 +1,4 @@
-"""Runs the page's application at its sockets, until a signal ends it."""
+"""Answers requests at the page's sockets, until a signal ends the process."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ END_SECONDS = 1
 
 
 class Listener(NamedTuple):
-    """An application and the sockets at which it answers: over HTTPS if `tls` is given, else over HTTP."""
+    """An application, and the sockets at which it answers: over HTTPS if `tls` is given. If `tls` is None, over HTTP."""
 
     app: ASGIApp
     sockets: Sequence[TcpSocket]
@@ -44,7 +44,9 @@ OnStarted = Callable[[NotebookStatus], None]
 
 
 def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted) -> None:
-    """Answer at all `listeners` until Ctrl-C, SIGTERM or SIGHUP. Then close `page`. Raises the errors of `serve`."""
+    """Answer at all `listeners` until Ctrl-C, SIGTERM or SIGHUP. Then close `page`. `on_started` and the errors are those of
+    `serve`.
+    """
 
     async def run() -> None:
         ended = asyncio.Event()
@@ -57,8 +59,9 @@ def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted
 async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event, *, on_started: OnStarted) -> None:
     """Answer at all `listeners` until `ended` is set. Then close `page`.
 
-    When the listeners are ready, `on_started` is called with the status of the notebook's server. Raises `SeveralNotebooks` or
-    `WrongNotebook` before that, if the user must say which notebook is meant. Raises the errors of `Client`.
+    When the listeners are ready, `on_started` is called with the status of the notebook's server, which may be silent. Raises
+    `SeveralNotebooks` or `WrongNotebook` before that if the user must say which notebook is meant. Raises the errors of
+    `Client`.
     """
     servers = [_Server(_config(listener), ended) for listener in listeners]
     try:
@@ -94,14 +97,18 @@ class _Server(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
-        """Renew the date in the headers of answers once a second. uvicorn itself wakes ten times, also while nobody asks."""
+        """Wait until the end, and renew the date in the headers of answers once a second. uvicorn's own loop does it ten times
+        a second, even if nobody asks.
+        """
         while not self._ended.is_set():
             await self.on_tick(0)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), DATE_SECONDS)
 
     async def shutdown(self, sockets: list[TcpSocket] | None = None) -> None:
-        """End all connections. Nothing is logged about those that are cut off: their browsers know what was not confirmed."""
+        """End all connections. Nothing is logged about answers that are cut off, because browsers know what was not confirmed
+        to them.
+        """
         logger = logging.getLogger("uvicorn.error")
         logger.disabled = True
         try:
@@ -113,7 +120,9 @@ class _Server(uvicorn.Server):
 
 
 def _is_fault(record: logging.LogRecord) -> bool:
-    """Whether a log record of uvicorn reports a fault. An incomplete answer is none: `EndingStream` cuts it off on purpose."""
+    """Return whether a log record of uvicorn reports a fault. An incomplete answer is not a fault: `EndingStream` cuts it off
+    on purpose.
+    """
     return record.msg != "ASGI callable returned without completing response."
 
 
@@ -140,7 +149,9 @@ def _config(listener: Listener) -> uvicorn.Config:
 
 @contextmanager
 def _setting(ended: asyncio.Event) -> Iterator[None]:
-    """In the block, let each of `SIGNALS` set `ended`. A signal that was ignored, as by nohup(1), stays ignored."""
+    """In the block, let each of `SIGNALS` set `ended`. A signal that this process ignores, as nohup(1) arranges it, stays
+    ignored.
+    """
     loop = asyncio.get_running_loop()
     caught = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     for each in caught:

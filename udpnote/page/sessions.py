@@ -14,13 +14,15 @@ from udpnote.page.rates import RatePerHost
 from udpnote.page.responses import RETRY_SECONDS, Refusal, unavailable
 
 SESSIONS_MAX = 256
-"""The most sessions. One more session ends the one that was not used for the longest time."""
+"""The most sessions. When one more begins, the session whose last use is the longest ago ends."""
 
 SESSION_IDLE_SECONDS = 14 * 86_400.0
 """A session ends after this time without use, two weeks, so that a lost phone does not keep its access for ever."""
 
 KEYS_MAX = 8
-"""For how many keys the page keeps clients. After a change of the key, some browsers still use the old one for a while."""
+"""For how many keys the page keeps clients. After the notebook got a new key, some browsers still use the old one for a
+while.
+"""
 
 CODES_PER_MINUTE = 20
 """How many join codes each host may try in a minute. Nobody can guess a code, but each attempt costs a discovery."""
@@ -47,7 +49,11 @@ class _Session:
 
 
 class Sessions:
-    """All sessions. `open_notebook` opens the notebook by a join code. `base` is the same notebook without a browser's key."""
+    """All sessions of the page.
+
+    `open_notebook` opens the notebook by a join code that a browser gave. `base` is the same notebook, opened without such a
+    code.
+    """
 
     def __init__(self, open_notebook: Callable[[str], PageNotebook], base: PageNotebook) -> None:
         self._open_notebook, self._base = open_notebook, base
@@ -59,8 +65,9 @@ class Sessions:
     async def begin(self, code: str, host: str) -> str:
         """Begin a session for a browser that has given the join code `code`, and return the session's token.
 
-        `host` is the one to which the browser counts. Raises a `Refusal` if `code` is not the join code of this notebook, if
-        `host` has tried too many codes, or if the notebook's server does not answer.
+        `host` is what `counted_host` returns for the browser. Raises a `Refusal` if `code` is not the join code of this
+        notebook, if `host` has tried too many codes, or if the notebook's server does not answer. If there are too many
+        sessions, others end.
         """
         try:
             key = parse_join_code(code)
@@ -78,9 +85,9 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Opened | None:
-        """The notebook of the session with this token, and its live events; None if there is no such session.
+        """Return the notebook of the session with this token, and its live events. Return None if there is no such session.
 
-        This counts as a use of the session, which ends `SESSION_IDLE_SECONDS` after its latest use.
+        A session ends `SESSION_IDLE_SECONDS` after its last use, and this is a use.
         """
         session = self._sessions.get(token)
         if session is None or time.monotonic() - session.used_at > SESSION_IDLE_SECONDS:
@@ -99,7 +106,9 @@ class Sessions:
         self._forget_unused()
 
     async def _open(self, key: bytes, code: str) -> Opened:
-        """Open the notebook by `key`, whose join code is `code`. Raises a `Refusal` if the server does not accept the key."""
+        """Open the notebook by `key`, whose join code is `code`, and ask its server. Raises a `Refusal` if the server does not
+        answer or does not accept the key, or if it has another notebook.
+        """
         notebook = self._open_notebook(code)
         status = await notebook.check()
         shown, found = self._base.known, status.notebook

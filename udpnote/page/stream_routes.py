@@ -19,14 +19,14 @@ STREAMS_PER_HOST_MAX = 16
 
 
 class StreamRoutes:
-    """The route of live events. `notebook_of` returns the notebook that a request may use."""
+    """The route of live events. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`."""
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of
         self._streams: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
-        """The routes of this object."""
+        """Return the routes, for the application."""
         return [Route("/api/events", self._events, methods=["GET"])]
 
     async def _events(self, request: Request) -> Response:

@@ -46,7 +46,7 @@ class TlsConnection(BoundedConnection):
         self._handshake: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection, and begin TLS."""
+        """Count the connection, and begin TLS. If there are too many connections, cut it off. asyncio calls this."""
         if not self.is_admitted(transport, TLS_CONNECTIONS_MAX):
             transport.abort()
             return
@@ -54,21 +54,25 @@ class TlsConnection(BoundedConnection):
         self._handshake = self.loop.create_task(self._begin(transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection. TLS may not have begun yet."""
+        """Stop counting the connection. asyncio calls this, perhaps before TLS has begun."""
         if self._has_begun:
             super().connection_lost(exc)
         else:
             self.forget()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request. If it arrives together with the end of the handshake, it is kept until TLS has begun."""
+        """Take `data`, a part of a request. If it arrives together with the end of the handshake, keep it until TLS has begun.
+        asyncio calls this.
+        """
         if self._has_begun:
             super().data_received(data)
         else:
             self._early += data
 
     async def _begin(self, transport: asyncio.Transport) -> None:
-        """Begin TLS as soon as the browser does. A browser that begins without TLS is told to use `https://`."""
+        """Begin TLS as soon as the browser does. If the browser begins without TLS, tell it to use `https://`, and close the
+        connection. If TLS fails, cut the connection off.
+        """
         opened = None
         try:
             head = await self._plain_head(transport)
@@ -91,10 +95,10 @@ class TlsConnection(BoundedConnection):
                 self._early = b""
 
     async def _plain_head(self, transport: asyncio.Transport) -> bytes | None:
-        """What a browser without TLS has sent first. None if the browser begins TLS: then nothing is taken from the socket.
+        """Wait for the first byte from the browser. Return None if it begins TLS: then nothing is taken from the socket. If it
+        does not, return what the browser has sent first.
 
-        Waits for the first byte. Raises `TimeoutError` if none comes within `REQUEST_SECONDS`, and `OSError` if the browser has
-        gone.
+        Raises `TimeoutError` if no byte comes within `REQUEST_SECONDS`, and `OSError` if the browser has gone.
         """
         with transport.get_extra_info("socket").dup() as duplicate:  # asyncio reads from the original one
             arrived = asyncio.Event()
@@ -111,7 +115,7 @@ class TlsConnection(BoundedConnection):
 
 
 def _answer_to(head: bytes) -> bytes:
-    """The answer to a request without TLS that begins with `head`."""
+    """Return the answer to a request without TLS. `head` is the beginning of the request."""
     body, headers = plain_answer(Notice("page_speaks_https"), head)
     lines = ("HTTP/1.1 400 Bad Request", *(f"{name}: {value}" for name, value in headers), "", "")
     return "\r\n".join(lines).encode() + body

@@ -1,4 +1,4 @@
-"""Runs calls that block, such as those of a `Client`, in threads. Meanwhile, the page can answer other browsers."""
+"""Runs calls that block, such as those of a `Client`, in threads, so that the page can answer other browsers meanwhile."""
 
 import asyncio
 import contextvars
@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 
 class WorkerThreads:
-    """Runs at most `threads` calls at a time. At most `waiting_max` more wait for a thread. Further calls are refused (status
-    503).
+    """Runs at most `threads` calls at a time. At most `waiting_max` more calls wait for a thread. Further calls are refused
+    (503).
     """
 
     def __init__(self, threads: int, waiting_max: int) -> None:
@@ -23,7 +23,7 @@ class WorkerThreads:
         self._calls = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Call `work` in a thread, with the language of the task that calls this, and return its result.
+        """Call `work` in a thread, and return its result. Its sentences are in the language of the task that calls `run`.
 
         If that task is cancelled, a call that has begun goes on, and its result is dropped. Raises the errors of `work`, and a
         `Refusal` if too many calls wait.
@@ -38,7 +38,7 @@ class WorkerThreads:
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """Start no more calls, and do not wait for those that run."""
+        """Drop the calls that wait for a thread. Do not wait for those that run."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _note_end(self) -> None:

@@ -1,7 +1,7 @@
 """The route that passes entries of browsers on to the notebook, under the client ids and sequences that the browsers chose.
 
 The page keeps no entries. It reports an entry as stored only if the notebook has acknowledged it. A browser that gets no answer
-sends the entry again, with the same client id and sequence, and the notebook stores it once.
+sends the entry again, with the same client id and sequence, so the notebook stores it only once.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ BODIES_BYTES_MAX = 4 * ENTRIES_BYTES_MAX
 
 
 class WritingRoutes:
-    """The route that stores entries. `notebook_of` returns the notebook that a request may use."""
+    """The route that stores entries. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`."""
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of, self._room = notebook_of, BodyRoom(BODIES_BYTES_MAX)
 
     def routes(self) -> list[Route]:
-        """The routes of this object."""
+        """Return the routes, for the application."""
         return [Route("/api/entries", self._store, methods=["POST"])]
 
     async def _store(self, request: Request) -> Response:
@@ -41,7 +41,9 @@ class WritingRoutes:
             return json_response({"outcomes": await self._outcomes(notebook, body)})
 
     async def _outcomes(self, notebook: PageNotebook, body: bytes) -> list[dict[str, object]]:
-        """Store the entries in `body`, and return an outcome for each, in order."""
+        """Send the entries in `body` to the notebook, and return an outcome for each, in order. Raises a `Refusal` if `body` is
+        malformed.
+        """
         entries = read_entries(body, notebook.known.notebook_id.hex() if notebook.known is not None else None)
         sent = [each.entry for each in entries if each.wrong is None]
         verdicts = iter(await notebook.write(lambda client: client.forward(sent, wait=CALL_SECONDS)) if sent else [])
