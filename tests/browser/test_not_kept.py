@@ -35,6 +35,20 @@ def test_a_browser_without_room_says_that_a_note_is_not_deleted(site: Site, visi
     amy.faults.clear()
 
 
+def test_a_note_that_is_deleted_while_the_notebook_is_silent_is_not_called_deleted_yet(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("to be deleted")
+    amy.sees_nothing_waiting()
+    site.server.stop()
+    amy.page.locator("body.away").wait_for()
+    amy.act("to be deleted", "Delete")
+    amy.page.locator("#toast", has_text="as soon as the notebook answers").wait_for()
+    amy.sees("to be deleted")
+    site.serve()
+    amy.note("to be deleted").wait_for(state="detached")
+
+
 def test_a_browser_that_keeps_nothing_lets_people_read_and_offers_nothing_else(site: Site, visitors: Visitors) -> None:
     site.start()
     site.send("to be read")

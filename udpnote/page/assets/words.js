@@ -67,6 +67,7 @@ export const ENGLISH = {
   editing_deleted: "Note {number} was deleted meanwhile: saving your text brings it back",
   editing_edited: "Note {number} was edited meanwhile: saving your text replaces that edit",
   deleted: "Note {number} is deleted",
+  deleted_later: "Note {number} is deleted as soon as the notebook answers",
   undo: "Undo",
   undo_last: "Take back my last write",
   undone: "Taken back",

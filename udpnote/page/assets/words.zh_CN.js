@@ -61,6 +61,7 @@ export const SENTENCES = {
   editing_deleted: "笔记 {number} 刚被他人删除：保存会恢复这条笔记",
   editing_edited: "笔记 {number} 刚被他人编辑：保存会取代那次编辑",
   deleted: "已删除笔记 {number}",
+  deleted_later: "记事本应答后就会删除笔记 {number}",
   undo: "撤销",
   undo_last: "撤销我的上一次写入",
   undone: "已撤销",

@@ -61,6 +61,7 @@ export const SENTENCES = {
   editing_deleted: "筆記 {number} 剛被他人刪除：儲存會還原這則筆記",
   editing_edited: "筆記 {number} 剛被他人編輯：儲存會取代那次編輯",
   deleted: "已刪除筆記 {number}",
+  deleted_later: "記事本回應後就會刪除筆記 {number}",
   undo: "復原",
   undo_last: "復原我的上一次寫入",
   undone: "已復原",

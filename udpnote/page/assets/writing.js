@@ -89,7 +89,9 @@ export class Writing {
       telling.notice("writing", words.say("not_kept_deletion"));
       return;
     }
-    telling.toast(words.say("deleted", { number: `#${note.number}` }), { text: words.say("undo"), act: undo });
+    const number = `#${note.number}`;
+    const said = document.body.classList.contains("away") ? words.say("deleted_later", { number }) : words.say("deleted", { number });
+    telling.toast(said, { text: words.say("undo"), act: undo });
   }
 
   /**
