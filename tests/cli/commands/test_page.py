@@ -71,3 +71,5 @@ def test_the_page_beside_the_server_of_a_sealed_notebook_has_its_own_port_and_na
     server.expect_error(rf"http://{address}:{port}\n")
     state = httpx.get(f"http://{address}:{port}/api/state", headers={"Host": "notes.example"}, timeout=20.0).json()
     assert state["needs_code"]
+    server.end(signal.SIGTERM)
+    assert "its notebook is not" not in server.errors, "it is silent without the key, as it must be"

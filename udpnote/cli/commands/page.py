@@ -12,7 +12,7 @@ from udpnote.cli.options import NotebookName, Server
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import shows_styles
 from udpnote.cli.terminal.text import padded
-from udpnote.errors import InvalidSetting, Notice
+from udpnote.errors import InvalidSetting, Notice, ServerNotFound
 from udpnote.lan.interfaces import own_addresses
 from udpnote.page.addresses import certificate_port, is_for_this_machine, page_addresses
 from udpnote.page.extra import check_installed
@@ -110,7 +110,7 @@ def serve_page(
             Listener(asgi, [opened.enter_context(each) for each in listen_tcp(bind, at_port)], tls)
             for asgi, at_port, tls in served
         ]
-        run_page(shown, listeners, on_started=lambda status: _introduce(status, bind, port, secure))
+        run_page(shown, listeners, on_started=lambda status: _introduce(status, bind, port, secure, is_sealed=is_sealed))
     say(Notice("page_ended"))
     return exit_codes.DONE
 
@@ -136,10 +136,11 @@ def _https(allowed: Sequence[str]) -> "Https":
     return Https(folder, host=host_name(), allowed=allowed, own_addresses=own_addresses, now=wall_microseconds)
 
 
-def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None") -> None:
+def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None", *, is_sealed: bool) -> None:
     """Print the first lines on standard error: the notebook, the addresses, how devices come to trust the page, and a QR code.
 
-    `status` is that of the page's notebook. `secure` is None without HTTPS.
+    `status` is that of the page's notebook. `secure` is None without HTTPS. `is_sealed` says that the server of a sealed
+    notebook runs beside the page: it is silent until a browser gives the key.
     """
     own, known = own_addresses(), status.notebook
     is_local = is_for_this_machine(bind, own)
@@ -154,7 +155,7 @@ def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "H
     if secure is not None:
         for each in (Notice("certificate_on_devices", address=first), *secure.notices()):
             say(each)
-    if status.failure is not None:
+    if status.failure is not None and not (is_sealed and isinstance(status.failure, ServerNotFound)):
         say(Notice("page_waits_for_notebook", reason=status.failure.notice))
     if shows_styles(sys.stderr) and not is_local:
         from udpnote.cli.terminal.qr_code import qr_lines
