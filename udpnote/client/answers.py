@@ -25,9 +25,9 @@ Answer = DiscoveryAnswer[Address]
 class Judge(NamedTuple):
     """Judges the answers to a discovery. `detector` recognizes impostors; `known` are all notebooks in the outbox.
 
-    Both are made when the judge is made, and do not see later changes of the outbox. `server` is the HOST:PORT that the user
-    has named for the client, or None if no server is named. An open server that answers there may be an impostor of the sealed
-    notebook that answered there before.
+    `detector` and `known` show the outbox as it was when the judge was made. `server` is the HOST:PORT that the user has named
+    for the client, or None if no server is named. If a sealed notebook has answered there before, an open server that answers
+    there counts as its impostor.
     """
 
     detector: ImpostorDetector

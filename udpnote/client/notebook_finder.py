@@ -126,7 +126,7 @@ class NotebookFinder:
         if self.destination.host is not None:
             return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
         if self._fixed_notebook_id is not None:
-            return self._outbox.notebook(self._fixed_notebook_id) or self._answered  # perhaps it could not be saved
+            return self._outbox.notebook(self._fixed_notebook_id) or self._answered  # the latter if it could not be saved
         notebook = choose(self.destination, self._outbox.notebooks(), self._outbox.chosen())
         self._fixed_notebook_id = notebook.notebook_id if notebook is not None else None
         return notebook

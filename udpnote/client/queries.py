@@ -75,7 +75,7 @@ class Queries:
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> Iterator[Tally]:
-        """The number of notes of each day on which notes were written. `Tally.key` is the day's ordinal number (see `date`)."""
+        """Yield a tally of the notes of each day on which notes were written. `Tally.key` is the day's ordinal (see `date`)."""
         return self._tallies(View.DAYS)
 
     def summary(self) -> dict[str, int]:

@@ -81,7 +81,7 @@ def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
 
 
 def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
-    """The last write, if it can be taken back here: if it was not sent to any notebook, or is in the client's notebook.
+    """Return the last write. If it was sent to a notebook, this finds the client's notebook, in which it must be.
 
     If `anywhere` is False, only writes for the client's notebook count, and those that wait for the server that the user has
     named. Raises `NotTakenBack` if there is no write, or if it is in another notebook, and the errors of finding the client's
@@ -175,13 +175,20 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
 
 
 def _passed_over(driver: Driver, write: OwnWrite, error: NotTakenBack) -> NotTakenBack:
-    """Pass `write` over from now on, if the outbox can be written, and return `error`, which says why."""
+    """Save in the outbox that further undos leave `write` out, and return `error`, which says why.
+
+    If the outbox cannot be written, only return `error`.
+    """
     with driver.connection.lock(), driver.finder.optional_writes:
         driver.outbox.writes.pass_over(write.sequence)
     return error
 
 
 def _is_settled(driver: Driver, version: StoredEntry) -> bool:
-    """Whether `version` is from this outbox, and was taken back, takes another write back or was passed over."""
+    """Whether an undo of an earlier write may ignore `version`.
+
+    It may if `version` was written with this outbox, and was taken back, took another write back, or cannot be taken back any
+    more.
+    """
     with driver.connection.lock():
         return driver.outbox.writes.is_settled(version.entry.client_id, version.entry.sequence)

@@ -57,7 +57,7 @@ class Reporter:
         _forget_oldest(self._hosts, HEARD_HOSTS_MAX)
 
     def answer(self, examine: Examine, requester: Requester) -> bytes:
-        """The datagram with the REPORT that answers `examine`, which came from `requester`."""
+        """Record that `examine` has come from `requester`, and return the datagram with the REPORT that answers it."""
         source = requester.address
         self.note_heard(source)
         heard = self._heard.pop(examine.token, 0) | 1 << examine.way

@@ -112,9 +112,9 @@ class EarlyPages:
             self._pages.setdefault(page.start, page)
 
     def take(self, position: Cursor) -> Page | None:
-        """Remove and return a page that starts at or before `position` and ends after it; None if no such page is kept.
+        """Remove and return a page that starts at `position`, or starts before it and ends after it.
 
-        This also removes pages that end at or before `position`.
+        None if no such page is kept. This also removes pages that start before `position` and do not end after it.
         """
         page = self._pages.pop(position, None)
         if page is not None or not self._pages:

@@ -161,7 +161,7 @@ class _PagePacker:
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._begun:  # of a text that is shorter now, the last byte shows the new length
+        if stored.number == self._begun:  # if the text is shorter now, its last byte tells the new length
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)

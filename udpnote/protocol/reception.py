@@ -197,7 +197,10 @@ class Reception:
         self._acks.setdefault((source, envelope, message.token, client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Address) -> bool:
-        """Whether `data` is a message in a retired envelope. If so, answer that the key has changed."""
+        """If `data` is a message in a retired envelope, answer that the key has changed, and count `data` as dropped.
+
+        Returns whether it is such a message. There is no answer to an EXAMINE, or if the message is for another notebook.
+        """
         try:
             body, envelope = unwrap_any(data, self._envelopes.retired)
             message = parse(body)

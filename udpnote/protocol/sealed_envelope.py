@@ -82,8 +82,8 @@ class SealedEnvelope:
     def unwrap(self, data: bytes) -> bytes:
         """The body in the datagram `data`.
 
-        Raises `BadDatagram` unless the other side sealed `data` with the same notebook key. For a client's envelope, the other
-        side is a server, and vice versa.
+        Raises `BadDatagram` unless the other side sealed `data` with the same notebook key, and its body has this version of
+        the protocol. For a client's envelope, the other side is a server, and vice versa.
         """
         if data[:HEADER_BYTES] != SEALED_HEADER:
             raise BadDatagram("unsealed")

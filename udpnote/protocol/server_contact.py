@@ -153,8 +153,8 @@ class ServerContact:
     def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
         """Record that the server has refused a request, because its key has changed or because it has another notebook.
 
-        The server then counts as silent. Returns the event for the caller to report. If the server is silent already, a refusal
-        for a wrong notebook changes nothing and returns None, because discovery is looking for the right server.
+        The server then counts as silent. Returns the event for the caller to report. If the server is silent already, the
+        result of a refusal for a wrong notebook is None, because discovery is looking for the right server.
         """
         self._probe_again_at = next_probe_at = now + SILENT_INTERVAL_SECONDS
         if is_key_changed and self._key_id is not None:

@@ -118,7 +118,7 @@ def check_outbox(facts: HostFacts) -> list[Finding]:
 
 
 def check_disk(facts: HostFacts) -> list[Finding]:
-    """Check whether the disk with the outbox really writes at an fsync, or is so fast that it only pretends."""
+    """Check whether the folder of the outbox can be written, and whether its disk is so fast that it only pretends to write."""
     if isinstance(facts.fsync_seconds, Notice):
         return [_unwritable(facts.folder, facts.fsync_seconds)]
     microseconds = round(facts.fsync_seconds * 1e6)
