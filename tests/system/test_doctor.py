@@ -294,8 +294,9 @@ def the_key_was_changed(lab: Lab) -> list[Case]:
     server = hosts.kitchen.serve("--sealed", "--name", "home")
     code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
     hosts.laptop.succeed("join", code)
+    hosts.kitchen.succeed("send", "from the owner")
     hosts.kitchen.succeed("key", "rotate", "--file", str(server.notebook))
-    return [Case(hosts.laptop, {"key_is_old"})]
+    return [Case(hosts.laptop, {"key_is_old"}), Case(hosts.kitchen, set())]
 
 
 def the_server_has_ended(lab: Lab) -> list[Case]:

@@ -17,7 +17,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.model.notebook import Destination
 from udpnote.model.own_write import StoredRun
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
-from udpnote.storage.database import atomic, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, atomic, open_database, storage_errors
 from udpnote.storage.known_notebooks import KnownNotebooks
 from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
@@ -66,6 +66,15 @@ class Outbox(KnownNotebooks):
     def check_whole(self) -> None:
         """Read the whole file. Raises `StorageError` also if it is damaged."""
         check_whole(self._connection, self.path)
+
+    def without_entries(self) -> "Outbox":
+        """A copy in memory that has the notebooks, servers and keys, but no entries. What is saved in it is not kept."""
+        copy = Outbox(IN_MEMORY)
+        with storage_errors(self.path), atomic(copy._connection) as connection:
+            for table in ("notebooks", "servers", "keys"):
+                for row in self._connection.execute(f"SELECT * FROM {table}"):
+                    connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        return copy
 
     def close(self) -> None:
         """Close the outbox file."""

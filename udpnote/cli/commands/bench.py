@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from udpnote.cli import exit_codes
 from udpnote.cli.bench_report import Disk, Host, Lan, disk_lines, host_lines, lan_lines, report_object
@@ -132,7 +132,8 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
     status.show(Notice("looking_for_notebook"))
     is_decided = True
     try:
-        outbox = Outbox(settings.outbox, is_read_only=True)
+        with closing(Outbox(settings.outbox, is_read_only=True)) as kept:
+            outbox = kept.without_entries()  # a copy, which gets the key of this host's notebook if that is a new one
         with options.client(outbox=outbox, on_notice=status.say) as client:
             is_decided = client.is_notebook_decided
             found = client.status(FIND_SECONDS)

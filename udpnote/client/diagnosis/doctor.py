@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 
 from udpnote.client.client import Client
 from udpnote.client.diagnosis.examination import Examination
@@ -191,20 +192,17 @@ class Doctor(Client):
 
 
 def _outbox_to_read(path: str) -> tuple[Outbox, Notice | None]:
-    """Open the outbox at `path` for reading only. Return it and None.
+    """Copy what the outbox at `path` knows into memory. Return the copy and None.
 
-    If it cannot be read, return an empty outbox in memory, and a notice that says why.
+    The copy gets the key of this host's notebook if that is a new one, which the outbox does not have yet. If the outbox cannot
+    be read, return an empty one in memory, and a notice that says why.
     """
     try:
-        outbox = Outbox(path, is_read_only=True)
+        with closing(Outbox(path, is_read_only=True)) as outbox:
+            outbox.check_whole()
+            return outbox.without_entries(), None
     except StorageError as error:
         return Outbox(IN_MEMORY), error.notice
-    try:
-        outbox.check_whole()
-    except StorageError as error:
-        outbox.close()
-        return Outbox(IN_MEMORY), error.notice
-    return outbox, None
 
 
 def _existing_folder(folder: str) -> str:
