@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from tests.support.browser import CHROMIUM, Chromium
+from tests.support.browser import Chromium, windowless
 from tests.support.visitor import AT_A_PHONE, Visitors
 from tests.system.conftest import Pair
 from tests.system.lab import SECONDS_MAX, Lab, assert_once
 from tests.system.network import end_trouble, lose
 
-NOTES = [f"第 {number} 条" for number in range(200)]
+NOTES = [f"第 {number} 条" for number in range(120)]
+"""More than a browser sends in one request."""
+
 PORT = 6680
 
 WRITE_ALL = """async (texts) => {
@@ -28,7 +30,7 @@ def test_a_burst_of_notes_from_a_phone_is_stored_once_though_datagrams_are_lost(
     page.expect_error("Ctrl-C", SECONDS_MAX)
     phone = lab.host("phone", pair.lan)
     starter = tmp_path / "chromium"
-    starter.write_text(f'#!/bin/sh\nexec ip netns exec {phone.namespace} {CHROMIUM} "$@"\n')
+    starter.write_text(f'#!/bin/sh\nexec ip netns exec {phone.namespace} {windowless()} "$@"\n')
     starter.chmod(0o700)
     chromium = Chromium(executable=str(starter))
     visitors = Visitors(chromium)
