@@ -29,7 +29,7 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
 
     If `name_or_id` is the id, or the start of the id, of exactly one notebook in the outbox, this returns that notebook without
-    a discovery. Otherwise a discovery looks for notebooks with this name or id. If the outbox knows exactly one such notebook:
+    a discovery. In all other cases, a discovery looks for notebooks with this name or id. If the outbox knows exactly one:
 
     - The known notebook is the result if it answers, or if no notebook with this name answers.
     - If only another notebook with this name answers, that one is the result, and a notice says so. This happens if a notebook

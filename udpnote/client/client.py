@@ -275,7 +275,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         """Deliver `entries` that have client ids and sequences of their own, without the outbox. Returns a verdict for each.
 
         If the notebook has stored the entry, now or earlier, `Verdict.status` is STORED, and `Verdict.number` is its number.
-        Otherwise the status says why not, and the entry is not sent again. Instead of a verdict, the list has None if no answer
+        Any other status says why not, and the entry is not sent again. Instead of a verdict, the list has None if no answer
         about any of the entries has come for `wait` seconds, or if the notebook was joined, left or exchanged for another one
         meanwhile. Then the entry may or may not be stored: its writer keeps it, and has it forwarded again, with the same
         client id and sequence.

@@ -98,8 +98,8 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
     """The notebook for which the entries of `waiting` wait, as a text for people.
 
     If the notebook is in `known`, the text is its name, with the start of its id if another one in `known` has the same name.
-    Otherwise it is the id. If the entries are not assigned to a notebook yet, the text is the server, port, name or key that
-    the user has named.
+    If it is not in `known`, the text is its id. If the entries are not assigned to a notebook yet, the text is the server,
+    port, name or key that the user has named.
     """
     if waiting.notebook_id is not None:
         known = list(known)
@@ -156,8 +156,8 @@ def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None)
 def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destination:
     """The destination of the entries that `waiting` counts.
 
-    It is the id of their notebook if they are assigned to one, with `named_key_id` if that is the key of the notebook.
-    Otherwise it is the destination that the user named when writing them.
+    If the entries are assigned to a notebook, it is the id of that notebook, with `named_key_id` if that is the notebook's key.
+    If they are not, it is the destination that the user named when writing them.
     """
     if waiting.notebook_id is None:
         return waiting.destination

@@ -108,8 +108,8 @@ class ForwardSession(Session[Stored | Rejected]):
     def add(self, entries: Iterable[Entry], now: float) -> None:
         """Begin to deliver `entries`. An entry that is being delivered already is not delivered twice.
 
-        If a different entry with the same client id and sequence is being delivered, the new one is held (not sent) until that
-        one has its verdict. Then the new one is sent as well, and gets a verdict of its own.
+        If a different entry with the same client id and sequence is being delivered, the new entry is held (not sent) until the
+        earlier entry has its verdict. Then the new entry is sent, too, and gets a verdict of its own.
         """
         ready: dict[Identity, Entry] = {}
         for entry in entries:

@@ -5,8 +5,8 @@ adds nothing: after an interruption the user imports the file again, and no entr
 
 The server stores each entry only after the entry before it in the file, even if the network loses datagrams. So the new numbers
 have the same order as the numbers in the file. In an empty notebook they are the same numbers, unless some are missing in the
-file. A revision names the entry that it revises by its number. That entry may get another number in this notebook, so a
-revision is sent only when the new number is known.
+file. A revision in the file names the number that the revised entry has there. The revised entry may get another number in the
+notebook, so the revision is sent only when this new number is known.
 """
 
 import os

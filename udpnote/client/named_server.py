@@ -56,8 +56,8 @@ class NamedServer:
     def remember(self, notebook: KnownNotebook) -> None:
         """Save in the outbox that `notebook` has answered at the server. Does nothing if no server is named.
 
-        Gives a notice if another notebook has answered there last, and the user's destination fits that one as well. Raises
-        `StorageError`.
+        If another notebook has answered there last, and the user's destination fits that notebook, too, gives a notice and
+        keeps it in `replaced`. Raises `StorageError`.
         """
         server = self._destination.server
         if server is None:

@@ -62,7 +62,7 @@ class FoundNotebook(NamedTuple):
 class Located(NamedTuple):
     """The client's notebook, and the round-trip time to its server, or None if that time is unknown.
 
-    If a discovery has just found the notebook, this is the time that its answer took. Otherwise it is the time that the outbox
+    If a discovery has just found the notebook, this is the time that its answer took. If not, it is the time that the outbox
     remembers from earlier sessions.
     """
 
@@ -203,7 +203,7 @@ class NotebookFinder:
         return Located(notebook, found.round_trip_seconds)
 
     def recent_failure(self) -> Notice | None:
-        """The notice of the latest error of `locate`, if less than `LOCATE_PAUSE_SECONDS` have passed since; otherwise None."""
+        """The notice of the latest error of `locate`; None if there was none in the last `LOCATE_PAUSE_SECONDS`."""
         return self._failure if self._connection.now() < self._discover_again_at else None
 
     def find(

@@ -203,7 +203,7 @@ class NotebookReader(ABC):
         return Stats(**{"first": None, "last": None, **self._queries.summary()})  # type: ignore[arg-type]
 
     def last_number(self) -> int:
-        """The highest number of an entry that was not erased; 0 if there is none."""
+        """Read the highest number of an entry that was not erased; 0 if there is none."""
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
 
     def _state(self, number: int, note: StoredEntry | None) -> NoteState | None:

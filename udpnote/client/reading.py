@@ -91,7 +91,7 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
 
     @property
     def indexing(self) -> Indexing | None:
-        """How far the server's search index is built, if the latest answer says that the index is not ready; otherwise None."""
+        """How far the server's search index is built; None unless the latest answer says that the index is not ready."""
         return self._reading.indexing
 
     @property
@@ -190,7 +190,7 @@ def _read_all(
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
-    """The stored revisions from this outbox that another client has overtaken, in the order of their notes' numbers.
+    """Find the stored revisions from this outbox that another client has overtaken, in the order of their notes' numbers.
 
     Each revision is returned only once: after that, the outbox forgets it. `reader` reads the client's notebook. If this
     notebook is not known without a discovery, the result is empty. Raises the errors of `read`.

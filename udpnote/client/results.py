@@ -46,9 +46,9 @@ class TextSource:
     None, each at the time when its text is taken. If `undoes` is not 0, there is only one text. Its entry takes back the write
     with the sequence `undoes`.
 
-    `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
-    `InvalidEntry`, or the `TypeError` for a text that is no str; otherwise it is None. With `is_checked`, the caller has
-    checked the texts, or they are those of deletions, which are not checked.
+    `is_exhausted` becomes True at the end of the iterator and at the first invalid text. `error` is None until an invalid text
+    comes. Then it is the `InvalidEntry`, or the `TypeError` for a text that is no str. With `is_checked`, texts are not checked
+    here: the caller has checked them, or they are those of deletions.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class Outcomes:
                 self._resolve(outcome)
 
     def reject(self, entry: Entry, status: Status) -> None:
-        """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.is_temporary`, otherwise REFUSED.
+        """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.is_temporary`, REFUSED if not.
 
         If no call waits for the entry, REFUSED becomes a notice, and QUEUED is not reported at all.
         """

@@ -100,7 +100,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         return self._delivery.retransmissions
 
     def deliver_now(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver `entries`, which were just added to the outbox for this notebook.
+        """Begin to deliver `entries`, which were just added to the outbox for `notebook`.
 
         If there is a revision or deletion among them, and earlier entries may wait in the outbox, this leaves all of them to
         `prepare`, which delivers entries in order: a revision must not reach the notebook before an earlier one. Held deletions

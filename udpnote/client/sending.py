@@ -78,7 +78,7 @@ class Sender:
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
         """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
 
-        After that, delivers what earlier commands have left in the outbox for this notebook.
+        After that, delivers what earlier commands have left in the outbox for the same notebook.
         """
         pending: deque[Entry] = deque()
         try:

@@ -292,7 +292,7 @@ class Driver:
 
         Does not wait if the session's `may_wait` is False. Events of the rediscovery become notices for the user, and are not
         returned. The caller must hold the lock of the connection. Raises `JoinedOrLeftMeanwhile` if another command has joined
-        or left the notebook: otherwise entries might be sent unencrypted, or an open server be trusted. Raises `OldKey` if the
+        or left the notebook: entries might else be sent unencrypted, or an open server be trusted. Raises `OldKey` if the
         server answers that the notebook's key has changed.
 
         With `is_checked`, the caller has just made sure itself that no other command has joined or left the notebook.

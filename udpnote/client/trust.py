@@ -73,8 +73,8 @@ class Keyring:
     def targets(self) -> list[DiscoveryTarget]:
         """What a discovery looks for: all open notebooks, and for each key all notebooks that are sealed with it.
 
-        If a key is named, that is the only key. Otherwise these are all joined keys, and the own key. A discovery always looks
-        for open notebooks too, because an open server may be an impostor, of which the client warns the user.
+        If a key is named, it is the only key. If none is named, the keys are all joined keys, and the own key. A discovery
+        always looks for open notebooks too, because an open server may be an impostor, of which the client warns the user.
         """
         if self.named_id is not None:
             return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]
@@ -150,7 +150,7 @@ def named_key_of(settings: Settings) -> bytes | None:
 
 
 def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
-    """The key (16 bytes) in the key file beside the default notebook of `settings`.
+    """Read the key (16 bytes) in the key file beside the default notebook of `settings`.
 
     None if there is no key file, if it is damaged or this user cannot read it, or if the key is among the joined keys in
     `outbox`. If `outbox` knows the notebook, and does not have this key, this saves the key in `outbox`, unless `outbox` cannot

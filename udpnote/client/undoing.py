@@ -127,7 +127,7 @@ def _notebook_id(driver: Driver) -> bytes:
 
 
 def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
-    """How to take back `write`, which waits in the outbox.
+    """Plan how to take back `write`, which waits in the outbox.
 
     Raises `NotTakenBack` if the write has left the outbox meanwhile. Raises `ServerNotFound` for a revision or deletion that
     was sent, because it may be stored: then only the notebook can tell what its note was before.
@@ -145,10 +145,10 @@ def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
 
 
 def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) -> Undo:
-    """How to take back `write`, which is stored in the notebook of `reader`.
+    """Plan how to take back `write`, which is stored in the notebook of `reader`.
 
-    Raises `NotTakenBack` if it cannot be taken back any more, and the errors of reading. Then the next call of `plan_undo`
-    plans for the write before it.
+    Raises `NotTakenBack` if it cannot be taken back any more; then the next call of `plan_undo` plans for the write before it.
+    Also raises the errors of reading.
     """
     note, before, found, latest, text_before = 0, None, None, None, None
     for version in reader.log(numbers=[write.number]):

@@ -1,4 +1,4 @@
-"""A queue that takes turns between addresses, so that an address that sends very much does not keep the others waiting.
+"""A queue that takes turns between addresses, so that all are served even if one of them sends very much.
 
 Each host (an IP address) gets an equal share of the items that are taken, and each port of a host gets an equal share of the
 host's share. The more hosts have items waiting, the fewer items may wait for each host. In the same way, the more ports of one

@@ -10,7 +10,7 @@ from udpnote.protocol.payloads import Identity
 class HeldRevisions:
     """Revisions and deletions. Each is held (not sent) until the one before it has a verdict.
 
-    At most one of them is being delivered: it is under way from `take_next` on, until `end` or `drop`.
+    At most one of them is under way: `take_next` has returned it to be sent, and neither `end` nor `drop` was called for it.
     """
 
     def __init__(self) -> None:
@@ -36,10 +36,7 @@ class HeldRevisions:
         return entries
 
     def end(self, identity: Identity) -> bool:
-        """Record that the entry with this client id and sequence number has a verdict, or that the client gives it up.
-
-        Returns whether this entry was under way, that is, taken with `take_next`.
-        """
+        """Record that the entry with this client id and sequence number has a verdict. Returns whether it was under way."""
         was_under_way = identity == self._under_way
         if was_under_way:
             self._under_way = None

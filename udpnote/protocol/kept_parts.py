@@ -14,8 +14,8 @@ class KeptParts:
         """Record that the server keeps this part until the other parts of its entry arrive. Returns the parts to send again.
 
         The verdict on the last part should be about the whole entry. If the server instead says that it keeps the last part,
-        too, it has meanwhile removed some of the others. Then this method returns all parts of the entry and forgets that they
-        are kept. Otherwise it returns an empty list.
+        too, it has meanwhile removed some of the other parts. Then this method returns all parts of the entry, and forgets that
+        they are kept. In all other cases it returns an empty list.
         """
         part = payload.part
         kept = self._kept.setdefault(payload.key[:2], {})

@@ -3,7 +3,8 @@
 The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
 `codec`). A burst is a group of identical READs. The server answers each READ of a burst with one page. The pages follow each
 other, and the server builds them together. If a burst needs a search, a worker thread searches, and the server answers other
-READs meanwhile. The number of such bursts is limited. Otherwise the server keeps no state of a reader between READs.
+READs meanwhile. The number of such bursts is limited. Apart from them, and from waiting READs (see below), the server keeps no
+state of a reader between READs.
 
 A READ may ask the server to wait if there is no result yet. The server keeps such a READ for a limited time, its lease, in a
 table of limited size. All PAGEs for such a READ together are no longer than the READ (`credit_bytes`): the first PAGE says that

@@ -296,8 +296,8 @@ class UnsentPayloads:
 class _ShortNotes:
     """A group of short notes in the queue, at least one, and their texts in UTF-8.
 
-    `restored` is None if the notes are not imported; they may then travel together in a run. Otherwise it has the `Restored` of
-    each note, and each note except the first names the note before it as its predecessor.
+    If the notes are not imported, `restored` is None, and they may travel together in a run. If they are imported, `restored`
+    has the `Restored` of each note, and each note but the first names the note before it as its predecessor.
     """
 
     __slots__ = ("entries", "restored", "texts")

@@ -134,9 +134,9 @@ class ServerContact:
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
         """Record that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent now.
 
-        `sent_at` is when the last of these datagrams was sent. If the server has answered nothing since, the window collapses;
-        otherwise it is halved. The timeout doubles. If several datagrams that were in flight together are lost, the window is
-        halved and the timeout is doubled only once.
+        `sent_at` is when the last of these datagrams was sent. If the quiet time (`quiet_since`) began before that, the window
+        collapses. If the server has answered since, the window is halved. The timeout doubles. If several datagrams that were
+        in flight together are lost, the window is halved and the timeout is doubled only once.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)

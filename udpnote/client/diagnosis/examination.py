@@ -202,7 +202,7 @@ class Examination:
     def _is_answer_missing(self, known: list[Address]) -> bool:
         """Whether no REPORT has come from one of the `known` addresses, or a server has left direct EXAMINEs unanswered.
 
-        The latter means: it has answered none, or some but not all of the short ones.
+        A server has left some unanswered if it has answered none at all, or some of the short ones but not all.
         """
         servers = self.servers
         reached = {address for each in servers for address in each.addresses}
