@@ -51,7 +51,7 @@ class Disk(NamedTuple):
 
 class Host(NamedTuple):
     """What was measured with a client and a server on this machine. `sends` are the durations of entries that were sent one by
-    one. `many` is how many entries a second were stored when many were sent at once.
+    one. `many` is how fast entries were stored that were sent many at once.
     """
 
     sends: Durations

@@ -14,7 +14,7 @@ def default_settings(folder: str) -> Iterator[None]:
 
     The same holds for processes that are started in the block. Only the language remains the user's.
     """
-    language()  # looks for it in the settings, if that was not done before
+    language()  # finds the language in the user's settings, before the block hides them
     saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
     os.environ["UDPNOTE_HOME"] = folder
     try:

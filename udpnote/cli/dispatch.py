@@ -14,8 +14,9 @@ def run(words: list[str]) -> int:
     """Run the command line `words`, the words after `udpnote`. A command that does its work ends with `SystemExit`, which has
     the exit code.
 
-    If no command does its work, this prints a help text, the version, or what is wrong with `words`, and returns the exit code.
-    To install completion also returns one. To print its script raises `SystemExit`.
+    If `words` ask for help, for the version, or to install completion, do that, and return the exit code. If `words` are wrong,
+    print what is wrong, and return USAGE. If `words` ask for the script of completion, typer prints it, and raises
+    `SystemExit`.
     """
     try:
         line = read_command_line(words)

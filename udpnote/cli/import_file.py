@@ -162,7 +162,7 @@ def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity
         known.add(stored.entry[:2])
         missing += range(last + 1, stored.number)
         last = stored.number
-    numbers = chain(missing, count(last + 1))  # a log has erased entries only if it is asked for their numbers
+    numbers = chain(missing, count(last + 1))  # `log` yields an erased entry only if its number is asked for
     while found := list(notebook.log(numbers=list(islice(numbers, QUERY_NUMBERS_MAX)))):
         erased.update(each.entry[:2] for each in found)
     return known, erased - known

@@ -125,7 +125,7 @@ class InputLines:
         try:
             decoded_lines = lines.decode()
         except UnicodeDecodeError:
-            decoded_lines = "\0"  # as if a line had this character, which no text has
+            decoded_lines = "\0"  # no text has this character, so each line is checked by itself
         if "\0" in decoded_lines:
             return chain.from_iterable(map(self._checked, lines.split(b"\n")))
         texts = [line.removesuffix("\r") for line in decoded_lines.split("\n")]

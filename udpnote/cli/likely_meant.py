@@ -198,7 +198,7 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]
     _, group, _ = find_command(before[1:] if asks_for_help else before)
-    if asks_for_help and isinstance(group, DeclaredCommand):  # which has no commands
+    if asks_for_help and isinstance(group, DeclaredCommand):  # a command has no subcommands
         return before
     names = [*(COMMANDS if group is None else group.commands if isinstance(group, DeclaredCommands) else ())]
     names += TOPICS if asks_for_help and group is None else ()
@@ -353,11 +353,11 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
     values = error.notice.values
     found = re.search("[0-9]+" if error.notice.kind != "value_not_a_number" else r"[0-9]+(\.[0-9]+)?", given)
     number = float(found[0]) if found else 0.0  # infinite if it has hundreds of digits
-    largest: int | None = values.get("largest")  # type: ignore[assignment]  # as in `Option`
+    largest: int | None = values.get("largest")  # type: ignore[assignment]  # the type that `Option` declares
     if found and 1 <= number < inf and (largest is None or number <= largest):
         return found[0]
     example = EXAMPLES_OF_NUMBERS.get(str(values["name"]))
-    # The largest amount is likely for one that is too large, but the largest port or year is not.
+    # A number that is too large most likely means the largest amount. It hardly means the largest port or year.
     return str(largest) if example is not None and largest is not None and number >= 1 else example
 
 

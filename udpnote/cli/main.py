@@ -28,7 +28,7 @@ def main() -> None:
         sys.exit(exit_codes.REFUSED)
     try:
         exit_code = _run(sys.argv[1:])
-        sys.stdout.flush()  # a help text or the version; at the end of Python, an error would be a traceback
+        sys.stdout.flush()  # a help text or the version: if Python flushed them at its end, an error would print a traceback
     except KeyboardInterrupt:
         exit_code = exit_codes.INTERRUPTED
     except OSError as error:  # from standard output: a help text or the version could not be printed

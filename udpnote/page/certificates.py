@@ -261,7 +261,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _write(path: str, authority: Authority, host: str) -> None:
-    shown = "".join(character if character.isprintable() else " " for character in host)  # no newline
+    shown = "".join(character if character.isprintable() else " " for character in host)  # it stays one line
     certificates = (each.public_bytes(Encoding.PEM) for each in (authority.issuer, authority.root))
     with secret_file(path, beside=path) as file:
         file.write(b"".join((_FILE_HEADER.format(host=shown).encode(), _key_bytes(authority.key), *certificates)))

@@ -154,7 +154,7 @@ class BoundedConnection(H11Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
-            self.transport.close()  # TLS has no end of one direction
+            self.transport.close()  # TLS in asyncio cannot end one direction alone
 
     def pause_writing(self) -> None:
         """Start a timer of `UNREAD_SECONDS`: if the browser does not read until then, it is cut off, even if it goes on

@@ -36,7 +36,7 @@ RECONNECT_MILLISECONDS = 1000
 
 
 def cursor_text(seen: SeenEntry) -> str:
-    """The id of the event for the entry that `seen` identifies."""
+    """Return the id of the event for the entry that `seen` identifies. `parse_cursor` reads it."""
     return f"{seen.number}-{seen.client_id.hex()}-{seen.sequence}"
 
 
@@ -98,7 +98,7 @@ class LiveEvents:
                     async for event in reader.events():
                         yield event
                         await asyncio.sleep(PAUSE_SECONDS)
-                except Refusal:  # the server is silent, as the next round reports, or too many calls wait
+                except Refusal:  # the server is silent, which the next round of the loop reports, or too many calls wait
                     seconds = RETRY_SECONDS
             try:
                 await asyncio.wait_for(changed.wait(), seconds)

@@ -71,15 +71,14 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave. `is_sealed` says that the notebook is sealed, for the time before its server has answered.
+    a browser gave. `is_sealed` says that the notebook is sealed, for the time before its server has answered. `known` is the
+    notebook according to the server's latest answer, or None if the server has not answered yet.
 
-    `absence` says why the notebook's server cannot be used now, or is None if the server answers. `ended` says why these
-    browsers can never use the notebook again, because it has a new key; it is None if they can. `served` is the id that the
-    notebook's server chose when it started, in hexadecimal digits, or None if it is not known yet. While no server runs, notes
-    may be erased without an event. So if `served` changes, a browser checks which of its notes are still there.
-
-    When one of these three attributes changes, the functions in `on_change` are called. `known` is the notebook according to
-    the server's latest answer, or None if the server has not answered yet.
+    When one of the following three attributes changes, the functions in `on_change` are called. `absence` says why the
+    notebook's server cannot be used now, or is None if the server answers. `ended` says why these browsers can never use the
+    notebook again, because it has a new key; it is None if they can. `served` is the id that the notebook's server chose when
+    it started, in hexadecimal digits, or None if it is not known yet. While no server runs, notes may be erased without an
+    event. So if `served` changes, a browser checks which of its notes are still there.
     """
 
     def __init__(
@@ -185,7 +184,7 @@ class PageNotebook:
                     self._noted(status)
 
     def note_answer(self) -> None:
-        """Record that the server has answered another client of this notebook, so `absence` becomes None.
+        """Record that the server has answered a client that this object does not use itself, so `absence` becomes None.
 
         If no browser gave the key of this object's clients, ask the server first. The notebook may have been sealed meanwhile,
         and then browsers must not use it by this machine's key.
@@ -215,7 +214,9 @@ class PageNotebook:
             self._tell()
 
     def close(self) -> None:
-        """Close the clients, and stop asking the server. Calls that wait for an answer end with an error."""
+        """Close the clients that `read` and `write` use, and stop asking the server. Calls that wait for an answer end with an
+        error.
+        """
         with self._opening:
             self._is_closed = True
             clients = list(self._clients.values())
@@ -226,7 +227,7 @@ class PageNotebook:
             client.close()
 
     def open_client(self, on_notice: Callable[[Notice], None]) -> Client:
-        """Open a further client of this notebook. The caller must close it."""
+        """Open a client of this notebook in addition to those that `read` and `write` use. The caller must close it."""
         return self._open_client(on_notice)
 
     async def _call(self, threads: WorkerThreads, purpose: Purpose, work: Callable[[Client], T]) -> T:

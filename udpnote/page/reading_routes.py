@@ -139,7 +139,7 @@ class ReadingRoutes:
         )
 
     def _forget_export(self, host: str) -> None:
-        self._exports -= Counter([host])  # keeps no host without an export
+        self._exports -= Counter([host])  # `-=` also removes a host that has no export any more
 
 
 async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

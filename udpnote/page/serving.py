@@ -97,8 +97,8 @@ class _Server(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
-        """Wait until the end, and renew the date in the headers of answers once a second. uvicorn's own loop does it ten times
-        a second, even if nobody asks.
+        """Wait until the end, and renew the date in the headers of answers once a second. uvicorn's own loop wakes ten times a
+        second, even if nobody asks.
         """
         while not self._ended.is_set():
             await self.on_tick(0)

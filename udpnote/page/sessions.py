@@ -32,7 +32,7 @@ TOKEN_BYTES = 32
 
 
 class Opened(NamedTuple):
-    """A notebook that browsers use, and its live events."""
+    """A notebook that browsers with the same key use, and its live events."""
 
     notebook: PageNotebook
     live: LiveEvents

@@ -48,4 +48,4 @@ class StreamRoutes:
         )
 
     def _forget(self, host: str) -> None:
-        self._streams -= Counter([host])  # keeps no host without a stream
+        self._streams -= Counter([host])  # `-=` also removes a host that has no stream any more

@@ -83,7 +83,7 @@ class TlsConnection(BoundedConnection):
                 opened = await self.loop.start_tls(
                     transport, self, self._tls, server_side=True, ssl_handshake_timeout=REQUEST_SECONDS
                 )
-        except OSError:  # also from ssl: the browser does not trust the certificate, sends nothing, or has gone
+        except OSError:  # ssl raises it, too: the browser does not trust the certificate, sends nothing, or has gone
             transport.abort()
         if opened is None or opened.is_closing():
             self.forget()

@@ -174,7 +174,7 @@ def _rehearsed(
 ) -> Iterator[Imported]:
     """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED.
 
-    `notebook` is None if the notebook's file does not exist yet. `revised` are the numbers of those `entries` that later
+    `notebook` is None if the notebook's file does not exist yet. `revised` are the numbers of those `entries` that other
     `entries` revise or delete. All client ids and sequences of `notebook` are held in memory. The outcomes ORPHANED and
     DIFFERENT are not recognized.
     """

@@ -38,7 +38,7 @@ def complete(instruction: str, environ: Mapping[str, str]) -> int:
     nothing is printed, and the exit code is the answer: 0 for yes, 1 for no. After `SECONDS_MAX`, a signal ends the process,
     and nothing is suggested.
     """
-    if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:  # it ends the process, even while SQLite waits for a lock
+    if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:  # this signal ends the process, even while SQLite waits for a lock
         signal.setitimer(signal.ITIMER_REAL, SECONDS_MAX)
     line = read_line(instruction, environ)
     text = ANSWERS[instruction](suggestions(line), line)

@@ -98,6 +98,6 @@ def _result(command: Sequence[str]) -> tuple[int, str, str]:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
-    except OSError as error:  # it is not installed
+    except OSError as error:  # the program is not installed
         return 127, "", str(error.strerror)
     return done.returncode, done.stdout, done.stderr

@@ -1,4 +1,4 @@
-"""Standard input, output and error of a command. They work even if one of them was closed when the command started."""
+"""Standard input, output and error of a command. A command can use them even if one of them was closed when it started."""
 
 import codecs
 import io
@@ -41,7 +41,7 @@ def prepare() -> None:
     entry may contain lone surrogates, so the check of the entry reports them. A variable of `SIZE_VARIABLES` that is not a
     number from 1 to `SIZE_MAX` is removed from the environment, because typer and rich would fail.
     """
-    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - as long as the process
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - it stays open until the process ends
     sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115 - the system refuses writes
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdin, sys.stdout, sys.stderr):

@@ -103,7 +103,7 @@ def cell_count(text: str) -> int:
     """How many terminal cells `text` takes. `text` must have no control characters (see `harmless`)."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # here, because it takes longer to import than a short command to print its results
+    from rich.cells import cell_len  # here, because to import it takes longer than all else in a short command
 
     return cell_len(text)
 
