@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup
 
 LOCK_POLL_SECONDS = 0.01
-"""While a thread waits for the lock, it wakes the holder of the lock, which waits for datagrams, at this interval. One wake-up
+"""A thread that waits for the lock wakes, at this interval, the thread that holds the lock and waits for datagrams. One wake-up
 is not enough: the holder may take the lock again before the waiting thread gets it."""
 
 

@@ -23,8 +23,9 @@ from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
 PENDING_ENTRIES_MAX = 512
 PENDING_CHARACTERS_MAX = 4 << 20
-"""A call takes no further texts while `PENDING_ENTRIES_MAX` of its entries have no outcome, or entries with this many
-characters. More entries at a time would hardly be faster, and other clients wait while a server stores all that has arrived."""
+"""A call takes no further texts while `PENDING_ENTRIES_MAX` of its entries have no outcome, or while those without an outcome
+have this many characters. More entries at a time would hardly be faster, and other clients wait while a server stores all that
+has arrived."""
 
 UNSENT_PARTS_MAX = 4 * WINDOW_MAX
 """While this many parts wait to be sent, the session takes no further entries. Only long entries have so many parts."""

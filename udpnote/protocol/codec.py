@@ -91,7 +91,7 @@ assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would a
 _HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, BUNDLE + 1)}
 _APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind if kind is not Kind.ERASED}
-"""The kinds that an APPEND may have."""
+"""The kinds of entries that an APPEND may carry, by their numbers in the datagram."""
 _STATUSES = {int(status): status for status in Status}
 _REASONS = {int(reason): reason for reason in Reason}
 _STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)

@@ -53,7 +53,7 @@ with each repetition."""
 
 UNANSWERED_SECONDS_MAX = 0.2
 """If the lookup for a burst takes longer than this, the server sends the results found so far, as soon as the lookup can be
-paused. Otherwise the reader would count the server as silent."""
+paused. If it sent nothing for longer, the reader would count it as silent."""
 
 SEARCHES_MAX = 64
 """The most bursts that wait for a search. This bounds the memory, because each burst may have up to `PAGES_MAX` built pages."""

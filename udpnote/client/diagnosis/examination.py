@@ -35,7 +35,7 @@ SHORT_SECONDS = tuple(0.3 + 0.05 * number for number in range(8))
 datagrams has a way of its own, so that the lost ones can be counted."""
 
 EXAMINATION_SECONDS = 1.1
-"""The shortest time of an examination, without the lengths between: every server answers at once."""
+"""How long an examination takes if every server answers at once, and no datagrams of the lengths `_SIZES` are needed."""
 
 AGAIN_SECONDS = (1.1, 1.6, 2.1)
 """When all hosts, servers and addresses are asked again, in seconds after the beginning. This happens if a server has answered
