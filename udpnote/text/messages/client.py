@@ -197,11 +197,17 @@ def _entry_erased(number: int) -> str:
 
 
 def _entry_refused(status: str) -> str:
-    return _("the notebook refused the entry, which stays in the outbox: {reason}").format(reason=_reason(status))
+    return _(
+        "the notebook refused the entry: {reason}. The entry stays in the outbox as refused, and is not sent again. "
+        "`udpnote outbox --discard-refused` removes it"
+    ).format(reason=_reason(status))
 
 
 def _import_refused(number: int, status: str) -> str:
-    sentence = _("the notebook refused #{number} of the file: {reason}. The entries after it were not imported")
+    sentence = _(
+        "the notebook refused #{number} of the file: {reason}. The entries after it were not imported. "
+        "Correct the entry in the file, and import the file again"
+    )
     return sentence.format(number=number, reason=_reason(status))
 
 

@@ -36,8 +36,10 @@ def _key_not_named(entries: int) -> str:
 
 def _changes_not_moved(changes: int) -> str:
     return ngettext(
-        "1 edit or deletion was not moved, because its number means another note in the other notebook",
-        "{count:,} edits and deletions were not moved, because their numbers mean other notes in the other notebook",
+        "1 edit or deletion was not moved, because its number means another note in the other notebook. It still waits "
+        "for its own notebook",
+        "{count:,} edits and deletions were not moved, because their numbers mean other notes in the other notebook. They "
+        "still wait for their own notebook",
         changes,
     ).format(count=changes)
 

@@ -7,8 +7,8 @@ from udpnote.text.language import ngettext
 
 def _entries_not_shown(entries: int) -> str:
     return ngettext(
-        "{entries:,} entry was stored but not shown: the output is too slow",
-        "{entries:,} entries were stored but not shown: the output is too slow",
+        "{entries:,} entry was stored but not shown, because the output is too slow: `udpnote list` shows it",
+        "{entries:,} entries were stored but not shown, because the output is too slow: `udpnote list` shows them",
         entries,
     ).format(entries=entries)
 

@@ -43,9 +43,9 @@ def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
     entries = [_("#{number} (#{note})").format(number=number, note=note) for number, note in named]
     return ngettext(
         "{count:,} entry is not imported, because the note that it revises is missing. The entry, with that note in "
-        "parentheses: {entries}",
+        "parentheses: {entries}. Import the file that has the note first",
         "{count:,} entries are not imported, because the notes that they revise are missing. The entries, with those notes "
-        "in parentheses: {entries}",
+        "in parentheses: {entries}. Import the file that has the notes first",
         count,
     ).format(count=count, entries=listed(entries, count - len(entries)))
 

@@ -11,7 +11,9 @@ from udpnote.text.language import gettext as _
 
 
 def _setting_unknown(path: str, name: str, known: list[str]) -> str:
-    return _("{path}: unknown setting {name!r}; the settings are {known}").format(path=path, name=name, known=listed(known))
+    return _("{path} has an unknown setting, {name!r}: correct or remove it. The settings are {known}").format(
+        path=path, name=name, known=listed(known)
+    )
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
