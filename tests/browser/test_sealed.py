@@ -140,11 +140,6 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
     amy.page.keyboard.press("Enter")
     amy.sees("secret")
     assert amy.page.locator("#text").input_value() == "not sent"
-    bob = visitors.visit(site.address, author="bob")
-    bob.page.locator("#code").fill(code)
-    bob.page.keyboard.press("Enter")
-    bob.write("of bob")
-    amy.sees("of bob")
 
 
 def test_while_the_notebook_is_silent_only_a_browser_that_has_lost_its_session_is_asked_for_the_join_code(
