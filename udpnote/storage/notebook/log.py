@@ -25,24 +25,25 @@ the unique index, mostly the same pages as the commit before. A checkpoint copie
 a longer log costs less copying. A checkpoint takes some 40 ms, longer than a client's first timeout, so another thread does it.
 """
 
-LOG_BYTES_MAX = LOG_BYTES + LOG_BYTES // 8
-"""The most bytes to which the log is cut after a checkpoint: `LOG_BYTES`, and room for SQLite's header of each page."""
-
-RETRY_BYTES = LOG_BYTES // 4
-"""After a checkpoint that was not complete, the next one is done when the log has grown by this many bytes."""
-
 _NO_CHECKPOINT = bytes(CHECKPOINT_ID_BYTES)
 """The id in the mark of a notebook that had no checkpoint yet."""
+
+
+def log_bytes_max(log_bytes: int) -> int:
+    """The most bytes to which such a log is cut after a checkpoint: its length, and room for SQLite's header of each page."""
+    return log_bytes + log_bytes // 8
 
 
 class Log:
     """The log of the notebook at `path`, which `connection` alone has open for writing, and whose file `guard` watches.
 
-    The constructor does a checkpoint, and opens the mark. Constructor and methods raise `StorageError`.
+    `log_bytes` is the length to which the log grows before a checkpoint. The constructor does a checkpoint, and opens the mark.
+    Constructor and methods raise `StorageError`.
     """
 
-    def __init__(self, path: str, connection: sqlite3.Connection, guard: FileGuard) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection, guard: FileGuard, *, log_bytes: int = LOG_BYTES) -> None:
         self._path = path
+        self._log_bytes = log_bytes
         self._connection = connection
         self._guard = guard
         self._copying: Thread | None = None
@@ -53,7 +54,7 @@ class Log:
             guard.check()
             self._was_complete = self._copy()
             guard.check()
-            self._bytes_max = self._due_bytes = max(LOG_BYTES, min(guard.log_bytes, LOG_BYTES_MAX))
+            self._bytes_max = self._due_bytes = max(log_bytes, min(guard.log_bytes, log_bytes_max(log_bytes)))
             connection.execute(f"PRAGMA journal_size_limit = {self._bytes_max}")
             self._open_mark()
 
@@ -65,29 +66,29 @@ class Log:
     @property
     def _log_bytes_min(self) -> int:
         """How long the log's file stays at least, until the use of the notebook ends: SQLite cuts it to `_bytes_max`."""
-        return min(self._guard.log_bytes, LOG_BYTES)
+        return min(self._guard.log_bytes, self._log_bytes)
 
     def preallocate(self) -> None:
-        """Give the log its full length (`LOG_BYTES`) now, not bit by bit with later commits.
+        """Give the log its full length (`log_bytes`) now, not bit by bit with later commits.
 
         Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's
         journal. That nearly halves the time of a commit on ext4. This method writes zeros after what the log has, or leaves a
         hole there if the files are in memory. SQLite takes no zeros for a page: each page in the log has a header with the
-        page's number, which is never 0. This method does nothing if the disk has less than 4 × `LOG_BYTES` of free space, or a
-        quota allows less than 2 × `LOG_BYTES`: it leaves the space to entries.
+        page's number, which is never 0. This method does nothing if the disk has less than 4 × `log_bytes` of free space, or a
+        quota allows less than 2 × `log_bytes`: it leaves the space to entries.
         """
         from shutil import disk_usage  # here, because only servers need it
 
         from udpnote.storage.mounts import mount_at
 
         with storage_errors(self._path):
-            missing = LOG_BYTES - os.path.getsize(f"{self._path}-wal")
-            if missing <= 0 or disk_usage(os.path.dirname(self._path) or ".").free < 4 * LOG_BYTES:
+            missing = self._log_bytes - os.path.getsize(f"{self._path}-wal")
+            if missing <= 0 or disk_usage(os.path.dirname(self._path) or ".").free < 4 * self._log_bytes:
                 return
             mount = mount_at(self._path)
             if mount is not None and mount.is_memory:
-                os.truncate(f"{self._path}-wal", LOG_BYTES)
-            elif refusal(self._path, 2 * LOG_BYTES) != errno.EDQUOT:
+                os.truncate(f"{self._path}-wal", self._log_bytes)
+            elif refusal(self._path, 2 * self._log_bytes) != errno.EDQUOT:
                 with open(f"{self._path}-wal", "r+b") as log:  # past SQLite, which would need two system calls for each page
                     log.seek(0, os.SEEK_END)
                     log.write(bytes(missing))
@@ -96,13 +97,13 @@ class Log:
             self._open_mark()
 
     def shorten(self, *, is_idle: bool) -> None:
-        """Copy the log into the file if it is longer than `_bytes_max` (`LOG_BYTES` or, if the log was longer at first, up to
-        `LOG_BYTES_MAX`).
+        """Copy the log into the file if it is longer than `_bytes_max`: `log_bytes` or, if the log was longer at first, up to
+        `log_bytes_max(log_bytes)`.
 
         Another thread copies what the log has now, while the caller goes on to write. When that thread has ended, a later call
         copies the rest. If the log was not wholly copied, or is still longer than `_bytes_max`, it is copied again when it has
-        grown by `RETRY_BYTES`, or at once if the server `is_idle`. Raises `NotebookLost` if the notebook's file is not in its
-        place any more: SQLite would copy the log into a file without a name.
+        grown by a quarter of `log_bytes`, or at once if the server `is_idle`. Raises `NotebookLost` if the notebook's file is
+        not in its place any more: SQLite would copy the log into a file without a name.
         """
         is_unfinished = not self._was_complete or self._guard.log_bytes > self._bytes_max
         if self._copying is not None:
@@ -170,7 +171,7 @@ class Log:
             self._open_mark()
             self._guard.check()
         size = self._guard.log_bytes
-        self._due_bytes = self._bytes_max if self._was_complete and size <= self._bytes_max else size + RETRY_BYTES
+        self._due_bytes = self._bytes_max if self._was_complete and size <= self._bytes_max else size + self._log_bytes // 4
 
     def _copy(self, *, is_last: bool = False) -> bool:
         """Do a checkpoint in this thread. Returns whether it was complete; False also if the disk has no space for its mark.

@@ -29,7 +29,7 @@ from udpnote.storage.database import (
 )
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.insertion import first_bundle_number, first_number_of, insert_bundle, insert_whole, is_plain
-from udpnote.storage.notebook.log import Log
+from udpnote.storage.notebook.log import LOG_BYTES, Log
 from udpnote.storage.notebook.log_check import locked
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
@@ -54,10 +54,11 @@ class Notebook:
     """One notebook file, created if there is none, and locked: only one server at a time may have it open.
 
     Entries are numbered in the order in which they are stored, from 1, without gaps. The constructor raises `NotebookInUse` if
-    the notebook is open already; every method raises `StorageError` if the file cannot be used.
+    the notebook is open already; every method raises `StorageError` if the file cannot be used. `log_bytes` is the length to
+    which the write-ahead log grows before it is copied into the file.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, log_bytes: int = LOG_BYTES) -> None:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
         self._guard = locked(self.path) if path != IN_MEMORY else None
@@ -79,7 +80,7 @@ class Notebook:
                 self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
                 if self._guard is not None:
                     self._guard.watch()
-                    self._log = Log(self.path, self._connection, self._guard)
+                    self._log = Log(self.path, self._connection, self._guard, log_bytes=log_bytes)
                 self._last_number = last_number(self._connection)
             self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:
