@@ -2,10 +2,7 @@
 
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -16,6 +13,7 @@ import pytest
 from tests.storage.notebook.conftest import NOW, part, texts
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
+from tests.support.killed import killable
 from udpnote.errors import InvalidSetting, NoSpace, NotebookInUse, NotebookOpen, StorageError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.new_files import OTHER_DRAFT_SECONDS_MAX
@@ -198,18 +196,14 @@ def test_of_a_damaged_notebook_no_backup_is_made_even_if_every_page_can_be_read(
     assert os.listdir(tmp_path) == ["home"]
 
 
-KILLED = """if True:
-    import os, signal, sys
-    from udpnote.storage.notebook.backup import back_up
-    def look(event, arguments):
-        global left
-        if event in ("os.link", "os.rename", "os.remove", "sqlite3.connect") or (event == "open" and arguments[2] & os.O_CREAT):
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-    left = int(sys.argv[3])
+KILLED = """
+from udpnote.storage.notebook.backup import back_up
+def look(event, arguments):
+    if event in ("os.link", "os.rename", "os.remove", "sqlite3.connect") or (event == "open" and arguments[2] & os.O_CREAT):
+        step()
+def run(path, backup, with_key):
     sys.addaudithook(look)
-    back_up(sys.argv[1], sys.argv[2], with_key=sys.argv[4] == "True", replaces=True)
+    back_up(path, backup, with_key=with_key, replaces=True)
 """
 
 
@@ -218,30 +212,31 @@ def test_a_backup_that_is_killed_before_any_step_leaves_a_whole_one_or_none_and_
     sealed: Path, tmp_path: Path, with_key: bool, is_earlier: bool
 ) -> None:
     folder, outcomes = tmp_path / "backups", list[list[str]]()
-    for steps in range(STEPS_MAX):
-        folder.mkdir()
-        backup = folder / "厨房-11-27"
-        if is_earlier:
-            back_up(str(sealed), str(backup), with_key=not with_key)
-            write(sealed, "later")
-        before, after = texts_of(backup), texts_of(sealed)
-        command = [sys.executable, "-c", KILLED, str(sealed), str(backup), str(steps), str(with_key)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        outcomes.append(texts_of(backup))
-        assert outcomes[-1] in (before, after)
-        assert read_key_file(f"{backup}.key") in (None, KEYS)
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        for each in folder.iterdir():
-            assert each.stat().st_mode & 0o777 == 0o600
-            os.utime(each, (time.time() - OTHER_DRAFT_SECONDS_MAX - 1,) * 2)
-        back_up(str(sealed), str(folder / "厨房-11-28"), with_key=False)
-        left = {each.name for each in folder.iterdir()}
-        assert left <= {"厨房-11-27", "厨房-11-27.key", "厨房-11-28"}, "no draft stays where backups are named by their dates"
-        back_up(str(sealed), str(backup), with_key=with_key, replaces=True)
-        assert (texts_of(backup), read_key_file(f"{backup}.key")) == (after, KEYS if with_key else None)
-        shutil.rmtree(folder)
+    with killable(KILLED) as run:
+        for steps in range(STEPS_MAX):
+            folder.mkdir()
+            backup = folder / "厨房-11-27"
+            if is_earlier:
+                back_up(str(sealed), str(backup), with_key=not with_key)
+                write(sealed, "later")
+            before, after = texts_of(backup), texts_of(sealed)
+            is_killed = run(steps, sealed, backup, with_key)
+            outcomes.append(texts_of(backup))
+            assert outcomes[-1] in (before, after)
+            assert read_key_file(f"{backup}.key") in (None, KEYS)
+            if not is_killed:
+                break
+            for each in folder.iterdir():
+                assert each.stat().st_mode & 0o777 == 0o600
+                os.utime(each, (time.time() - OTHER_DRAFT_SECONDS_MAX - 1,) * 2)
+            back_up(str(sealed), str(folder / "厨房-11-28"), with_key=False)
+            left = {each.name for each in folder.iterdir()}
+            assert left <= {"厨房-11-27", "厨房-11-27.key", "厨房-11-28"}, (
+                "no draft stays where backups are named by their dates"
+            )
+            back_up(str(sealed), str(backup), with_key=with_key, replaces=True)
+            assert (texts_of(backup), read_key_file(f"{backup}.key")) == (after, KEYS if with_key else None)
+            shutil.rmtree(folder)
     assert STEPS_MAX > len(outcomes) > 6
     assert outcomes[0] != outcomes[-1]
 

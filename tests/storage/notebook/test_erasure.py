@@ -3,10 +3,7 @@
 import hashlib
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +13,7 @@ import pytest
 from tests.storage.notebook.conftest import CLIENT, KEPT, LONG, NOW, entry, in_parts, part, stored
 from tests.support.disks import fill
 from tests.support.errors import raises
+from tests.support.killed import killable
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import (
     NO_PREDECESSOR,
@@ -43,7 +41,7 @@ SECRETS = {
     "1 MiB": ("鲸鱼S3c\n" * 104_857, "鲸鱼s3C\n" * 104_857),
 }
 STEPS_MAX = 200
-STRIDE = 6  # each step costs two processes' time, and neighbouring ones are much alike
+STRIDE = 6  # neighbouring steps are much alike
 
 
 def revision(sequence: int, text: str, revises: int = 2, kind: Kind = Kind.REVISION) -> Entry:
@@ -225,18 +223,14 @@ def test_an_erasure_that_could_not_remove_all_says_so_and_another_one_does_the_r
         assert erasure.note.entry.written_at == ERASED_AT, "the time of the first erasure stays"
 
 
-KILLED = """if True:
-    import os, signal, sys
-    from udpnote.storage.notebook.erasure import prepared_erasure
-    STEPS = {"execute", "link", "rename", "replace", "unlink"}
-    def look(_frame, event, called):
-        global left
-        if event == "c_call" and called.__name__ in STEPS:
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-    with prepared_erasure(sys.argv[1], 2) as erasure:
-        left = int(sys.argv[2])
+KILLED = """
+from udpnote.storage.notebook.erasure import prepared_erasure
+STEPS = {"execute", "link", "rename", "replace", "unlink"}
+def look(_frame, event, called):
+    if event == "c_call" and called.__name__ in STEPS:
+        step()
+def run(path):
+    with prepared_erasure(path, 2) as erasure:
         sys.setprofile(look)
         erasure.commit(5)
 """
@@ -246,19 +240,19 @@ def test_an_erasure_that_is_killed_before_any_step_leaves_all_or_can_be_finished
     start, place = tmp_path / "start", Place(tmp_path / "home")
     place.folder.rename(start)
     outcomes = []
-    for steps in range(0, STEPS_MAX, STRIDE):
-        shutil.copytree(start, place.folder)
-        done = subprocess.run([sys.executable, "-c", KILLED, str(place.path), str(steps)], capture_output=True, check=False)
-        with closing(place.notebook()) as notebook:
-            outcomes.append([int(each.entry.kind) for each in notebook.entries_after(0)])
-            assert notebook.lookup.index.catch_up(lambda: False)
-            tags = [each.label for each in tallies(notebook, View.TAGS)]
-            assert tags == ["a", "s3cret"][: 2 - (Kind.ERASED in outcomes[-1])]
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        drafts = {each for each in place.erase() if each.endswith(".udpnote")}
-        assert (place.traces(), len(drafts) <= 1) == ([], True)
-        shutil.rmtree(place.folder)
+    with killable(KILLED) as erase:
+        for steps in range(0, STEPS_MAX, STRIDE):
+            shutil.copytree(start, place.folder)
+            is_killed = erase(steps, place.path)
+            with closing(place.notebook()) as notebook:
+                outcomes.append([int(each.entry.kind) for each in notebook.entries_after(0)])
+                assert notebook.lookup.index.catch_up(lambda: False)
+                tags = [each.label for each in tallies(notebook, View.TAGS)]
+                assert tags == ["a", "s3cret"][: 2 - (Kind.ERASED in outcomes[-1])]
+            if not is_killed:
+                break
+            drafts = {each for each in place.erase() if each.endswith(".udpnote")}
+            assert (place.traces(), len(drafts) <= 1) == ([], True)
+            shutil.rmtree(place.folder)
     assert [each for each, _ in groupby(outcomes)] == [[1, 1, 3, 1, 2], [1, 4, 4, 1, 4]]
     assert len(outcomes) > 10

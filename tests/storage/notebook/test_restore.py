@@ -2,10 +2,7 @@
 
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from itertools import groupby
@@ -16,6 +13,7 @@ import pytest
 from tests.storage.notebook.conftest import NOW, part, texts
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
+from tests.support.killed import killable
 from udpnote.errors import NoSpace, NotebookInUse, StorageError, UdpnoteError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.notebook.backup import back_up
@@ -257,18 +255,11 @@ def test_a_notebook_that_another_program_puts_there_meanwhile_is_not_replaced(pl
     assert (place.read(), place.aside.exists()) == (["一", "二", "三"], False)
 
 
-KILLED = """if True:
-    import os, signal, sys
-    from udpnote.storage.notebook.restore import prepared_restore
-    def look(event, _arguments):
-        global left
-        if event in ("os.link", "os.rename", "os.remove"):
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-    with prepared_restore(sys.argv[1], sys.argv[2], with_key=True) as restore:
-        left = int(sys.argv[3])
-        sys.addaudithook(look)
+KILLED = """
+from udpnote.storage.notebook.restore import prepared_restore
+def run(backup, path):
+    with prepared_restore(backup, path, with_key=True) as restore:
+        sys.addaudithook(lambda event, _: step() if event in ("os.link", "os.rename", "os.remove") else None)
         restore.commit()
 """
 
@@ -280,22 +271,21 @@ def test_a_restore_that_is_killed_before_any_step_leaves_the_old_or_the_new_note
     place.crash()
     start = place.home.rename(place.home.with_name("start"))
     outcomes = []
-    for steps in range(STEPS_MAX):
-        shutil.copytree(start, place.home)
-        command = [sys.executable, "-c", KILLED, str(place.backup), str(place.path), str(steps)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        is_new = place.aside.exists() and not place.aside.samefile(place.path)
-        key, key_aside = read_key_file(f"{place.path}.key"), read_key_file(f"{place.aside}.key")
-        outcomes.append((is_new, place.read(), place.read(place.aside) if is_new else None))
-        assert (key, key_aside) in (
-            [(OLD_KEYS, NEW_KEYS), (None, NEW_KEYS)] if is_new else [(NEW_KEYS, None), (None, NEW_KEYS)]
-        )
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        place.restore(with_key=True)
-        assert (place.read(), read_key_file(f"{place.path}.key")) == (["一", "二"], OLD_KEYS)
-        shutil.rmtree(place.home)
+    with killable(KILLED) as restore:
+        for steps in range(STEPS_MAX):
+            shutil.copytree(start, place.home)
+            is_killed = restore(steps, place.backup, place.path)
+            is_new = place.aside.exists() and not place.aside.samefile(place.path)
+            key, key_aside = read_key_file(f"{place.path}.key"), read_key_file(f"{place.aside}.key")
+            outcomes.append((is_new, place.read(), place.read(place.aside) if is_new else None))
+            assert (key, key_aside) in (
+                [(OLD_KEYS, NEW_KEYS), (None, NEW_KEYS)] if is_new else [(NEW_KEYS, None), (None, NEW_KEYS)]
+            )
+            if not is_killed:
+                break
+            place.restore(with_key=True)
+            assert (place.read(), read_key_file(f"{place.path}.key")) == (["一", "二"], OLD_KEYS)
+            shutil.rmtree(place.home)
     before, after = (False, ["一", "二", "三", "四"], None), (True, ["一", "二"], ["一", "二", "三", "四"])
     assert [each for each, _ in groupby(outcomes)] == [before, after]
     assert STEPS_MAX > len(outcomes) > 6

@@ -1,0 +1,52 @@
+"""Runs a piece of program again and again, and kills it before one of its steps, as a crash would."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from subprocess import PIPE
+
+_FORKING = """
+import json, os, signal, sys
+def step():
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+{program}
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        left, *arguments = json.loads(line)
+        run(*arguments)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@contextmanager
+def killable(program: str) -> Iterator[Callable[..., bool]]:
+    """A function that runs `run` of the program in a process of its own; the program calls `step` before each of its steps.
+
+    The function takes how many steps it may do before it is killed, and the arguments of `run`, which go through JSON. It
+    returns whether `run` was killed. Each process is a copy of one that has imported all modules already.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", _FORKING.format(program=program)], stdin=PIPE, stdout=PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        stdin, stdout = process.stdin, process.stdout
+
+        def run(steps: int, *arguments: object) -> bool:
+            print(json.dumps([steps, *map(_plain, arguments)]), file=stdin, flush=True)
+            code = int(stdout.readline())
+            assert code in (0, -signal.SIGKILL), "it has failed, and said why on standard error"
+            return code != 0
+
+        yield run
+
+
+def _plain(argument: object) -> object:
+    return argument if isinstance(argument, bool) else str(argument)
