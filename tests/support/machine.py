@@ -26,7 +26,7 @@ from unittest import mock
 
 import pytest
 
-from tests.support.processes import COMMAND, DEADLINE_SECONDS, Process, Result, Terminal, free_port
+from tests.support.processes import COMMAND, COMMAND_WITHOUT_SITE, DEADLINE_SECONDS, Process, Result, Terminal, free_port
 from udpnote.cli.main import main
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
 from udpnote.model.join_code import join_code
@@ -119,7 +119,7 @@ class Machine:
         self,
         *arguments: str,
         environ: dict[str, str] | None = None,
-        command: Sequence[str] = (COMMAND,),
+        command: Sequence[str] = COMMAND_WITHOUT_SITE,
         **files: Any,
     ) -> Process:
         """Start a command as a process, with other files than pipes as its `stdin`, `stdout` or `stderr`."""

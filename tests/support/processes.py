@@ -20,6 +20,11 @@ from typing import IO, NamedTuple
 
 COMMAND = str(Path(sys.executable).with_name("udpnote"))  # the installed command
 
+_START = f"import sys; sys.path += {sys.path!r}; sys.argv[0] = {COMMAND!r}; from udpnote.__main__ import main; main()"
+COMMAND_WITHOUT_SITE = (sys.executable, "-P", "-S", "-c", _START)
+"""Does what the installed command does, but without Python's `site`: for a package that is installed in editable mode, `site`
+takes as long as all else that a short command does."""
+
 DEADLINE_SECONDS = 20.0
 """How long anything may take on a busy machine before the test fails; nothing waits that long when all is well."""
 

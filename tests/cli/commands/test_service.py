@@ -13,7 +13,7 @@ from tests.support.json_page import differences
 from tests.support.machine import Machine
 from tests.support.processes import COMMAND
 
-PROGRAM = f"""#!{sys.executable}
+PROGRAM = f"""#!{sys.executable} -S
 import json, os, sys
 folder = os.path.dirname(__file__)
 command = [os.path.basename(__file__), *sys.argv[1:]]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.machine import Machine, note
-from tests.support.processes import Process, eventually
+from tests.support.processes import COMMAND, Process, eventually
 from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible
 
 Pausing = Callable[..., Process]
@@ -23,7 +23,7 @@ def pausing(machine: Machine, tmp_path: Path) -> Pausing:
 
     def start(command: str, module: str, text: str = PAUSE) -> Process:
         (tmp_path / f"{module}.py").write_text(text)
-        process = machine.start(command, environ={"PYTHONPATH": str(tmp_path)})
+        process = machine.start(command, environ={"PYTHONPATH": str(tmp_path)}, command=(COMMAND,))
         process.expect("paused")
         return process
 

@@ -43,12 +43,11 @@ def test_what_is_longer_than_the_screen_goes_through_the_pager_with_its_colours(
 def test_there_is_no_pager_for_short_output_or_where_none_is_wanted(
     diary: Machine, options: tuple[str, ...], environ: dict[str, str]
 ) -> None:
-    terminal, command = diary.terminal(), [*LIST, str(diary.notebook), *options]
+    command = [*LIST, str(diary.notebook), *options]
     if "-n" in options:
         command.remove("--all")
-    process = diary.start(*command, environ={"UDPNOTE_PAGER": "sed d"} | environ, stdout=terminal.descriptor)
-    assert process.wait()[:3] == (0, "", "")
-    assert terminal.finish().count("note") == (20 if "-n" in options else 100)
+    terminal = diary.show(*command, **{"UDPNOTE_PAGER": "sed d"} | environ)
+    assert terminal.text.count("note") == (20 if "-n" in options else 100)
 
 
 @pytest.mark.parametrize("pager", ["nosuch-pager", "false", "sh -c 'exit 3'", 'le"ss'])
