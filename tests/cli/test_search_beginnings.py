@@ -10,31 +10,30 @@ from tests.support.machine import Machine, note
 NOTES = ["oat milk and tea #drinks", "milkshake", "今天会议", "tea or coffee"]
 
 
-@pytest.mark.parametrize("option", ["", "--file {}"])
-@pytest.mark.parametrize(
-    ("words", "found", "tried"),
-    [
-        ("mil", [1, 2], "mil"), ("mil tea", [1], "mil"), ("mil cof OR te", [1], "mil, cof, te"),
-        ("'oat mil'", [1], '"oat mil"'),
-        ("#dri -shake", [1], "#dri"), ("mil -milkshake", [1], "mil"), ("会议 mil", [], "mil"), ("milk mil", [1], "mil"),
-        ("nosuch 会", [], "nosuch"), ("tea -coffee -milk", [], ""), ("会 →", [], ""), ("C+ 'mil*' cof", [], "cof"),
-        ("mi OR tea", [1, 4], None), ("a1 a2 a3 a4 a5* a6 a7 a8", [], "a1, a2, a3, a4, a6"),
-    ],
-)  # fmt: skip
-def test_words_that_find_nothing_are_tried_as_beginnings(
-    machine: Machine, option: str, words: str, found: list[int], tried: str | None
-) -> None:
+BEGINNINGS: list[tuple[str, list[int], str | None]] = [
+    ("mil", [1, 2], "mil"), ("mil tea", [1], "mil"), ("mil cof OR te", [1], "mil, cof, te"), ("'oat mil'", [1], '"oat mil"'),
+    ("#dri -shake", [1], "#dri"), ("mil -milkshake", [1], "mil"), ("会议 mil", [], "mil"), ("milk mil", [1], "mil"),
+    ("nosuch 会", [], "nosuch"), ("tea -coffee -milk", [], ""), ("会 →", [], ""), ("C+ 'mil*' cof", [], "cof"),
+    ("mi OR tea", [1, 4], None), ("a1 a2 a3 a4 a5* a6 a7 a8", [], "a1, a2, a3, a4, a6"),
+]  # fmt: skip
+"""Words, the notes that they find, and the words that are named as beginnings: empty if nothing is found, None if none is."""
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_words_that_find_nothing_are_tried_as_beginnings(machine: Machine, is_served: bool) -> None:
     machine.keep(*(note(number, text) for number, text in enumerate(NOTES, 1)))
-    if not option:
+    if is_served:
         machine.serve()
-    result = machine.run(f"search --json {option.format(machine.notebook)} {words}")
-    assert (result.code, [json.loads(line)["number"] for line in result.lines]) == (0, found)
-    if tried is None:
-        assert result.err == ""
-    elif tried:
-        assert (f"nothing is found for {tried}" in result.err, "these notes" in result.err) == (True, bool(found)), result.err
-    else:
-        assert "nothing found" in result.err
+    for words, found, tried in BEGINNINGS:
+        result = machine.run(f"search --json {'' if is_served else f'--file {machine.notebook}'} {words}")
+        assert (words, result.code, [json.loads(line)["number"] for line in result.lines]) == (words, 0, found)
+        if tried is None:
+            assert result.err == ""
+        elif tried:
+            facts = (f"nothing is found for {tried}" in result.err, "these notes" in result.err)
+            assert facts == (True, bool(found)), (words, result.err)
+        else:
+            assert "nothing found" in result.err, words
 
 
 def test_signs_in_a_phrase_that_finds_nothing_are_named(machine: Machine) -> None:

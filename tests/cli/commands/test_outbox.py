@@ -65,14 +65,14 @@ def test_a_large_outbox_is_printed_while_it_is_read(machine: Machine, option: st
     machine.home.mkdir(mode=0o700)
     with closing(Outbox(machine.outbox)) as outbox:
         for _ in range(4):
-            outbox.add(["a long text " * 100] * 10_000, author="amy", written_at=0, utc_offset=0)
+            outbox.add(["a long text " * 1000] * 1_000, author="amy", written_at=0, utc_offset=0)
     reading, writing = os.pipe()
     process = machine.start("outbox", option, stdout=writing)
     os.close(writing)
     with open(reading, encoding="utf-8") as output:
         assert "a long text" in output.read(4096)
         assert memory_bytes_max(process.pid) < 64 << 20
-        assert sum("a long text" in line for line in output) > 39_000
+        assert sum("a long text" in line for line in output) > 3_900
     assert process.wait().code == 0
 
 

@@ -42,16 +42,19 @@ def written(service: Service, folder: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("service", [Service(True, ""), Service(False, ""), Service(True, "厨房-2"), Service(False, "lab_1.b")])
-def test_systemd_finds_no_fault_in_a_unit_file_whatever_the_names(service: Service, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("is_system", "instance"), [(True, "厨房-2"), (False, "lab_1.b")])
+def test_systemd_finds_no_fault_in_a_unit_file_whatever_the_names(
+    is_system: bool, instance: str, name: str, tmp_path: Path
+) -> None:
     require_tool("systemd-analyze")
-    path = written(service, tmp_path, name)
-    command = ["systemd-analyze", "--system" if service.is_system else "--user", "verify", str(path)]
+    paths = [written(Service(is_system, each), tmp_path, name) for each in ("", instance)]
+    command = ["systemd-analyze", "--system" if is_system else "--user", "verify", *map(str, paths)]
     environ = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "udpnote" in line]) == (0, []), done
-    assert read_unit(str(path))[0] is Found.OURS
-    assert path.stat().st_mode & 0o777 == 0o644
+    for path in paths:
+        assert read_unit(str(path))[0] is Found.OURS
+        assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_every_word_of_the_command_reaches_the_server_as_it_is() -> None:

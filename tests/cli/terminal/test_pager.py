@@ -46,7 +46,7 @@ def test_there_is_no_pager_for_short_output_or_where_none_is_wanted(
     command = [*LIST, str(diary.notebook), *options]
     if "-n" in options:
         command.remove("--all")
-    terminal = diary.show(*command, **{"UDPNOTE_PAGER": "sed d"} | environ)
+    terminal = diary.show(*command, columns=100, **{"UDPNOTE_PAGER": "sed d"} | environ)
     assert terminal.text.count("note") == (20 if "-n" in options else 100)
 
 
