@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from tests.support.page_server import OUTBOX, PageServer
-from tests.support.processes import COMMAND, Process, free_port
+from tests.support.processes import COMMAND_WITHOUT_SITE, Process, free_port
 from udpnote import Client, Server
 from udpnote.client.results import State
 from udpnote.lan.endpoint import Endpoint
@@ -182,7 +182,7 @@ class ProcessSite(Place):
         return process
 
     def _process(self, *arguments: str) -> Process:
-        process = Process([COMMAND, *arguments], self._environ, folder=self.folder)
+        process = Process([*COMMAND_WITHOUT_SITE, *arguments], self._environ, folder=self.folder)
         self._undo.callback(process.kill)
         return process
 

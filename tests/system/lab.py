@@ -23,7 +23,7 @@ from typing import NamedTuple, NoReturn, TypeVar
 
 import pytest
 
-from tests.support.processes import COMMAND, Process, Result, Terminal, eventually
+from tests.support.processes import COMMAND_WITHOUT_SITE, Process, Result, Terminal, eventually
 from udpnote import Client
 from udpnote import Server as ThreadServer
 from udpnote.client.results import State
@@ -150,7 +150,7 @@ class Host:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
         environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
         environ |= self.environ
-        command = ["ip", "netns", "exec", self.namespace, *under, COMMAND, *arguments]
+        command = ["ip", "netns", "exec", self.namespace, *under, *COMMAND_WITHOUT_SITE, *arguments]
         if terminal is not None:
             side = terminal.descriptor
             process = Process(command, environ, folder=self._lab.folder, stdin=side, stdout=side, stderr=side)
