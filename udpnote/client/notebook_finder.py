@@ -36,9 +36,9 @@ class FoundNotebook(NamedTuple):
     `notebook_id` is the id in hexadecimal digits. `address` (an IP address) and `port` are those of the server that has
     answered, after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having
     its key, or None if the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has
-    the old one. `other_server` is the address and port of another server that has answered with the same notebook before,
-    because one of the two has a copy. It is None if there is no other. `warning` explains an impostor, a new key or a copy to
-    the user; it is None if there is nothing to explain.
+    the old one. If another server with the same notebook has answered before this one, one of the two has a copy of the
+    notebook, and `other_server` is the address and port of that other server; else it is None. `warning` explains an impostor,
+    a new key or a copy to the user; it is None if there is nothing to explain.
     """
 
     name: str

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """A queue of items. Each item waits for one address.
+    """A queue of items. Each item belongs to one address, such as the sender of a datagram.
 
     The share of a host is `address_items_max` divided by the number of hosts that have items waiting. The share of a port is
     its host's share divided by the number of that host's ports that have items waiting. Each share is at least 1. The shares
@@ -31,9 +31,9 @@ class FairQueue(Generic[Item]):
         return self._count
 
     def add(self, item: Item, address: Address) -> bool:
-        """Let `item` wait for `address`. Returns False if there is no room for it, else True.
+        """Add `item`, which belongs to `address`, to the queue if there is room for it. Returns whether it was added.
 
-        There is no room in three cases: the items for this port have reached the port's share, the items for this host have
+        There is no room in three cases: the items of this port have reached the port's share, the items of this host have
         reached twice the host's share, or all items together have reached four times `address_items_max`.
         """
         host, port = address[:2]
@@ -69,7 +69,7 @@ class FairQueue(Generic[Item]):
         return item
 
     def _forget_empty(self, host: str, port: int) -> None:
-        """Remove the port of `host` if no items wait for it, and then `host` if no items wait for any of its ports."""
+        """Remove `port` of `host` if it has no items waiting, and then `host` if none of its ports has items waiting."""
         ports = self._hosts[host]
         if not ports[port]:
             del ports[port]
