@@ -82,10 +82,10 @@ class Parameter(NamedTuple):
 class DeclaredCommand:
     """A command: the function `work`, and the options and arguments that the parameters of `work` declare.
 
-    `run` gets a function that calls `work`, calls it, and returns the command's exit code. `name` is how the command is typed,
-    by default the name of `work`. `help` is its help text, by default the docstring of `work`. With `takes_text`, the last
-    argument is a text to store, and all options stand before the text. With `takes_query`, the last argument is a text to
-    search for, and all options stand before it.
+    `run` turns what `work` returns or raises into an exit code: it takes a function without arguments, calls it, and returns
+    the exit code. `name` is how the command is typed, by default the name of `work`. `help` is its help text, by default the
+    docstring of `work`. With `takes_text`, the last argument is a text to store, and all options stand before the text. With
+    `takes_query`, the last argument is a text to search for, and all options stand before it.
     """
 
     def __init__(

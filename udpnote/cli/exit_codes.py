@@ -34,7 +34,7 @@ _CODES: dict[type[UdpnoteError], int] = {
 
 
 def exit_code_for(error: UdpnoteError) -> int:
-    """The exit code of a command that ends because of `error`.
+    """Return the exit code of a command that ends because of `error`.
 
     It is USAGE for a wrong argument or setting, NO_SERVER for a `ServerNotFound`, and REFUSED for every other error.
     """
@@ -96,10 +96,11 @@ def exit_code_without_output(error: OSError) -> int:
 
 
 def _notice_of(error: OSError) -> Notice:
-    """The notice about `error`, an `OSError` that ends a command.
+    """Return the notice about `error`, an `OSError` that ends a command.
 
     Most such errors come from a standard stream, because other files and sockets raise an `UdpnoteError`. Some come from
-    elsewhere, for example from a failing import of a module. These have a file name, or a code that no failing write has.
+    elsewhere, for example from the import of a module that fails. These have a file name, or an error number that a failing
+    write never has.
     """
     if error.errno in OUT_OF_FILES:
         return Notice("too_many_open_files", problem=error.strerror)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class FilterOptions(NamedTuple):
-    """The values of `--since`, `--until`, `--on`, `--author` and `--tag`, as they were typed. None: an option was not given."""
+    """The values of `--since`, `--until`, `--on`, `--author` and `--tag`, as the user typed them. A field is None if its option
+    was not given.
+    """
 
     since: str | None = None
     until: str | None = None

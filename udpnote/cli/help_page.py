@@ -55,14 +55,16 @@ class Box(NamedTuple):
 
 
 def help_of(name: str, command: DeclaredCommand | DeclaredCommands | None) -> str:
-    """The help of `command`. `name` is what a user types for it, such as `udpnote key`. None stands for `udpnote` itself."""
+    """Return the help of `command`, or of `udpnote` itself if `command` is None. `name` is what a user types for it, such as
+    `udpnote key`.
+    """
     if command is None:
         return _whole_help()
     return _command_help(name, command) if isinstance(command, DeclaredCommand) else _group_help(name, command)
 
 
 def help_about(topic: Topic) -> str:
-    """The help page about `topic`."""
+    """Return the help page about `topic`."""
     rows = [(_(label), _(text)) for label, text in topic.rows]
     return _Page().text(None, topic.text, [Box(_(topic.heading), rows)])
 

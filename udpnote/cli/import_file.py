@@ -214,9 +214,9 @@ class JsonLines:
 class TextEntries:
     """The entries of `file`, whose format is `text`, as `StoredEntry`s with the numbers 1, 2, 3 and so on.
 
-    Their author is `author`, and their times are read in this machine's time zone. If a block of the file is not an entry,
-    `on_bad` is called with an `InvalidImport`. An entry that the notebook given to `compare_with` already has is left out, and
-    `on_stored_already` is called.
+    In this format, an entry is a block of lines: its time, its text and a blank line. If a block is not an entry, `on_bad` is
+    called with an `InvalidImport`. The author of all entries is `author`, and their times are read in this machine's time zone.
+    An entry that is in the notebook given to `compare_with` is left out, and `on_stored_already` is called.
     """
 
     def __init__(self, file: ImportFile, author: str, on_bad: OnBad, on_stored_already: Callable[[], None]) -> None:

@@ -35,9 +35,9 @@ class _File(NamedTuple):
 class ImportFolder:
     """The notes in the folder `path`, or in the single Markdown file `path`.
 
-    In a folder and the folders within it, each file is read whose name has one of the `ENDINGS`. Hidden files and symbolic
-    links are left out. `size` is the number of bytes of the files to read. The constructor raises `StorageError` if the folder
-    cannot be read, and `InvalidImport` if there is no file to read.
+    In a folder and the folders within it, the files are read whose names end with one of the `ENDINGS`. Hidden files and
+    symbolic links are left out. `size` is the number of bytes of the files to read. The constructor raises `StorageError` if
+    the folder cannot be read, and `InvalidImport` if there is no file to read.
     """
 
     def __init__(self, path: str) -> None:

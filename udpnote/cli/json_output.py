@@ -44,7 +44,8 @@ def note_object(stored: StoredEntry) -> dict[str, object]:
 
 
 def log_object(stored: StoredEntry) -> dict[str, object]:
-    """The object for a note, revision or deletion as it was stored: the fields of `note_object`, `kind` and `revises`.
+    """The object for a note, revision or deletion as it was stored. It has the fields of `note_object`, and also `kind` and
+    `revises`.
 
     `kind` is `note`, `revision` or `deletion`. `revises` is the number of the version that the writer of a revision or deletion
     saw, and None for a note.

@@ -125,8 +125,7 @@ EXAMPLES_OF_NUMBERS = {"-n": "10", "--wait": "10", "--timeout": "5"}
 def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     """Return the notice to print after the message of `error`. `words` are the words that the user has typed after `udpnote`.
 
-    The notice has the command line that the user most likely meant. If that cannot be guessed, it has an example, the commands
-    that know the option, or the command that prints help.
+    The notice has the command line that the user most likely meant. If that cannot be guessed, it says where to find help.
     """
     guessed = [*words]
     current: UdpnoteError | None = error
@@ -168,7 +167,9 @@ def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
 
 
 def _example(command: DeclaredCommand, error: UdpnoteError) -> str | None:
-    """The first example in the help of `command` that shows the missing word; None if `error` is not about a missing word."""
+    """Return the first example in the help of `command` that shows the missing word; None if `error` is not about a missing
+    word.
+    """
     if not error.notice.kind.endswith("_missing"):
         return None
     option = str(error.notice.values.get("option", ""))
@@ -270,10 +271,9 @@ def _synonyms(option: str) -> list[str]:
 
 
 def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
-    """Return the name among `known` that `name` most likely is; None if none is similar enough.
+    """Return the only one of `known` that begins with `name`. If there is not exactly one, return the most similar one.
 
-    If exactly one of `known` begins with `name`, that one is returned. If not, it is the most similar one whose similarity is
-    at least `similarity_min` (0 to 1).
+    Return None if its similarity is below `similarity_min` (0 to 1).
     """
     longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
     if len(longer) == 1:
@@ -291,7 +291,7 @@ def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
 
 
 def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
-    """`words` without the quotation marks of an input method. The words between the marks become one word."""
+    """Return `words` without the quotation marks of an input method. The words between two such marks become one word."""
     position = error.position
     end = next((place for place, each in enumerate(words) if place >= position and each.endswith(OTHER_QUOTES)), position)
     quoted = "".join(each for each in " ".join(words[position : end + 1]) if each not in OTHER_QUOTES)
@@ -299,10 +299,8 @@ def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
 
 
 def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """Return `words` changed so that the superfluous word has a meaning: as an argument of another command, or as the value of
-    an option.
-
-    The result is None if neither is likely.
+    """Return `words` with the superfluous word as an argument of another command, or as the value of an option; None if neither
+    is likely.
     """
     names, command, _ = find_command(words)
     position = error.position
@@ -368,7 +366,9 @@ def _is_within(letters: str, word: str) -> bool:
 
 
 def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | None:
-    """`words` with an option in their text moved before the text; None if `error` is not about an option in a text."""
+    """Return `words` with the option in their text moved before the text. Return None if `error` is not about such an
+    option.
+    """
     names, command, _ = find_command(words)
     option = str(error.notice.values.get("option", "")).partition("=")[0]
     position = next((place for place, word in enumerate(words) if word.partition("=")[0] == option), None)
@@ -379,7 +379,7 @@ def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | No
 
 
 def _with_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """`words` followed by an example of the missing number; None if the missing value is not a number."""
+    """Return `words` followed by an example of the missing number. Return None if what is missing is not a number."""
     number = EXAMPLES_OF_NUMBERS.get(str(error.notice.values["option"]))
     return [*words, number] if number else None
 

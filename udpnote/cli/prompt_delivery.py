@@ -60,7 +60,9 @@ class DestinationLine:
                 say_here(line[1])
 
     def _name(self, notebook: KnownNotebook) -> str | Notice:
-        """The name of `notebook`, shortened. If another known notebook has the same name, the start of the id follows."""
+        """Return the name of `notebook`, shortened. If another known notebook has the same name, the first digits of the id
+        follow.
+        """
         return display_name(notebook, self._client.known(), shown=shortened(notebook.name, NAME_CELLS_MAX))
 
 

@@ -22,7 +22,8 @@ from udpnote.text.language import language, speak_by
 
 @contextmanager
 def temporary_server(folders: Sequence[str]) -> Iterator[int]:
-    """In the block, run a server on loopback, with a new notebook in the first of `folders`. The block gets its UDP port.
+    """In the block, a second process runs a server on loopback, with a new notebook in the first of `folders`. The block gets
+    the server's UDP port.
 
     No discovery finds this server, because it does not use a default port. After the block, or when this process ends, even by
     SIGKILL, the server ends, and all `folders` are removed. Raises `UdpnoteError` if the server does not start.

@@ -166,7 +166,7 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
 
 
 def _path(file: str) -> str:
-    """Return the absolute path of the backup for FILE as the user has typed it. Raises `InvalidSetting` if it is `-` or not a
+    """Return the absolute path of the backup. `file` is the argument FILE. Raises `InvalidSetting` if it is `-` or not a
     path.
     """
     if file == "-":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from udpnote.model.entry import WritingTime
 
 BAD_LINES_NAMED_MAX = 20
-"""For how many of the lines that are not sent a message says why. The others are only counted."""
+"""How many messages say why a line is not sent. Further such lines are only counted."""
 
 FLUSH_SECONDS = 0.05
 """The shortest time between two flushes of the output. Each entry still seems to appear at once."""

@@ -221,9 +221,9 @@ def _introduction(server: Server, settings: Settings) -> str:
 
 
 def _example(server: Server, bind: str | None) -> str:
-    """A `udpnote send` command that sends to this server.
+    """Return a `udpnote send` command that sends to this server.
 
-    `bind` is the address in the settings on which the server listens, or None for all addresses.
+    `bind` is the address on which the settings let the server listen, or None for all addresses.
     """
     if bind is None and server.port in PORTS:
         option = "" if server.port == PORT else f"--notebook {quote(harmless(server.name))} "

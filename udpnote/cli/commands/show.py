@@ -29,7 +29,7 @@ LATE_MICROSECONDS = 60_000_000
 """If an entry was stored later than this after it was written, both times are shown: it was queued, or a clock is wrong."""
 
 UNSEEN_NAMED_MAX = 5
-"""How many versions are named that the writer of a version had not seen. The others are only counted."""
+"""If the writer of a version had not seen earlier versions, this many of them are named. The others are only counted."""
 
 app = DeclaredCommands()
 

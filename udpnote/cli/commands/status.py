@@ -264,7 +264,9 @@ def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError
 
 
 def _origin(source: Source) -> str:
-    """The text for the column FROM: the option, variable or kind of file from which a value comes."""
+    """Return the text for the column FROM: the option, the variable, or `settings file` or `default`, from which a value
+    comes.
+    """
     if source.kind == "settings file":
         return _("settings file")
     return _("default") if source.place is None else source.place
