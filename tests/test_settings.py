@@ -97,6 +97,10 @@ def test_the_variable_that_moves_a_file_from_its_default_place_is_named(home: En
         assert source_of_place(path, environ).place == variable
 
 
+def test_a_server_may_be_typed_with_the_signs_of_an_input_method(home: Environ) -> None:
+    assert load_settings({"server": "１９２。0．2.7：７０００"}, home).server == "192.0.2.7:7000"
+
+
 def test_the_ports_are_the_default_ones_or_the_one_that_is_set(home: Environ) -> None:
     assert load_settings({}, home).ports == PORTS == (6683, 6684, 6685, 6686)
     assert load_settings({"port": 6683}, home).ports == (6683,)

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting, Notice
 from udpnote.machine.names import cut, host_name, user_of_system
-from udpnote.model.address import parse_port, parse_server
+from udpnote.model.address import SERVER_IN_ASCII, parse_port, parse_server
 from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
 from udpnote.model.language import language_named, language_of_locale
 
@@ -322,7 +322,7 @@ def check_start(path: str, where: str | Notice) -> None:
 
 
 def _server(value: object, where: str | Notice) -> str:
-    server = _text(value, where)
+    server = _text(value, where).translate(SERVER_IN_ASCII)
     parse_server(server, PORT)
     return server
 

@@ -20,6 +20,12 @@ def test_what_is_no_range_is_refused(word: str) -> None:
         parse_ranges([word])
 
 
+@pytest.mark.parametrize(("word", "meant"), [("1,2", "1 2"), ("１，2-4；", "１ 2-4"), ("1、2", "1 2"), ("1,234", "1 234")])
+def test_numbers_without_spaces_between_them_are_refused_with_what_was_meant(word: str, meant: str) -> None:
+    with raises(InvalidQuery, "numbers_without_spaces", text=word, meant=meant):
+        parse_ranges([word])
+
+
 def test_a_range_that_goes_backwards_is_refused_with_the_one_that_was_meant() -> None:
     with raises(InvalidQuery, "range_reversed", text="#9-#3", meant="3-9"):
         parse_ranges(["#9-#3"])

@@ -1,5 +1,6 @@
 """The numbers of notes as people type them for a command that takes several: `42`, `1-3`, `#1-#3`, `10-`."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from udpnote.cli.open_notebook import IN_ASCII, parse_number
@@ -41,6 +42,8 @@ def without_overlaps(ranges: Iterable[range]) -> list[range]:
 
 
 def _parse_range(word: str) -> range:
+    if len(numbers := re.split("[,，、;；]", word)) > 1:  # `1,234` may mean one number or two
+        raise InvalidQuery("numbers_without_spaces", text=word, meant=" ".join(filter(None, numbers)))
     start, dash, end = word.translate(IN_ASCII).partition("-")
     if not dash:
         number = parse_number(word)

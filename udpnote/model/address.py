@@ -13,6 +13,9 @@ DATAGRAM_BYTES_MAX = 1200
 so IPv6 never fragments a datagram of this size. The other 80 bytes are for the IP and UDP headers and the header of a
 tunnel."""
 
+SERVER_IN_ASCII = str.maketrans("：．。０１２３４５６７８９", ":..0123456789")
+"""For `str.translate`: the signs of a server's address as an input method for Chinese types them, and their ASCII forms."""
+
 
 def is_loopback(address: Address) -> bool:
     """Whether `address` is a loopback address (in 127.0.0.0/8, or ::1), which only this machine can reach."""

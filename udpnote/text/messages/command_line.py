@@ -162,6 +162,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "option_without_to": "{option} says what `--to` moves, but `--to` is missing",
     "changes_not_moved": _changes_not_moved,
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
+    "numbers_without_spaces": "{text!r} is not one number. Write several numbers with spaces between them: {meant}",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
     "option_in_text": (
         "nothing is sent, because {option} stands in the text. If it is an option, write it before the "
