@@ -125,7 +125,7 @@ EXAMPLES_OF_NUMBERS = {"-n": "10", "--wait": "10", "--timeout": "5"}
 def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     """Return the notice to print after the message of `error`. `words` are the words that the user has typed after `udpnote`.
 
-    The notice has the command line that the user most likely meant. If that cannot be guessed, it says where to find help.
+    It has the command line most likely meant, else an example, the commands with that option, or the command for help.
     """
     guessed = [*words]
     current: UdpnoteError | None = error
