@@ -10,6 +10,7 @@ between them is ignored, unless the query has punctuation there, too: then `word
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from itertools import accumulate, islice, takewhile
 
 from udpnote.text.han_variants import HAN_VERSION, one_form
@@ -104,13 +105,8 @@ JOINING = (
 and the vowels and final consonants of Hangul."""
 
 _MAY_BE_MARK = re.compile(f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in _MARK_BLOCKS)}]")
-_LONG_RUNS_OF_MARKS = re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
 _REMOVED_RUNS = re.compile(f"[{_REMOVED}]+")
 _ASCII_TERMS = re.compile(f"[a-z0-9]{{1,{TERM_CHARACTERS_MAX}}}")
-_TERMS = re.compile(
-    f"[{_SPACELESS}{_SYMBOLS}]"
-    f"|{_LETTER}{{1,{TERM_CHARACTERS_MAX}}}(?:[{_MARKS}](?:{_LETTER}|[{_MARKS}]){{0,{TERM_CHARACTERS_MAX - 1}}})?"
-)
 _TAG_SIGN = re.compile("[#＃]")
 _HAS_LETTER = rf"(?=[\d_{_MARKS}-]{{0,{TAG_CHARACTERS_MAX}}}(?:[^\W\d_]|[{_EMOJI}]))"
 _TAG_CHARACTERS = rf"\w{_MARKS}{_EMOJI}\u200c\u200d\-"
@@ -118,15 +114,37 @@ _TAG_BODY = (
     rf"{_HAS_LETTER}[\w{_EMOJI}][{_TAG_CHARACTERS}+＋]*"
     rf"(?:[./．／](?=[{_TAG_CHARACTERS}])[{_TAG_CHARACTERS}+＋]*){{0,{TAG_CHARACTERS_MAX}}}"
 )
-_TAG = re.compile(_TAG_BODY)
-_TAGS = re.compile(
-    r"[:#＃](?:"  # first, and by itself, so that `re` skips a megabyte without these in milliseconds
-    r"(?<=:)//[^\s<>\"\u3000-\u303f\uff00-\uffef]*"  # the rest of a URL
-    rf"|(?<!:)(?<!(?:[/&#＃]|[^\W{_SPACELESS}])[#＃])"  # not in the middle of a word
-    rf"({_TAG_BODY}))"
-)
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
+
+
+# To compile these takes milliseconds. Most processes need none of them, so each is compiled when it is needed first.
+@cache
+def _long_runs_of_marks() -> re.Pattern[str]:
+    return re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
+
+
+@cache
+def _any_terms() -> re.Pattern[str]:
+    return re.compile(
+        f"[{_SPACELESS}{_SYMBOLS}]"
+        f"|{_LETTER}{{1,{TERM_CHARACTERS_MAX}}}(?:[{_MARKS}](?:{_LETTER}|[{_MARKS}]){{0,{TERM_CHARACTERS_MAX - 1}}})?"
+    )
+
+
+@cache
+def _tag() -> re.Pattern[str]:
+    return re.compile(_TAG_BODY)
+
+
+@cache
+def _tags_and_urls() -> re.Pattern[str]:
+    return re.compile(
+        r"[:#＃](?:"  # first, and by itself, so that `re` skips a megabyte without these in milliseconds
+        r"(?<=:)//[^\s<>\"\u3000-\u303f\uff00-\uffef]*"  # the rest of a URL
+        rf"|(?<!:)(?<!(?:[/&#＃]|[^\W{_SPACELESS}])[#＃])"  # not in the middle of a word
+        rf"({_TAG_BODY}))"
+    )
 
 
 def fold(text: str) -> str:
@@ -138,7 +156,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     if _MAY_BE_MARK.search(text) is not None:  # nearly all Chinese texts fail here, in a tenth of the time
-        text = _LONG_RUNS_OF_MARKS.sub(r"\1", text)
+        text = _long_runs_of_marks().sub(r"\1", text)
     bare = _REMOVED_RUNS.sub("", unicodedata.normalize("NFKD", text))
     return one_form(unicodedata.normalize("NFC", bare.casefold()))
 
@@ -171,7 +189,7 @@ def term_pattern(folded: str) -> re.Pattern[str]:
 
     For ASCII texts the expression is a faster one, but it finds the same terms.
     """
-    return _ASCII_TERMS if folded.isascii() else _TERMS
+    return _ASCII_TERMS if folded.isascii() else _any_terms()
 
 
 def tags(text: str) -> list[str]:
@@ -193,10 +211,10 @@ def tags(text: str) -> list[str]:
 
 
 def _tag_places(text: str) -> Iterator[re.Match[str]]:
-    """Yield the tags and URLs of `text`, in order, as matches of `_TAGS`. Group 1 is the tag without `#`, or None for a URL.
+    """Yield the tags and URLs of `text`, in order, as matches of `_tags_and_urls`.
 
-    URLs are matched because a `#` in a URL does not begin a tag. This stops after `TAG_PLACES_MAX` matches or `#` signs. A text
-    without `#` has no matches.
+    Group 1 is the tag without `#`, or None for a URL: a `#` in a URL does not begin a tag. This stops after `TAG_PLACES_MAX`
+    matches or `#` signs. A text without `#` has no matches.
     """
     signs = text.count("#") + text.count("＃")
     if not signs:
@@ -204,7 +222,7 @@ def _tag_places(text: str) -> Iterator[re.Match[str]]:
     if signs > TAG_PLACES_MAX:
         *_, end = islice(_TAG_SIGN.finditer(text), TAG_PLACES_MAX + 1)
         text = text[: end.start()]
-    return islice(_TAGS.finditer(text), TAG_PLACES_MAX)
+    return islice(_tags_and_urls().finditer(text), TAG_PLACES_MAX)
 
 
 def _with_outer_tags(tag: str | None) -> list[str]:
@@ -221,7 +239,7 @@ def parse_tag(tag: str) -> str:
     Accents stay. Returns the empty string if `tag` is not exactly one tag.
     """
     body = tag[1:] if tag.startswith(("#", "＃")) else tag
-    return _fold_tag(body) if _TAG.fullmatch(body) else ""
+    return _fold_tag(body) if _tag().fullmatch(body) else ""
 
 
 def tag_terms(text: str) -> list[str]:
@@ -245,9 +263,9 @@ def tag_term_places(text: str) -> Iterator[tuple[list[str], int, int]]:
 
 
 def _fold_tag(tag: str) -> str:
-    """Convert a match of `_TAG` to the form of `tags`. The result is empty if folding leaves no tag."""
-    short = _VARIATION_SELECTORS.sub("", _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX]))
+    """Convert a match of `_tag` to the form of `tags`. The result is empty if folding leaves no tag."""
+    short = _VARIATION_SELECTORS.sub("", _long_runs_of_marks().sub(r"\1", tag[:_TAG_READ_MAX]))
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold())
-    match = _TAG.match(folded[:TAG_CHARACTERS_MAX])
+    match = _tag().match(folded[:TAG_CHARACTERS_MAX])
     pieces = [piece.rstrip("-_.\u200c\u200d") for piece in match[0].split("/")] if match else []
     return "/".join(takewhile(bool, pieces))
