@@ -52,8 +52,8 @@ def check_settings(facts: HostFacts) -> list[Finding]:
     """Check whether the settings can be used, and the key file of this host's notebook, if there is one."""
     found = [_wrong_setting(problem, source) for problem, source in facts.wrong_settings]
     if facts.own_key_problem is not None:
-        values = {"problem": facts.own_key_problem, "file": quote(facts.own_key_file)}
-        found.append(trouble("settings", Notice("own_key_file_wrong", **values)))
+        key_file = quote(facts.own_key_file)
+        found.append(trouble("settings", Notice("own_key_file_wrong", problem=facts.own_key_problem, file=key_file)))
     return found or [fine("settings", Notice("settings_usable"))]
 
 
@@ -136,7 +136,8 @@ def _unwritable(folder: str, reason: Notice) -> Finding:
     """The trouble that nothing can be written in `folder`, for the `reason`."""
     if isinstance(problem := reason.values.get("problem"), str):
         return trouble("disk", Notice("folder_not_writable", folder=folder, reason=problem))
-    kind = "folder_read_only" if reason.kind == "disk_read_only" else "folder_full"
+    is_read_only = reason.kind == "disk_read_only"
+    kind = "folder_read_only" if is_read_only else "folder_full"
     return trouble("disk", Notice(kind, folder=quote(folder)))
 
 
