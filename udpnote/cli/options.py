@@ -73,4 +73,4 @@ Limit = Annotated[
     ),
 ]
 All = Annotated[bool, Option("--all", help="All notes, not only the latest.")]
-Reverse = Annotated[bool, Option("--reverse", help="The newest first.")]
+Reverse = Annotated[bool, Option("--reverse", help="Print the newest notes first.")]

@@ -32,11 +32,17 @@ Page = Annotated[
     PageOptions,
     OptionGroup(
         page=Annotated[bool, Option("--page", help="Also serve it to browsers, as `udpnote page` does.")],
-        page_https=Annotated[bool, Option("--page-https", help="The same over HTTPS, as `udpnote page --https` does.")],
+        page_https=Annotated[
+            bool, Option("--page-https", help="Also serve the page over HTTPS, as `udpnote page --https` does.")
+        ],
         page_port=Annotated[
             int | None,
             Option(
-                "--page-port", metavar="PORT", smallest=1, largest=65535, help="The same at this TCP port.  [default: 6680]"
+                "--page-port",
+                metavar="PORT",
+                smallest=1,
+                largest=65535,
+                help="Also serve the page, at this TCP port.  [default: 6680]",
             ),
         ],
         page_allow_host=Annotated[
@@ -44,7 +50,7 @@ Page = Annotated[
             Option(
                 "--page-allow-host",
                 metavar="NAME",
-                help="The same, also under this name, by which browsers reach this machine. May be repeated.",
+                help="Also serve the page, which browsers reach under this name, too. May be repeated.",
             ),
         ],
     ),

@@ -83,7 +83,7 @@ def _report_backup(made: Backup, *, as_json: bool) -> None:
 @app.command()
 @as_changing_command
 def restore(
-    backup_file: Annotated[str, Argument(metavar="FILE", help="The backup.")],
+    backup_file: Annotated[str, Argument(metavar="FILE", help="The backup to restore.")],
     with_key: Annotated[
         bool | None,
         Option(
