@@ -99,7 +99,7 @@ class RevisionSender:
         Nothing is sent, and the result is REFUSED, if there is no such entry, if the note was erased, or if the editor fails.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
-            return _refused(_objection(named, state))
+            return _refused(objection(named, state))
         number, latest = state.note.number, state.latest
         if named != number:
             say(Notice("version_edited", number=named, note=number))
@@ -130,7 +130,7 @@ class RevisionSender:
         After an entry was queued, further deletions do not wait for an acknowledgement.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
-            return _refused(_objection(named, state))
+            return _refused(objection(named, state))
         number, latest = state.note.number, state.latest
         if named != number:
             return _refused(Notice("version_not_deleted", number=named, note=number))
@@ -326,7 +326,7 @@ def _refused(notice: Notice) -> int:
     return exit_codes.REFUSED
 
 
-def _objection(named: int, state: NoteState | None) -> Notice:
+def objection(named: int, state: NoteState | None) -> Notice:
     """Return why the note with the number `named` cannot be changed: there is no such entry (`state` is None), or the note was
     erased.
     """

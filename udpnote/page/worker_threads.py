@@ -26,7 +26,7 @@ class WorkerThreads:
         """Call `work` in a thread, and return its result. Its sentences are in the language of the task that calls `run`.
 
         If that task is cancelled, a call that has begun goes on, and its result is dropped. Raises the errors of `work`, and a
-        `Refusal` if too many calls wait.
+        `Refusal` if too many calls wait, or after `close`.
         """
         if self._calls >= self._calls_max:
             raise unavailable(Notice("page_busy"))
@@ -38,7 +38,8 @@ class WorkerThreads:
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """Drop the calls that wait for a thread. Do not wait for those that run."""
+        """Drop the calls that wait for a thread, and refuse further ones. Do not wait for those that run."""
+        self._calls_max = 0
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _note_end(self) -> None:

@@ -4,7 +4,7 @@ import re
 import signal
 from contextlib import closing
 
-from tests.support.machine import NOW, Machine
+from tests.support.machine import NOW, Machine, note
 from tests.support.processes import Process, Terminal, eventually
 from udpnote.storage.outbox import Outbox
 
@@ -195,6 +195,18 @@ def test_commands_of_the_prompt_tag_edit_and_take_back_what_was_written_there(ma
     ]  # fmt: skip
     assert machine.run("write", typed="/undo\n/tag x\n//y\n").code == 0
     assert machine.texts()[-3:] == ["/undo", "/tag x", "//y"], "from a pipe, they are data"
+
+
+def test_an_erased_note_is_not_offered_for_editing_at_the_prompt(machine: Machine) -> None:
+    machine.keep(note(1, "a secret"))
+    assert machine.run(f"erase 1 --yes --file {machine.notebook}").code == 0
+    machine.serve()
+    terminal, process = writing(machine)
+    terminal.type("/edit 1\r")
+    terminal.expect("#1 was erased")
+    terminal.expect(PROMPT)
+    terminal.type("/quit\r")
+    assert process.end().code == 0
 
 
 def test_notes_of_others_appear_while_a_line_is_typed_and_leave_the_line_as_it_is(machine: Machine) -> None:

@@ -111,6 +111,7 @@ def test_instances_have_names_that_units_and_folders_can_have(tmp_path: Path, mo
         Path(service.path).parent.mkdir(parents=True, exist_ok=True)
         written(service, Path(service.path).parent, "x")
     (tmp_path / "systemd" / "user" / "udpnote.service").write_text("[Service]\n")
+    (tmp_path / "systemd" / "user" / Service(False, "endless").unit).symlink_to("/proc/self/mem")  # it cannot be read
     assert {each.instance for each in installed_services() if not each.is_system} == {
         "lab", "厨房", "a.b-c_2", "é" * (INSTANCE_BYTES_MAX // 2),
     }  # fmt: skip

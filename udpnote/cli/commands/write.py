@@ -253,16 +253,18 @@ class _Dialogue:
         """Let the user change a note at the prompt: the one with the number `named` or, if `named` is empty, the last one
         stored here.
 
-        If there is no such note, or if it is deleted or too long for the prompt, print a message instead.
+        If there is no such note, or if it was erased, is deleted or is too long for the prompt, print a message instead.
         """
+        from udpnote.cli.revision_sender import objection
+
         try:
             number = parse_number(named) if named else self._sender.last_number
             state = self._client.note_states([number]).get(number) if number else None
         except (UdpnoteError, InvalidQuery) as error:
             say_here(error.notice)
             return
-        if state is None:
-            say_here(Notice("no_such_entry", number=number) if number else Notice("write_nothing_to_edit"))
+        if state is None or state.latest.entry.kind is Kind.ERASED:
+            say_here(objection(number, state) if number else Notice("write_nothing_to_edit"))
             return
         note, latest = state.note.number, state.latest
         if latest.entry.kind is Kind.DELETION or len(latest.text) > EDITED_CHARACTERS_MAX:

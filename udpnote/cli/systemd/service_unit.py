@@ -10,11 +10,12 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 from importlib.resources import files
 from typing import NamedTuple
 
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, StorageError
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.database import storage_errors
 from udpnote.storage.new_files import make_folders
@@ -206,7 +207,7 @@ def remove_unit(path: str) -> None:
 def installed_services() -> list[Service]:
     """Return the services that `udpnote service install` has made: those of this user, then those of the system.
 
-    Both are sorted by the names of their unit files. Raises `StorageError` if a unit file cannot be read.
+    Both are sorted by the names of their unit files. A file that this user cannot read is left out.
     """
     found = []
     for is_system in (False, True):
@@ -217,8 +218,9 @@ def installed_services() -> list[Service]:
             continue
         for name in names:
             service = Service(is_system, _instance_of(name) or "")
-            if service.unit == name and read_unit(service.path)[1] is not None:
-                found.append(service)
+            with suppress(StorageError):
+                if service.unit == name and read_unit(service.path)[1] is not None:
+                    found.append(service)
     return found
 
 
