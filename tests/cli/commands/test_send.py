@@ -102,6 +102,12 @@ def test_an_entry_is_written_in_the_editor_whose_file_is_kept_unless_the_text_is
     assert (str(folder) in result.err) is kept
 
 
+def test_an_input_without_text_is_no_error_and_is_said_for_programs_too(served: Machine) -> None:
+    for command in ("send", "send --json"):
+        result = served.run(command, typed="\n")
+        assert (result.code, result.out, "nothing to send" in result.err) == (0, "", True)
+
+
 # What only a process shows
 
 
