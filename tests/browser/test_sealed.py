@@ -31,6 +31,8 @@ def start_sealed(site: Site, *, has_joined: bool = True) -> str:
 def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(site: Site, visitors: Visitors) -> None:
     code = start_sealed(site)
     amy = visitors.visit(site.address)
+    other_tab = visitors.visit(site.address, profile=amy.profile)
+    other_tab.page.locator("#code").wait_for()
     assert all(refused(amy))
     amy.page.locator("#code").fill("a wrong code")
     amy.page.keyboard.press("Enter")
@@ -39,6 +41,8 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     amy.page.keyboard.press("Enter")
     amy.write("secret")
     amy.sees("secret")
+    other_tab.sees("secret")
+    other_tab.page.close()
     assert code not in amy.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
     (cookie,) = amy.profile.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
