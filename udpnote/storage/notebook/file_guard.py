@@ -32,13 +32,13 @@ _guarded: set[tuple[int, int]] = set()
 
 
 class FileGuard:
-    """Guards the existing notebook at `path`; made before SQLite opens the file. `watch` and `close` are called once each.
+    """Locks the existing notebook at `path`. Make a guard before SQLite opens the file; call `watch` and `close` once each.
 
     The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names.
 
-    `log_bytes` is the length of the log's file at the last check. `is_log_copied` is set by the user of the guard: whether the
-    whole log was copied into the file. Otherwise the log stays when the file is closed: SQLite would copy it without the mark
-    by which it is recognized afterwards (see `log`).
+    `log_bytes` is the length of the log's file at the last check. The code that uses the guard sets `is_log_copied` to True
+    when the whole log was copied into the file. While it is False, closing the file leaves the log where it is: SQLite would
+    copy the log without the mark by which it is recognized afterwards (see `log_check`).
     """
 
     def __init__(self, path: str) -> None:
@@ -68,7 +68,10 @@ class FileGuard:
         return found is not None and found[:2] == self._guarded
 
     def watch(self) -> None:
-        """Watch the file from now on. Call this when SQLite has opened it. Raises `NotebookLost` for the reasons of `check`."""
+        """Record which file and log are at the path now, for `check` to compare. Call this once SQLite has opened the file.
+
+        Raises `NotebookLost` for the reasons of `check`.
+        """
         with storage_errors(self._path):
             # The last connection that closes a database removes the log beside it, whichever log that is by then. This one can
             # only read, so it removes nothing.
@@ -90,9 +93,9 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path)
 
     def close(self, connection: sqlite3.Connection) -> None:
-        """Close `connection`, the last one to the file except the guard's own, and then release the file.
+        """Close `connection` and release the lock. All other connections of this process to the file must be closed before.
 
-        Raises `NotebookLost`, after that, for the reasons of `check`.
+        Raises `NotebookLost` for the reasons of `check`; the file is closed and released then, too.
         """
         try:
             self.end_use(connection)
@@ -145,16 +148,20 @@ class FileGuard:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
 
     def _found(self) -> tuple[_Identity, _Identity]:
-        """The identities of the file, None if it is empty, and of its log, as they are at their paths now."""
+        """Return the identities of the notebook's file and of its log, as they are at their paths now.
+
+        An identity is None if there is no file; that of the notebook is also None if its file is empty.
+        """
         file, size = _identity_and_size(self._path)
         log, self.log_bytes = _identity_and_size(f"{self._path}-wal")
         return file if size else None, log
 
 
 def is_guarded(path: str) -> bool:
-    """Whether a server, or another command that may change the notebook at `path`, has it open. True if that is not known.
+    """Whether a server or a command that may change notebooks holds the lock on the notebook at `path`.
 
-    This process must not have the notebook open to read it, because SQLite's locks on it would be lost.
+    Returns True if this cannot be found out. The calling process must not have the notebook open in SQLite: this function opens
+    and closes the file, and the process would lose SQLite's locks on it.
     """
     try:
         status = os.stat(path)

@@ -1,6 +1,8 @@
 """Inserts complete entries into a notebook: entries of one part, runs of notes, and bundles of imported notes.
 
-It also finds the number under which a run or a bundle is stored already.
+A run is several short notes of one client with consecutive sequences, which arrive in one datagram. A bundle is several notes
+of perhaps several clients, which an import sends in one datagram. This module also finds the number under which the first note
+of a run or a bundle is stored already.
 """
 
 import sqlite3
@@ -46,9 +48,10 @@ def insert_whole(connection: sqlite3.Connection, whole: Sequence[tuple[int, Part
 
 
 def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -> int | None:
-    """The number of the first note of a run, if all of its notes are stored under consecutive numbers; otherwise None.
+    """Return the number of the first note of `run` if all of its notes are stored, as they are, under consecutive numbers.
 
-    At least one entry of this client must be stored with the sequence of the first note, or a later one.
+    Returns None if any note is missing, differs from the stored one, or has a number out of order. `client` is the row number
+    of the client. The caller makes sure that the client has a stored entry with the sequence of the first note or a later one.
     """
     stored = connection.execute(
         f"SELECT number, {_COLUMNS} FROM entries WHERE client = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
@@ -78,9 +81,10 @@ def insert_bundle(connection: sqlite3.Connection, clients: Sequence[int], bundle
 
 
 def first_bundle_number(connection: sqlite3.Connection, clients: Sequence[int], bundle: Bundle) -> int | None:
-    """The number of the first note of a bundle, if all of its notes are stored under consecutive numbers; otherwise None.
+    """Return the number of the first note of `bundle` if all of its notes are stored, as they are, under consecutive numbers.
 
-    `clients` has the row number of the client of each note. The times of storing are not compared.
+    Returns None if any note differs from the stored one or has a number out of order. The times of storing are not compared.
+    `clients` has the row number of the client of each note. The caller makes sure that the first note's sequence is stored.
     """
     (first,) = connection.execute(
         "SELECT number FROM entries WHERE client = ? AND sequence = ?", (clients[0], bundle.sequence)
@@ -93,7 +97,7 @@ def first_bundle_number(connection: sqlite3.Connection, clients: Sequence[int], 
 
 
 def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part | NoteRun]]:
-    """`whole`, but with each run joined to the run before it if it continues that run.
+    """Return `whole` with each run joined to the run before it, if that has the sequences just before its own.
 
     Most runs of one client that arrive together continue each other, and one statement for all takes a fifth less time.
     """
@@ -139,5 +143,5 @@ def _bundle_insertion_of(count: int) -> str:
 
 
 def is_plain(part: Part) -> bool:
-    """Whether this is a note in a single part, as nearly all entries are."""
+    """Whether `part` is a whole note that fits one datagram and was not imported. Nearly all entries are such notes."""
     return part.kind is Kind.NOTE and len(part.data) == part.total_bytes <= BODY_BYTES_MAX and part.restored is None

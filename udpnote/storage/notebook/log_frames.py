@@ -38,7 +38,10 @@ _INDEX_VERSION = 3007000
 
 
 def is_log(path: str) -> bool:
-    """Whether the file `path` is there and begins as a log, perhaps without frames. Raises `OSError` if it cannot be read."""
+    """Whether the file `path` begins with the magic number of a log. It may have no frames.
+
+    Returns False if there is no such file. Raises `OSError` if the file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             return file.read(len(_MAGIC[0])) in _MAGIC
@@ -47,10 +50,10 @@ def is_log(path: str) -> bool:
 
 
 def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
-    """Whether the log `path` has a page with `content`, and no frame before it was overwritten.
+    """Whether the log `path` contains the bytes `content`, and every frame before them has the log's salts.
 
-    `page_bytes` is the size of a page. The pages themselves are not checked, only the salts of their frames: who overwrites a
-    part of a file hits a frame's header, unless that part is shorter than a page. Raises `OSError`.
+    A frame with other salts was overwritten. Only the salts are checked, not the pages: a program that overwrites at least one
+    page's length of the log also overwrites the header of a frame. `page_bytes` is the size of a page. Raises `OSError`.
     """
     frame_bytes = _FRAME_HEADER.size + page_bytes
     frame = struct.Struct(f">8x8s8x{page_bytes}x")
@@ -68,14 +71,14 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
 
 
 def is_damaged(database: str, page_bytes: int) -> bool:
-    """Whether the log of `database` lacks transactions that were durable, so that SQLite would drop them without a word.
+    """Whether the log of the file `database` is damaged in a transaction that was durable. SQLite would drop it without a word.
 
-    `page_bytes` is the size of a page. Call this after a crash, before any program opens the database: SQLite then makes the
-    index anew. Raises `OSError`.
+    `page_bytes` is the size of a page. Call this after a crash, before any program opens the database: opening it makes the
+    index of the log anew, and this function needs the old one. Raises `OSError`.
 
-    A transaction that a power failure has interrupted looks alike, but was never durable. Two things tell them apart. SQLite
-    counts a transaction in the index when it is durable. And SQLite fsyncs a transaction before it begins the next one: if the
-    end of a transaction and the beginning of the next one come after the first bad frame, then the former was durable.
+    A transaction that a power failure has interrupted also leaves a bad frame, but it was never durable, so it is no damage.
+    Two signs show that a transaction with a bad frame was durable. The index counts it: SQLite adds a transaction to the index
+    only when it is durable. Or a good frame of a later transaction follows: SQLite fsyncs a transaction before the next one.
     """
     with open(f"{database}-wal", "rb") as file:
         header = file.read(LOG_HEADER_BYTES)
@@ -113,7 +116,7 @@ def _frames(file: BinaryIO, page_bytes: int, salts: bytes) -> Iterator[tuple[int
 
 
 def _indexed(database: str, salts: bytes) -> int:
-    """How many frames of the log with these `salts` the index counts; 0 if there is no valid index of this log."""
+    """How many frames the index beside `database` counts in the log with these `salts`; 0 without a valid index of it."""
     try:
         with open(f"{database}-shm", "rb") as file:
             header, again = file.read(_INDEX_HEADER.size), file.read(_INDEX_HEADER.size)
@@ -126,7 +129,7 @@ def _indexed(database: str, salts: bytes) -> int:
 
 
 def _continued(checksums: bytes, data: bytes, order: str) -> bytes:
-    """The checksums of a log after `data`, if they were `checksums` before it.
+    """Return the checksums after `data` in a log, given the `checksums` before `data`.
 
     `order` is the order of the bytes in the numbers of `data`: `<` or `>`, as in the module `struct`.
     """

@@ -12,7 +12,7 @@ from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, 
 
 
 class ReadOnlyNotebook:
-    """One notebook file, for reading only.
+    """A notebook file that is open for reading only.
 
     The constructor raises `StorageError` if the file does not exist, cannot be read, or has a log that belongs to another file.
     """
@@ -32,15 +32,15 @@ class ReadOnlyNotebook:
 
     @property
     def notebook_id(self) -> object:
-        """The id of the notebook: copies of it have the same."""
+        """The 16 random bytes that identify the notebook. Each copy of the notebook has the same id."""
         return self._property("notebook_id")
 
     @property
     def is_replaced(self) -> bool:
-        """Whether another file is at the path now, such as a restored copy, and a server has begun to use it.
+        """Whether another file, such as a restored copy, is at the path now, and a server has begun to use that file.
 
-        Before a server uses it, the file may be a copy that is not complete. The log beside the file shows that a server uses
-        it.
+        A log beside the other file shows that a server uses it. Without a log, the other file may be a copy that is not
+        complete yet, so the result is False.
         """
         return self._file_at_path() not in (None, self._file) and os.path.exists(f"{self.path}-wal")
 
@@ -66,7 +66,7 @@ class ReadOnlyNotebook:
             return last_number(self._connection)
 
     def seen_at(self, number: int) -> SeenEntry:
-        """The entry `number`, as one that a client has seen; `NOTHING_SEEN` if there is none."""
+        """The number and the identity of the entry `number`, as a `SeenEntry`; `NOTHING_SEEN` if no entry has this number."""
         with storage_errors(self.path):
             return seen_at(self._connection, number)
 

@@ -1,4 +1,7 @@
-"""Compares a part that arrives again with the stored entry: with its text if the entry fits a datagram, else with a digest.
+"""Compares a part of an entry that arrives again with the entry that is stored under the same client id and sequence.
+
+If the entry fits one datagram, its part is compared with the stored text. Of a longer entry, each part is compared with the
+digest that the notebook keeps of that part.
 
 When a client sends a long entry again, the server compares each of its up to 1,200 parts. Reading the whole text for each part
 would take milliseconds, so the notebook keeps a digest of each part. To compare a part then takes a few look-ups, however long
@@ -29,10 +32,10 @@ def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> No
 
 
 def verdict_if_stored(connection: sqlite3.Connection, part: Part) -> Verdict | None:
-    """The verdict on `part` if an entry with its client id and sequence is stored; None if there is none.
+    """Return the verdict on `part` if an entry with its client id and sequence is stored; None if none is stored.
 
-    The verdict is STORED_ALREADY if the part agrees with that entry, otherwise CONFLICT. If that entry was erased, the verdict
-    is ERASED, and the part is not compared: nobody can find out by trying what the text was.
+    The verdict is STORED_ALREADY if the part agrees with the stored entry, and CONFLICT if it differs. If the stored entry was
+    erased, the verdict is ERASED. An erased entry is not compared, so nobody can find out by guessing what its text was.
     """
     row = connection.execute(
         "SELECT number, kind FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?", part[:2]
@@ -48,7 +51,7 @@ def verdict_if_stored(connection: sqlite3.Connection, part: Part) -> Verdict | N
 
 
 def _agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) -> bool:
-    """Whether `part` is a part of the stored entry with the number `number`.
+    """Whether `part` agrees with the stored entry `number`: its header fields, and its text or digest.
 
     The fields `seen` and `restored` are not compared. If the entry fits one datagram, the client id and the sequence are not
     compared either, because the caller has found `number` by them.

@@ -113,9 +113,9 @@ _new = tuple.__new__
 
 
 def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry]:
-    """An iterator over the entries that the SQL `clause` (from WHERE on) selects, each with the text with which it was stored.
+    """Return an iterator over the entries that `clause` selects, each with the text with which it was first stored.
 
-    `values` are the values for the question marks in the clause.
+    `clause` is the end of an SQL statement, from WHERE on. `values` are the values for its question marks.
     """
     return map(_stored_entry, _rows(connection, f"SELECT {_COLUMNS}{_JOINED}{clause}", values))
 
@@ -123,10 +123,10 @@ def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[obje
 def notes_from(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
 ) -> Iterator[tuple[int, StoredEntry | None]]:
-    """Yields the notes that the SQL `clause` (from WHERE on) selects, as pairs: (number, the note with its latest text).
+    """Yield the notes that `clause` selects, as pairs: (number, the note with its latest text).
 
-    For a deleted or erased note, the second value is None. `values` are the values for the question marks in the clause, which
-    must select no revisions and no deletions.
+    For a deleted or erased note, the second value is None. `clause` is the end of an SQL statement, from WHERE on; the caller
+    makes sure that it selects no revisions and no deletions. `values` are the values for its question marks.
     """
     for first, note in _notes(connection, clause, values):
         yield first.number, note
@@ -135,11 +135,11 @@ def notes_from(
 def notes_by_time(
     connection: sqlite3.Connection, start: Cursor, *, since: int, until: int, newest_first: bool
 ) -> Iterator[tuple[Cursor, StoredEntry | None]]:
-    """Yields the notes in the order of time, from `start` on, as pairs: (cursor, the note with its latest text).
+    """Yield notes in the order of time, from the cursor `start` on, as pairs: (cursor, the note with its latest text).
 
-    For a deleted note, the second value is None. Only notes are read whose `noted_at` is at least `since` and less than
-    `until`, in microseconds since 1970 UTC. The cursor names the note, not its latest revision. With `newest_first` the order
-    is reversed.
+    For a deleted note, the second value is None. Only notes whose `noted_at` is at least `since` and less than `until` are
+    read; both are in microseconds since 1970 UTC. The cursor has the number of the note itself, not that of its latest
+    revision. With `newest_first`, the newest notes come first.
     """
     beyond, order = ("<=", "DESC") if newest_first else (">=", "ASC")
     same = f"WHERE kind = {Kind.NOTE:d} AND {NOTED_AT} = ? AND number {beyond} ? ORDER BY number {order}"
@@ -161,7 +161,7 @@ def times_of(connection: sqlite3.Connection, numbers: Iterable[int]) -> list[tup
 def _notes(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
 ) -> Iterator[tuple[StoredEntry, StoredEntry | None]]:
-    """Yields pairs like `notes_from`, but with the note as it was first stored in place of the number.
+    """Yield pairs: (the note as it was first stored, the note with its latest text or None). See `notes_from`.
 
     The text of that first value is empty if the note was revised.
     """
@@ -174,7 +174,10 @@ def _notes(
 
 
 def root_of(connection: sqlite3.Connection, number: int) -> int | None:
-    """The number of the note that the entry `number` is, revises or deletes; None if there is no entry with this number."""
+    """Return the number of the note that the entry `number` revises or deletes.
+
+    If the entry is itself a note, this is `number`. Returns None if no entry has this number.
+    """
     row = connection.execute(
         "SELECT coalesce(root, number) FROM entries LEFT JOIN revisions USING (number) WHERE number = ?", (number,)
     ).fetchone()
@@ -188,7 +191,7 @@ def is_erased(connection: sqlite3.Connection, number: int) -> bool:
 
 
 def seen_at(connection: sqlite3.Connection, number: int) -> SeenEntry:
-    """The entry with this number as one that a client has seen; `NOTHING_SEEN` if there is no such entry."""
+    """The number and the identity of the entry `number`, as a `SeenEntry`; `NOTHING_SEEN` if no entry has this number."""
     row = connection.execute(
         "SELECT number, client_id, sequence FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
     ).fetchone()
@@ -221,7 +224,7 @@ def write_property(connection: sqlite3.Connection, name: str, value: str | int |
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
-    """Yields the rows that `statement` selects, reading one at a time, because each may have a megabyte of text."""
+    """Yield the rows that `statement` selects, reading one at a time, because each may have a megabyte of text."""
     rows = connection.execute(statement, values)
     try:
         yield from rows
