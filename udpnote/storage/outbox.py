@@ -48,10 +48,10 @@ _new = tuple.__new__
 
 
 class Outbox(KnownNotebooks):
-    """One outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
+    """An outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
 
-    If `is_read_only`, the file is only read; if it does not exist, the outbox is empty. Every method that writes then raises
-    the same `StorageError` as on a disk that cannot be written.
+    If `is_read_only`, the file is never created or written: without a file, the outbox is empty, and every method that writes
+    raises the same `StorageError` as on a disk that cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False) -> None:
@@ -68,7 +68,10 @@ class Outbox(KnownNotebooks):
         check_whole(self._connection, self.path)
 
     def without_entries(self) -> "Outbox":
-        """A copy in memory that has the notebooks, servers and keys, but no entries. What is saved in it is not kept."""
+        """Return a copy in memory with the notebooks, servers and keys of this outbox, but no entries.
+
+        What is saved in the copy is lost when the copy is closed.
+        """
         copy = Outbox(IN_MEMORY)
         with storage_errors(self.path), atomic(copy._connection) as connection:
             for table in ("notebooks", "servers", "keys"):
@@ -127,10 +130,10 @@ class Outbox(KnownNotebooks):
         ]
 
     def waiting_for(self, notebook_id: bytes, *, key_id: bytes | None = None, limit: int = PAGE_ENTRIES) -> list[Entry]:
-        """The first entries that wait for this notebook and were not refused, in the order of their sequences.
+        """Return the first entries that wait for the notebook `notebook_id` and were not refused, ordered by their sequences.
 
         There are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key with which
-        the caller seals them, None if the notebook is open. The list is empty if the outbox has another key for the notebook,
+        the caller seals them; None if the notebook is open. The list is empty if the outbox has another key for the notebook,
         because another process has joined or left it meanwhile.
         """
         rows = self._page(
@@ -156,9 +159,9 @@ class Outbox(KnownNotebooks):
             return {sequence for (sequence,) in rows if sequence in sequences}
 
     def listing(self, first: int = 1) -> list[WaitingEntry]:
-        """The entries from the sequence `first` on, refused ones included, in the order of their sequences: one page.
+        """Return one page of entries from the sequence `first` on, refused ones included, ordered by their sequences.
 
-        They are at most `PAGE_ENTRIES`, and fewer if they are long (see `PAGE_CHARACTERS`).
+        A page has at most `PAGE_ENTRIES`, and fewer if they are long (see `PAGE_CHARACTERS`).
         """
         rows = self._page(
             f"SELECT {_ENTRY.replace('seen_', 'entries.seen_')}, notebook_id, name, key_id, entries.host, entries.port,"
@@ -217,10 +220,11 @@ class Outbox(KnownNotebooks):
         return notes, sum(each.entries for each in selected) - notes - held
 
     def remove(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
-        """Remove the entries of `runs`, which this notebook has acknowledged, unless they were moved meanwhile.
+        """Remove the entries of `runs`, which the notebook has acknowledged, but not entries that were moved meanwhile.
 
-        No sequence may be in two of the runs. The entries are remembered, so that they can be undone, and the one with the
-        highest number as the newest entry that the notebook has now. No fsync: the next `add` makes this durable.
+        The caller makes sure that no sequence is in two of the runs. This method also remembers the entries, so that the user
+        can undo them, and saves the one with the highest number as the newest entry that the notebook has now. It does no
+        fsync: the next `add` makes this durable.
         """
         if not runs:
             return
@@ -286,7 +290,7 @@ class Outbox(KnownNotebooks):
             return entry._replace(client_id=current, sequence=renewed)
 
     def version(self) -> int:
-        """A number that changes when another process, or another `Outbox`, writes to the file, but not when this one does."""
+        """Return a number that changes when another process or another `Outbox` writes to the file. Own writes do not count."""
         with storage_errors(self.path):
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
@@ -296,7 +300,7 @@ class Outbox(KnownNotebooks):
             connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def _page(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        """The first rows of entries that `statement` selects: as many as have, together, about `PAGE_CHARACTERS` of text."""
+        """Return the first rows that `statement` selects, until their texts together have about `PAGE_CHARACTERS`."""
         found, characters = [], 0
         with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
             for row in rows:
@@ -318,5 +322,5 @@ class Outbox(KnownNotebooks):
         return int(next_sequence) - count, int(identity), bytes(client_id)
 
     def _without_fsync(self) -> AbstractContextManager[Connection]:
-        """A write transaction without an fsync; see `without_fsync`."""
+        """Return a context manager whose block is a write transaction without an fsync (see `without_fsync`)."""
         return without_fsync(self._connection, self.path)

@@ -21,7 +21,9 @@ ROUND_TRIP_SECONDS_MIN = RTO_MIN_SECONDS / 3
 
 
 class NamedServers:
-    """The named servers in the outbox at `path`, which `connection` has open. A server is the HOST:PORT that the user gave.
+    """Remembers which notebook has answered at each named server: a HOST:PORT that the user gave.
+
+    The records are in the outbox at `path`, which `connection` has open.
 
     Methods raise `StorageError` if the outbox cannot be used.
     """
@@ -37,13 +39,15 @@ class NamedServers:
         return None if row is None else row[0]
 
     def note(self, server: str, notebook_id: bytes) -> None:
-        """Save durably that a notebook has answered at `server`. Does not write if that is saved already."""
+        """Save durably that a notebook has answered at `server`. Does not write if this is saved already."""
         if self.notebook_id(server) != notebook_id:
             with storage_errors(self._path), atomic(self._connection) as connection:
                 connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
 
     def replace(self, server: str | None, notebook_id: bytes) -> None:
-        """In the caller's transaction, make `server` the only named server of a notebook; None removes its named servers.
+        """In the caller's transaction, make `server` the only named server of the notebook `notebook_id`.
+
+        If `server` is None, this removes all named servers of the notebook.
 
         Raises `sqlite3.Error`.
         """
@@ -70,7 +74,8 @@ class JoinedKeys:
     def renew(self, notebook_id: bytes, key_id: bytes, key: bytes) -> None:
         """Durably save that the known notebook `notebook_id` has the key `key` now, whose id is `key_id`, and no earlier one.
 
-        If the notebook was open before, it counts as sealed and joined from now on. Which notebook is chosen does not change.
+        From now on the outbox has the notebook as sealed and joined, also if it was open before. This does not change which
+        notebook the user has chosen.
         """
         with storage_errors(self._path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key_id, key))

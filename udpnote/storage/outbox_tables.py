@@ -1,4 +1,4 @@
-"""The tables of an outbox file, and what is done with their rows: made into entries, merged to ranges, written without fsync.
+"""The tables of an outbox file, and functions that read their rows, merge ranges of sequences and write without an fsync.
 
 `identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
 has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
@@ -100,7 +100,7 @@ _NEW = (
 
 @lru_cache(maxsize=ROWS_AT_ONCE)
 def insertion_of(count: int) -> str:
-    """The statement that adds `count` entries at once, which takes a fifth of the time of one statement for each entry.
+    """Return the SQL statement that adds `count` entries at once, in a fifth of the time of one statement for each entry.
 
     Its parameters are the values of `_NEW`, the first sequence, and the text of each entry.
     """
@@ -177,7 +177,7 @@ def waiting_entry_from(row: tuple[Any, ...]) -> WaitingEntry:
 
 
 def merged(ranges: Iterable[range]) -> list[range]:
-    """The numbers of `ranges`, which do not overlap, in as few ranges as possible, in order.
+    """Join `ranges`, which must not overlap, where one ends just before the next. Return the fewest ranges, in order.
 
     Deleting the rows of a range costs much less than deleting each row by itself.
     """
@@ -192,10 +192,10 @@ def merged(ranges: Iterable[range]) -> list[range]:
 
 @contextmanager
 def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3.Connection]:
-    """A write transaction for the block in the outbox at `path`, which `connection` has open, but without an fsync.
+    """Run the block in a write transaction, without an fsync, of the outbox at `path`, which `connection` has open.
 
-    A power failure may undo it. So the block may only write what the server's next answer would cause again. Raises
-    `StorageError`.
+    A power failure may undo the transaction. So the block may only write what the server's next answer would cause again.
+    Raises `StorageError`.
     """
     with storage_errors(path):
         try:

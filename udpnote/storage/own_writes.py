@@ -1,5 +1,9 @@
 """What an outbox remembers of its client's latest writes, so that the user can take the last one back (undo it).
 
+A write is a note, a revision or a deletion. To take a note back, the client sends a deletion. To take back a revision or a
+deletion, it sends the earlier text as a new revision. A write is passed over if it can never be taken back: the undo then goes
+on to the write before it.
+
 The table `writes` has the latest entries that were stored: a row for each run of notes with consecutive sequences and numbers,
 and a row for each revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry
 is always in one of the two. A row `is_settled` if its entry was taken back, took another one back, or was passed over.
@@ -33,9 +37,9 @@ _ROW = "sequence, count, number, client_id, notebook_id, kind"
 
 
 class OwnWrites:
-    """The latest writes in the outbox at `path`, which `connection` has open. Methods raise `StorageError`.
+    """The latest writes of the outbox at `path`, which `connection` has open.
 
-    Methods that run in the caller's transaction raise `sqlite3.Error` instead.
+    Methods raise `StorageError` if the outbox cannot be used. Those that run in the caller's transaction raise `sqlite3.Error`.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
@@ -56,12 +60,15 @@ class OwnWrites:
             )
 
     def is_own(self, client_id: bytes) -> bool:
-        """Whether this is a client id of the outbox, now or before."""
+        """Whether `client_id` is the present client id of this outbox or an earlier one."""
         with storage_errors(self._path):
             return self._connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,)).fetchone() is not None
 
     def is_settled(self, client_id: bytes, sequence: int) -> bool:
-        """Whether this revision or deletion is stored, and was taken back, took another write back or was passed over."""
+        """Whether the stored revision or deletion was taken back, took another write back or was passed over.
+
+        False if the outbox does not remember such a write.
+        """
         query = "SELECT is_settled FROM writes WHERE client_id = ? AND sequence = ?"
         with storage_errors(self._path):
             row = self._connection.execute(query, (client_id, sequence)).fetchone()
@@ -77,10 +84,10 @@ class OwnWrites:
             return connection.execute(delete, (sequence,)).rowcount > 0
 
     def begin_undo(self, sequence: int, target: int) -> tuple[bytes | None, SeenEntry | None]:
-        """In the caller's transaction, note that the new entry `sequence` takes the write `target` back.
+        """In the caller's transaction, record that the new entry `sequence` takes the write `target` back.
 
-        Returns the notebook id of the target, and the target as an entry that its writer has seen. Instead of the latter it
-        returns None if the target has no number yet: then the new entry must be held. Raises `NotTakenBack` if the target was
+        Returns the notebook id of the target (None if it has no notebook yet), and the target as a `SeenEntry`. The second
+        value is None if the target has no number yet: then the new entry must be held. Raises `NotTakenBack` if the target was
         taken back or removed meanwhile.
         """
         write = self._waiting(target) or self._stored(target)
@@ -108,7 +115,9 @@ class OwnWrites:
         return found
 
     def note_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
-        """In the caller's transaction, remember `runs`, which a notebook has stored, and release the deletions held for them.
+        """In the caller's transaction, remember `runs`, which a notebook has stored, as the latest writes.
+
+        A deletion that was held until a note of `runs` has a number gets this number, and may be sent from now on.
 
         The entries of `runs` must have been in the outbox until now: no write may be remembered twice. If there are more than
         `RUNS_AT_ONCE_MAX` runs, only the latest of them are remembered, and all earlier writes are forgotten.
@@ -125,12 +134,12 @@ class OwnWrites:
             self._settle(undoing, joined)
 
     def pass_over(self, sequence: int) -> None:
-        """Durably note that the stored write `sequence` can never be taken back. `last` then returns the write before it."""
+        """Durably record that the stored write `sequence` can never be taken back. `last` then returns the write before it."""
         with storage_errors(self._path), atomic(self._connection):
             self._settle_target(sequence)
 
     def note_renewed(self, sequence: int, renewed: int) -> None:
-        """In the caller's transaction, note that the entry `sequence` has got the sequence `renewed`."""
+        """In the caller's transaction, record that the entry `sequence` now has the sequence `renewed`."""
         for column in ("sequence", "target"):
             self._connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))
 
@@ -206,7 +215,7 @@ class OwnWrites:
         )
 
     def _release(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """The targets in `runs` are stored now: write the number of each into the held deletion that takes it back.
+        """Write the number of each target in `runs`, which are stored now, into the held deletion that takes it back.
 
         From now on that deletion may be sent.
         """
@@ -221,7 +230,7 @@ class OwnWrites:
                     )
 
     def _settle(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """The entries in `runs` are stored now: if one of them takes a target back, mark it and the target as settled."""
+        """Mark each entry in `runs`, which are stored now, that takes a target back as settled, and the target, too."""
         for sequence, target in undoing:
             if any(sequence in run.sequences for run in runs):
                 self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))
@@ -230,8 +239,9 @@ class OwnWrites:
                     self._settle_target(target)
 
     def _settle_target(self, target: int) -> None:
-        """The stored write `target` was taken back or passed over: mark it as settled or, if it is a note, take it out of its
-        run.
+        """Mark the stored write `target`, which was taken back or passed over, as settled.
+
+        A note is taken out of its run instead, so it is not remembered any more.
         """
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
         row = self._connection.execute(query, (target,)).fetchone()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Checkpoints:
-    """Does a checkpoint of the database at `path` each time its write-ahead log has grown by `log_bytes`.
+    """Copies the write-ahead log of the database at `path` into its file each time the log has grown by `log_bytes`.
 
     A checkpoint waits for the disk, and a server must not, so the `executor` does it in another thread. Without an executor,
     the calling thread does it.

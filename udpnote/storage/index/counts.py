@@ -83,7 +83,7 @@ class Counts:
         self._connection.executemany("INSERT OR IGNORE INTO times VALUES (?, ?)", times)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """Yields how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
+        """Yield how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
 
         Tallies with a key up to `after_key` are left out. The key of a day is the number of days since 1970, and its label the
         ISO 8601 date. Keys of tags and authors grow in the order in which they got their first note; one that had no
@@ -104,7 +104,7 @@ class Counts:
         return earliest, latest
 
     def next_candidate(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
-        """The first entry number, from `number` on, whose block may have a note from `since` or later, and before `until`.
+        """Return the first entry number, from `number` on, whose block may have a note of `since` or later, before `until`.
 
         A note's time is its `noted_at`, in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go
         down from `number`. Returns None if no block may have such a note.

@@ -151,10 +151,10 @@ class Index:
             self._checkpoints = Checkpoints(self._path_in_use, log_bytes=self._log_bytes, executor=executor)
 
     def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning]:
-        """Yields the numbers of the notes that have the words, tags and author of `query`, in the query's order.
+        """Yield the numbers of the notes that have the words, tags and author of `query`, in the query's order.
 
-        They begin at `start` or, in the order of time, at `time` and `start`. Also yields a `PausePoint` where the caller may
-        pause, and `SearchRunning` while the executor searches. The call raises `InvalidQuery` as `conditions_of` does.
+        They begin at `start`; in the order of time, at the note `start` of the time `time`. Also yields a `PausePoint` where
+        the caller may pause, and `SearchRunning` while the executor searches. Raises `InvalidQuery` as `conditions_of` does.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection
@@ -162,7 +162,7 @@ class Index:
         return self._read(matches(searched, conditions, start, newest_first=newest_first, start_time=start_time))
 
     def next_candidate(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
-        """The first entry number, from `number` on, that may be of a note with a `noted_at` from `since` to before `until`.
+        """Return the first number, from `number` on, of an entry whose note may be of `since` or later and before `until`.
 
         Times are in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go down from `number`. If
         there is no such number, returns 0 with `newest_first`, and otherwise the number after the last indexed one. A `number`
@@ -176,7 +176,7 @@ class Index:
         return found
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """Yields how many notes each tag, author or day has; see `Counts.tallies`."""
+        """Yield how many notes each tag, author or day has; see `Counts.tallies`."""
         return self._read(self._counts.tallies(view, after_key))
 
     def time_span(self) -> tuple[int | None, int | None]:

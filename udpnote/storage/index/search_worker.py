@@ -56,7 +56,7 @@ class Executor(Protocol):
         """
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """Wait for the end of the job of `future`, but for at most `END_SECONDS`. It must be a job that ends soon."""
+        """Wait until the job of `future` ends, for at most `END_SECONDS`. The caller has made sure that it ends soon."""
 
 
 class SearchThread:
@@ -152,7 +152,7 @@ class BackgroundSearch:
         self._answers: dict[Question, Answer] = {}
 
     def ask(self, question: Question) -> Generator[SearchRunning, None, Answer]:
-        """Yields `SearchRunning` until `question` is answered, then returns the answer.
+        """Yield `SearchRunning` until `question` is answered, then return the answer.
 
         A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, is closed, or its file was
         replaced.
@@ -213,7 +213,7 @@ class BackgroundSearch:
 def search(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
     """Find the next matches for `question`, in the order of numbers or of times, whichever it asks for.
 
-    If `is_time_up()` becomes true, the answer has what was found until then, and where to go on.
+    If `is_time_up()` becomes true, the answer has the matches that were found until then, and where to continue.
     """
     find = search_shards if question.time is None else search_by_time
     return find(connection, question, is_time_up)
@@ -227,7 +227,7 @@ def matches(
     newest_first: bool,
     start_time: int | None = None,
 ) -> Iterator[int | PausePoint | SearchRunning]:
-    """Yields the numbers of the notes that meet the `conditions`, from `start` on; with `newest_first`, from `start` down.
+    """Yield the numbers of the notes that meet the `conditions`, from `start` up or, with `newest_first`, from `start` down.
 
     If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on. Also
     yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If

@@ -1,7 +1,8 @@
 """Searches the shards of an index: finds the numbers of the notes with a query's words, tags and author.
 
-`shards` explains shards and portions. How long the search of one shard takes depends on its notes: FTS5 reads every place of
-every term of a condition, and cannot be paused meanwhile. There are texts for which it takes half a second.
+A shard is one table of the index, and a portion is a piece of a long note (see `shards`). How long the search of one shard
+takes depends on its notes: FTS5 reads every place of every term of a condition, and cannot be paused meanwhile. There are texts
+for which it takes half a second.
 """
 
 import sqlite3
@@ -62,10 +63,10 @@ class Answer(NamedTuple):
 def conditions_of(query: Query) -> Conditions:
     """The conditions that the index can check for `query`: an FTS5 expression for each word, group of words, tag and author.
 
-    The index knows only the terms of a word (see `word_match`). So these set no condition here, and the caller compares the
-    notes that are found: a word without a term, a group with such a word, and a word to leave out that has signs, such as
-    `C++`. Raises `InvalidQuery` if the words have too many terms, or if there are words but none has a term. The query must
-    have a word, tag or author to find, not only words to leave out.
+    The index knows only the terms of a word (see `word_match`). So some words set no condition here, and the caller compares
+    them with the notes that are found. These are a word without a term, a group with such a word, and a word to leave out that
+    has signs, such as `C++`. Raises `InvalidQuery` if the words have too many terms, or if there are words but none has a term.
+    The query must have a word, tag or author to find, not only words to leave out.
     """
     check_words(words_of(query))
     groups = [[parse_word(word) for word in group] for group in (*((word,) for word in query.words), *query.any_of)]
@@ -102,7 +103,10 @@ def search_shards(connection: sqlite3.Connection, question: Question, is_time_up
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """A read transaction, which hides later writes: otherwise a search could find a note by two of its texts, or by none."""
+    """Run the block in a read transaction, which hides later writes.
+
+    Without it, a search during a change of a note could find the note by both of its texts, or by none.
+    """
     connection.execute("BEGIN")
     try:
         yield
@@ -112,7 +116,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order, from the one that has the number `start`, or else the next one."""
+    """The shards to search, in the question's order, from the one that has the number `start` or, if none has, the next."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]

@@ -80,7 +80,7 @@ class _Row(NamedTuple):
 
 
 class _UnderWay(NamedTuple):
-    """The long change that is being indexed.
+    """The long change of a note that is being indexed, one row of the index at a time.
 
     `entry` is the number of the entry that makes the change, `taken` is how many of its rows were taken so far, and `rows`
     yields the others.
@@ -131,7 +131,7 @@ class Shards:
         self._under_way: _UnderWay | None = None
 
     def reload(self) -> None:
-        """Read the list of shards again. Needed after another process has written, or after a transaction was rolled back."""
+        """Read the list of shards again. Call this after another process has written, or after a rollback."""
         rows = self._connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")
         self._shards = [Shard(*row) for row in rows]
 
@@ -278,7 +278,7 @@ def _first(shard: Shard) -> int:
 
 
 def _rows_of(change: Change) -> Iterator[_Row]:
-    """Yields the rows that remove the old text of a note from its shard, then those that insert its new text."""
+    """Yield the rows that remove the old text of a note from its shard, then those that insert its new text."""
     for command, text in (("delete", change.before), (None, change.after)):
         if is_long(text):
             yield from _portions_of(command, change, text or "")
@@ -288,7 +288,7 @@ def _rows_of(change: Change) -> Iterator[_Row]:
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
-    """Yields the rows of a long text, one for each portion. Each begins with the last terms of the portion before.
+    """Yield the rows of a long text, one for each portion. Each begins with the last terms of the portion before.
 
     Only the first row has the author and the tags.
     """
@@ -310,5 +310,5 @@ def _names_of(author: str) -> str:
 
 
 def whole_term(name: str) -> str:
-    """`name` with a private-use character in place of each one at which FTS5 would cut it, so that it stays a single term."""
+    """Return `name` as a single term: each character at which FTS5 would cut it is replaced by a private-use character."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]

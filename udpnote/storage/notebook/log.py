@@ -1,8 +1,8 @@
 """The write-ahead log of a notebook: its checkpoints and its length.
 
 SQLite appends each transaction to the log, `NOTEBOOK-wal`; a checkpoint copies them into the file. Around each checkpoint, the
-notebook gets another mark. By the mark, the next program knows whether the log is there, whole, and that of this file:
-`log_check` explains how.
+notebook gets another mark. By the mark, the next program knows whether the log is there, is whole, and belongs to this
+file: `log_check` explains how.
 """
 
 import errno
@@ -30,7 +30,7 @@ _NO_CHECKPOINT = bytes(CHECKPOINT_ID_BYTES)
 
 
 def log_bytes_max(log_bytes: int) -> int:
-    """The most bytes to which such a log is cut after a checkpoint: its length, and room for SQLite's header of each page."""
+    """Return the bytes to which a log is cut after a checkpoint: `log_bytes`, and room for SQLite's header of each page."""
     return log_bytes + log_bytes // 8
 
 
@@ -65,7 +65,7 @@ class Log:
 
     @property
     def _log_bytes_min(self) -> int:
-        """How long the log's file stays at least, until the use of the notebook ends: SQLite cuts it to `_bytes_max`."""
+        """The least length in bytes of the log's file until the server ends. SQLite cuts the file to `_bytes_max`."""
         return min(self._guard.log_bytes, self._log_bytes)
 
     def preallocate(self) -> None:

@@ -58,9 +58,9 @@ _STRUCT = struct.Struct(f">{CHECKPOINT_ID_BYTES}s{CHECKPOINT_ID_BYTES}s??QI")
 
 
 class Mark(NamedTuple):
-    """The mark: the id of the last checkpoint, the id of the last complete one before that, and whether the mark is open.
+    """The mark of a notebook: the ids of the last checkpoint and of the last complete one before, and whether it is open.
 
-    `is_last` says whether the checkpoint was made to end the use of the notebook, so that it may be without a log now.
+    `is_last` says whether the checkpoint was the last one of a server that ended; then the notebook may be without a log.
     The log's file has at least `log_bytes` bytes, until the next mark is written.
     """
 
@@ -96,7 +96,7 @@ class Mark(NamedTuple):
 
 
 def locked(path: str) -> FileGuard:
-    """Create the notebook at `path` if there is none, and lock it against other servers.
+    """Create the notebook at `path` if there is none, lock it against other servers, and return the lock.
 
     Raises `NotebookInUse`, and `StorageError` if its log is missing or damaged, or is the log of another file.
     """
@@ -140,7 +140,7 @@ def check_log(path: str) -> None:
 
 
 def check_is_whole(path: str) -> None:
-    """Raise `StorageError` if the log of the notebook at `path` is damaged or was cut, so that acknowledged entries are lost.
+    """Raise `StorageError` if the log of the notebook at `path` is damaged or was cut, so that stored entries are lost.
 
     Call this with the notebook locked, before SQLite opens it. If there is no log, this does nothing.
     """
@@ -171,9 +171,9 @@ def check_has_its_log(path: str) -> None:
 
 
 def _take_back(path: str) -> bool:
-    """Rename the log that was put aside and belongs to the notebook at `path`, if there is one. Returns whether there was.
+    """If a log that belongs to the notebook at `path` was put aside, give it its name back. Return whether that was done.
 
-    Without the permission to rename files there, this function returns False.
+    Returns False if the file cannot be renamed.
     """
     log = f"{path}-wal"
     with suppress(OSError):

@@ -40,7 +40,10 @@ COMPARED_CHARACTER_COST = 16
 
 
 def index_path(path: str) -> str:
-    """The path of the search index of the notebook at `path`: with the suffix `.index`, but `IN_MEMORY` if `path` is."""
+    """Return the path of the search index of the notebook at `path`: `path` with the suffix `.index`.
+
+    The index of a notebook in memory is in memory, too: if `path` is `IN_MEMORY`, so is the result.
+    """
     return path if path == IN_MEMORY else f"{path}.index"
 
 
@@ -58,10 +61,11 @@ class Lookup:
         self.is_index_awaited = False
 
     def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Generator[LookupStep, None, None]:
-        """Yields the results of `query`, in the query's order, from the cursor `start` on. The offset of the cursor is ignored.
+        """Yield the results of `query`, in the query's order, from the cursor `start` on. The offset of the cursor is ignored.
 
-        Between results, it yields the other kinds of `LookupStep`. A query that needs all of the search index first brings it
-        up to date. If `is_time_up()` before that is done, or if the index is damaged, the lookup yields `IndexBehind` and ends.
+        Between results, this yields the other kinds of `LookupStep`. For a query that needs the search index, this first brings
+        the index up to date. If `is_time_up()` becomes true before that is done, or if the index is damaged, this yields
+        `IndexBehind` and ends.
         The first step raises `InvalidQuery` for a query that cannot be answered; any step raises `StorageError` if the notebook
         cannot be read.
         """
@@ -72,7 +76,7 @@ class Lookup:
             yield IndexBehind(0)
 
     def _answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """Yields what `answer` yields. The caller has checked the query. Raises `IndexDamaged` if the index cannot be read."""
+        """Yield what `answer` yields. The caller has checked the query. Raises `IndexDamaged` if the index cannot be read."""
         with storage_errors(self._path):
             if query.view is View.LOG:
                 yield from self._log(query, start.number)
@@ -88,7 +92,7 @@ class Lookup:
                 yield from self._tallies(query.view, start.number)
 
     def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Bring the index up to date if there is time. Returns whether it is, and sets `is_index_awaited` to the opposite."""
+        """Index new entries until `is_time_up()`. Return whether all are indexed; set `is_index_awaited` to the opposite."""
         self.is_index_awaited = not self.index.catch_up(is_time_up)
         return not self.is_index_awaited
 
@@ -181,7 +185,7 @@ class Lookup:
         return None
 
     def _notes_numbered(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
-        """Yields the notes of which some version has a number that the query names, if they pass the query's filters."""
+        """Yield the notes that the query names by the number of any version, if they pass the query's filters."""
         pauses = _Pauses(query)
         roots = self._roots(query)
         places = times_of(self._connection, roots) if query.by_time else [(0, root) for root in sorted(roots)]

@@ -54,8 +54,8 @@ class Notebook:
     """One notebook file, created if there is none, and locked: only one server at a time may have it open.
 
     Entries are numbered in the order in which they are stored, from 1, without gaps. The constructor raises `NotebookInUse` if
-    the notebook is open already; every method raises `StorageError` if the file cannot be used. `log_bytes` is the length to
-    which the write-ahead log grows before it is copied into the file.
+    another server has the notebook open; every method raises `StorageError` if the file cannot be used. `log_bytes` is the
+    length to which the write-ahead log grows before it is copied into the file.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, log_bytes: int = LOG_BYTES) -> None:
@@ -117,24 +117,24 @@ class Notebook:
 
     @property
     def newest(self) -> SeenEntry:
-        """The latest entry, as one that a client has seen; `NOTHING_SEEN` in an empty notebook."""
+        """The number and the identity of the latest entry, as a `SeenEntry`; `NOTHING_SEEN` in an empty notebook."""
         if self._newest.number != self._last_number:
             self._newest = self.seen_at(self._last_number)
         return self._newest
 
     def seen_at(self, number: int) -> SeenEntry:
-        """The entry `number`, as one that a client has seen; `NOTHING_SEEN` if there is none."""
+        """The number and the identity of the entry `number`, as a `SeenEntry`; `NOTHING_SEEN` if no entry has this number."""
         with storage_errors(self.path):
             return seen_at(self._connection, number)
 
     @property
     def lookup(self) -> Lookup:
-        """Answers queries from this notebook."""
+        """The `Lookup` that answers queries from this notebook."""
         assert self._lookup is not None, "a notebook that could not be opened would be read"
         return self._lookup
 
     def preallocate_log(self) -> None:
-        """Give the log its full length now, which makes later commits faster: see `Log.preallocate`. For a server."""
+        """Give the write-ahead log its full length now, which makes later commits faster (see `Log.preallocate`)."""
         if self._log is not None:
             self._log.preallocate()
 
@@ -147,23 +147,24 @@ class Notebook:
         self._set_property("sealed", int(is_sealed))
 
     def note_key(self, key_id: bytes) -> None:
-        """Save the id of the key that the server uses now, so that other commands see that it has taken up a new key."""
+        """Durably save the id of the key that the server uses now. Other commands see by it that the server uses a new key."""
         if self._property("used_key_id") != key_id:
             self._set_property("used_key_id", key_id)
 
     def note_text_file(self, path: str) -> None:
-        """Save the path of the text file that the server writes, so that `udpnote erase` finds it."""
+        """Durably save the path of the text file that the server writes, so that `udpnote erase` finds that file."""
         if self._property(TEXT_FILE_PROPERTY) != os.fsencode(path):
             self._set_property(TEXT_FILE_PROPERTY, os.fsencode(path))
 
     def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        """Store parts of entries, runs and bundles in one transaction, and return a verdict on each, in order.
+        """Store parts of entries, runs and bundles (see `Arrival`), and return a verdict on each, in order.
 
-        They are durable when this returns. `now` is the server's clock, in microseconds since 1970 UTC. `Status` explains the
-        verdicts. If the disk is full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is
-        SPLIT, some of its notes may be stored. An imported part or bundle that must come after an entry which is not stored yet
-        (see `Restored`) is not stored, and its verdict is None. Raises `StorageError` if the file cannot be written for another
-        reason, and `NotebookLost` if it is not in its place any more; then nothing may be acknowledged.
+        They are stored in one transaction or, if the database rejects that, each in its own. They are durable when this
+        returns. `now` is the server's clock, in microseconds since 1970 UTC. `Status` explains the verdicts. If the disk is
+        full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is SPLIT, some of its notes may
+        be stored. An imported part or bundle whose predecessor (see `Restored`) is missing is not stored, and its verdict is
+        None. Raises `StorageError` if the file cannot be written for another reason, and `NotebookLost` if it is not in its
+        place any more; then the server must not acknowledge anything.
         """
         try:
             if self._log is not None:
@@ -194,12 +195,12 @@ class Notebook:
             yield from entries_from(self._connection, "WHERE number > ? ORDER BY number", (number,))
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is, revises or deletes; 0 if there is no entry with this number."""
+        """The number of the note that the entry `number` is, revises or deletes; 0 if no entry has this number."""
         with storage_errors(self.path):
             return root_of(self._connection, number) or 0
 
     def close(self) -> None:
-        """Close the file and release its lock. Raises `NotebookLost` then, for the reasons of `FileGuard.check` and `Log`."""
+        """Copy the write-ahead log into the file, close the file and release its lock, also if `NotebookLost` is raised."""
         if self._lookup is not None:
             self._lookup.index.close()
         if self._guard is not None:
@@ -217,7 +218,7 @@ class Notebook:
             self._connection.close()
 
     def check_file(self) -> None:
-        """Shorten the write-ahead log if it was not wholly copied into the file. Call this when the server is idle.
+        """Check that the file is in its place, and copy the write-ahead log into it if that is due. For an idle server.
 
         Raises `NotebookLost` if the file is not in its place any more.
         """

@@ -1,9 +1,9 @@
-"""Keeps, in the notebook's file, the parts of entries that are not complete yet: up to a limit, and for at most a day.
+"""Keeps, in the notebook's file, the parts of entries that are not complete yet: up to a limit of disk space.
 
-A partial entry is kept for a day after its latest part. All clients cut a text in the same places, and the protocol drops parts
-that are cut elsewhere. So the kept parts of one entry never overlap, and keeping one more takes the same time however many
-there are. A part is a conflict if other bytes are kept at its offset, or if its other fields differ from those of the kept
-parts.
+An entry with some parts kept and some missing is a partial entry. It is kept for a day after its latest part arrived. All
+clients cut a text in the same places, and the protocol drops parts that are cut elsewhere. So the kept parts of one entry never
+overlap, and keeping one more takes the same time however many there are. A part is a conflict if other bytes are kept at its
+offset, or if its other fields differ from those of the kept parts.
 """
 
 import sqlite3
@@ -35,7 +35,9 @@ class KeptPart(NamedTuple):
 
 
 class PartialEntries:
-    """The partial entries of one notebook. They take at most `bytes_max` bytes of disk space; a single one may take more.
+    """The partial entries of the notebook that `connection` has open.
+
+    Together they take at most `bytes_max` bytes of disk space. If only one is left, it may take more.
 
     Every method runs in the caller's transaction.
     """
@@ -51,10 +53,11 @@ class PartialEntries:
         return self._add_cost(0) > 0
 
     def keep(self, part: Part, now: int) -> KeptPart:
-        """Keep `part`, which arrived at `now` (microseconds since 1970 UTC). It is a CONFLICT if it contradicts kept parts.
+        """Keep `part`, which arrived at `now` (microseconds since 1970 UTC). Return its status, see `KeptPart`.
 
-        If no part is missing now, the caller stores the entry with the text that `text_of` gives, and then calls `forget`.
-        Otherwise this may remove older partial entries to make room.
+        The status is CONFLICT, and `part` is not kept, if `part` contradicts kept parts of its entry. If the entry is complete
+        now, the caller stores it with the text that `text_of` gives, and then calls `forget`. If parts are still missing, this
+        method may remove other partial entries to make room: first the one whose latest part is the oldest.
         """
         partial_entry = self._row_of(part, now)
         if partial_entry is None or not self._place(partial_entry, part):
@@ -91,13 +94,14 @@ class PartialEntries:
             self._remove(partial_entry)
 
     def handle_rollback(self) -> None:
-        """Call this after the caller's transaction was rolled back, so that the disk space is counted again."""
+        """Forget the counted disk space; the next method that needs it counts it again. Call this after each rollback."""
         self._cost_bytes = None
 
     def _row_of(self, part: Part, now: int) -> int | None:
-        """The `partial_entry` of the row for the entry of `part`, inserted if it is new. Records that a part came at `now`.
+        """Return the row number (`partial_entry`) of the entry of `part`. Inserts a row if the entry has none.
 
-        None if there is a row, but its header fields (`_HEADER`) differ from those of `part`.
+        Records in the row that a part came at `now`. Returns None if the row's header fields (`_HEADER`) differ from those of
+        `part`.
         """
         header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes, part.revises)
         row = self._connection.execute(
