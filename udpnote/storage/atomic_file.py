@@ -19,7 +19,7 @@ SECRET_MODE_MAX = 0o660
 
 @contextmanager
 def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -> Iterator[BinaryIO]:
-    """A new file, open for writing. At the end of the block it is fsynced and then takes the place of `path`.
+    """Open a new file for writing. At the end of the block, fsync it and put it in the place of `path`.
 
     `before_placing` is called after the fsync. If `before_placing` or the block raises, the new file is removed and `path`
     stays as it was. The new file has the owner, the group and the permissions of the file that it replaces; if it replaces
@@ -45,7 +45,7 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -
 
 @contextmanager
 def secret_file(path: str, *, beside: str) -> Iterator[BinaryIO]:
-    """A new file for a secret, open for writing. At the end of the block it is fsynced and then takes the place of `path`.
+    """Open a new file for a secret for writing. At the end of the block, fsync it and put it in the place of `path`.
 
     If the block raises, the new file is removed and `path` stays as it was. The new file has the owner, the group and the
     permissions of the file `beside`, except that users outside that group get no permission. If there is no file `beside`, only
@@ -65,7 +65,7 @@ def secret_file(path: str, *, beside: str) -> Iterator[BinaryIO]:
 def _replacing(
     path: str, like: str | None, *, mode_max: int = 0o777, before_placing: Callable[[], None] | None = None
 ) -> Iterator[BinaryIO]:
-    """A draft of `path`, open for writing. At the end of the block it is fsynced, then `before_placing` is called.
+    """Open a draft of `path` for writing. At the end of the block, fsync it and call `before_placing`.
 
     After that, the draft replaces `path`. Its owner and permissions are those of `like`, up to `mode_max` (see `own_like`). If
     `like` is None, only this user can read the file. Raises `OSError`.

@@ -165,7 +165,7 @@ def reading_mode(path: str) -> str:
 
 
 def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
-    """Close a connection of `open_for_reading`, without a checkpoint: that is the work of a server (see `notebook.log`).
+    """Close a connection of `open_for_reading` without a checkpoint, which only a server does (see `notebook.log`).
 
     When the last connection to a database is closed, SQLite does a checkpoint, unless that connection can only read. So this
     function first opens a read-only connection, and closes that one last. Raises `sqlite3.Error` and `OSError`.
@@ -260,7 +260,7 @@ def _problem_of_opening() -> str | None:
 
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A write transaction for the block: committed at its end, or rolled back if the block or the commit raises an error.
+    """Run the block in a write transaction. Commit it at the end, or roll it back if the block or the commit raises an error.
 
     It begins after the transactions of other processes have ended. Raises `sqlite3.Error`.
     """
@@ -298,7 +298,7 @@ def is_database(path: str) -> bool:
 
 
 def uri_of(path: str, parameters: str) -> str:
-    """The URI with which `sqlite3.connect` opens the file `path`; `parameters` are its options, such as `mode=ro`."""
+    """Return the URI with which `sqlite3.connect` opens the file `path`; `parameters` are its options, such as `mode=ro`."""
     for character in "%?#":
         path = path.replace(character, f"%{ord(character):02x}")
     if path.startswith("//"):  # SQLite would take what follows for the name of a host
@@ -307,7 +307,7 @@ def uri_of(path: str, parameters: str) -> str:
 
 
 def database_of(path: str) -> str | None:
-    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`; None if to none.
+    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`, or None.
 
     Raises `OSError`.
     """

@@ -23,10 +23,11 @@ def is_disk_full(path: str) -> bool:
 
 
 def refusal(path: str, byte_count: int) -> int:
-    """The error number with which the system refuses to write `byte_count` more bytes beside the file `path`; 0 if it does not.
+    """Return the error number with which the system refuses to write `byte_count` more bytes beside the file `path`.
 
-    It is `EDQUOT` if a quota does not allow them, and `EROFS` if the disk is read-only. No system call tells what each kind of
-    quota leaves. So this function reserves the bytes for a moment, where the system can do that.
+    It is `EDQUOT` if a quota does not allow them, `EROFS` if the disk is read-only, and 0 if the system refuses nothing. No
+    system call tells what each kind of quota leaves. So this function reserves the bytes for a moment, where the system can do
+    that.
     """
     try:
         with draft_of(path) as (descriptor, _):

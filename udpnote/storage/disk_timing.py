@@ -1,4 +1,4 @@
-"""How long an fsync takes where a file is."""
+"""Measures how long an fsync takes in the folder of a file."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ WRITE_BYTES = 4096
 
 
 def existing_folder(path: str) -> str:
-    """The folder in which the file `path` is or, if that folder is missing, the nearest folder above it that is there.
+    """Return the folder of the file `path` or, if that folder is missing, the nearest folder above it that exists.
 
     If `path` is a symbolic link, the folder is that of the file to which it leads.
     """
@@ -32,7 +32,7 @@ def existing_folder(path: str) -> str:
 
 @contextmanager
 def temporary_folder(folder: str) -> Iterator[str]:
-    """A new folder inside of `folder` for the block, which gets the new folder's path. Only this user can read it.
+    """Make a new folder inside of `folder`, and give the block its path. Only this user can read the new folder.
 
     At the end of the block the new folder is removed, with everything in it. Raises `StorageError` if it cannot be made.
     """

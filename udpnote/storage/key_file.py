@@ -62,10 +62,11 @@ def key_path(notebook_path: str) -> str:
 
 
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
-    """The keys after `new` has replaced the current key, which stays accepted until `accepted_until`.
+    """Return the keys after `new` has replaced the current key of `keys`, which stays accepted until `accepted_until`.
 
-    That is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are then more than
-    `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped. If `new` was an earlier key, it is removed from the earlier keys.
+    `accepted_until` is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are then more
+    than `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped. If `new` was an earlier key, it is removed from the earlier
+    keys.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
@@ -75,9 +76,9 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
 def ended_early(
     before: NotebookKeys, after: NotebookKeys, *, now: int
 ) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
-    """The earlier keys that a rotation has ended early, as two lists: (dropped, shortened).
+    """Return the earlier keys that a change of the current key has ended early, as two lists: (dropped, shortened).
 
-    `before` has the keys before the rotation, `after` the keys after it. `dropped` has the earlier keys of `before` that
+    `before` has the keys before that change, `after` the keys after it. `dropped` has the earlier keys of `before` that
     `after` does not have. `shortened` has those that `after` accepts for a shorter time, each with its new `accepted_until`.
     Neither list has the current key of `after`, nor a key whose `accepted_until` had passed at `now`. Times are in microseconds
     since 1970 UTC.
@@ -135,7 +136,7 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
 def locked_key_file(path: str) -> Iterator[None]:
     """Lock the folder of the key file `path` during the block, after waiting for other commands that have locked it.
 
-    So no other command changes the file between reading and writing. Raises `StorageError`.
+    The lock keeps other commands from changing the file between reading and writing. Raises `StorageError`.
     """
     with storage_errors(path), locked_folder(os.path.dirname(path)):
         yield

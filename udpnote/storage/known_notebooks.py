@@ -23,9 +23,9 @@ class KnownNotebooks:
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
         """Save the name, address and key id with which a notebook has answered. Return the chosen notebook, or None.
 
-        With `may_choose`, this notebook becomes the chosen one if none is chosen. Nothing is saved if the notebook answers as
-        an open one but is saved as sealed, or if this client has joined it and it answers with another key: such a change is
-        only saved by `join` and `leave`.
+        With `may_choose`, `notebook` becomes the chosen one if none is chosen. Its name, address and key id are not saved in
+        two cases: it answers as open but is saved as sealed, or this client has joined it and it answers with another key. Only
+        `join` and `leave` save such a change.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -44,7 +44,7 @@ class KnownNotebooks:
             return self.chosen()
 
     def choose(self, notebook_id: bytes) -> None:
-        """Durably make a known notebook the chosen one, to which entries go if the user names no notebook."""
+        """Durably make the known notebook `notebook_id` the chosen one: new entries go to it if the user names no notebook."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
@@ -89,7 +89,7 @@ class KnownNotebooks:
         self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of a notebook, and that it is sealed. If it is the chosen notebook, none is chosen any more.
+        """Durably forget the key of the notebook, and that it is sealed. If it is the chosen one, none is chosen any more.
 
         `check` is called first, in the same transaction, so that no other process can add an entry meanwhile. If `check` raises
         an error, nothing is forgotten.

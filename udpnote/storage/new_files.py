@@ -73,7 +73,7 @@ def sync_folder(folder: str) -> None:
 
 @contextmanager
 def draft_of(path: str) -> Iterator[tuple[int, str]]:
-    """A draft of the file `path`, new and empty: its descriptor, open for reading and writing, and its path.
+    """Make an empty draft of the file `path`. Give the block its descriptor, open for reading and writing, and its path.
 
     Only this user can read it. At the end of the block the descriptor is closed, so the block must not close it; and the draft
     is removed, unless it was renamed. First of all, this removes old drafts (see `remove_old_drafts`). Raises `OSError`.
@@ -149,7 +149,7 @@ def set_aside(path: str) -> list[str]:
 
 
 def kept_beside(path: str) -> list[str]:
-    """The paths of files beside `path` that may have what it had earlier: replaced ones (`aside_name`), logs, and drafts."""
+    """The paths of files that may have earlier contents of `path`: replaced files (`aside_name`), logs, and drafts."""
     folder, name = os.path.split(path)
     pattern = rf"{re.escape(name)}((-wal)?{_ASIDE}(-wal)?|{_DRAFT})"
     try:

@@ -18,7 +18,7 @@ _ANYTHING_BY_OTHERS = 0o077
 
 
 def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
-    """Notices about the files and folders to which other users have access, each with the `chmod` command that mends it.
+    """Return notices about the files and folders to which other users have access, each with the `chmod` command that mends it.
 
     The notice about a file includes the files beside it that belong to it, such as SQLite's logs, the search index and the key
     file. Paths that do not exist are ignored; so are devices, and folders such as /tmp that all users share.
@@ -53,10 +53,10 @@ def close_to_others(files: Iterable[str]) -> list[Notice]:
 
 
 def untold(notices: Iterable[Notice], memory: str) -> list[Notice]:
-    """The notices that were not given before. `notices` come from `too_open`; the file `memory` remembers which were given.
+    """Return those of `notices` that this function has not returned before, and record them in the file `memory`.
 
-    If `memory` cannot be written, notices are given again. A notice is the same as an earlier one if its first path is the same
-    and other users can do the same with the files.
+    `notices` come from `too_open`. If `memory` cannot be written, they are returned again. Two notices are the same if their
+    first path is the same and other users can do the same with the files.
     """
     new = []
     for notice in notices:
@@ -68,7 +68,7 @@ def untold(notices: Iterable[Notice], memory: str) -> list[Notice]:
 
 
 def _is_remembered(line: str, memory: str) -> bool:
-    """Whether the file `memory` has `line`. If not, add it."""
+    """Return whether the file `memory` has `line`. If it has not, add the line to it."""
     try:
         make_folders(os.path.dirname(memory))
         with open(os.open(memory, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600), "r+", encoding="ascii") as file:

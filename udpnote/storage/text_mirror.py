@@ -132,7 +132,7 @@ class TextMirror:
         return descriptor
 
     def _run(self) -> None:
-        """The thread: writes what is missing, first at once, then after each `update`. Reports no error twice in a row."""
+        """Run the thread: write what is missing, first at once, then after each `update`. Report no error twice in a row."""
         reported: Notice | None = None
         while True:
             is_last_time = self._ended.is_set()  # read before the notebook is, so that nothing is missed at the end
@@ -223,7 +223,7 @@ class TextMirror:
         self._state = _mark_as_own(file.fileno())
 
     def _chunks(self, notes: "_Notes", number: int, *, must_be_complete: bool = True) -> Iterator[tuple[int, bytes]]:
-        """Yields the notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
+        """Yield the notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
 
         After each chunk the thread sleeps as long as it has worked, unless it is to end. If the server ends and has no more
         time, the chunks end early or, with `must_be_complete`, this raises `_GivenUp`.
@@ -290,7 +290,7 @@ class _Notes:
             return int(number)
 
     def blocks(self, after: int, last: int) -> tuple[int, bytes]:
-        """The notes with numbers above `after` and up to `last`, in the format of the text file, without deleted ones.
+        """Read the notes with numbers above `after` and up to `last`, in the format of the text file, without deleted ones.
 
         Returns (number of the last entry that was read, bytes). When the bytes reach `CHUNK_BYTES`, nothing more is read, so
         the number may be less than `last`.
@@ -311,7 +311,7 @@ class _Notes:
 
 @contextmanager
 def _opened(path: str) -> Iterator[_Notes]:
-    """The notebook at `path`, open for reading during the block. If the file is gone, this raises `StorageError`."""
+    """Open the notebook at `path` for reading during the block. If the file is gone, this raises `StorageError`."""
     with storage_errors(path):
         connection = sqlite3.connect(uri_of(path, "mode=rw"), uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA query_only = ON")

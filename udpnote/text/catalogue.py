@@ -1,7 +1,7 @@
 """A catalogue of translations in one language, made from a file of GNU gettext (`.mo`).
 
-A file that is missing or damaged makes no error, because the message about the error would need the catalogue: what it does not
-translate, or not so that the values of the message fit, stays English.
+A missing or damaged file raises no error, because the message about the error would need the catalogue. A message stays English
+if the file does not translate it, or if the translation does not take the values of the message.
 """
 
 import struct
@@ -20,14 +20,17 @@ class Catalogue:
             self._translations = NullTranslations()
 
     def gettext(self, message: str) -> str:
-        """Translate `message`, an English text or template. Without a translation for its values, this returns `message`."""
+        """Translate `message`, an English text or template. Returns `message` itself if no translation takes its values."""
         try:
             return _usable(self._translations.gettext(message), message, english=message)
         except ArithmeticError:  # the plural rule of a damaged file divides by zero, here and in `ngettext`
             return message
 
     def ngettext(self, singular: str, plural: str, count: int) -> str:
-        """The translated template for `count` things, or else the English one: `singular` if `count` is 1, else `plural`."""
+        """Return the translated template for `count` things.
+
+        If there is none, returns the English one: `singular` if `count` is 1, `plural` for any other count.
+        """
         english = singular if count == 1 else plural
         try:
             return _usable(self._translations.ngettext(singular, plural, count), plural, english=english)

@@ -79,7 +79,7 @@ class Days(NamedTuple):
 
 
 def read_days(words: str, today: date) -> Days | None:
-    """The days that `words` name; None if they are not understood.
+    """Return the days that `words` name; None if this function does not understand the words.
 
     `words` must be in lower case and in simplified Chinese, with one space between words and none inside of 5月3日. `today` is
     the present day. Raises `InvalidSetting` with the reason if there is no such day, `ValueError` or `OverflowError` if a

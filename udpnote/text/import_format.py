@@ -34,7 +34,7 @@ def format_of_binary(beginning: bytes) -> Format | None:
 
 
 def format_of_text(first_line: str, read: Callable[[int], str], date_format: str) -> Format | None:
-    """The format of a text file whose first line that is not blank is `first_line`; None if it is unknown.
+    """Return the format of a text file; None if it is unknown. `first_line` is the first line that is not blank.
 
     `read` returns the next characters of the file, from its beginning. It is called only for a file that begins like JSON. For
     `date_format` see `Reading`. The caller must have decoded the text with `errors="surrogateescape"`.
@@ -69,7 +69,7 @@ def _is_exported(line: str) -> bool:
 
 
 def _limited(read: Callable[[int], str], characters_max: int) -> Callable[[int], str]:
-    """A function like `read` that returns at most `characters_max` characters in all its calls together."""
+    """Return a function like `read` that returns at most `characters_max` characters in all its calls together."""
     left = characters_max
 
     def limited(size: int) -> str:

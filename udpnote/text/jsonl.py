@@ -43,7 +43,7 @@ _KINDS = {name: kind for kind, name in _KIND_NAMES.items()}
 
 
 def iso_time(written_at: int, utc_offset: int) -> str:
-    """The time `written_at` (microseconds since 1970 UTC) as ISO 8601, in the time zone `utc_offset` minutes east of UTC.
+    """Return `written_at` (microseconds since 1970 UTC) as ISO 8601, in the time zone `utc_offset` minutes east of UTC.
 
     For example `2026-11-23T07:52:00.123456+08:00`, always with microseconds and the UTC offset.
     """
@@ -67,7 +67,7 @@ def jsonl_line(stored: StoredEntry) -> str:
 
 
 def parse_jsonl(line: str) -> StoredEntry:
-    """The stored entry that `line` describes, with the number that it had in the exported notebook.
+    """Return the stored entry that `line` describes, with the number that it had in the exported notebook.
 
     `line` comes from `jsonl_line` or another program, with or without its newline. Unknown keys are ignored. The caller must
     have decoded the line with `errors="surrogateescape"`, so that this function notices invalid UTF-8. Raises `InvalidImport`

@@ -26,7 +26,10 @@ _catalogues: dict[str, "Catalogue"] = {}
 
 
 def language() -> str:
-    """The current language, one of `model.language.LANGUAGES`: that of this thread or task if set, else of the process."""
+    """Return the language of this thread or task (see `speaking`) or, if it has none, that of the process (see `speak_by`).
+
+    It is one of `model.language.LANGUAGES`.
+    """
     return _language_here.get() or _process_language()
 
 

@@ -59,7 +59,7 @@ class QueryWords(NamedTuple):
 
     @property
     def as_typed(self) -> list[str]:
-        """Arguments for which `parse_words` returns the same value again."""
+        """Return arguments from which `parse_words` makes this value again."""
         wanted = [" OR ".join(map(_quoted, group)) for group in self.any_of]
         return [*map(_quoted, self.words), *wanted, *(f"-{_quoted(word)}" for word in self.without)]
 
@@ -109,7 +109,7 @@ def parse_words(arguments: Sequence[str]) -> QueryWords:
 
 
 def words_of(query: Query) -> QueryWords:
-    """The part of `query` that is about words."""
+    """Return the words of `query`: those to find, the groups of alternatives, and those to leave out."""
     return QueryWords(query.words, query.any_of, query.without)
 
 

@@ -144,7 +144,7 @@ def read_time(text: str, now: datetime) -> NamedTime:
 
 
 class _UnknownZone(Exception):
-    """After the date and time, the text has letters that are not the name of the person's time zone then, and not UTC.
+    """Raised if letters after the date and time name neither UTC nor the person's time zone at that time.
 
     `zone` has these letters in capitals, and `local` is the text without them.
     """

@@ -5,8 +5,8 @@ were a transaction of its own, the interface would begin anew after each change 
 is finished, the server's log can only grow (see `log`).
 
 A copy is a draft (see `new_files`) until it was fsynced, read back from the disk and found whole. It has a mark of its own, so
-that no log of the notebook is taken for the log of the copy (see `log`). The search index and the text file are not copied,
-because the server of a restored notebook makes both again.
+that no log of the notebook is taken for the log of the copy (see `log_check`). The search index and the text file are not
+copied, because the server of a restored notebook makes both again.
 """
 
 import os
@@ -46,10 +46,10 @@ OnProgress = Callable[[int, int], None]
 
 
 class Content(NamedTuple):
-    """What a notebook's file holds. A notebook and its copy have equal contents.
+    """What identifies the content of a notebook's file: a notebook and its copy have equal values here.
 
-    `entries` is how many entries it has, `newest` the latest of them, and `newest_at` when that was stored, in microseconds
-    since 1970 UTC; in an empty notebook these are 0, `NOTHING_SEEN` and 0. `notebook_id` has 16 bytes.
+    `entries` is how many entries it has, `newest` the latest of them, and `newest_at` the time when the newest was stored, in
+    microseconds since 1970 UTC. In an empty notebook these are 0, `NOTHING_SEEN` and 0. `notebook_id` has 16 bytes.
     """
 
     notebook_id: bytes
@@ -61,7 +61,7 @@ class Content(NamedTuple):
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> Self:
-        """The content of the notebook that `connection` has open. Counts all rows. Raises `sqlite3.Error`."""
+        """Return the content of the notebook that `connection` has open; this counts all rows. Raises `sqlite3.Error`."""
         notebook_id, name, sealed = (read_property(connection, each) for each in ("notebook_id", "name", "sealed"))
         (entries,) = connection.execute("SELECT count(*) FROM entries").fetchone()
         last = last_number(connection)
@@ -126,7 +126,7 @@ def back_up(
 
 @contextmanager
 def opened_to_copy(path: str) -> Iterator[sqlite3.Connection]:
-    """The notebook in the file `path`, open in a read transaction during the block: the block sees the state of one moment.
+    """Open the notebook in the file `path` for the block, in a read transaction: the block sees the state of one moment.
 
     Raises `StorageError` if the file is missing, cannot be read, or has a log that belongs to another file. An `sqlite3.Error`
     in the block becomes a `StorageError` as well.
@@ -148,9 +148,10 @@ def opened_to_copy(path: str) -> Iterator[sqlite3.Connection]:
 def verified_copy(
     notebook: str, path: str, *, like: str, mode_max: int, on_progress: OnProgress | None
 ) -> Iterator[tuple[str, Content]]:
-    """For the block, a copy of the notebook in the file `notebook`, as a draft of `path`: (path of the draft, content).
+    """Copy the notebook in the file `notebook` into a draft of `path`. Give the block (path of the draft, content).
 
-    The draft was read back from the disk and is whole. The block moves it to its place; if it does not, the draft is removed.
+    Before the block runs, the draft is read back from the disk and found whole. The block moves the draft to its place. At the
+    end of the block, a draft that was not moved is removed.
     The draft has the owner and permissions of `like`, up to `mode_max` (see `own_like`). Raises `StorageError`, also for any
     `OSError` of the block, and `NoSpace`.
     """
@@ -201,7 +202,7 @@ def _drop_cache_of(descriptor: int) -> None:
 
 
 def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None:
-    """What is wrong with the copy in the file `draft`, which should have `content` and `mark`; None if it is whole."""
+    """Return what is wrong with the copy in the file `draft`, which should have `content` and `mark`; None if it is whole."""
     with closing(sqlite3.connect(uri_of(draft, "immutable=1"), uri=True)) as copy, _interruptible(copy):
         try:
             (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
@@ -219,8 +220,8 @@ def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
     """In the block, let Ctrl-C, and other signals whose handlers raise an error, end a long statement of `connection`.
 
     Python handles a signal only while Python code runs, so SQLite is told to call a Python function from time to time. If a
-    handler raises an error in it, SQLite reports only that the statement was interrupted. Then this raises `KeyboardInterrupt`,
-    whatever the error was.
+    handler raises an error in that function, SQLite reports only that the statement was interrupted. So this raises
+    `KeyboardInterrupt` for every such error.
     """
     connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_CHECKS)
     try:
@@ -239,7 +240,7 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _keys_to_copy(notebook: str, *, is_sealed: bool, with_key: bool | None) -> NotebookKeys | None:
-    """The keys for the key file of a backup, or None if the backup gets no key file.
+    """Return the keys to write into the key file of a backup; None if the backup gets no key file.
 
     The arguments and the errors about keys are those of `back_up`.
     """

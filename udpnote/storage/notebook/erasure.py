@@ -41,7 +41,7 @@ ROOM_BYTES_MIN = 16 << 20
 
 
 class Erasure:
-    """An erasure that is prepared: the notebook in the file `path` is locked, and nothing was changed.
+    """An erasure that is prepared: the notebook in the file `path` is locked, and nothing is changed before `commit`.
 
     `note` is the note as it was first stored, but with its last text, even if it was deleted later. If the note was erased
     before, its kind is ERASED. `numbers` are the numbers of the note and of all its revisions and deletions.
@@ -156,7 +156,7 @@ class _Content(NamedTuple):
 
 
 def _read(path: str, number: int) -> _Content:
-    """What the notebook has of the note that the entry `number` is, revises or deletes.
+    """Read what the notebook `path` has of the note that the entry `number` is, revises or deletes.
 
     Raises `EntryRefused` if there is no such entry.
     """
@@ -183,7 +183,11 @@ def _text_of(connection: sqlite3.Connection, number: int) -> str:
 
 
 def replace_rows(connection: sqlite3.Connection, numbers: list[int], now: int) -> None:
-    """In the open transaction, make the entries with these numbers, all versions of one note, ERASED at the time `now`."""
+    """In the open transaction, remove text and author of the entries with these `numbers`, and make their kind ERASED.
+
+    The numbers are those of all versions of one note. Also removes the digests of their parts, and kept parts of revisions of
+    them that are not complete. `now` is the time of the erasure, in microseconds since 1970 UTC.
+    """
     for number in numbers:
         connection.execute(
             "UPDATE entries SET kind = ?, written_at = ?, utc_offset = 0, author = '', text = '' WHERE number = ?",

@@ -157,7 +157,7 @@ class Lookup:
             revised = yield from self._matches(query, revised)
 
     def _matches(self, query: Query, start: Cursor) -> Generator[LookupStep, None, Cursor | None]:
-        """Yields the results that the index finds, and returns None after the last one.
+        """Yield the results that the index finds, and return None after the last one.
 
         If a found note was revised after it was indexed, its latest text may not match. Then this stops before that note, and
         returns the note's cursor.
@@ -368,9 +368,9 @@ class _Pauses:
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
     def after(self, number: int, time: int = 0) -> PausePoint:
-        """The `PausePoint` just after the entry `number` in the query's order; `time` is as in `Cursor`.
+        """Return the `PausePoint` just after the entry `number` in the query's order; `time` is as in `Cursor`.
 
-        The counts of entries and characters since the last pause begin again at 0.
+        Sets the counts of entries and characters since the last pause to 0.
         """
         self._entries = self._characters = 0
         return PausePoint(number + self._step, time)

@@ -7,7 +7,7 @@ one; only on a file system without hard links there is none for a moment. The st
    belong to the old file, or that of a damaged file, stays until step 4.
 2. The old file gets a second name. If nothing else follows, the next server removes that name (see `remove_old_drafts`).
 3. The copy of the backup, a draft until now, takes the place of the old file.
-4. A log that is left is renamed. Until then, servers and readers refuse it: it does not have the mark of the copy (see `log`).
+4. A log that is left is renamed. Until then, servers and readers refuse it: it lacks the mark of the copy (see `log_check`).
 5. The key file, if it changes, is written. It was moved away before step 3: no notebook is ever served with the key of another.
 
 No server can use the file meanwhile, because it is locked (see `file_guard`).
@@ -120,7 +120,7 @@ class Restore:
 
     @property
     def replaces_another(self) -> bool:
-        """Whether the copy replaces another notebook, one with another id. False if the old notebook cannot be read."""
+        """Whether the replaced notebook has another id than the copy. False if there is none, or if it cannot be read."""
         old = self.old.content if self.old is not None else None
         return old is not None and old.notebook_id != self.content.notebook_id
 
@@ -219,7 +219,7 @@ class _KeyPlan(NamedTuple):
 
 
 def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None, *, with_key: bool | None) -> _KeyPlan:
-    """What to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`.
+    """Decide what to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`.
 
     Raises `StorageError` if `with_key` is True, and the sealed backup has no key file.
     """
@@ -257,7 +257,7 @@ def _check_places(backup: str, path: str) -> None:
 
 @contextmanager
 def _locked(path: str) -> Iterator[FileGuard | None]:
-    """The lock on the file `path` during the block; None if there is no file. Raises `NotebookInUse` if a server has it."""
+    """Lock the file `path` during the block, which gets the lock (None without a file). Raises `NotebookInUse`."""
     try:
         guard = FileGuard(path) if os.path.exists(path) else None
     except NotebookInUse:

@@ -13,7 +13,7 @@ CHARACTERS_SHOWN_MAX = 60
 
 
 def shown(value: object) -> str:
-    """The beginning of `repr(value)`, at most `CHARACTERS_SHOWN_MAX` characters; of a list or a dict only the type."""
+    """Return the first `CHARACTERS_SHOWN_MAX` characters of `repr(value)`; only the type of a list or a dict."""
     if isinstance(value, (list, dict)):
         return _("a list") if isinstance(value, list) else _("a dict")
     shown = repr(value[:50] if isinstance(value, str) else value)
@@ -21,7 +21,7 @@ def shown(value: object) -> str:
 
 
 def _value_is_wrong(template: str) -> Callable[..., str]:
-    """A function that takes the wrong `value` and returns the sentence that `template` makes of it."""
+    """Return a function that takes the wrong `value` and returns the sentence that `template` makes of it."""
 
     def sentence(value: object) -> str:
         return _(template).format(value=shown(value))
@@ -30,7 +30,7 @@ def _value_is_wrong(template: str) -> Callable[..., str]:
 
 
 def _field_is_wrong(template: str) -> Callable[..., str]:
-    """A function that takes a `field` of a JSON line and its wrong `value`, and returns what `template` makes of them."""
+    """Return a function that takes a JSON line's `field` and its wrong `value`, and returns what `template` makes of them."""
 
     def sentence(field: str, value: object) -> str:
         return _(template).format(field=field, value=shown(value))

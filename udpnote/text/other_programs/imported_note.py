@@ -113,9 +113,9 @@ class Reading(NamedTuple):
     date_format: str = ""
 
     def accepts(self, note: ImportedNote) -> bool:
-        """Whether `note` can be an entry. A note without text is counted in `left_out`.
+        """Return whether `note` can be an entry.
 
-        For any other fault, `on_bad` is called.
+        Counts a note without text in `left_out`. For any other fault, calls `on_bad`, which may raise the error.
         """
         if not note.text.strip():
             self.left_out[LeftOut.EMPTY] += 1

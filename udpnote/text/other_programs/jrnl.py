@@ -98,9 +98,9 @@ class Copies:
         self._seen: Counter[bytes] = Counter()
 
     def number(self, minute: str, digest: bytes) -> int:
-        """How many entries with this minute and this text came before this one, since the last entry with another minute.
+        """Count an entry with this `minute` and text `digest`. Return how many such entries came before it.
 
-        This also counts the entry itself for the next calls.
+        Only entries since the last one with another minute count.
         """
         if minute != self._minute:
             self._minute, self._seen = minute, Counter()

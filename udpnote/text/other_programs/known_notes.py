@@ -39,7 +39,10 @@ class _Known:
 
 
 class Decision(NamedTuple):
-    """The fate of a note. `entry` is the entry to send, or None. `number` is the note's number in the notebook, or 0."""
+    """What an import does with a note.
+
+    `entry` is the entry to send, or None. `number` is the note's number in the notebook, or 0.
+    """
 
     fate: Fate
     entry: Entry | None
