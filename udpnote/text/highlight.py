@@ -25,7 +25,7 @@ _PIECES = re.compile(f"([{_ONE_TO_ONE}]+(?![{JOINING}]))|.[{JOINING}]*", re.DOTA
 
 
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
-    """Where `words` occur in `text`: (start, end) of each place, in order, in characters of `text`. `end` is exclusive.
+    """Return the places in `text` where `words` occur: (start, end) of each, in order, in characters; `end` is exclusive.
 
     Each element of `words` is a word, a phrase or a tag, compared as `word_match` describes. An element without a letter, digit
     or symbol is ignored. For the tag `#work`, the whole of a nested tag such as `#work/home` is a place. Places that overlap or

@@ -107,7 +107,7 @@ class Comparison(NamedTuple):
 
 
 def comparison_of(query: Query) -> Comparison | None:
-    """The words to compare with each note that the index finds for `query`. None if the index alone decides."""
+    """Return the words to compare with each note that the index finds for `query`; None if the index alone decides."""
     groups = [tuple(map(parse_word, group)) for group in (*((word,) for word in query.words), *query.any_of)]
     wanted = tuple(group for group in groups if any(word.has_signs for word in group))
     left_out = tuple(word for word in map(parse_word, query.without) if word.has_signs)

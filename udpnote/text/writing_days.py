@@ -27,7 +27,7 @@ class Figures(NamedTuple):
 
 
 def figures_of(amounts: Mapping[date, int]) -> Figures:
-    """The figures about the days in `amounts`, which has the number of notes for each day with notes."""
+    """Return the figures about the days in `amounts`, which has the number of notes for each day with notes."""
     longest = run = 0
     before: date | None = None
     for day in sorted(amounts):
@@ -43,7 +43,7 @@ def days_of_year(amounts: Mapping[date, int], year: int) -> dict[date, int]:
 
 
 def quartiles(amounts: Iterable[int]) -> list[int]:
-    """Three limits that divide the `amounts` into four shades, so that about a quarter of the days gets each shade.
+    """Return three limits that divide the `amounts` into four shades, so that about a quarter of the days gets each shade.
 
     If the amounts are sorted, the limits are those with which the second, third and fourth quarter begin. Limits that depend on
     the highest amount would be worse: one day with very many notes would make all others look the same. If any day has more

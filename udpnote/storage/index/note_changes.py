@@ -80,7 +80,7 @@ def is_long(text: str | None) -> bool:
 
 
 def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
-    """The entries after the number `number`, as many as one transaction may index; None if there is no entry after it."""
+    """Read the entries after the number `number`, as many as one transaction may index; None if there are none."""
     rows = notebook.execute(_ENTRIES, (number, BATCH_ENTRIES_MAX))
     changes: dict[int, Change] = {}
     found = None
@@ -116,7 +116,7 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """A `Change` of the note `root` that changes nothing yet; the caller then sets its `after`.
+    """Return a `Change` of the note `root` that changes nothing yet; the caller then sets its `after`.
 
     Its `before` and `after` are the text that the note had when `number` was the notebook's last entry; None if it was deleted.
     """

@@ -78,7 +78,7 @@ class Erasure:
         return sorted({*beside, *aside})
 
     def _erase(self, connection: sqlite3.Connection, log: Log, now: int) -> list[str]:
-        """Do all steps after the first one (see the top of this module); the result is that of `_remove_rest`."""
+        """Do all steps after the first one (see the top of this module). Return what `_remove_rest` returns."""
         try:
             connection.execute("PRAGMA secure_delete = ON")
             if not self.is_done:

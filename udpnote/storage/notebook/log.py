@@ -174,9 +174,10 @@ class Log:
         self._due_bytes = self._bytes_max if self._was_complete and size <= self._bytes_max else size + self._log_bytes // 4
 
     def _copy(self, *, is_last: bool = False) -> bool:
-        """Do a checkpoint in this thread. Returns whether it was complete; False also if the disk has no space for its mark.
+        """Copy the log into the file in this thread, with a new mark. Return whether all of it was copied.
 
-        `is_last` says whether the use of the notebook ends with it.
+        First completes an earlier checkpoint that was not complete. Returns False, too, if the disk has no space for the mark.
+        `is_last` says whether this is the last checkpoint before the server ends.
         """
         # Complete the unfinished checkpoint first, because a mark can name only it and the one before.
         if self._has_closed_mark() and not self._run_checkpoint_of_own_log():
@@ -184,7 +185,7 @@ class Log:
         return self._close_mark(is_last=is_last) and self._run_checkpoint_of_own_log()
 
     def _has_closed_mark(self) -> bool:
-        """Whether the notebook's mark is closed: that of a checkpoint that was not complete. False if it has no mark yet."""
+        """Whether the mark is closed, because the last checkpoint was not complete. False if the notebook has no mark yet."""
         mark = Mark.read(self._connection)
         return mark is not None and not mark.is_open
 
@@ -223,7 +224,7 @@ class Log:
         return not has_frames_up_to(f"{self._path}-wal", SCHEMA.page_bytes, self._checkpoint)
 
     def _refuse_overwritten(self) -> None:
-        """Raise `NotebookLost` if the log was overwritten: a checkpoint would copy that into the file."""
+        """Raise `NotebookLost` if the log was overwritten: a checkpoint would copy the wrong bytes into the file."""
         if self._is_overwritten:
             raise NotebookLost("log_overwritten", path=self._path, log=f"{self._path}-wal")
 

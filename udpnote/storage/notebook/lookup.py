@@ -97,7 +97,7 @@ class Lookup:
         return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yields the notes in the query's span of time, read from the notebook in the order of their numbers."""
+        """Yield the notes in the query's span of time, read from the notebook in the order of their numbers."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
         pauses = _Pauses(query)
@@ -111,7 +111,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _notes_by_time(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
-        """Yields the notes in the query's span of time, read from the notebook in the order of time."""
+        """Yield the notes in the query's span of time, read from the notebook in the order of time."""
         since, until = (WRITTEN_AT_MIN if query.since is None else query.since), query.until
         pauses = _Pauses(query)
         for cursor, note in notes_by_time(
@@ -127,7 +127,7 @@ class Lookup:
                 yield pauses.after(cursor.number, cursor.time)
 
     def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
-        """Yields ranges of numbers, from `start` on, that may have notes in the query's span of time: pairs (first, last).
+        """Yield ranges of numbers, from `start` on, that may have notes in the query's span of time: pairs (first, last).
 
         The ranges are in the query's order, and each has at most `SCANNED_NUMBERS` numbers.
         """
@@ -148,7 +148,7 @@ class Lookup:
                 number = last + 1
 
     def _search(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """Yields the results that the index finds. Updates the index first, and again when a found note was revised."""
+        """Yield the results that the index finds. Update the index first, and again when a found note was revised."""
         revised: Cursor | None = start
         while revised is not None:
             if not self._catch_up(is_time_up):
@@ -201,7 +201,7 @@ class Lookup:
                     yield pauses.after(number, time)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
+        """Yield the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
 
         An entry is a result if its note passes the query's filters and, if the query names numbers, is one of the notes that
         the query names (see `_roots`). An erased entry is a result only if the query names numbers.
@@ -222,7 +222,7 @@ class Lookup:
     def _chosen(
         self, entries: Iterator[StoredEntry], query: Query, answers: dict[int, bool], pauses: "_Pauses"
     ) -> Iterator[LookupStep]:
-        """Yields the `entries` whose notes pass the query's filters, and pauses when `pauses` says so.
+        """Yield the `entries` whose notes pass the query's filters, and pauses when `pauses` says so.
 
         `answers` is a cache of which notes pass (see `_note_passes_filters`).
         """
@@ -235,7 +235,7 @@ class Lookup:
                 yield pauses.after(entry.number)
 
     def _versions(self, query: Query, start: int) -> Iterator[Iterator[StoredEntry]]:
-        """Yields all versions of the notes that the query names, a few at a time, because a note may have very many.
+        """Yield all versions of the notes that the query names, a few at a time, because a note may have very many.
 
         The query's filters are not applied.
         """
@@ -248,7 +248,7 @@ class Lookup:
             yield entries_from(self._connection, f"WHERE number IN ({marks}) ORDER BY number {order}", some)
 
     def _versions_of(self, root: int, query: Query, start: int, ahead: int) -> Iterator[int]:
-        """Yields the numbers of the note `root` and its later versions, from `start` on, in the query's order.
+        """Yield the numbers of the note `root` and its later versions, from `start` on, in the query's order.
 
         Each SQL statement reads at most `ahead` numbers.
         """
@@ -297,7 +297,7 @@ class Lookup:
         return {root for root in roots if root is not None}
 
     def _tallies(self, view: View, start: int) -> Iterator[LookupStep]:
-        """Yields the tallies of a view with keys from `start` on. The caller has brought the index up to date."""
+        """Yield the tallies of a view with keys from `start` on. The caller has brought the index up to date."""
         if view is View.SUMMARY:
             yield from [tally for tally in self._summary() if tally.key >= start]
         elif view is View.DAYS:
@@ -307,7 +307,7 @@ class Lookup:
             yield from self.index.tallies(view, start - 1)
 
     def _summary(self) -> Iterator[Tally]:
-        """Yields one tally for each of `SUMMARY_LABELS`, without `first` and `last` if no note was ever stored."""
+        """Yield one tally for each of `SUMMARY_LABELS`, without `first` and `last` if no note was ever stored."""
         ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # clients are never removed
         ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
         totals = self.index.totals
@@ -343,7 +343,7 @@ class _Pauses:
         self._characters += len(stored.entry.text)
 
     def compare(self, stored: StoredEntry, *, words: int) -> None:
-        """Count the time of comparing a text with `words` words, as the characters that are passed over in this time."""
+        """Count the time of comparing a text with `words` words, as the number of characters that take this time to read."""
         self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text) * words
 
     def pass_over(self, stored: StoredEntry | None) -> None:

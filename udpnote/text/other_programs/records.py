@@ -17,7 +17,7 @@ _TESTS: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 
 def format_of_records(read: Callable[[int], str]) -> str | None:
-    """The `SOURCE` of the program that wrote this JSON, by its first record. None if it was none of jrnl, Day One and memos.
+    """Return the `SOURCE` of the program that wrote the JSON: jrnl, Day One or memos. None if its first record is of none.
 
     `read(n)` returns the next characters of the file (see `json_records`).
     """
