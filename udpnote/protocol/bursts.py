@@ -12,7 +12,7 @@ BURSTS_TIMED_MAX = 64
 
 
 class Burst:
-    """A burst in flight. It asks for the pages that start at `cursor`.
+    """A burst in flight. It asks for several pages, the first of which starts at `cursor`.
 
     `burst_end` is the cursor at which the burst's last page ends, or None if that is not known yet. `timed_from` is the
     monotonic time at which the burst's timer starts. `waits_at_server` says whether the server keeps the READ until there is a
@@ -47,7 +47,7 @@ class Bursts:
         return self._bursts.get(number)
 
     def begin(self, cursor: Cursor, now: float) -> int:
-        """Add a burst for the pages that start at `cursor`, sent at the monotonic time `now`.
+        """Add a burst for several pages, the first of which starts at `cursor`, sent at the monotonic time `now`.
 
         Returns the number of the burst, which is the new `latest`.
         """

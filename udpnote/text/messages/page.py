@@ -62,8 +62,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_disk_full": "the notebook's host has no disk space left. The note waits in this browser, and is sent again",
     "page_not_writable": "the notebook cannot be written now. The note waits in this browser, and is sent again",
     "page_older_copy": (
-        "the change was not made: the notebook was restored from an older copy, so its number may be that of another note "
-        "now. Look at the note, then change it again"
+        "the change was not made: the notebook was restored from an older copy, so another note may have the number of yours "
+        "now. Look at the notes, then change yours again"
     ),
     "page_entry_erased": "this was not stored: the notebook's owner has erased the note for good",
     "page_entry_refused": "the notebook does not take this note. Copy its text, and ask the notebook's owner for the reason",

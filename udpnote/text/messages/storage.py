@@ -259,8 +259,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "backup_in_use": "{path} is a notebook that a server uses, so no backup replaces it: name another file",
     "backup_key_exists": (
-        "nothing was changed: the key file {path} exists already, but without a backup beside it. The file may be the only "
-        "copy of a key. Move it away, or name another file"
+        "no backup was made: {path} exists already. It is the key file of a backup that is not there, and may be the only copy "
+        "of its keys. Move it away, or give the backup another name"
     ),
     "backup_key_undecided": (
         "{path} is sealed, so say whether the backup gets its key: give --with-key or --without-key. With the key, "
