@@ -5,6 +5,7 @@ processor time. `ProcessSite` has real processes, for tests that kill them, and 
 """
 
 import os
+import secrets
 import socket
 import sqlite3
 import threading
@@ -30,11 +31,15 @@ SECONDS_MAX = 60.0
 """How long a process may take to start on a busy machine."""
 
 
+PORTS = range(20_000, 32_000, 2)
+"""The ports of pages: Linux gives them to no outgoing connection, so nobody takes one while its page does not run."""
+
+
 def free_tcp_port() -> int:
     """A TCP port of loopback that nobody uses, and neither the next one, which a page over HTTPS needs."""
     while True:
-        with suppress(OSError), socket.create_server(("127.0.0.1", 0)) as probe:  # the next one is taken
-            port: int = probe.getsockname()[1]
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             socket.create_server(("127.0.0.1", port + 1)).close()
             return port
 
