@@ -277,8 +277,7 @@ def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status:
     assert delivery.outstanding == 5
     *parts, second, fifth = sorted(sent(delivery), key=lambda append: append.part.sequence)[:4]
     assert keys([*parts, second, fifth]) == [(1, 0, 1), (1, PART_BYTES, 1), (2, 0, 1), (5, 0, 1)]
-    delivery.receive_datagram(ack(second, fifth), 0.1)
-    delivery.receive_datagram(ack(parts[0], status=Status.PART_KEPT), 0.1)
+    delivery.receive_datagrams([ack(second, fifth), ack(parts[0], status=Status.PART_KEPT)], 0.1)
     assert sent(delivery) == []
     answered = [parts[1]]
     for expected in ([3], [4], []):
