@@ -185,7 +185,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         Returns and raises what `send` does. `number` is the number of the note, or of one of its revisions. `seen` is the
         version of the note from which the new text was made: an entry that `log` has read, or its `as_seen`. By default, it is
         the entry with the given `number`. If another client has stored a later version than `seen`, this revision replaces that
-        one as well, and the other client reports that (see `overtaken`).
+        one as well. The other client learns that from its `overtaken`.
 
         Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such entry, or if
         the notebook was restored from an older copy since this client has seen it. Raises `ServerNotFound` or

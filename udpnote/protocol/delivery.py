@@ -53,7 +53,8 @@ class Delivery:
     The caller reports what happens (`add`, `receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time to the
     server from discovery or an earlier exchange (None if it is unknown). Times are seconds of one monotonic clock. `random`
-    makes the token and the jitter of the backoff, so it must be unpredictable, except in tests.
+    makes the token, by which the delivery recognizes the answers to it, and the jitter of the backoff, so it must be
+    unpredictable, except in tests.
     """
 
     def __init__(

@@ -137,8 +137,9 @@ class Reception:
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
         """Acknowledge the `notes_to_store`. `verdicts` has one verdict for each part, run or bundle, in the same order.
 
-        What the verdicts say must be durable already. The verdict None means that a part or bundle came before its predecessor
-        (see `Restored`). It is counted as dropped and gets no answer, so its sender sends it again.
+        What the verdicts say must be durable already. The verdict None is for an imported part or bundle if the entry that must
+        be stored before it (see `Restored`) is not stored yet. It is counted as dropped and gets no answer, so its sender
+        sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (message, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):

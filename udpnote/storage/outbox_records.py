@@ -132,7 +132,7 @@ class RoundTrips(_RecordsWithoutFsync):
         """A cache of saved times by notebook id, because a client calls `note` after each send."""
 
     def seconds(self, notebook_id: bytes) -> float | None:
-        """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""
+        """The saved round-trip time to the server of this notebook, in seconds; None if none is saved."""
         with storage_errors(self._path):
             query = "SELECT round_trip FROM notebooks WHERE notebook_id = ?"
             row = self._connection.execute(query, (notebook_id,)).fetchone()

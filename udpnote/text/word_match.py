@@ -61,7 +61,10 @@ class Word(NamedTuple):
         return not self.tag and any(self.signs)
 
     def is_among(self, tags: Iterable[str]) -> bool:
-        """Whether this word stands for one of `tags`, which have the form of `tag_terms`."""
+        """Whether this word is a tag, such as `#work`, that is among `tags`, or `#wo*`, with which one of them begins.
+
+        `tags` have the form of `tag_terms`.
+        """
         if not self.tag:
             return False
         return any(tag.startswith(self.tag) for tag in tags) if self.is_prefix else self.tag in tags
@@ -193,7 +196,7 @@ class FoldedTerms:
 
     @cached_property
     def _joined_places(self) -> list[int]:
-        """For each term, the index in the string `_joined` of the space before the term."""
+        """For each term: where in the string `_joined` the space before it is, as an index."""
         return list(accumulate((len(match[0]) + 1 for match in self._matches), initial=0))
 
     def _has_all_signs(self, word: Word, first: int) -> bool:
