@@ -72,6 +72,11 @@ export class Live {
     if (this.#source?.readyState !== 1) this.#renew();
   }
 
+  /** Open a new stream, because this browser has another session now. */
+  restart() {
+    this.#renew();
+  }
+
   /** Listen to one EventSource until it ends for good. Returns whether it was open at any time. */
   #listen(signal) {
     return new Promise((resolve) => {

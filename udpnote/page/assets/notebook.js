@@ -49,7 +49,10 @@ export class Notebook {
       this.#giveCode();
     };
     elements.codeCancel.onclick = () => this.#cancelCode();
-    channel.on("session", () => this.refresh());
+    channel.on("session", () => {
+      live.restart();
+      this.refresh();
+    });
     channel.on("stored", (entries) => this.#noteStored(entries));
     channel.on("failure", (failure) => this.noteFailure(failure));
     channel.on("live", ({ name, data }) => this.#onLive(name, data));
