@@ -36,6 +36,10 @@ export class Notebook {
   /** What the person wants with the form for the join code: "enter" or "cancel"; null: the form is shown if a code is needed. */
   #codeChoice = null;
 
+  /** How often the state was asked for, and which of these questions is the latest that was answered. */
+  #asked = 0;
+  #answered = 0;
+
   /**
    * `elements` has name, connection, session (the form for the join code), codeTitle, codeFields, codeWhy, code, codeWrong,
    * codeCancel, and text (the field for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when
@@ -69,8 +73,12 @@ export class Notebook {
    */
   async refresh({ isSign = true } = {}) {
     const wasSealed = this.state.needs_code;
+    const asked = ++this.#asked;
     try {
-      this.state = await answerTo("/api/state");
+      const state = await answerTo("/api/state");
+      if (asked < this.#answered) return true; // a later question was answered first: this answer is outdated
+      this.#answered = asked;
+      this.state = state;
     } catch (failure) {
       this.noteFailure(failure);
       return false;
