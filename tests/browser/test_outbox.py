@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RIG = Path(__file__).with_name("rig.js")
 ATTEMPTS = 200
 LEASE_SECONDS = 6
-"""How long a tab without locks leads after it has said so last."""
+"""How long a tab in a browser without locks stays the one that sends, after it has last told the other tabs that it is."""
 
 
 def tab(profile: "BrowserContext", origin: str = ORIGIN) -> "Page":

@@ -28,6 +28,15 @@ def start_sealed(site: Site, *, has_joined: bool = True) -> str:
     return code
 
 
+def writer_with_code(visitor: Visitor, code: str) -> Visitor:
+    """`visitor`, who has given the join code and written a note, `secret`."""
+    visitor.page.locator("#code").fill(code)
+    visitor.page.keyboard.press("Enter")
+    visitor.write("secret")
+    visitor.sees("secret")
+    return visitor
+
+
 def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(site: Site, visitors: Visitors) -> None:
     code = start_sealed(site)
     amy = visitors.visit(site.address)
@@ -125,11 +134,7 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
 ) -> None:
     """Also if the page's machine has not joined the notebook, whose server is silent then, as if it were off."""
     code = start_sealed(site, has_joined=has_joined)
-    amy = visitors.visit(site.address)
-    amy.page.locator("#code").fill(code)
-    amy.page.keyboard.press("Enter")
-    amy.write("secret")
-    amy.sees("secret")
+    amy = writer_with_code(visitors.visit(site.address), code)
     amy.act("secret", "History")
     amy.page.locator("#sheet .versions .text").wait_for()
     amy.page.locator("#sheet-close").click()
@@ -150,11 +155,7 @@ def test_while_the_notebook_is_silent_only_a_browser_that_has_lost_its_session_i
     site: Site, visitors: Visitors
 ) -> None:
     code = start_sealed(site, has_joined=False)
-    amy = visitors.visit(site.address)
-    amy.page.locator("#code").fill(code)
-    amy.page.keyboard.press("Enter")
-    amy.write("secret")
-    amy.sees("secret")
+    amy = writer_with_code(visitors.visit(site.address), code)
     site.server.stop()
     amy.page.locator("#notice-connection .detail", has_text="It may be off").wait_for()
     assert "code" not in amy.page.locator("#notice-connection").inner_text()

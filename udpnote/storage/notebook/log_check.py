@@ -101,16 +101,13 @@ def locked(path: str) -> FileGuard:
     Raises `NotebookInUse`, and `StorageError` if its log is missing or damaged, or is the log of another file.
     """
     check_is_file(path, SCHEMA)
-    if os.path.exists(path):
-        guard = FileGuard(path)
-        try:
-            check_is_whole(path)
-        finally:
-            guard.release()
-    check_log(path)
+    if not os.path.exists(path):  # then there must be no log either
+        check_log(path)
     create_database(path, SCHEMA)
     guard = FileGuard(path)
     try:
+        check_is_whole(path)  # first, because the other checks let SQLite make its index of the log anew
+        check_log(path)
         check_has_its_log(path)
     except BaseException:
         guard.release()

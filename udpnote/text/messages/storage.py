@@ -115,36 +115,31 @@ def _database_damaged(path: str, problem: str) -> str:
     ).format(path=path, problem=problem, quoted=quote(path))
 
 
-def _log_gone(path: str, log: str) -> str:
+def _keeping_the_rest(path: str) -> dict[str, str]:
+    """The two commands, to be run one after the other, that keep what can be read of the notebook at `path` without its log."""
     from shlex import quote  # here, because this happens seldom
 
     copy = quote(f"{path}.copy")
+    return {
+        "first": f"`udpnote backup {copy} --file {quote(path)}`",
+        "second": f"`udpnote restore {copy} --file {quote(path)}`",
+    }
+
+
+def _log_gone(path: str, log: str) -> str:
     return _(
         "nothing was changed: {path} was copied while a server used it, or its server was killed, and {log}, the log with the "
         "latest entries, is missing or was overwritten. Put the log back beside it. If it is lost, keep the other entries: "
         "{first}, then {second}"
-    ).format(
-        path=path,
-        log=log,
-        first=f"`udpnote backup {copy} --file {quote(path)}`",
-        second=f"`udpnote restore {copy} --file {quote(path)}`",
-    )
+    ).format(path=path, log=log, **_keeping_the_rest(path))
 
 
 def _log_damaged(path: str, log: str) -> str:
-    from shlex import quote  # here, because this happens seldom
-
-    copy = quote(f"{path}.copy")
     return _(
         "nothing was changed: {log}, the log with the latest entries of {path}, is damaged or was cut. Some of these entries "
         "cannot be read. Put a whole copy of the log in its place. If there is none, keep the other entries: {first}, then "
         "{second}"
-    ).format(
-        path=path,
-        log=log,
-        first=f"`udpnote backup {copy} --file {quote(path)}`",
-        second=f"`udpnote restore {copy} --file {quote(path)}`",
-    )
+    ).format(path=path, log=log, **_keeping_the_rest(path))
 
 
 def _database_failed(path: str, problem: str) -> str:
