@@ -39,10 +39,11 @@ class Echo(NamedTuple):
 
 
 def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) -> list[Echo]:
-    """Send the datagrams to this host itself, wait up to `ECHO_SECONDS`, and return an `Echo` for each IPv4 address.
+    """For each IPv4 address of `interfaces`, send this host a datagram by unicast and one by broadcast. Return what arrives.
 
-    The addresses are those of `interfaces`. `token` (`ECHO_TOKEN_BYTES` random bytes) marks the datagrams. They come from the
-    UDP `port` if it is free. The list is empty if this machine has no IPv4.
+    This waits up to `ECHO_SECONDS`. The result has an `Echo` for each address, but for `PLACES_MAX` at most. It is empty if
+    this machine has no IPv4. The datagrams contain `token`, `ECHO_TOKEN_BYTES` random bytes. They come from the UDP `port` if
+    it is free.
     """
     places = [(interface.name, *pair) for interface in interfaces for pair in interface.broadcasts][:PLACES_MAX]
     errors: list[str | None] = []
@@ -64,9 +65,10 @@ def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) 
 
 
 def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: int) -> str | None:
-    """Send the first of `marks` to `address` and the second to `broadcast`.
+    """Send two datagrams to the UDP port `to_port`: the first of `marks` to `address`, the second to `broadcast`.
 
-    Returns the text of the error that prevented the second; None if it was sent.
+    Both come from `address` and, if it is free, from the UDP `port`. Returns None if the second was sent, or else the text of
+    the system's error.
     """
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)

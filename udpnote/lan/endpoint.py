@@ -73,7 +73,7 @@ class Endpoint:
 
     @classmethod
     def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """An endpoint for a client, on ports that the system chooses, for IPv4 and IPv6 if this machine has them."""
+        """Make an endpoint for a client, for IPv4 and IPv6 if this machine has them. The system chooses the ports."""
         endpoint = cls(list_interfaces=list_interfaces)
         try:
             for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
@@ -86,7 +86,7 @@ class Endpoint:
 
     @classmethod
     def listen(cls, bind: str | None, *ports: int, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """An endpoint for a server, at the first free one of the UDP `ports`, on the address `bind` (None for all addresses).
+        """Make an endpoint for a server: at the first free one of the UDP `ports`, on the address `bind` (None: on all).
 
         The port 0 stands for any free port. The endpoint also receives probes. Raises `AddressInUse` if other processes use all
         `ports`, and `AddressUnavailable` if this machine does not have the address or the user may not use the port. A port is
@@ -170,7 +170,7 @@ class Endpoint:
         """Send `data` to the UDP `ports` of this machine and of all hosts on the LAN.
 
         It reaches the hosts by broadcast and multicast on each interface. Returns one `ProbeAttempt` for each datagram, even if
-        the system could not send it. `receive` returns the answers.
+        the system could not send it. Until `end_probing`, `receive` returns the answers.
         """
         return self.probe_variously(lambda _interface, _destination: data, ports)
 
@@ -190,7 +190,7 @@ class Endpoint:
         return attempts
 
     def host_lookup(self, host: str, port: int) -> "HostLookup":
-        """Prepare a lookup of the addresses of `host` with UDP `port`. It has not begun yet.
+        """Return a lookup of the addresses of `host` with UDP `port`. It begins when the caller calls its `begin`.
 
         When it ends, it wakes `receive`.
         """
@@ -273,7 +273,7 @@ class Endpoint:
                 else:
                     from udpnote.lan.host_names import own_address  # here, because only servers listen
 
-                    self._listen_at(own_address(bind, port), self._list_interfaces(), hears_probes=len(ports) > 1)
+                    self._listen_at(own_address(bind, port), self._list_interfaces(), needs_probes=len(ports) > 1)
                 return
             except AddressInUse:
                 self._close_sockets()
@@ -299,12 +299,12 @@ class Endpoint:
                     raise
                 self._close_socket(self._senders.pop(socket.AF_INET))
 
-    def _listen_at(self, address: Address, present: Iterable[Interface], *, hears_probes: bool) -> None:
+    def _listen_at(self, address: Address, present: Iterable[Interface], *, needs_probes: bool) -> None:
         """Open a socket on `address`, and sockets on the broadcast or multicast addresses at which probes arrive.
 
-        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` if `address` cannot be used. If
-        another server listens at a broadcast or multicast address, there are two cases: with `hears_probes`, this raises
-        `AddressInUse`; without, this endpoint gets no probes, only datagrams to `address`.
+        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` if `address` cannot be used. Another
+        server may listen at one of the broadcast or multicast addresses. Then this raises `AddressInUse` if `needs_probes` is
+        true; if it is false, this endpoint gets no probes that are sent to that address.
         """
         family = _family(address)
         self._bind(family, address)
@@ -318,7 +318,7 @@ class Endpoint:
             try:
                 opened = self._open(family, target, is_sender=False)
             except OSError as error:
-                if hears_probes and error.errno == errno.EADDRINUSE:
+                if needs_probes and error.errno == errno.EADDRINUSE:
                     raise _port_taken(target) from error
                 continue
             if len(target) == 4:

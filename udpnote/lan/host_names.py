@@ -35,7 +35,7 @@ class HostLookup:
         return self.failure is not None or not self.addresses
 
     def begin(self) -> None:
-        """Begin a lookup, unless one is running. For an IP address there is no thread, and the lookup has ended on return."""
+        """Begin a lookup, unless one is running. The lookup of an IP address needs no thread, and ends before this returns."""
         if self._is_running:
             return
         try:

@@ -134,7 +134,10 @@ def host_interfaces() -> list[HostInterface]:
 
 
 def routes(interfaces: Collection[HostInterface]) -> Routes | None:
-    """The routes from this host to the networks of `interfaces`, and to hosts beyond them. None if this system does not say."""
+    """Ask the kernel by which interfaces datagrams to the networks of `interfaces`, and to hosts beyond them, leave this host.
+
+    Returns None if this system does not say.
+    """
     known = _links()
     detours, forbidden = [], []
     try:
@@ -206,7 +209,7 @@ def _links() -> dict[int, Link]:
 
 
 def _kind(link: Link | None, name: str, known: dict[int, Link]) -> InterfaceKind:
-    """The kind of the interface `name`. A bridge counts as CONTAINER unless one of its ports leads out of this host.
+    """The kind of the interface `name`. A bridge is a BRIDGE if one of its ports leads out of this host, or else a CONTAINER.
 
     `link` is the kernel's description of the interface, or None. `known` has the descriptions of all interfaces by their index.
     """
@@ -241,7 +244,10 @@ def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> Detour | None:
-    """The `Detour` that datagrams to `network`, a network of `interface`, take; None if there is none. Raises `Refused`."""
+    """The `Detour` that datagrams to `network`, a network of `interface`, take; None if they take none.
+
+    Raises `Refused` if a route or rule forbids these datagrams.
+    """
     own = IPv4Address(network.partition("/")[0])
     whole = IPv4Network(network, strict=False)
     if whole.prefixlen >= 31:

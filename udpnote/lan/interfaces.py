@@ -81,11 +81,11 @@ def no_interfaces() -> list[Interface]:
 
 
 def broadcast_address(address: dict[str, str]) -> str | None:
-    """The broadcast address of the IPv4 address that `address` describes; None if it has none, or if `address` is invalid.
+    """The broadcast address of the IPv4 address that `address` describes; None if that is a loopback address or is invalid.
 
     `address` has the keys `addr`, `netmask` and `broadcast`, as in netifaces. If `broadcast` is missing, 0.0.0.0 or equal to
     `addr`, the result is computed as addr | ~netmask (RFC 919 §7). For a network of one or two addresses (/32, /31), which has
-    no broadcast address of its own, the result is `LIMITED_BROADCAST`. Loopback addresses have no broadcast address.
+    no broadcast address of its own, the result is `LIMITED_BROADCAST`.
     """
     from ipaddress import IPv4Address, IPv4Interface  # here, because a one-shot send to a known address needs no interfaces
 
@@ -121,7 +121,7 @@ class InterfaceWatch:
         return self._socket.fileno()
 
     def drain(self) -> None:
-        """Read the reports that have arrived. After that, only a later change makes the descriptor readable again."""
+        """Read and drop the reports that have arrived. After that, only a later change makes the descriptor readable again."""
         with suppress(OSError):  # none is left, or there were more than the system keeps
             while self._socket.recv(1 << 16):
                 pass

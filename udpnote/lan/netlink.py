@@ -94,7 +94,10 @@ class Refused(OSError):
 
 
 def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes]:
-    """Send `request`, of the type `kind`, and yield the body of each answer of the type `reply`. Raises `OSError`."""
+    """Send `request`, of the type `kind`, and yield the body of each answer of the type `reply`.
+
+    Raises `Refused` if the kernel answers with an error, and other kinds of `OSError` if it cannot be asked or is silent.
+    """
     if not hasattr(socket, "AF_NETLINK"):
         raise OSError("no netlink")
     with closing(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)) as asking:

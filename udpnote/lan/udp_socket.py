@@ -218,7 +218,8 @@ class UdpSocket:
     def receive(self, datagrams_max: int) -> list[Datagram]:
         """Return the datagrams that have arrived, each with its sender's address. This does not wait.
 
-        The list has at most `datagrams_max` datagrams, or a few more, because a group is not cut.
+        The list has at most `datagrams_max` datagrams, or a few more, because a group is not cut. Of a datagram that is longer
+        than `DATAGRAM_BYTES_MAX`, it has only the first `DATAGRAM_BYTES_MAX` + 1 bytes.
         """
         datagrams: list[Datagram] = []
         receive = self._receive_merged if self._is_merging else self._receive_one

@@ -5,8 +5,8 @@ import time
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 PYTHON_TIME_MAX = (2**63 - 1) // 1000
-"""The latest time that Python's `time.time` can return: 11 April 2262, in microseconds since 1970 UTC. Later it raises an
-error, even when Python's own modules call it."""
+"""The latest time that Python's `time.time` can return: 11 April 2262, in microseconds since 1970 UTC. After that time, it
+raises an error, even when Python's own modules call it."""
 
 
 def wall_microseconds() -> int:

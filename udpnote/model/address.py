@@ -50,7 +50,8 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
 def parse_port(value: object, where: str | Notice) -> int:
     """Return `value`, an integer or a string of digits, as a UDP port from 1 to 65535.
 
-    Raises `InvalidSetting` for any other value. The message names `where` the value comes from, such as an option.
+    Raises `InvalidSetting` for any other value. `where` tells the reader of the error where the value comes from: an option,
+    for example.
     """
     number = _port_number(value)
     if number is None:

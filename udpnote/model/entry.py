@@ -94,9 +94,9 @@ class Status(IntEnum):
 class SeenEntry(NamedTuple):
     """An entry that a client has seen in a notebook: its number there, and what identifies it for ever (see `Entry`).
 
-    If there is no entry with this number in the notebook now, or another entry, then the notebook was restored from an older
-    copy. In that case this number and higher ones may belong to other entries than before. The `number` 0 means: the client has
-    seen no entry.
+    It shows whether the notebook was restored from an older copy. After that, the notebook has no entry with this number, or
+    has another entry there. This number and higher ones may then belong to other entries than before. The `number` 0 means: the
+    client has seen no entry.
     """
 
     number: int
@@ -145,7 +145,7 @@ class Entry(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What each part of an imported entry says in addition: when the entry was first stored, and its predecessor.
+    """What a part of an imported entry says besides the entry's own fields: when it was first stored, and its predecessor.
 
     `stored_at` is in microseconds since 1970 UTC; 0 stands for the time of the import. The predecessor is the entry that must
     be stored before this one. `after_client` is its client id, and `after_sequence` is its sequence number, 0 if there is no
@@ -240,8 +240,9 @@ class Verdict(NamedTuple):
 class StoredEntry(NamedTuple):
     """An entry as a notebook has it. `number` is its number there.
 
-    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. If a revision has replaced
-    the text, `entry` may have the new text, and `version` is the number of that revision. Otherwise `version` equals `number`.
+    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. A reader of notes gets each
+    note with its latest text in `entry`, and `version` is then the number of the revision with that text. In all other cases,
+    `version` equals `number`.
     """
 
     number: int

@@ -33,7 +33,7 @@ _VALUES |= dict.fromkeys("Oo", 0) | dict.fromkeys("IiLl", 1)
 def new_key(random_bytes: Callable[[int], bytes]) -> bytes:
     """Make a new key of `KEY_BYTES` bytes. `random_bytes(n)` must return `n` unpredictable bytes.
 
-    This function draws keys until the check symbol of one is a letter or a digit, because shells treat Crockford's other check
+    This function draws keys until one has a letter or a digit as its check symbol, because shells treat Crockford's other check
     symbols (`*`, `~`, `$`, `=`) specially. That costs a sixth of a bit of entropy.
     """
     while True:

@@ -7,7 +7,7 @@ LANGUAGES = (ENGLISH, SIMPLIFIED, TRADITIONAL)
 """The languages of udpnote, named as in locales: English, and Chinese in simplified and in traditional characters."""
 
 _TRADITIONAL_PARTS = {"tw", "hk", "mo", "hant"}
-"""Places and a script. If the name of a Chinese locale has one of them, its language is Chinese in traditional characters."""
+"""Places and a script. A Chinese locale that names one of them has traditional characters, unless it also names `hans`."""
 
 
 def language_named(tag: str) -> str | None:
@@ -26,9 +26,10 @@ def language_named(tag: str) -> str | None:
 def language_of_locale(environ: Mapping[str, str]) -> str:
     """The language in `LANGUAGES` that the environment `environ` asks for; English if udpnote does not have that language.
 
-    The first variable of `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty names the locale; if all are empty, it is `C`.
-    Unless the locale is `C`, `C.UTF-8` or `POSIX`, the languages in the variable `LANGUAGE`, separated by colons, come before
-    the language of the locale. The result is the first of them that udpnote has (GNU gettext manual, section 2.3).
+    The environment first asks for the languages in its variable `LANGUAGE`, separated by colons, then for that of its locale.
+    The first variable of `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty names the locale; if all are empty, it is `C`. If
+    the locale is `C`, `C.UTF-8` or `POSIX`, `LANGUAGE` does not count. The result is the first language in this order that
+    udpnote has (GNU gettext manual, section 2.3).
     """
     locale = next(filter(None, map(environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "C")
     asked = [] if locale.partition(".")[0] in ("C", "POSIX") else _asked_for(environ)

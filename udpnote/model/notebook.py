@@ -55,7 +55,7 @@ class SilentServer(NamedTuple):
     """A server that does not answer: its notebook's `display_name`, its host as messages show it, and whether the notebook is
     sealed.
 
-    If another notebook with the same name or address has answered instead, `another` is that notebook, otherwise None.
+    `another` is a notebook with the same name or address that has answered in its place; None if no such notebook has.
     """
 
     name: str | Notice
@@ -105,9 +105,9 @@ def address_of(notebook: KnownNotebook) -> Address:
 
 
 def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook], *, shown: str | None = None) -> str | Notice:
-    """The notebook's name or, if given, `shown` in place of the name.
+    """How messages name `notebook`: by its name or, if given, by the text `shown`.
 
-    If another notebook in `known` has the same name, the result is a `Notice` whose sentence has the start of the id as well.
+    If another notebook in `known` has the same name, the result is a `Notice` that also shows the start of the notebook's id.
     """
     name = notebook.name if shown is None else shown
     return name if _has_own_name(notebook, known) else Notice("notebook_and_id", name=name, id=short_id(notebook))

@@ -1,4 +1,4 @@
-"""Values for the entries that a client has written lately, waiting in the outbox or stored, so that `undo` can take them back.
+"""Values for the entries that a client has written last: `udpnote undo` takes them back.
 
 To take back a write is to undo its effect: a new note is deleted, and a revised or deleted one gets its former text.
 """
@@ -22,7 +22,7 @@ class StoredRun(NamedTuple):
 
     @property
     def last(self) -> SeenEntry:
-        """The last of the entries, as one that a client has seen."""
+        """The last of the entries, as a `SeenEntry`."""
         return SeenEntry(self.number + len(self.sequences) - 1, self.client_id, self.sequences[-1])
 
     def __repr__(self) -> str:
@@ -32,9 +32,9 @@ class StoredRun(NamedTuple):
 class OwnWrite(NamedTuple):
     """The last entry that was written with an outbox and was not taken back.
 
-    `number` is its number in the notebook `notebook_id`, or 0 if the entry is still in the outbox. Even then it may be stored
-    already, because the server's answer can be lost. `is_unsent` is true if the notebook certainly does not have the entry: it
-    was never sent, or was refused for good.
+    `notebook_id` is None if it is not known yet for which notebook the entry is. `number` is the entry's number there, or 0 if
+    it is still in the outbox. The notebook may have an entry of the outbox already, because the server's answer can be lost.
+    `is_unsent` is true if the notebook certainly does not have it: the entry was never sent, or was refused for good.
     """
 
     client_id: bytes

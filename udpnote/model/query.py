@@ -56,9 +56,9 @@ class Query(NamedTuple):
     A filter with its default value excludes nothing. `since` (inclusive) and `until` (exclusive) limit the note's `noted_at`
     (see `StoredEntry`), in microseconds since 1970 UTC. `author` is compared without case, and may omit the part from the `@`
     on. The note must have all of `tags`. Its text must contain all of `words`, at least one word of each group in `any_of`, and
-    none of `without`. Each element of these three is a word, or a phrase if it contains spaces. `numbers` selects the notes
-    with these numbers, and the notes whose revisions or deletions have these numbers. In `View.LOG`, the filters apply to the
-    note, and a note that they select is a result together with its revisions and deletions.
+    none of `without`. In these three, a string with spaces is a phrase. `numbers` selects the notes with these numbers, and the
+    notes whose revisions or deletions have these numbers. In `View.LOG`, the results are the selected notes with all of their
+    revisions and deletions.
 
     The results come in the order of their numbers. If `by_time` is true, which is allowed for notes only, they come in the
     order of their `noted_at`; notes with equal times come in the order of their numbers. `newest_first` reverses the order.
@@ -85,9 +85,9 @@ class Query(NamedTuple):
 class Selection(NamedTuple):
     """What to read: at most `limit` results of `query` (0: all), beginning at the number `start` (None: at the first result).
 
-    If `follows` is true, reading does not end at the last result, but waits for results that are stored later. Only then may
-    `seen` have elements: entries that the caller knows from earlier. The latest of them was stored at `seen_until`, in
-    microseconds since 1970 UTC.
+    If `follows` is true, reading does not end at the last result, but waits for results that are stored later. In this case,
+    `seen` may have entries that the caller has read before. The latest of them was stored at `seen_until`, in microseconds
+    since 1970 UTC.
     """
 
     query: Query
@@ -101,9 +101,9 @@ class Selection(NamedTuple):
 class Cursor(NamedTuple):
     """Where reading continues in the results of a query: at the entry `number` or, if it is no result, at the next result.
 
-    If a part of the entry's text was read already, `offset` is the number of bytes that were read; otherwise 0. For tallies,
-    `number` is a key. If the query is ordered `by_time`, `time` is the `noted_at` of the entry, in microseconds since 1970 UTC;
-    otherwise 0. An entry with this number need not exist.
+    `offset` is the number of bytes of that entry's text that were read already. `time` is the entry's `noted_at`, in
+    microseconds since 1970 UTC, if the query is ordered `by_time`, and 0 if it is not. In the results of a query for tallies,
+    `number` is the `key` of a `Tally`.
     """
 
     number: int
