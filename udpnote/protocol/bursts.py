@@ -15,8 +15,8 @@ class Burst:
     """A burst in flight. It asks for several pages, the first of which starts at `cursor`.
 
     `burst_end` is the cursor at which the burst's last page ends, or None if that is not known yet. `timed_from` is the
-    monotonic time at which the burst's timer starts. `waits_at_server` says whether the server keeps the READ until there is a
-    result.
+    monotonic time at which the burst's timer starts. `waits_at_server` says whether the server keeps the burst's READ until
+    there is a result.
     """
 
     __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
@@ -67,9 +67,9 @@ class Bursts:
         return self._sent_at.pop(number, None)
 
     def remove_up_to(self, position: Cursor, order: Callable[[Cursor], tuple[int, int, int]]) -> None:
-        """Remove the bursts whose pages were all delivered: `burst_end` is known and is not after `position`.
+        """Remove the bursts all of whose pages were delivered. `position` is the cursor up to which pages were delivered.
 
-        `order` gives the sort key of a cursor, see `EarlyPages.order`.
+        A burst whose `burst_end` is not known yet stays. `order` gives the sort key of a cursor, see `EarlyPages.order`.
         """
         here = order(position)
         for number, burst in list(self._bursts.items()):

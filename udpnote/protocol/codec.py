@@ -2,8 +2,8 @@
 
 The body of a message is a header (the magic `UN`, the protocol's version, the message's type) and the message's fields. A body
 travels in an envelope, which detects damage (see `envelope`). Integers are big-endian. A short text is one byte with the length
-of its UTF-8, then the UTF-8. Some messages may be padded with zeros. `decode` accepts exactly the bytes that `encode` makes,
-with or without allowed padding. It raises `BadDatagram` for bytes that break a rule of the protocol.
+of its UTF-8, then the UTF-8. Some messages may be padded with zeros at the end. Apart from this padding, `decode` accepts only
+bytes that `encode` makes. It raises `BadDatagram` for all others, because they break a rule of the protocol.
 """
 
 from collections.abc import Callable
@@ -166,7 +166,7 @@ def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) 
 
 
 def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram with a PAGE: a header and `page_body` (from `page_body_of`), which zeros pad to at least `padded_bytes`."""
+    """The datagram with a PAGE: a header and `page_body` (from `page_body_of`), padded with zeros if below `padded_bytes`."""
     return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 
@@ -259,7 +259,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
 
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
-    """Raise `BadDatagram` unless a part begins at a multiple of `bytes_max` and has `bytes_max` bytes; the last has the rest.
+    """Raise `BadDatagram` unless a part begins at a multiple of `bytes_max`, and has `bytes_max` bytes or is the last part.
 
     If clients could cut texts in other ways, parts of one text could overlap, and a server would have to merge them.
     """

@@ -1,7 +1,7 @@
-"""The part of the codec for BUNDLEs. A BUNDLE carries, in one datagram, short notes that are not alike enough for a RUN.
+"""The part of the codec for BUNDLEs. A BUNDLE carries, in one datagram, short notes that a RUN cannot carry.
 
-A writer is a combination of a client, an author and a UTC offset. Each writer is in the datagram once. Each note has the index
-of its writer, from 0 on.
+They are imported notes, or notes that are not alike. A writer is a combination of a client, an author and a UTC offset. Each
+writer is in the datagram once. Each note has the index of its writer, from 0 on.
 """
 
 from functools import lru_cache
@@ -59,7 +59,7 @@ def writer_of(note: Entry) -> Writer:
 
 
 def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
-    """Convert `bundle` to the bytes of its notes in a BUNDLE. `texts` has the text of each note in UTF-8.
+    """Convert `bundle` to the content of a BUNDLE, for `codec.bundle_body`. `texts` has the text of each note in UTF-8.
 
     The caller makes sure that all fields are within their limits.
     """
@@ -79,7 +79,8 @@ def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
 def parse_bundle(body: bytes) -> tuple[Run, int]:
     """The `Run` in the BUNDLE with this `body`, and the index in `body` where the padding begins.
 
-    Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
+    If `body` is truncated, that index is larger than the length of `body`; the caller must check this. Raises `BadDatagram`,
+    `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     after_client, after_sequence, count, writers_count = _HEAD.unpack_from(body, RUN_START.size)
@@ -126,7 +127,7 @@ def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
 
 @lru_cache(maxsize=RUN_NOTES_MAX + 1)
 def _columns(count: int) -> Struct:
-    """The layout of the numbers of `count` notes, column by column.
+    """The layout of the five columns of numbers that a BUNDLE of `count` notes has, each with a number for each note.
 
     The columns are the times at which the notes were written, the times at which they were stored, their sequence numbers, the
     lengths of their texts, and the indexes of their writers.

@@ -31,7 +31,10 @@ def examine_body(header: bytes, examine: Examine) -> bytes:
 
 
 def parse_examine(body: bytes) -> tuple[Examine, int]:
-    """The EXAMINE in `body`, and the index where its padding begins. Raises `BadDatagram` or `struct.error` if malformed."""
+    """The EXAMINE in `body`, and the index where its padding begins.
+
+    Raises `BadDatagram` or `struct.error` if `body` breaks a rule of the protocol.
+    """
     _, token, way = _EXAMINE.unpack_from(body)
     if way > WAY_MAX or len(body) < EXAMINE_BYTES_MIN:
         raise BadDatagram("malformed")
@@ -51,7 +54,10 @@ def report_body(header: bytes, report: Report) -> bytes:
 
 
 def parse_report(body: bytes) -> tuple[Report, int]:
-    """The REPORT in `body`, and the index where its padding begins. Raises `BadDatagram` or `struct.error` if malformed."""
+    """The REPORT in `body`, and the index where its padding begins.
+
+    Raises `BadDatagram` or `struct.error` if `body` breaks a rule of the protocol.
+    """
     _, token, way, heard, notebook_id, server_id, clock, source, source_port, unsent, count = _REPORT.unpack_from(body)
     if way > WAY_MAX:
         raise BadDatagram("malformed")

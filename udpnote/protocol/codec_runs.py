@@ -55,7 +55,7 @@ def notes_that_fit(texts: list[bytes], author: str) -> int:
 
 
 def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
-    """Convert `notes` to their bytes in a RUN. `texts` has the text of each note in UTF-8.
+    """Convert `notes` to the content of a RUN, for `codec.run_body`. `texts` has the text of each note in UTF-8.
 
     The caller makes sure that all fields are within their limits.
     """
@@ -109,8 +109,8 @@ def parse_run(body: bytes) -> tuple[Run, int]:
 
 @lru_cache(maxsize=RUN_NOTES_MAX + 1)
 def _numbers(count: int) -> Struct:
-    """The layout of the numbers of `count` notes: each note's distance in time, and the length of each note's text.
+    """The layout of two columns of `count` numbers: for each note, the time since the note before, and the length of its text.
 
-    The distance is the time since the note before, in microseconds. It is 0 for the first note.
+    The time is in microseconds; it is 0 for the first note.
     """
     return Struct(f">{count}I{count}H")

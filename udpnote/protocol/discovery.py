@@ -44,9 +44,8 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
     """An OFFER that a notebook's server has sent from the address `source`.
 
     `round_trip_seconds` is the time from the DISCOVER to this OFFER. `key_id` is the id of the notebook key that sealed the
-    OFFER, or None if the OFFER came in the open envelope. If another server with the same notebook was found before this one,
-    `other_source` is the address of that other server, and one of the two servers has a copy of the notebook. If not,
-    `other_source` is None.
+    OFFER, or None if the OFFER came in the open envelope. `other_source` is the address of another server with the same
+    notebook, which was found before this one. Then one of the two has a copy of the notebook. None if no other was found.
     """
 
     offer: Offer

@@ -8,9 +8,9 @@ from udpnote.protocol.payloads import Identity
 
 
 class HeldRevisions:
-    """Revisions and deletions. Each is held (not sent) until the one before it has a verdict.
+    """Revisions and deletions that a delivery shall send, one at a time. The server's verdict on one releases the next.
 
-    At most one of them is under way: `take_next` has returned it to be sent, and neither `end` nor `drop` was called for it.
+    An entry is held until `take_next` returns it. From then on it is being sent, until `end` or `drop` is called for it.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,10 @@ class HeldRevisions:
         self._held.extend(entries)
 
     def take_next(self) -> Entry | None:
-        """Remove and return the next entry to send, which is then under way. None if no entry is held or one is under way."""
+        """Remove and return the next held entry, which the caller sends now.
+
+        Returns None if no entry is held, or if the entry before is still being sent.
+        """
         if self._under_way is None and self._held:
             entry = self._held.popleft()
             self._under_way = entry[:2]
@@ -30,20 +33,23 @@ class HeldRevisions:
         return None
 
     def take_all(self) -> list[Entry]:
-        """Remove and return the held entries, in order."""
+        """Remove and return the held entries, in order. An entry that is being sent is not among them."""
         entries = list(self._held)
         self._held.clear()
         return entries
 
     def end(self, identity: Identity) -> bool:
-        """Record that the entry with this client id and sequence number has a verdict. Returns whether it was under way."""
+        """Record that the server has given its verdict on the entry with this client id and sequence number.
+
+        Returns whether this is the revision or deletion that was being sent.
+        """
         was_under_way = identity == self._under_way
         if was_under_way:
             self._under_way = None
         return was_under_way
 
     def drop(self, identities: Collection[Identity]) -> None:
-        """Remove the entries with these client ids and sequence numbers, whether held or under way."""
+        """Remove the entries with these client ids and sequence numbers, whether they are held or being sent."""
         self._held = deque([entry for entry in self._held if entry[:2] not in identities])
         if self._under_way in identities:
             self._under_way = None

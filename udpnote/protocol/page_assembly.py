@@ -1,4 +1,4 @@
-"""Puts the pages that a reader has received in order, and delivers their items, each once.
+"""Puts the pages that a reader has received in order, and gives their items to the reader, each once: it delivers them.
 
 Pages that arrive out of order are kept until the missing pages have arrived. An entry that is longer than a page comes in
 parts, which this module joins. If somebody revises the entry meanwhile, the later parts belong to another text. The reader then
@@ -255,9 +255,9 @@ class PageAssembly:
         return True
 
     def _take_part(self, part: StoredPart) -> bool:
-        """Take the bytes of `part` from `position` on, and deliver the entry if it is complete.
+        """Take those bytes of `part` that were not taken before, and deliver the entry if it is complete.
 
-        Returns False if the part does not continue the text of the parts taken before. If the complete text is not UTF-8, this
+        Returns False if these bytes do not continue the text of the parts taken before. If the complete text is not UTF-8, this
         sets `has_invalid_pages`.
         """
         if self.order(self._cursor_in(part)) < self.order(self.position):

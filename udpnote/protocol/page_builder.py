@@ -53,8 +53,9 @@ class PageBuilder:
         """Build up to `pages_max` pages and return them in order. There is at least one page, which may be empty.
 
         Returns None if a search is running. The caller then calls `build` again when `is_ready` is true, and gets the pages
-        built so far, too. When `is_time_up()` is true, building stops at the end of a page or where the lookup may be paused,
-        and the pages built so far are returned. If the query is invalid, the only page has the state `BAD_QUERY`.
+        built so far, too. When `is_time_up()` is true, this stops at the end of a page or where the lookup may be paused, and
+        returns the pages built so far. If the query is invalid, the only page has the state `BAD_QUERY`. Raises `StorageError`
+        if the lookup cannot read the notebook.
         """
         packer = self._packer
         packer.pages_max = pages_max
@@ -161,7 +162,7 @@ class _PagePacker:
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._begun:  # if the text is shorter now, its last byte tells the new length
+        if stored.number == self._begun:  # of a text that has become shorter, send the last byte: it comes with the new length
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)

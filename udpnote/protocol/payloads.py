@@ -111,7 +111,7 @@ class RunPayload:
         return run_body(notebook_id, token, len(self.sent_at), self._content)
 
     def as_parts(self) -> list[PartPayload]:
-        """Make a payload of its own for each of the notes."""
+        """Return a payload of its own for each of the notes."""
         return [_whole(entry) for entry in self.entries]
 
 
@@ -146,7 +146,7 @@ class BundlePayload:
         return bundle_body(notebook_id, token, len(self.sent_at), self._content)
 
     def as_parts(self) -> list[PartPayload]:
-        """Make a payload of its own for each of the notes."""
+        """Return a payload of its own for each of the notes."""
         return list(map(_whole, self.entries, self._restored))
 
 
@@ -154,9 +154,9 @@ Payload = PartPayload | RunPayload | BundlePayload
 
 
 def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]) -> set[Identity]:
-    """Remove from `payloads` each payload all of whose entries are in `given_up`.
+    """Remove from `payloads` each payload that has only entries in `given_up`, which the client no longer wants to send.
 
-    Returns the identities in `given_up` that the remaining payloads have.
+    Returns those of `given_up` that must still be sent, because they are in one payload with other entries.
     """
     shared: set[Identity] = set()
     for payload in list(payloads.values()):
@@ -275,7 +275,7 @@ class UnsentPayloads:
         return RunPayload(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
 
     def _bundle_candidates(self, first: "_ShortNotes") -> Iterator[ShortNote]:
-        """Yield the notes that may be in one bundle with `first`, which is at the beginning of the queue."""
+        """Yield the notes of `first`, which is at the beginning of the queue, then those after it that may be in its bundle."""
         for item in self._queue:
             if not isinstance(item, _ShortNotes) or (item is not first and (item.restored or first.restored)):
                 return

@@ -245,7 +245,10 @@ class Reading:
         self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=count, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:
-        """Read on after an entry that was shown earlier, in a new stream, because the notebook lacks the READ's `seen`."""
+        """Go back, because the notebook lacks the READ's `seen`: continue after an earlier entry that the follower has shown.
+
+        Each further call goes back further. The READs get a new stream id, so late pages for the earlier READs are ignored.
+        """
         self._shown.go_back()
         self._stream_id = self._random.randbytes(STREAM_ID_BYTES)
         self._bursts.clear()

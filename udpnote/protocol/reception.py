@@ -150,9 +150,9 @@ class Reception:
         self._unconfirmed = []
 
     def abandon_batch(self) -> None:
-        """Drop the parts, runs and bundles of this batch, which could not be stored, and all answers not sent yet.
+        """Drop the parts, runs and bundles of this batch, because they could not be stored, and all answers not sent yet.
 
-        So the senders send their requests again. The counts of drops and the READs in the pager stay.
+        The senders then send their requests again. The counts of drops and the READs in the pager stay.
         """
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 

@@ -1,10 +1,11 @@
-"""Rediscovery finds a known notebook again after its server has fallen silent, at an old or a new address.
+"""Rediscovery looks for the server of the client's notebook after it has fallen silent. It may be at another address now.
 
-If the known notebook is sealed, the client asks with DISCOVERs that are sealed with the notebook's key. Each DISCOVER asks for
-any notebook, not only for the known one. The reason: after a loss of data, the host may serve a new notebook with another id,
-perhaps under the old name or address. The client reports such a notebook but does not use it, because only the user knows
-whether it replaces the old one. If the known notebook is sealed, each round also asks for all open notebooks, because an open
-server that claims to have the sealed notebook is an impostor. The client reports an impostor and does not use it.
+Each DISCOVER asks for any notebook, not only for the client's. The reason: after a loss of data, the host may serve a new
+notebook with another id, perhaps under the old name or address. The client reports such a notebook but does not use it, because
+only the user knows whether it replaces the old one.
+
+If the client's notebook is sealed, each round has a DISCOVER that is sealed with its key, and one for all open notebooks. An
+open server that claims to have the sealed notebook is an impostor. The client reports an impostor and does not use it.
 """
 
 from typing import NamedTuple
@@ -203,7 +204,7 @@ class Rediscovery:
 
 
 def known_notebook(answer: DiscoveryAnswer[Address]) -> KnownNotebook:
-    """The notebook in the OFFER of `answer`, with the source address of the OFFER and the id of the key that sealed it."""
+    """The notebook that the OFFER in `answer` is about, with the OFFER's source address and the id of the OFFER's key."""
     offer, address = answer.offer, answer.source
     scope = address[3] if len(address) == 4 else 0
     return KnownNotebook(offer.notebook_id, offer.name, address[0], address[1], scope, answer.key_id)

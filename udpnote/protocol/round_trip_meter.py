@@ -53,9 +53,10 @@ class RoundTripMeter:
                 self.round_trips.append(now - sent_at)
 
     def handle_timeout(self, now: float) -> None:
-        """If the next DISCOVER is due by `now`, prepare it. If several are due, because the machine was asleep, prepare one.
+        """If the next DISCOVER is due by `now`, make it: then `datagrams_to_send` returns it.
 
-        `ANSWER_SECONDS` after the last DISCOVER, all DISCOVERs without an answer count as lost.
+        Even if several are due, because the machine was asleep, make only one. `ANSWER_SECONDS` after the last DISCOVER, all
+        DISCOVERs without an answer count as lost.
         """
         if now < self._next_at:
             return

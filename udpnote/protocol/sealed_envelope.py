@@ -55,8 +55,8 @@ RandomBytes = Callable[[int], bytes]
 class SealedEnvelope:
     """The envelope of a client or a server with the notebook key `key`.
 
-    HKDF derives two keys from `key`, with the infos (RFC 5869) `seals_with` and `opens_with`. The first one seals datagrams to
-    send, the second one opens received datagrams. `random_bytes` makes the salts of the sealed datagrams, so its bytes must be
+    HKDF derives two keys from `key`. The key with the info (RFC 5869) `seals_with` seals datagrams to send. The key with the
+    info `opens_with` opens received datagrams. `random_bytes` makes the salts of the sealed datagrams, so its bytes must be
     unpredictable.
     """
 

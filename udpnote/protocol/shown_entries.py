@@ -1,13 +1,13 @@
-"""The entries that a follower has shown. With them it continues at the right place after the notebook was restored.
+"""Remembers the entries that a follower has shown, so that it can continue after the notebook was restored.
 
-A follower is a reading that follows a notebook. When the notebook is restored from an older copy, its latest entries are gone,
-and later their numbers belong to other entries. So each READ of a follower names the latest entry that was shown. If the
-notebook lacks that entry, the follower goes back: it names earlier and earlier entries, in growing steps, until the notebook
-has the named entry. From that entry on it reads again, and shows only what is new.
+A follower is a reading that does not end: it waits for new entries and shows them. When the notebook is restored from an older
+copy, its latest entries are gone, and later their numbers belong to other entries. So each READ of a follower names the latest
+entry that was shown. If the notebook lacks that entry, the follower goes back: it names earlier and earlier entries, in growing
+steps, until the notebook has the named entry. From that entry on it reads again, and shows only what is new.
 
-A follower does not remember all entries: it began after some entries, and it remembers at most `SHOWN_MAX`. So it may go back
-too far, and read entries that are neither new nor remembered. Until it has read the first new entry, an entry counts as new
-only in these cases:
+A follower does not remember all entries of the notebook: it remembers none from before it began, and at most `SHOWN_MAX` in
+all. So it may go back too far, and read entries that are neither new nor remembered. Until it has read the first new entry, an
+entry counts as new only in these cases:
 
 - The entry was stored after everything that was shown.
 - Its number is higher than every number before the notebook was restored.
@@ -55,7 +55,7 @@ class ShownEntries:
 
     @property
     def latest(self) -> SeenEntry:
-        """The entry with the highest number that the notebook may still have; `NOTHING_SEEN` if there is none."""
+        """Of the remembered entries that the notebook may still have, that with the highest number; else `NOTHING_SEEN`."""
         return self._entries[-1] if self._entries else NOTHING_SEEN
 
     @property
@@ -82,7 +82,7 @@ class ShownEntries:
         self._step = 1
 
     def add(self, entry: SeenEntry) -> None:
-        """Remember `entry`, up to which the follower has read. Do nothing if its number is not higher than that of `latest`."""
+        """Remember `entry`, the last one that the follower has read, unless its number is at most that of `latest`."""
         if entry.number > self.latest.number:
             self._entries.append(entry)
             self._number_max = max(self._number_max, entry.number)
