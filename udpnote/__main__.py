@@ -10,7 +10,7 @@ from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # `
 
 def main() -> None:
     """Run the `udpnote` command with the arguments in `sys.argv`. Raises `SystemExit` with the exit code of the command."""
-    if getsignal(SIGINT) is default_int_handler:  # not where it is ignored, as in a shell's background
+    if getsignal(SIGINT) is default_int_handler:  # SIGINT that a shell's background job ignores stays ignored
         signal(SIGINT, SIG_DFL)
     import gc
 
@@ -19,7 +19,7 @@ def main() -> None:
     try:
         main.main()
     finally:
-        gc.freeze()  # otherwise Python looks for garbage among all objects when it ends, a seventh of a short command's time
+        gc.freeze()  # without it, Python ends by a search for garbage among all objects: a seventh of a short command's time
 
 
 if __name__ == "__main__":

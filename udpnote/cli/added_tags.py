@@ -17,8 +17,8 @@ def with_tags(text: str, added: Sequence[str]) -> str:
     """Return `text` with the tags `added` at its end, each with a `#`, whether or not the user typed one. A tag that `text`
     already has is not added. A tag that is in `added` twice is added once.
 
-    A line break divides the tags from `text` if `text` has several lines, else a space. If `text` ends with white space,
-    nothing more divides them.
+    If `text` ends with white space, the tags follow at once. If it does not, they follow after a line break if `text` has
+    several lines, and after a space if it has one.
     """
     missing, present = [], set(tags(text))
     for tag in added:

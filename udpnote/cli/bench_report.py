@@ -27,10 +27,11 @@ LABEL_CELLS = 12
 
 
 class Disk(NamedTuple):
-    """What was measured of the disk that has `folder`.
+    """What was measured of one disk.
 
-    `files` says which of the user's files are in `folder`: "outbox", "notebook" or both. `mount` is the mounted file system, or
-    None if the operating system does not tell it. `fsyncs` are the durations of single fsyncs.
+    `folder` is a folder of the user on this disk. `files` says which of the user's files are in it: "outbox", "notebook" or
+    both. `mount` is the mounted file system, or None if the operating system does not tell it. `fsyncs` are the durations of
+    single fsyncs.
     """
 
     files: Sequence[str]
@@ -40,7 +41,10 @@ class Disk(NamedTuple):
 
     @property
     def warning(self) -> Notice | None:
-        """A notice that this disk may lose acknowledged entries; None if nothing indicates that."""
+        """A notice that this disk may lose acknowledged entries; None if nothing indicates that.
+
+        Two signs indicate it: a file system in memory, and a median fsync shorter than `SUSPICIOUS_FSYNC_SECONDS`.
+        """
         if self.mount is not None and self.mount.is_memory:
             return Notice("disk_is_memory", files=self.files, folder=self.folder, file_system=self.mount.file_system)
         if self.fsyncs.median >= SUSPICIOUS_FSYNC_SECONDS:
@@ -50,8 +54,10 @@ class Disk(NamedTuple):
 
 
 class Host(NamedTuple):
-    """What was measured with a client and a server on this machine. `sends` are the durations of entries that were sent one by
-    one. `many` is how fast entries were stored that were sent many at once.
+    """What was measured with a client and a server on this machine.
+
+    `sends` are the durations of sends, one entry after the other. `many` is the rate at which entries were stored when the
+    client sent many at once.
     """
 
     sends: Durations
@@ -86,7 +92,7 @@ def disk_lines(disk: Disk, width: int) -> Iterator[Line]:
 
 
 def host_lines(host: Host, width: int) -> Iterator[Line]:
-    """Yield the lines about `host`, each at most `width` terminal cells wide: figures, a histogram of the single sends, a blank
+    """Yield the lines about `host`, each at most `width` terminal cells wide: figures, a histogram of `host.sends`, and a blank
     line.
     """
     yield from _row(width, _("this host"), _("client and server"))
@@ -125,8 +131,8 @@ def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
 def report_object(disks: Sequence[Disk], host: Host, lan: Lan | None) -> dict[str, object]:
     """Return all results as an object for `bench --json`. The first of `disks` must be the disk that has the outbox.
 
-    In the object, `may_lose_acknowledged` says whether the disk may lose acknowledged entries (`Disk.warning`). `lan` is None
-    if no server was found. The times in `lan` are None if the server answered no datagram.
+    `lan` is None if no server was found. In the object, `may_lose_acknowledged` says of each disk whether it may lose
+    acknowledged entries (`Disk.warning`). The times under `lan` are None if the server answered no datagram.
     """
     return {
         "disks": [_disk_object(disk) for disk in disks],

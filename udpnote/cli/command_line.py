@@ -36,9 +36,10 @@ class WrongCommandLine(UdpnoteError, ValueError):
 
 
 class Parsed(NamedTuple):
-    """The values that the words after a command's name give to its parameters, by the names of the parameters.
+    """What the words after a command's name say.
 
-    A parameter for which nothing was typed has its default. If the words ask for help, `values` is empty.
+    `values` maps the name of each parameter of the command to its value, which is its default if nothing was typed for it. If
+    the words ask for help, `values` is empty.
     """
 
     values: dict[str, Any]
@@ -46,12 +47,11 @@ class Parsed(NamedTuple):
 
 
 class CommandLine(NamedTuple):
-    """A correct command line: the words of the command's name, the command or group of commands, and the values that the user
-    gave.
+    """A correct command line. `names` are the words of the command's name, such as `key` and `show`.
 
-    `command` is None if the user named no command, only `udpnote` itself. If `command` is None or a group, `parsed` has no
-    values, and `option` is the first option, such as `--help`. `option` is empty if the user typed no option, and always for a
-    command.
+    There are three cases. If the user typed a command, `parsed` has its values, and `option` is empty. If the user typed only
+    the name of a group of commands, `command` is this group. If the user typed only `udpnote`, `command` is None. In these two
+    cases, `parsed` has no values, and `option` is the first option, such as `--help`, or empty if the user typed none.
     """
 
     names: list[str]
@@ -73,8 +73,9 @@ class _Given(NamedTuple):
 
 
 def read_command_line(words: Sequence[str]) -> CommandLine:
-    """Read `words`, the words after `udpnote`, and return what they say. Raises `WrongCommandLine`, and the errors of
-    `split_words`.
+    """Read `words`, the words after `udpnote`. Return the command that they name, and its values.
+
+    Raises `WrongCommandLine`, and the errors of `split_words`.
     """
     names, command, rest = find_command(words)
     name = " ".join(["udpnote", *names])
@@ -138,11 +139,11 @@ def option_names(command: DeclaredCommand) -> dict[str, bool]:
 
 
 def _option_of_group(name: str, rest: Sequence[str]) -> str:
-    """Return the first option in `rest`, the words after the `name` of a group or after `udpnote`; empty if there are no words.
+    """Return the first of the words `rest`, which must be an option; empty if there are no words.
 
-    The options that follow the first one are checked, too. The first word after them that does not begin with `-` is ignored,
-    and so are all words after that, as click does. Raises `WrongCommandLine` if the first word, or an option that follows it,
-    is not an option of the group.
+    `rest` are the words after `name`, which is the name of a group of commands or `udpnote`. Raises `WrongCommandLine` if the
+    first word is not an option of the group. The words after it are checked in the same way, up to the next word that does not
+    begin with `-`. This word and all after it are ignored, as click does.
     """
     known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
     for position, word in enumerate(rest):
@@ -159,10 +160,13 @@ def _option_of_group(name: str, rest: Sequence[str]) -> str:
 def _options_and_others(
     command: DeclaredCommand, words: Sequence[str], name_of_command: str
 ) -> tuple[dict[str, list[_Given]], list[_Given]]:
-    """Split `words` into options with their values, and other words. Return the options' values, in lists by the names of the
-    parameters, and the other words.
+    """Split `words` into options with their values, and other words.
 
-    Raises `WrongCommandLine` if `command` has no such option, or if an option lacks its value or has one that it does not take.
+    Return two values. The first maps the name of a parameter to the list of values that its options have in `words`. The second
+    is the list of the other words; all words after a `--` are among them.
+
+    Raises `WrongCommandLine` if an option is none of `command`, if it lacks its value, or if a flag has a value. Raises it also
+    if an option begins with an input method's dash, or its value with an input method's quotation mark.
     """
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)
@@ -206,20 +210,20 @@ def _check_dashes(word: str, position: int, known: Collection[str]) -> None:
 
 
 def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, str]:
-    """Split `word`, which begins with `-`, into the name of an option, the `=` after a long name if there is one, and the rest.
+    """Split `word`, which begins with `-`, into the name of an option, the `=` after the name, and the rest.
 
-    After a long name and `=`, the rest is the option's value. After a short name, the rest is its value or more short options:
-    `-n5`, `-qv`.
+    After `--name=`, the rest is the option's value. After a short name, the `=` is empty, and the rest is the option's value as
+    in `-n5`, or more short options as in `-qv`.
     """
     name, sign, value = word.partition("=")
     return (name, sign, value) if word[:2] == "--" or word in known else (word[:2], "", word[2:])
 
 
 def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
-    """Return the value of `parameter`: a list if it takes one, else the last of the values `given`, or the default if none was
-    given.
+    """Return the value of `parameter`, converted to its type. It is the default if no values are `given`, all values `given` if
+    the parameter takes a list, and the last of them if it does not.
 
-    The values before the last are not checked then. typer does the same.
+    If only the last is taken, the others are not checked. typer does the same.
     """
     if not given:
         return parameter.default

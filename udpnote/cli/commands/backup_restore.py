@@ -63,7 +63,10 @@ def backup(
 
 
 def _report_backup(made: Backup, *, as_json: bool) -> None:
-    """Print how many entries the backup `made` has, and the paths of its file and of its key file, if it has one."""
+    """Print how many entries the backup `made` has, and the path of its file. Print the path of its key file, if it has one.
+
+    Warn if the notebook is sealed and the backup has no key file.
+    """
     content = made.content
     if as_json:
         print(in_json(_object(content) | {"backup": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
@@ -166,8 +169,8 @@ def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool)
 
 
 def _path(file: str) -> str:
-    """Return the absolute path of the backup. `file` is the argument FILE. Raises `InvalidSetting` if it is `-` or not a
-    path.
+    """Return the absolute path of the backup. `file` is the argument FILE. Raises `InvalidSetting` if `file` is `-`, and as
+    `absolute_path` does.
     """
     if file == "-":
         raise InvalidSetting("backup_is_stream")
@@ -187,7 +190,7 @@ def _holding(path: str, content: Content) -> Notice:
 
 
 def _object(content: Content) -> dict[str, object]:
-    """What a notebook's file has in it, as an object for `--json`."""
+    """The `content` of a notebook's file, as an object for `--json`."""
     return {
         "notebook": content.notebook_id.hex(),
         "name": content.name,
@@ -197,8 +200,8 @@ def _object(content: Content) -> dict[str, object]:
 
 
 def _say_what_vanishes(prepared: Restore) -> None:
-    """Print what is in the file that the restore replaces: which of its entries the backup lacks, and which erased notes come
-    back. If no file is replaced, print nothing.
+    """Print what is in the file that the restore replaces: which of its entries the backup lacks, which erased notes come back,
+    and whether a sealed notebook becomes open. If no file is replaced, print nothing.
     """
     old, path = prepared.old, prepared.path
     if old is None:

@@ -55,7 +55,7 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _print(printer: Printer, finding: Finding) -> None:
-    """Print a finding as a line. If it is a trouble, print below it the command that mends it."""
+    """Print a finding as a line. Below it, print the command that mends the trouble, if there is one."""
     verdict = (padded(_(finding.verdict.value), _VERDICT_CELLS), _STYLES[finding.verdict])
     printer.print(verdict, harmless(_("{check}: {finding}").format(check=_(finding.check), finding=finding.notice)))
     if finding.command is not None:
@@ -65,10 +65,10 @@ def _print(printer: Printer, finding: Finding) -> None:
 
 
 def _object(finding: Finding) -> dict[str, object]:
-    """A finding as an object for `--json`. `kind` names what was found in one word. `command` mends a trouble; it is None if
-    there is none.
+    """A finding as an object for `--json`.
 
-    `place` says where to run `command`. It is None for this host.
+    `kind` is the kind of the finding's notice. `command` mends a trouble; it is None if the finding is no trouble. `place` says
+    on which host to run `command`; it is None for this host.
     """
     return {
         "check": finding.check.replace(" ", "_"),

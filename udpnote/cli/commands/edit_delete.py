@@ -133,8 +133,9 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
     """Delete the notes whose number is in the range `numbers`. Return the exit codes of the deletions, or only REFUSED if there
     is no such note.
 
-    `notes` is how many such notes there are, and `within` the range from the first to the last of them. As soon as one deletion
-    is queued, this ends, because the user would not see what further deletions do. A message then names the rest of the range.
+    `notes` is how many such notes there are, and `within` the range from the first to the last of them. Print how many numbers
+    were skipped, because no note has them, and how many notes were deleted. As soon as one deletion is queued, delete no
+    further notes, because the user would not see what further deletions do. Print then which part of the range is left.
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))

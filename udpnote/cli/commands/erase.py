@@ -82,8 +82,8 @@ def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
     """Return a context manager that prepares the erasure of the note `number` in the notebook's file `path`, as
     `prepared_erasure` does.
 
-    Raises `NotebookInUse` if a server uses the notebook. If a service of systemd runs that server, the error says how to stop
-    it, and which command to run then. `file` is the value of `--file`, for that command.
+    Raises `NotebookInUse` if a server uses the notebook. If a service of systemd runs that server, the error names the command
+    that stops it, and the command that then erases the note. `file` is the value of `--file` in the latter.
     """
     try:
         with prepared_erasure(path, number) as erasure:
@@ -94,10 +94,9 @@ def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
 
 
 def _service_runs(path: str, command: list[str]) -> NotebookInUse | None:
-    """Return the error that says that a service of systemd serves the notebook in the file `path`, and how to stop it. Return
-    None if no service serves it.
+    """Return an error for the user if a service of systemd serves the notebook in the file `path`; None if no service does.
 
-    `command` is the command that erases: the error says when to run it.
+    The error names the commands that stop the service, erase the note (`command`) and start the service again.
     """
     from udpnote.cli.systemd.service_unit import installed_services, read_unit
     from udpnote.cli.systemd.systemctl import systemctl
@@ -128,14 +127,17 @@ def _clean_own_files(text: str) -> list[str]:
     settings = load_settings()
     kept = [] if remove_remains(settings.outbox) else [settings.outbox]
     lines = {line for each in text.splitlines() if (line := each.strip().encode())}
-    with suppress(OSError), open(settings.history, "rb") as history:  # there is none, or it cannot be read
+    with suppress(OSError), open(settings.history, "rb") as history:  # there is no history, or it cannot be read
         if any(line.removeprefix(b"+").strip() in lines for line in history):
             kept.append(settings.history)
     return kept
 
 
 def _report(erasure: Erasure, kept: list[str], *, erased_at: int, as_json: bool) -> None:
-    """Print what was erased, and where the text may still be: in the files `kept`, and in copies that other people have."""
+    """Print what was erased, and where the text may still be: in the files `kept`, and in copies that other people have.
+
+    `erased_at` is the time of the erasure in microseconds of Unix time.
+    """
     number = erasure.note.number
     if as_json:
         values = {"number": number, "versions": erasure.numbers, "erased_at": iso_time(erased_at, 0)}

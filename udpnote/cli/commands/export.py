@@ -89,7 +89,10 @@ def export(
 
 
 def _form_of(path: str) -> Form:
-    """Return the format of the file `path`, according to its ending. Raises `InvalidSetting` if no format has this ending."""
+    """Return the format of the file `path`, according to its ending; `jsonl` if it has none.
+
+    Raises `InvalidSetting` if no format has this ending.
+    """
     ending = os.path.splitext(path)[1]
     form = _FORMS.get(ending.lower())
     if form is None:
@@ -129,9 +132,9 @@ class _Export:
 
 
 def _print(export: _Export) -> int:
-    """Write the export to standard output, and return the exit code: DONE, or INTERRUPTED after Ctrl-C, with a message.
+    """Write the export to standard output, in the terminal's encoding on a terminal, in UTF-8 to a file or pipe.
 
-    On a terminal, the text is in the terminal's encoding. In a file or a pipe, it is in UTF-8.
+    Return the exit code: DONE, or INTERRUPTED after Ctrl-C. In the latter case, also print a message.
     """
     try:
         if sys.stdout.isatty():

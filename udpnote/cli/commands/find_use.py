@@ -139,10 +139,11 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
 
 
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
-    """Print that the notebook of `client` has not answered, but another one with the same name or at the same address has.
+    """Print that the notebook of `client` has not answered, but that a notebook which has perhaps replaced it has.
 
-    `found` are the notebooks that have answered. Print nothing if the notebook of `client` is not known or is in `found`, if no
-    notebook in `found` has its name or address, or if one that has is an impostor.
+    `found` are the notebooks that have answered. One of them has perhaps replaced the notebook of `client` if both have the
+    same name or the same address, and if either both are sealed or both are open. Print nothing if `found` has no such
+    notebook, if the notebook of `client` is in `found` or is not known, or if an impostor has its name or address.
     """
     own = client.notebook
     if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:
@@ -185,11 +186,11 @@ def _seal(notebook: FoundNotebook) -> str:
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:
-    """The object of a notebook for `find --json`. `notebook` is the notebook's id.
+    """A notebook as an object for `find --json`.
 
-    `rtt_ms` is the round-trip time in milliseconds. `entries` is the number of entries in the notebook. `key_changed` says that
-    the notebook has a newer key than this machine knows. `other_server` is the address of another server with the same
-    notebook, or None.
+    In the object, `notebook` is the notebook's id, `entries` the number of its entries, and `rtt_ms` the round-trip time in
+    milliseconds. `key_changed` says that the notebook has a newer key than this machine knows. `other_server` is the address of
+    another server with the same notebook, or None.
     """
     return {
         "name": notebook.name,
@@ -213,7 +214,8 @@ def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float)
     """Print on standard error that no notebook has answered within `timeout` seconds, and the common causes.
 
     Print also, for each of the `attempts` to send a probe, the network interface, the address, and the error if the probe could
-    not be sent. Equal lines are printed once. The probes went to the UDP `ports` of these addresses.
+    not be sent. Equal lines are printed once. Print it, too, if this machine has no interface to a LAN. The probes went to the
+    UDP `ports` of the addresses.
     """
     say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):

@@ -103,7 +103,7 @@ def _note_number(notebook: NotebookReader, stored: StoredEntry) -> int:
     does not answer.
     """
     if stored.entry.kind is not Kind.NOTE:
-        with suppress(UdpnoteError):  # the entry is printed without it
+        with suppress(UdpnoteError):  # the entry is printed without the number of its note
             for note in notebook.log(numbers=[stored.entry.revises], limit=1):
                 return note.number
     return 0

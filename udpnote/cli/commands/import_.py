@@ -104,8 +104,8 @@ def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
     """Open the file or folder at `path`. The caller must close it.
 
     A single Markdown file is opened as a folder that has only this file. So its notes get the same client ids and sequences as
-    in an import of the folder. Raises `InvalidImport` if `path` is a folder, but `format_name` is a format of single files, and
-    if Markdown should be read from standard input.
+    in an import of the folder. `format_name` is the value of `--format`. Raises `InvalidImport` if `path` is a folder, but
+    `format_name` is a format of single files. Raises it, too, if standard input should be read as Markdown.
     """
     if os.path.isdir(path):
         if format_name not in (None, "jrnl", "markdown"):
@@ -122,7 +122,11 @@ def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
 def _entries(
     source: ImportFile | ImportFolder, form: Format | None, author: str, date_format: str, report: ImportReport
 ) -> Entries:
-    """Return an object that yields the entries in `source`, whose format is `form`. `form` is None if `source` is empty."""
+    """Return an object that yields the entries in `source`, and tells `report` which parts of `source` it cannot yield.
+
+    `form` is the format of `source`, or None if `source` is empty. `author` is the author of entries for which `source` names
+    none.
+    """
     if isinstance(source, ImportFolder) or form not in (Format.JSONL, Format.TEXT, None):
         assert form is not None, "a folder has a format"
         return OtherNotes(source, form, author, date_format, report)
@@ -140,10 +144,11 @@ def _importing(
     """Prepare the import of `entries`. The block gets an iterator, which imports them one after the other and yields the
     outcome of each.
 
-    The import goes into the notebook's file `file` or, if `file` is None, through the server of a client with `options`. After
-    the block, that client also delivers queued entries (see `QueuedDelivery`). `report` learns whether the source has any
-    entries. With `is_rehearsal`, nothing is imported or delivered, and the iterator yields the outcomes that an import would
-    have.
+    The entries go into the notebook's file `file`. If `file` is None, a client with `options` sends them to its server, and
+    after the block this client also delivers queued entries (see `QueuedDelivery`). `report` learns whether there are any
+    entries.
+
+    With `is_rehearsal`, nothing is imported or delivered, and the iterator yields the outcomes that an import would have.
     """
     if file is not None:
         path = notebook_path(file, options)
@@ -175,8 +180,9 @@ def _rehearsed(
     """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED.
 
     `notebook` is None if the notebook's file does not exist yet. `revised` are the numbers of those `entries` that other
-    `entries` revise or delete. All client ids and sequences of `notebook` are held in memory. The outcomes ORPHANED and
-    DIFFERENT are not recognized.
+    `entries` revise or delete. All client ids and sequences of `notebook` are held in memory.
+
+    Two outcomes of an import are not foreseen: this yields NEW in place of ORPHANED, and THERE_ALREADY in place of DIFFERENT.
     """
     known, erased = identities_in(notebook) if notebook is not None else (set(), set())
     erased_numbers = set[int]()

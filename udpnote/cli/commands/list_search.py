@@ -148,9 +148,11 @@ def _show_beginnings(
     filters: ParsedFilters,
     form: Form,
 ) -> None:
-    """Search again for a `query` that has found nothing: take the words that no note has as the beginnings of longer words.
+    """Repeat the search for a `query` that has found nothing. For each of its words that is in no note, now search for longer
+    words that begin with it.
 
-    Print the notes that are found, and which words were taken so. If nothing is found, print that.
+    Print these words, and the notes that are found. If nothing is found, print that. If the query has `OR` or `-` inside
+    quotation marks, print then that these are ordinary text there.
     """
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing
 
@@ -169,7 +171,7 @@ def _opened(
     selection: Selection, options: ClientOptions, file: str | None, form: Form
 ) -> Iterator[tuple[NotebookReader, Printer, ParsedFilters]]:
     """Open the notebook that `file` or `options` name, as `opened` does. The block gets the reader, the printer and the parsed
-    filters. What the block prints goes through a pager if `form` asks for it.
+    filters of `selection`. What the block prints goes through a pager if `form` asks for it.
 
     Raises `InvalidSetting` if `selection` has a limit and also `is_all`, or if its filters are wrong.
     """
@@ -224,8 +226,8 @@ def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFil
 def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], form: Form) -> None:
     """Print the notes of all `portions`. On a terminal, the `words` of a search are highlighted.
 
-    If `form` asks for JSON, each note is an object. If not, notes stand under headings with days on a terminal, and wherever
-    they are printed whole. In a pipe or file, each note is one line.
+    If `form` asks for JSON, each note is an object. If it asks for whole texts, or on a terminal, the notes of a day stand
+    under a heading. In any other case, each note is one line.
     """
     if form.as_json:
         from udpnote.cli.json_output import note_object

@@ -271,10 +271,11 @@ def _state(waiting: WaitingEntry | WaitingCount) -> str:
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
-    """The object of an entry in the outbox, for `--json`.
+    """An entry in the outbox, as an object for `--json`.
 
-    `notebook` is the id of the entry's notebook. It is None if the notebook is not known yet. Then `notebook_name` and `server`
-    are the name and the server that the user has given, or None. `refused` is None, or why the notebook has refused the entry.
+    `notebook` and `notebook_name` are the id and the name of the entry's notebook. If the notebook is not known yet, `notebook`
+    is None, and `notebook_name` is the name or id that the user has given, or None. `server` is the server that the user has
+    given, or None. `refused` is None, or why the notebook has refused the entry.
     """
     entry = waiting.entry
     return {

@@ -88,7 +88,7 @@ def serve_page(
 ) -> int:
     """Serve the page until a signal ends it, and return the exit code. The arguments are the values of the command's options.
 
-    `is_sealed` says that the notebook is sealed. If it is False, the page does not know that before the server answers.
+    `is_sealed` says that the notebook is known to be sealed. If it is False, the page finds out whether the notebook is sealed.
     """
     port, allowed = port or PAGE_PORT, allow_host or []
     check_hosts(allowed, "--allow-host")
@@ -125,8 +125,9 @@ def check_hosts(names: Sequence[str], option: str) -> None:
 
 
 def _https(allowed: Sequence[str]) -> "Https":
-    """Return HTTPS for this host, whose certificates also cover the names `allowed`. Its certificate authority is in the user's
-    data folder. Raises `StorageError`.
+    """Return HTTPS for this host. Its certificates cover the names and addresses of this host, and the names `allowed`.
+
+    The certificate authority is in the user's data folder. If there is none, it is made. Raises `StorageError` as `Https` does.
     """
     from udpnote.machine.clock import wall_microseconds
     from udpnote.machine.names import host_name
@@ -139,8 +140,9 @@ def _https(allowed: Sequence[str]) -> "Https":
 def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None", *, is_sealed: bool) -> None:
     """Print the first lines on standard error: the notebook, the addresses, how devices come to trust the page, and a QR code.
 
-    `status` is that of the page's notebook. `secure` is None without HTTPS. `is_sealed` says that the server of a sealed
-    notebook runs beside the page: it is silent until a browser gives the key.
+    `status` is that of the page's notebook. If the notebook does not answer, print that, too. `secure` is None without HTTPS.
+    `is_sealed` says that the notebook is known to be sealed. Its server answers the page only after a browser has given the
+    key, so that is not printed as a failure.
     """
     own, known = own_addresses(), status.notebook
     is_local = is_for_this_machine(bind, own)

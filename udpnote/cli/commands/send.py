@@ -107,7 +107,7 @@ class Additions(NamedTuple):
 
 
 NO_ADDITIONS = Additions()
-"""The value for a command line that has neither of these options."""
+"""The value for a command line that has neither `--at` nor `--tag`."""
 
 
 def _additions(at: str | None, tags: list[str]) -> Additions:
@@ -128,8 +128,9 @@ def _additions(at: str | None, tags: list[str]) -> Additions:
 def _send_edited(words: list[str], options: ClientOptions, additions: Additions, *, is_whole: bool, as_json: bool) -> int:
     """Let the user write an entry in the editor, which opens with `words`. Send the entry, and return the exit code.
 
-    If the text is blank or the editor fails, nothing is sent (REFUSED). Raises `InvalidSetting` if standard input is asked for,
-    too, and `InvalidEntry` if the text cannot be an entry. If the text cannot be sent, the editor's file keeps it.
+    If the text is blank or the editor fails, send nothing, and return REFUSED. Raises `InvalidSetting` if `words` are only `-`,
+    or with `is_whole`, because both ask for standard input. Raises `InvalidEntry` if the text cannot be an entry. If the text
+    cannot be sent, the editor's file keeps it.
     """
     from udpnote.cli.terminal.editor import edited
 
@@ -216,8 +217,9 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
 
 
 def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report") -> Iterator[str | None]:
-    """Yield `lines` with the tags of `additions`. Leave out a line that becomes too long, and tell `report`. A None in `lines`,
-    which means that no line is there yet, stays None.
+    """Yield `lines` with the tags of `additions`. Leave out a line that becomes too long, and tell `report`.
+
+    A None among `lines` means that no line is there yet. It is yielded as it is.
     """
     for line in lines:
         text = None if line is None else additions.tagged(line)
@@ -247,7 +249,7 @@ class _Report:
         self._elsewhere: Notice | None = None
 
     def look_elsewhere(self, client: Client) -> None:
-        """Find out whether entries wait for another notebook than that of `client`, so that `conclude` can say so.
+        """Find out whether entries wait for another notebook than that of `client`. If any do, `conclude` prints that.
 
         If no entry was stored, do nothing.
         """
@@ -292,8 +294,8 @@ class _Report:
     def interrupted(self) -> None:
         """Print how many entries were stored before Ctrl-C, and which command shows the queued ones.
 
-        Of the input, some lines may not even be queued, because a thread reads them before the outbox takes them (see
-        `InputLines`).
+        Some lines that were read from the input may be neither stored nor queued, because a thread reads them before they are
+        saved in the outbox (see `InputLines`).
         """
         sys.stdout.flush()
         say(Notice("sending_interrupted", stored=self._stored))
@@ -301,8 +303,11 @@ class _Report:
     def conclude(self) -> int:
         """Print how many entries were not stored and why, and how many queued entries of earlier commands were delivered.
 
-        If standard output could not be written, also print how many entries were stored. Return the exit code: REFUSED if an
-        entry was refused or a line could not be sent, else QUEUED if an entry is queued, else DONE.
+        If standard output could not be written, also print how many entries were stored. If there was nothing to send, print
+        that. Print, too, that entries wait for another notebook (see `look_elsewhere`), and that `udpnote doctor` may help.
+
+        Return the exit code: REFUSED if an entry was refused or a line could not be sent. If neither is the case, QUEUED if an
+        entry is queued, and DONE if none is.
         """
         sys.stdout.flush()
         if output_error() is not None:

@@ -79,7 +79,7 @@ def serve(
     with closing(Screen()) as screen:
         try:
             _run(settings, screen, page, shows_entries=not quiet)
-        except UdpnoteError as error:  # printed on `screen`, which a stopped terminal does not hold up
+        except UdpnoteError as error:  # `screen` prints it in a thread: this one never waits for a stopped terminal
             screen.say(error.notice)
             return exit_codes.exit_code_for(error)
         screen.say(Notice("serving_ended"))
@@ -145,7 +145,8 @@ def _ended_by_signals(server: Server) -> Iterator[list[int]]:
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
             signal.signal(number, end)
-    # Python runs a handler after the system call that the signal interrupts, but the signal may come just before that call.
+    # Python runs a handler after the system call that the signal interrupts. If the signal comes just before the server waits
+    # for datagrams, it interrupts no call: then this descriptor wakes the server.
     signal.set_wakeup_fd(server.wake_descriptor, warn_on_full_buffer=False)
     try:
         yield received
@@ -179,7 +180,10 @@ class Screen:
         self._entries = BackgroundWriter(sys.stdout, self._report_skipped_entries)
 
     def show(self, stored: StoredEntry, note: int) -> None:
-        """Print an entry to standard output, as `LiveEntries` makes it. `note` is explained at `change_label`."""
+        """Print an entry to standard output, as `LiveEntries` makes it.
+
+        `note` is the number of the note that `stored` revises or deletes, or 0 if `stored` is a note itself.
+        """
         self._entries.write(lambda: self._live.lines(stored.number, stored.entry, note), len(stored.entry.text))
 
     def say(self, message: Notice) -> None:
@@ -237,8 +241,8 @@ def _example(server: Server, bind: str | None) -> str:
 def _how_to_write(server: Server, settings: Settings) -> Notice:
     """Return the notice with a command that writes to the server. It says on which machines that command works.
 
-    The user who runs a sealed server need not join, if commands take its notebook for this user's own. They do if its file is
-    the default one, or the one that the environment or the settings file names.
+    If the notebook is sealed, other machines must join it first. The user who runs the server need not join if the notebook's
+    file is the default one, or the one that the environment or the settings file names: then commands read its key.
     """
     example = _example(server, settings.bind)
     if server.join_code is None:

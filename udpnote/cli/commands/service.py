@@ -305,8 +305,8 @@ def _state_lines(state: dict[str, object]) -> str:
 
 
 def _running(state: dict[str, object]) -> Notice:
-    """Return the notice that says whether the server runs. If it runs, the notice says what it serves and where; if it has
-    failed, how it ended.
+    """Return the notice that says whether the server runs. If it runs, the notice says what it serves and where. If it has
+    failed, the notice has its exit code, and says whether systemd starts it again.
     """
     if state["running"]:
         return Notice("service_runs", what=state["serves"]) if state["serves"] else Notice("service_runs_something")
@@ -317,7 +317,7 @@ def _running(state: dict[str, object]) -> Notice:
 
 
 def _at_boot(state: dict[str, object]) -> Notice:
-    """Return the notice that says whether systemd starts the server when the machine starts."""
+    """Return the notice that says when systemd starts the server by itself: at boot, when the user logs in, or never."""
     if state["enabled"] != "enabled":
         return Notice("unit_not_enabled")
     return Notice("started_at_boot") if state["system"] or state["lingers"] else Notice("started_at_login")

@@ -97,8 +97,8 @@ class _NotePrinter:
         """Print, in order, the notes whose number is in the range `numbers`. With `has_history`, print deleted notes, too, and
         all versions of each note.
 
-        Then print how many numbers of the range, up to the notebook's last number, were skipped because they are not those of
-        such notes. If there is no such note, `is_complete` becomes False.
+        Then print how many numbers of the range, up to the notebook's last number, no such note has. If there is no such note
+        at all, print that instead, and `is_complete` becomes False. A note that was printed before is not printed again.
         """
         found = 0
         for note in self._notes_in(numbers, has_history=has_history):

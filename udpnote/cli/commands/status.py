@@ -46,7 +46,7 @@ app = DeclaredCommands()
 
 
 class _Client(NamedTuple):
-    """What a client says: the `status` of its notebook, what is `waiting` in the outbox, and the notebooks `known` to the
+    """What a client reports: the `status` of its notebook, what is `waiting` in the outbox, and the notebooks `known` to the
     outbox.
 
     `named` are the names of the settings that name the notebook, its server or its key. `failure` is why the client could not
@@ -117,7 +117,7 @@ def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _ask(options: ClientOptions, settings: Settings) -> _Client:
-    """Open a client with `options`, and ask its notebook for an answer. Return what the client says.
+    """Open a client with `options`, and let it ask the server of its notebook for an answer. Return what the client reports.
 
     If there is no outbox, none is made. If the outbox cannot be read, or if the settings name a wrong key, nothing is sent, and
     the result has only the `failure`.
@@ -162,7 +162,10 @@ def _values(settings: Settings) -> dict[str, object]:
 
 
 def _lines(client: _Client, sources: dict[str, Source], waited_seconds: float) -> Iterator[str]:
-    """Yield the lines about the client's notebook, its server and the outbox."""
+    """Yield the lines about the client's notebook, its server and the outbox.
+
+    `sources` says for each setting where its value comes from. `waited_seconds` is how long the client waits for an answer.
+    """
     status, known = client.status, client.known
     if status is None:
         assert client.failure is not None, "without a status there is an error"
@@ -264,8 +267,8 @@ def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError
 
 
 def _origin(source: Source) -> str:
-    """Return the text for the column FROM: the option, the variable, or `settings file` or `default`, from which a value
-    comes.
+    """Return the text for the column FROM, which says where a value comes from: the name of an option or variable, `settings
+    file` or `default`.
     """
     if source.kind == "settings file":
         return _("settings file")
@@ -273,7 +276,7 @@ def _origin(source: Source) -> str:
 
 
 def _shown(name: str, value: object) -> str:
-    """The text for the column VALUE. `name` is the name of the setting."""
+    """The text for the column VALUE. `name` is the name of the setting. If `value` is None, the text says what that means."""
     if value is None:
         return _(_MEANINGS[name])
     if name == "key":

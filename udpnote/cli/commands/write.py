@@ -71,7 +71,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
 
 
 def _send_lines(sender: "_LineSender") -> None:
-    """Send the lines of standard input, which is not a terminal, until a line is `quit`."""
+    """Send the lines of standard input, which is not a terminal, until a line is `quit` or the input ends."""
     with suppress(EOFError):
         while (line := next_line(sys.stdin)).strip() != "quit":
             if line.strip():
@@ -113,8 +113,9 @@ class _LineSender:
     def run(self, send: Callable[[], SentEntry | None]) -> None:
         """Call `send` and print its outcome. Then print which notebook the lines go to, if that has changed.
 
-        After Ctrl-C, stop waiting for the outcome, and print what that means. Raise `KeyboardInterrupt` then, unless
-        `goes_on_after_ctrl_c`.
+        `send` returns the stored entry, or None if it has removed an entry from the outbox. An `UdpnoteError` that it raises is
+        printed, and not raised. After Ctrl-C, stop waiting for the outcome, and print what that means. Then raise
+        `KeyboardInterrupt` unless this object was made with `goes_on_after_ctrl_c`.
         """
         try:
             self._run(send)

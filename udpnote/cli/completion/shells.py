@@ -1,8 +1,8 @@
 """Answers a shell that completes a command line.
 
 `udpnote --install-completion` installs scripts of typer in the shell. Such a script calls `udpnote` with `_UDPNOTE_COMPLETE` in
-the environment, and with the command line up to the cursor in other variables. bash and fish take what `udpnote` prints as
-suggestions. zsh runs it as a command.
+the environment, and with the command line up to the cursor in other variables. bash and fish take each printed line as a
+suggestion. zsh runs the printed text as a command.
 """
 
 import shlex
@@ -34,7 +34,7 @@ class CommandLine(NamedTuple):
 def complete(instruction: str, environ: Mapping[str, str]) -> int:
     """Print the suggestions for the command line in `environ`, and return the exit code.
 
-    `instruction` is one of `ANSWERS`: `complete_` and the name of the shell. If fish asks only whether there are suggestions,
+    `instruction` is a key of `ANSWERS`: `complete_` and the name of the shell. If fish asks only whether there are suggestions,
     nothing is printed, and the exit code is the answer: 0 for yes, 1 for no. After `SECONDS_MAX`, a signal ends the process,
     and nothing is suggested.
     """
@@ -97,8 +97,8 @@ def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
 
 
 def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
-    """Return a command for zsh, which shows the suggestions with their explanations. If there are none, it completes names of
-    files.
+    """Return a command for zsh that shows the suggestions with their explanations. If there are no suggestions, return a
+    command that completes names of files.
     """
     if not found:
         return "_files"

@@ -44,8 +44,9 @@ def is_plain(text: str) -> bool:
 
 
 def values(word: WordAtCursor) -> list[Suggestion]:
-    """Return the values of `word.kind` that begin with what the user has typed. If the outbox or the notebook cannot be read,
-    return none.
+    """Return the values that may stand at the cursor, such as tags (`word.kind`), and begin with what the user has typed.
+
+    The list is empty if the outbox or the notebook cannot be read.
     """
     try:
         match word.kind:
@@ -78,7 +79,9 @@ def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
 
 
 def _notebooks(*, only_joined: bool) -> list[Suggestion]:
-    """The known notebooks by name. If a name is not unique or not plain, the start of the notebook's id takes its place."""
+    """The known notebooks by name, or with `only_joined` the sealed ones among them. If a name is not unique or not plain, the
+    start of the notebook's id takes its place.
+    """
     from udpnote.model.notebook import name_or_id, short_id
 
     with _outbox() as outbox:
@@ -116,8 +119,8 @@ def _latest_notes(reader: "NotebookReader") -> "list[StoredEntry]":
 
 
 def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str]) -> "list[Item]":
-    """Call `work` with a reader of the notebook that the options `given` name, and return the result. The reader reads its
-    file, or asks its server.
+    """Call `work` with a reader of the notebook that the options `given` name, and return the result. The reader reads the
+    notebook's file, or asks the notebook's server.
 
     If only a discovery could tell which notebook is meant, return an empty list: a discovery would send datagrams to all hosts
     of the LAN. Raises `UdpnoteError` if the notebook cannot be read.
