@@ -96,9 +96,9 @@ class RequestHandler:
         return self._pager.datagrams_to_send()
 
     def take_failure(self) -> StorageError | None:
-        """Return an error of writing or reading the notebook that has happened since the last call, and forget all of them.
+        """Return one error of writing or reading the notebook since the last call, and forget all such errors.
 
-        None if there was none.
+        Returns None if there was none.
         """
         failure, self._failure, self._pager.failure = self._failure or self._pager.failure, None, None
         return failure

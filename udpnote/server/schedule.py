@@ -1,7 +1,7 @@
 """Decides when a server's loop serves readers and updates the search index, besides storing entries."""
 
 KEEP_COMING_SECONDS = 0.1
-"""As long as the latest entry was stored less than this time ago, entries "keep coming"."""
+"""While the latest entry was stored less than this time ago, entries "keep coming" (see `Schedule.is_busy`)."""
 
 
 class Schedule:

@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.05
 
 
 class KeyUse(Enum):
-    """Whether the notebook's server uses a new key. NO_SERVER: no server runs."""
+    """Whether the notebook's server uses a new key, as far as is known. NO_SERVER means that the notebook has no server now."""
 
     IN_USE = auto()
     NOT_IN_USE = auto()

@@ -127,7 +127,7 @@ class Server:
             self._notebook = Notebook(file)
             opened.callback(self._notebook.close)
             self._notebook.preallocate_log()
-            self._sealing_keys = name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
+            self._sealing_keys = name_and_seal(self._notebook, settings.name, wants_sealed=settings.sealed)
             self._text_file = open_text_file(self._notebook, text_file, on_notice)
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
@@ -209,8 +209,8 @@ class Server:
     def stop(self) -> None:
         """End the server, and close its sockets and files. Any thread and any signal handler may call this, even repeatedly.
 
-        After `start`, this waits until the background thread has ended. `serve_forever` returns soon after this call. Raises
-        `NotebookLost` as `serve_forever` does if the server was not started.
+        After `start`, this waits until the background thread has ended. `serve_forever` returns soon after this call. If the
+        server was not started, this closes it, and raises `NotebookLost` for the same reasons as `serve_forever`.
         """
         self._is_stopped = True
         self._endpoint.wake()
@@ -267,13 +267,13 @@ class Server:
         return f"<Server {self._name!r} (id {self._notebook_id}) at {', '.join(self._addresses)}, {state}>"
 
     def _serve_batch(self) -> None:
-        """Do one round of the loop: wait for datagrams or other work, and do it. Report an error of the disk, and return."""
+        """Do one round of the loop: wait for datagrams or other work, and do it. If the disk fails, report that and return."""
         batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
                 self._answer(batch)
             self._serve_readers()
-            if not batch and self._notebook.is_log_copied:
+            if not batch and self._notebook.is_checkpoint_running:
                 self._notebook.check_file()
             if not batch or self._handler.is_index_awaited:
                 self._update_index()
@@ -297,7 +297,7 @@ class Server:
             due_at = min(due_at, self._schedule.reading_at)
         if self._is_indexing_next:
             due_at = min(due_at, self._schedule.indexing_at)
-        if self._notebook.is_log_copied:
+        if self._notebook.is_checkpoint_running:
             due_at = min(due_at, time.monotonic() + QUIET_SECONDS)
         timeout = self._handler.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
@@ -326,7 +326,7 @@ class Server:
         return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:
-        """Serve readers for a slice of time, unless a pause has not ended. While entries keep coming, a pause follows."""
+        """Serve readers for a slice of time. While entries keep coming, a pause follows, in which this does nothing."""
         now = time.monotonic()
         if now < self._schedule.reading_at and self._handler.has_readers:
             return
@@ -361,7 +361,7 @@ class Server:
             self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
-        """Read the key file again and use its keys. If that fails, keep the old ones. Tell the owner of a change or failure."""
+        """Read the key file again, use its keys, and note that in the notebook. On an error, keep the old keys and report."""
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:

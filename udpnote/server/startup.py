@@ -46,19 +46,19 @@ def open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[No
     return mirror
 
 
-def name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name, and seal it if it is new and `is_sealed` is true. Returns its keys; None if it is open.
+def name_and_seal(notebook: Notebook, name: str | None, *, wants_sealed: bool) -> "SealingKeys | None":
+    """Give the notebook its name, and seal it if it is new and `wants_sealed` is true. Returns its keys; None if it is open.
 
-    `is_sealed` says whether the owner has asked to serve a sealed notebook. If `name` is None, the notebook keeps its name. If
-    it has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name
+    `wants_sealed` says whether the owner has asked to serve a sealed notebook. If `name` is None, the notebook keeps its name.
+    If it has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name
     cannot be saved.
     """
     name = name or notebook.name or host_name()
     keys: SealingKeys | None = None
-    if is_sealed or notebook.is_sealed:
+    if wants_sealed or notebook.is_sealed:
         from udpnote.server.sealing import open_sealing_keys  # here, because an open notebook needs no encryption
 
-        keys = open_sealing_keys(notebook, wants_sealed=is_sealed, name=name)
+        keys = open_sealing_keys(notebook, wants_sealed=wants_sealed, name=name)
     if name != notebook.name:
         notebook.rename(name)
     return keys

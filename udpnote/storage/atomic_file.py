@@ -11,7 +11,7 @@ from udpnote.storage.database import database_of, is_database, storage_errors
 from udpnote.storage.new_files import draft_of, own_like, sync_folder
 
 BUFFER_BYTES = 1 << 20
-"""Size of the buffer for writing: so large that the time of the system calls does not matter."""
+"""The size of the buffer for writing. With this size, the system calls take hardly any time."""
 
 SECRET_MODE_MAX = 0o660
 """The most permissions that a file with a secret gets: its owner and its group may read and write it, nobody else."""

@@ -11,9 +11,9 @@ SPACE_BYTES_MIN = 64 << 10
 
 
 def is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` is full.
+    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space; False if the system does not say.
 
-    SQLite only reports an I/O error if it has no space for its shared-memory file.
+    If SQLite has no space for its shared-memory file, it reports an I/O error and not a full disk.
     """
     try:
         disk = os.statvfs(os.path.dirname(os.path.realpath(path)))

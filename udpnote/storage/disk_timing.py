@@ -49,8 +49,9 @@ def fsync_durations(
 ) -> Durations:
     """Measure how long an fsync takes in `folder`: the duration of each of up to `count_max` fsyncs.
 
-    Before each fsync, `WRITE_BYTES` are appended to a file, which is removed at the end. After each fsync, `on_progress` is
-    called with the number of fsyncs done so far. No fsync begins when `seconds_max` have passed. Raises `StorageError`.
+    Before each fsync, this appends `WRITE_BYTES` to a file, which it removes at the end. After each fsync, it calls
+    `on_progress` with the number of fsyncs so far. When `seconds_max` have passed, it begins no further fsync, but it always
+    does one. Raises `StorageError`.
     """
     path = os.path.join(folder, "fsync")
     seconds: list[float] = []

@@ -14,7 +14,10 @@ _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, 
 
 
 class KnownNotebooks:
-    """The notebooks in an outbox: the base class of `Outbox`, which sets the attributes. Every method raises `StorageError`."""
+    """The notebooks in an outbox. This is the base class of `Outbox`, which sets the attributes.
+
+    Every method raises `StorageError` if the outbox cannot be used.
+    """
 
     path: str
     named_servers: NamedServers
@@ -52,8 +55,8 @@ class KnownNotebooks:
         """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
 
         Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
-        gave, or None. It replaces the servers that were saved for this notebook: an open server at this HOST:PORT counts as an
-        impostor.
+        gave, or None. It replaces the servers that were saved for this notebook. From now on, an open server at this HOST:PORT
+        counts as an impostor.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))

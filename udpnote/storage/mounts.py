@@ -21,7 +21,7 @@ class Mount(NamedTuple):
 
     @property
     def is_memory(self) -> bool:
-        """Whether its files are in memory only, so that they are lost when the machine stops."""
+        """Whether this file system keeps its files in memory only, so that they are lost when the machine stops."""
         return self.file_system in MEMORY_FILE_SYSTEMS
 
     @property

@@ -37,7 +37,7 @@ _DRAFT = rf"(\.key|\.index)?\.[0-9a-f]{{16}}\{_ENDING}(-wal|-shm|-journal)?"
 draft. The pattern follows the file's own name."""
 
 _ASIDE = r"\.[1-9][0-9]*\.old"
-"""What `aside_name` adds to a file's name."""
+"""A pattern for what `aside_name` adds to a file's name."""
 
 
 def make_folders(folder: str) -> None:
@@ -141,8 +141,8 @@ def aside_name(path: str, suffixes: Iterable[str] = ("",)) -> str:
     return next(name for name in names if not any(os.path.lexists(name + suffix) for suffix in suffixes))
 
 
-def set_aside(path: str) -> list[str]:
-    """The paths of the files that were renamed to an `aside_name` of `path`. Raises `OSError` if the folder cannot be read."""
+def files_set_aside(path: str) -> list[str]:
+    """The paths of files that once were at `path` and now have an `aside_name`. Raises `OSError` for an unreadable folder."""
     folder, name = os.path.split(path)
     pattern = re.compile(re.escape(name) + _ASIDE)
     return [os.path.join(folder, each) for each in os.listdir(folder or ".") if pattern.fullmatch(each)]
@@ -161,9 +161,8 @@ def kept_beside(path: str) -> list[str]:
 def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:
     """Give an open, new file the owner, the group and the permissions of the file `path`, but no permission beyond `mode_max`.
 
-    If `path` is a folder, the file gets its owner and group, and only its owner can read it. Only root can give a file to
-    another user: otherwise the file keeps its owner. If the file cannot get the group, the group gets no permissions. Raises
-    `OSError`.
+    If `path` is a folder, only the file's owner can read the file. Only root can give a file to another user: if root does not
+    run this, the owner stays. If the file cannot get the group, the group gets no permissions. Raises `OSError`.
     """
     status = os.stat(path)
     mode = 0o600 if stat.S_ISDIR(status.st_mode) else stat.S_IMODE(status.st_mode) & mode_max

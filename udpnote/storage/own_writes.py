@@ -49,8 +49,8 @@ class OwnWrites:
     def last(self, *, notebook_id: bytes | None = None, destination: Destination | None = None) -> OwnWrite | None:
         """The latest write that was neither taken back nor passed over; None if no such write is remembered.
 
-        Without `destination`, any write counts. With it, only a write counts that is for the notebook `notebook_id`, or that
-        has no notebook yet and exactly this destination.
+        Without `destination`, any write counts. With it, a write counts if it is for the notebook `notebook_id`, or if it has
+        no notebook yet and exactly this destination.
         """
         with storage_errors(self._path):
             return max(
@@ -144,9 +144,10 @@ class OwnWrites:
             self._connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))
 
     def forget_orphans(self) -> None:
-        """In the caller's transaction, forget what refused and discarded entries were to take back.
+        """In the caller's transaction, correct the table `undoing` after entries of the outbox were refused or discarded.
 
-        An entry that is held for a refused or discarded target is removed, because the target never gets a number.
+        If such an entry was to take a write back, that write is not taken back any more. If such an entry is the target of a
+        held deletion, the deletion is removed from the outbox, because the target never gets a number.
         """
         sent = "EXISTS (SELECT 1 FROM entries AS sent WHERE NOT sent.refused AND sent.sequence = undoing.{})"
         orphans = f"SELECT sequence FROM undoing WHERE NOT {sent.format('target')}"
@@ -197,7 +198,7 @@ class OwnWrites:
         return _own_write(row, sequence) if row is not None and sequence < row[0] + row[1] else None
 
     def _add(self, notebook_id: bytes, run: StoredRun) -> None:
-        """Add a row for `run` or, if `run` continues the run of the latest row, make that row longer."""
+        """Add a row for `run`, and remove rows beyond `WRITES_MAX`. If `run` continues the latest row, make that one longer."""
         sequences, number, client_id, kind = run
         if kind is Kind.NOTE:
             longer = self._connection.execute(
@@ -230,7 +231,7 @@ class OwnWrites:
                     )
 
     def _settle(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """Mark each entry in `runs`, which are stored now, that takes a target back as settled, and the target, too."""
+        """If an entry in `runs`, which are stored now, takes a target back, mark both this entry and the target as settled."""
         for sequence, target in undoing:
             if any(sequence in run.sequences for run in runs):
                 self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))
@@ -267,7 +268,7 @@ def _own_write(row: tuple[Any, ...], sequence: int) -> OwnWrite:
 
 
 def _joined(runs: Sequence[StoredRun]) -> list[StoredRun]:
-    """Join runs of notes of one client whose sequences and numbers follow each other. Returns the latest run first."""
+    """Return `runs`, the latest first. Runs of notes of one client whose sequences and numbers follow each other are joined."""
     if len(runs) == 1:
         return list(runs)
     joined: list[StoredRun] = []

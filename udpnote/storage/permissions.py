@@ -55,8 +55,8 @@ def close_to_others(files: Iterable[str]) -> list[Notice]:
 def untold(notices: Iterable[Notice], memory: str) -> list[Notice]:
     """Return those of `notices` that this function has not returned before, and record them in the file `memory`.
 
-    `notices` come from `too_open`. If `memory` cannot be written, they are returned again. Two notices are the same if their
-    first path is the same and other users can do the same with the files.
+    `notices` come from `too_open`. If `memory` cannot be written, the next call returns the same notices again. Two notices are
+    the same if their first path is the same and other users can do the same with the files.
     """
     new = []
     for notice in notices:
@@ -114,9 +114,10 @@ def _is_private_folder(mode: int) -> bool:
 
 
 def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) -> list[Notice]:
-    """At most two notices about the paths to which other users have access. Only paths whose mode `is_checked` are looked at.
+    """Return at most two notices about those of `paths` to which other users have access.
 
-    One notice is about the paths on which this user may run `command`, the other about those on which only their owner may.
+    A path counts only if `is_checked` is true for its mode. One notice is about the paths on which this user may run `command`,
+    the other about those on which only their owner may.
     """
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}

@@ -244,8 +244,8 @@ class TextMirror:
 def rewrite_text_file(path: str, notebook: str) -> str | None:
     """If there is a text file at `path`, write it anew, as a whole, from the notebook file `notebook`, which no server may use.
 
-    If another program was the last to write the text file, the old file is kept under another path, which is returned.
-    Otherwise returns None. Raises `StorageError`.
+    If another program was the last to write the text file, this first renames it and returns its new path. In all other cases
+    it returns None. Raises `StorageError`.
     """
     if not os.path.isfile(path):
         return None

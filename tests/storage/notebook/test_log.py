@@ -72,7 +72,7 @@ def crash(path: Path, folder: Path) -> Path:
 
 def is_copied(notebook: Notebook) -> bool:
     notebook.check_file()
-    return not notebook.is_log_copied
+    return not notebook.is_checkpoint_running
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_entries_are_stored_while_another_thread_copies_the_log_and_a_crash_mean
         expected.append(text)
 
     with closing(opened(path)) as notebook:
-        while not notebook.is_log_copied:
+        while not notebook.is_checkpoint_running:
             keep(notebook, LONG)
         crashed = [crash(path, tmp_path / "crashed while the log is copied")]
         keep(notebook, "meanwhile")
@@ -250,7 +250,7 @@ def test_a_reader_of_an_old_state_makes_the_log_long_but_not_for_long(path: Path
         eventually(is_shortened, "the log is short again")
         for _ in range(2 * LOG_BYTES // len(LONG)):
             add(notebook, LONG)
-            if notebook.is_log_copied:
+            if notebook.is_checkpoint_running:
                 eventually(lambda: is_copied(notebook), "the log is copied")
         assert log_of(path).stat().st_size <= LOG_BYTES_MAX + 2 * len(LONG)
 

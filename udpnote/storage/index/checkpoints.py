@@ -18,9 +18,10 @@ class Checkpoints:
     A checkpoint waits for the disk, and a server must not, so the `executor` does it in another thread. Without an executor,
     the calling thread does it.
 
-    SQLite overwrites the log from its beginning only after a checkpoint that has copied all of it; otherwise the log grows for
-    ever. A checkpoint copies all of it only if no connection writes meanwhile, or reads an older state of the database. So the
-    caller must not write while a checkpoint `is_running`, and must search the database with the same executor.
+    After a checkpoint that has copied the whole log, SQLite overwrites the log from its beginning. Without such checkpoints,
+    the log would grow for ever. A checkpoint copies the whole log only if meanwhile no connection writes, and none reads an
+    older state of the database. So the caller must not write while a checkpoint `is_running`. It must also let the same
+    executor do its searches, which then do not run during a checkpoint.
     """
 
     def __init__(self, path: str, *, log_bytes: int, executor: Executor | None = None) -> None:

@@ -153,7 +153,7 @@ class Index:
     def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning]:
         """Yield the numbers of the notes that have the words, tags and author of `query`, in the query's order.
 
-        They begin at `start`; in the order of time, at the note `start` of the time `time`. Also yields a `PausePoint` where
+        They begin at the note `start`; if the query is `by_time`, `time` is its `noted_at`. Also yields a `PausePoint` where
         the caller may pause, and `SearchRunning` while the executor searches. Raises `InvalidQuery` as `conditions_of` does.
         """
         conditions = conditions_of(query)
@@ -165,8 +165,8 @@ class Index:
         """Return the first number, from `number` on, of an entry whose note may be of `since` or later and before `until`.
 
         Times are in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go down from `number`. If
-        there is no such number, returns 0 with `newest_first`, and otherwise the number after the last indexed one. A `number`
-        that is not indexed yet is returned as it is.
+        there is no such number, returns the number after the last indexed one or, with `newest_first`, 0. If `number` is not
+        indexed yet, returns `number`.
         """
         if number > self.indexed:
             return number
@@ -209,7 +209,7 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """The error to raise for `error`. Marks the index as damaged, unless `error` may pass or the index was opened anew."""
+        """Make the error to raise. Mark the index as damaged, unless `error` may be temporary or `connection` is an old one."""
         if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
@@ -231,7 +231,7 @@ class Index:
         return True
 
     def _do_step(self) -> None:
-        """One transaction: index a few entries or, if a shard has too many segments (see `shards`), only merge some of them."""
+        """Do one transaction: index a few entries. If a shard has too many segments (see `shards`), only merge some of them."""
         try:
             with atomic(self._connection):
                 self._refresh()  # another process may have written
@@ -256,7 +256,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Index the batch or, of a long change, one more row. Returns how many of its rows are done, or 0 after the last."""
+        """Index `batch`; of a long change, only one more row. Returns how many of its rows are indexed, or 0 after the last."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:
@@ -322,7 +322,7 @@ class Index:
         return self._is_ours(state) and is_same
 
     def _open_again(self) -> None:
-        """Open the index again; if it is damaged, as a new file, unless another process has already made a new one."""
+        """Open the index again. If it is damaged, remove its file first, unless another process has already replaced it."""
         self.close()
         is_there = self._identity is not None and self._identity == identity_of(self._path_in_use)
         if self._is_damaged and is_there and not remove_index_file(self._path_in_use):
@@ -331,7 +331,7 @@ class Index:
             self._open()
 
     def _open(self) -> None:
-        """Open the index at `self.path`, as a new file if it is damaged. If it cannot be opened, use a temporary index."""
+        """Open the index at `self.path`. If it is damaged, replace it by a new file. If that fails, use a temporary index."""
         for _ in ("the file as it is", "a new file"):
             try:
                 self._open_at(self.path)
@@ -364,7 +364,7 @@ class Index:
         self._search = self._open_search()
 
     def _open_search(self) -> BackgroundSearch | None:
-        """A new search in the executor; None without one, or for an index in memory, which no other connection can read."""
+        """A new `BackgroundSearch`; None without executor, or for an index in memory, which no other connection can read."""
         if self._executor is None or self._identity is None:
             return None
         return BackgroundSearch(self._path_in_use, self._executor)

@@ -167,7 +167,7 @@ def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connec
     connection = open_database(path, SCHEMA, beside=notebook)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA journal_size_limit = 0")  # truncates a log that begins again: its length says what is in it
+    connection.execute("PRAGMA journal_size_limit = 0")  # cuts a log off when it begins again: its length is then its content
     connection.execute("PRAGMA secure_delete = OFF")  # some builds of SQLite overwrite deleted rows, which takes time
     return connection
 
@@ -183,7 +183,7 @@ def temporary_folder() -> "TemporaryDirectory[str] | None":
 
 
 def identity_of(path: str) -> tuple[int, int] | None:
-    """Device and inode of the file at `path`, which change if another file takes its place; None if they cannot be read."""
+    """The device and the inode of the file at `path`. They differ if another file takes its place. None if they are unknown."""
     try:
         status = os.stat(path)
     except OSError:  # the file is gone, or its folder cannot be read

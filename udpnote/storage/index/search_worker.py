@@ -154,8 +154,8 @@ class BackgroundSearch:
     def ask(self, question: Question) -> Generator[SearchRunning, None, Answer]:
         """Yield `SearchRunning` until `question` is answered, then return the answer.
 
-        A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, is closed, or its file was
-        replaced.
+        A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, its file was replaced, or `close`
+        was called.
         """
         answers = self._answers
         if question not in answers:
@@ -231,8 +231,8 @@ def matches(
 
     If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on. Also
     yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If
-    `searched` is a connection, each question searches one shard, in the caller's thread. Raises `sqlite3.Error` if the index
-    cannot be read.
+    `searched` is a connection, each question searches one shard or one window of time, in the caller's thread. Raises
+    `sqlite3.Error` if the index cannot be read.
     """
     question = Question(conditions, start, newest_first, MATCHES_MIN, start_time)
     while True:

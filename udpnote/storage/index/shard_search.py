@@ -86,7 +86,11 @@ def _condition(word: Word) -> str:
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one shard after the other. Stop when enough notes are found, or when `is_time_up()` is true after a shard."""
+    """Answer `question`: search one shard after the other.
+
+    Stop when `question.matches_max` notes are found, or when `is_time_up()` is true after a shard. The answer then says where
+    to continue.
+    """
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with snapshot(connection):

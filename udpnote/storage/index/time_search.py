@@ -4,9 +4,8 @@ Numbers mostly grow with time, but an import of old notes has the latest numbers
 numbers. So a search in the order of time looks through windows of time: it finds all matches of a window, and sorts them. Each
 block of numbers has a time span (see `counts`), so only the blocks whose span meets the window are searched.
 
-A window ends where the span of another block begins that was not searched yet. The first window has few blocks, because the
-newest notes are usually wanted and found in one or two. Each window without enough matches is followed by one with twice as
-many blocks.
+A window ends where the span of the next block begins. The first window has few blocks, because the newest notes are usually
+wanted and found in one or two. Each window without enough matches is followed by one with twice as many blocks.
 """
 
 import sqlite3
@@ -46,7 +45,11 @@ class _Window(NamedTuple):
 
 
 def search_by_time(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one window after the other. Stop when enough notes are found, or when `is_time_up()` is true after a window."""
+    """Answer `question`: search one window after the other.
+
+    Stop when `question.matches_max` notes are found, or when `is_time_up()` is true after a window. The answer then says where
+    to continue.
+    """
     time = question.time
     assert time is not None, "a search in the order of the numbers has no time to begin at"
     numbers: list[int] = []

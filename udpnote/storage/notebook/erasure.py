@@ -185,8 +185,8 @@ def _text_of(connection: sqlite3.Connection, number: int) -> str:
 def replace_rows(connection: sqlite3.Connection, numbers: list[int], now: int) -> None:
     """In the open transaction, remove text and author of the entries with these `numbers`, and make their kind ERASED.
 
-    The numbers are those of all versions of one note. Also removes the digests of their parts, and kept parts of revisions of
-    them that are not complete. `now` is the time of the erasure, in microseconds since 1970 UTC.
+    The numbers are those of all versions of one note. Also removes the digests of their parts, and the kept parts of incomplete
+    revisions of them. `now` is the time of the erasure, in microseconds since 1970 UTC.
     """
     for number in numbers:
         connection.execute(

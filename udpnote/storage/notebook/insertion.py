@@ -18,7 +18,7 @@ _new = tuple.__new__
 
 _UNLESS_STORED = "ON CONFLICT (client, sequence) DO NOTHING"
 ROWS_AT_ONCE = 128
-"""How many notes of several runs one statement inserts at most. More at once save no more time."""
+"""How many notes one statement inserts at most, if several runs are joined. More of them would save no more time."""
 
 _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_UNLESS_STORED}"
 
@@ -68,9 +68,8 @@ def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -
 def insert_bundle(connection: sqlite3.Connection, clients: Sequence[int], bundle: Bundle, now: int) -> int:
     """Insert the notes of a bundle that are not stored already, in order, and return how many were inserted.
 
-    `clients` has the row number of the client of each note. A note keeps the time at which it was first stored, if the bundle
-    has one and it is not after `now`, the time of storing in microseconds since 1970 UTC. Any other note gets the time `now`.
-    See `insert_whole` for transactions and errors.
+    `clients` has the row number of the client of each note. `now` is the time of storing, in microseconds since 1970 UTC. If a
+    note in the bundle has an earlier time of storing, it keeps that time. See `insert_whole` for transactions and errors.
     """
     changes = connection.total_changes
     values: list[object] = []
@@ -106,7 +105,7 @@ def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part
     joined: list[tuple[int, Part | NoteRun]] = []
     for client, notes in whole:
         last = joined[-1][1] if joined else None
-        if isinstance(last, NoteRun) and isinstance(notes, NoteRun) and _goes_on(last, notes):
+        if isinstance(last, NoteRun) and isinstance(notes, NoteRun) and _continues(last, notes):
             both = *last[:4], last.written_at + notes.written_at, last.texts + notes.texts
             joined[-1] = client, _new(NoteRun, both)
         else:
@@ -114,7 +113,7 @@ def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part
     return joined
 
 
-def _goes_on(last: NoteRun, run: NoteRun) -> bool:
+def _continues(last: NoteRun, run: NoteRun) -> bool:
     """Whether `run` continues the run `last`: it has the next sequences and the same client, UTC offset and author.
 
     False if both together have more than `ROWS_AT_ONCE` notes.

@@ -1,8 +1,8 @@
 """The write-ahead log of a notebook: its checkpoints and its length.
 
-SQLite appends each transaction to the log, `NOTEBOOK-wal`; a checkpoint copies them into the file. Around each checkpoint, the
-notebook gets another mark. By the mark, the next program knows whether the log is there, is whole, and belongs to this
-file: `log_check` explains how.
+SQLite appends each transaction to the log, `NOTEBOOK-wal`; a checkpoint copies them into the file. Before each checkpoint, this
+module writes a mark with a new id into the notebook: a closed mark. After a complete checkpoint, it opens the mark. By the
+mark, the next program knows whether the log is there, is whole, and belongs to this file: `log_check` explains how.
 """
 
 import errno
@@ -37,8 +37,8 @@ def log_bytes_max(log_bytes: int) -> int:
 class Log:
     """The log of the notebook at `path`, which `connection` alone has open for writing, and whose file `guard` watches.
 
-    `log_bytes` is the length to which the log grows before a checkpoint. The constructor does a checkpoint, and opens the mark.
-    Constructor and methods raise `StorageError`.
+    `log_bytes` is the length to which the log grows before a checkpoint. The constructor does a checkpoint, and then opens the
+    mark. Constructor and methods raise `StorageError`.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection, guard: FileGuard, *, log_bytes: int = LOG_BYTES) -> None:
@@ -59,8 +59,8 @@ class Log:
             self._open_mark()
 
     @property
-    def is_copied(self) -> bool:
-        """Whether another thread is copying the log, or has copied it and `shorten` is still to copy the rest."""
+    def is_checkpoint_running(self) -> bool:
+        """Whether another thread is copying the log, or has copied it and `shorten` must copy the rest."""
         return self._copying is not None
 
     @property
@@ -97,13 +97,13 @@ class Log:
             self._open_mark()
 
     def shorten(self, *, is_idle: bool) -> None:
-        """Copy the log into the file if it is longer than `_bytes_max`: `log_bytes` or, if the log was longer at first, up to
-        `log_bytes_max(log_bytes)`.
+        """Do the next step of a checkpoint if the log is longer than `_bytes_max`. Call this often: each call does one step.
 
-        Another thread copies what the log has now, while the caller goes on to write. When that thread has ended, a later call
-        copies the rest. If the log was not wholly copied, or is still longer than `_bytes_max`, it is copied again when it has
-        grown by a quarter of `log_bytes`, or at once if the server `is_idle`. Raises `NotebookLost` if the notebook's file is
-        not in its place any more: SQLite would copy the log into a file without a name.
+        `_bytes_max` is `log_bytes` or, if the log was longer at first, up to `log_bytes_max(log_bytes)`. One call lets another
+        thread copy what the log has now, while the caller continues to write. When that thread has ended, a later call copies
+        the rest. If the log was then not wholly copied, or is still longer than `_bytes_max`, the next checkpoint begins when
+        it has grown by a quarter of `log_bytes`, or at once if the server `is_idle`. Raises `NotebookLost` if the notebook's
+        file is not in its place any more: SQLite would copy the log into a file without a name.
         """
         is_unfinished = not self._was_complete or self._guard.log_bytes > self._bytes_max
         if self._copying is not None:

@@ -44,7 +44,7 @@ from udpnote.storage.database import (
     storage_errors,
     uri_of,
 )
-from udpnote.storage.new_files import aside_name, set_aside
+from udpnote.storage.new_files import aside_name, files_set_aside
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log_frames import is_damaged, is_log
 from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
@@ -174,7 +174,7 @@ def _take_back(path: str) -> bool:
     """
     log = f"{path}-wal"
     with suppress(OSError):
-        for aside in set_aside(log):
+        for aside in files_set_aside(log):
             if os.path.getsize(aside) > LOG_HEADER_BYTES and os.path.exists(path) and is_database(path):
                 os.rename(aside, log)
                 if _fits(path):

@@ -50,8 +50,8 @@ def index_path(path: str) -> str:
 class Lookup:
     """Answers queries from the notebook file `path`, which `connection` has open. `index` is its search index.
 
-    `is_index_awaited` is True after a lookup that ended because `index` did not have every entry yet: the reader is to wait
-    until `index` has all of them.
+    `is_index_awaited` is True if the latest lookup that needed `index` ended early, because `index` did not have every entry
+    yet. The reader then waits until `index` has all of them.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:

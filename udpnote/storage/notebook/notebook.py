@@ -227,9 +227,9 @@ class Notebook:
             self._log.shorten(is_idle=True)
 
     @property
-    def is_log_copied(self) -> bool:
-        """Whether another thread is copying the write-ahead log, or has copied it and `check_file` must copy the rest."""
-        return self._log is not None and self._log.is_copied
+    def is_checkpoint_running(self) -> bool:
+        """Whether another thread is copying the write-ahead log, or has copied it and `check_file` must copy the rest of it."""
+        return self._log is not None and self._log.is_checkpoint_running
 
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         try:
@@ -355,9 +355,9 @@ class Notebook:
         return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on a whole entry that is in the table. `new` has the numbers of this batch without a verdict so far.
+        """The verdict on a whole entry that is in the table. `new` has the numbers of the entries that were inserted just now.
 
-        If this verdict names one of these numbers, that number is removed from `new`.
+        If the verdict has one of these numbers, it is STORED, and the number is removed: a repeated part is STORED_ALREADY.
         """
         verdict = verdict_if_stored(self._connection, part)
         assert verdict is not None, "an entry that was neither inserted nor stored before is lost"

@@ -100,9 +100,9 @@ class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
     `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_use` says what
-    happens to the key file. `backup_has_other_keys` says whether the key file is `KEPT` although the key file of the backup has
-    other keys. `aside` is the new path of the replaced file; the log and the key file, if they are moved, get this path with
-    the suffix `-wal` or `.key`.
+    happens to the key file beside the notebook. `backup_has_other_keys` says whether it is `KEPT` although the key file of the
+    backup has other keys. `aside` is the path to which the replaced file is moved. If its log and its key file are moved, they
+    get this path with the suffix `-wal` and `.key`.
     """
 
     def __init__(
