@@ -185,7 +185,7 @@ def _send_slices(client: Client, texts: list[str], depth: int, seconds: float) -
     started = time.perf_counter()
     while (now := time.perf_counter()) < started + seconds:
         free = min(depth - client.in_flight, ADDED_MAX)
-        if free < ADDED_MIN:
+        if free < min(depth, ADDED_MIN):
             client.wait()
         else:
             place = client.sequence % (len(texts) - ADDED_MAX)

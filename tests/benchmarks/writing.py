@@ -79,7 +79,7 @@ def ceiling(folder: Path) -> Iterator[Row]:
         "bare, outbox of rows": Program(SqliteOutbox),
         "bare, with the interface": Program(SqliteOutbox, with_interface=True),
     }
-    for depth in (256, 1024):
+    for depth in (1, 256, 1024):
         sides = {
             "udpnote": partial(_sent_by_udpnote, folder, depth),
             **{name: partial(bare_sent, folder, each, depth=depth, seconds=SECONDS) for name, each in programs.items()},
