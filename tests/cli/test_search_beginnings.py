@@ -40,7 +40,7 @@ def test_signs_in_a_phrase_that_finds_nothing_are_named(machine: Machine) -> Non
     machine.keep(note(1, "milk or tea"))
     for words, is_named in (("'milk OR nosuch'", True), ("'milk -tea'", True), ("'milk OR'", False), ("'a-b' -c", False)):
         told = machine.run(f"search --file {machine.notebook} {words}").err
-        assert ("leave the quotation marks out" in told) == is_named, told
+        assert ("write them outside the quotation marks" in told) == is_named, told
 
 
 def test_what_was_tried_is_highlighted_and_options_stand_before_the_words(machine: Machine) -> None:

@@ -29,8 +29,9 @@ EXIT_CODES = [
 TOPICS = {
     "times": Topic(
         marked(
-            "The options --since, --until, --on and --at take times as people write them. --since begins with the start of the "
-            "time that you name, --until ends with its end, and --on is all of it. Quote a time that has spaces."
+            "The options --since, --until, --on and --at take times as people write them. A time such as `yesterday` "
+            "is a whole day: --since begins with its start, --until ends with its end, and --on is all of it. Quote a "
+            "time that has spaces."
         )
         + "\n\n"
         + marked(

@@ -37,9 +37,9 @@ def backup(
 ) -> int:
     """Make a backup of a notebook, also while its server runs.
 
-    Run it on the notebook's host. The backup has all entries of one moment. It is read back from the disk and checked before it
-    appears at FILE, and only its owner can read it. The search index and a text file are not in it: the server makes both
-    again.
+    Run it on the notebook's host. The backup has all entries that are stored when it begins. It is read back from the disk
+    and checked before it appears at FILE, and only its owner can read it. The search index and a text file are not in it: the
+    server makes both again.
 
     Examples:
 

@@ -27,8 +27,8 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Say why a notebook is not found, and which command mends that.
 
     Examines this host, the LAN and, with the help of the servers' reports, the way to the servers and back. That takes some
-    seconds and needs no privileges. What cannot be examined is "not checked". Exit code 0: no trouble was found. 1: there is
-    one.
+    seconds and needs no privileges. What cannot be examined is shown as "not checked". Exit code 0: no trouble was found. 1:
+    there is one.
 
     On the notebook's host it also says which other hosts the server has heard.
 

@@ -34,7 +34,8 @@ def edit(
     """Revise a note.
 
     Without a text, your editor ($VISUAL or $EDITOR) opens. Options stand before the text, as with `udpnote send`. The earlier
-    texts stay in the history of the note. Revising a deleted note brings it back. The number of a revision stands for its note.
+    texts stay in the history of the note. Revising a deleted note brings it back. NUMBER may also be that of a revision: then
+    its note is edited.
 
     If the server does not answer, TEXT is queued, as by `udpnote send` (exit code 75), but no editor opens. If udpnote cannot
     know which notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook`.
@@ -70,13 +71,14 @@ def delete(
 ) -> int:
     """Delete notes.
 
-    Their history keeps the texts, and `udpnote edit NUMBER` brings a note back. A single revision cannot be deleted: its number
-    is refused. In a range, numbers that no note has are skipped and counted. On a terminal, more than 3 notes are deleted only
-    after a question, unless `--yes` is given.
+    The history of a deleted note keeps its texts, and `udpnote edit NUMBER` brings the note back. A revision alone cannot be
+    deleted: its number is refused. In a range, numbers that no note has are skipped and counted. On a terminal, more than 3
+    notes are deleted only after a question, unless `--yes` is given.
 
-    If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75), but nothing is queued for a
-    range. If the server stops answering during a range, one deletion is queued, and a message names the rest. If udpnote cannot
-    know which notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook`.
+    If the server does not answer, the deletion of one note is queued, as an entry of `udpnote send` is (exit code 75).
+    Deletions of a range are not queued. If the server stops answering in the middle of a range, one deletion is queued, and a
+    message names the notes that are left. If udpnote cannot know which notebook has this NUMBER, nothing is queued: name the
+    notebook, for example with `--notebook`.
 
     Examples:
 

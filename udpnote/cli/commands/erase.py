@@ -42,9 +42,9 @@ def erase(
 ) -> int:
     """Erase a note for good, with all its versions.
 
-    Run it on the notebook's host while its server is stopped. It shows the note and asks. Then the text and the author are gone
-    from the notebook, its history, its search index and its text file. The number stays, and stands for nothing. A machine that
-    sends the note again is refused. The number of a revision stands for its note.
+    Run it on the notebook's host while its server is stopped. It shows the note, and asks before it erases. Then the text and
+    the author are gone from the notebook, its history, its search index and its text file. No other note gets its number. If
+    a machine sends the note again, the notebook refuses it. NUMBER may also be that of a revision: then its note is erased.
 
     Backups and exports that were made before still have the text. A restored backup brings it back.
 

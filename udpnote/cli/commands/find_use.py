@@ -84,9 +84,9 @@ def use(
 ) -> int:
     """Choose the notebook that entries go to, or show the choice.
 
-    A choice is needed only if the LAN has several notebooks. It holds until the next choice. It does not count where an
-    option, the environment or the settings file names a server, a notebook or a key. If a notebook was made anew under the
-    same name, NAME chooses the one that answers.
+    A choice is needed only if the LAN has several notebooks. It holds until the next choice. An option, environment variable
+    or setting that names a server, a notebook or a key comes before the choice. If a notebook was lost and made anew under
+    its name, NAME chooses the new one, which answers.
 
     Examples:
 

@@ -112,10 +112,10 @@ def search(
 ) -> int:
     """Search for the notes that contain all of the words.
 
-    `OR` between two words finds notes with either; `-` before a word leaves out notes with it. udpnote finds
-    whole words: `mil` does not find `milk`, but `mil*` does. If a word finds nothing, udpnote adds the `*` by itself. The signs
-    in a word count: `C++` does not find `C`, and `#c` finds the tag. Letter case, accents, and simplified or traditional
-    characters do not matter. The exit code is 0 even if no note is found.
+    `OR` between two words finds notes with either; `-` before a word leaves out notes with it. udpnote finds whole words:
+    `mil` does not find `milk`, but `mil*` does. If a word finds nothing, udpnote adds the `*` by itself. Signs that you type
+    must be in the note, too: `C++` does not find `C`, and `#c` finds the tag. Letter case, accents, and simplified or
+    traditional characters do not matter. The exit code is 0 even if no note is found.
 
     Examples:
 

@@ -93,9 +93,10 @@ def outbox(
     Each entry is shown with the time when it was written, and with its notebook. Exit code 75: after `--send` there are still
     entries in the outbox.
 
-    With `--to`, notes that wait for a notebook that was lost, or for a wrong `--server`, wait for another notebook instead. A
-    moved note stays the same note, so no notebook stores it twice. But if the old notebook has stored it already, and only the
-    answer was lost, then both have it. Edits and deletions are not moved, because they name a number of their own notebook.
+    `--to` moves notes that wait for a notebook that was lost, or for a wrong `--server`: they then wait for the notebook that
+    you name. A moved note stays the same note, so no notebook stores it twice. But if the old notebook has stored it already,
+    and only the answer was lost, then both notebooks have it. Edits and deletions are not moved, because their numbers are
+    those of notes in their own notebook.
 
     Examples:
 

@@ -74,8 +74,9 @@ def install(
 ) -> int:
     """Let systemd run the server, now and from then on, and say whether it runs.
 
-    A service of yours serves your own notebook while you are logged in; after `loginctl enable-linger`, from boot on. With
-    `--system` the server runs from boot on, as a user of its own, with a notebook in /var/lib/udpnote.
+    Without `--system`, the service is your own: it serves your notebook while you are logged in, or from boot on after
+    `loginctl enable-linger`. With `--system` the server runs from boot on, as a user of its own, with a notebook in
+    /var/lib/udpnote.
 
     Examples:
 

@@ -46,8 +46,9 @@ def show(
 ) -> int:
     """Show whole notes, or their history.
 
-    The number of a revision stands for its note. Exit code 1: a note does not exist or is deleted, or a range has no note.
-    Other numbers in a range are skipped and counted. `--history` also shows deleted notes.
+    A number may also be that of a revision: then its note is shown. Exit code 1: a note does not exist or is deleted, or a
+    range has no note at all. In a range, numbers that no note has are skipped and counted. `--history` also shows deleted
+    notes.
 
     Examples:
 

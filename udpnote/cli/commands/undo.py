@@ -22,9 +22,9 @@ def undo(options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
     takes back the last of your writes there.
 
     If others have changed the note since, nothing is done (exit code 1), and the next `udpnote undo` takes back your write
-    before that. An entry that was not sent yet is removed from the outbox. An entry that is queued, but may be stored already,
-    is deleted as soon as the server answers (exit code 75). To take back an edit or a deletion, the server must answer
-    (otherwise exit code 69).
+    before that. An entry that was not sent yet is removed from the outbox. If an entry was sent, but may or may not be
+    stored, its deletion is queued behind it (exit code 75). An edit or a deletion can be taken back only while the server
+    answers (if it does not: exit code 69).
 
     Examples:
 

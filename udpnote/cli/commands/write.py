@@ -36,8 +36,8 @@ app = DeclaredCommands()
 def write(options: WritingClient = NO_OPTIONS) -> int:
     """Write at a prompt: each line is an entry.
 
-    `quit` or Ctrl-D ends it, `help` explains the keys. Of many pasted lines it asks whether each is an entry. Notes of others
-    appear above the prompt as they are stored.
+    `quit` or Ctrl-D ends it, `help` explains the keys. If you paste many lines, it asks whether each is an entry. Notes of
+    others appear above the prompt as they are stored.
 
     A line that begins with `/` is a command: `/tag NAME` adds a tag to the lines that follow, `/edit` changes your last note,
     `/edit 42` note #42, and `/undo` takes back what you wrote last. `//` stores a line that begins with `/`.

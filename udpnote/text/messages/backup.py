@@ -114,8 +114,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "restored": _restored,
     "replaced_files_kept": _replaced_files_kept,
     "other_notebook_kept": (
-        "to use the replaced notebook again as well, run `udpnote restore --file FILE {quoted}`, where FILE is a place "
-        "of its own"
+        "to use the replaced notebook beside the restored one, run `udpnote restore --file FILE {quoted}`, where FILE "
+        "is a new file"
     ),
     "vanished_entries_kept": (
         "to bring back the entries that have vanished, first start the server. Then run `udpnote export --file {quoted} -o "

@@ -19,8 +19,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "remove {path} and start again. Then install the new certificate on each device"
     ),
     "names_without_dot": (
-        "open the page at {other}. At {names}, browsers show a warning: the certificate authority certifies no name without a "
-        "dot. If it could certify `pi`, it could also certify every name that ends with `.pi`"
+        "open the page at {other}, not at {names}: there browsers show a warning, because the page's certificate "
+        "covers no name without a dot"
     ),
     "addresses_not_private": (
         "browsers show a warning at {addresses}: the certificate authority certifies only addresses of private networks. To "

@@ -205,7 +205,7 @@ def _entry_refused(status: str) -> str:
 
 def _import_refused(number: int, status: str) -> str:
     sentence = _(
-        "the notebook refused #{number} of the file: {reason}. The entries after it were not imported. "
+        "the notebook refused the entry #{number} of the file: {reason}. The entries after it were not imported. "
         "Correct the entry in the file, and import the file again"
     )
     return sentence.format(number=number, reason=_reason(status))
@@ -247,8 +247,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "last seen: `--server {address}`"
     ),
     "number_of_last_notebook": (
-        "nothing was changed: your server has the notebook {name} now, and had {last} before, so #{number} is another note "
-        "now. To change this note, first look at it with `udpnote show {number}`. Then run this command again"
+        "nothing was changed: the server that you named has the notebook {name} now, and had {last} before, so "
+        "#{number} may be another note than you mean. Look at it with `udpnote show {number}`. If it is the right one, "
+        "run this command again"
     ),
     "setting_precedes_choice": _setting_precedes_choice,
     "served_twice": (
@@ -268,8 +269,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{failure}. Looking for {name}, which was there before, at its last address and on this LAN"
     ),
     "number_of_unknown_notebook": (
-        "your change of #{number} was not made, and is not kept: no server answered, and udpnote does not know which notebook "
-        "you mean. Run the command again with `--notebook` and the notebook's name or id, or with `--server HOST`"
+        "your change of #{number} was not made, and waits nowhere: no server answered, and udpnote does not know which "
+        "notebook you mean. Run the command again with `--notebook` and the notebook's name or id, or with `--server "
+        "HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,

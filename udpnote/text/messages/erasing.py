@@ -75,13 +75,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "#{number} was imported. The import has perhaps computed its client id and sequence number from its time and "
-        "text, and both stay in the notebook's file. Somebody who has that file can guess the time and text, and check "
-        "the guess"
+        "#{number} was imported, so the ids that the notebook's file keeps of it were perhaps computed from its time "
+        "and text. Somebody who has that file cannot read the text there, but who guesses it can find out that the "
+        "guess is right"
     ),
     "erased_but_in_markdown": (
-        "#{number} was imported from a Markdown file. Take the text out of that file, too: after the file was renamed, an "
-        "import of it brings the note back"
+        "#{number} was imported from a Markdown file. Delete the text in that file, too: if the file is renamed and "
+        "imported again, the note comes back"
     ),
     "erased_but_copied": (
         "backups and exports that were made before still have the text. The writer's machine may have it, too, and so "
@@ -89,8 +89,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # elsewhere
     "undo_of_erased": (
-        "nothing is taken back: #{note} was erased on the notebook's host, with all its versions. If you run `udpnote undo` "
-        "again, it leaves #{own} as it is, and takes back what you wrote before that"
+        "nothing is taken back: note #{note} was erased on the notebook's host, with all its versions. If you run "
+        "`udpnote undo` again, it takes back what you wrote before #{own}"
     ),
     "erased_notes_return": _erased_notes_return,
     "erased_not_imported": _erased_not_imported,

@@ -60,8 +60,8 @@ def _more_not_imported(count: int) -> str:
 
 def _text_before_first_date(text: str) -> str:
     return _(
-        "{text} stands before the first entry. An entry of jrnl begins with a date in brackets. If jrnl writes dates in "
-        "another order than year, month, day, give its `timeformat` with --date-format"
+        "{text} stands before the first entry. An entry of jrnl begins with a date in brackets. If jrnl writes dates "
+        "in another order than year, month, day, give the `timeformat` of jrnl's settings with --date-format"
     ).format(text=shown(text))
 
 
@@ -131,11 +131,12 @@ def _details_left_out(what: str, count: int) -> str:
             return ngettext("{count:,} note or file has no text", "{count:,} notes or files have no text", count)
         case "dates_not_read":
             return ngettext(
-                "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date. It added "
-                "the line to the entry before. Delete that entry. Then import again, with jrnl's `timeformat` as --date-format",
-                "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their dates. It "
-                "added the lines to the entries before. Delete those entries. Then import again, with jrnl's `timeformat` as "
-                "--date-format",
+                "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date. It "
+                "added this line to the entry before it. Delete that entry. Then import the file again with "
+                "--date-format and the `timeformat` of jrnl's settings",
+                "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their "
+                "dates. It added these lines to the entries before them. Delete those entries. Then import the file "
+                "again with --date-format and the `timeformat` of jrnl's settings",
                 count,
             )
         case _:

@@ -34,8 +34,8 @@ def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option
         )
     else:
         sentence = _(
-            "an fsync in {place} takes {milliseconds:.4f} ms. Hardly any disk is that fast: the option {option} is the "
-            "cause. A power cut may then lose acknowledged entries: mount it without this option"
+            "an fsync in {place} takes {milliseconds:.4f} ms. Hardly any disk is that fast: the mount option {option} "
+            "is the cause. With it, a power cut may lose acknowledged entries. Mount the disk without it"
         )
     return sentence.format(place=place, milliseconds=seconds * 1000, option=option)
 

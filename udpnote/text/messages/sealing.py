@@ -43,10 +43,10 @@ def _end_of_old_key(until: str | None, had_key_file: bool) -> str:
 
 def _earlier_key_dropped(until: str, keys_max: int) -> str:
     return ngettext(
-        "the key that was accepted until {until} is dropped now, because only {keys_max} earlier key is kept. Machines "
-        "that joined with that key get no answer any more, and must join again",
-        "the key that was accepted until {until} is dropped now, because only {keys_max} earlier keys are kept. Machines "
-        "that joined with that key get no answer any more, and must join again",
+        "an earlier key, so far accepted until {until}, is no longer accepted, because only {keys_max} earlier key is "
+        "kept. Machines that joined with that key get no answer any more, and must join again",
+        "an earlier key, so far accepted until {until}, is no longer accepted, because only {keys_max} earlier keys "
+        "are kept. Machines that joined with that key get no answer any more, and must join again",
         keys_max,
     ).format(until=until, keys_max=keys_max)
 
@@ -88,12 +88,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "earlier_key_dropped": _earlier_key_dropped,
     "earlier_key_shortened": (
-        "the key that was accepted until {until} is now accepted only until {end}. Machines that joined with that key must "
-        "join again"
+        "an earlier key, so far accepted until {until}, is now accepted only until {end}. Machines that joined with "
+        "that key must join again by then"
     ),
     "earlier_key_ended": (
-        "the key that was accepted until {until} is no longer accepted, either. Machines that joined with that key must "
-        "join again"
+        "an earlier key, so far accepted until {until}, is no longer accepted, either. Machines that joined with that "
+        "key must join again"
     ),
     # clients
     "joined": _joined,

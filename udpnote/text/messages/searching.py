@@ -55,12 +55,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "a search for words finds current notes only. It cannot search the log, and cannot be limited to numbers"
     ),
     "no_note_found": (
-        "nothing found. A note is found only if it has all of the words, whole and with their signs: see `udpnote search "
-        "--help`"
+        "nothing found. A note is found only if it has all of the words, each as a whole word and with the signs that "
+        "you typed: see `udpnote search --help`"
     ),
     "sign_in_phrase": (
-        "inside quotation marks, OR and - are ordinary text that a note must have. To use them as signs, leave the "
-        "quotation marks out"
+        "inside quotation marks, OR and - are ordinary text that a note must have. To search with OR and -, write them "
+        "outside the quotation marks"
     ),
     "beginnings_found": _beginnings_found,
     "no_beginnings_found": _no_beginnings_found,

@@ -45,8 +45,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "which stays in the foreground and ends cleanly at SIGTERM"
     ),
     "no_user_manager": (
-        "nothing was done: systemd runs no service manager for this user. This happens, for example, after `su` or `sudo`. "
-        "Log in as this user, at the console or by ssh, and run the command again. Or give --system"
+        "nothing was done: systemd runs no service manager for this user. This happens, for example, after `su` or "
+        "`sudo`. Log in as this user, at the console or by ssh, and run the command again. Or add --system, for a "
+        "service of the whole system"
     ),
     "exit_code": "exit code {code}",
     "systemd_command_failed": "`{command}` has failed: {problem}",

@@ -61,8 +61,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "next_port_used": "port {taken} is taken, so this server listens at port {port}. Clients look for servers at both ports",
     "bound_to_this_machine": (
-        "the server runs, but no other machine can reach it: {host} is {address} on this machine. Start it again without "
-        "--bind, or with this machine's address on the LAN as --bind. `ip address` shows that address"
+        "the server runs, but no other machine can reach it: {host} is {address} on this machine. Start it again "
+        "without --bind, or with --bind and this machine's address on the LAN, which `ip address` shows"
     ),
     "cannot_listen": (
         "cannot listen at {address} ({reason}). `ip address` lists this machine's addresses. Only root may use ports below 1024"

@@ -100,8 +100,9 @@ def _log_of_another_file(path: str, log: str, aside: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "nothing was changed: {log} is not the log of {path}, so one of the two was replaced. The log may have entries that "
-        "are nowhere else: put its own notebook back beside it. To use {path} without this log: {command}"
+        "nothing was changed: {log} is not the log of {path}, so one of the two was replaced. The log may have entries "
+        "that are nowhere else: find the notebook that it belongs to, and put it at {path}. To use {path} without this "
+        "log, run `{command}`"
     ).format(path=path, log=log, command=f"mv {quote(log)} {quote(aside)}")
 
 
@@ -128,17 +129,17 @@ def _keeping_the_rest(path: str) -> dict[str, str]:
 
 def _log_gone(path: str, log: str) -> str:
     return _(
-        "nothing was changed: {path} was copied while a server used it, or its server was killed, and {log}, the log with the "
-        "latest entries, is missing or was overwritten. Put the log back beside it. If it is lost, keep the other entries: "
-        "{first}, then {second}"
+        "nothing was changed: {log}, the log with the latest entries of {path}, is missing or was overwritten. Perhaps "
+        "{path} was copied without its log while a server used it. Put the log back beside {path}. If it is lost, its "
+        "entries are lost, too: to keep the others, run {first}, then {second}"
     ).format(path=path, log=log, **_keeping_the_rest(path))
 
 
 def _log_damaged(path: str, log: str) -> str:
     return _(
-        "nothing was changed: {log}, the log with the latest entries of {path}, is damaged or was cut. Some of these entries "
-        "cannot be read. Put a whole copy of the log in its place. If there is none, keep the other entries: {first}, then "
-        "{second}"
+        "nothing was changed: {log}, the log with the latest entries of {path}, is damaged or was cut. Some of these "
+        "entries cannot be read. Put a whole copy of the log in its place. If there is none, these entries are lost: "
+        "to keep the others, run {first}, then {second}"
     ).format(path=path, log=log, **_keeping_the_rest(path))
 
 
@@ -155,9 +156,9 @@ def _copy_damaged(source: str, path: str, problem: Notice | str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "nothing was changed: the copy of {source} that was made for {path} is damaged ({problem}), and was removed. Run "
-        "`sqlite3 {quoted} 'PRAGMA integrity_check'` to test {source}. If {source} is damaged, too, use another backup. "
-        "Otherwise use another disk for the copy"
+        "nothing was changed: udpnote copied {source} to {path}, found the copy damaged ({problem}), and removed it. "
+        "To find out what is at fault, run `sqlite3 {quoted} 'PRAGMA integrity_check'`. If it prints `ok`, the disk "
+        "with the copy is at fault: use another disk. If not, {source} is damaged, too: use an earlier backup"
     ).format(source=source, path=path, problem=problem, quoted=quote(source))
 
 
@@ -186,8 +187,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "database_damaged": _database_damaged,
     "database_failed": _database_failed,
     "disk_read_only": (
-        "cannot write {path}, because its disk is read-only now: after an error, the system makes it so, and `sudo dmesg` "
-        "shows the reason. Make it writable, for example with `sudo mount -o remount,rw`, and try again"
+        "cannot write {path}, because its disk is read-only. After an error, the system makes a disk read-only: `sudo "
+        "dmesg` shows the error. Make the disk writable, for example with `sudo mount -o remount,rw`, and try again"
     ),
     "disk_fails": (
         "the disk that holds {path} reports an error ({problem}). `sudo dmesg` shows what the system knows about it. "
@@ -205,12 +206,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the other names. Or make a copy with `cp`, and use that"
     ),
     "notebook_lost": (
-        "the server or import has stopped, because {path} or its log {path}-wal was deleted, emptied, moved, replaced or "
-        "hard-linked while in use. These two files hold all acknowledged entries. All other entries are still in their "
-        "senders' outboxes, or in the file to import. Put both files back in their place, or remove the extra hard link. "
-        "Then start again. If another file is at {path} now, the server has renamed the log, so that its name ends with .old: "
-        "put only {path} back, and the next start finds the log. If {path} was deleted or emptied, put a backup in its "
-        "place with `udpnote restore`. Entries acknowledged after that backup are lost then"
+        "the server or import has stopped, because {path} or its log {path}-wal was deleted, emptied, moved, replaced "
+        "or hard-linked while in use. These two files hold all acknowledged entries. All other entries are still in "
+        "their senders' outboxes, or in the file to import. If the files were moved, put both back in their place. If "
+        "one of them got a second name by a hard link, remove that name. If another file is at {path} now, put the "
+        "earlier one back: its log is kept under a name that ends with .old, and the next start finds it. If {path} "
+        "was deleted or emptied, put a backup in its place with `udpnote restore`: entries acknowledged after that "
+        "backup are lost. Then start again"
     ),
     "log_without_notebook": (
         "the log {log} is there, perhaps with the latest entries, but its notebook {path} is missing. Put the notebook "
@@ -225,8 +227,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "log_overwritten": (
         "the server or import has stopped, because another program has overwritten {log}, the log with the latest "
-        "acknowledged entries. Nothing of that was copied into {path}. Stop that program. If you have a copy of both files, "
-        "put it in their place. Otherwise start again: entries in the overwritten part of the log are lost"
+        "acknowledged entries. {path} itself is not damaged. Stop that program. If you have a copy of {path} and its "
+        "log, put both in their place. Then start again. Without such a copy, the entries in the overwritten part of "
+        "the log are lost"
     ),
     "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
@@ -292,8 +295,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}. The server has moved the changed file to {aside}, and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "other programs have changed the text file {path}. The server keeps each changed file under a name that ends with "
-        ".old, but all {count} such names are taken. The notebook has every note. Stop those programs from writing to "
-        "{path}, and move the *.old files away"
+        "other programs have changed the text file {path}. Before the server writes that file again, it keeps the "
+        "changed one under a name that ends with .old, but all {count} such names are taken. The notebook has every "
+        "note. Stop those programs from writing to {path}, and move the *.old files away"
     ),
 }

@@ -62,25 +62,27 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "server answers"
     ),
     "undo_unseen": (
-        "the note could not be looked up. Others may have changed it: then it is deleted all the same, and its history "
-        "keeps their texts"
+        "the note could not be looked up, so it is not known whether others have changed it. It will be deleted all "
+        "the same, and its history keeps all texts"
     ),
     "undo_nothing": "there is nothing to take back: only the latest writes of your user on this machine are remembered",
     "undo_elsewhere": _undo_elsewhere,
     "undo_not_there": (
-        "nothing is taken back: your #{number} is no longer in the notebook. It was erased, or the notebook was restored "
-        "from an older copy. `udpnote list` shows the notes that are there. If you run `udpnote undo` again, it takes back "
-        "what you wrote before that"
+        "nothing is taken back: #{number}, your last write, is no longer in the notebook. It was erased, or the "
+        "notebook was restored from an older copy. `udpnote list` shows the notes that are there. If you run `udpnote "
+        "undo` again, it takes back what you wrote before #{number}"
     ),
     "undo_changed_since": (
-        "nothing is taken back: after your change #{own} of note #{note}, {author} has changed it again (#{number}). `udpnote "
-        "show {note} --history` shows all versions. `udpnote edit {note}` changes the note. If you run `udpnote undo` again, "
-        "it leaves #{own} as it is, and takes back what you wrote before that"
+        "nothing is taken back: after you, {author} has changed note #{note}, too. `udpnote show {note} --history` "
+        "shows your change as #{own}, and the later one as #{number}. To change the note, run `udpnote edit {note}`. "
+        "If you run `udpnote undo` again, it takes back what you wrote before #{own}"
     ),
     "undo_meanwhile": "nothing is taken back: another command has just sent, removed or taken back this write. Run "
     "`udpnote undo` again",
-    "undo_without_server": "{problem}. Only the notebook knows what was there before your #{number}: run `udpnote undo` again "
-    "when it answers",
+    "undo_without_server": (
+        "{problem}. Nothing is taken back, because only the notebook knows the note before your change #{number}. "
+        "Run `udpnote undo` again when its server answers"
+    ),
     "undo_of_waiting_change": (
         "nothing is taken back: your change of #{number} is queued, and may be stored already. Only the notebook knows "
         "what was there before. Run `udpnote undo` again when its server answers"
@@ -90,14 +92,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_tagged_prompt": "Today's note, {tags} (quit ends): ",
     "write_welcome": "each line is stored as an entry; `help` explains more, `quit` or Ctrl-D ends",
     "write_help": (
-        "Enter stores the line as an entry. If you paste several lines, each becomes an entry. From {many} lines on, the "
-        "prompt asks first. Up brings back an earlier line\n"
-        "/tag NAME adds #NAME to each line from now on. /tag alone stops that\n"
-        "/edit changes your last note, /edit 42 changes note #42. /undo takes back what you wrote last\n"
-        "To store a line that begins with /, type one more /: //text stores /text. Notes of others appear above the prompt\n"
-        "Ctrl-C drops the line, Ctrl-Z suspends the prompt. `quit`, `exit`, `q` or Ctrl-D ends it\n"
-        "To store the word `quit`, type `udpnote send quit`. To store several lines as one entry, type `udpnote send "
-        "--whole`"
+        "Enter stores the line as an entry. If you paste several lines, each becomes an entry. If you paste {many} "
+        "lines or more, the prompt asks first. Up brings back an earlier line\n/tag NAME adds #NAME to each line from "
+        "now on. /tag alone stops that\n/edit changes your last note, /edit 42 changes note #42. /undo takes back what "
+        "you wrote last\nTo store a line that begins with /, type one more /: //text stores /text. Notes of others "
+        "appear above the prompt\nCtrl-C drops the line, Ctrl-Z suspends the prompt. `quit`, `exit`, `q` or Ctrl-D "
+        "ends it\nTo store the word `quit`, type `udpnote send quit`. To store several lines as one entry, type "
+        "`udpnote send --whole`"
     ),
     "write_line_dropped": "the line is dropped; `quit` or Ctrl-D ends the prompt",
     "write_unknown_command": "{word} is no command: /help, /tag, /edit, /undo and /quit are. To store the line, write /{line}",
