@@ -169,7 +169,7 @@ class Endpoint:
     def probe(self, data: bytes, ports: Collection[int]) -> list[ProbeAttempt]:
         """Send `data` to the UDP `ports` of this machine and of all hosts on the LAN.
 
-        It reaches the hosts by broadcast and multicast on each interface. Returns one `ProbeAttempt` for each datagram, even if
+        The datagrams leave by broadcast and multicast on each interface. Returns one `ProbeAttempt` for each datagram, even if
         the system could not send it. Until `end_probing`, `receive` returns the answers.
         """
         return self.probe_variously(lambda _interface, _destination: data, ports)
@@ -334,7 +334,7 @@ class Endpoint:
             raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
 
     def _keep_probe_sockets(self, addresses: set[str]) -> None:
-        """Open a probe socket for each of `addresses` that has none. Close the probe sockets of all other addresses."""
+        """Open a socket that sends probes for each of `addresses` that has none. Close those of all other addresses."""
         for address in set(self._probe_sockets) - addresses:
             self._close_socket(self._probe_sockets.pop(address))
         for address in addresses - set(self._probe_sockets):
@@ -361,7 +361,7 @@ class Endpoint:
 
 
 class _Waker:
-    """A pair of connected sockets that wakes a selector. The selector waits for the reader; `wake` writes to the writer."""
+    """A pair of connected sockets that wakes a selector: `wake` writes a byte to one, and the selector waits at the other."""
 
     def __init__(self) -> None:
         self._writer, self._reader = socket.socketpair()
@@ -373,7 +373,7 @@ class _Waker:
         return self._reader.fileno()
 
     def writer_fileno(self) -> int:
-        """The descriptor of the writing socket. A byte written to it wakes the selector."""
+        """The descriptor of the socket to which `wake` writes a byte. A byte from a signal handler has the same effect."""
         return self._writer.fileno()
 
     def wake(self) -> None:

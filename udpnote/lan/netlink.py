@@ -120,7 +120,7 @@ def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
-    """The attributes in `data`: for each type, its value."""
+    """The netlink attributes in `data`: a dict from the type of each attribute to its value."""
     found = {}
     while len(data) >= _ATTRIBUTE.size:
         size, kind = _ATTRIBUTE.unpack_from(data)

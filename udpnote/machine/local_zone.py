@@ -27,7 +27,7 @@ class LocalZone(tzinfo):
         return min(max(local - _EPOCH - since_1970, -_OFFSET_MAX), _OFFSET_MAX)
 
     def dst(self, moment: datetime | None) -> None:  # noqa: ARG002 - the parameter is that of the base class
-        """None, because summer time is a part of `utcoffset`."""
+        """Return None, because summer time is a part of `utcoffset`."""
         return
 
     def tzname(self, moment: datetime | None) -> str:

@@ -26,6 +26,6 @@ class Durations:
         return self._at_rank(99)
 
     def _at_rank(self, percent: int) -> float:
-        """The percentile by the nearest-rank method: the shortest duration than which at least `percent` % are not longer."""
+        """The percentile by the nearest-rank method: at least `percent` % of the durations are not longer than the result."""
         rank = -(-percent * self.count // 100)  # rounded up
         return self.seconds[rank - 1]

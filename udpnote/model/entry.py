@@ -94,9 +94,9 @@ class Status(IntEnum):
 class SeenEntry(NamedTuple):
     """An entry that a client has seen in a notebook: its number there, and what identifies it for ever (see `Entry`).
 
-    It shows whether the notebook was restored from an older copy. After that, the notebook has no entry with this number, or
-    has another entry there. This number and higher ones may then belong to other entries than before. The `number` 0 means: the
-    client has seen no entry.
+    With it, a client and a server notice that the notebook was restored from an older copy: then the notebook has no entry with
+    this number, or has another one. This number and higher ones may then belong to other entries than before. The `number` 0
+    means: the client has seen no entry.
     """
 
     number: int

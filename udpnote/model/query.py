@@ -117,7 +117,7 @@ LAST = Cursor(SEQUENCE_MAX, 0)
 
 
 def beginning_of(query: Query) -> Cursor:
-    """Where reading the results of `query` begins."""
+    """Return the cursor at which reading all results of `query` begins."""
     cursor = LAST if query.newest_first else FIRST
     if query.by_time:
         return cursor._replace(time=WRITTEN_AT_MAX if query.newest_first else WRITTEN_AT_MIN)
@@ -125,7 +125,7 @@ def beginning_of(query: Query) -> Cursor:
 
 
 def cursor_after(stored: StoredEntry, query: Query) -> Cursor:
-    """Where reading the results of `query` continues after the entry `stored`."""
+    """Return the cursor at which reading the results of `query` continues after the entry `stored`."""
     number = stored.number - 1 if query.newest_first else stored.number + 1
     return Cursor(number, 0, stored.noted_at if query.by_time else 0)
 

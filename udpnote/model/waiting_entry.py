@@ -27,7 +27,10 @@ class WaitingEntry(NamedTuple):
 
 
 class WaitingCount(NamedTuple):
-    """How many `entries` in the outbox have these other four fields in common. For the fields, see `WaitingEntry`."""
+    """A group of entries in the outbox that have the first four fields in common (see `WaitingEntry`).
+
+    `entries` is how many entries the group has.
+    """
 
     notebook_id: bytes | None
     key_id: bytes | None

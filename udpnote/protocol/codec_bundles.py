@@ -49,12 +49,12 @@ def bundled_note_bytes(text: bytes) -> int:
 
 
 def writer_bytes(author: str) -> int:
-    """How many bytes a writer with this author takes in a bundle."""
+    """How many bytes a `Writer` with this author takes in a bundle."""
     return _WRITER.size + len(author.encode())
 
 
 def writer_of(note: Entry) -> Writer:
-    """The writer of a note."""
+    """The client id, the UTC offset and the author of `note`."""
     return note[0], note[4], note[5]  # client_id, utc_offset, author: by index, because names take longer
 
 

@@ -63,7 +63,7 @@ def read_body(read: Read) -> bytes:
 
 
 def query_bytes(query: Query) -> bytes:
-    """Convert a query to bytes. The caller makes sure with `is_too_long` that they fit into a READ."""
+    """Convert `query` to the bytes of its fields in a READ. Before, the caller checks with `is_too_long` that they fit."""
     flags = _NEWEST_FIRST * query.newest_first | _BY_TIME * query.by_time
     flags |= _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
@@ -76,7 +76,7 @@ def query_bytes(query: Query) -> bytes:
 
 
 def is_too_long(query: Query) -> bool:
-    """Whether the query takes more than `QUERY_BYTES_MAX` bytes. A server drops a READ with such a query."""
+    """Whether `query` takes more than `QUERY_BYTES_MAX` bytes. A server drops a READ with such a query."""
     texts = (query.author, *query.tags, *query.words, *chain.from_iterable(query.any_of), *query.without)
     bytes_min = sum(map(len, texts)) + len(texts)  # a much longer text would raise an error in `query_bytes`
     return bytes_min > QUERY_BYTES_MAX or len(query_bytes(query)) > QUERY_BYTES_MAX

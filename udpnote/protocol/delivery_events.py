@@ -9,8 +9,8 @@ from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServe
 class Stored(NamedTuple):
     """Event: the server has stored `entries` durably in the notebook, now or earlier.
 
-    `number` is the number of the first entry in the notebook. If there are several, they are notes with consecutive sequence
-    numbers, and their numbers in the notebook are consecutive, too.
+    `number` is the number that the first of `entries` has in the notebook. Several `entries` are always notes with consecutive
+    sequence numbers, and their numbers in the notebook are consecutive, too.
     """
 
     entries: tuple[Entry, ...]
@@ -41,6 +41,6 @@ def add_stored(events: list[DeliveryEvent], notes: tuple[Entry, ...], number: in
 
 
 def _follows(note: Entry, following: Entry) -> bool:
-    """Whether both are notes of one client, and `following` has the next sequence number."""
+    """Whether `note` and `following` are notes of one client, and `following` has the sequence number after that of `note`."""
     same_client = note.client_id == following.client_id
     return same_client and note.sequence + 1 == following.sequence and note.kind is following.kind is Kind.NOTE

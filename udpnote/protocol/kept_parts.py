@@ -11,11 +11,13 @@ class KeptParts:
         self._kept: dict[Identity, dict[int, PartPayload]] = {}
 
     def note(self, payload: PartPayload) -> list[PartPayload]:
-        """Record that the server keeps this part until the other parts of its entry arrive. Returns the parts to send again.
+        """Record that the server keeps the part in `payload` until the other parts of its entry arrive.
 
-        The verdict on the last part should be about the whole entry. If the server instead says that it keeps the last part,
-        too, it has meanwhile removed some of the other parts. Then this method returns all parts of the entry, and forgets that
-        they are kept. In all other cases it returns an empty list.
+        Returns the parts that the client must send again.
+
+        A server stores an entry as soon as it has all parts of it. If it has said of every part only that it keeps it, it has
+        removed some of them meanwhile. Then this method returns all parts of the entry, and forgets that they are kept. In all
+        other cases it returns an empty list.
         """
         part = payload.part
         kept = self._kept.setdefault(payload.key[:2], {})

@@ -43,7 +43,7 @@ class EntryAssembly:
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
-        """Whether `part` belongs to the same version of the same entry as the parts that were taken. False if none was."""
+        """Whether `part` belongs to the same version of the same entry as the parts taken so far; False if none was taken."""
         return self._version == _version_of(part.stored)
 
     def fits(self, part: StoredPart) -> bool:
@@ -179,11 +179,11 @@ class PageAssembly:
         return end >= start and (page.state is not PageState.MORE or end > start) and (self._query.by_time or not has_times)
 
     def joined(self, pages: Iterable[Page]) -> Iterator[tuple[Page, int]]:
-        """Join pages that continue each other. Yield pairs, in the order of `pages`: a page, and of how many it was made.
+        """Join pages that continue each other. Yield pairs, in order: a page, and how many of `pages` were joined to make it.
 
-        A page that was not joined has the number 1. The reader handles a joined page in hardly more time than a single one. The
-        joined pages begin at `position`, so the caller must deliver each page before it takes the next pair. Pages are not
-        joined if the reading has a limit, because `pages_taken` counts them one by one.
+        For a page that was not joined, this number is 1. The reader handles a joined page in hardly more time than a single
+        one. Only pages from `position` on are joined, so the caller must deliver each page before it takes the next pair. Pages
+        are not joined if the reading has a limit, because `pages_taken` counts them one by one.
         """
         series: list[Page] = []
         for page in pages:

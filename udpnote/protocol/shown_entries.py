@@ -55,7 +55,7 @@ class ShownEntries:
 
     @property
     def latest(self) -> SeenEntry:
-        """Of the remembered entries that the notebook may still have, that with the highest number; else `NOTHING_SEEN`."""
+        """The latest remembered entry that the notebook may still have; `NOTHING_SEEN` if there is none."""
         return self._entries[-1] if self._entries else NOTHING_SEEN
 
     @property

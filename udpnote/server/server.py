@@ -76,7 +76,7 @@ class Server:
 
     - `file`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
-    - `bind`: the address to listen on. Default: all. `port`: the UDP port; 0: any free one. Default: the first free of `PORTS`.
+    - `bind`: the address to listen on. Default: all. `port`: the UDP port; 0: any free one. Default: the first free of four.
     - `sealed`: whether the server answers only clients that have the notebook's key. If so, a new notebook gets a new key.
     - `text_file`: the path of a text file in which the server keeps a copy of the notes. Default: none.
     - `on_stored`: the server's thread calls it with each new entry. It must not block.
@@ -322,7 +322,7 @@ class Server:
             self._announced = self._notebook.last_number
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is, revises or deletes; 0 if none. Only `on_stored` may call this."""
+        """The number of the note that the entry `number` is, revises or deletes; 0 if there is none. Only for `on_stored`."""
         return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:

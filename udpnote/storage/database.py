@@ -71,8 +71,8 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
 
     A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once.
     With `IN_MEMORY` as the path, there is no file. A new file has the owner and the permissions of the file `beside`, as far as
-    `own_like` can set them. If there is no such file, only its owner can read it. Raises `StorageError`
-    if its folder is missing, or if the file is damaged, is of another kind or version, or cannot be read or written.
+    `own_like` can set them. Without a file `beside`, only its owner can read the new file. Raises `StorageError` if the folder
+    of `path` is missing, or if the file is damaged, is of another kind or version, or cannot be read or written.
     """
     with storage_errors(path):
         if path != IN_MEMORY:
@@ -307,9 +307,9 @@ def uri_of(path: str, parameters: str) -> str:
 
 
 def database_of(path: str) -> str | None:
-    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`, or None.
+    """The path of the database to which the file `path` belongs; None if it belongs to none. Raises `OSError`.
 
-    Raises `OSError`.
+    The name decides: `notebook.sqlite3.key` belongs to `notebook.sqlite3` if this is a database.
     """
     path = os.path.realpath(path)
     for suffix in COMPANION_SUFFIXES:

@@ -92,7 +92,7 @@ class KnownNotebooks:
         self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of the notebook, and that it is sealed. If it is the chosen one, none is chosen any more.
+        """Durably forget the key of the notebook `notebook_id`, that it is sealed, and that it is chosen, if it is.
 
         `check` is called first, in the same transaction, so that no other process can add an entry meanwhile. If `check` raises
         an error, nothing is forgotten.

@@ -63,7 +63,7 @@ def _users(connection: sqlite3.Connection) -> dict[Any, str]:
 
 
 def _counted(connection: sqlite3.Connection, tables: tuple[str, ...]) -> Counter[Any]:
-    """How many rows belong to each memo, by the memo's id: all rows of `tables` are counted; a table may be missing."""
+    """How many rows of all `tables` together belong to each memo, by the memo's id. A table may be missing: it has no rows."""
     counts: Counter[Any] = Counter()
     for table in tables:
         if "memo_id" in _columns(connection, table):

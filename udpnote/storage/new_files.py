@@ -149,7 +149,10 @@ def files_set_aside(path: str) -> list[str]:
 
 
 def kept_beside(path: str) -> list[str]:
-    """The paths of files that may have earlier contents of `path`: replaced files (`aside_name`), logs, and drafts."""
+    """The paths of files that may have earlier contents of `path`: replaced files (`aside_name`), logs, and drafts.
+
+    The list is empty if the folder cannot be read.
+    """
     folder, name = os.path.split(path)
     pattern = rf"{re.escape(name)}((-wal)?{_ASIDE}(-wal)?|{_DRAFT})"
     try:

@@ -75,9 +75,9 @@ class OwnWrites:
         return row is not None and bool(row[0])
 
     def discard_unsent(self, sequence: int) -> bool:
-        """Durably remove an entry from the outbox if it was refused or was never sent; return whether it was removed.
+        """Durably remove the entry with this sequence number from the outbox if it was refused or was never sent.
 
-        Any other entry stays, because the notebook may have it already.
+        Returns whether it was removed. Any other entry stays, because the notebook may have it already.
         """
         with storage_errors(self._path), atomic(self._connection) as connection:
             delete = "DELETE FROM entries WHERE sequence = ? AND (notebook_id IS NULL OR refused)"
@@ -97,7 +97,9 @@ class OwnWrites:
         return write.notebook_id, write.as_seen if write.number else None
 
     def still_waiting(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> list[StoredRun]:
-        """Return the runs whose entries are in the outbox for this notebook. Another process may have removed some already.
+        """Return those of `runs` whose entries are in the outbox for the notebook `notebook_id`.
+
+        Another process may have removed some of the entries already.
 
         If only some entries of a run are there, the result has a run of its own for each of them.
         """
@@ -139,7 +141,7 @@ class OwnWrites:
             self._settle_target(sequence)
 
     def note_renewed(self, sequence: int, renewed: int) -> None:
-        """In the caller's transaction, record that the entry `sequence` now has the sequence `renewed`."""
+        """In the caller's transaction, record that the entry with the sequence number `sequence` now has `renewed` instead."""
         for column in ("sequence", "target"):
             self._connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))
 
@@ -156,7 +158,7 @@ class OwnWrites:
         self._connection.execute(f"UPDATE undoing SET target = NULL WHERE NOT {sent.format('sequence')}")
 
     def _last_waiting(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
-        """The last write that is in the outbox; see `last` for the arguments."""
+        """The last write that is in the outbox; None if there is none. For the arguments, see `last`."""
         row = self._connection.execute(
             "SELECT sequence FROM entries WHERE sequence NOT IN (SELECT sequence FROM undoing)"
             " AND NOT EXISTS (SELECT 1 FROM undoing WHERE target = entries.sequence)"
@@ -167,7 +169,7 @@ class OwnWrites:
         return None if row is None else self._waiting(row[0])
 
     def _waiting(self, sequence: int) -> OwnWrite | None:
-        """The write `sequence`, if it is in the outbox."""
+        """The write with this sequence number; None if it is not in the outbox."""
         row = self._connection.execute(
             "SELECT client_id, sequence, kind, notebook_id, refused FROM entries JOIN identities USING (identity)"
             " WHERE sequence = ?",
@@ -179,7 +181,7 @@ class OwnWrites:
         return OwnWrite(client_id, sequence, Kind(kind), notebook_id, 0, is_unsent=bool(refused) or notebook_id is None)
 
     def _last_stored(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
-        """The last write that is stored; see `last` for the arguments."""
+        """The last write that is stored; None if there is none. For the arguments, see `last`."""
         targets = {target for (target,) in self._connection.execute("SELECT target FROM undoing")}
         rows = self._connection.execute(
             f"SELECT {_ROW} FROM writes WHERE NOT is_settled AND (? OR notebook_id = ?) ORDER BY sequence DESC",
@@ -192,7 +194,7 @@ class OwnWrites:
         return None
 
     def _stored(self, sequence: int) -> OwnWrite | None:
-        """The write `sequence`, if it is stored and was not taken back."""
+        """The write with this sequence number; None if it is not stored, or was taken back."""
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? AND NOT is_settled ORDER BY sequence DESC LIMIT 1"
         row = self._connection.execute(query, (sequence,)).fetchone()
         return _own_write(row, sequence) if row is not None and sequence < row[0] + row[1] else None

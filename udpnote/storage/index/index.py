@@ -209,7 +209,7 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """Make the error to raise. Mark the index as damaged, unless `error` may be temporary or `connection` is an old one."""
+        """Return the error to raise for `error`. If it is lasting and `connection` is in use, mark the index as damaged."""
         if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))

@@ -156,7 +156,7 @@ def may_be_temporary(error: BaseException) -> bool:
 
 
 def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connection:
-    """Open the index at `path`. If there is none, create it, with the owner and permissions like those of the file `notebook`.
+    """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`.
 
     Commits are not fsynced, because an index can be built again. SQLite does no checkpoints by itself; see `checkpoints`.
     Raises `StorageError`, whose `__cause__` is the error for `trouble_of`.

@@ -127,8 +127,8 @@ def _continues(last: NoteRun, run: NoteRun) -> bool:
 def _insertion_of(count: int) -> str:
     """The statement that inserts a run of `count` notes at once, in half of the time of one statement for each note.
 
-    Its parameters are the client, the sequence of the first note, the offset from UTC, the author and the time of storing, then
-    the time at which each note was written, then each text.
+    Its parameters are the client, the sequence of the first note, the UTC offset, the author and the time of storing, then the
+    time at which each note was written, then each text.
     """
     rows = [f"(?1, ?2 + {place}, {Kind.NOTE:d}, ?{6 + place}, ?3, ?4, ?{6 + count + place}, ?5)" for place in range(count)]
     return f"INSERT INTO entries ({_COLUMNS}) VALUES {', '.join(rows)} {_UNLESS_STORED}"

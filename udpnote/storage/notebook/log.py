@@ -38,7 +38,7 @@ class Log:
     """The log of the notebook at `path`, which `connection` alone has open for writing, and whose file `guard` watches.
 
     `log_bytes` is the length to which the log grows before a checkpoint. The constructor does a checkpoint, and then opens the
-    mark. Constructor and methods raise `StorageError`.
+    notebook's mark (see the top of this module). Constructor and methods raise `StorageError`.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection, guard: FileGuard, *, log_bytes: int = LOG_BYTES) -> None:
@@ -174,7 +174,7 @@ class Log:
         self._due_bytes = self._bytes_max if self._was_complete and size <= self._bytes_max else size + self._log_bytes // 4
 
     def _copy(self, *, is_last: bool = False) -> bool:
-        """Copy the log into the file in this thread, with a new mark. Return whether all of it was copied.
+        """Do a checkpoint in this thread: write a new mark, and copy the log into the file. Return whether all was copied.
 
         First completes an earlier checkpoint that was not complete. Returns False, too, if the disk has no space for the mark.
         `is_last` says whether this is the last checkpoint before the server ends.
@@ -185,12 +185,12 @@ class Log:
         return self._close_mark(is_last=is_last) and self._run_checkpoint_of_own_log()
 
     def _has_closed_mark(self) -> bool:
-        """Whether the mark is closed, because the last checkpoint was not complete. False if the notebook has no mark yet."""
+        """Whether the notebook's mark is closed: the last checkpoint was not complete. False if it has no mark yet."""
         mark = Mark.read(self._connection)
         return mark is not None and not mark.is_open
 
     def _close_mark(self, *, is_last: bool = False) -> bool:
-        """Write a closed mark with a new id. Returns False if there is no space for it."""
+        """Write a closed mark with a new id into the notebook. Returns False if the disk has no space for it."""
         with suppress(NoSpace), storage_errors(self._path):
             mark = Mark.read(self._connection)
             before = mark.checkpoint if mark is not None else _NO_CHECKPOINT
@@ -229,7 +229,7 @@ class Log:
             raise NotebookLost("log_overwritten", path=self._path, log=f"{self._path}-wal")
 
     def _open_mark(self) -> None:
-        """Open the mark if the last checkpoint was complete. Without disk space for that, leave the mark closed."""
+        """Open the notebook's mark if the last checkpoint was complete. If the disk has no space for that, leave it closed."""
         if self._was_complete:
             with suppress(NoSpace), storage_errors(self._path):
                 mark = Mark.read(self._connection)

@@ -116,7 +116,7 @@ def _frames(file: BinaryIO, page_bytes: int, salts: bytes) -> Iterator[tuple[int
 
 
 def _indexed(database: str, salts: bytes) -> int:
-    """How many frames the index beside `database` counts in the log with these `salts`; 0 if that log has no valid index."""
+    """How many frames the log with these `salts` has by its index, the `-shm` file of `database`; 0 without a valid index."""
     try:
         with open(f"{database}-shm", "rb") as file:
             header, again = file.read(_INDEX_HEADER.size), file.read(_INDEX_HEADER.size)

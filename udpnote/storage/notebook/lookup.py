@@ -65,9 +65,8 @@ class Lookup:
 
         Between results, this yields the other kinds of `LookupStep`. For a query that needs the search index, this first brings
         the index up to date. If `is_time_up()` becomes true before that is done, or if the index is damaged, this yields
-        `IndexBehind` and ends.
-        The first step raises `InvalidQuery` for a query that cannot be answered; any step raises `StorageError` if the notebook
-        cannot be read.
+        `IndexBehind` and ends. The first step raises `InvalidQuery` for a query that cannot be answered. Any step raises
+        `StorageError` if the notebook cannot be read.
         """
         check_query(query)
         try:
@@ -222,7 +221,7 @@ class Lookup:
     def _chosen(
         self, entries: Iterator[StoredEntry], query: Query, answers: dict[int, bool], pauses: "_Pauses"
     ) -> Iterator[LookupStep]:
-        """Yield the `entries` whose notes pass the query's filters, and pauses when `pauses` says so.
+        """Yield the `entries` whose notes pass the query's filters, and a `PausePoint` whenever `pauses` says that one is due.
 
         `answers` is a cache of which notes pass (see `_note_passes_filters`).
         """

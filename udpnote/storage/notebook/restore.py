@@ -189,8 +189,8 @@ def prepared_restore(
     Nothing is changed until `commit` is called in the block. The notebook is locked during the block.
 
     If the restored notebook is sealed, `with_key` says which key file it gets. True: that of the backup. False: the one that is
-    beside `path` now. None: the one beside `path`, because it is never older than that of the backup; or else that of the
-    backup. A key file of another notebook is never used: it is moved away.
+    beside `path` now. None: the one beside `path`, because it is never older than that of the backup; if there is none, that of
+    the backup. A key file of another notebook is never used: it is moved away.
 
     Raises `NotebookInUse` if a server uses the notebook, `NoSpace`, and `StorageError`: if one of the files is not a notebook,
     if the backup cannot be read or is damaged, or if `with_key` is True and the backup has no key file or is open.
@@ -257,7 +257,10 @@ def _check_places(backup: str, path: str) -> None:
 
 @contextmanager
 def _locked(path: str) -> Iterator[FileGuard | None]:
-    """Lock the file `path` during the block, which gets the lock (None without a file). Raises `NotebookInUse`."""
+    """Lock the file `path` during the block, and give the block the lock; None if there is no file.
+
+    Raises `NotebookInUse` if a server uses the file.
+    """
     try:
         guard = FileGuard(path) if os.path.exists(path) else None
     except NotebookInUse:

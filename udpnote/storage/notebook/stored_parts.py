@@ -70,7 +70,7 @@ def _agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part)
 
 
 def _has_digest(connection: sqlite3.Connection, number: int, part: Part) -> bool:
-    """Whether the notebook keeps, for the entry with the number `number`, the digest of exactly this part."""
+    """Whether `part` has the digest that the notebook keeps for the part at the same offset of the entry `number`."""
     row = connection.execute(
         "SELECT digest FROM part_digests WHERE number = ? AND offset = ?", (number, part.offset)
     ).fetchone()
