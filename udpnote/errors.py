@@ -62,7 +62,7 @@ class UdpnoteError(Exception):
 
     @classmethod
     def from_notice(cls, notice: Notice, /, **more: "Any") -> "Self":
-        """Make an error of this class with the kind and values of `notice`. `more` are further keyword arguments."""
+        """Make an error of this class with the kind and values of `notice`. `more` are the keyword arguments of a subclass."""
         return cls(notice.kind, **more, **notice.values)
 
     def __str__(self) -> str:
@@ -170,7 +170,10 @@ class EntryRefused(UdpnoteError):
 
 
 class NotTakenBack(UdpnoteError):
-    """The last write of this outbox cannot be undone: there is none, or others have changed its note. Nothing was done."""
+    """The last write of this outbox cannot be undone. Nothing was done.
+
+    There is no such write, it is not in the client's notebook, or others have changed its note.
+    """
 
 
 class StorageError(UdpnoteError):

@@ -122,8 +122,8 @@ def load_settings(
 
     The keys of `flags` are fields of `Settings`. The value None means that the flag was not given; `UNSET` means that the
     default applies. `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value cannot be used
-    or the settings file cannot be read; the error names the place of the value. With `on_wrong`, a wrong
-    variable or a file with a wrong value is left out instead, and `on_wrong` is called with the error and the source.
+    or the settings file cannot be read; the error names the place of the value. With `on_wrong`, only a wrong flag raises it. A
+    wrong variable and a file with a fault are left out then, and `on_wrong` is called with the error and the source.
     """
     environ = os.environ if environ is None else environ
     places = find_places(environ)
@@ -189,7 +189,7 @@ def _defaults(places: Places) -> Settings:
 def find_places(environ: Mapping[str, str]) -> Places:
     """The places of this user's files, as the environment `environ` determines them.
 
-    If `UDPNOTE_HOME` is set, all files are in the folder that it names. Otherwise they are in the user's folders for
+    If `UDPNOTE_HOME` is set, all files are in the folder that it names. If it is not set, they are in the user's folders for
     configuration, data and state. Raises `InvalidSetting` if the system does not say which folder is the user's home.
     """
     if home := environ.get("UDPNOTE_HOME"):
@@ -217,7 +217,7 @@ def _user_folders(environ: Mapping[str, str]) -> list[str]:
 
 @contextmanager
 def _leaving_out(source: Source, on_wrong: OnWrong | None) -> Iterator[None]:
-    """Call `on_wrong` with an `InvalidSetting` of the block and `source`. Without `on_wrong`, raise the error."""
+    """Catch an `InvalidSetting` of the block: call `on_wrong` with the error and `source`. If `on_wrong` is None, raise it."""
     try:
         yield
     except InvalidSetting as error:
@@ -230,7 +230,7 @@ def _from_environment(environ: Mapping[str, str], on_wrong: OnWrong | None) -> d
     """The settings in the environment, by name, with their sources. An empty variable counts as not set.
 
     Only for `key` and `key_file`, an empty variable is an error: a script whose key is empty by mistake must not send its
-    entries unencrypted. Raises `InvalidSetting` for this and for each value that cannot be used.
+    entries unencrypted. Raises `InvalidSetting` for this and for a value that cannot be used, unless `on_wrong` is given.
     """
     given: dict[str, tuple[Any, Source]] = {}
     for name, parse in _PARSERS.items():

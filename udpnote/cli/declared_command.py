@@ -75,7 +75,7 @@ class Parameter(NamedTuple):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words that are allowed as the value; empty if every word is."""
+        """The words that are allowed as the value; empty if every word is allowed."""
         return get_args(self.kind) if get_origin(self.kind) is Literal else ()
 
 

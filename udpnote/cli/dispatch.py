@@ -11,12 +11,12 @@ from udpnote.version import __version__
 
 
 def run(words: list[str]) -> int:
-    """Run the command line `words`, the words after `udpnote`. A command that does its work ends with `SystemExit`, which has
-    the exit code.
+    """Run the command line `words`, the words after `udpnote`.
 
-    If `words` ask for help, for the version, or to install completion, do that, and return the exit code. If `words` are wrong,
-    print what is wrong, and return USAGE. If `words` ask for the script of completion, typer prints it, and raises
-    `SystemExit`.
+    If `words` name a command, do its work, and raise `SystemExit` with the exit code. If they ask for help, for the version, or
+    to install completion, do that, and return the exit code. If they name no command, or only a group of commands, print help,
+    and return USAGE. If they are wrong, print what is wrong, and return USAGE. If they ask for the script of completion, typer
+    prints it, and raises `SystemExit`.
     """
     try:
         line = read_command_line(words)

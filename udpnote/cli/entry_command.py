@@ -75,8 +75,8 @@ def _environment(stored: StoredEntry) -> dict[str, str | bytes]:
     """The environment variables of the command for `stored`: those of this process, and some whose names begin with `NOTE_`.
 
     The names do not begin with `UDPNOTE_`, because a command that sends a note itself would take UDPNOTE_AUTHOR as its own
-    setting. In the author's name, other characters replace those that could harm a terminal, and NUL, which no variable can
-    hold.
+    setting. In `NOTE_AUTHOR`, other characters stand in place of NUL, which no variable can hold, and of characters that could
+    harm a terminal.
     """
     entry = stored.entry
     return {

@@ -45,9 +45,9 @@ def exit_code_of_change(work: Callable[[], int]) -> int:
     """Call `work`, the function of a command that changes something, and return an exit code, as `exit_code_of` does. If
     standard output cannot be written, let `work` go on.
 
-    In that case later output is discarded, and after `work` has ended, a message says that its results were not printed. The
-    result is the exit code of `work`, but REFUSED in place of DONE. DONE stays DONE if the only problem is that the reader of a
-    pipe has ended.
+    In that case later output is discarded, and after `work` has ended, a message says that its results were not printed. If
+    `work` has returned DONE, the result is REFUSED: the user has not seen the results. It is DONE if the reader of a pipe has
+    ended, because that reader did not want them.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)
@@ -61,7 +61,8 @@ def exit_code_of(work: Callable[[], int]) -> int:
     """Call `work`, the function of a command, and flush standard output. Return the exit code that `work` returns.
 
     If `work` raises an `UdpnoteError`, print its message on standard error without a traceback, and return the error's exit
-    code (see `exit_code_for`). After Ctrl-C, print nothing and return INTERRUPTED.
+    code (see `exit_code_for`). If the error says that no server has answered, also recommend `udpnote doctor`. After Ctrl-C,
+    print nothing and return INTERRUPTED.
 
     If standard output cannot be written, discard later output, print a message and return REFUSED. There is no message if the
     reason is that the reader of a pipe has ended.

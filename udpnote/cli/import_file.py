@@ -39,8 +39,11 @@ OnBad = Callable[[InvalidImport], None]
 class ImportFile:
     """The file to import: the file at `path`, or standard input if `path` is `-`.
 
-    `name` is what messages call the file. The attribute `path` is None for standard input. Each method that reads starts at the
-    beginning of the file. These methods and the constructor raise `StorageError` if the file cannot be read.
+    `name` is what messages call the file. The attribute `path` is None for standard input. The constructor copies a pipe to a
+    temporary file. Each method that reads starts at the beginning of the file.
+
+    These methods and the constructor raise `StorageError` if the file cannot be read. The constructor raises `InvalidImport` if
+    the first line of a pipe is longer than `LINE_BYTES_MAX`.
     """
 
     def __init__(self, path: str) -> None:
@@ -191,7 +194,7 @@ class JsonLines:
         """Do nothing, because the client id and sequence of each entry show whether a notebook already has it."""
 
     def revised(self) -> set[int]:
-        """Read the whole file. Return the numbers in the field `revises` of its revisions and deletions."""
+        """Read the whole file. Return the numbers of the entries that its revisions and deletions change (`revises`)."""
         numbers = set()
         for _number, line in self._lines():
             if b'"revises"' in line:

@@ -63,8 +63,8 @@ class ImportReport:
         self._outcomes[ImportOutcome.THERE_ALREADY] += 1
 
     def count_different(self, number: int) -> None:
-        """Count a note of another program that was changed both there and in the notebook. Its number in the notebook is
-        `number`.
+        """Count a note of another program that was changed both there and in the notebook, so that no revision is made. Its
+        number in the notebook is `number`.
         """
         self._found_entry()
         self._outcomes[ImportOutcome.DIFFERENT] += 1

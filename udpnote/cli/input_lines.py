@@ -44,7 +44,8 @@ class InputLines:
     `on_bad` with a notice about each.
 
     `bytes_read` is how many bytes the iterator has used so far. `error` is None, or a notice about one of two problems. Either
-    the file could not be read to its end, or its beginning is not UTF-8. In the second case the iterator has yielded no line.
+    the file could not be read to its end, or its beginning looks like UTF-16 or a similar encoding (see `other_encoding`). In
+    the second case the iterator has yielded no line.
     """
 
     def __init__(
@@ -114,8 +115,8 @@ class InputLines:
             yield from self._texts_at_once(lines)
 
     def _texts_at_once(self, lines: bytes) -> Iterable[str]:
-        """Return the texts of `lines`, which are several lines with LF between them. The first line of the input must not be
-        among them.
+        """Return the texts of `lines`, which are one or more lines with LF between them. The first line of the input must not
+        be among them, because only `_checked` removes a byte order mark.
 
         If the encoding is UTF-8, all lines are checked together, which is faster. If one of them is not text, each is checked
         by itself.

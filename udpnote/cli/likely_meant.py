@@ -1,4 +1,4 @@
-"""Guesses which command line a user meant who has typed a wrong one.
+"""Guesses what a user meant by a wrong command line.
 
 Each function in `_REPAIRS` takes the wrong words and the error. It returns the words with this one mistake mended, or None if
 it cannot guess what was meant.
@@ -34,7 +34,7 @@ COMMANDS_NAMED_MAX = 4
 """If more commands than this have an option, naming them does not help."""
 
 COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
-"""A known name is guessed for a mistyped one only if they are at least so similar: for commands, and for options. 1 means
+"""How similar a mistyped name must be to a known one, so that the known one is guessed: for commands, and for options. 1 means
 equal.
 """
 
@@ -125,7 +125,8 @@ EXAMPLES_OF_NUMBERS = {"-n": "10", "--wait": "10", "--timeout": "5"}
 def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     """Return the notice to print after the message of `error`. `words` are the words that the user has typed after `udpnote`.
 
-    It has the command line most likely meant, else an example, the commands with that option, or the command for help.
+    The notice has the command line that the user most likely meant. If none is likely, it has the first of these that exists:
+    the commands with the unknown option, an example with the missing word, the command that prints help.
     """
     guessed = [*words]
     current: UdpnoteError | None = error
@@ -167,8 +168,8 @@ def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
 
 
 def _example(command: DeclaredCommand, error: UdpnoteError) -> str | None:
-    """Return the first example in the help of `command` that shows the missing word; None if `error` is not about a missing
-    word.
+    """Return the first example from the help of `command` or, if `error` is about an option without its value, the first with
+    this option. Return None if there is none, or if `error` is not about a missing word.
     """
     if not error.notice.kind.endswith("_missing"):
         return None
@@ -271,9 +272,8 @@ def _synonyms(option: str) -> list[str]:
 
 
 def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
-    """Return the only one of `known` that begins with `name`. If there is not exactly one, return the most similar one.
-
-    Return None if its similarity is below `similarity_min` (0 to 1).
+    """Return the only one of `known` that begins with `name`. If not exactly one does, return the most similar one, or None if
+    its similarity is below `similarity_min` (0 to 1). Return None, too, if `name` has less than two letters.
     """
     longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
     if len(longer) == 1:

@@ -57,9 +57,10 @@ def _complete() -> None:
 
 
 def _run(words: list[str]) -> int:
-    """Run the command line `words`, and return the exit code. Some commands raise `SystemExit` with it instead.
+    """Run the command line `words`, and return the exit code. Some commands raise `SystemExit` with the exit code instead.
 
-    For `send` without options, no option parser is imported.
+    If a shell has asked for completion, answer it, and raise `SystemExit`. For `send` without options, no option parser is
+    imported.
     """
     if COMPLETION_VARIABLE in os.environ:
         _complete()

@@ -12,8 +12,8 @@ def parse_ranges(words: Sequence[str]) -> list[range]:
     """Return the ranges of numbers that `words` name, one for each word, in the order of the words. For a word such as `42`,
     the range has one number.
 
-    The range for a word without an end, such as `10-`, ends with `SEQUENCE_MAX`, which is too long for `len`. Raises
-    `InvalidQuery` for a word that is neither a number nor a range, and for a range that ends before it begins.
+    The range for a word without an end, such as `10-`, ends with `SEQUENCE_MAX`. Raises `InvalidQuery` for a word that is
+    neither a number nor a range, and for a range that ends before it begins.
     """
     return [_parse_range(word) for word in words]
 

@@ -27,6 +27,9 @@ class OtherNotes:
     `source` has the format `form`, which is that of another program. Notes whose source names no author get `author`. `Reading`
     explains `date_format`. Each `StoredEntry` is a new note, or a revision of a note that an earlier import has added. `report`
     counts everything else: what cannot be a note, what the notebook already has, and what is left out.
+
+    Iteration reads `source`. It raises `StorageError` if `source` cannot be read, and `InvalidImport` if `source` has another
+    format than `form`.
     """
 
     def __init__(
@@ -89,8 +92,9 @@ def _memos_in_database(file: ImportFile, reading: Reading) -> Iterator[ImportedN
 
 
 def _notes_in_zip(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
-    """Yield the notes in all JSON files of the zip file `file`. If the zip file is damaged or encrypted, call `reading.on_bad`,
-    and end.
+    """Yield the notes in all JSON files of the zip file `file`. Raises `InvalidImport` if there is no JSON file in it.
+
+    If the zip file is damaged or encrypted, this calls `reading.on_bad`, and ends.
     """
     try:
         with zipfile.ZipFile(file.binary()) as archive:

@@ -1,6 +1,7 @@
 """The page in a process of its own, beside a server, for `udpnote serve --page`.
 
-The page's process ends when its standard input ends. So it ends with the server, even if the server is killed.
+The standard input of the page's process is a pipe from the server. The page ends when this pipe is closed: so it ends with the
+server, even if the server is killed.
 """
 
 import json
@@ -65,7 +66,8 @@ def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str |
 
     `notebook_id` is the notebook's id in hexadecimal digits. The page listens at the address `bind`, or at all addresses if
     `bind` is None. `is_sealed` tells the page that the notebook is sealed, before the server has answered it. The page's
-    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it.
+    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it. The end of
+    the block ends the page, and waits until its process has ended.
     """
     from subprocess import PIPE, Popen  # here, because most servers have no page
 

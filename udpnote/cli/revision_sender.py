@@ -83,8 +83,8 @@ class RevisionSender:
         """Return for each of `numbers` the state of the note that has a version with this number. A number that is not in the
         notebook is left out.
 
-        Raises `WrongNotebook` if the server that the user has named now has another notebook than before: the user took the
-        numbers from the earlier one.
+        Raises `Unreachable` if no server answers. Raises `WrongNotebook` if the server that the user has named now has another
+        notebook than before: the user took the numbers from the earlier one.
         """
         states = self._client.note_states(numbers)
         self._client.check_notebook_is_same(numbers[0])
@@ -96,7 +96,8 @@ class RevisionSender:
         `state` is the note's state, or None if the notebook has no such entry. The new text is `text`. If `text` is None, the
         user writes the new text in the editor, which opens with the last text of the note.
 
-        Nothing is sent, and the result is REFUSED, if there is no such entry, if the note was erased, or if the editor fails.
+        Nothing is sent, and the result is REFUSED, if there is no such entry, if the note was erased, if the editor fails, or
+        if the new text is blank. If the new text is the same as the last one, nothing is sent, and the result is DONE.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(objection(named, state))
@@ -204,8 +205,8 @@ class RevisionSender:
         return code
 
     def _print_discarded(self, text: str) -> None:
-        """Print that an entry was removed from the outbox, and its `text`, which is stored nowhere now; or the object for
-        `--json`.
+        """Print that an entry was removed from the outbox. With `--json`, print an object. Without it, print the entry's
+        `text`, because it is stored nowhere now.
         """
         say(Notice("undo_discarded"))
         if self._as_json:

@@ -1,4 +1,4 @@
-"""Repeats a search that has found nothing: it takes the words that no note has as the beginnings of longer words."""
+"""Widens a search that has found nothing: a word that is in no note then stands for all longer words that begin with it."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -10,10 +10,10 @@ from udpnote.text.search_terms import terms
 
 
 def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
-    """Return the words of `query` that no note has, but that may be the beginnings of longer words.
+    """Search for each word of `query` alone. Return the words that are in no note, but with which longer words may begin.
 
-    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`, so the result has at
-    most as many words as the query can still take.
+    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`. So the result has at
+    most as many words as may still get a `*`.
     """
     words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
     count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)

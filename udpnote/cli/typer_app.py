@@ -131,4 +131,6 @@ app = typer.Typer(
 
 @app.callback(help=HELP)
 def _udpnote() -> None:
-    """Makes `app` a group of commands. It declares no options, because typer need not know those of `udpnote` itself."""
+    """Do nothing. Because of this function, typer makes `app` a group of commands. The function declares no options, because
+    typer need not know those of `udpnote` itself.
+    """

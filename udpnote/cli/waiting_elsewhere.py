@@ -10,7 +10,8 @@ def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice 
     """Return a notice that entries in the outbox of `client` wait for another notebook or server than `notebook`.
 
     Return None if no entry does, or if `notebook` is None. Refused entries do not count. An entry that was written before any
-    notebook was known waits for the one that the user has chosen by `udpnote use`. It counts unless `notebook` is that one.
+    notebook was known waits for the notebook that the user has chosen by `udpnote use`. Such an entry counts unless `notebook`
+    is the chosen one.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:

@@ -72,10 +72,10 @@ class Command(NamedTuple):
 
 
 class WordAtCursor(NamedTuple):
-    """What may stand at the cursor: one of the `suggestions`, or `prefix` followed by a value of `kind`. The value must begin
-    with `typed`.
+    """What may stand at the cursor: `prefix`, followed by one of the `suggestions` or by a value of `kind`.
 
-    `given` has the options on the command line, by their first names, and their values. The value of a flag is empty.
+    `typed` is what the user has typed after `prefix`. The `suggestions` begin with it, and the value must do so, too. `given`
+    maps the options on the command line, by their first names, to their values. The value of a flag is empty.
     """
 
     typed: str
@@ -86,7 +86,7 @@ class WordAtCursor(NamedTuple):
 
 
 def read_table() -> dict[str, Command]:
-    """Read the table, and return its commands by their names. The name of `udpnote` itself is empty."""
+    """Read the table at `TABLE_PATH`, and return its commands by their names. The name of `udpnote` itself is empty."""
     table: dict[str, Command] = {}
     with open(TABLE_PATH, encoding="utf-8") as file:
         for line in file:
@@ -104,7 +104,7 @@ def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) 
     """Find out what may stand at the cursor, and return that. `words` are the words between `udpnote` and the cursor. `typed`
     is the part of the word at the cursor that is typed already.
 
-    One of `words`, or `typed`, may be a single `=`: bash makes a word of each `=`, zsh and fish do not.
+    A word that is a single `=` is ignored, and a `typed` that is one counts as empty: bash makes a word of each `=`.
     """
     if typed == "=":
         typed = ""
@@ -182,8 +182,10 @@ def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCurso
 
 
 def _value(command: Command, metavar: str, kinds: dict[str, Kind], word: WordAtCursor) -> WordAtCursor:
-    """Return `word` with what may stand for the `metavar` of `command`: the suggestions if it has a fixed list, else the kind
-    that `kinds` has for it.
+    """Return a copy of `word` that says what may stand in place of `metavar`, which an option or argument of `command` has.
+
+    If `metavar` lists the allowed values, the copy has them as suggestions. If it does not, the copy has the kind of the values
+    from `kinds`, or None if `kinds` does not have `metavar`.
     """
     bare = metavar.removesuffix(REPEATED).strip("[]")
     if bare.startswith("="):

@@ -25,8 +25,8 @@ _UNSAFE = {*map(chr, range(32)), "\x7f", '"', "'", "\\"}
 
 
 def server_program() -> list[str]:
-    """Return the program that starts this `udpnote`, and its arguments: the installed command or, without one, `python -P -m
-    udpnote`.
+    """Return the command line that starts this `udpnote`: the path of the installed command. If there is none, the command line
+    is `python -P -m udpnote`, with Python's path.
 
     Raises `ServiceRefused` if the program's path has a character that systemd refuses (see `_UNSAFE`).
     """

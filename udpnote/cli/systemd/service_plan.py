@@ -39,8 +39,9 @@ def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     """Plan a service, and return the plan. `flags` are the values of the options `name`, `port`, `file` and `sealed`. None
     means that the user has not given the option.
 
-    Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if the notebook's file exists, is
-    sealed, and the plan is not. Raises `NotebookOpen` if the file exists, is not sealed, and the plan is.
+    Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if there is already a sealed
+    notebook in the notebook's file, but the plan is not sealed. Raises `NotebookOpen` if there is an open notebook, but the
+    plan is sealed.
     """
     if service.instance and flags["name"] is None:
         flags = {**flags, "name": service.instance}
@@ -90,7 +91,7 @@ def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
 
 
 def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
-    """Return the command `serve` with options that set these `values`. A value None needs no option.
+    """Return the command `serve` with `--quiet` and options that set these `values`. A value None needs no option.
 
     An option and its value are one word, so that the value may begin with a hyphen.
     """
@@ -99,10 +100,10 @@ def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
 
 
 def _check_seal(plan: ServicePlan) -> None:
-    """Raise `NotebookSealed` if the notebook's file exists and is sealed, but the plan is not. Raise `NotebookOpen` if it is
-    the other way round.
+    """Check the notebook's file, if it exists: the server would refuse a file that does not fit the plan.
 
-    The server would refuse such a file.
+    Raise `NotebookSealed` if the file is sealed and the plan is not. Raise `NotebookOpen` if the plan is sealed and the file is
+    not.
     """
     if not os.path.exists(plan.file):  # it will be new, or this user cannot look into the folder
         return

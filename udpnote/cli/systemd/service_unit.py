@@ -74,7 +74,11 @@ class Service(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """What a unit file says of the notebook: the path of its file, and its name, which is None if the server chooses it."""
+    """What a unit file says of the notebook: the path of the notebook's file, and the notebook's name.
+
+    `file` is None if somebody has changed that line of the unit file. `name` is None then, too, and if the server chooses the
+    name.
+    """
 
     file: str | None
     name: str | None

@@ -12,8 +12,8 @@ PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "SubState", "Result",
 """What `udpnote service status` asks systemd about a unit (see org.freedesktop.systemd1(5))."""
 
 TRIED_AGAIN = "auto-restart"
-"""The `SubState` of a service that has failed and that systemd will start again. After exit code 2 it does not: see the unit
-files.
+"""The `SubState` of a service that has failed and that systemd will start again. After exit code 2, systemd does not: see the
+unit files.
 """
 
 _RUNNING_STATES = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"}
@@ -64,7 +64,7 @@ def check_manager(*, is_system: bool) -> None:
 
 
 def properties(service: Service) -> dict[str, str]:
-    """Ask systemd about `service`. Return the values of `PROPERTIES` by their names; nothing if systemd does not answer."""
+    """Ask systemd about `service`. Return the values of `PROPERTIES` by their names; no values if systemd does not answer."""
     code, output, _ = _result(systemctl(service, "show", service.unit, f"--property={','.join(PROPERTIES)}"))
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
 
@@ -77,7 +77,8 @@ def lingers() -> bool:
 def last_message(service: Service, *, since: float) -> str | None:
     """Return the last message of the service's server in the journal, without `udpnote: `; None if there is none.
 
-    Messages from before `since`, in seconds since 1970 UTC, are left out: an earlier run of the server may have printed them.
+    Messages from before `since`, in seconds since 1970 UTC, are left out, because an earlier process may have printed them.
+    Only the last 20 lines after it are searched.
     """
     _, output, _ = _result(journal(service, "--since", f"@{int(since)}", "-n", "20", "-o", "cat", "--no-pager"))
     messages = [line.removeprefix("udpnote: ") for line in output.splitlines() if line.startswith("udpnote: ")]

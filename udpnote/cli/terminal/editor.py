@@ -125,7 +125,7 @@ def _without_additions(text: str, before: str) -> str:
 
 
 class _Ended(BaseException):
-    """Raised when this process gets SIGTERM or SIGHUP, which is to end it. `number` is the number of the signal."""
+    """SIGTERM or SIGHUP has arrived, and must end this process. `number` is the number of the signal."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""Says what Ctrl-C, SIGTERM and SIGHUP do while a command works.
+"""Decides what Ctrl-C, SIGTERM and SIGHUP do while a command works.
 
 Ctrl-C raises `KeyboardInterrupt`. While a command has temporary files, SIGTERM and SIGHUP raise `SystemExit`. At all other
 times these signals end the process at once, without a message. For Ctrl-C, `udpnote.__main__` arranges that (SIG_DFL).
@@ -60,7 +60,7 @@ def ending_in_order() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if codes:  # SQLite reports every signal as an interruption
+        if codes:  # `end` was called within SQLite, and storage/ has raised `KeyboardInterrupt` in place of its `SystemExit`
             raise SystemExit(codes[0]) from None
         raise
     finally:

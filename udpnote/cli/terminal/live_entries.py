@@ -38,9 +38,10 @@ class LiveEntries:
         self._day = ""
 
     def lines(self, number: int, entry: Entry, note: int = 0) -> str:
-        """Return the lines, each with a newline, for the `entry` with this `number`. `change_label` explains `note`.
+        """Return the lines, each with a newline, for the `entry` with this `number`.
 
-        On a terminal, a heading stands before them if the entry was written on another day than the one before.
+        `note` is the number of the note that a revision or deletion changes; 0 if it is not known, or if `entry` is a note. On
+        a terminal, a heading stands before the lines if the entry was written on another day than the entry before.
         """
         if not self._is_terminal:
             return line_for_reader(number, entry, note) + "\n"

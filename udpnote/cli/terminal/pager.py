@@ -111,7 +111,10 @@ class _PagedOutput:
         return getattr(self._screen, name)
 
     def write(self, text: str) -> int:
-        """Keep `text`, or write it to the pager or the terminal. Return how many characters it has."""
+        """Keep `text`, or write it to the pager or the terminal. Return how many characters it has.
+
+        Raises `_PagerClosed` if the user has closed the pager.
+        """
         if self._is_plain:
             return self._screen.write(text)
         self._keep(text)
@@ -145,7 +148,10 @@ class _PagedOutput:
                 self._kept = None
 
     def _fits(self, text: str) -> bool:
-        """Whether the screen has room for all output so far, whose last part is `text`."""
+        """Whether the screen has room for all output so far, whose last part is `text`.
+
+        This counts the lines of `text`, so it must be called once for each part.
+        """
         from udpnote.cli.terminal.styles import without_styles
         from udpnote.cli.terminal.text import cell_count
 

@@ -172,8 +172,8 @@ def say(message: str | Notice) -> None:
 
 
 def terminal_columns() -> int:
-    """Return the width of standard output's terminal in cells: $COLUMNS if that is a possible width. Without a terminal, return
-    80.
+    """Return the width of lines in terminal cells: $COLUMNS if that is a possible width. If it is not, return the width of
+    standard output's terminal, or 80 without a terminal.
 
     This does the work of `shutil.get_terminal_size`. To import shutil, which is for archives as well, would take longer.
     """
@@ -186,8 +186,8 @@ def terminal_columns() -> int:
 
 
 def terminal_lines() -> int:
-    """Return the number of lines of standard output's terminal: $LINES if that is a possible height. Without a terminal, return
-    24.
+    """Return the number of lines of the screen: $LINES if that is a possible height. If it is not, return the height of
+    standard output's terminal, or 24 without a terminal.
     """
     if (given := _size_in("LINES")) is not None:
         return given

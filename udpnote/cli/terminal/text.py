@@ -62,9 +62,9 @@ def change_label(entry: Entry, note: int = 0) -> str:
     """Return what a revision or deletion does: `revises #42`, or `revises #57 of note #42`. Return an empty string for a note.
 
     The first number is that of the version that the entry replaces. `note` is the number of the note, or 0 if it is not known.
-    It is printed if it is not the first number, too.
+    It is the second number, and left out if it equals the first.
 
-    A deletion that waits in the outbox may have no number to print, because the entry that it deletes waits there, too.
+    If the entry deletes an entry that waits in the outbox and has no number yet, the result says so without a number.
     """
     if entry.kind is Kind.NOTE:
         return ""
@@ -92,7 +92,8 @@ def line_for_reader(number: int, entry: Entry, note: int = 0) -> str:
     """Return a stored entry as one line, without a newline, as `serve` and `follow` print it.
 
     The line has the local time of writing, the number of the entry, the version that it revises or deletes, the author and the
-    text. Characters that could harm a terminal are replaced (see `harmless`). `change_label` explains `note`.
+    text. `note` is the number of the note to which that version belongs, or 0 if it is not known. Characters that could harm a
+    terminal are replaced (see `harmless`).
     """
     head = f"#{number} {change_label(entry, note)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"

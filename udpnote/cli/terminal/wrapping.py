@@ -35,8 +35,9 @@ def wrapped_lines(text: str, columns: int) -> list[str]:
     """Break each line of `text` into lines of at most `columns` cells, and return all of these. A word that is longer than that
     stays whole.
 
-    Spaces stay as they are, except where a line is broken. Lines of `text` end with LF or CR LF. A tab becomes four spaces. The
-    caller must have replaced characters that could harm a terminal (`harmless_lines`).
+    Lines of `text` end with LF or CR LF. White space at the end of `text` is left out. Other spaces stay as they are, except
+    where a line is broken; the parts of an indented line are all indented. A tab becomes four spaces. The caller must have
+    replaced characters that could harm a terminal (`harmless_lines`).
     """
     lines = []
     for line in text.rstrip().replace("\r\n", "\n").split("\n"):
@@ -84,10 +85,10 @@ def marked_lines(text: str, matches: Sequence[tuple[int, int]], columns: int) ->
 
 
 def _marked(line: str, marks: Sequence[int]) -> Line:
-    """Return `line` in pieces. `marks` has, for each character of `line` except white space, the number of its match, or 0 for
-    none.
+    """Return `line` in pieces: those that belong to a match in the style `MATCH_STYLE`, the others without a style.
 
-    If `marks` has fewer numbers, the characters at the end have no match. White space belongs to a match if the characters
+    `marks` has, for each character of `line` except white space, the number of its match, or 0 if it belongs to none. If
+    `marks` has fewer numbers, the characters at the end belong to no match. White space belongs to a match if the characters
     before and after it do.
     """
     pieces: list[tuple[str, int]] = []
