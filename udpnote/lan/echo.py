@@ -27,8 +27,8 @@ ECHO_TOKEN_BYTES = 16
 class Echo(NamedTuple):
     """Which of the datagrams from this host to itself have arrived. They were sent on `interface`, from its IPv4 `address`.
 
-    `hears_unicast` and `hears_broadcast` say whether the datagram by unicast and the one by broadcast have arrived. If the
-    system has refused to send the broadcast, `error` is the text of the error, otherwise None.
+    `hears_unicast` and `hears_broadcast` say whether the datagram by unicast and the one by broadcast have arrived. `error` is
+    the text of the system's error if the system has refused to send the broadcast, and None if it has sent it.
     """
 
     interface: str

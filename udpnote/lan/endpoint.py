@@ -40,7 +40,7 @@ class ProbeAttempt(NamedTuple):
     """One datagram of a probe. `destination` is the IP address that it goes to.
 
     `interface` is the interface's name, or one of `THIS_MACHINE` and `NAMED_SERVER`. `error` is the system's error text if the
-    datagram could not be sent, otherwise None.
+    datagram could not be sent, and None if it was sent.
     """
 
     interface: str

@@ -30,8 +30,8 @@ class Link(NamedTuple):
     """A network interface as the kernel describes it.
 
     `number` is its index. `hardware` is its ARPHRD number, such as 1 for Ethernet. `kind` is the kind of a virtual interface,
-    such as "veth", "tun" or "bridge", and empty for a real one. `mtu` is in bytes. If the interface is a port of a bridge,
-    `master` is the index of the bridge, otherwise 0. `is_up` says whether the interface is switched on. `is_connected` says
+    such as "veth", "tun" or "bridge", and empty for a real one. `mtu` is in bytes. `master` is the index of the bridge of which
+    the interface is a port, or 0 if it is no such port. `is_up` says whether the interface is switched on. `is_connected` says
     whether it also has a carrier, which it lacks if its cable is connected to no machine.
     """
 

@@ -56,7 +56,7 @@ def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, 
 
 def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:
     with opening_sockets():
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only if it is named
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, so that asyncio sets TCP_NODELAY
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier process may still be closing
         if family == socket.AF_INET6:

@@ -241,7 +241,7 @@ class Reading:
         """Count `page` as `count` answers, update the timer and the congestion window, and set `newest` from the page."""
         self.answers += count
         self.newest = page.newest
-        in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
+        in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so they filled the window
         self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=count, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:

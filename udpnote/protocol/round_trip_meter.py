@@ -75,5 +75,5 @@ class RoundTripMeter:
         return datagrams
 
     def next_timeout(self) -> float:
-        """The monotonic time at which the caller must call `handle_timeout` next, unless the measurement is finished."""
+        """The monotonic time at which the caller must call `handle_timeout` next. Not needed once `is_finished` is true."""
         return self._next_at

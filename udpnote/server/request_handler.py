@@ -151,7 +151,7 @@ class RequestHandler:
         try:
             verdicts = self._notebook.store(notes, now)
             first = verdicts[0]
-            if first is not None and first.status is Status.NO_SPACE:  # then all are
+            if first is not None and first.status is Status.NO_SPACE:  # then all verdicts are NO_SPACE
                 self._refused_for_space += len(verdicts)
             return verdicts
         except NotebookLost:

@@ -48,9 +48,9 @@ def secret_file(path: str, *, beside: str) -> Iterator[BinaryIO]:
     """Open a new file for a secret for writing. At the end of the block, fsync it and put it in the place of `path`.
 
     If the block raises, the new file is removed and `path` stays as it was. The new file has the owner, the group and the
-    permissions of the file `beside`, except that users outside that group get no permission. If there is no file `beside`, only
-    its owner can read the new file. If `path` is a link, the link itself is replaced. Raises `StorageError` if `path` is a
-    folder, a pipe or a device, and for any `OSError`, also one from the block.
+    permissions of the file `beside`, but users outside that group get no permission. If there is no file `beside`, only its
+    owner can read the new file. If `path` is a link, the link itself is replaced. Raises `StorageError` if `path` is a folder,
+    a pipe or a device, and for any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)

@@ -48,7 +48,7 @@ _REFUSALS: dict[int, Callable[[str], StorageError]] = {
     errno.EDQUOT: lambda path: NoSpace("quota_reached", path=path),
     errno.EROFS: lambda path: StorageError("disk_read_only", path=path),
 }
-"""The errors for error numbers of the system that say why the file with a path cannot be written."""
+"""For each error number of the system that says why a file cannot be written: a function from the file's path to the error."""
 
 
 class Schema(NamedTuple):
@@ -156,7 +156,7 @@ def reading_mode(path: str) -> str:
     """
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
-        # While a server uses the file, there are the log and its shared memory. Otherwise SQLite would have to make both.
+        # While a server uses the file, there are the log and its shared memory. If they are missing, SQLite has to make both.
         is_closed = not os.path.exists(f"{path}-wal") and not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK)
         return "immutable=1" if is_closed or is_disk_read_only or is_disk_full(path) else "mode=rw"
     if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file

@@ -117,8 +117,8 @@ def read_code_file(path: str) -> bytes:
 def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None:
     """Write `keys` into the key file `path`, durably, as a whole or not at all. `notebook_name` is for the comment in it.
 
-    The key file gets the owner, the group and the permissions of the notebook's file, except that users outside that group get
-    no permission. So the notebook's server can read it even if root runs this. Raises `StorageError` if it cannot be written.
+    The key file gets the owner, the group and the permissions of the notebook's file, but users outside that group get no
+    permission. So the notebook's server can read it even if root runs this. Raises `StorageError` if it cannot be written.
     """
     from udpnote.text.jsonl import iso_time  # here, because clients only read
 

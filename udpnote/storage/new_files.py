@@ -30,7 +30,7 @@ OTHER_DRAFT_SECONDS_MAX = 86_400.0
 may still read its draft back from a slow disk, or wait for its user's answer."""
 
 _ENDING = ".udpnote"
-"""The ending of a draft's name. No other program's files have it, because old ones are removed in any folder."""
+"""The ending of a draft's name. No other program may use it, because this module removes old files with it in any folder."""
 
 _DRAFT = rf"(\.key|\.index)?\.[0-9a-f]{{16}}\{_ENDING}(-wal|-shm|-journal)?"
 """A pattern for the end of the name of a draft of a file, of its key file or of its index, or of SQLite's files for such a

@@ -233,7 +233,7 @@ class OwnWrites:
                     )
 
     def _settle(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """If an entry in `runs`, which are stored now, takes a target back, mark both this entry and the target as settled."""
+        """If an entry in `runs`, which are stored now, takes a target back, record in both rows that they are settled."""
         for sequence, target in undoing:
             if any(sequence in run.sequences for run in runs):
                 self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))
@@ -242,9 +242,9 @@ class OwnWrites:
                     self._settle_target(target)
 
     def _settle_target(self, target: int) -> None:
-        """Mark the stored write `target`, which was taken back or passed over, as settled.
+        """Record that the stored write `target` was taken back or passed over: its row then `is_settled`.
 
-        A note is taken out of its run instead, so it is not remembered any more.
+        But if it is a note, remove it from the row of its run: it is not remembered any more.
         """
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
         row = self._connection.execute(query, (target,)).fetchone()

@@ -5,8 +5,8 @@ another program has written the text file, the thread compares it with the noteb
 
 - If the file has only the beginning of the right content, as after a crash in the middle of an entry, the thread appends the
   rest.
-- Otherwise the thread writes the whole file anew. If another program was the last to write it, the thread renames the old file
-  first, because the change may be a person's work.
+- If the file has anything else, the thread writes the whole file anew. If another program was the last to write it, the thread
+  renames the old file first, because the change may be a person's work.
 
 The thread also writes the whole file anew when a note is revised or deleted.
 """
@@ -174,7 +174,7 @@ class TextMirror:
         """Compare the text file with the notebook, from the beginning on.
 
         If the file has only the beginning of the right content, cut off its last, incomplete chunk: `_keep_up` then appends
-        what is missing. Otherwise write the whole file anew.
+        what is missing. If the file has anything else, write the whole file anew.
         """
         self._revision = notes.last_revision()
         with open(self._open(), "r+b") as file:

@@ -299,7 +299,7 @@ class Index:
             self._search.forget()
 
     def _check_file(self) -> None:
-        """Open the index again if it is damaged or its file was replaced; otherwise read what other processes have written."""
+        """Open the index again if it is damaged or its file was replaced. Then read what other processes have written."""
         if self._is_damaged or (self._identity is not None and self._identity != identity_of(self._path_in_use)):
             self._open_again()
         try:

@@ -256,7 +256,7 @@ class Shards:
         """Merge a few pages of the shard at `place`, if it has at least `MERGED_SEGMENTS_MIN` unmerged segments."""
         shard = self._shards[place]
         if shard.unmerged_segments >= _ALL_UNMERGED:
-            self._merge_pages(shard, -MERGED_PAGES)  # a negative number asks FTS5 to go on until one segment is left
+            self._merge_pages(shard, -MERGED_PAGES)  # negative: FTS5 begins a merge that ends with one segment
             self._keep(place, shard._replace(unmerged_segments=MERGED_SEGMENTS_MIN))
         elif shard.unmerged_segments >= MERGED_SEGMENTS_MIN and not self._merge_pages(shard, MERGED_PAGES):
             self._keep(place, shard._replace(unmerged_segments=0))

@@ -34,7 +34,8 @@ from udpnote.storage.notebook.tables import SCHEMA, TEXT_FILE_PROPERTY, entries_
 from udpnote.storage.text_mirror import rewrite_text_file
 
 ROOM_RATIO = 2
-"""How many times the size of the notebook's file must be free on its disk: VACUUM writes a copy, and then the log."""
+"""How many times the size of the notebook's file must be free on its disk. VACUUM writes a copy of it, and all pages again into
+the log."""
 
 ROOM_BYTES_MIN = 16 << 20
 """How much must be free in addition: room for the log of its full length, for the text file of a small notebook, and more."""

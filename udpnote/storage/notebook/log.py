@@ -89,7 +89,7 @@ class Log:
             if mount is not None and mount.is_memory:
                 os.truncate(f"{self._path}-wal", self._log_bytes)
             elif refusal(self._path, 2 * self._log_bytes) != errno.EDQUOT:
-                with open(f"{self._path}-wal", "r+b") as log:  # past SQLite, which would need two system calls for each page
+                with open(f"{self._path}-wal", "r+b") as log:  # SQLite itself would need two system calls for each page
                     log.seek(0, os.SEEK_END)
                     log.write(bytes(missing))
             self._guard.check()
@@ -122,7 +122,7 @@ class Log:
         """
         self._guard.check()
         with storage_errors(self._path), closing(connect(self._path, "mode=rw")) as connection:
-            self._copy(is_last=True)  # for its closed mark: what follows completes this checkpoint if it was not complete
+            self._copy(is_last=True)  # it writes a closed mark; if it does not copy everything, what follows does
             if not self._has_closed_mark():
                 raise NoSpace("disk_full", path=self._path)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")

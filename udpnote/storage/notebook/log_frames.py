@@ -23,7 +23,7 @@ _HEADER = struct.Struct(">16x8s8s")
 """The header: two salts, two checksums."""
 
 _FRAME_HEADER = struct.Struct(">4xI8s8s")
-"""The header of a frame: the length of the database if the frame ends a transaction (otherwise 0), two salts, two checksums."""
+"""The header of a frame: the length of the database if the frame ends a transaction (0 if not), two salts, two checksums."""
 
 _CHECKED_BYTES = 8
 """How many bytes at the beginning of a frame's header its checksums cover, besides the page."""

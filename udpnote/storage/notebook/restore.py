@@ -127,10 +127,10 @@ class Restore:
     def commit(self) -> list[str]:
         """Put the copy in its place, durably, and return the paths under which the replaced files are kept.
 
-        If an error comes before the copy is in its place, nothing has changed, except that the log may have been copied into
-        the old file. If it comes later, about the log, the search index or the key file, the notebook is restored, but its key
-        file may be missing unless it is `KEPT`. Raises `NoSpace`, and `StorageError`, also if another program has put a file at
-        `path` meanwhile.
+        If an error comes before the copy is in its place, nothing has changed, but the log may have been copied into the old
+        file. If an error comes later, about the log, the search index or the key file, the notebook is restored, but its key
+        file may be missing, unless `key_use` is `KEPT`. Raises `NoSpace`, and `StorageError`, also if another program has put a
+        file at `path` meanwhile.
         """
         with storage_errors(self.path):
             os.utime(self._draft)  # the user may have thought for so long that it counts as an old draft
