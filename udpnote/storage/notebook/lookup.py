@@ -281,7 +281,7 @@ class Lookup:
 
     @staticmethod
     def _passes_filters(note: StoredEntry, query: Query) -> bool:
-        """Whether a note is in the query's span of time and has its author and tags, decided without the index."""
+        """Whether `note` is in the query's span of time, and has the query's author and tags. This does not use the index."""
         entry = note.entry
         author = fold(entry.author)
         return (
@@ -346,13 +346,13 @@ class _Pauses:
         self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text) * words
 
     def pass_over(self, stored: StoredEntry | None) -> None:
-        """Count an entry that is no result, and its characters. `stored` is None for a deleted note: no characters count."""
+        """Count an entry that is no result, and its characters. A deleted note is None, and counts without characters."""
         self._entries += 1
         if stored is not None:
             self.read(stored)
 
     def are_due_after(self, note: StoredEntry | None, *, is_result: bool) -> bool:
-        """Whether to pause after this note, which is None if it was deleted. If it is no result, counts it first.
+        """Whether to pause after `note`, which is None if it was deleted. If it is no result, this counts it first.
 
         A lookup always pauses after a note that was revised or deleted: the note's first text may be long, and SQLite must read
         past it.

@@ -200,7 +200,7 @@ class Notebook:
             return root_of(self._connection, number) or 0
 
     def close(self) -> None:
-        """Copy the write-ahead log into the file, close the file and release its lock, also if `NotebookLost` is raised."""
+        """Copy the write-ahead log into the file, close the file and release its lock, even if this raises `NotebookLost`."""
         if self._lookup is not None:
             self._lookup.index.close()
         if self._guard is not None:

@@ -35,11 +35,10 @@ class KeptPart(NamedTuple):
 
 
 class PartialEntries:
-    """The partial entries of the notebook that `connection` has open.
+    """The partial entries of the notebook that `connection` has open: entries of which some parts are still missing.
 
-    Together they take at most `bytes_max` bytes of disk space. If only one is left, it may take more.
-
-    Every method runs in the caller's transaction.
+    Together they take at most `bytes_max` bytes of disk space. If only one is left, it may take more. Every method runs in the
+    caller's transaction.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, bytes_max: int = PARTIAL_ENTRIES_BYTES_MAX) -> None:

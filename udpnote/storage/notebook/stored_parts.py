@@ -78,7 +78,7 @@ def _has_digest(connection: sqlite3.Connection, number: int, part: Part) -> bool
 
 
 def _digest(part: Part) -> bytes:
-    """The digest of a part with all its fields but `seen` and `restored`."""
+    """The digest of all fields of `part`, without `seen` and `restored`."""
     body = append_body(
         Append(ANY_NOTEBOOK, bytes(TOKEN_BYTES), attempt=1, part=part._replace(seen=NOTHING_SEEN, restored=None))
     )
