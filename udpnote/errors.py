@@ -104,7 +104,7 @@ class InvalidQuery(UdpnoteError, ValueError):
 
 
 class Unreachable(UdpnoteError):
-    """The notebook's server cannot be reached: nothing can be read from it, and new entries wait in the outbox."""
+    """No server of the notebook can be used now: nothing can be read from the notebook, and new entries wait in the outbox."""
 
 
 class ServerNotFound(Unreachable):
@@ -116,7 +116,7 @@ class SeveralNotebooks(UdpnoteError):
 
 
 class WrongNotebook(UdpnoteError):
-    """The user named a server and a notebook, but that server has another notebook. Nothing was stored in it."""
+    """The server that the user named has another notebook than the user named, or than before. Nothing was stored in it."""
 
 
 class KeyMissing(Unreachable):

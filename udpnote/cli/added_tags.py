@@ -17,8 +17,8 @@ def with_tags(text: str, added: Sequence[str]) -> str:
     """Return `text` with the tags `added` at its end, each with a `#`, whether or not the user typed one. A tag that `text`
     already has is not added. A tag that is in `added` twice is added once.
 
-    If `text` ends with white space, the tags follow at once. If it does not, they follow after a line break if `text` has
-    several lines, and after a space if it has one.
+    If `text` ends with white space, the tags follow at once. If it does not, a line break comes before them if `text` has
+    several lines, and a space if `text` is a single line.
     """
     missing, present = [], set(tags(text))
     for tag in added:

@@ -65,8 +65,8 @@ def find_command(words: Sequence[str]) -> tuple[list[str], DeclaredCommand | Dec
     """Find the command, or the group of commands, that `words` begin with. Return three values: the words of its name, the
     command or group, and the words after the name.
 
-    If `words` begin with no command, return an empty list, None and all of `words`. A `--` before a name is ignored, as click
-    does. Only the module of the command found is imported.
+    If `words` begin with no command, return an empty list, None and all of `words`. A `--` before a name is ignored, because
+    click ignores it, too. Only the module of the command found is imported.
     """
     names: list[str] = []
     found: DeclaredCommand | DeclaredCommands | None = None

@@ -139,11 +139,11 @@ def option_names(command: DeclaredCommand) -> dict[str, bool]:
 
 
 def _option_of_group(name: str, rest: Sequence[str]) -> str:
-    """Return the first of the words `rest`, which must be an option; empty if there are no words.
+    """Return the first of the words `rest`, which must be an option. Return an empty string if there are no words.
 
     `rest` are the words after `name`, which is the name of a group of commands or `udpnote`. Raises `WrongCommandLine` if the
     first word is not an option of the group. The words after it are checked in the same way, up to the next word that does not
-    begin with `-`. This word and all after it are ignored, as click does.
+    begin with `-`. This word and all after it are ignored, because click ignores them, too.
     """
     known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
     for position, word in enumerate(rest):
@@ -220,10 +220,10 @@ def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, 
 
 
 def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:
-    """Return the value of `parameter`, converted to its type. It is the default if no values are `given`, all values `given` if
-    the parameter takes a list, and the last of them if it does not.
+    """Return the value of `parameter`. `given` are the values that the user has typed for it.
 
-    If only the last is taken, the others are not checked. typer does the same.
+    If there are none, return the default. If the parameter takes a list, return all of them, converted to the parameter's type.
+    If it does not, return only the last, converted: the others are not checked. typer does the same.
     """
     if not given:
         return parameter.default

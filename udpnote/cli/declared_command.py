@@ -177,7 +177,7 @@ class DeclaredCommands:
         takes_text: bool = False,
         takes_query: bool = False,
     ) -> Callable[[DeclaredCommand], DeclaredCommand]:
-        """Return a decorator that adds a command made from the decorated one, with the arguments given here. `DeclaredCommand`
+        """Return a decorator. It adds a copy of the decorated command, with these arguments, to `commands`. `DeclaredCommand`
         describes the arguments.
 
         The decorator returns the decorated command unchanged. So the same command may be added several times, under different

@@ -46,8 +46,8 @@ def exit_code_of_change(work: Callable[[], int]) -> int:
     standard output cannot be written, let `work` go on.
 
     In that case later output is discarded, and after `work` has ended, a message says that its results were not printed. If
-    `work` has returned DONE, the result is REFUSED: the user has not seen the results. It is DONE if the reader of a pipe has
-    ended, because that reader did not want them.
+    the exit code would be DONE, it is then REFUSED, because the user has not seen the results. It stays DONE if the reason is
+    that the reader of a pipe has ended, because that reader did not want them.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)

@@ -63,8 +63,8 @@ class ImportFile:
         return os.fstat(self._file.fileno()).st_size
 
     def position(self) -> int:
-        """How many bytes from the beginning of the file have been read. If the file is read a second time, it starts again at
-        0.
+        """How many bytes from the beginning of the file have been read. If the file is read a second time, the count starts
+        again at 0.
 
         It is a method, and not a property, because `Progress` takes a function that returns the position.
         """
@@ -155,8 +155,8 @@ def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> I
 
 
 def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity]]:
-    """Read all of `notebook`. Return two sets of identities: those of the entries in it, and those of the entries that were
-    erased from it.
+    """Read all of `notebook`. Return two sets of identities, which are pairs of client id and sequence: those of the entries in
+    `notebook`, and those of the entries that were erased from it.
     """
     known, erased = set[Identity](), set[Identity]()
     missing: list[int] = []

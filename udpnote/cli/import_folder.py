@@ -36,8 +36,8 @@ class ImportFolder:
     """The notes in the folder `path`, or in the single Markdown file `path`.
 
     In a folder and the folders within it, only files whose names end with one of the `ENDINGS` are read. Hidden files, symbolic
-    links and the backups of Logseq are left out. The constructor finds the files; `size` is the number of their bytes. It
-    raises `StorageError` if the folder cannot be read, and `InvalidImport` if there is no file to read.
+    links and the backups of Logseq are left out. `size` is the number of bytes of the files to read. The constructor looks for
+    the files. It raises `StorageError` if the folder cannot be read, and `InvalidImport` if there is no file to read.
     """
 
     def __init__(self, path: str) -> None:

@@ -63,8 +63,9 @@ class ImportReport:
         self._outcomes[ImportOutcome.THERE_ALREADY] += 1
 
     def count_different(self, number: int) -> None:
-        """Count a note of another program that was changed both there and in the notebook, so that no revision is made. Its
-        number in the notebook is `number`.
+        """Count a note of another program that was changed in that program and also in the notebook, and is not imported again.
+
+        `number` is the number of the note in the notebook.
         """
         self._found_entry()
         self._outcomes[ImportOutcome.DIFFERENT] += 1
@@ -154,8 +155,8 @@ class ImportReport:
         return InvalidImport("import_of_other_kind", problem=self._held[0])
 
     def _result(self) -> Notice:
-        """A notice with the numbers of entries that were imported, revised, there already, or different. It names the first
-        that differ.
+        """A notice that says how many entries were imported, how many of them as revisions, how many the notebook had already,
+        and how many differ from the entry in the notebook. It names the first that differ.
         """
         return Notice(
             "import_result",

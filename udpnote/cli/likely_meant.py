@@ -284,8 +284,8 @@ def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
 
 
 def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
-    """Return `words` with the option of `error` in ASCII dashes, in place of the one that the user typed with dashes of an
-    input method.
+    """Return `words` with the option of `error`, which has ASCII dashes, in place of the one that the user typed with dashes of
+    an input method.
     """
     return [*words[: error.position], str(error.notice.values["option"]), *words[error.position + 1 :]]
 

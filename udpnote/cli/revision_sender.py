@@ -76,7 +76,7 @@ class RevisionSender:
 
     @property
     def end_of_numbers(self) -> int:
-        """The number after the highest one in the notebook."""
+        """The number after that of the last entry in the notebook."""
         return self._client.last_number() + 1
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
@@ -183,7 +183,8 @@ class RevisionSender:
     def undo(self, *, anywhere: bool) -> int:
         """Undo the user's last write. Print which write it is, and the outcome. Return the exit code.
 
-        `anywhere` is explained at `Client.plan_undo`. Raises the errors of `Client.plan_undo` and `Client.undo`.
+        If `anywhere` is False, only writes in the client's notebook count. Raises the errors of `Client.plan_undo` and
+        `Client.undo`.
         """
         from udpnote.client.undoing import Way
 

@@ -21,7 +21,7 @@ def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters
 
 
 def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:
-    """`query` with a `*` after each word that is in `words`."""
+    """Return `query` with a `*` after each of its words that is in `words`."""
     changed = {word: f"{word}*" for word in words}
 
     def change(each: tuple[str, ...]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def _offset_in(zone: tzinfo | None, written_at: int) -> int:
 
 
 def _offset_minutes(offset: timedelta) -> int:
-    """A UTC offset in minutes, within the limits for entries."""
+    """The UTC offset `offset` in minutes, kept within the limits for entries."""
     return min(max(offset // timedelta(minutes=1), -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
 
 

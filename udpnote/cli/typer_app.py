@@ -46,8 +46,8 @@ class CompletionRefused(UdpnoteError):
 
 
 class _Subcommands(TyperGroup):
-    """The group of all commands for typer. At first, a command has only its name and its line in `COMMANDS`. Its module is
-    imported when it is called.
+    """The group of all commands for typer. At first, a command has only its name and its line in `COMMANDS`. Its
+    module is imported when the command is called (see `resolve_command`).
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

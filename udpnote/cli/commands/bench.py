@@ -76,11 +76,12 @@ def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[Disk], None]) -> tuple[list[Disk], Host]:
-    """Measure the disks of the outbox and of the notebook, then a client and a server on this machine. Return both results.
+    """Measure the disks of the outbox and of the notebook, then a client and a server on this machine.
 
-    The notebook is the one that `udpnote serve` would serve here. If the outbox and the notebook are on different disks, the
-    outbox's disk comes first. `on_disk` is called with each disk as soon as it is measured. The measured files are in temporary
-    folders beside the user's own files, so they are on the same disks.
+    Return two values: the results for each disk, and those for the client and server. If the outbox and the notebook are on
+    the same disk, there is only one disk; if not, the outbox's disk comes first. The notebook is the one that `udpnote serve`
+    would serve here. `on_disk` is called with each disk as soon as it is measured. The measured files are in temporary folders
+    beside the user's own files, so they are on the same disks.
     """
     beside_outbox, beside_notebook = existing_folder(settings.outbox), existing_folder(settings.file)
     is_same = os.stat(beside_outbox).st_dev == os.stat(beside_notebook).st_dev
@@ -103,7 +104,8 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
 
 
 def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: StatusLine) -> Disk:
-    """Measure a disk by files in the folder `temporary`. Print a warning if the disk may lose acknowledged entries.
+    """Measure a disk by files in the folder `temporary`, and return the results. Print a warning if the disk may lose
+    acknowledged entries.
 
     `folder` is the user's folder on this disk, and `files` says which of the user's files are in it.
     """
@@ -116,7 +118,7 @@ def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: Sta
 
 
 def _measure_host(client: Client, status: StatusLine) -> Host:
-    """Measure entries that `client` sends one by one, then many that it sends at once."""
+    """Measure entries that `client` sends one by one, then many that it sends at once. Return the results."""
     on_progress = _progress(status, lambda number: Notice("sent_one_by_one", number=number))
     sends = send_durations(client, seconds_max=SEND_SECONDS, count_max=SENDS_MAX, on_progress=on_progress)
     on_progress = _progress(status, lambda number: Notice("sent_many_at_once", number=number))
@@ -150,5 +152,7 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
 
 
 def _progress(status: StatusLine, notice_of: Callable[[int], Notice]) -> Callable[[int], None]:
-    """Return a function that takes the number of steps done so far, and shows `notice_of` this number in `status`."""
+    """Return a function. It takes the number of steps done so far, and shows in `status` the notice that `notice_of` makes from
+    this number.
+    """
     return lambda number: status.update(notice_of(number))

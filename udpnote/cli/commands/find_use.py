@@ -139,11 +139,11 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
 
 
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
-    """Print that the notebook of `client` has not answered, but that a notebook which has perhaps replaced it has.
+    """Print that the notebook of `client` has not answered, and which notebook in `found` may have replaced it.
 
-    `found` are the notebooks that have answered. One of them has perhaps replaced the notebook of `client` if both have the
-    same name or the same address, and if either both are sealed or both are open. Print nothing if `found` has no such
-    notebook, if the notebook of `client` is in `found` or is not known, or if an impostor has its name or address.
+    `found` are the notebooks that have answered. A notebook may have replaced the notebook of `client` if both have the same
+    name or the same address, and if both are sealed or both are open. Print nothing in four cases: the notebook of `client` is
+    not known, it has answered, no notebook in `found` may have replaced it, or an impostor has its name or address.
     """
     own = client.notebook
     if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:
@@ -214,8 +214,8 @@ def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float)
     """Print on standard error that no notebook has answered within `timeout` seconds, and the common causes.
 
     Print also, for each of the `attempts` to send a probe, the network interface, the address, and the error if the probe could
-    not be sent. Equal lines are printed once. Print it, too, if this machine has no interface to a LAN. The probes went to the
-    UDP `ports` of the addresses.
+    not be sent. Equal lines are printed once. If this machine has no interface to a LAN, print that, too. The probes went to
+    the UDP `ports` of the addresses.
     """
     say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):

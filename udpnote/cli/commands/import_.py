@@ -125,7 +125,7 @@ def _entries(
     """Return an object that yields the entries in `source`, and tells `report` which parts of `source` it cannot yield.
 
     `form` is the format of `source`, or None if `source` is empty. `author` is the author of entries for which `source` names
-    none.
+    none. `date_format` is the value of `--date-format`.
     """
     if isinstance(source, ImportFolder) or form not in (Format.JSONL, Format.TEXT, None):
         assert form is not None, "a folder has a format"

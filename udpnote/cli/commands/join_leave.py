@@ -102,11 +102,11 @@ def leave(
 
 
 def _found_code(key_file: str | None) -> str:
-    """Return the join code for a command line without one.
+    """Find the join code that is not on the command line, and return it.
 
-    It comes from the file `key_file`. If `key_file` is None, it comes from the settings, which have the code or name a file. If
-    they have neither, it comes from standard input; at a terminal, the user is asked for it. Each of the files has a join code,
-    or is a notebook's key file. Raises `InvalidKey` if there is no code, and `StorageError` if the file cannot be read.
+    The code comes from the file `key_file`. If `key_file` is None, the code comes from the settings, which have it or name a
+    file. If they do neither, it comes from standard input; at a terminal, the user is asked for it. A file may have the join
+    code, or be a notebook's key file. Raises `InvalidKey` if there is no code, and `StorageError` if a file cannot be read.
     """
     if key_file is not None:
         return join_code(read_code_file(os.path.expanduser(key_file)))

@@ -151,8 +151,8 @@ def _show_beginnings(
     """Repeat the search for a `query` that has found nothing. For each of its words that is in no note, now search for longer
     words that begin with it.
 
-    Print these words, and the notes that are found. If nothing is found, print that. If the query has `OR` or `-` inside
-    quotation marks, print then that these are ordinary text there.
+    Print these words, and the notes that are found. If nothing is found, print that, and also if `OR` or `-` was inside
+    quotation marks, where it is ordinary text.
     """
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing
 

@@ -90,8 +90,9 @@ def _declared() -> "DeclaredCommands":
 
 
 class Additions(NamedTuple):
-    """What `--at` and `--tag` add to each entry: the time of writing, or None for the present time, and the tags as the user
-    typed them.
+    """What `--at` and `--tag` add to each entry.
+
+    `written` is the time of writing; None stands for the present time. `tags` are the tags as the user typed them.
     """
 
     written: "WritingTime | None" = None

@@ -98,8 +98,9 @@ class _NotePrinter:
         """Print, in order, the notes whose number is in the range `numbers`. With `has_history`, print deleted notes, too, and
         all versions of each note.
 
-        Then print how many numbers of the range, up to the notebook's last number, no such note has. If there is no such note
-        at all, print that instead, and `is_complete` becomes False. A note that was printed before is not printed again.
+        Then print how many numbers were skipped: numbers of the range, up to the notebook's last number, that do not belong to
+        such a note. If there is no such note at all, print that instead, and `is_complete` becomes False. A note that was
+        printed before is not printed again.
         """
         found = 0
         for note in self._notes_in(numbers, has_history=has_history):
@@ -118,9 +119,10 @@ class _NotePrinter:
         self._printed_ranges.append(numbers)
 
     def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
-        """Yield, in order, the notes whose number is in the range `numbers`.
+        """Yield, in order, the state of each note whose number is in the range `numbers`.
 
-        With `has_history`, yield deleted notes, too, and in place of the latest version of each note its first one.
+        Without `has_history`, deleted notes are left out. With it, they are not, and each state has the first version of its
+        note in place of the latest.
         """
         if not has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)

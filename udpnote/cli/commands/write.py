@@ -93,8 +93,8 @@ class _LineSender:
     """Sends what the user writes at the prompt, and prints the outcome of each entry.
 
     If several entries in a row are queued for the same reason, the reason is printed once. `last_number` is the number of the
-    last note that was stored here, or 0 if it is not known. `sequences` are the sequence numbers of the entries written here.
-    `refused` is how many texts were neither stored nor queued.
+    last note that was stored from this prompt, or 0 if it is not known. `sequences` are the sequence numbers of the entries
+    written at this prompt. `refused` is how many texts were neither stored nor queued.
     """
 
     def __init__(self, client: Client, destination: DestinationLine, *, goes_on_after_ctrl_c: bool) -> None:
@@ -251,10 +251,10 @@ class _Dialogue:
             say_here(Notice("write_no_tags"))
 
     def _edit(self, named: str) -> None:
-        """Let the user change a note at the prompt: the one with the number `named` or, if `named` is empty, the last one
-        stored here.
+        """Let the user change a note at the prompt, and send the new text. Without a change, send nothing.
 
-        If there is no such note, or if it was erased, is deleted or is too long for the prompt, print a message instead.
+        It is the note with the number `named` or, if `named` is empty, the last one stored from this prompt. If there is no
+        such note, or if it was erased, is deleted or is too long for the prompt, print a message instead.
         """
         from udpnote.cli.revision_sender import objection
 

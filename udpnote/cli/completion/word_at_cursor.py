@@ -23,7 +23,7 @@ REPEATED = "..."
 
 
 class Kind(Enum):
-    """What a value stands for. A value that must be one of a fixed list of words has no kind."""
+    """What a value on the command line stands for. A value that must be one of a fixed list of words has no kind."""
 
     NOTEBOOK = auto()
     JOINED_NOTEBOOK = auto()

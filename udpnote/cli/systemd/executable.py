@@ -52,8 +52,8 @@ def loaded_places(program: str) -> list[str]:
 def check_trusted(places: Iterable[str]) -> None:
     """Raise `ServiceRefused` if one of `places` is in one of the `HIDDEN_FOLDERS`, or if another user than root can change it.
 
-    The folders above a place are checked as well, and the links on the way to it with the folders above them: a user who can
-    rename any of these can replace the place.
+    A user who can rename a folder above a place can replace the place. So all folders above it are checked, too, and so are the
+    symbolic links on the way to it, with the folders above these links.
     """
     for place in places:
         real = os.path.realpath(place)

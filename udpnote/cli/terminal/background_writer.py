@@ -19,7 +19,7 @@ END_WAIT_SECONDS = 0.3
 
 
 class BackgroundWriter:
-    """Writes lines to the file behind `stream` in a thread. Until it is closed, other code must not write to `stream`.
+    """Writes lines to the file behind `stream` in a thread. Until the writer is closed, other code must not write to `stream`.
 
     The thread does not use Python's buffer for `stream`: at the end of the process, Python flushes that buffer, and aborts if a
     thread is stuck in a write to it. Lines that cannot be written, because of a full disk or a closed pipe, are lost.
@@ -57,7 +57,7 @@ class BackgroundWriter:
     def close(self) -> None:
         """Wait until all lines are written and the thread has ended, but at most `END_WAIT_SECONDS`.
 
-        If the output is slow or has stopped, the process can end before the other lines are written: then they are lost.
+        If the output is slow or has stopped, the process can end before the remaining lines are written: then they are lost.
         """
         with self._changed:
             self._is_closed = True

@@ -54,7 +54,7 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
 
 
 def year_picture(amounts: Mapping[date, int], year: int, today: date, width: int) -> Iterator[Line]:
-    """Yield the lines of a calendar of `year`. It leaves out the days after `today` and after the last day with notes.
+    """Yield the lines of a calendar of `year`. Days that are later than both `today` and the last day with notes are left out.
 
     `amounts` has the number of notes for each day of the year that has notes. The calendar fits into `width` terminal cells.
     """

@@ -78,9 +78,9 @@ FOLDER_PREFIX = "udpnote-edit-"
 def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor. The block gets the new text, or None if the editor's exit code is not 0.
 
-    The editor opens a temporary file called `name`, which is removed after the block. It is in the encoding of the locale,
-    which editors expect. If `text` does not end with a newline, one is added to the file, and is removed from the new text. If
-    the editor has added a byte order mark or carriage returns, they are removed, too.
+    The editor opens a temporary file called `name`, which is removed after the block. The file is in the encoding of the
+    locale, which editors expect. If `text` does not end with a newline, one is added to the file, and is removed from the new
+    text. If the editor has added a byte order mark or carriage returns, they are removed, too.
 
     There may be no other copy of a changed text. So the changed file is kept if the block raises an error, if the editor's exit
     code is not 0, if the new text is too long or not in the encoding, or if SIGTERM or SIGHUP ends this process. The path of a

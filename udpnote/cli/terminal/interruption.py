@@ -84,7 +84,8 @@ def uninterruptible_later() -> Iterator[Callable[[], None]]:
     """The block gets a function. From the call of this function to the end of the block, Ctrl-C, SIGTERM and SIGHUP are
     ignored.
 
-    The block must call it just before the last step of its work. So if a signal ends the block, that step was not begun.
+    The block must call the function just before the last step of its work. So if a signal ends the block, that step was not
+    begun.
     """
     with ExitStack() as stack:
         yield lambda: stack.enter_context(uninterruptible())

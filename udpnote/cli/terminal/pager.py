@@ -194,7 +194,7 @@ class _PagedOutput:
                 raise _PagerClosed from None
 
     def _end(self) -> None:
-        """Wait until the pager has ended. If it has failed, print the kept output. If the output is not kept any more, set
+        """Wait until the pager has ended. If it has failed, print the kept output or, if the output is not kept any more, set
         `failure`.
 
         Raises `KeyboardInterrupt` if Ctrl-C has ended the pager.

@@ -198,7 +198,7 @@ def terminal_lines() -> int:
 
 
 def _size_in(variable: str) -> int | None:
-    """The number of cells in this environment variable. None if it is not set, or is not a number from 1 to `SIZE_MAX`."""
+    """The size in the variable `variable` of the environment, in cells. None if it is not a number from 1 to `SIZE_MAX`."""
     given = os.environ.get(variable, "").lstrip("0")
     is_size = given.isascii() and given.isdecimal() and len(given) <= len(str(SIZE_MAX))
     return int(given) if is_size else None

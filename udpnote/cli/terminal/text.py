@@ -110,7 +110,10 @@ def cell_count(text: str) -> int:
 
 
 def shortened(text: str, cells_max: int) -> str:
-    """`harmless(text)`. If it takes more than `cells_max` terminal cells, it is cut, and `…` is its last character."""
+    """Return `text`, made harmless for a terminal by `harmless`, in at most `cells_max` terminal cells.
+
+    A longer text is cut, and `…` is then its last character.
+    """
     from rich.cells import cell_len, set_cell_size
 
     start = text[: 8 * cells_max]  # enough, except for a text of combining characters only
@@ -121,13 +124,16 @@ def shortened(text: str, cells_max: int) -> str:
 
 
 def padded(text: str, cells: int) -> str:
-    """`harmless(text)`, followed by spaces if it is less than `cells` terminal cells wide."""
+    """Return `text`, made harmless for a terminal by `harmless`, followed by spaces up to a width of `cells` terminal cells.
+
+    A wider text stays as it is.
+    """
     text = harmless(text)
     return text + " " * (cells - cell_count(text))
 
 
 def padded_left(text: str, cells: int) -> str:
-    """`harmless(text)` after spaces, if it is less than `cells` terminal cells wide: for a column of numbers."""
+    """Return what `padded` returns, but with the spaces before the text: for a column of numbers."""
     text = harmless(text)
     return " " * (cells - cell_count(text)) + text
 
@@ -215,5 +221,5 @@ def _start_of_context(text: str, match_start: int, cells: int) -> int:
 
 
 def _on_one_line(text: str) -> str:
-    """`harmless(text)` with a space in place of each CR and LF."""
+    """Return `text`, made harmless for a terminal by `harmless`, with a space in place of each CR and LF."""
     return harmless(text.translate(_LINE_ENDS))
