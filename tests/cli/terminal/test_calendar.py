@@ -91,7 +91,7 @@ def test_a_clock_that_is_ahead_does_not_hide_what_was_written_in_its_shades() ->
     assert [cells.count(shade) for shade in "·░▒▓█"] == [20] * 5, "no notes: the lightest; the busiest day: the darkest"
     ahead = {date(9999, 12, 30): 1}
     assert lines(days_back(1, 2) | ahead) == [
-        *lines(days_back(1, 2)), "not drawn: 1 note of a clock that is ahead, dated after 2026-11-23",
+        *lines(days_back(1, 2)), "not drawn: 1 note, dated after 2026-11-23 by a clock that is ahead",
     ]  # fmt: skip
     assert lines(ahead)[0].startswith("9999-12-30")
 

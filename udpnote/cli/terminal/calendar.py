@@ -50,7 +50,7 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
     ahead = sum(amounts.values()) - sum(past.values())
     if ahead:
         notes = count(ahead, "note", "notes")
-        yield [_("not drawn: {notes} of a clock that is ahead, dated after {day}").format(notes=notes, day=last)]
+        yield [_("not drawn: {notes}, dated after {day} by a clock that is ahead").format(notes=notes, day=last)]
 
 
 def year_picture(amounts: Mapping[date, int], year: int, today: date, width: int) -> Iterator[Line]:

@@ -96,7 +96,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # what a restore replaces
     "notebook_replaced": _notebook_replaced,
     "other_notebook_replaced": _other_notebook_replaced,
-    "loss_unknown": "{path} cannot be read, so it is not known which of its entries vanish: {problem}",
+    "loss_unknown": "{path} cannot be read ({problem}), so it is not known which of its entries the restore would remove",
     "restore_opens": (
         "the notebook is sealed now, but the backup is open. After the restore everybody on the LAN can use the notebook"
     ),

@@ -305,8 +305,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The outcome of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
-        "the entry was sent, but the answer was not waited for. The entry stays in the outbox until the next `udpnote "
-        "send` or `udpnote outbox --send` gets the answer"
+        "the entry was sent, but udpnote did not wait for the answer, so the entry may or may not be stored. It stays "
+        "in the outbox until the next `udpnote send` or `udpnote outbox --send` gets the answer"
     ),
     "delivered_by_another_command": (
         "another udpnote command is sending this entry now. The entry stays in the outbox until the notebook has stored it"
@@ -326,9 +326,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "no_such_entry": "there is no entry #{number} in the notebook: look for its number in the list of notes",
     "note_erased": "#{number} was erased on the notebook's host, at {erased_at}: its text and its author are gone for good",
     "older_copy": (
-        "your change was not made: the notebook was restored from an older copy, so #{number} may be another note now. The "
-        "change stays in the outbox as refused. Look at #{number} with `udpnote show {number}`, then edit or delete it "
-        "again"
+        "your change was not made: the notebook was restored from an older copy, so #{number} may be another note now. "
+        "The change stays in the outbox as refused, and is not sent again. Look at #{number} with `udpnote show "
+        "{number}`, then edit or delete it again"
     ),
     "entry_erased": _entry_erased,
     "entry_refused": _entry_refused,

@@ -13,13 +13,13 @@ WORD_CHARACTERS_MAX = 60
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
     if is_deleted:
         sentence = _(
-            "{author} has deleted note #{note} with #{by_number}, without having seen your revision #{number}. `udpnote "
-            "show {note} --history` shows both"
+            "{author} has deleted note #{note} with #{by_number}, without having seen your revision #{number}. Your "
+            "text is kept: `udpnote show {note} --history` shows it"
         )
     else:
         sentence = _(
             "{author} has replaced your revision #{number} of note #{note} with #{by_number}, without having seen your "
-            "revision. `udpnote show {note} --history` shows both"
+            "revision. Both texts are kept: `udpnote show {note} --history` shows them"
         )
     return sentence.format(author=by_author, number=number, note=note, by_number=by_number)
 
@@ -212,7 +212,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "input_in_other_encoding": "nothing is sent: the input is {encoding}, or no text at all. Convert it first, for example "
     "with `iconv -f {encoding} -t UTF-8`",
     "input_cut_short": (
-        "standard input could not be read to its end ({problem}). What was read is sent, and what follows is not"
+        "standard input could not be read to its end ({problem}). What was read until then is sent, and the rest is not"
     ),
     "input_too_long": "the input is longer than the longest entry ({bytes_max:,} bytes): split it",
     "line_not_sent": "line {line:,} is not sent: {problem}",
@@ -241,7 +241,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "open_already": "{path} is open already",
     "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",
     "sealed_already": "{path} is sealed already: `udpnote key show` prints its join code",
-    "sealing_while_served": "a server uses {path}: stop the server first",
+    "sealing_while_served": "a server uses {path}: stop the server first, then run the command again",
     # the outbox
     "key_not_named": _key_not_named,
     # the prompt
@@ -272,8 +272,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "index_being_built": "the search index is being built: the search waits for it",
     "index_percentage": "the search index is being built: {percent} %",
     # revisions
-    "editor_without_server": "{problem}. The editor needs the note's text from the server; without the server, use "
-    "`udpnote edit {number} TEXT`",
+    "editor_without_server": (
+        "{problem}. The editor needs the note's text, which the server has. Without the server, give the new text: "
+        "`udpnote edit {number} TEXT`"
+    ),
     "version_edited": "#{number} is a version of note #{note}, which gets the new text",
     "version_not_deleted": (
         "nothing is deleted: #{number} is only a version of note #{note}. `udpnote delete {note}` deletes the note. "

@@ -92,7 +92,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_before_first_time": _text_before_first_time,
     "text_block_invalid": "the entry at line {line:,}: {error}",
     "not_json": "not JSON: the first wrong character is number {character:,}",
-    "json_not_of_an_export": "JSON that `udpnote export` does not write: a number is too long, or lists are nested too deep",
+    "json_not_of_an_export": (
+        "this is not JSON of `udpnote export`: a number in it is too long, or its lists are nested too deep"
+    ),
     "json_not_an_object": _value_is_wrong(marked("the line must be a JSON object, not {value}")),
     "field_missing": "{field} is missing",
     "field_not_text": _field_is_wrong(marked("{field} must be a text, not {value}")),

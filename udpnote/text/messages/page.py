@@ -98,7 +98,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "owner has given you"
     ),
     "page_code_mistyped": "the join code is mistyped: compare it with the one that the notebook's owner has given you",
-    "page_code_of_other_notebook": "this join code belongs to another notebook than the one that the page shows",
+    "page_code_of_other_notebook": (
+        "this join code belongs to another notebook than the one that the page shows: ask its owner for the right code"
+    ),
     "page_code_finds_nothing": (
         "no notebook with this join code answers. Check the code, and whether the notebook's server is running"
     ),

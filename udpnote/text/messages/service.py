@@ -110,7 +110,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "service_not_known": "unknown: the service manager of this user does not answer",
     "service_does_not_run": _service_does_not_run,
     "started_at_boot": "it is started",
-    "started_at_login": "it is not started: it runs while you are logged in. `loginctl enable-linger` lets it run from boot on",
+    "started_at_login": (
+        "it is not started: it runs only while you are logged in. `loginctl enable-linger` lets it run from boot on"
+    ),
     "unit_not_enabled": "it is not started: the unit is not enabled",
     "notebook_stays": _notebook_stays,
     "unit_changes_stay": "{folder} stays, with the changes of `systemctl edit`",

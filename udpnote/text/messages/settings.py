@@ -69,10 +69,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists its addresses",
     "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",
-    "host_without_ip_address": "cannot resolve {host!r}: it has no IP address",
+    "host_without_ip_address": (
+        "cannot resolve {host!r}: this name has no IP address. Check the name, or give the server's IP address"
+    ),
     "host_not_resolved_in_time": (
         "cannot resolve {host!r}, because no name server has answered yet. Check that this machine is on the network, or "
         "give the server's IP address"
     ),
-    "not_a_host_name": "cannot resolve {host!r}: that is not a host name",
+    "not_a_host_name": "cannot resolve {host!r}: that is not a host name. Write one such as pi.local, or an IP address",
 }

@@ -110,9 +110,9 @@ def _database_damaged(path: str, problem: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "nothing was changed: {path} is damaged ({problem}). Restore a whole backup of the notebook with `udpnote "
-        "restore`. Or move the file away to start with a new one. `sqlite3 {quoted} .recover` may save what the damaged "
-        "file holds"
+        "nothing was changed: {path} is damaged ({problem}). If it is a notebook of which you have a backup, run "
+        "`udpnote restore`. If not, move the file away, and udpnote makes a new one. `sqlite3 {quoted} .recover` may "
+        "save what the damaged file holds"
     ).format(path=path, problem=problem, quoted=quote(path))
 
 
@@ -178,7 +178,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "is_a_folder": "{path} is a folder: name a file",
     "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another path",
-    "belongs_to_a_database": "{path} would be a file of the database {database}: name another file",
+    "belongs_to_a_database": (
+        "{path} cannot be used, because it is the name of a file that belongs to the database {database}: name another file"
+    ),
     "is_a_database": "{path} is a database, perhaps a notebook: name another file",
     "others_have_access": _others_have_access,
     "closed_to_others": _closed_to_others,

@@ -99,12 +99,12 @@ TROUBLES: dict[str, Trouble] = {
         "the old file. If the message says how to mend the file, that is better.",
     ),
     "variable_wrong": Trouble(
-        "{problem}. Until this is mended, other commands stop here. This examination goes on without {variable}",
+        "{problem}. Until this is mended, no other command works. This examination goes on without {variable}",
         "unset {variable}",
         "An environment variable has a value that no command can use. The command removes it; or set it to a right value.",
     ),
     "settings_file_wrong": Trouble(
-        "{problem}. Until this is mended, other commands stop here. This examination goes on without the settings file",
+        "{problem}. Until this is mended, no other command works. This examination goes on without the settings file",
         "${{EDITOR:-vi}} {file}",
         "The settings file cannot be read, or a value in it is wrong. The command opens it in an editor.",
     ),
@@ -270,8 +270,8 @@ TROUBLES: dict[str, Trouble] = {
         "on the host whose clock is wrong",
     ),
     "nothing_answers": Trouble(
-        "nothing answers on this LAN, but this host has no trouble. No server runs, or the server is in another network or "
-        "behind a firewall",
+        "nothing answers on this LAN, and no fault was found on this host. Perhaps no server runs, or the server is in "
+        "another network or behind a firewall",
         "udpnote serve",
         "Run the command on the machine that should keep the notes. If it runs already, run `udpnote doctor` there.",
         "on the host of the notebook",
