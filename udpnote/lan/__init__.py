@@ -1,1 +1,1 @@
-"""Network interfaces and UDP sockets. No other package imports `socket`."""
+"""Sockets, network interfaces and host names. No other package imports `socket`."""

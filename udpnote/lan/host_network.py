@@ -36,11 +36,11 @@ class InterfaceKind(Enum):
     ETHERNET = auto()
     WIFI = auto()
     VIRTUAL = auto()
-    """The Ethernet interface of a container or a virtual machine."""
+    """An Ethernet interface without hardware of its own, such as that of a container, a VLAN or a bond."""
 
     BRIDGE = auto()
     CONTAINER = auto()
-    """A bridge that connects containers or virtual machines of this host."""
+    """A bridge or an interface that connects this host only with its own containers or virtual machines."""
 
     TUNNEL = auto()
     UNKNOWN = auto()

@@ -1,1 +1,1 @@
-"""What this machine says: the time, and its time zone."""
+"""What this machine says of itself: the time, its time zone, its name and the name of its user."""

@@ -1,1 +1,1 @@
-"""Notebook files: store entries, keep partial ones, and answer queries."""
+"""Notebook files: entries are stored in them, found, erased, copied into a backup, and restored from it."""

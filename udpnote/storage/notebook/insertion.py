@@ -1,8 +1,8 @@
-"""Inserts complete entries into a notebook: entries of one part, runs of notes, and bundles of imported notes.
+"""Inserts complete entries into a notebook: entries of one part, runs and bundles.
 
-A run is several short notes of one client with consecutive sequences, which arrive in one datagram. A bundle is several notes
-of perhaps several clients, which an import sends in one datagram. This module also finds the number under which the first note
-of a run or a bundle is stored already.
+A run is several short notes of one client with consecutive sequences, which arrive in one datagram. A bundle is several short
+notes, perhaps of several clients or imported, which arrive in one datagram. This module also finds the number under which the
+first note of a run or a bundle is stored already.
 """
 
 import sqlite3
