@@ -10,7 +10,7 @@ from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # `
 
 def main() -> None:
     """Run the `udpnote` command with the arguments in `sys.argv`. Raises `SystemExit` with the exit code of the command."""
-    if getsignal(SIGINT) is default_int_handler:  # SIGINT that a shell's background job ignores stays ignored
+    if getsignal(SIGINT) is default_int_handler:  # if SIGINT is ignored, as in a shell's background job, it stays ignored
         signal(SIGINT, SIG_DFL)
     import gc
 
@@ -19,7 +19,7 @@ def main() -> None:
     try:
         main.main()
     finally:
-        gc.freeze()  # without it, Python ends by a search for garbage among all objects: a seventh of a short command's time
+        gc.freeze()  # or else Python looks through all objects for garbage when it ends, a seventh of a short command's time
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def chosen_language(environ: Mapping[str, str]) -> str:
     """
     if (named := language_named(environ.get(_variable("language"), ""))) is not None:
         return named
-    with suppress(InvalidSetting, KeyError):  # a file that cannot be used, or without this setting
+    with suppress(InvalidSetting, KeyError):  # the settings file cannot be used, or does not have this setting
         return str(_from_file(find_places(environ).settings_file)["language"][0])
     return language_of_locale(environ)
 

@@ -2,23 +2,24 @@
 
 import pytest
 
-from udpnote.cli.prompt import Deed, Typed, parse_line
+from udpnote.cli.prompt import Action, Typed, parse_line
 
 
 @pytest.mark.parametrize(
     ("line", "typed"),
     [
-        (" 买牛奶 ", Typed(Deed.STORE, " 买牛奶 ")), ("", Typed(Deed.STORE, "")),
-        ("//usr is full", Typed(Deed.STORE, "/usr is full")),
-        ("／／路径", Typed(Deed.STORE, "／路径")), ("1/2 cup", Typed(Deed.STORE, "1/2 cup")),
-        ("退出", Typed(Deed.QUIT, "")), ("Exit", Typed(Deed.QUIT, "")), ("/quit", Typed(Deed.QUIT, "")),
-        ("/退出", Typed(Deed.QUIT, "")),
-        ("幫助", Typed(Deed.HELP, "")), ("/說明", Typed(Deed.HELP, "")), ("/復原", Typed(Deed.UNDO, "")),
-        ("help", Typed(Deed.HELP, "")), ("/HELP", Typed(Deed.HELP, "")), ("/tag work  home", Typed(Deed.TAG, "work  home")),
-        ("／标签 家", Typed(Deed.TAG, "家")), ("/edit 42", Typed(Deed.EDIT, "42")), ("/undo", Typed(Deed.UNDO, "")),
-        ("/usr is full", Typed(Deed.UNKNOWN, "/usr is full")), ("/", Typed(Deed.UNKNOWN, "/")),
-        ("/undo 3", Typed(Deed.NOT_ALONE, "/undo 3")), ("／退出 了", Typed(Deed.NOT_ALONE, "／退出 了")),
-        ("/标签　家　Büro", Typed(Deed.TAG, "家　Büro")), ("／？", Typed(Deed.HELP, "")), ("：Q", Typed(Deed.QUIT, "")),
+        (" 买牛奶 ", Typed(Action.STORE, " 买牛奶 ")), ("", Typed(Action.STORE, "")),
+        ("//usr is full", Typed(Action.STORE, "/usr is full")),
+        ("／／路径", Typed(Action.STORE, "／路径")), ("1/2 cup", Typed(Action.STORE, "1/2 cup")),
+        ("退出", Typed(Action.QUIT, "")), ("Exit", Typed(Action.QUIT, "")), ("/quit", Typed(Action.QUIT, "")),
+        ("/退出", Typed(Action.QUIT, "")),
+        ("幫助", Typed(Action.HELP, "")), ("/說明", Typed(Action.HELP, "")), ("/復原", Typed(Action.UNDO, "")),
+        ("help", Typed(Action.HELP, "")), ("/HELP", Typed(Action.HELP, "")),
+        ("/tag work  home", Typed(Action.TAG, "work  home")),
+        ("／标签 家", Typed(Action.TAG, "家")), ("/edit 42", Typed(Action.EDIT, "42")), ("/undo", Typed(Action.UNDO, "")),
+        ("/usr is full", Typed(Action.UNKNOWN, "/usr is full")), ("/", Typed(Action.UNKNOWN, "/")),
+        ("/undo 3", Typed(Action.NOT_ALONE, "/undo 3")), ("／退出 了", Typed(Action.NOT_ALONE, "／退出 了")),
+        ("/标签　家　Büro", Typed(Action.TAG, "家　Büro")), ("／？", Typed(Action.HELP, "")), ("：Q", Typed(Action.QUIT, "")),
     ],
 )  # fmt: skip
 def test_a_line_is_an_entry_or_a_command_of_the_prompt_or_is_no_command_that_is_known(line: str, typed: Typed) -> None:

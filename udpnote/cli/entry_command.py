@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 10.0
 """If a command runs longer than this for one entry, a message says that the following entries wait for it."""
 
 END_SECONDS = 2.0
-"""How long a command has time to end after SIGTERM. After that it is killed."""
+"""How long a command has time to end after SIGTERM. After that, udpnote kills it."""
 
 
 class EntryCommand:
@@ -46,7 +46,7 @@ class EntryCommand:
         A message is printed if the command cannot be started, fails, or runs longer than `patience_seconds`. If Ctrl-C or an
         error ends this method early, it ends the command, too.
         """
-        sys.stdout.flush()  # what the command prints comes after the entry
+        sys.stdout.flush()  # so that what the command prints comes after the entry
         try:
             process = Popen(self._words, stdin=PIPE, env=_environment(stored))
         except OSError as error:

@@ -95,7 +95,7 @@ class InputLines:
         while chunk:
             try:
                 chunk = os.read(self._descriptor, CHUNK_BYTES)  # not with sys.stdin, whose lock would stay locked after Ctrl-C
-            except OSError as error:  # from standard input, which only cli/ reads
+            except OSError as error:  # standard input cannot be read any more
                 self.error = Notice("input_cut_short", problem=error.strerror)
                 chunk = b""
             self._chunks.put(chunk)

@@ -16,7 +16,7 @@ HELP_WORDS = frozenset(("help", "?", "？", "帮助", "幫助", "說明"))
 """The lines, in any case, that print the help at the prompt."""
 
 
-class Deed(Enum):
+class Action(Enum):
     """What a typed line asks for.
 
     STORE: to store the line as an entry. UNKNOWN: it is a command that the prompt does not have. NOT_ALONE: it is a command
@@ -39,19 +39,19 @@ class Typed(NamedTuple):
     For UNKNOWN and NOT_ALONE, `rest` is the whole line, for the message.
     """
 
-    deed: Deed
+    action: Action
     rest: str
 
 
-_COMMANDS = {deed.value: deed for deed in (Deed.HELP, Deed.TAG, Deed.EDIT, Deed.UNDO, Deed.QUIT)} | {
-    "exit": Deed.QUIT,
-    "标签": Deed.TAG,
-    "標籤": Deed.TAG,
-    "修改": Deed.EDIT,
-    "撤销": Deed.UNDO,
-    "撤銷": Deed.UNDO,
-    "復原": Deed.UNDO,
-    "退出": Deed.QUIT,
+_COMMANDS = {action.value: action for action in (Action.HELP, Action.TAG, Action.EDIT, Action.UNDO, Action.QUIT)} | {
+    "exit": Action.QUIT,
+    "标签": Action.TAG,
+    "標籤": Action.TAG,
+    "修改": Action.EDIT,
+    "撤销": Action.UNDO,
+    "撤銷": Action.UNDO,
+    "復原": Action.UNDO,
+    "退出": Action.QUIT,
 }
 """The words that may follow a `/`, in any case, besides `HELP_WORDS`."""
 
@@ -65,19 +65,19 @@ def parse_line(line: str) -> Typed:
     bare = line.strip()
     word = bare.casefold()
     if word in END_WORDS:
-        return Typed(Deed.QUIT, "")
+        return Typed(Action.QUIT, "")
     if word in HELP_WORDS:
-        return Typed(Deed.HELP, "")
+        return Typed(Action.HELP, "")
     if not bare.startswith(("/", "／")):
-        return Typed(Deed.STORE, line)
+        return Typed(Action.STORE, line)
     if bare[1:2] in ("/", "／"):
-        return Typed(Deed.STORE, bare[1:])
+        return Typed(Action.STORE, bare[1:])
     name, *rest = re.split(r"\s+", bare[1:], maxsplit=1)  # also at the wide space of an input method
     name = name.casefold()
-    deed = Deed.HELP if name in HELP_WORDS else _COMMANDS.get(name, Deed.UNKNOWN)
-    if rest and deed in (Deed.UNDO, Deed.QUIT):
-        deed = Deed.NOT_ALONE
-    return Typed(deed, bare if deed in (Deed.UNKNOWN, Deed.NOT_ALONE) else "".join(rest))
+    action = Action.HELP if name in HELP_WORDS else _COMMANDS.get(name, Action.UNKNOWN)
+    if rest and action in (Action.UNDO, Action.QUIT):
+        action = Action.NOT_ALONE
+    return Typed(action, bare if action in (Action.UNKNOWN, Action.NOT_ALONE) else "".join(rest))
 
 
 class Prompt:

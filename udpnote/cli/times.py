@@ -50,7 +50,7 @@ def writing_time(text: str, now: float) -> WritingTime:
     Raises `InvalidSetting` if the time is not understood, begins after `now`, or is longer than a day.
     """
     named, present = _option("--at", text, now), microseconds(datetime.fromtimestamp(now, UTC))
-    start, end = microseconds(named.start), microseconds(named.end)  # `datetime` cannot convert the first day of year 1 to UTC
+    start, end = microseconds(named.start), microseconds(named.end)  # `datetime` itself cannot convert the first day of year 1
     if start > present:
         raise InvalidSetting("at_in_future", text=text)
     if end - start > LONGEST_DAY // timedelta(microseconds=1):
@@ -91,7 +91,7 @@ def offset_at(written_at: int, zone: str) -> int:
     `zone` is the IANA name of the time zone, such as `Asia/Shanghai`. If it is empty or not known, this machine's time zone is
     meant. The offset is kept within the limits for entries.
     """
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # here, because only imports name zones
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # here, because only imported notes name time zones
 
     try:
         place: tzinfo = ZoneInfo(zone) if zone else LocalZone()

@@ -135,7 +135,7 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
     is_decided = True
     try:
         with closing(Outbox(settings.outbox, is_read_only=True)) as kept:
-            outbox = kept.without_entries()  # the client may save the key of this host's notebook in it: so it gets a copy
+            outbox = kept.without_entries()  # a copy, because the client may save the key of this host's notebook in it
         with options.client(outbox=outbox, on_notice=status.say) as client:
             is_decided = client.is_notebook_decided
             found = client.status(FIND_SECONDS)

@@ -90,10 +90,10 @@ def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
             yield erasure
     except NotebookInUse as error:
         options = ["--file", file] if file is not None else []
-        raise _service_runs(path, ["udpnote", "erase", str(number), *options]) or error from None
+        raise _in_use_by_service(path, ["udpnote", "erase", str(number), *options]) or error from None
 
 
-def _service_runs(path: str, command: list[str]) -> NotebookInUse | None:
+def _in_use_by_service(path: str, command: list[str]) -> NotebookInUse | None:
     """Return an error for the user if a service of systemd serves the notebook in the file `path`; None if no service does.
 
     The error names the commands that stop the service, erase the note (`command`) and start the service again.

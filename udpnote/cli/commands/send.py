@@ -151,7 +151,7 @@ def _send_edited(words: list[str], options: ClientOptions, additions: Additions,
         except KeyboardInterrupt:
             report.interrupted()
             return exit_codes.INTERRUPTED
-        report.look_elsewhere(client)
+        report.find_waiting_elsewhere(client)
     return report.conclude()
 
 
@@ -185,7 +185,7 @@ def send_words_or_input(
         except KeyboardInterrupt:
             report.interrupted()
             return exit_codes.INTERRUPTED
-        report.look_elsewhere(client)
+        report.find_waiting_elsewhere(client)
     return report.conclude()
 
 
@@ -249,7 +249,7 @@ class _Report:
         self._bad_lines = 0
         self._elsewhere: Notice | None = None
 
-    def look_elsewhere(self, client: Client) -> None:
+    def find_waiting_elsewhere(self, client: Client) -> None:
         """Find out whether entries wait for another notebook than that of `client`. If any do, `conclude` prints that.
 
         If no entry was stored, do nothing.
@@ -305,7 +305,7 @@ class _Report:
         """Print how many entries were not stored and why, and how many queued entries of earlier commands were delivered.
 
         If standard output could not be written, also print how many entries were stored. If there was nothing to send, print
-        that. Print, too, that entries wait for another notebook (see `look_elsewhere`), and that `udpnote doctor` may help.
+        that. Print what `find_waiting_elsewhere` has found. If no server has answered, recommend `udpnote doctor`.
 
         Return the exit code: REFUSED if an entry was refused or a line could not be sent. If neither is the case, QUEUED if an
         entry is queued, and DONE if none is.

@@ -11,7 +11,7 @@ from udpnote.cli.declared_command import DeclaredCommands, as_changing_command
 from udpnote.cli.input_lines import next_line
 from udpnote.cli.open_notebook import parse_number
 from udpnote.cli.options import WritingClient
-from udpnote.cli.prompt import Deed, Prompt, parse_line
+from udpnote.cli.prompt import Action, Prompt, parse_line
 from udpnote.cli.prompt_delivery import BackgroundDelivery, DestinationLine, count_waiting, say_here
 from udpnote.cli.terminal.streams import text_encoding, typed_line
 from udpnote.cli.terminal.text import line_for_writer
@@ -57,7 +57,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
             if prompt is None:
                 _send_lines(sender)
             else:
-                from udpnote.cli.notes_of_others import NotesOfOthers  # here, because without a terminal none are shown
+                from udpnote.cli.notes_of_others import NotesOfOthers  # here, because only a terminal shows notes of others
 
                 with NotesOfOthers(options, client):
                     _Dialogue(client, sender, prompt).run()
@@ -197,22 +197,22 @@ class _Dialogue:
                 self._store(entry)
             return True
         typed = parse_line(lines[0] if lines else "")
-        match typed.deed:
-            case Deed.QUIT:
+        match typed.action:
+            case Action.QUIT:
                 return False
-            case Deed.HELP:
+            case Action.HELP:
                 say_here(Notice("write_help", many=PASTED_LINES_MAX + 1))
-            case Deed.TAG:
+            case Action.TAG:
                 self._set_tags(typed.rest.split())
-            case Deed.EDIT:
+            case Action.EDIT:
                 self._edit(typed.rest)
-            case Deed.UNDO:
+            case Action.UNDO:
                 self._undo()
-            case Deed.UNKNOWN:
+            case Action.UNKNOWN:
                 say_here(Notice("write_unknown_command", line=typed.rest, word=typed.rest.split()[0]))
-            case Deed.NOT_ALONE:
+            case Action.NOT_ALONE:
                 say_here(Notice("write_command_not_alone", line=typed.rest, word=typed.rest.split()[0]))
-            case Deed.STORE if typed.rest.strip():
+            case Action.STORE if typed.rest.strip():
                 self._store(typed.rest)
         return True
 

@@ -172,7 +172,7 @@ class _PagedOutput:
             if self._starts_at_end and os.path.basename(words[0]) == "less":
                 words.append("+G")
             self._pager = Popen(words, stdin=PIPE, env=_environment(self._screen.encoding))
-        except (OSError, ValueError, IndexError) as error:  # it is missing, or it has a wrong quotation mark
+        except (OSError, ValueError, IndexError) as error:  # the program is missing, or a quotation mark is not closed
             signal(SIGINT, self._before)
             if self._command != DEFAULT_PAGER:
                 say(Notice("pager_not_started", command=self._command, problem=getattr(error, "strerror", None) or str(error)))

@@ -27,7 +27,7 @@ _LINE_ENDS = str.maketrans("\r\n", "  ")
 
 def in_json(value: object) -> str:
     """`value` as JSON on one line, with escapes for characters that would control the terminal or are invisible."""
-    import json  # here, because most commands print none
+    import json  # here, because most commands print no JSON
 
     return harmless_json(json.dumps(value, ensure_ascii=False))
 
