@@ -14,7 +14,7 @@ from udpnote.client.session import Driver
 from udpnote.client.undoing import Way, plan_undo
 from udpnote.errors import NotTakenBack, Queued, ServerNotFound
 from udpnote.model.entry import Kind
-from udpnote.model.own_write import OwnWrite
+from udpnote.model.outbox_entries import OwnWrite
 
 
 def change(client: Client, deed: str) -> None:

@@ -4,8 +4,7 @@ import pytest
 
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, StoredEntry
 from udpnote.model.notebook import Destination, KnownNotebook
-from udpnote.model.own_write import OwnWrite, StoredRun
-from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
+from udpnote.model.outbox_entries import OwnWrite, StoredRun, WaitingCount, WaitingEntry
 
 ID = bytes(range(0xF0, 0x100))
 ENTRY = Entry(ID, 1, Kind.NOTE, 0, 480, "小明", "今天开会")

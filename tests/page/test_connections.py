@@ -17,7 +17,7 @@ from udpnote.page.connections import (
     BoundedConnection,
     open_connections,
 )
-from udpnote.page.request_heads import HEADER_BYTES_MAX
+from udpnote.page.requests import HEADER_BYTES_MAX
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from udpnote.model.entry import TEXT_BYTES_MAX
-from udpnote.page.request_body import BodyRoom
+from udpnote.page.requests import BodyRoom
 from udpnote.page.responses import Refusal
 from udpnote.page.writing_routes import ENTRIES_BYTES_MAX
 

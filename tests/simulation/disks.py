@@ -10,8 +10,8 @@ from typing import Self
 from udpnote.errors import StorageError
 from udpnote.model.entry import NOTHING_SEEN, Arrival, Bundle, NoteRun, Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
+from udpnote.model.outbox_entries import WaitingEntry
 from udpnote.model.query import Cursor, LookupStep, Query
-from udpnote.model.waiting_entry import WaitingEntry
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.search_worker import BackgroundSearch, Executor, search

@@ -19,7 +19,7 @@ from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, StorageErr
 from udpnote.model.entry import Entry, Status
 from udpnote.model.join_code import join_code
 from udpnote.model.notebook import KnownNotebook
-from udpnote.model.own_write import StoredRun
+from udpnote.model.outbox_entries import StoredRun
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
 

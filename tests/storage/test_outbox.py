@@ -15,8 +15,7 @@ import pytest
 from udpnote.errors import EntriesWait, JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.model.own_write import StoredRun
-from udpnote.model.waiting_entry import WaitingCount
+from udpnote.model.outbox_entries import StoredRun, WaitingCount
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, Outbox
 

@@ -10,7 +10,7 @@ from tests.support.errors import raises
 from udpnote.errors import NotTakenBack
 from udpnote.model.entry import Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook
-from udpnote.model.own_write import OwnWrite, StoredRun
+from udpnote.model.outbox_entries import OwnWrite, StoredRun
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.own_writes import RUNS_AT_ONCE_MAX, WRITES_MAX
 

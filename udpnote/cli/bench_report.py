@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from udpnote.cli.json_notebook import notebook_object
-from udpnote.cli.terminal.bars import Line
-from udpnote.cli.terminal.histogram import histogram
+from udpnote.cli.terminal.charts import Line, histogram
 from udpnote.cli.terminal.text import GAP, fitted, padded, shortened
 from udpnote.cli.terminal.wrapping import wrapped
 from udpnote.client.round_trips import RoundTrips

@@ -73,8 +73,6 @@ def exit_code_of(work: Callable[[], int]) -> int:
             sys.stdout.flush()
             return code
     except UdpnoteError as error:
-        from udpnote.cli.doctor_hint import doctor_hint
-
         streams.say(error.notice)
         if (hint := doctor_hint(error.notice)) is not None:
             streams.say(hint)
@@ -110,3 +108,19 @@ def _notice_of(error: OSError) -> Notice:
     if error.errno in (errno.ENOENT, errno.ENOMEM):
         return Notice("command_cut_short", problem=error.strerror)
     return Notice("output_not_written", problem=error.strerror)
+
+
+UNANSWERED = {
+    "no_answer_on_lan",
+    "no_answer_at_server",
+    "no_answer_yet",
+    "no_answer_to_reading",
+    "no_answer_to_import",
+    "key_not_found",
+}
+"""The kinds of the notices that say that no server has answered."""
+
+
+def doctor_hint(notice: Notice) -> Notice | None:
+    """A notice that recommends `udpnote doctor` if `notice` says that no server has answered; else None."""
+    return Notice("ask_the_doctor") if notice.kind in UNANSWERED else None

@@ -20,9 +20,9 @@ from udpnote.cli.command_line import (
     read_command_line,
 )
 from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
-from udpnote.cli.help_topics import TOPICS
+from udpnote.cli.help_page import TOPICS
 from udpnote.errors import Notice, UdpnoteError
-from udpnote.text.han_variants import one_form
+from udpnote.text.search_terms import one_form
 
 REPAIRS_MAX = 5
 """A command line with more mistakes than this is not repaired."""

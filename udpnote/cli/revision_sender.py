@@ -22,7 +22,7 @@ from udpnote.text.harmless import harmless
 
 if TYPE_CHECKING:
     from udpnote.client.undoing import Undo
-    from udpnote.model.own_write import OwnWrite
+    from udpnote.model.outbox_entries import OwnWrite
 
 READING_WAIT_SECONDS_MIN = 1.0
 """The least time that the command waits for an answer when it reads the note to change, even if `--wait` is shorter."""

@@ -1,4 +1,4 @@
-"""A server with a new notebook, in a process of its own, for the duration of a measurement.
+"""A server with a new notebook, in a process of its own, for the duration of a measurement; hides the user's settings from it.
 
 In reality, client and server are two processes. In one process they would take turns, because only one thread of Python runs at
 a time, and would seem half as fast as they are.
@@ -75,3 +75,20 @@ def _report(answer: object) -> None:
 
 if __name__ == "__main__":
     _serve(sys.argv[1:])
+
+
+@contextmanager
+def default_settings(folder: str) -> Iterator[None]:
+    """Return a context manager. In its block, the user's environment variables and settings file are ignored: udpnote uses the
+    defaults, and keeps all its files in `folder`.
+
+    The same holds for processes that are started in the block. Only the language remains the user's.
+    """
+    language()  # finds the language in the user's settings, before the block hides them
+    saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
+    os.environ["UDPNOTE_HOME"] = folder
+    try:
+        yield
+    finally:
+        del os.environ["UDPNOTE_HOME"]
+        os.environ.update(saved)

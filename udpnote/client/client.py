@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock, SystemRandomness
 from udpnote.client.destination import destination_of
 from udpnote.client.entry_numbers import check_number
-from udpnote.client.notebook_choice import NotebookChoice
+from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import open_outbox
@@ -365,8 +365,6 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE and not undoes:
-            from udpnote.client.revising import decide_notebook  # here, because a one-shot send revises nothing
-
             with self._connection.lock():
                 decide_notebook(self._driver, number, wait_seconds=self._seconds(wait), is_seen=seen is not None)
         revises = seen.number if seen else number

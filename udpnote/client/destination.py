@@ -13,7 +13,7 @@ from typing import Any
 from udpnote.errors import EntriesWait
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, display_name
-from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
+from udpnote.model.outbox_entries import WaitingCount, WaitingEntry
 from udpnote.settings import PORT, UNSET, Settings
 from udpnote.storage.outbox import Outbox
 from udpnote.text.language import gettext as _

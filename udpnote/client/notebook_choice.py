@@ -1,12 +1,18 @@
-"""The methods of a client that tell and change which notebook is the client's."""
+"""The methods of a client that tell and change which notebook is the client's.
+
+The same number belongs to different notes in different notebooks. So this module also decides in which notebook a note is
+revised or deleted.
+"""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from udpnote.client.connection import Connection
-from udpnote.client.notebook_finder import NotebookFinder
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
+from udpnote.errors import ServerNotFound, UdpnoteError, WrongNotebook
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.outbox import Outbox
 
@@ -46,8 +52,6 @@ class NotebookChoice:
 
         The same `number` may belong to different notes in these two notebooks.
         """
-        from udpnote.client.revising import check_notebook_is_same
-
         with self._connection.lock():
             check_notebook_is_same(self._driver, number)
 
@@ -99,3 +103,36 @@ class NotebookChoice:
         self._sender.leave_other_notebook()
         if self._forwarder is not None:
             self._forwarder.leave_other_notebook()
+
+
+def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen: bool) -> None:
+    """Decide in which notebook the note `number` is to be revised or deleted. If that is not known, a discovery asks.
+
+    The discovery lasts up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`. Raises `ServerNotFound` or `SeveralNotebooks`
+    if the user has named no notebook, and none or several answer. If a named server does not answer, this raises nothing,
+    because the change can wait for it. `is_seen` says whether the caller has read the note: then the notebook can tell whether
+    it has the same one. If `is_seen` is False, this also raises `WrongNotebook`, as `check_notebook_is_same` does. The caller
+    must hold the lock of the connection.
+    """
+    finder, seconds = driver.finder, max(wait_seconds, LOCATE_SECONDS_MIN)
+    if not finder.is_notebook_decided:
+        try:
+            driver.locate(seconds)
+        except ServerNotFound:
+            raise ServerNotFound("number_of_unknown_notebook", number=number) from None
+    elif finder.server.lookup is not None and finder.recent_failure() is None:
+        with suppress(UdpnoteError):
+            driver.locate(seconds)
+    if not is_seen:
+        check_notebook_is_same(driver, number)
+
+
+def check_notebook_is_same(driver: Driver, number: int) -> None:
+    """Raise `WrongNotebook` if another notebook than before has answered this client at the named server.
+
+    The user may know the note `number` from the notebook that was there before.
+    """
+    replaced = driver.finder.server.replaced
+    if replaced is not None:
+        name, last = replaced.values["name"], replaced.values["last"]
+        raise WrongNotebook("number_of_last_notebook", number=number, name=name, last=last)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from udpnote.client.session import Session
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, Status
 from udpnote.model.notebook import KnownNotebook
-from udpnote.model.own_write import StoredRun
+from udpnote.model.outbox_entries import StoredRun
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery

@@ -11,7 +11,7 @@ from udpnote.client.session import Driver
 from udpnote.errors import NotTakenBack, ServerNotFound, UdpnoteError, Unreachable
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry
 from udpnote.model.notebook import name_or_id
-from udpnote.model.own_write import OwnWrite
+from udpnote.model.outbox_entries import OwnWrite
 
 DELIVERY_WAIT_SECONDS = 1.0
 """How long an undo tries to deliver a queued write first: once the write is stored, it can be taken back at once."""

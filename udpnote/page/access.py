@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, language_named
-from udpnote.page.own_names import dns_name, own_names
+from udpnote.page.addresses import dns_name, own_names
 from udpnote.page.rates import RatePerHost, host_of_client
 from udpnote.page.responses import Refusal, refused
 from udpnote.page.sentence_page import sentence_page

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from udpnote.errors import StorageError
-from udpnote.page.own_names import is_for_one_host
+from udpnote.page.addresses import is_for_one_host
 from udpnote.storage.atomic_file import secret_file
 from udpnote.storage.database import storage_errors
 from udpnote.storage.new_files import locked_folder, make_folders

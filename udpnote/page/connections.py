@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from udpnote.errors import Notice
 from udpnote.model.address import is_loopback
 from udpnote.page.rates import counted_host
-from udpnote.page.request_heads import HEADER_BYTES_MAX, BoundedHeads, plain_answer
+from udpnote.page.requests import HEADER_BYTES_MAX, BoundedHeads, plain_answer
 
 CONNECTIONS_MAX = 512
 """The most connections at a time. A browser opens one connection for its stream of live events, and six for its other requests;

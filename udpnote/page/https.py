@@ -10,10 +10,10 @@ from starlette.types import ASGIApp
 
 from udpnote.errors import Notice
 from udpnote.page.access import AllowedHosts
+from udpnote.page.addresses import dns_name, is_for_one_host, own_names
 from udpnote.page.certificate_page import CertificatePage
 from udpnote.page.certificates import authority_in, is_private
-from udpnote.page.own_names import dns_name, is_for_one_host, own_names
-from udpnote.page.server_tls import ServerTls
+from udpnote.page.tls import ServerTls
 
 AUTHORITY_FILE = "https-authority.pem"
 """The name of the authority's file in the user's data folder."""

@@ -17,7 +17,7 @@ from udpnote.errors import SeveralNotebooks, WrongNotebook
 from udpnote.lan.tcp_listener import TcpSocket
 from udpnote.page.app import Page
 from udpnote.page.connections import IDLE_SECONDS, BoundedConnection
-from udpnote.page.tls_connections import TlsConnection
+from udpnote.page.tls import TlsConnection
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end the page's process."""

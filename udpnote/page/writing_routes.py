@@ -13,7 +13,7 @@ from starlette.routing import Route
 from udpnote.errors import Notice
 from udpnote.page.entry_objects import outcome_object, read_entries, wrong_outcome
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
-from udpnote.page.request_body import BodyRoom, body_of
+from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import json_response
 from udpnote.page.sessions import Opened
 

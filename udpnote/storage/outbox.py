@@ -15,8 +15,7 @@ from typing import Any
 
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
-from udpnote.model.own_write import StoredRun
-from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
+from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
 from udpnote.storage.database import IN_MEMORY, atomic, open_database, storage_errors
 from udpnote.storage.known_notebooks import KnownNotebooks
 from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions

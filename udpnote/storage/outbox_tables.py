@@ -17,7 +17,7 @@ from typing import Any
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
-from udpnote.model.waiting_entry import WaitingEntry
+from udpnote.model.outbox_entries import WaitingEntry
 from udpnote.storage.database import IN_MEMORY, Schema, open_database, open_for_reading, roll_back, storage_errors
 
 REMOVAL_BUSY_SECONDS = 2.0

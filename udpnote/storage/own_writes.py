@@ -21,7 +21,7 @@ from typing import Any
 from udpnote.errors import NotTakenBack
 from udpnote.model.entry import Kind, SeenEntry
 from udpnote.model.notebook import Destination
-from udpnote.model.own_write import OwnWrite, StoredRun
+from udpnote.model.outbox_entries import OwnWrite, StoredRun
 from udpnote.storage.database import atomic, storage_errors
 
 WRITES_MAX = 100

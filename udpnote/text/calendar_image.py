@@ -11,11 +11,23 @@ from html import escape
 from itertools import accumulate
 from unicodedata import east_asian_width
 
-from udpnote.text.dates import dated_weekday, short_month_name, short_weekday_name
 from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _
 from udpnote.text.language import language, ngettext
-from udpnote.text.writing_days import DAY, LEVELS, WEEK, Figures, days_of_year, figures_of, level_of, monday_of, quartiles
+from udpnote.text.writing_days import (
+    DAY,
+    LEVELS,
+    WEEK,
+    Figures,
+    dated_weekday,
+    days_of_year,
+    figures_of,
+    level_of,
+    monday_of,
+    quartiles,
+    short_month_name,
+    short_weekday_name,
+)
 
 YEARS_MAX = 40
 """The most years in the picture: the latest ones with notes. Without a limit, a wrong clock could make the picture very

@@ -2,7 +2,7 @@
 
 A search compares terms. In scripts that put spaces between words, a term is a word. In scripts that do not, such as Chinese,
 each character is a term, so a search finds a text by any piece of it, even by a single character. Simplified and traditional
-characters count as the same (see `han_variants`). Each emoji and each symbol such as → is a term, too. The words and phrases of
+characters count as the same (see `one_form`). Each emoji and each symbol such as → is a term, too. The words and phrases of
 a query are split in the same way. If a word or phrase has several terms, these must follow each other in the text. Punctuation
 between them is ignored, unless the query has punctuation there, too: then `word_match` compares it.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import accumulate, islice, takewhile
 
-from udpnote.text.han_variants import HAN_VERSION, one_form
+from udpnote.text.han_table import SETS, SOURCE
 
 TERM_CHARACTERS_MAX = 64
 """The longest term. Longer sequences of letters and digits are split into terms of this length: no language has such long
@@ -39,6 +39,19 @@ tag."""
 TAG_PLACES_MAX = 4096
 """The most `#` signs of a text that are checked for tags: the first ones. So a text that consists of `#` takes two
 milliseconds."""
+
+HAN_VERSION = SOURCE
+"""The version of the table by which `one_form` replaces characters."""
+
+_ONE_FORM = {ord(variant): each[0] for each in SETS.split() for variant in each[1:]}
+"""Maps each Chinese character to the one that stands for its set of simplified, traditional and regional forms.
+
+Simplified Chinese has one character for several traditional ones: 干 for 乾, 幹 and 干. A search for any of them finds all of
+them, because one character stands for the whole set. Each character is compared by itself. A dictionary of words could tell
+more characters apart, but only if text and query were always divided into the same words.
+"""
+
+_VARIANTS = frozenset(map(chr, _ONE_FORM))
 
 RULES_VERSION = f"5 {unicodedata.unidata_version} {HAN_VERSION}"
 """The version of the rules in this module, of Unicode, and of the table of Chinese characters.
@@ -151,7 +164,7 @@ def fold(text: str) -> str:
     """`text` without the differences that a search ignores: case, accents, and variants such as full-width characters.
 
     The steps are: compatibility decomposition (NFKD), removal of accents, case folding, and composition (NFC). Chinese
-    characters that are forms of each other become one of these forms (see `han_variants.one_form`).
+    characters that are forms of each other become one of these forms (see `one_form`).
     """
     if text.isascii():
         return text.lower()
@@ -269,3 +282,8 @@ def _fold_tag(tag: str) -> str:
     match = _tag().match(folded[:TAG_CHARACTERS_MAX])
     pieces = [piece.rstrip("-_.\u200c\u200d") for piece in match[0].split("/")] if match else []
     return "/".join(takewhile(bool, pieces))
+
+
+def one_form(text: str) -> str:
+    """Replace each character by the one that stands for its set. The number of characters stays the same."""
+    return text if _VARIANTS.isdisjoint(text) else text.translate(_ONE_FORM)

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 from wcwidth import wcswidth
 
-from udpnote.cli.terminal.bars import Line
 from udpnote.cli.terminal.calendar import picture, year_picture
+from udpnote.cli.terminal.charts import Line
 from udpnote.model.language import SIMPLIFIED
 from udpnote.text.language import speaking
 

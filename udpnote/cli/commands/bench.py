@@ -9,10 +9,9 @@ from udpnote.cli import exit_codes
 from udpnote.cli.bench_report import Disk, Host, Lan, disk_lines, host_lines, lan_lines, report_object
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import DeclaredCommands, as_command
-from udpnote.cli.default_settings import default_settings
 from udpnote.cli.options import Json, NamingClient
-from udpnote.cli.temporary_server import temporary_server
-from udpnote.cli.terminal.bars import Line
+from udpnote.cli.temporary_server import default_settings, temporary_server
+from udpnote.cli.terminal.charts import Line
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.progress import StatusLine
 from udpnote.cli.terminal.text import in_json

@@ -8,7 +8,7 @@ from random import Random
 
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, as_command
-from udpnote.cli.default_settings import default_settings
+from udpnote.cli.temporary_server import default_settings
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import State

@@ -6,8 +6,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.app import find_command
 from udpnote.cli.command_line import WrongCommandLine
 from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
-from udpnote.cli.help_page import help_about, help_of
-from udpnote.cli.help_topics import TOPICS
+from udpnote.cli.help_page import TOPICS, help_about, help_of
 from udpnote.cli.likely_meant import advice
 from udpnote.cli.terminal import streams
 

@@ -26,7 +26,7 @@ from udpnote.client.results import SentEntry
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.notebook import Destination, KnownNotebook, display_name
-from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
+from udpnote.model.outbox_entries import WaitingCount, WaitingEntry
 from udpnote.text.harmless import harmless
 from udpnote.text.jsonl import iso_time
 from udpnote.text.language import gettext as _

@@ -323,7 +323,7 @@ class _Report:
         if self._elsewhere is not None:
             say(self._elsewhere)
         if self._reasons:
-            from udpnote.cli.doctor_hint import doctor_hint
+            from udpnote.cli.exit_codes import doctor_hint
 
             hints = [doctor_hint(reason) for _, reason in self._reasons]
             if (hint := next(filter(None, hints), None)) is not None:

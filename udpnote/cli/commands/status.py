@@ -17,7 +17,7 @@ from udpnote.errors import Notice, ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.language import ENGLISH
 from udpnote.model.notebook import KnownNotebook, address_of, display_name
-from udpnote.model.waiting_entry import WaitingCount
+from udpnote.model.outbox_entries import WaitingCount
 from udpnote.settings import DEFAULT, Settings, Source, find_places, load_settings
 from udpnote.storage.outbox import Outbox
 from udpnote.text.harmless import harmless

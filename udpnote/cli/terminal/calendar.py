@@ -4,12 +4,20 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from udpnote.cli.terminal.bars import NO_BAR_STYLE, PLAIN_SHADES, SHADES, Line, bar_line
+from udpnote.cli.terminal.charts import NO_BAR_STYLE, PLAIN_SHADES, SHADES, Line, bar_line
 from udpnote.cli.terminal.streams import drawn
 from udpnote.cli.terminal.text import cell_count, count, padded
-from udpnote.text.dates import dated_weekday, short_month_name, short_weekday_name
 from udpnote.text.language import gettext as _
-from udpnote.text.writing_days import DAY, WEEK, level_of, monday_of, quartiles
+from udpnote.text.writing_days import (
+    DAY,
+    WEEK,
+    dated_weekday,
+    level_of,
+    monday_of,
+    quartiles,
+    short_month_name,
+    short_weekday_name,
+)
 
 BARS_DAYS_MAX = 36
 """Up to this many days (about five weeks) are drawn as a bar for each day. More days are drawn as a calendar."""

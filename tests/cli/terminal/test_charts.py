@@ -3,7 +3,7 @@
 import pytest
 from wcwidth import wcswidth
 
-from udpnote.cli.terminal.histogram import histogram
+from udpnote.cli.terminal.charts import histogram
 from udpnote.model.durations import Durations
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from udpnote.cli.default_settings import default_settings
+from udpnote.cli.temporary_server import default_settings
 from udpnote.model.language import ENGLISH, SIMPLIFIED
 from udpnote.settings import chosen_language, load_settings
 from udpnote.text.language import language, speak_by

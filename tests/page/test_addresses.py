@@ -2,7 +2,7 @@
 
 import pytest
 
-from udpnote.page.own_names import dns_name, own_names
+from udpnote.page.addresses import dns_name, own_names
 
 
 @pytest.mark.parametrize(
