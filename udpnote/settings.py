@@ -118,7 +118,7 @@ XDG_FOLDERS = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "X
 def load_settings(
     flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, on_wrong: OnWrong | None = None
 ) -> Settings:
-    """The settings of this command. Each value comes from the place with the highest precedence that has the setting.
+    """Find and return all settings. Each value comes from the place with the highest precedence that has the setting.
 
     The keys of `flags` are fields of `Settings`. The value None means that the flag was not given; `UNSET` means that the
     default applies. `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value cannot be used
@@ -148,7 +148,7 @@ def chosen_language(environ: Mapping[str, str]) -> str:
 def given_settings(
     flags: Mapping[str, object], environ: Mapping[str, str], settings_file: str, on_wrong: OnWrong | None = None
 ) -> dict[str, tuple[Any, Source]]:
-    """The settings in flags, environment and settings file, by name: for each, the value that counts, and its source."""
+    """Return the settings in flags, environment and settings file, by name: for each, the value that counts, and its source."""
     flags = {name: value for name, value in flags.items() if value is not None}
     given: dict[str, tuple[Any, Source]] = {}
     with _leaving_out(Source("settings file", settings_file), on_wrong):
@@ -190,7 +190,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
     """The places of this user's files, as the environment `environ` determines them.
 
     If `UDPNOTE_HOME` is set, all files are in the folder that it names. If it is not set, they are in the user's folders for
-    configuration, data and state. Raises `InvalidSetting` if the system does not say which folder is the user's home.
+    configuration, data and state. Raises `InvalidSetting` if `UDPNOTE_HOME` is no path, or if the user's home is not known.
     """
     if home := environ.get("UDPNOTE_HOME"):
         home = absolute_path(home, "UDPNOTE_HOME")
@@ -227,7 +227,7 @@ def _leaving_out(source: Source, on_wrong: OnWrong | None) -> Iterator[None]:
 
 
 def _from_environment(environ: Mapping[str, str], on_wrong: OnWrong | None) -> dict[str, tuple[Any, Source]]:
-    """The settings in the environment, by name, with their sources. An empty variable counts as not set.
+    """Return the settings in the environment, by name, with their sources. An empty variable counts as not set.
 
     Only for `key` and `key_file`, an empty variable is an error: a script whose key is empty by mistake must not send its
     entries unencrypted. Raises `InvalidSetting` for this and for a value that cannot be used, unless `on_wrong` is given.
@@ -255,7 +255,7 @@ def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
 
 
 def _from_file(path: str) -> dict[str, tuple[Any, Source]]:
-    """The settings in the settings file `path`, by name, with their sources; empty if there is no such file.
+    """Read the settings file `path`. Return its settings by name, with their sources; none if there is no such file.
 
     Raises `InvalidSetting` if the file cannot be read, has an unknown setting, or has a value that cannot be used.
     """

@@ -92,7 +92,7 @@ class ImportFile:
         return self._file
 
     def beginning(self) -> bytes:
-        """The first 64 bytes of the file, or all if there are fewer."""
+        """Read and return the first 64 bytes of the file, or all if there are fewer."""
         with storage_errors(self.name):
             return self.binary().read(64)
 

@@ -115,7 +115,7 @@ class ImportFolder:
         self._files.append(_File(path, status.st_size, status.st_mtime_ns // 1000))
 
     def _text(self, file: _File, reading: Reading) -> str | None:
-        """The text of `file`. If `file` is too long or not in UTF-8, this calls `reading.on_bad` and returns None."""
+        """Read and return the text of `file`. If `file` is too long or not in UTF-8, call `reading.on_bad` and return None."""
         if file.size > FILE_BYTES_MAX:
             problem: Exception = InvalidEntry("text_longer_than", bytes_max=FILE_BYTES_MAX)
         else:

@@ -213,7 +213,7 @@ def _opened(file: str | None) -> Notebook:
 
 
 def _keys(path: str) -> NotebookKeys:
-    """The current key and the earlier keys of the sealed notebook in the file `path`.
+    """Read the key file of the sealed notebook in the file `path`. Return the current key and the earlier keys.
 
     Raises `NotebookOpen` if the notebook is not sealed, and `StorageError` if its key file is missing.
     """
@@ -225,7 +225,7 @@ def _keys(path: str) -> NotebookKeys:
 
 
 def _sealed_name(path: str) -> str:
-    """The name of the sealed notebook in the file `path`.
+    """Open the sealed notebook in the file `path`, and return its name.
 
     Raises `NotebookOpen` if the notebook is not sealed, even if there is a key file beside it.
     """

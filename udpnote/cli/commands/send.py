@@ -38,7 +38,7 @@ def __getattr__(name: str) -> object:
 
 
 def _declared() -> "DeclaredCommands":
-    """The command `send` with its options."""
+    """Declare the command `send` with its options, and return it as the only one of its module."""
     from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
     from udpnote.cli.options import AddedTags, Json, WritingClient, WrittenAt
 
@@ -190,7 +190,10 @@ def send_words_or_input(
 
 
 def _whole_input() -> str:
-    """All of standard input as the text of one entry. Raises `InvalidEntry` if it cannot be one."""
+    """Read all of standard input, and return it as the text of one entry. Raises `InvalidEntry` if it cannot be one.
+
+    At a terminal, first ask the user to type.
+    """
     from udpnote.cli.input_lines import whole_input
 
     ask_to_type(Notice("type_an_entry"))

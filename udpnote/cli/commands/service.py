@@ -181,7 +181,8 @@ def _own_unit(service: Service) -> tuple[Found, Unit | None]:
 
 
 def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
-    """Raise `ServiceRefused` if systemd has no manager for the service, or if this user may not change the service.
+    """Raise `ServiceRefused` in three cases: systemd has no manager for the service, a service of the system is changed by
+    another user than root, or a service of the user is changed through sudo.
 
     `program` is the command line that runs udpnote, for the message.
     """
@@ -269,7 +270,10 @@ def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _state(service: Service) -> dict[str, object]:
-    """The object of a service for `udpnote service status --json`: its unit file, and what systemd says about it."""
+    """Read the unit file of `service`, and ask systemd about the service.
+
+    Return what both say as the object for `udpnote service status --json`.
+    """
     found, unit = read_unit(service.path)
     values = properties(service)
     return {

@@ -144,7 +144,9 @@ def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
 
 
 def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
-    """Yield the files of this user: the settings file, and the files that the settings name. They need not exist."""
+    """Yield the files of this user: the settings file, and the files that the settings or their defaults name. They need not
+    exist.
+    """
     settings_file = find_places(os.environ).settings_file
     yield _File(marked("settings file"), settings_file, source_of_place(settings_file, os.environ))
     for name in _PATHS:

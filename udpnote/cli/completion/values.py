@@ -79,8 +79,8 @@ def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
 
 
 def _notebooks(*, only_joined: bool) -> list[Suggestion]:
-    """The known notebooks by name, or with `only_joined` the sealed ones among them. If a name is not unique or not plain, the
-    start of the notebook's id takes its place.
+    """Read the outbox, and return the known notebooks by name, or with `only_joined` the sealed ones among them. If a name is
+    not unique or not plain, the start of the notebook's id takes its place.
     """
     from udpnote.model.notebook import name_or_id, short_id
 
@@ -95,7 +95,7 @@ def _at_host(notebook: "KnownNotebook") -> str:
 
 
 def _sequences() -> list[Suggestion]:
-    """The sequence numbers of the latest entries in the outbox."""
+    """Read the outbox, and return the sequence numbers of the latest entries in it."""
     with _outbox() as outbox:
         waiting = outbox.listing(outbox.first_of_latest(NOTES_MAX))
     return [Suggestion(str(each.entry.sequence), _start_of(each.entry.text)) for each in waiting]

@@ -44,7 +44,7 @@ def histogram(durations: Durations, width: int) -> Iterator[Line]:
     """Yield a line for each interval: the milliseconds at which it begins, a bar, and how many durations are in it.
 
     The intervals go from the shortest duration to the 99th percentile. All are equally long: 1, 2 or 5 µs, or 10, 20 or 50 µs,
-    and so on. One more line counts the durations above the 99th percentile. Each line has at most `width` terminal cells.
+    and so on. If there are longer durations, one more line counts them. Each line has at most `width` terminal cells.
     """
     step = _step(durations)
     first, last = (round(seconds * 1e6) // step for seconds in (durations.seconds[0], durations.percentile_99))

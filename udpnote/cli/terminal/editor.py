@@ -281,7 +281,7 @@ def _is_changed(path: str, data: bytes) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """The content of the file `path`; empty if the editor has removed the file. Raises `InvalidEntry` if it is too long."""
+    """Read and return the file `path`; empty if the editor has removed it. Raises `InvalidEntry` if the file is too long."""
     try:
         with open(path, "rb") as file:
             return whole_file(file)
