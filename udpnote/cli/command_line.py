@@ -165,8 +165,8 @@ def _options_and_others(
     Return two values. The first maps the name of a parameter to the list of values that its options have in `words`. The second
     is the list of the other words; all words after a `--` are among them.
 
-    Raises `WrongCommandLine` if an option is none of `command`, if it lacks its value, or if a flag has a value. Raises it also
-    if an option begins with an input method's dash, or its value with an input method's quotation mark.
+    Raises `WrongCommandLine` if `command` does not have an option, if an option lacks its value, or if a flag has a value.
+    Raises it, too, if an option begins with an input method's dash, or its value with an input method's quotation mark.
     """
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)

@@ -136,7 +136,7 @@ def _clean_own_files(text: str) -> list[str]:
 def _report(erasure: Erasure, kept: list[str], *, erased_at: int, as_json: bool) -> None:
     """Print what was erased, and where the text may still be: in the files `kept`, and in copies that other people have.
 
-    `erased_at` is the time of the erasure in microseconds of Unix time.
+    `erased_at` is the time of the erasure in microseconds since 1970 UTC.
     """
     number = erasure.note.number
     if as_json:

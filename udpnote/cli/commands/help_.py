@@ -1,4 +1,4 @@
-"""`udpnote help`: prints the help of a command."""
+"""`udpnote help`: prints the help of a command, or a page about a topic."""
 
 from typing import Annotated
 

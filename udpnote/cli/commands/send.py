@@ -38,7 +38,7 @@ def __getattr__(name: str) -> object:
 
 
 def _declared() -> "DeclaredCommands":
-    """Declare the command `send` with its options, and return it as the only one of its module."""
+    """Declare the command `send` with its options. Return the commands of this module, of which `send` is the only one."""
     from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
     from udpnote.cli.options import AddedTags, Json, WritingClient, WrittenAt
 

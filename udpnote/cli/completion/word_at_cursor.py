@@ -104,7 +104,7 @@ def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) 
     """Find out what may stand at the cursor, and return that. `words` are the words between `udpnote` and the cursor. `typed`
     is the part of the word at the cursor that is typed already.
 
-    A word that is a single `=` is ignored, and a `typed` that is one counts as empty: bash makes a word of each `=`.
+    A word that is only `=` is ignored, and if `typed` is only `=`, it counts as empty: bash makes a word of each `=`.
     """
     if typed == "=":
         typed = ""
