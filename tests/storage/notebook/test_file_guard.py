@@ -1,5 +1,6 @@
 """A notebook's file: one server at a time under any of its names, and nothing is acknowledged once it is not in its place."""
 
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -7,13 +8,14 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from tests.storage.notebook.conftest import NOW, part, stored
 from tests.support.errors import raises
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
-from udpnote.storage.notebook.file_guard import is_guarded
+from udpnote.storage.notebook.file_guard import LOCK_ATTEMPT_SECONDS, is_guarded
 from udpnote.storage.notebook.notebook import Notebook
 
 
@@ -141,3 +143,23 @@ def test_it_is_known_whether_this_or_another_process_guards_a_file(tmp_path: Pat
     path.unlink()
     path.symlink_to(path)  # it cannot be opened
     assert is_guarded(str(path))
+
+
+def test_a_server_starts_although_another_program_is_just_looking_whether_the_file_is_locked(tmp_path: Path) -> None:
+    path = tmp_path / "notebook"
+    Notebook(path).close()
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    end = Timer(3 * LOCK_ATTEMPT_SECONDS, os.close, [looking])
+    end.start()
+    Notebook(path).close()
+    end.join()
+
+
+def test_a_server_does_not_wait_for_ever_for_a_program_that_keeps_its_shared_lock(tmp_path: Path) -> None:
+    path = tmp_path / "notebook"
+    Notebook(path).close()
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        with raises(NotebookInUse, "notebook_in_use", path=str(path)):
+            Notebook(path)

@@ -16,6 +16,7 @@ import os
 import sqlite3
 import sys
 from contextlib import suppress
+from time import sleep
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import storage_errors, uri_of
@@ -26,6 +27,11 @@ _LOCK_SUFFIX = "" if sys.platform == "linux" else ".lock"
 
 _Identity = tuple[int, int, int] | None
 """Device, inode and number of names of a file; None if it is not there."""
+
+LOCK_ATTEMPT_SECONDS = 0.01
+LOCK_ATTEMPTS_MAX = 100
+"""How long at a time, and how often, a server waits for programs that only look whether the file is locked. Such a program
+holds a shared lock for some microseconds (see `is_guarded`)."""
 
 _guarded: set[tuple[int, int]] = set()
 """Device and inode of the files that this process guards."""
@@ -135,10 +141,16 @@ class FileGuard:
                 os.rename(f"{self._path}-wal", aside_name(f"{self._path}-wal"))
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotebookInUse("notebook_in_use", path=self._path) from None
+        for _ in range(LOCK_ATTEMPTS_MAX):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not _is_shared(self._descriptor):
+                    raise NotebookInUse("notebook_in_use", path=self._path) from None
+                sleep(LOCK_ATTEMPT_SECONDS)
+        else:
+            raise NotebookInUse("notebook_in_use", path=self._path)
         if _LOCK_SUFFIX:
             with suppress(OSError):  # the file is another user's
                 own_like(self._descriptor, self._path, mode_max=0o660)
@@ -164,8 +176,7 @@ def is_guarded(path: str) -> bool:
     and closes the file, and the process would lose SQLite's locks on it.
     """
     try:
-        status = os.stat(path)
-        if (status.st_dev, status.st_ino) in _guarded:
+        if is_guarded_here(path):
             return True
         descriptor = os.open(f"{path}{_LOCK_SUFFIX}", os.O_RDONLY)
     except FileNotFoundError:
@@ -173,12 +184,25 @@ def is_guarded(path: str) -> bool:
     except OSError:  # it is another user's
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _is_shared(descriptor)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _is_shared(descriptor: int) -> bool:
+    """Whether the lock on the open file is only shared by others, or free by now. Afterwards, `descriptor` has no lock."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
+
+
+def is_guarded_here(path: str) -> bool:
+    """Whether this process holds the lock on the notebook at `path`. Raises `OSError`."""
+    status = os.stat(path)
+    return (status.st_dev, status.st_ino) in _guarded
 
 
 def _identity_and_size(path: str) -> tuple[_Identity, int]:
