@@ -1,11 +1,13 @@
 """`udpnote backup` and `restore`: what they say, ask and print, and with which codes they end."""
 
+import json
 import os
 import shutil
 import signal
 
 import pytest
 
+from tests.support.killed_notebook import NOTES, Killed, flip
 from tests.support.machine import Machine, note, read
 
 
@@ -32,7 +34,7 @@ def test_a_backup_of_a_served_notebook_is_named_with_what_it_has_and_replaces_an
     [(notebook_id,)] = read(backup, "hex(value) FROM properties WHERE name = 'notebook_id'")
     assert made == {
         "notebook": notebook_id.lower(), "name": "kitchen", "sealed": False, "entries": 2, "backup": str(backup),
-        "key_file": None, "bytes": backup.stat().st_size,
+        "key_file": None, "bytes": backup.stat().st_size, "complete": True,
     }  # fmt: skip
 
 
@@ -112,6 +114,33 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
     kept.notebook.write_bytes(kept.notebook.read_bytes()[:4096])
     damaged = kept.refused(f"restore --dry-run {backup}", code=0, facts=["cannot be read"])
     assert str(kept.notebook) in damaged
+
+
+def test_a_notebook_with_a_damaged_log_is_named_by_each_command_and_saved_by_the_two_in_the_message(machine: Machine) -> None:
+    machine.home.mkdir()
+    killed = Killed(machine.home)
+    killed.damage(flip, killed.frames[-1])
+    before = killed.files()
+    way_out = (f"backup {killed.path}.copy --file {killed.path}", f"restore {killed.path}.copy --file {killed.path}")
+    facts = [str(killed.log), *(f"`udpnote {each}`" for each in way_out)]
+    for command in ("list", "search", "show", "stats", "export", "tags", "follow", "key show", "seal", "erase --yes", "serve"):
+        number = "1" if command in ("search", "show", "erase --yes") else ""
+        machine.refused(f"{command} --file {killed.path} {number}", facts=facts)
+    assert str(killed.log) in machine.run("status").out
+    first = machine.run(way_out[0])
+    assert (first.code, f"{NOTES - 1} entries" in first.out, "whole" in first.err, facts[2] in first.err) == (
+        1,
+        True,
+        True,
+        True,
+    )
+    assert killed.files() == before
+    machine.refused(f"restore --dry-run {killed.path}.copy", code=0, facts=[killed.log])
+    assert killed.files() == before
+    assert machine.run(f"{way_out[1]} --yes").code == 0
+    assert len(machine.texts()) == NOTES - 1
+    [made] = map(json.loads, machine.run(f"backup {killed.path}.2 --json --file {killed.path}.1.old").lines)
+    assert made["complete"] is False
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")

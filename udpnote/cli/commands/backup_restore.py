@@ -39,7 +39,8 @@ def backup(
 
     Run it on the notebook's host. The backup has all entries that are stored when it begins. It is read back from the disk
     and checked before it appears at FILE, and only its owner can read it. The search index and a text file are not in it: the
-    server makes both again.
+    server makes both again. If the notebook's log is damaged or missing, the backup has what can be read, and the exit code
+    is 1.
 
     Examples:
 
@@ -58,27 +59,34 @@ def backup(
                 on_progress=progress.show,
                 before_placing=begin_last_step,
             )
-        _report_backup(made, as_json=as_json)
-    return exit_codes.DONE
+        _report_backup(made, os.path.realpath(path), as_json=as_json)
+    return exit_codes.DONE if made.is_complete else exit_codes.REFUSED
 
 
-def _report_backup(made: Backup, *, as_json: bool) -> None:
+def _report_backup(made: Backup, path: str, *, as_json: bool) -> None:
     """Print how many entries the backup `made` has, and the path of its file. Print the path of its key file, if it has one.
 
-    Warn if the notebook is sealed and the backup has no key file.
+    Warn if the backup is not complete, also beside JSON, and if the notebook is sealed and the backup has no key file. `path`
+    is that of the notebook.
     """
     content = made.content
     if as_json:
-        print(in_json(_object(content) | {"backup": made.path, "key_file": made.key_path, "bytes": made.size_bytes}))
+        places = {"backup": made.path, "key_file": made.key_path, "bytes": made.size_bytes, "complete": made.is_complete}
+        print(in_json(_object(content) | places))
+        if not made.is_complete:
+            say(Notice("backup_incomplete", backup=made.path, path=path))
         return
     facts = Notice(
         "backed_up", name=content.name, notebook_id=content.notebook_id.hex(), entries=content.entries, path=made.path
     )
     print(harmless(str(facts)))
+    if not made.is_complete:
+        say(Notice("backup_incomplete", backup=made.path, path=path))
     if made.key_path is not None:
         say(Notice("backup_key_beside", path=made.key_path))
         return
-    say(Notice("backup_whole"))
+    if made.is_complete:
+        say(Notice("backup_whole"))
     if content.is_sealed:
         say(Notice("backup_lacks_key"))
 
@@ -205,6 +213,9 @@ def _say_what_vanishes(prepared: Restore) -> None:
     """
     old, path = prepared.old, prepared.path
     if old is None:
+        return
+    if old.content is None and old.problem is not None and old.problem.notice.kind == "log_damaged":
+        say(Notice("loss_unknown_by_log", path=path, log=f"{path}-wal"))
         return
     if old.content is None:
         say(Notice("loss_unknown", path=path, problem=old.problem))

@@ -4,6 +4,8 @@ The whole copy shows one moment, because one read transaction lasts for all step
 were a transaction of its own, the interface would begin anew after each change by a server, and might never end. Until the copy
 is finished, the server's log can only grow (see `log`).
 
+If the log of the notebook is damaged or missing, the copy has what can be read (see `damaged_copy`), and the caller is told.
+
 A copy is a draft (see `new_files`) until it was fsynced, read back from the disk and found whole. It has a mark of its own, so
 that no log of the notebook is taken for the log of the copy (see `log_check`). The search index and the text file are not
 copied, because the server of a restored notebook makes both again.
@@ -20,16 +22,16 @@ from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, Notice, 
 from udpnote.model.entry import SeenEntry
 from udpnote.storage.database import (
     check_folder,
-    close_after_reading,
     database_of,
-    open_for_reading,
     storage_errors,
     uri_of,
 )
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, remove_key_file, write_key_file
 from udpnote.storage.new_files import draft_of, link_draft, own_like, sync_folder
+from udpnote.storage.notebook.damaged_copy import damaged_copy
 from udpnote.storage.notebook.file_guard import is_guarded
 from udpnote.storage.notebook.log_check import CHECKPOINT_ID_BYTES, Mark, check_log
+from udpnote.storage.notebook.reading_connection import ReadingConnection, damage_of
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at, stored_at
 
 STEP_BYTES = 4 << 20
@@ -71,12 +73,16 @@ class Content(NamedTuple):
 
 
 class Backup(NamedTuple):
-    """A backup that was made: the paths of its file and of its key file (None if it has none), its size, and its content."""
+    """A backup that was made: the paths of its file and of its key file (None if it has none), its size, and its content.
+
+    If the log of the notebook is damaged or missing, the backup is not complete: it lacks some of the latest entries.
+    """
 
     path: str
     key_path: str | None
     size_bytes: int
     content: Content
+    is_complete: bool
 
 
 def back_up(
@@ -96,59 +102,67 @@ def back_up(
     `before_placing` is called when the copy is whole and was read back, before any file is made at `path`.
 
     With `replaces`, an earlier backup of the same notebook at `path` is replaced, and so is its key file, which is removed if
-    the new backup has none.
+    the new backup has none. A backup that would not be complete replaces none: the earlier one may have what it lacks.
 
     Raises `InvalidSetting` if `with_key` is None and the notebook is sealed, `NotebookOpen` if it is True and the notebook is
     open, `NotebookInUse` if a server serves what is at `path`, `NoSpace`, and `StorageError`: also if there is a file at `path`
     which may not be replaced, and if the copy is damaged.
     """
     notebook, path = os.path.realpath(notebook), os.path.realpath(path)
-    with opened_to_copy(notebook) as source:
-        keys = _keys_to_copy(notebook, is_sealed=bool(read_property(source, "sealed")), with_key=with_key)
-        notebook_id = read_property(source, "notebook_id")
-    _check_place(path, notebook)
-    _check_free(path, keys, notebook_id, replaces=replaces)
+
+    def checked_keys(*, is_sealed: bool, notebook_id: object) -> NotebookKeys | None:
+        keys = _keys_to_copy(notebook, is_sealed=is_sealed, with_key=with_key)
+        _check_place(path, notebook)
+        _check_free(path, keys, notebook_id, replaces=replaces)
+        return keys
+
+    keys, damage = None, damage_of(notebook)
+    if damage is None:
+        with opened_to_copy(notebook) as source:
+            is_sealed, notebook_id = bool(read_property(source, "sealed")), read_property(source, "notebook_id")
+        keys = checked_keys(is_sealed=is_sealed, notebook_id=notebook_id)
+    elif replaces and os.path.exists(path):
+        raise damage
+    else:
+        _check_place(path, notebook)
     like = path if os.path.exists(path) else os.path.dirname(path)
-    with verified_copy(notebook, path, like=like, mode_max=MODE_MAX, on_progress=on_progress) as (draft, content):
+    copy = verified_copy(notebook, path, like=like, mode_max=MODE_MAX, on_progress=on_progress, is_damaged=damage is not None)
+    with copy as (draft, content):
+        if damage is not None:
+            keys = checked_keys(is_sealed=content.is_sealed, notebook_id=content.notebook_id)
         size_bytes = os.path.getsize(draft)
         before_placing()
-        if keys is not None:
-            _write_keys(key_path(path), keys, content.name)
-        if replaces:
-            os.replace(draft, path)
-        elif not link_draft(draft, path):
-            raise StorageError("backup_exists", path=path)
-        if keys is None:
-            remove_key_file(key_path(path))
-        sync_folder(os.path.dirname(path))
-    return Backup(path, key_path(path) if keys is not None else None, size_bytes, content)
+        _place(draft, path, keys, content.name, replaces=replaces)
+    return Backup(path, key_path(path) if keys is not None else None, size_bytes, content, is_complete=damage is None)
 
 
 @contextmanager
 def opened_to_copy(path: str) -> Iterator[sqlite3.Connection]:
     """Open the notebook in the file `path` for the block, in a read transaction: the block sees the state of one moment.
 
-    Raises `StorageError` if the file is missing, cannot be read, or has a log that belongs to another file. An `sqlite3.Error`
-    in the block becomes a `StorageError` as well.
+    Raises `StorageError` if the file is missing, and for the reasons of `ReadingConnection`. An `sqlite3.Error` in the block
+    becomes a `StorageError` as well.
     """
     with storage_errors(path):
-        check_log(path)
         if not os.path.exists(path):
+            check_log(path)
             raise StorageError("notebook_not_there", path=path)
-        connection = open_for_reading(path, SCHEMA)
+        reading = ReadingConnection(path)
         try:
-            connection.execute("BEGIN")
-            with _interruptible(connection):
-                yield connection
+            reading.connection.execute("BEGIN")
+            with _interruptible(reading.connection):
+                yield reading.connection
         finally:
-            close_after_reading(connection, path)
+            reading.close()
 
 
 @contextmanager
 def verified_copy(
-    notebook: str, path: str, *, like: str, mode_max: int, on_progress: OnProgress | None
+    notebook: str, path: str, *, like: str, mode_max: int, on_progress: OnProgress | None, is_damaged: bool = False
 ) -> Iterator[tuple[str, Content]]:
     """Copy the notebook in the file `notebook` into a draft of `path`. Give the block (path of the draft, content).
+
+    `is_damaged` says that the log of the notebook is damaged or missing: then what can be read is copied.
 
     Before the block runs, the draft is read back from the disk and found whole. The block moves the draft to its place. At the
     end of the block, a draft that was not moved is removed.
@@ -158,10 +172,16 @@ def verified_copy(
     with storage_errors(path), draft_of(path) as (descriptor, draft):
         own_like(descriptor, like, mode_max=mode_max)
         mark = Mark(os.urandom(CHECKPOINT_ID_BYTES), bytes(CHECKPOINT_ID_BYTES), is_open=False, is_last=True)
-        with opened_to_copy(notebook) as source:
-            content = Content.read(source)
-            with storage_errors(path):  # an error is mostly one of the copy, such as a full disk
-                _copy(source, notebook, draft, mark, on_progress)
+        if is_damaged:
+            with damaged_copy(notebook, draft, step_bytes=STEP_BYTES, on_progress=on_progress) as copy:
+                with storage_errors(notebook):
+                    content = Content.read(copy)
+                mark.write(copy)
+        else:
+            with opened_to_copy(notebook) as source:
+                content = Content.read(source)
+                with storage_errors(path):  # an error is mostly one of the copy, such as a full disk
+                    _copy(source, notebook, draft, mark, on_progress)
         os.fsync(descriptor)
         _drop_cache_of(descriptor)
         problem = _problem_of(draft, content, mark)
@@ -262,6 +282,22 @@ def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
     os.chmod(path, MODE_MAX)
     if read_key_file(path) != keys:
         raise StorageError("key_copy_damaged", path=path)
+
+
+def _place(draft: str, path: str, keys: NotebookKeys | None, name: str, *, replaces: bool) -> None:
+    """Put the backup in the file `draft` at `path`, and `keys`, those of the notebook `name`, beside it, if there are any.
+
+    Raises `StorageError` if there is a file at `path`, unless this `replaces` it, and `OSError`.
+    """
+    if keys is not None:
+        _write_keys(key_path(path), keys, name)
+    if replaces:
+        os.replace(draft, path)
+    elif not link_draft(draft, path):
+        raise StorageError("backup_exists", path=path)
+    if keys is None:
+        remove_key_file(key_path(path))
+    sync_folder(os.path.dirname(path))
 
 
 def _check_place(path: str, notebook: str) -> None:

@@ -28,7 +28,7 @@ from udpnote.storage.index.index_file import remove_index_file
 from udpnote.storage.new_files import kept_beside
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import Log
-from udpnote.storage.notebook.log_check import check_has_its_log, check_is_whole, check_log
+from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA, TEXT_FILE_PROPERTY, entries_from, read_property, root_of
 from udpnote.storage.text_mirror import rewrite_text_file
@@ -137,9 +137,7 @@ def prepared_erasure(path: str, number: int) -> Iterator[Erasure]:
     except NotebookInUse:
         raise NotebookInUse("erase_while_served", path=path, number=number) from None
     try:
-        check_is_whole(path)
-        check_log(path)
-        check_has_its_log(path)
+        check_complete(path)
         yield Erasure(path, _read(path, number), guard)
     finally:
         guard.release()

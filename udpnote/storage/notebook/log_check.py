@@ -106,13 +106,21 @@ def locked(path: str) -> FileGuard:
     create_database(path, SCHEMA)
     guard = FileGuard(path)
     try:
-        check_is_whole(path)  # first, because the other checks let SQLite make its index of the log anew
-        check_log(path)
-        check_has_its_log(path)
+        check_complete(path)
     except BaseException:
         guard.release()
         raise
     return guard
+
+
+def check_complete(path: str) -> None:
+    """Raise `StorageError` if stored entries of the notebook at `path` are lost, or if its log belongs to another file.
+
+    The file must exist. Call this while no other program uses it, and before SQLite opens it.
+    """
+    check_is_whole(path)  # first, because the other checks let SQLite make its index of the log anew
+    check_log(path)
+    check_has_its_log(path)
 
 
 def check_log(path: str) -> None:
@@ -143,7 +151,7 @@ def check_is_whole(path: str) -> None:
     """
     log = f"{path}-wal"
     with storage_errors(path):
-        if os.path.isfile(log) and is_log(log) and has_log(path) and is_damaged(path, SCHEMA.page_bytes):
+        if os.path.isfile(log) and is_log(log) and has_log(path) and is_damaged(path):
             raise StorageError("log_damaged", path=path, log=log)
 
 
@@ -185,8 +193,14 @@ def _take_back(path: str) -> bool:
 
 def _fits(path: str) -> bool:
     """Whether the log at `path` may belong to the file there; True if neither has a mark, as in other kinds of databases."""
-    with closing(connect(path, reading_mode(path))) as connection, closing(connect(path, "immutable=1")) as file_alone:
+    with closing(connect(path, reading_mode(path))) as connection:
         connection.execute("BEGIN")  # while it reads, no checkpoint copies a later mark than the one that it sees
+        return has_own_log(connection, path)
+
+
+def has_own_log(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether the log of the database at `path`, which `connection` has open, may belong to the file, as `_fits` says."""
+    with closing(connect(path, "immutable=1")) as file_alone:
         in_log, in_file = _mark_in(connection), _mark_in(file_alone)
     return in_log.fits(in_file) if in_log is not None else in_file is None
 

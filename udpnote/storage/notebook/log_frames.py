@@ -19,8 +19,8 @@ from udpnote.storage.database import LOG_HEADER_BYTES
 _MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 """How a log begins. The second one says that the checksums are of numbers whose most significant byte is first."""
 
-_HEADER = struct.Struct(">16x8s8s")
-"""The header: two salts, two checksums."""
+_HEADER = struct.Struct(">8xI4x8s8s")
+"""The header: the size of a page in bytes, two salts, two checksums."""
 
 _FRAME_HEADER = struct.Struct(">4xI8s8s")
 """The header of a frame: the length of the database if the frame ends a transaction (0 if not), two salts, two checksums."""
@@ -58,7 +58,7 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
     frame_bytes = _FRAME_HEADER.size + page_bytes
     frame = struct.Struct(f">8x8s8x{page_bytes}x")
     with open(path, "rb") as file:
-        salts, _ = _HEADER.unpack(file.read(LOG_HEADER_BYTES))
+        _, salts, _ = _HEADER.unpack(file.read(LOG_HEADER_BYTES))
         while frames := file.read(_FRAMES_AT_ONCE * frame_bytes):
             whole = len(frames) - len(frames) % frame_bytes
             headers = enumerate(frame.iter_unpack(frames[:whole]))
@@ -70,11 +70,11 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
     return False
 
 
-def is_damaged(database: str, page_bytes: int) -> bool:
+def is_damaged(database: str) -> bool:
     """Whether the log of the file `database` is damaged in a transaction that was durable. SQLite would drop it without a word.
 
-    `page_bytes` is the size of a page. Call this after a crash, before any program opens the database: opening it makes the
-    index of the log anew, and this function needs the old one. Raises `OSError`.
+    Call this after a crash, before any program opens the database: opening it makes the index of the log anew, and this
+    function needs the old one. Raises `OSError`.
 
     A transaction that a power failure has interrupted also leaves a bad frame, but it was never durable, so it is no damage.
     Two signs show that a transaction with a bad frame was durable. The index counts it: SQLite adds a transaction to the index
@@ -82,7 +82,7 @@ def is_damaged(database: str, page_bytes: int) -> bool:
     """
     with open(f"{database}-wal", "rb") as file:
         header = file.read(LOG_HEADER_BYTES)
-        salts, checksums = _HEADER.unpack(header)
+        page_bytes, salts, checksums = _HEADER.unpack(header)
         order = "<" if header.startswith(_MAGIC[0]) else ">"
         if _continued(bytes(8), header[: -len(checksums)], order) != checksums:
             return True

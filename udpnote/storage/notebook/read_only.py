@@ -4,17 +4,17 @@ import os
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
-from udpnote.storage.database import close_after_reading, open_for_reading, storage_errors
+from udpnote.storage.database import storage_errors
 from udpnote.storage.index.index import Index
-from udpnote.storage.notebook.log_check import check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
-from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
+from udpnote.storage.notebook.reading_connection import ReadingConnection
+from udpnote.storage.notebook.tables import last_number, read_property, seen_at
 
 
 class ReadOnlyNotebook:
     """A notebook file that is open for reading only.
 
-    The constructor raises `StorageError` if the file does not exist, cannot be read, or has a log that belongs to another file.
+    The constructor raises `StorageError` if the file does not exist, and for the reasons of `ReadingConnection`.
     """
 
     def __init__(self, path: str) -> None:
@@ -22,12 +22,12 @@ class ReadOnlyNotebook:
         self._file = self._file_at_path()
         if self._file is None:
             raise StorageError("notebook_not_there", path=path)
-        check_log(self.path)
-        self._connection = open_for_reading(self.path, SCHEMA)
+        self._reading = ReadingConnection(self.path)
+        self._connection = self._reading.connection
         try:
             self.lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:
-            self._connection.close()
+            self._reading.close()
             raise
 
     @property
@@ -74,7 +74,7 @@ class ReadOnlyNotebook:
         """Close the file."""
         with storage_errors(self.path):
             self.lookup.index.close()
-            close_after_reading(self._connection, self.path)
+            self._reading.close()
 
     def _file_at_path(self) -> tuple[int, int] | None:
         """The device and inode of the file that is at the path now; None if there is none."""

@@ -32,7 +32,14 @@ from udpnote.storage.notebook.log_check import check_is_whole
 from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA
 
-_UNREADABLE = {"database_damaged", "database_failed", "disk_fails", "log_of_another_file", "log_without_notebook"}
+_UNREADABLE = {
+    "database_damaged",
+    "database_failed",
+    "disk_fails",
+    "log_damaged",
+    "log_of_another_file",
+    "log_without_notebook",
+}
 """The kinds of errors because of which a notebook cannot be read and a restore may replace it. Other errors end the restore."""
 
 _VANISHING = """
@@ -113,7 +120,7 @@ class Restore:
         self.old = old
         self.key_use = keys.use
         self.backup_has_other_keys = keys.use is KeyUse.KEPT and keys.backup not in (None, keys.present)
-        self.aside = aside_name(path, ("", "-wal", ".key"))
+        self.aside = aside_name(path, ("", "-wal", "-shm", ".key"))
         self._draft = draft
         self._guard = guard
         self._keys = keys
@@ -138,11 +145,12 @@ class Restore:
                 raise StorageError("restore_place_taken", path=self.path)
             is_readable = self.old is not None and self.old.content is not None
             if self._guard is not None and is_readable and has_log(self.path):
-                with suppress(StorageError):  # the log is damaged, or the disk fails: it is kept beside the replaced file
-                    check_is_whole(self.path)
+                with suppress(StorageError):  # the disk fails: the log is kept beside the replaced file
                     _finish_log(self.path, self._guard)
             kept = self._place()
             if has_log(self.path):
+                with suppress(FileNotFoundError):  # perhaps only the index of the log shows that it is damaged
+                    os.rename(f"{self.path}-shm", f"{self.aside}-shm")
                 os.rename(f"{self.path}-wal", f"{self.aside}-wal")
                 kept.append(f"{self.aside}-wal")
             for suffix in ("-wal", "-shm"):
@@ -281,6 +289,7 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
     if not has_log(path) and (not os.path.exists(path) or not os.path.getsize(path)):
         return None
     try:
+        check_is_whole(path)
         with opened_to_copy(path) as old:
             old.execute("COMMIT")  # no database can be attached in a transaction; nobody else writes here
             old.execute("ATTACH ? AS restored", (os.fsencode(uri_of(draft, "immutable=1")),))

@@ -77,14 +77,24 @@ def _loss(vanishing: int, first: int, last: int) -> str:
     return sentence.format(entries=vanishing, first=first, last=last)
 
 
+def _backup_incomplete(backup: str, path: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    return _(
+        "the backup lacks some of the latest entries, because their log {log} is damaged or missing. If you find no whole copy "
+        "of the log, go on without these entries: {command}"
+    ).format(log=f"{path}-wal", command=f"`udpnote restore {quote(backup)} --file {quote(path)}`")
+
+
 def _replaced_files_kept(paths: Sequence[str]) -> str:
     return _("what was there before is kept: {paths}").format(paths=all_of(paths))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "backed_up": _backed_up,
-    "backup_key_beside": "its key is in {path}: keep both files secret. Both were read back from the disk and are whole",
+    "backup_key_beside": "its key is in {path}: keep both files secret. Both were read back from the disk",
     "backup_whole": "the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text",
+    "backup_incomplete": _backup_incomplete,
     "backup_lacks_key": (
         "the backup does not have the notebook's key. After a restore on another host, make a new key with `udpnote key "
         "rotate`, and let every client join again"
@@ -97,6 +107,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_replaced": _notebook_replaced,
     "other_notebook_replaced": _other_notebook_replaced,
     "loss_unknown": "{path} cannot be read ({problem}), so it is not known which of its entries the restore would remove",
+    "loss_unknown_by_log": (
+        "{log}, the log with the latest entries of {path}, is damaged or was cut, so it is not known which entries the "
+        "restore would remove. The restore keeps both files"
+    ),
     "restore_opens": (
         "the notebook is sealed now, but the backup is open. After the restore everybody on the LAN can use the notebook"
     ),

@@ -1,0 +1,115 @@
+"""A notebook whose server was killed, and damage to its log."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tests.storage.notebook.conftest import NOW, part
+from udpnote.errors import StorageError
+from udpnote.storage.database import LOG_HEADER_BYTES, open_for_reading
+from udpnote.storage.notebook.log_check import locked
+from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.notebook.tables import SCHEMA, last_number
+
+FRAME_BYTES = 24 + SCHEMA.page_bytes
+NOTES = 6
+
+Damage = Callable[[bytearray, int], None]
+"""Damages the frame that begins at an offset in a log."""
+
+
+def zero(log: bytearray, offset: int) -> None:
+    log[offset : offset + FRAME_BYTES] = bytes(FRAME_BYTES)
+
+
+def flip(log: bytearray, offset: int) -> None:
+    log[offset + FRAME_BYTES // 2] ^= 1
+
+
+def cut(log: bytearray, offset: int) -> None:
+    del log[offset:]
+
+
+class Killed:
+    """A notebook whose server was killed when it had stored some notes, each in a transaction of its own."""
+
+    def __init__(self, folder: Path, *, is_sealed: bool = False) -> None:
+        served = folder / "served.sqlite3"
+        self.path = folder / "notebook.sqlite3"
+        with closing(Notebook(served)) as notebook:
+            notebook.preallocate_log()
+            notebook.mark(is_sealed=is_sealed)
+            for number in range(1, NOTES):
+                notebook.store([part(number, f"note {number}")], NOW)
+            notebook.store([part(NOTES, "x" * 5000)], NOW)
+            for suffix in ("", "-wal", "-shm"):
+                shutil.copy(f"{served}{suffix}", f"{self.path}{suffix}")
+        self.log = Path(f"{self.path}-wal")
+        self.index = Path(f"{self.path}-shm")
+        self._log, self._index = self.log.read_bytes(), self.index.read_bytes()
+
+    @property
+    def frames(self) -> list[int]:
+        """Where the frames are that the server has written."""
+        own = self._log[16:24]
+        offsets = range(LOG_HEADER_BYTES, len(self._log) - FRAME_BYTES, FRAME_BYTES)
+        return [offset for offset in offsets if self._log[offset + 8 : offset + 16] == own]
+
+    def content(self, frame: int) -> bytes:
+        """The frame as the server has written it."""
+        return self._log[frame : frame + FRAME_BYTES]
+
+    def files(self) -> dict[str, bytes]:
+        """What is in the notebook's file, its log and its index."""
+        return {each.name: each.read_bytes() for each in (self.path, self.log, self.index)}
+
+    def damage(self, damage: Damage, offset: int, *, has_index: bool | None = True) -> None:
+        """Put the log there as the server has left it, but damaged at `offset`.
+
+        `has_index` says whether its index is there, too; if it is None, the present index stays.
+        """
+        log = bytearray(self._log)
+        damage(log, offset)
+        self.log.write_bytes(log)
+        if has_index is None:
+            return
+        self.index.write_bytes(self._index)
+        if not has_index:
+            self.index.unlink()
+
+    def repair(self) -> None:
+        """Put the log there as the server has left it."""
+        self.damage(lambda _log, _offset: None, 0)
+
+    def is_refused(self) -> bool:
+        """Whether the next server refuses the notebook. The one after that must decide alike."""
+        return bool(self._refusal() and self._refusal())
+
+    def _refusal(self) -> str:
+        try:
+            locked(str(self.path)).release()
+        except StorageError as error:
+            return error.notice.kind
+        return ""
+
+    def notes(self) -> int:
+        with closing(open_for_reading(str(self.path), SCHEMA)) as connection:
+            return last_number(connection)
+
+
+@contextmanager
+def open_elsewhere(path: Path) -> Iterator[None]:
+    """Another process has the database open in the block."""
+    program = f"""if True:
+        import sqlite3, sys
+        connection = sqlite3.connect({str(path)!r})
+        print(connection.execute("SELECT count(*) FROM entries").fetchone(), flush=True)
+        sys.stdin.read()
+    """
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        yield
+        process.kill()

@@ -1,0 +1,123 @@
+"""Opens a notebook's file for reading only, but leaves a file with a damaged log as it is.
+
+The first connection to a database makes SQLite's index of the log (`-shm`) anew. After a crash, perhaps only the old index
+shows that the last transactions of the log are damaged (see `log_frames`). So while no program has the database open, the log
+is checked before SQLite opens it. While a program has it open, a new connection changes nothing, and there is no check: it
+would read what that program is just writing.
+
+A program that has the database open holds a lock of SQLite on the index. The lock of a server (see `file_guard`) does not say
+that, because a server takes it before it checks the log. A process that closes a descriptor of the index itself loses SQLite's
+locks on it. So this module remembers the connections of this process, and does not open the index while there is one.
+"""
+
+import fcntl
+import os
+import struct
+import sys
+from threading import Lock
+from weakref import WeakSet
+
+from udpnote.errors import StorageError
+from udpnote.storage.database import close_after_reading, open_for_reading, storage_errors
+from udpnote.storage.notebook.file_guard import is_guarded_here
+from udpnote.storage.notebook.log_check import check_complete, check_log
+from udpnote.storage.notebook.tables import SCHEMA
+
+_LOCKED_BYTE = 128
+"""The byte of the index that each connection locks while it has the database open: `UNIX_SHM_DMS` in SQLite's `os_unix.c`."""
+
+LOG_DAMAGES = ("log_damaged", "log_gone")
+"""The kinds of errors which say that stored entries are lost, but that the others can be read."""
+
+_IS_LINUX = sys.platform == "linux"
+_FLOCK = struct.Struct("hhqqi0q" if _IS_LINUX else "qqihh")
+"""C's `struct flock`: type of a lock, what its start counts from, start, length, process. Elsewhere the first two are last."""
+
+_TYPE = struct.Struct("h" if _IS_LINUX else "20xh")
+"""The first of these fields."""
+
+_opening = Lock()
+"""Held while a file is checked and opened, so that no other thread opens it in between."""
+
+
+class ReadingConnection:
+    """A `connection` that only reads the notebook in the existing file `path`.
+
+    The constructor raises `StorageError` if the file cannot be read, and unless a program uses it, if its log is damaged or
+    missing, or is the log of another file. The code that has locked the file must check the log itself.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with _opening, storage_errors(path):
+            _check(path)
+            self.identity = _identity_of(path)
+            self.connection = open_for_reading(path, SCHEMA)
+            _open_here.add(self)
+
+    def close(self) -> None:
+        """Close the connection without a checkpoint. Raises `sqlite3.Error` and `OSError`."""
+        with _opening:
+            close_after_reading(self.connection, self._path)
+            _open_here.discard(self)
+
+
+_open_here: WeakSet[ReadingConnection] = WeakSet()
+"""The connections of this process."""
+
+
+def damage_of(path: str) -> StorageError | None:
+    """The error that says that the log of the notebook at `path` is damaged or missing; None if it is whole or in use.
+
+    Also returns None if there is no notebook. Raises `StorageError` if the log belongs to another file.
+    """
+    if os.path.exists(path):
+        try:
+            with _opening:
+                _check(path)
+        except StorageError as error:
+            if error.notice.kind not in LOG_DAMAGES:
+                raise
+            return error
+    return None
+
+
+def _check(path: str) -> None:
+    """Raise `StorageError` for the reasons of `check_complete` or, if a program uses the notebook at `path`, of `check_log`."""
+    if not _is_in_use(path):
+        try:
+            return check_complete(path)
+        except StorageError:
+            if not _is_in_use(path):  # otherwise a server has just begun to change the log
+                raise
+    return check_log(path)
+
+
+def _is_in_use(path: str) -> bool:
+    """Whether a program has the database at `path` open. Returns True if that cannot be found out: then SQLite fails, too."""
+    try:
+        identity = _identity_of(path)
+        if is_guarded_here(path) or any(each.identity == identity for each in _open_here):
+            return True
+        descriptor = os.open(f"{path}-shm", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    try:
+        return _is_locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Whether another process has locked `_LOCKED_BYTE` of the open file. Raises `OSError`."""
+    kind, place = (fcntl.F_WRLCK, os.SEEK_SET), (_LOCKED_BYTE, 1, 0)
+    found = fcntl.fcntl(descriptor, fcntl.F_GETLK, _FLOCK.pack(*kind, *place) if _IS_LINUX else _FLOCK.pack(*place, *kind))
+    return _TYPE.unpack_from(found) != (fcntl.F_UNLCK,)
+
+
+def _identity_of(path: str) -> tuple[int, int]:
+    """The device and inode of the file `path`. Raises `OSError`."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
