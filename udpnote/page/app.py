@@ -57,11 +57,11 @@ class ClientOpener(Protocol):
 
 
 class Page:
-    """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook, without a key that a browser
-    gave.
+    """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook as it is used for browsers that
+    have given no join code.
 
-    `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. `is_sealed` says that
-    the notebook is sealed, for the time before its server has answered.
+    `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. `is_sealed` says
+    whether the notebook counts as sealed until its server has answered.
     """
 
     def __init__(self, open_client: ClientOpener, hosts: AllowedHosts, *, is_sealed: bool = False) -> None:
@@ -74,7 +74,7 @@ class Page:
         self.asgi: ASGIApp = Gate(self._starlette(), hosts)
 
     async def close(self) -> None:
-        """End all streams, sessions and calls. Do not wait for calls that run."""
+        """End all streams and sessions, and close the notebook's clients. Do not wait for calls that run."""
         self._opened.live.end()
         self._sessions.close()
         await asyncio.to_thread(self.base.close)
@@ -83,9 +83,9 @@ class Page:
     def notebook_of(self, request: Request) -> Opened:
         """Return the notebook that this request may use, and its live events.
 
-        Raises a `Refusal` in two cases. The notebook is sealed, and the browser has no session; or the notebook has another key
-        now than the session has. Only a sealed notebook has sessions. So if the browser has a cookie whose session is gone, and
-        the notebook's server is silent, the notebook is taken for sealed.
+        Raises a `Refusal` (401) if the notebook is sealed and the browser has no session, and also if the notebook has another
+        key now than the session. While the notebook's server is silent, a browser with the cookie of an ended session is
+        refused, too: only a sealed notebook has sessions.
         """
         token = request.cookies.get(_cookie_name(request))
         opened = self._sessions.find(token) if token else None
@@ -125,7 +125,8 @@ class Page:
     async def _state(self, request: Request) -> Response:
         """Answer the first question of a browser: which notebook the page shows, and whether the browser may use it.
 
-        If the page does not know its notebook yet, ask the notebook's server first.
+        If the page does not know its notebook yet, ask the notebook's server first. If the notebook is open, the answer removes
+        the cookie of an ended session from the browser.
         """
         if self.base.known is None and self.base.absence is None:
             await self.base.check()

@@ -71,10 +71,11 @@ class Follower:
             self._events.clear()
 
     def events_after(self, number: int, restorations: int) -> list[StoredEvent] | None:
-        """Return the events of all entries after the entry with this `number`. Return None if the follower may not have all of
-        them any more.
+        """Return the events of all entries after the entry with this `number`, which may be none. Return None if the follower
+        may not keep all of them any more.
 
-        `restorations` is the value of this attribute when the caller learned `number`. Return None if it has changed since.
+        `restorations` is the value that the attribute `restorations` had when the caller learned `number`. If it has changed
+        since, return None.
         """
         with self._lock:
             is_kept = bool(self._events) and self._events[0].seen.number <= number + 1
@@ -97,7 +98,7 @@ class Follower:
             self._stopping.wait(RETRY_SECONDS)
 
     def _follow(self, client: Client) -> None:
-        """Handle each entry of the notebook as soon as it is stored, without end."""
+        """Keep the event of each entry as soon as it is stored, and wake the streams. Ends only by an error of the client."""
         if self.newest is not None and not has_entry(client, self.newest):
             self._restart()
         self.forget()  # between the kept events and the next ones, entries may be missing
@@ -112,7 +113,9 @@ class Follower:
             self._tell(self._note_entry)
 
     def _take_notice(self, notice: Notice) -> None:
-        """Act on a notice of the client that follows the notebook. The client calls this in the follower's thread."""
+        """Pass on what a notice of the following client says: the notebook was restored, its server is silent, or its server
+        answers again. The client calls this in the follower's thread.
+        """
         if notice.kind == "notebook_restored":
             self._restart()
         elif notice.kind == "server_found_again":

@@ -55,7 +55,9 @@ def parse_cursor(text: str) -> SeenEntry:
 
 
 class LiveEvents:
-    """The streams of one notebook. All of them get new entries from one follower, which the first stream starts."""
+    """The streams of one notebook. All of them get new entries from one `Follower`, which the first stream starts, together
+    with a task that watches the notebook's server.
+    """
 
     def __init__(self, notebook: PageNotebook) -> None:
         self._notebook = notebook
@@ -163,8 +165,8 @@ class _StreamReader:
     async def _start(self) -> bytes:
         """Find the entry after which the stream must go on. Return the event that tells the browser this entry.
 
-        This is done at the beginning, after the notebook was restored from an older copy, and after its server was started
-        again.
+        A stream calls this at its beginning, and again whenever the notebook was restored from an older copy or its server was
+        started again.
         """
         restorations, position, served = self._follower.restorations, self._position, self._notebook.served
         if position is not None and not await self._notebook.read(lambda client: has_entry(client, position)):

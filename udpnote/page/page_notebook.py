@@ -71,7 +71,7 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave. `is_sealed` says that the notebook is sealed, for the time before its server has answered. `known` is the
+    a browser gave. `is_sealed` says whether the notebook counts as sealed until its server has answered. `known` is the
     notebook according to the server's latest answer, or None if the server has not answered yet.
 
     When one of the following three attributes changes, the functions in `on_change` are called. `absence` says why the
@@ -159,8 +159,8 @@ class PageNotebook:
         raise KeyMissing("page_needs_code")
 
     def note_sealed(self, notebook: KnownNotebook | None) -> None:
-        """Record that `notebook` is sealed: its server has answered a client that has a browser's key. If it is not, do
-        nothing.
+        """Record that `notebook` is sealed: its server has answered a client that has a browser's key. If `notebook` is None or
+        open, do nothing.
 
         From then on, browsers without a session are told that they need the join code, not that the server is silent.
         """
@@ -169,8 +169,8 @@ class PageNotebook:
             self._tell()
 
     async def watch(self) -> None:
-        """Ask again and again whether the same server still answers. End when this task is cancelled, or when the clients are
-        closed or the notebook has ended.
+        """Ask again and again whether the same server still answers, and record its answers as `check` does. Return when the
+        clients are closed or the notebook has ended.
         """
         with suppress(ClientClosed):
             while self.ended is None:
@@ -184,10 +184,11 @@ class PageNotebook:
                     self._noted(status)
 
     def note_answer(self) -> None:
-        """Record that the server has answered a client that this object does not use itself, so `absence` becomes None.
+        """Take it that the server answers again, because it has answered a client that this object does not use itself:
+        `absence` becomes None.
 
-        If no browser gave the key of this object's clients, ask the server first. The notebook may have been sealed meanwhile,
-        and then browsers must not use it by this machine's key.
+        If no browser gave the key of this object's clients, ask the server first, in the background: the notebook may have been
+        sealed meanwhile, and then browsers must not use it by this machine's key.
         """
         if self._has_key:
             self._note_presence()
@@ -207,7 +208,9 @@ class PageNotebook:
             self._tell()
 
     def end(self, reason: Notice) -> None:
-        """Record that these browsers can never use the notebook again, because of `reason`."""
+        """Record that the browsers of this object can never use the notebook again, because of `reason`. All calls are refused
+        from then on.
+        """
         if self.ended is None:
             self.ended = self.absence = reason
             self._absent.set()
@@ -255,7 +258,7 @@ class PageNotebook:
             call.cancel()
 
     async def _wait_unless_absent(self, call: "asyncio.Future[T]") -> None:
-        """Wait for the end of `call`. Raises a `Refusal` as soon as the server is found silent, and after
+        """Wait for the end of `call`. Raises a `Refusal` as soon as the server is found silent, and if `call` takes longer than
         `CALL_SECONDS_MAX`.
         """
         absence = asyncio.ensure_future(self._absent.wait())
@@ -287,7 +290,7 @@ class PageNotebook:
         self.suspect()
 
     def note_error(self, error: UdpnoteError) -> None:
-        """If `error` says that the notebook has a newer key than the browser gave, end this notebook."""
+        """If `error` says that the notebook has a newer key than the browser gave, call `end`. Ignore any other error."""
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)
 

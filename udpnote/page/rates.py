@@ -49,7 +49,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 class Rate:
-    """Allows `per_second` requests on average, and `burst` at once after a pause (a token bucket)."""
+    """Allows `per_second` requests a second on average, and `burst` requests at once after a pause (a token bucket)."""
 
     def __init__(self, per_second: float, burst: float) -> None:
         self._per_second, self._burst = per_second, burst
@@ -67,8 +67,8 @@ class Rate:
 
 
 class RatePerHost:
-    """A `Rate` for each host. If there are more than `HOSTS_MAX` hosts, the one whose last request is the longest ago is
-    forgotten.
+    """A `Rate` for each host, with the limits `per_second` and `burst`. If there are more than `HOSTS_MAX` hosts, the one whose
+    last request is the longest ago is forgotten.
     """
 
     def __init__(self, per_second: float, burst: float) -> None:

@@ -143,8 +143,8 @@ class ReadingRoutes:
 
 
 async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield `first`, then the `pieces`. After an error, the download is cut off, so that no browser takes a part of it for the
-    whole.
+    """Yield `first`, then the `pieces`. Raises a `Refusal` if the notebook cannot be read: `EndingStream` then cuts the
+    download off, so that no browser takes a part of it for the whole.
     """
     piece: bytes | None = first
     while piece is not None:
@@ -153,7 +153,8 @@ async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[
 
 
 def _begun(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
-    """Begin an export. Return the iterator of the pieces after the first one, and the first one.
+    """Begin an export. Return an iterator of the pieces after the first one, and the first piece, which is empty if there is
+    none.
 
     The first piece is made here, because an error in it can still become the answer to the request.
     """

@@ -41,7 +41,8 @@ class BodyRoom:
 
 @asynccontextmanager
 async def body_of(request: Request, bytes_max: int, room: BodyRoom, *, too_long: Notice) -> AsyncIterator[bytes]:
-    """Read the body of `request`. The block gets it. Until the end of the block, room for its bytes is reserved in `room`.
+    """Read the body of `request`, and give it to the block. Until the end of the block, room for its bytes is reserved in
+    `room`.
 
     Raises a `Refusal` if the body takes too long to arrive, is cut off, or finds too little room in `room`. If it is longer
     than `bytes_max` bytes, the notice of the `Refusal` is `too_long`.

@@ -59,9 +59,9 @@ def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted
 async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event, *, on_started: OnStarted) -> None:
     """Answer at all `listeners` until `ended` is set. Then close `page`.
 
-    When the listeners are ready, `on_started` is called with the status of the notebook's server, which may be silent. Raises
-    `SeveralNotebooks` or `WrongNotebook` before that if the user must say which notebook is meant. Raises the errors of
-    `Client`.
+    First ask the notebook's server for its status; it may be silent. Raises `SeveralNotebooks` or `WrongNotebook` if the user
+    must say which notebook is meant, and the errors of `Client`. When the listeners are ready, `on_started` is called with the
+    status.
     """
     servers = [_Server(_config(listener), ended) for listener in listeners]
     try:
@@ -97,8 +97,8 @@ class _Server(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
-        """Wait until the end, and renew the date in the headers of answers once a second. uvicorn's own loop wakes ten times a
-        second, even if nobody asks.
+        """Wait until `ended` is set, and renew the date in the headers of answers once a second. uvicorn's own loop would wake
+        ten times a second, even if nobody sends a request.
         """
         while not self._ended.is_set():
             await self.on_tick(0)
@@ -106,8 +106,8 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), DATE_SECONDS)
 
     async def shutdown(self, sockets: list[TcpSocket] | None = None) -> None:
-        """End all connections. Nothing is logged about answers that are cut off, because browsers know what was not confirmed
-        to them.
+        """End all connections. uvicorn calls this after `main_loop`. It logs nothing about answers that are cut off, because
+        browsers know what was not confirmed to them.
         """
         logger = logging.getLogger("uvicorn.error")
         logger.disabled = True

@@ -67,7 +67,7 @@ class Sessions:
 
         `host` is what `counted_host` returns for the browser. Raises a `Refusal` if `code` is not the join code of this
         notebook, if `host` has tried too many codes, or if the notebook's server does not answer. If there are too many
-        sessions, others end.
+        sessions, the one whose last use is the longest ago ends.
         """
         try:
             key = parse_join_code(code)
@@ -85,9 +85,10 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Opened | None:
-        """Return the notebook of the session with this token, and its live events. Return None if there is no such session.
+        """Return the notebook of the session with this token, and its live events. Return None if there is no such session, or
+        if the page has closed the notebook of the session's key (see `KEYS_MAX`).
 
-        A session ends `SESSION_IDLE_SECONDS` after its last use, and this is a use.
+        A session ends `SESSION_IDLE_SECONDS` after its last use. Finding it counts as a use.
         """
         session = self._sessions.get(token)
         if session is None or time.monotonic() - session.used_at > SESSION_IDLE_SECONDS:
@@ -96,12 +97,12 @@ class Sessions:
         return self._opened.get(session.key)
 
     def end(self, token: str) -> None:
-        """End the session with this token, if there is one."""
+        """End the session with this token, if there is one. Close its notebook if no other session uses that."""
         self._sessions.pop(token, None)
         self._forget_unused()
 
     def close(self) -> None:
-        """End all sessions."""
+        """End all sessions, and close their notebooks."""
         self._sessions.clear()
         self._forget_unused()
 
@@ -128,7 +129,9 @@ class Sessions:
                 raise unavailable(status.failure.notice)
 
     def _forget_unused(self) -> None:
-        """End the sessions that are too old or too many. Close the notebooks that no session uses any more."""
+        """End the sessions that are too old or too many. Close the notebooks that no session uses any more, and those of all
+        but the `KEYS_MAX` keys that were used last.
+        """
         now = time.monotonic()
         by_use = sorted(self._sessions, key=lambda token: -self._sessions[token].used_at)
         self._sessions = {

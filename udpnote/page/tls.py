@@ -56,7 +56,8 @@ class ServerTls:
         """The context for the server's sockets. In each new connection, the current context takes its place."""
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Give the new `connection` the context with the current certificate. If that certificate is outdated, renew it first.
+        """Give the new `connection` the context with the current certificate. If that certificate is outdated, renew it first;
+        this is checked once in `CHECK_MICROSECONDS`.
 
         OpenSSL calls this for each new connection, even if the browser names no host.
         """

@@ -42,7 +42,7 @@ class WritingRoutes:
 
     async def _outcomes(self, notebook: PageNotebook, body: bytes) -> list[dict[str, object]]:
         """Send the entries in `body` to the notebook, and return an outcome for each, in order. Raises a `Refusal` if `body` is
-        malformed.
+        malformed or names another notebook, or if the notebook cannot be used now.
         """
         entries = read_entries(body, notebook.known.notebook_id.hex() if notebook.known is not None else None)
         sent = [each.entry for each in entries if each.wrong is None]
