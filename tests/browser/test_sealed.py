@@ -164,3 +164,18 @@ def test_while_the_notebook_is_silent_only_a_browser_that_has_lost_its_session_i
     site.start_page()
     amy.reload()
     amy.page.locator("#code").wait_for()
+
+
+def test_a_browser_that_locks_the_notebook_gets_no_more_notes_though_another_reads_on(site: Site, visitors: Visitors) -> None:
+    code = start_sealed(site)
+    amy = writer_with_code(visitors.visit(site.address), code)
+    ben = visitors.visit(site.address, author="ben")
+    ben.page.locator("#code").fill(code)
+    ben.page.keyboard.press("Enter")
+    ben.sees("secret")
+    with amy.page.expect_response("**/api/events*") as stream:
+        amy.menu("Lock the notebook")
+    assert stream.value.status == 401
+    ben.write("not for amy")
+    ben.sees("not for amy")
+    assert amy.texts() == []

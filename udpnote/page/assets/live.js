@@ -72,7 +72,7 @@ export class Live {
     if (this.#source?.readyState !== 1) this.#renew();
   }
 
-  /** Open a new stream, because this browser has another session now. */
+  /** Open a new stream, because this browser has another session now, or none: the old stream goes on in the earlier session. */
   restart() {
     this.#renew();
   }
