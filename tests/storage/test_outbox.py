@@ -314,6 +314,14 @@ def test_a_joined_notebook_stays_as_it_is_known_unless_it_answers_with_its_key(o
     assert outbox.notebooks() == [moved]
 
 
+def test_a_notebook_whose_answer_is_not_saved_does_not_become_the_chosen_one(outbox: Outbox) -> None:
+    """Another command has joined the notebook since this one has asked for it, and then chosen and left another notebook."""
+    outbox.join(SEALED, KEY)
+    outbox.join(WORK._replace(key_id=REKEYED.key_id), OTHER_KEY)
+    outbox.leave(WORK.notebook_id)
+    assert [outbox.remember(each, may_choose=True) for each in (HERE, REKEYED, SEALED)] == [None, None, SEALED]
+
+
 @pytest.mark.parametrize("before", [HERE, SEALED], ids=["open", "another key"])
 def test_joining_replaces_what_was_known_of_a_notebook(outbox: Outbox, other: Outbox, before: KnownNotebook) -> None:
     if before is SEALED:

@@ -26,9 +26,9 @@ class KnownNotebooks:
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
         """Save the name, address and key id with which a notebook has answered. Return the chosen notebook, or None.
 
-        With `may_choose`, `notebook` becomes the chosen one if none is chosen. Its name, address and key id are not saved in
-        two cases: it answers as open but is saved as sealed, or this client has joined it and it answers with another key. Only
-        `join` and `leave` save such a change.
+        With `may_choose`, `notebook` becomes the chosen one if none is chosen. In two cases nothing is saved, and `notebook` does
+        not become the chosen one: it answers as open but is saved as sealed, or this client has joined it and it answers with
+        another key. Only `join` and `leave` save such a change.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -40,9 +40,9 @@ class KnownNotebooks:
             )
             if may_choose:
                 connection.execute(
-                    "UPDATE notebooks SET chosen = 1 WHERE notebook_id = ?"
+                    "UPDATE notebooks SET chosen = 1 WHERE notebook_id = ? AND key_id IS ?"
                     " AND NOT EXISTS (SELECT 1 FROM notebooks WHERE chosen)",
-                    (notebook.notebook_id,),
+                    (notebook.notebook_id, notebook.key_id),
                 )
             return self.chosen()
 
