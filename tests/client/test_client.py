@@ -1,7 +1,6 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.disks import fill
+from tests.support.disks import make_unwritable
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
@@ -472,10 +471,7 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
     path = str(small_disk / "outbox.sqlite3")
     with lan.client(path if is_known else "other") as writer:
         writer.send("before")
-    if trouble == "full":
-        fill(small_disk)
-    else:
-        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    make_unwritable(small_disk, trouble)
     notices: list[Notice] = []
     client = lan.client(path, on_notice=notices.append)
     assert [each.name for each in client.find()] == ["kitchen"]

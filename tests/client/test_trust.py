@@ -1,9 +1,11 @@
 """What a client with keys believes: a sealed notebook is found by its key alone, and impostors are reported and get nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.disks import make_unwritable
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
@@ -121,6 +123,31 @@ def test_the_owner_on_the_notebooks_host_need_not_join_whether_it_was_open_befor
     lan.notebook().with_name("kitchen.sqlite3.key").write_text("damaged")
     with raises(Queued, "no_answer_on_lan"):
         lan.client("stranger.sqlite3").send("without a key")
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+@pytest.mark.parametrize("was_open", [True, False])
+def test_the_owner_reads_on_with_a_new_key_that_the_outbox_cannot_save(
+    lan: Lan, small_disk: Path, monkeypatch: pytest.MonkeyPatch, was_open: bool, trouble: str
+) -> None:
+    monkeypatch.setenv("UDPNOTE_FILE", str(lan.notebook()))
+    serving = lan.serve(sealed=not was_open)
+    path = str(small_disk / "outbox.sqlite3")
+    with lan.client(path) as client:
+        client.send("before")
+    if was_open:
+        seal_notebook(serving.notebook, name="kitchen")
+        serving.stop()
+        lan.serve(sealed=True)
+    else:
+        serving.rotate()
+    make_unwritable(small_disk, trouble)
+    notices: list[Notice] = []
+    client = lan.client(path, on_notice=notices.append)
+    assert [each.entry.text for each in client.entries()] == ["before"]
+    assert [(each.is_sealed, each.warning) for each in client.find(timeout=0.2)] == [(True, None)]
+    assert client.status().failure is None
+    assert {each.kind for each in notices} <= {"not_remembered"}
 
 
 def test_a_key_file_beside_an_open_notebook_seals_nothing(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:

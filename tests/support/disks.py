@@ -55,3 +55,11 @@ def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
         Path(path).write_bytes(content[:start] + end)
 
     return overwrite
+
+
+def make_unwritable(folder: Path, trouble: str) -> None:
+    """Fill the disk that is mounted at `folder` if `trouble` is "full", or mount it read-only if it is "read-only"."""
+    if trouble == "full":
+        fill(folder)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)

@@ -22,7 +22,6 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import is_impostor_of
 from udpnote.settings import Settings
 from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_tables import is_unwritable
 
 
 class Keyring:
@@ -153,8 +152,8 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
     """Read the key (16 bytes) in the key file beside the default notebook of `settings`.
 
     None if there is no key file, if it is damaged or this user cannot read it, or if the key is among the joined keys in
-    `outbox`. If `outbox` knows the notebook, and does not have this key, this saves the key in `outbox`, unless `outbox` cannot
-    be written. Raises `StorageError` if the outbox cannot be used.
+    `outbox`. If `outbox` knows the notebook, and does not have this key, this saves the key in `outbox`. If that cannot be
+    written, this `Outbox` keeps the key in memory. Raises `StorageError` if the outbox cannot be used.
     """
     if not os.path.exists(f"{settings.file}.key") and not os.path.islink(settings.file):
         return None  # most machines have no key file: this is all that a one-shot send does there
@@ -166,11 +165,7 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
         return None  # `udpnote serve` and `udpnote key` say what is wrong with it
     if keys is None or keys.current in outbox.keys.by_id().values():
         return None
-    try:
-        _renew_own_key(settings.file, outbox, keys.current)
-    except StorageError as error:
-        if not is_unwritable(error):
-            raise
+    _renew_own_key(settings.file, outbox, keys.current)
     return keys.current
 
 

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.storage.database import atomic, storage_errors
-from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, NamedServers
+from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers
 from udpnote.storage.outbox_tables import DESTINATION, SEEN
 
 _NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
@@ -20,15 +20,16 @@ class KnownNotebooks:
     """
 
     path: str
+    keys: JoinedKeys
     named_servers: NamedServers
     _connection: Connection
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
         """Save the name, address and key id with which a notebook has answered. Return the chosen notebook, or None.
 
-        With `may_choose`, `notebook` becomes the chosen one if none is chosen. In two cases nothing is saved, and `notebook` does
-        not become the chosen one: it answers as open but is saved as sealed, or this client has joined it and it answers with
-        another key. Only `join` and `leave` save such a change.
+        With `may_choose`, `notebook` becomes the chosen one if none is chosen. In two cases nothing is saved, and `notebook`
+        does not become the chosen one: it answers as open but is saved as sealed, or this client has joined it and it answers
+        with another key. Only `join` and `leave` save such a change.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -118,10 +119,10 @@ class KnownNotebooks:
         """
         with storage_errors(self.path):
             rows = self._connection.execute(
-                f"SELECT {_NOTEBOOK}, server FROM notebooks LEFT JOIN servers USING (notebook_id)"
-                " WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
+                f"SELECT {_NOTEBOOK}, server FROM notebooks LEFT JOIN servers USING (notebook_id) ORDER BY name, notebook_id"
             )
-            return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
+            known = [SealedNotebook(self.keys.with_unsaved(KnownNotebook(*row)), server) for *row, server in rows]
+        return [each for each in known if each.notebook.key_id is not None]
 
     def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
         """The known notebook with this id; None if it is not known."""
@@ -140,7 +141,7 @@ class KnownNotebooks:
         """The known notebooks that the SQL `clause` selects."""
         with storage_errors(self.path):
             rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
-            return [KnownNotebook(*row) for row in rows]
+            return [self.keys.with_unsaved(KnownNotebook(*row)) for row in rows]
 
     def _notebook_at(self, destination: Destination) -> bytes | None:
         """The id of the notebook that last answered at the address of `destination`; None if none did, or more than one."""

@@ -7,9 +7,12 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
+from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
+from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import RTO_MIN_SECONDS
 from udpnote.storage.database import atomic, storage_errors
+from udpnote.storage.outbox_tables import is_unwritable
 
 DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
 
@@ -65,22 +68,35 @@ class JoinedKeys:
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
+        self._unsaved: dict[bytes, tuple[bytes, bytes]] = {}
 
     def by_id(self) -> dict[bytes, bytes]:
         """The keys of all joined notebooks, by key id."""
         with storage_errors(self._path):
-            return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
+            return dict([*self._connection.execute("SELECT key_id, key FROM keys"), *self._unsaved.values()])
+
+    def with_unsaved(self, notebook: KnownNotebook) -> KnownNotebook:
+        """`notebook` as it is saved in the outbox, but with the id of its new key if that could not be saved."""
+        if notebook.notebook_id not in self._unsaved:
+            return notebook
+        return notebook._replace(key_id=self._unsaved[notebook.notebook_id][0])
 
     def renew(self, notebook_id: bytes, key_id: bytes, key: bytes) -> None:
         """Durably save that the known notebook `notebook_id` has the key `key` now, whose id is `key_id`, and no earlier one.
 
         From now on the outbox has the notebook as sealed and joined, also if it was open before. This does not change which
-        notebook the user has chosen.
+        notebook the user has chosen. If the outbox cannot be written, this object keeps the key in memory, and
+        raises no error.
         """
-        with storage_errors(self._path), atomic(self._connection) as connection:
-            connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key_id, key))
-            connection.execute("UPDATE notebooks SET key_id = ? WHERE notebook_id = ?", (key_id, notebook_id))
-            connection.execute(DELETE_UNUSED_KEYS)
+        try:
+            with storage_errors(self._path), atomic(self._connection) as connection:
+                connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key_id, key))
+                connection.execute("UPDATE notebooks SET key_id = ? WHERE notebook_id = ?", (key_id, notebook_id))
+                connection.execute(DELETE_UNUSED_KEYS)
+        except StorageError as error:
+            if not is_unwritable(error):
+                raise
+            self._unsaved[notebook_id] = (key_id, key)
 
 
 class _RecordsWithoutFsync:
