@@ -4,12 +4,11 @@ The session delivers only entries that are in the outbox. `SendSession.deliver_n
 `SendSession.prepare` entries that were there before. If both take the same entry, `Delivery` delivers it once.
 """
 
-from collections.abc import Collection
-from itertools import islice
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from udpnote.client.session import Session
-from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, Status
+from udpnote.model.entry import NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.outbox_entries import StoredRun
 from udpnote.model.randomness import Randomness
@@ -100,17 +99,21 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """How many datagrams with entries this session has sent again."""
         return self._delivery.retransmissions
 
-    def deliver_now(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver `entries`, which were just added to the outbox for `notebook`.
+    def deliver_now(self, entries: Sequence[Entry], now: float) -> None:
+        """Begin to deliver `entries`, which one call has just added to the outbox for `notebook`, in this order.
 
-        If there is a revision or deletion among them, and earlier entries may wait in the outbox, this leaves all of them to
-        `prepare`, which delivers entries in order: a revision must not reach the notebook before an earlier one. Held deletions
-        (see `is_held`) are always left to `prepare`.
+        If no entries are being delivered, this begins with earlier ones that wait in the outbox. If earlier ones may still wait
+        there, revisions and deletions are left to `prepare`, which delivers entries in order: a revision must not reach the
+        notebook before an earlier one. Held deletions (see `is_held`) are always left to `prepare`.
         """
-        if any(is_held(entry) for entry in islice(entries, 1)):  # either all entries of one call are held or none is
+        if not entries:
+            return
+        first = entries[0]  # all entries of one call are of one kind, and either all of them are held or none is
+        if is_held(first):
             self.look_into_outbox()
             return
-        if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
+        self._deliver_waiting(now, last=first.sequence - 1)
+        if first.kind is not Kind.NOTE and (self._may_find_more or self._postponed):
             self.look_into_outbox()
         else:
             self._delivery.add(entries, now)
@@ -126,14 +129,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         Does nothing while entries are being delivered. If the last call found no entries in the outbox, or the notebook cannot
         store entries now, does nothing until `look_into_outbox` is called.
         """
-        if not self._may_find_more or self._delivery.outstanding:
-            return
-        self.flush()
-        notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
-        waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, limit=PAGE_ENTRIES + len(self._postponed))
-        fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
-        self._may_find_more = bool(fresh)
-        self._delivery.add(fresh, now)
+        self._deliver_waiting(now)
 
     def flush_if_due(self) -> None:
         """Call `flush` if at least `PAGE_ENTRIES` entries were acknowledged since the last `flush`."""
@@ -144,6 +140,18 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """Remove the acknowledged entries from the outbox, and save there the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
         self._outbox.remove(self.notebook.notebook_id, acknowledged)
+
+    def _deliver_waiting(self, now: float, *, last: int = SEQUENCE_MAX) -> None:
+        """Do the work of `prepare`, with entries up to the sequence `last` only."""
+        if not self._may_find_more or self._delivery.outstanding:
+            return
+        self.flush()
+        notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
+        limit = PAGE_ENTRIES + len(self._postponed)
+        waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, last=last, limit=limit)
+        fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
+        self._may_find_more = bool(fresh)
+        self._delivery.add(fresh, now)
 
     def _take_answer(self) -> None:
         self._has_old_key = False

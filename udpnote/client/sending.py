@@ -174,7 +174,6 @@ class Sender:
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
         """Begin to deliver `entries`, which were just added to the outbox. If `session` has no room, leave them there."""
         if session.has_room:
-            session.prepare(self._driver.now())
             session.deliver_now(entries, self._driver.now())
         else:
             session.look_into_outbox()

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing
 from sqlite3 import Connection
 from typing import Any
 
-from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status
+from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
 from udpnote.storage.database import IN_MEMORY, atomic, open_database, storage_errors
@@ -128,19 +128,22 @@ class Outbox(KnownNotebooks):
             for sequence, text in enumerate(texts, first)
         ]
 
-    def waiting_for(self, notebook_id: bytes, *, key_id: bytes | None = None, limit: int = PAGE_ENTRIES) -> list[Entry]:
+    def waiting_for(
+        self, notebook_id: bytes, *, key_id: bytes | None = None, last: int = SEQUENCE_MAX, limit: int = PAGE_ENTRIES
+    ) -> list[Entry]:
         """Return the first entries that wait for the notebook `notebook_id` and were not refused, ordered by their sequences.
 
-        There are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key with which
+        Only sequences up to `last` count. There are at most `limit` entries, and fewer if they are long (see
+        `PAGE_CHARACTERS`). `key_id` is the id of the key with which
         the caller seals them; None if the notebook is open. The list is empty if the outbox has another key for the notebook,
         because another process has joined or left it meanwhile.
         """
         rows = self._page(
             f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
-            f" WHERE notebook_id = ? AND refused = 0 AND NOT {HELD}"
+            f" WHERE notebook_id = ? AND sequence <= ? AND refused = 0 AND NOT {HELD}"
             " AND (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id) IS ?"
             " ORDER BY sequence LIMIT ?",
-            (notebook_id, key_id, limit),
+            (notebook_id, last, key_id, limit),
         )
         return list(map(entry_from, rows))
 
