@@ -130,6 +130,20 @@ def test_earlier_entries_are_delivered_page_by_page_in_the_order_of_writing(worl
     assert (world.waiting(), world.session.is_idle) == ([], True)
 
 
+def test_a_call_begins_with_notes_that_waited_before_its_own_and_its_own_are_not_looked_for_again(world: World) -> None:
+    world.write("waited")
+    world.carry("one", "two")
+    sent = world.sent()
+    assert [sequence for message in sent for sequence in sequences_in(message)] == [1, 2, 3]
+    world.answer(sent, stored)
+    assert world.waiting() == []
+    world.session = SendSession(world.outbox, HOME, random=Random(SEED))
+    world.carry("three", "four")
+    assert not world.session.is_idle
+    world.answer(world.sent(), stored)
+    assert world.session.is_idle
+
+
 def test_notes_that_have_waited_leave_together_whatever_is_between_them_which_stays(world: World) -> None:
     two_hours, notes = 7_200_000_000, list[Entry]()
     for number in range(20):
