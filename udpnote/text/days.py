@@ -5,7 +5,8 @@ meanings is refused, and the error shows how to write each of them. A date witho
 latest one up to today: `monday` is today or the last Monday, and `may 3` and 5月3日 are in this year or the last one. Weeks
 begin on Monday.
 
-Each function `_read_...` reads the form of text that its docstring shows by examples.
+Each function `_read_...` takes the match of one form of text, and returns the days that it means. Its docstring shows the form
+by examples.
 """
 
 import re

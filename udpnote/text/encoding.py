@@ -19,9 +19,9 @@ def other_encoding(data: bytes) -> str | None:
     """The encoding of `data`, as iconv(1) names it, if `data` cannot be UTF-8 text; None if it may be UTF-8.
 
     `data` is a text or its beginning. The encoding is recognized by a byte order mark, or by NUL bytes: UTF-16 has one in the
-    two bytes of each Latin letter, digit and space. If NUL is mostly the second of two bytes, the encoding is `UTF-16LE`,
-    otherwise `UTF-16BE`. Other data with NUL bytes, such as a picture, is reported as UTF-16, too. But if only a few bytes of
-    valid UTF-8 are NUL, as after an error of some program, the result is None.
+    two bytes of each Latin letter, digit and space. If NUL is mostly the second of two bytes, the encoding is `UTF-16LE`; if it
+    is mostly the first, `UTF-16BE`. This function takes other data with NUL bytes, such as a picture, for UTF-16, too. But it
+    returns None for valid UTF-8 in which only a few bytes are NUL, as after an error of some program.
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):

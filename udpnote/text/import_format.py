@@ -27,7 +27,7 @@ class Format(Enum):
 
 
 def format_of_binary(beginning: bytes) -> Format | None:
-    """The format of a file that begins with these bytes, if it is a zip file or a database; otherwise None."""
+    """Return the format of a zip file or a database that begins with the bytes `beginning`; None if it is neither."""
     if beginning.startswith(SQLITE_HEADER):
         return Format.MEMOS
     return Format.DAY_ONE if beginning.startswith(ZIP_HEADER) else None

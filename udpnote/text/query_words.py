@@ -117,8 +117,8 @@ def check_words(query: QueryWords) -> None:
     """Raise `InvalidQuery` if the words have too many terms, too many of them end with `*`, or the index can find none of them.
 
     The limits are `TERMS_MAX` and `BEGINNINGS_MAX`, and the words to leave out count, too. A word without a term (without a
-    letter, digit or symbol) counts as one term, but the index cannot find it. Nor can it find a group with such a word. A query
-    without words is valid.
+    letter, digit or symbol) counts as one term, but the index cannot find it. Nor can it find a group of alternatives that has
+    such a word. A query without words is valid.
     """
     parsed = {word: parse_word(word) for word in (*query.wanted, *query.without)}
     count = sum(max(len(parsed[word].terms), 1) for word in (*query.wanted, *query.without))

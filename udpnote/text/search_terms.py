@@ -285,5 +285,7 @@ def _fold_tag(tag: str) -> str:
 
 
 def one_form(text: str) -> str:
-    """Replace each character by the one that stands for its set. The number of characters stays the same."""
+    """Return `text` with each Chinese character replaced by one that stands for all its simplified, traditional and regional
+    forms. The number of characters stays the same.
+    """
     return text if _VARIANTS.isdisjoint(text) else text.translate(_ONE_FORM)

@@ -61,7 +61,8 @@ class Word(NamedTuple):
         return not self.tag and any(self.signs)
 
     def is_among(self, tags: Iterable[str]) -> bool:
-        """Whether this word is a tag, such as `#work`, that is among `tags`, or `#wo*`, with which one of them begins.
+        """Whether this word stands for one of `tags`: `#work` for the tag `work`, and `#wo*` for each tag that begins with
+        `wo`.
 
         `tags` have the form of `tag_terms`.
         """

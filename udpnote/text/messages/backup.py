@@ -66,7 +66,7 @@ def _other_notebook_replaced(
 
 
 def _loss(vanishing: int, first: int, last: int) -> str:
-    """How many entries the backup does not have, and their numbers."""
+    """Return a sentence with the number of entries that the backup does not have (`vanishing`), and with their numbers."""
     if not vanishing:
         return _("The backup has all of them")
     sentence = ngettext(

@@ -33,7 +33,7 @@ def _new_key_without_server(until: str | None, had_key_file: bool) -> str:
 
 
 def _end_of_old_key(until: str | None, had_key_file: bool) -> str:
-    """How long the old key is accepted: until the time `until`, or no longer if that is None."""
+    """Return a sentence that says until when the old key is accepted. `until` is None if it is not accepted any more."""
     if not had_key_file:
         return _("The key file was missing, so no earlier key is accepted any more")
     if until is None:

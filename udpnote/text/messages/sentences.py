@@ -62,7 +62,9 @@ def sentence_of(notice: Notice) -> str:
 
 
 def _system_text(value: object) -> object:
-    """The translation of a text of another program. If the catalogues do not have it, it is put into quotation marks."""
+    """Return the translation of `value`, a text of another program. In English, return it as it is. If the catalogues do not
+    translate it, put it into quotation marks. A value that is not a text stays as it is.
+    """
     if not isinstance(value, str) or not value or language() == ENGLISH:
         return value
     translation = gettext(value)

@@ -68,9 +68,9 @@ class ImportedNote(NamedTuple):
     """A note of another program.
 
     `identity` distinguishes the note from all other notes of this kind of source. If `may_change` is true, the note keeps its
-    identity when its text is changed in the other program. Otherwise the identity depends on the text. If `may_move` is true,
-    the identity depends on the path of a file. Then a note with another identity but the same time and text is the same note,
-    in a file that was renamed.
+    identity when its text is changed in the other program. If it is false, the identity depends on the text. If `may_move` is
+    true, the identity depends on the path of a file. Then a note with another identity but the same time and text is the same
+    note, in a file that was renamed.
 
     `written_at` and `changed_at` are in microseconds since 1970 UTC, and `utc_offset` is in minutes east. `changed_at` is 0 if
     it is unknown, and `author` is empty if the source does not name an author.
@@ -92,7 +92,7 @@ class Zones(NamedTuple):
 
     `localize` converts a local time of this machine, without a time zone, to (microseconds since 1970 UTC, minutes east of
     UTC). `offset` takes a time (microseconds since 1970 UTC) and the IANA name of a zone, such as `Asia/Shanghai`, and returns
-    the zone's UTC offset at that time in minutes east. If the name is empty or unknown, this machine's zone counts.
+    the zone's UTC offset at that time in minutes east. If the name is empty or unknown, it uses this machine's zone.
     """
 
     localize: Callable[[datetime], tuple[int, int]]
@@ -115,7 +115,7 @@ class Reading(NamedTuple):
     def accepts(self, note: ImportedNote) -> bool:
         """Return whether `note` can be an entry.
 
-        Counts a note without text in `left_out`. For any other fault, calls `on_bad`, which may raise the error.
+        If it has no text, count it in `left_out`. If it has another fault, call `on_bad`, which may raise the error.
         """
         if not note.text.strip():
             self.left_out[LeftOut.EMPTY] += 1

@@ -36,7 +36,7 @@ _TAG = re.compile(r"(?<!\S)@([-+*#/\w]+)")
 
 
 class _Block(NamedTuple):
-    """The lines of one entry in the text. They begin with the line number `line`, without the date in brackets."""
+    """One entry in the text: its `lines`, without the date in brackets, the time in these, and the number of the first line."""
 
     line: int
     stamp: Stamp
@@ -120,7 +120,11 @@ def _note(
 
 
 def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple[int, Stamp, str, int]]:
-    """Yield (line number, time, text, number of characters) for each entry. A text that is longer than a note can be is cut."""
+    """Yield (line number, time, text, number of characters) for each entry. A text that is longer than a note can be is cut.
+
+    Text before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in
+    `reading.left_out`.
+    """
     block: _Block | None = None
     number, is_start, size = 1, True, 0
     for piece in lines:

@@ -93,13 +93,13 @@ class _Text:
                 return ""
 
     def skip(self, sign: str) -> bool:
-        """If `sign` is the next character, move past it. Returns whether `sign` was the next character."""
+        """If `sign` is the next character, move past it and return True. If it is not, return False."""
         is_next = self.next_sign() == sign
         self._at += is_next
         return is_next
 
     def expect(self, sign: str) -> None:
-        """Move past `sign`, which must be the next character. Otherwise raise `InvalidImport`."""
+        """Move past `sign`. Raises `InvalidImport` if it is not the next character."""
         if not self.skip(sign):
             raise self.error()
 

@@ -41,7 +41,8 @@ class _Known:
 class Decision(NamedTuple):
     """What an import does with a note.
 
-    `entry` is the entry to send, or None. `number` is the note's number in the notebook, or 0.
+    `entry` is the entry to send, or None if there is nothing to send. `number` is the note's number in the notebook, or 0 for a
+    new note.
     """
 
     fate: Fate
@@ -69,7 +70,7 @@ class KnownNotes:
                 self._note_version(known, number, entry)
 
     def decide(self, note: ImportedNote, author: str) -> Decision:
-        """Decide what an import does with `note`, and which entry it sends. If `note` has no author, `author` is used."""
+        """Decide what an import does with `note`, and which entry it sends. Without an author, the entry gets `author`."""
         sequence, digest = sequence_of(note.identity), digest_of(note.text)
         entry = Entry(self._client_id, sequence, Kind.NOTE, note.written_at, note.utc_offset, note.author or author, note.text)
         known = self._notes.get(sequence)
