@@ -6,15 +6,18 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.disks import mounted
+from tests.support.forked import Forks
 from tests.support.lan import Lan
 from tests.support.loopback import Loopback
 from tests.support.page_site import ProcessSite, Site
+from tests.support.processes import Process
 
 WORKERS_PER_CORE = 2
 """How many workers `-n auto` starts per core: while one test waits for something, another one runs."""
@@ -83,6 +86,13 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks() -> Iterator[None]:
+    """Lets commands that tests start as processes be forks of one process for each worker."""
+    with closing(Forks()) as Process.forks:
+        yield
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class Writer:
         return result
 
     def _start(self, *arguments: str, lines: list[str] | None = None) -> Process:
-        return self._host.start(*arguments, lines=lines or [], under=("env", f"UDPNOTE_HOME={self.home}"))
+        return self._host.start(*arguments, lines=lines or [], environ={"UDPNOTE_HOME": str(self.home)})
 
     def _taken(self) -> int:
         """How many entries the outbox has ever taken."""

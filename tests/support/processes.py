@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
-from typing import IO, NamedTuple
+from typing import IO, ClassVar, NamedTuple
+
+from tests.support.forked import Forked, Forks, can_be_forked
 
 COMMAND = str(Path(sys.executable).with_name("udpnote"))  # the installed command
 
@@ -24,6 +26,9 @@ _START = f"import sys; sys.path += {sys.path!r}; sys.argv[0] = {COMMAND!r}; from
 COMMAND_WITHOUT_SITE = (sys.executable, "-P", "-S", "-c", _START)
 """Does what the installed command does, but without Python's `site`: for a package that is installed in editable mode, `site`
 takes as long as all else that a short command does."""
+
+POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+"""Runs a command without the capabilities of root."""
 
 DEADLINE_SECONDS = 20.0
 """How long anything may take on a busy machine before the test fails; nothing waits that long when all is well."""
@@ -103,7 +108,12 @@ class Output:
 
 
 class Process:
-    """A running command. Its input and outputs are pipes, unless the test hands in files of its own."""
+    """A running command. Its input and outputs are pipes, unless the test hands in files of its own.
+
+    Where there are `forks`, a command that begins with `COMMAND_WITHOUT_SITE` is one of them.
+    """
+
+    forks: ClassVar[Forks | None] = None
 
     def __init__(
         self,
@@ -111,14 +121,24 @@ class Process:
         environ: Mapping[str, str],
         *,
         folder: Path | None = None,
+        namespace: str | None = None,
+        is_powerless: bool = False,
         stdin: int | IO[bytes] = PIPE,
         stdout: int = PIPE,
         stderr: int = PIPE,
     ) -> None:
+        """Start it, in a network `namespace` if one is named, perhaps without the capabilities of root."""
         self._started_at = time.monotonic()
-        self._popen: Popen[bytes] = Popen(
-            command, stdin=stdin, stdout=stdout, stderr=stderr, env=environ, cwd=folder, start_new_session=True
-        )
+        self._popen: Popen[bytes] | Forked
+        arguments, files = command[len(COMMAND_WITHOUT_SITE) :], (stdin, stdout, stderr)
+        if self.forks and command == [*COMMAND_WITHOUT_SITE, *arguments] and can_be_forked(environ):
+            self._popen = self.forks.start(
+                [COMMAND, *arguments], environ, files, folder=folder, namespace=namespace, is_powerless=is_powerless
+            )
+        else:
+            inside = ["ip", "netns", "exec", namespace] if namespace else []
+            whole = [*inside, *(POWERLESS if is_powerless else ()), *command]
+            self._popen = Popen(whole, -1, None, *files, env=environ, cwd=folder, start_new_session=True)
         self.pid = self._popen.pid
         streams = (self._popen.stdout, self._popen.stderr)
         self._out, self._err = (Output(stream.fileno() if stream is not None else None) for stream in streams)
@@ -185,6 +205,8 @@ class Process:
             output.finish()
             if stream is not None:
                 stream.close()
+        if isinstance(self._popen, Forked):
+            self._popen.close()
 
 
 class Terminal(Output):

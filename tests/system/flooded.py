@@ -50,7 +50,8 @@ class Flooded(NamedTuple):
             for sequence in range(1, STORED_LONG_ENTRIES + 1):
                 stored.store(parts_of(long_entry(sequence)), sequence)
         notebook_id = fill_notebook(notebook)
-        server = kitchen.serve("--quiet", *(("--bind", kitchen.address(lan)) if is_bound else ()), notebook=notebook)
+        bound = ("--bind", kitchen.address(lan)) if is_bound else ()
+        server = kitchen.serve("--quiet", *bound, notebook=notebook, under=("env",))  # a process that shares no memory
         return cls(lab, lan, server, kitchen, notebook_id, laptop)
 
     @contextmanager

@@ -13,13 +13,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import pytest
 
@@ -142,29 +142,32 @@ class Host:
         stdin: int | None = None,
         under: Iterable[str] = (),
         terminal: Terminal | None = None,
+        environ: Mapping[str, str] | None = None,
+        is_powerless: bool = False,
     ) -> Process:
         """Start `udpnote` on this host, perhaps `under` another program. Its input is a file of `lines`, if not `stdin`.
 
-        At a `terminal`, that is its input and its outputs.
+        At a `terminal`, that is its input and its outputs. The variables of `environ` are for this process alone.
         """
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
-        environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
-        environ |= self.environ
-        command = ["ip", "netns", "exec", self.namespace, *under, *COMMAND_WITHOUT_SITE, *arguments]
+        variables = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
+        variables |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
+        variables |= self.environ | dict(environ or {})
+        command = [*under, *COMMAND_WITHOUT_SITE, *arguments]
+        where: dict[str, Any] = {"folder": self._lab.folder, "namespace": self.namespace, "is_powerless": is_powerless}
         if terminal is not None:
             side = terminal.descriptor
-            process = Process(command, environ, folder=self._lab.folder, stdin=side, stdout=side, stderr=side)
-            return self._lab.kill_at_end(process)
+            return self._lab.kill_at_end(Process(command, variables, **where, stdin=side, stdout=side, stderr=side))
         with tempfile.TemporaryFile() as file:
             file.write("".join(f"{line}\n" for line in lines).encode())
             file.seek(0)
-            process = Process(command, environ, folder=self._lab.folder, stdin=file if stdin is None else stdin)
+            process = Process(command, variables, **where, stdin=file if stdin is None else stdin)
         return self._lab.kill_at_end(process)
 
     def start_module(self, module: str, *arguments: str) -> Process:
         """Start one of the tests' own programs on this host."""
-        command = ["ip", "netns", "exec", self.namespace, sys.executable, "-m", module, *arguments]
-        return self._lab.kill_at_end(Process(command, os.environ, folder=Path(__file__).parents[2]))
+        command = [sys.executable, "-m", module, *arguments]
+        process = Process(command, os.environ, folder=Path(__file__).parents[2], namespace=self.namespace)
+        return self._lab.kill_at_end(process)
 
     def at_terminal(self, *arguments: str, encoding: str = "utf-8") -> tuple[Terminal, Process]:
         """Start `udpnote` at a new terminal of this host."""

@@ -21,7 +21,7 @@ def join(hosts: Iterable[Host], code: str) -> None:
 
 def start_with_key(host: Host, code: str, *arguments: str) -> Process:
     """Start a command that names the key for itself alone."""
-    return host.start(*arguments, under=("env", f"UDPNOTE_KEY={code}"))
+    return host.start(*arguments, environ={"UDPNOTE_KEY": code})
 
 
 def notebook_id(host: Host) -> bytes:

@@ -15,7 +15,6 @@ from tests.support.processes import Process
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, require_tool, shell
 
-WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 HARMLESS_HERE = {"disk_pretends"}
 """A folder of the tests may be in memory."""
 
@@ -41,7 +40,7 @@ def firewall(host: Host, *, arriving: str = "", leaving: str = "") -> None:
 
 
 def start_doctor(case: "Case") -> Process:
-    return case.host.start("doctor", "--json", *case.arguments, under=WITHOUT_PRIVILEGES)
+    return case.host.start("doctor", "--json", *case.arguments, is_powerless=True)
 
 
 def named(doctor: Process) -> dict[str, str]:

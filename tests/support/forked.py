@@ -1,0 +1,265 @@
+"""Runs commands as forks of a process that has imported all of udpnote, which takes a quarter of a new Python's processor time.
+
+A fork has a session, standard streams, an environment, a folder, a umask and a network namespace of its own, as a new process
+has, and then calls `udpnote.__main__.main`. Two things differ: its modules are there before, and Python does not take them
+apart at the end.
+"""
+
+import atexit
+import ctypes
+import gc
+import json
+import os
+import pkgutil
+import re
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property, partial
+from importlib import import_module
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from typing import IO, Any
+
+LOCALE = "C.UTF-8"
+"""The locale that a fork has: Python chooses the encodings of a process when it starts."""
+
+LOCALE_VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
+"""Where Python looks for the locale, in this order."""
+
+ENCODING_VARIABLES = {"PYTHONIOENCODING", "PYTHONUTF8"}
+"""What gives Python other encodings than those of the locale."""
+
+OTHERS = ("prompt_toolkit.shortcuts", "rich.console", "rich.progress", "rich.table", "uvicorn")
+"""What udpnote imports inside functions, and takes long."""
+
+NUMBER = struct.Struct("i")
+
+_SERVING = "import sys; sys.path += {path!r}; from tests.support.forked import serve; serve({descriptor})()"
+
+_CLONE_NEWNS, _MS_REC, _MS_SLAVE, _MNT_DETACH = 0x20000, 0x4000, 0x80000, 2
+_PR_CAPBSET_DROP, _CAPABILITY_VERSION_3 = 24, 0x20080522
+
+
+class Forked:
+    """A command that runs as a fork; it has what the tests use of a `Popen`."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        pid: int,
+        stdin: IO[bytes] | None,
+        stdout: IO[bytes] | None,
+        stderr: IO[bytes] | None,
+    ) -> None:
+        self._control, self.pid = control, pid
+        self._code: int | None = None
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+
+    def close(self) -> None:
+        """Forget it, after it has ended."""
+        self.wait()
+        self._control.close()
+
+    def poll(self) -> int | None:
+        """The exit code, or the signal as a negative number; None while it runs."""
+        if self._code is None and not select.select([self._control], [], [], 0)[0]:
+            return None
+        return self.wait()
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self._code is None:
+            self._control.settimeout(timeout)
+            try:
+                answer = self._control.recv(NUMBER.size, socket.MSG_PEEK)  # another thread may wait for it, too
+            except TimeoutError:
+                raise TimeoutExpired("udpnote", timeout or 0) from None
+            (self._code,) = NUMBER.unpack(answer)
+        return self._code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+class Forks:
+    """A process that has imported udpnote, and waits to be forked. It is started for the first fork; `close` ends it."""
+
+    def __init__(self) -> None:
+        self._undo = ExitStack()
+
+    def close(self) -> None:
+        self._undo.close()
+
+    def start(
+        self,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        streams: Sequence[int | IO[bytes]],
+        *,
+        folder: Path | None,
+        namespace: str | None,
+        is_powerless: bool,
+    ) -> Forked:
+        """Start `udpnote` with `argv`; see `Process`."""
+        ours, given = zip(*map(_ends, streams, (True, False, False)), strict=True)
+        control, theirs = socket.socketpair()
+        socket.send_fds(self._requests, [b"f"], [theirs.fileno(), *given])
+        theirs.close()
+        for descriptor, mine in zip(given, ours, strict=True):
+            if mine is not None:
+                os.close(descriptor)
+        umask = re.search(r"Umask:\s+(\d+)", Path("/proc/self/status").read_text())
+        assert umask is not None
+        request = (argv, dict(environ), str(folder or Path.cwd()), namespace, is_powerless, int(umask[1], 8))
+        control.sendall(json.dumps(request).encode())
+        control.shutdown(socket.SHUT_WR)
+        return Forked(control, NUMBER.unpack(control.recv(NUMBER.size))[0], *ours)
+
+    @cached_property
+    def _requests(self) -> socket.socket:
+        requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            serving = _SERVING.format(path=sys.path, descriptor=theirs.fileno())
+            command = (sys.executable, "-P", "-S", "-c", serving)
+            environ = os.environ | {"LC_ALL": LOCALE}
+            process = Popen(command, env=environ, pass_fds=[theirs.fileno()], stdin=DEVNULL, stdout=DEVNULL)
+        self._undo.enter_context(process)
+        return self._undo.enter_context(requests)
+
+
+def can_be_forked(environ: Mapping[str, str]) -> bool:
+    """Whether Python gives a command with these variables the encodings that a fork has."""
+    return (
+        ENCODING_VARIABLES.isdisjoint(environ)
+        and next((environ[name] for name in LOCALE_VARIABLES if environ.get(name)), "C") == LOCALE
+    )
+
+
+def serve(descriptor: int) -> Callable[[], None]:
+    """Fork for each request that comes by a socket, and report how each fork ends. Returns what to do then.
+
+    That is nothing for this process, and the command for a fork, which so begins with nearly no frames below it.
+    """
+    requests = socket.socket(fileno=descriptor)
+    _import_all()
+    running: dict[int, tuple[int, int]] = {}  # by pidfd: the pid, and where to report
+    waiting = select.poll()
+    waiting.register(requests, select.POLLIN)
+    while True:
+        for ready, _ in waiting.poll():
+            if ready in running:
+                waiting.unregister(ready)
+                _report(*running.pop(ready))
+                os.close(ready)
+                continue
+            descriptors = socket.recv_fds(requests, 1, 4)[1]
+            if not descriptors:
+                return lambda: None
+            pid = os.fork()
+            if not pid:
+                return partial(_become, *descriptors)
+            for each in descriptors[1:]:
+                os.close(each)
+            pidfd = os.pidfd_open(pid)
+            running[pidfd] = (pid, descriptors[0])
+            waiting.register(pidfd, select.POLLIN)
+
+
+def _ends(stream: int | IO[bytes], is_input: bool) -> tuple[IO[bytes] | None, int]:
+    """Our end of a stream, if it is a pipe, and the descriptor for the fork."""
+    if not isinstance(stream, int):
+        return None, stream.fileno()
+    if stream != PIPE:
+        return None, stream
+    reading, writing = os.pipe()
+    return (open(writing, "wb"), reading) if is_input else (open(reading, "rb", buffering=0), writing)
+
+
+def _import_all() -> None:
+    import udpnote
+
+    names = [each.name for each in pkgutil.walk_packages(udpnote.__path__, "udpnote.")]
+    for name in (*names, *OTHERS):
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # no fork looks through these objects, which would copy their memory
+
+
+def _report(pid: int, control: int) -> None:
+    with socket.socket(fileno=control) as reporting:
+        try:
+            reporting.sendall(NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+        except BrokenPipeError:  # the test has forgotten it
+            return
+
+
+def _become(control: int, *streams: int) -> None:
+    """Become the process that was asked for, and run its command."""
+    os.setsid()
+    with socket.socket(fileno=control) as asking:
+        asking.sendall(NUMBER.pack(os.getpid()))
+        with asking.makefile("rb") as file:
+            argv, environ, folder, namespace, is_powerless, umask = json.loads(file.read())
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    os.closerange(3, 1 << 20)
+    if namespace is not None:
+        _enter(namespace)
+    if is_powerless:
+        _give_up_capabilities()
+    os.umask(umask)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+    sys.argv[:] = argv
+    sys.stdin = sys.__stdin__ = _stream(0, "r")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w", buffering=1)  # type: ignore[misc]
+    os._exit(_run())
+
+
+def _run() -> int:
+    """Run the command, do what Python does at its end but for the modules, and return the exit code."""
+    from udpnote.__main__ import main
+
+    try:
+        main()
+    except SystemExit as ended:  # other errors end this process as they end any other
+        code = ended.code
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for its threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    assert isinstance(code, int)
+    return code
+
+
+def _stream(number: int, mode: str, **options: Any) -> Any:
+    return open(number, mode, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False, **options)
+
+
+def _enter(namespace: str) -> None:
+    """Do what `ip netns exec` does: enter the network namespace, and show its interfaces in /sys, for this process only."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/run/netns/{namespace}") as there:
+        done = [libc.setns(there.fileno(), 0), libc.unshare(_CLONE_NEWNS)]
+    done.append(libc.mount(b"", b"/", b"none", _MS_SLAVE | _MS_REC, None))
+    done.append(libc.umount2(b"/sys", _MNT_DETACH))
+    done.append(libc.mount(namespace.encode(), b"/sys", b"sysfs", 0, None))
+    assert not any(done), f"cannot enter {namespace}: {os.strerror(ctypes.get_errno())}"
+
+
+def _give_up_capabilities() -> None:
+    """Do what `POWERLESS` of `tests/support/processes.py` does: root may then do no more than other users."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(int(Path("/proc/sys/kernel/cap_last_cap").read_text()) + 1):
+        assert libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "root may give up a capability"
+    none = struct.pack("6I", *[0] * 6)  # effective, permitted and inheritable ones, in two halves
+    assert libc.capset(struct.pack("Ii", _CAPABILITY_VERSION_3, 0), none) == 0
