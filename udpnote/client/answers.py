@@ -1,5 +1,7 @@
 """Judges the answers to a discovery: which one is from the notebook that the user has named, and which are from impostors.
 
+An impostor is a server that claims to have a sealed notebook, but does not have its key (see `client.trust`).
+
 Also makes the notices about servers that several modules of the client give: of an impostor, of a notebook that is served
 twice, and of an address that datagrams do not reach.
 """
@@ -39,9 +41,9 @@ class Judge(NamedTuple):
     ) -> Answer:
         """Return the answer, among all answers `found`, of the notebook that `destination` names.
 
-        If several notebooks that `destination` names have answered, the notebook `expected` must be one of them: its answer is
-        the result. `ports` are the UDP ports at which discovery has asked; errors name them. If no answer can be picked, raises
-        one of the errors of `NotebookFinder.find`.
+        If several such notebooks have answered, returns the answer of `expected`. Raises `SeveralNotebooks` if `expected` is
+        None or not among them. If none has answered, raises one of the other errors of `NotebookFinder.find`. `ports` are the
+        UDP ports at which discovery has asked; errors name them.
         """
         answered = self.matching(destination, found)
         usable = [each for each in answered if not each.has_new_key]
@@ -95,7 +97,7 @@ def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> 
 
 
 def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice:
-    """The notice that two servers have the same notebook: the source of the answer `found`, and its `other_source`.
+    """The notice that two servers have the same notebook: the servers at `found.source` and at `found.other_source`.
 
     `known` are all notebooks in the outbox.
     """
@@ -130,7 +132,7 @@ def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[i
 
 
 def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether `destination` may mean the notebook `impersonated`, for which an impostor offers its own `notebook`.
+    """Whether the user may have meant the sealed notebook `impersonated`, whose impostor has answered with `notebook`.
 
     True if the key of `destination` fits one of these two notebooks, and its name or id fits one of them. A field of
     `destination` that is None fits every notebook.

@@ -29,9 +29,10 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
 
     If `name_or_id` is the id, or the start of the id, of exactly one notebook in the outbox, this returns that notebook without
-    a discovery. In all other cases, a discovery looks for notebooks with this name or id. If the outbox knows exactly one:
+    a discovery. In all other cases, a discovery looks for notebooks with this name or id. If `name_or_id` is the name of
+    exactly one notebook in the outbox:
 
-    - The known notebook is the result if it answers, or if no notebook with this name answers.
+    - This known notebook is the result if it answers, or if no notebook with this name answers.
     - If only another notebook with this name answers, that one is the result, and a notice says so. This happens if a notebook
       was made anew.
     - If only an impostor of the known notebook answers, this raises `NotSealed`.
@@ -80,8 +81,8 @@ def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNo
 def leave_notebook(outbox: Outbox, name_or_id: str, *, sends_open: bool) -> KnownNotebook:
     """Forget the key of the joined notebook `name_or_id`, and that it was sealed. Returns the notebook as it was known before.
 
-    Raises `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries wait for it,
-    because they might then be sent unencrypted; `sends_open` allows that.
+    Raises `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries in the
+    outbox wait for it, because they might then be sent unencrypted. If `sends_open` is true, this is not checked.
     """
     check_type("name_or_id", name_or_id, str)
     check_type("sends_open", sends_open, bool)

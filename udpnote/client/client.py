@@ -61,20 +61,21 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     - `notebook`: a notebook's name, its id or the start of its id
     - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined. The default notebook of
       this machine needs neither, if this user can read its key file
-    - `author`: who writes; `wait`: after how many seconds without an answer an entry counts as queued
+    - `author`: who writes; `wait`: after how many seconds without an answer a call leaves its entries in the outbox and returns
     - `outbox`: the file that keeps entries until they are acknowledged, or an `Outbox`
 
     `on_delivered` is called with the outcome of each entry that is stored while no call waits for it, such as one that an
     earlier command has queued. `on_notice` is called with each notice for the user, perhaps before the constructor returns.
-    While a search waits for the server's search index, `on_indexing` is called with two numbers: of the last entry that is in
-    the index, and of the last entry in the notebook. These three functions must not call the client.
+    While a search waits for the server's search index, `on_indexing` is called with two numbers: that of the last entry in the
+    index, and that of the last entry in the notebook. These three functions must not call the client.
 
     `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable; the module
     `client.connection` explains how a simulation provides its own.
 
     Methods block, and several threads may call them. The `author` and `wait` of a method apply to one call; None stands for
-    those of the client. An argument of a wrong type is a `TypeError`, before anything is saved or sent. The constructor raises
-    `StorageError` if the outbox cannot be used, and `InvalidSetting`.
+    those of the client. An argument of a wrong type raises `TypeError`, before anything is saved or sent. The constructor
+    raises `InvalidSetting` for a value that a setting cannot have, `InvalidKey` if the key file has no join code, and
+    `StorageError` if the key file cannot be read or the outbox cannot be used.
     """
 
     def __init__(
@@ -154,7 +155,10 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
-        """A `ProbeAttempt` for each datagram of the latest probe, sent or not; empty before the first probe."""
+        """A `ProbeAttempt` for each datagram with which the client last looked for servers, whether it was sent or not.
+
+        Empty if the client has not looked for servers yet.
+        """
         return self._finder.attempts
 
     @property
@@ -188,10 +192,10 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         one as well. The other client learns that from its `overtaken`.
 
         Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such entry, or if
-        the notebook was restored from an older copy since this client has seen it. Raises `ServerNotFound` or
-        `SeveralNotebooks`, and queues nothing, if it is not known to which notebook the number belongs: if
-        `is_notebook_decided` is False, and discovery finds no notebook or several. Without `seen`, raises `WrongNotebook` if a
-        notice has said that the named server has another notebook than before.
+        the notebook was restored from an older copy since this client has seen it. If `is_notebook_decided` is False, the
+        number belongs to the only notebook that answers a discovery: raises `ServerNotFound` if none answers, and
+        `SeveralNotebooks` if several do. Then nothing is queued. Without `seen`, raises `WrongNotebook` if a notice has said
+        that the named server has another notebook than before.
         """
         check_number("number", number)
         return self._send_one(text, kind=Kind.REVISION, number=number, seen=seen_entry(seen), author=author, wait=wait)
@@ -213,11 +217,12 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     ) -> Iterator[SentEntry]:
         """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
 
-        All notes count as written at the time `written` or, if that is None, each at the time when its text is taken. Texts are
-        taken and sent only while the caller iterates. A None among the texts means that there is no text for the moment: the
-        client waits until an entry has an outcome, `wake` is called or a second has passed, and asks for the next text. After
-        `wait` seconds without an answer from the server, entries count as queued, and further ones are only queued until the
-        server answers again.
+        All notes get the time `written`. If it is None, each note gets the time when its text is taken. Texts are taken and
+        sent only while the caller iterates. A None among the texts means that there is no text for the moment: the client waits
+        until an entry has an outcome, `wake` is called or a second has passed, and asks for the next text.
+
+        After `wait` seconds without an answer from the server, the entries that were sent stay in the outbox, and have the
+        outcome QUEUED. So do all further entries, which are not sent until the server answers again.
 
         Raises `InvalidEntry` at the first text that no notebook would take, and `TypeError` at the first one that is no str;
         the outcomes of all texts before it are yielded first. An error of the iterable is raised at once; the texts before it
@@ -234,9 +239,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         """Send the entries that wait in the outbox for this client's notebook, and return when none waits any more.
 
         Returns earlier after `wait` seconds without an answer. `on_delivered` is called with the outcome of each stored entry.
-        Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if the client cannot find the notebook. Raises
-        `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed, and the client has no key or an old one, or only an
-        impostor answers.
+        Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if the client cannot find the notebook. If the notebook
+        is sealed, raises `KeyMissing` if the client has no key for it, `OldKey` if it has an old key, and `NotSealed` if only
+        an impostor answers.
         """
         self._sender.deliver(self._seconds(wait))
 
@@ -256,8 +261,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def undo(self, undo: "Undo", *, author: str | None = None, wait: float | None = None) -> SentEntry | None:
         """Take back a write as `plan_undo` has planned it. Returns the outcome of the revision or deletion that does so.
 
-        Returns None if the write was only in the outbox: then it is removed from there. Raises what `revise` does, and
-        `NotTakenBack` if another command has taken the write back or removed it meanwhile.
+        If the write was only in the outbox, removes it from there and returns None. Raises what `revise` does, and
+        `NotTakenBack` if another command has sent, taken back or removed the write meanwhile.
         """
         from udpnote.client.undoing import change_of
 
@@ -275,10 +280,10 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         """Deliver `entries` that have client ids and sequences of their own, without the outbox. Returns a verdict for each.
 
         If the notebook has stored the entry, now or earlier, `Verdict.status` is STORED, and `Verdict.number` is its number.
-        Any other status says why not, and the entry is not sent again. Instead of a verdict, the list has None if no answer
-        about any of the entries has come for `wait` seconds, or if the notebook was joined, left or exchanged for another one
-        meanwhile. Then the entry may or may not be stored: its writer keeps it, and has it forwarded again, with the same
-        client id and sequence.
+        Any other status says why not, and the entry is not sent again. The list has None in place of a verdict if no answer
+        about any of the entries has come for `wait` seconds, if the notebook was joined or left meanwhile, or if the client
+        uses another one now. Then the entry may or may not be stored: its writer must keep it and have it forwarded again,
+        with the same client id and sequence.
 
         Several threads may forward at once, also the same entry. Raises the errors of `deliver`, and those of
         `forwarding.check_entry` before anything is sent.
@@ -295,8 +300,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         """Import `entries`, which another notebook has stored, and yield an `Imported` for each, in order.
 
         `revised` are the numbers of those `entries` that revisions and deletions among them change. An entry that is in the
-        notebook already is not added again. Raises `EntryRefused`, `NoSpace`, `StorageError`, and the errors of `deliver` if
-        the notebook cannot be reached: after that, importing all `entries` again imports the rest.
+        notebook already is not added again. Raises `EntryRefused`, `NoSpace` or `StorageError` if the notebook does not store
+        an entry, and the errors of `deliver` if the notebook cannot be reached. After an error, the caller imports all
+        `entries` again, which adds those that are missing.
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 

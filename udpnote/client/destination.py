@@ -28,9 +28,10 @@ NOTEBOOK_ID_DIGITS_MIN = 4
 def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None) -> Destination:
     """The `Destination` that `settings` name: with all fields None if they name no server, notebook, key or port.
 
-    `key_id` is the id of the key that the settings name; None if they name no key. `names_port` says whether the caller has
-    given the port for this client. If not, a port without a server counts as not named. The field `port` of the result is the
-    port of the named server. If no server is named, it is the only port at which discovery asks, or None for the default ports.
+    `key_id` is the id of the key that the settings name; None if they name no key. `names_port` says whether an argument of the
+    client or an option names the port. A port that only the environment or the settings file names, without a server, is no
+    destination. The field `port` of the result is the port of the named server. If no server is named, it is the only port at
+    which discovery asks, or None for the default ports.
     """
     host, port = (None, settings.port) if settings.server is None else parse_server(settings.server, settings.port or PORT)
     if host is None and settings.notebook is None and key_id is None and not names_port:
@@ -142,9 +143,10 @@ def lacks_key(waiting: WaitingCount, named_key_id: bytes | None) -> bool:
 def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None) -> list[Destination]:
     """The different destinations of the entries that `waiting` counts, in the order of `waiting`.
 
-    Entries that were refused, or that lack their key (see `lacks_key`), do not count. Entries that are assigned to a notebook
-    have its id as their destination. `named_key_id` is the id of the key that the settings name now; None if they name no key.
-    A destination names this key only if the entries were written for it, or if their notebook is known to be sealed with it.
+    Entries that were refused, or that lack their key (see `lacks_key`), are left out. If entries are assigned to a notebook,
+    their destination is the id of that notebook. `named_key_id` is the id of the key that the settings name now; None if they
+    name no key. A destination has this key only if the user named it when writing the entries, or if their notebook is sealed
+    with it, as the outbox remembers.
     """
     found: dict[Destination, None] = {}
     for each in waiting:
@@ -179,9 +181,9 @@ def options_for(destination: Destination) -> dict[str, Any]:
 
 
 def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
-    """Raise `EntriesWait` if `outbox` has entries, except refused ones, that might be for the sealed `notebook`.
+    """Raise `EntriesWait` if entries in `outbox` might be for the sealed `notebook`. Refused entries are not counted.
 
-    Without the key of the notebook, these entries might be sent unencrypted.
+    After the client has forgotten the key of the notebook, these entries might be sent unencrypted.
     """
     chosen, sealed = outbox.chosen(), outbox.sealed()
     entries = 0
@@ -203,8 +205,8 @@ def _may_go_to(
     """Whether entries for `destination`, which are not assigned to a notebook yet, might be for the sealed `notebook`.
 
     `chosen` is the chosen notebook (None if there is none), `sealed` are all sealed notebooks in the outbox. If the user named
-    nothing, the result is True only if `notebook` is the chosen one. If the user named a host name, and the port of the
-    notebook's server, the result is True, because the host may be the same.
+    nothing, the result is True only if `notebook` is the chosen one. If the user named a server by a host name, with the port
+    of the notebook's server, the result is True, because it may be the same host.
     """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id

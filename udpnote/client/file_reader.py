@@ -28,7 +28,7 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open, untold
 
 INDEXING_STEP_SECONDS = 0.2
-"""While the search index is being built, `on_indexing` is called once in this time."""
+"""While a search waits for the search index, `on_indexing` is called after each such time."""
 
 FIRST_PAGE_ITEMS = 32
 PAGE_ITEMS_MAX = 4096
@@ -45,10 +45,10 @@ class FileReader(NotebookReader):
     """Reads the notebook in the file `path`, and never changes it. A server may have the file open at the same time.
 
     Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
-    two numbers: of the last entry that is in the index, and of the last entry in the notebook. If other users of this machine
+    two numbers: that of the last entry in the index, and that of the last entry in the notebook. If other users of this machine
     have access to the file, `on_notice` is called before the constructor returns, but only once for each file. It is also
     called if a notebook that is followed was restored from an older copy. Tests that simulate time give their own `clock`, and
-    a `sleep` that takes seconds.
+    a `sleep` whose argument is in seconds.
     """
 
     def __init__(

@@ -129,8 +129,8 @@ def _time_range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[
 def _span(name: str, value: object, now: Callable[[], int], expected: str = _TIME_TYPES) -> tuple[int, int]:
     """The start and the end of the time `value`, in microseconds since 1970 UTC; both are the same if it is a moment.
 
-    `name` is the argument that has this value, and `expected` the types that the `TypeError` for another type names. Raises
-    `InvalidQuery` for a text that names no time.
+    `name` is the argument that has this value. Raises `InvalidQuery` for a text that names no time. Raises `TypeError` for a
+    value of a wrong type; its message says that `expected` are the right types.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return (min(max(value, WRITTEN_AT_MIN), WRITTEN_AT_MAX),) * 2

@@ -137,10 +137,11 @@ class ForwardSession(Session[Stored | Rejected]):
 
 
 class _Call:
-    """A call of `Forwarder.forward`: the verdicts so far, and in `pending` the entries that have no verdict yet.
+    """A call of `Forwarder.forward`, with its verdicts so far.
 
-    For each of these entries, `pending` has its places in the arguments of the call. The call gives up at the monotonic time
-    `gives_up_at`. When `is_over` is True, the call returns `verdicts` or raises `error`.
+    The keys of `pending` are the entries that have no verdict yet; the values are their places in the arguments of the call,
+    because an entry may be given twice. The call gives up at the monotonic time `gives_up_at`. When `is_over` is True, the call
+    returns `verdicts` or raises `error`.
     """
 
     def __init__(self, entries: Sequence[Entry], wait_seconds: float, now: float) -> None:
@@ -156,13 +157,13 @@ class _Call:
         self._kept_parts = 0
 
     def settle(self, entry: Entry, verdict: Verdict, now: float) -> None:
-        """Record the verdict on `entry`, which this call waits for, and wait for up to `wait_seconds` more for the others."""
+        """Record the verdict on `entry`, and let the call wait for up to `wait_seconds` more for the other entries."""
         for place in self.pending.pop(entry):
             self.verdicts[place] = verdict
         self.gives_up_at = now + self.wait_seconds
 
     def look_at_progress(self, session: ForwardSession, now: float) -> None:
-        """Wait for up to `wait_seconds` more if the server keeps more parts of long entries than when this was last asked."""
+        """If the server keeps more parts of long entries than at the last look, let the call wait up to `wait_seconds` more."""
         kept_parts = sum(map(session.kept_parts, self.pending))
         if kept_parts > self._kept_parts:
             self.gives_up_at = now + self.wait_seconds
@@ -173,7 +174,8 @@ class Forwarder:
     """Forwards the entries of calls that run at the same time, in one session with the client's notebook.
 
     `driver` exchanges the datagrams of the session. The session ends at an error, when the notebook is joined or left, and
-    when the client uses another notebook. It also ends when no call waits and its silent server was found elsewhere.
+    when the client uses another notebook. If its server is silent and no call waits, it also ends when another session has
+    found the notebook at a new address.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -255,9 +257,9 @@ class Forwarder:
             self._end_calls(error)
 
     def _prepare(self, driving: _Call) -> ForwardSession:
-        """Begin a session if there is none, and return the session.
+        """Return the session. If there is none, begin one.
 
-        Before that, begin to deliver the entries of new calls, and stop delivering those of interrupted calls.
+        Also begin to deliver the entries of new calls, and stop delivering those of interrupted calls.
         """
         if not self._waiting:
             self._end_outdated_session()
@@ -280,7 +282,8 @@ class Forwarder:
     def _begin_session(self, wait_seconds: float) -> ForwardSession:
         """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first.
 
-        From now on, each call waits for `wait_seconds` again.
+        The discovery lasts for up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`. After it, the waiting time of each call
+        begins anew. Raises the errors of `Driver.locate`.
         """
         located = self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
         self._session = ForwardSession(
@@ -297,10 +300,10 @@ class Forwarder:
         return self._session
 
     def _end_outdated_session(self) -> None:
-        """End the session, for which no call waits, if its notebook was joined or left.
+        """End the session if its notebook was joined or left. The caller must make sure that no call waits.
 
-        Also end it if its server is silent, and the notebook was found at another address. This does not apply if a server is
-        named.
+        If the user has named no server, also end the session if its server is silent, and the outbox now has another address
+        for the notebook.
         """
         session, finder = self._session, self._driver.finder
         if session is None:

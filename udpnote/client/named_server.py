@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup
 
 RESOLVING_SECONDS = 1.0
-"""How long discovery waits for the address of the named server, if it can look for the notebook that has answered there before.
-It waits half of its own time if that is less. Name servers that answer at all usually do so in some milliseconds."""
+"""How long a discovery waits for the addresses of the named server, if it is known which notebook has answered there before.
+After that, it looks for this notebook without the server. It waits for half of its own time if that is less. Name servers that
+answer at all usually do so in some milliseconds."""
 
 
 class NamedServer:
@@ -56,8 +57,8 @@ class NamedServer:
     def remember(self, notebook: KnownNotebook) -> None:
         """Save in the outbox that `notebook` has answered at the server. Does nothing if no server is named.
 
-        If another notebook has answered there last, and the user's destination fits that notebook, too, gives a notice and
-        keeps it in `replaced`. Raises `StorageError`.
+        If `last_notebook` was another notebook, gives a notice about that, and keeps the notice in `replaced`. Raises
+        `StorageError`.
         """
         server = self._destination.server
         if server is None:
@@ -76,11 +77,12 @@ class NamedServer:
         self._outbox.named_servers.note(server, notebook.notebook_id)
 
     def resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
-        """Find the addresses of the server, until the monotonic time `until` at the latest. Returns None if that succeeds.
+        """Look up the addresses of the server. Return None when they are found, and at once if no server is named.
 
-        If it fails, returns the notebook that has answered there before; the first time, this gives a notice. Raises
-        `ServerNotFound` if there is no such notebook, or if `destination` names another one. If such a notebook is known, this
-        waits for only `RESOLVING_SECONDS` or half of the time. If no server is named, returns None at once.
+        If they are not found, return `last_notebook`, so that the caller can look for this notebook instead; the first time,
+        also give a notice. If `last_notebook` is None, raise `ServerNotFound`.
+
+        The lookup ends at the monotonic time `until`. If `last_notebook` is not None, it ends earlier: see `RESOLVING_SECONDS`.
         """
         lookup = self.lookup
         if lookup is None:
@@ -104,7 +106,7 @@ class NamedServer:
         return notebook
 
     def note_errors(self) -> None:
-        """Give a notice if the system says that the server cannot be reached at any of its addresses."""
+        """Give a notice, only once, if the system says that the server cannot be reached at any of its addresses."""
         errors = self._connection.endpoint.errors()
         self._unreachable |= {address[:2] for address in errors}
         addresses = {address[:2] for address in self.lookup.addresses} if self.lookup is not None else set()

@@ -87,8 +87,8 @@ class NotebookChoice:
         """Forget the key of a joined notebook, and that it was sealed. `name_or_id` is its name, its id or the start of its id.
 
         Returns the notebook as it was known before. From now on the client trusts an open notebook with this id or name. Raises
-        `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries wait for it,
-        because they might then be sent unencrypted; `sends_open` allows that.
+        `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries in the outbox
+        wait for it, because they might then be sent unencrypted. If `sends_open` is true, this is not checked.
         """
         from udpnote.client.choosing import leave_notebook  # here, because a one-shot send leaves nothing
 
@@ -106,13 +106,15 @@ class NotebookChoice:
 
 
 def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen: bool) -> None:
-    """Decide in which notebook the note `number` is to be revised or deleted. If that is not known, a discovery asks.
+    """Decide in which notebook the note `number` is to be revised or deleted. The caller must hold the lock of the connection.
 
-    The discovery lasts up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`. Raises `ServerNotFound` or `SeveralNotebooks`
-    if the user has named no notebook, and none or several answer. If a named server does not answer, this raises nothing,
-    because the change can wait for it. `is_seen` says whether the caller has read the note: then the notebook can tell whether
-    it has the same one. If `is_seen` is False, this also raises `WrongNotebook`, as `check_notebook_is_same` does. The caller
-    must hold the lock of the connection.
+    If the user has named no notebook and none is chosen, a discovery looks for one. Raises `ServerNotFound` if none answers,
+    and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it has. If it does
+    not answer, this raises nothing, because the change can wait for it in the outbox. Both last up to `wait_seconds`, but at
+    least `LOCATE_SECONDS_MIN`.
+
+    `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same one. If `is_seen` is
+    False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.
     """
     finder, seconds = driver.finder, max(wait_seconds, LOCATE_SECONDS_MIN)
     if not finder.is_notebook_decided:
