@@ -343,7 +343,10 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
     def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
-        """The `NotebookStatus` of the client's notebook after up to `wait` seconds. Saves it only if `saves` is true."""
+        """The `NotebookStatus` of the client's notebook after up to `wait` seconds.
+
+        If `saves` is true, a notebook that was not known yet is saved in the outbox.
+        """
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():

@@ -84,7 +84,7 @@ class Imported(NamedTuple):
 
 
 class ImportSession(Session[Stored | Rejected]):
-    """Delivers prepared entries to `notebook`. Each entry occurs in one event with its outcome: `Stored` or `Rejected`."""
+    """Delivers entries that a `Renumbering` has prepared to `notebook`. Each occurs in one event: `Stored` or `Rejected`."""
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
@@ -103,8 +103,8 @@ class ImportSession(Session[Stored | Rejected]):
     def may_wait(self) -> bool:
         """Whether the driver may wait for the next datagram or timer in this round.
 
-        False if events were not drained, or if `prepare` has begun to deliver entries: then the caller may have more entries to
-        add.
+        False if there are events that the driver has not taken yet. Also False if `prepare` has begun to deliver entries,
+        because the caller may have more entries to add.
         """
         return super().may_wait and not self._has_begun_entries
 
@@ -291,8 +291,8 @@ def import_into_file(
     """Import `entries`, in order, into the notebook file `path`, and yield an `Imported` for each, in order.
 
     If the file does not exist, this makes it, and the notebook gets the name of this machine. `revised` are the numbers in the
-    file of all entries that revisions and deletions among `entries` name. `clock` gives the time of the import, or None for the
-    system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
+    file of all entries that revisions and deletions among `entries` name. `clock` gives the time of the import; by default it
+    is the system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
     """
     clock = clock or SystemClock()
     make_own_folder(path, find_places(os.environ).folders)
@@ -317,9 +317,10 @@ def import_into_file(
 
 
 def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verdict | None]:
-    """Store the entries of `chunk` at the time `now`, and yield the verdict on each, in order; see `Notebook.store`.
+    """Store the entries of `chunk`, and yield the verdict on each, in order; see `Notebook.store`.
 
-    Short notes are stored in bundles, in half of the time that single notes take.
+    `now` is the time in microseconds since 1970 UTC. Consecutive short notes are stored together as a `Bundle`, in half of the
+    time that single notes take.
     """
     groups: list[list[Prepared]] = []
     for is_short, same in groupby(chunk, _is_short_note):
@@ -337,9 +338,9 @@ def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verd
 
 
 def _is_short_note(prepared: Prepared) -> bool:
-    """Whether this entry may be stored in a bundle: whether it is a short note, and its text is not blank.
+    """Whether this entry may be stored in a bundle: True for a short note whose text is not blank.
 
-    When a notebook stores a bundle, it does not check for blank texts.
+    A blank text must be refused, but a notebook that stores a bundle does not check for blank texts.
     """
     entry = prepared.entry
     return entry.kind is Kind.NOTE and bool(entry.text.strip()) and len(entry.text.encode()) <= SHORT_NOTE_BYTES_MAX

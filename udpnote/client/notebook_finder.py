@@ -36,9 +36,9 @@ class FoundNotebook(NamedTuple):
     `notebook_id` is the id in hexadecimal digits. `address` (an IP address) and `port` are those of the server that has
     answered, after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having
     its key, or None if the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has
-    the old one. If another server with the same notebook has answered before this one, one of the two has a copy of the
-    notebook, and `other_server` is the address and port of that other server; else it is None. `warning` explains an impostor,
-    a new key or a copy to the user; it is None if there is nothing to explain.
+    the old one. `other_server` is None, unless another server with the same notebook has answered before this one: then it is
+    the address and port of that other server, and one of the two has a copy of the notebook. `warning` explains an impostor, a
+    new key or a copy to the user; it is None if there is nothing to explain.
     """
 
     name: str
@@ -73,7 +73,8 @@ class Located(NamedTuple):
 class Discovery(NamedTuple):
     """A discovery in progress: its `prober` makes the probes and takes the answers, and its `judge` recognizes impostors.
 
-    `expected` is the notebook that the caller hopes to find, or None if it hopes for none in particular.
+    A probe is a datagram that asks servers for their notebooks. `expected` is the notebook that the caller wants to find, or
+    None if it wants any notebook.
     """
 
     prober: Prober[Address]
@@ -85,9 +86,9 @@ class NotebookFinder:
     """Finds the notebook that `destination` names, through `connection`, and saves it in `outbox`.
 
     Discovery on the LAN asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. A caller must hold the
-    lock of `connection`. `server` is the named server. `attempts` has a `ProbeAttempt` for each datagram of the latest probe,
-    sent or not. `on_notice` is called with notices for the user: about the named server, about a notebook that two servers
-    have, and about data that cannot be saved in the outbox.
+    lock of `connection`. `server` is the server that the user has named, if any. `attempts` has a `ProbeAttempt` for each
+    datagram of the latest probe, whether it was sent or not. `on_notice` is called with notices for the user: about the named
+    server, about a notebook that two servers have, and about data that cannot be saved in the outbox.
     """
 
     def __init__(
@@ -155,8 +156,9 @@ class NotebookFinder:
         self._checked[notebook_and_key] = version
 
     def decide_again(self) -> None:
-        """Forget which notebook is the client's, because the client itself has chosen, joined or left one. `known` decides
-        again.
+        """Forget which notebook is the client's, so that `known` decides again.
+
+        The client calls this after it has itself chosen, joined or left a notebook.
         """
         self._checked.clear()
         self._fixed_notebook_id = None
@@ -166,7 +168,8 @@ class NotebookFinder:
         """Return the client's notebook, and the round-trip time to its server, as a `Located`.
 
         If the notebook is not known, this looks for it by discovery until the monotonic time `until`, and saves it in the
-        outbox. Raises the errors of `find`. After an error, `recent_failure` returns its notice for a while.
+        outbox. Raises the errors of `find`. After an error, `recent_failure` returns its notice for a while. Before it raises
+        `OldKey`, it assigns the entries that were written for the old key to the notebook.
         """
         notebook = self.known()
         if notebook is not None:
@@ -211,12 +214,14 @@ class NotebookFinder:
     ) -> DiscoveryAnswer[Address]:
         """Run discoveries until the notebook that `destination` names answers, and return its answer.
 
-        The search ends at the monotonic time `until` or, if the notebook has answered, up to a second after its answer, so that
-        others can answer as well. If the notebook `expected` is given, its last address is asked, too. If `expected` answers,
-        and `destination` names it, the search ends at once, and this answer is returned, even if others have answered. Raises
-        `ServerNotFound` if no notebook that `destination` names answers, `SeveralNotebooks` if several do, `WrongNotebook` if
-        another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey` if the notebook
-        answers that its key has changed.
+        The search ends at the monotonic time `until`. If the notebook has answered, it ends up to a second after this answer,
+        so that other notebooks can answer as well. If the notebook `expected` is given, its last address is asked, too. If
+        `expected` answers, and `destination` names it, the search ends at once, and this answer is returned, even if other
+        notebooks have answered. If two servers have the notebook, gives a notice.
+
+        Raises `ServerNotFound` if no notebook that `destination` names answers, `SeveralNotebooks` if several do,
+        `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey`
+        if the notebook answers that its key has changed.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
@@ -299,9 +304,9 @@ class NotebookFinder:
     def _probe(self, data: bytes, expected: KnownNotebook | None) -> None:
         """Send the probe `data` to the named server or, if none is named, to all hosts of the LAN.
 
-        If a notebook is `expected`, the probe also goes to the last address of its server, which may be on another subnet. In
-        this case, all hosts of the LAN are asked even if a server is named, if its host name cannot be resolved. They are then
-        asked at the port of that address, too.
+        If a notebook is `expected`, the probe also goes to the last address of its server, which may be on another subnet. Then
+        the LAN is asked at the port of that address, too. If a notebook is `expected`, and the host name of the named server
+        cannot be resolved, the probe goes to all hosts of the LAN instead.
         """
         ports = set(self._ports)
         if expected is not None:
@@ -334,10 +339,10 @@ class NotebookFinder:
         """Run one discovery, and add its answers to `found`. Returns whether a notebook that `destination` names is in `found`.
 
         The keys of `found` are pairs: the notebook's id, and the id of its key. When a notebook that `destination` names has
-        answered, the discovery goes on for up to a second, even beyond `until`: another such notebook may answer, too. It does
-        not go on in two cases. If a notebook is `expected`, the discovery ends when `expected` answers. If none is expected,
-        but the user has named a server, it ends with the first such answer. If two servers answer with a notebook that
-        `destination` names, this gives a notice, and `found` keeps the first answer.
+        answered, the discovery goes on for up to a second, even beyond `until`, because another such notebook may answer, too.
+        In two cases it ends at once. If a notebook is `expected`, it ends when `expected` answers. If none is expected, but
+        `destination` names a server, it ends with the first notebook that `destination` names. If two servers answer with the
+        same notebook, and `destination` names it, this gives a notice, and `found` keeps the first answer.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))

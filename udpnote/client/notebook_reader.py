@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from udpnote.model.query import Item, Selection, Tally
 
 SMALL_RANGE_NOTES_MAX = 1000
-"""If a range has at most this many numbers, the client asks the server for at most as many notes. For a longer range it sets no
-limit: then the server may send a few pages of notes beyond the range while the client reads."""
+"""If the range of `states_between` has at most this many numbers, the query is limited to as many notes. For a longer range it
+is not: then the server may send a few pages of notes beyond the range, which are not used."""
 
 
 class Stats(NamedTuple):
@@ -42,8 +42,8 @@ class Stats(NamedTuple):
 class NoteState(NamedTuple):
     """A note and the latest of its versions.
 
-    `latest` is the latest version, as it was stored: a revision, a deletion, or the same as `note` if the note has no other
-    version. `note` may have the text of the latest revision instead of its own.
+    `latest` is the latest version, as it was stored: a revision or a deletion. If the note was never changed, it is the same as
+    `note`. `note` may have the text of the latest revision instead of its own.
     """
 
     note: StoredEntry
@@ -125,9 +125,9 @@ class NotebookReader(ABC):
         With `newest_first` the order is reversed. At most the first `limit` entries are read (None for all). Reading begins
         with the number `start` or, if that is None, with the first entry of the order.
 
-        If `numbers` are given, only the versions of the notes with these numbers are read; the number of a revision or deletion
-        stands for its note. In this case the iterator also yields erased entries, with the kind ERASED, and without text and
-        author.
+        If `numbers` are given, only the notes with these numbers are read, each with its revisions and deletions; the number of
+        a revision or deletion stands for its note. In this case the iterator also yields erased entries, with the kind ERASED,
+        and without text and author.
         """
         check_selection(numbers, limit, start)
         return self._queries.log(filters, numbers=numbers, newest_first=newest_first, limit=limit, start=start)
@@ -135,7 +135,7 @@ class NotebookReader(ABC):
     def note_portions(self, **filters: "Unpack[Filters]") -> Iterator[list[StoredEntry]]:
         """Yield what `entries(by_number=True)` yields, in lists of notes that have arrived together. No list is empty or long.
 
-        For many notes, this takes less time.
+        For many notes, this is faster than `entries`.
         """
         return self._queries.note_portions(filters)
 
@@ -144,11 +144,10 @@ class NotebookReader(ABC):
         return self._queries.log_portions(filters)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """For each of `numbers`, the `NoteState` of its note, also of a deleted note. If the note was erased, `latest` is
-        ERASED.
+        """For each of `numbers`, the `NoteState` of its note, which may be deleted or erased.
 
-        Numbers that are not in the notebook are left out. The number of a revision or deletion stands for its note. However
-        many versions a note has, only the first and the latest one are read.
+        If the note was erased, `latest` has the kind ERASED. Numbers that are not in the notebook are left out. The number of a
+        revision or deletion stands for its note. However many versions a note has, only the first and the latest one are read.
         """
         notes = {note.number: note for note in self.entries(numbers=numbers)}
         states = {number: self._state(number, notes.get(number)) for number in numbers}
@@ -157,7 +156,7 @@ class NotebookReader(ABC):
     def states_between(self, first: int, last: int) -> Iterator[NoteState]:
         """Yield the `NoteState` of each note with a number from `first` to `last`, both included, in the order of the numbers.
 
-        Deleted notes, revisions and deletions in this range are left out.
+        Numbers of deleted notes, revisions and deletions are left out.
         """
         check_number("first", first)
         check_number("last", last, least=first)

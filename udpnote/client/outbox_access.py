@@ -56,10 +56,7 @@ class OutboxAccess:
             return self._outbox.writes.is_own(entry.client_id)
 
     def waiting_counts(self) -> list[WaitingCount]:
-        """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
-
-        Entries that were not refused have the status None. The count with the oldest entry comes first.
-        """
+        """The numbers of entries in the outbox, as groups (see `WaitingCount`). The group with the oldest entry comes first."""
         with self._connection.lock():
             return self._outbox.waiting_counts()
 
@@ -83,9 +80,9 @@ class OutboxAccess:
         stores it twice; but if its old notebook has stored it, and only the answer was lost, then both have it. Refused
         entries, revisions, and deletions of stored notes stay where they are.
 
-        Moves nothing, and raises `InvalidSetting`, if entries wait in several places and `origin` does not say in which one, or
-        if none waits at `origin`. Raises `EntriesWait` if they wait for a sealed notebook and `to` is open; `sends_open` allows
-        that. Also raises the errors of `use`.
+        Raises `InvalidSetting` if entries wait for several notebooks or servers, and `origin` is None or fits several of them.
+        Also raises it if no entry waits for `origin`. Raises `EntriesWait` if the notes wait for a sealed notebook and `to` is
+        open, unless `sends_open` is true. Also raises the errors of `use`. After an error, nothing was moved.
         """
         with self._connection.lock():
             return move_waiting(self._driver, to, origin=origin, sends_open=sends_open)
@@ -94,8 +91,8 @@ class OutboxAccess:
 class Moved(NamedTuple):
     """What `Client.move` has done: `notes` is how many notes were moved to `notebook`.
 
-    A deletion that takes back a waiting note moves with it, and is not counted. `changes` is how many other deletions and
-    revisions were not moved: they wait for their notebook as before.
+    A deletion that takes back a waiting note moves together with the note, and is not counted. `changes` is how many other
+    deletions and revisions were not moved: they wait for their notebook as before.
     """
 
     notebook: KnownNotebook
@@ -104,10 +101,7 @@ class Moved(NamedTuple):
 
 
 def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: bool) -> Moved:
-    """Move waiting notes to the notebook `to`. `origin` says where they wait now; None stands for anywhere. See `Client.move`.
-
-    The caller must hold the lock of the connection. With `sends_open`, notes for a sealed notebook may be moved to an open one.
-    """
+    """Do the work of `Client.move`. The caller must hold the lock of the connection."""
     from udpnote.client.choosing import named_notebook  # here, because a one-shot send moves nothing
 
     check_type("sends_open", sends_open, bool)

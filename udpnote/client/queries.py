@@ -9,8 +9,8 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View
 
 LANDMARK_DISTANCE_MIN = 16
-"""A follower's landmarks are entries before the first entry that it shows. The nearest one is this many numbers before it, and
-each further one is twice as far. So a notebook with a million entries has 16 landmarks."""
+"""Landmarks are entries from before the point where `follow` begins; see `_landmarks`. The nearest one is this many numbers
+before that point, and each further one is twice as far. So a notebook with a million entries has 16 landmarks."""
 
 NUMBERS_PER_QUERY = 100
 """How many numbers of entries one query may name. For more numbers, the reader sends several queries."""
@@ -99,8 +99,8 @@ class Queries:
     def _landmarks(self, before: int) -> Iterator[StoredEntry]:
         """Yield the entries whose numbers are 16, 32, 64 and so on lower than the number `before`.
 
-        If the notebook is restored from an older copy, a follower finds with them the place from which the two differ, without
-        reading from the start.
+        If the notebook is restored from an older copy while `follow` reads it, the reader compares these entries with those of
+        the copy. So it finds about where the two begin to differ, without reading from the start.
         """
         distance = LANDMARK_DISTANCE_MIN
         while distance < before:
@@ -151,7 +151,7 @@ class Queries:
 
 
 def _order(stored: StoredEntry, query: Query) -> tuple[int, int]:
-    """The key by which the results of `query` are sorted. If the query has `newest_first`, the order is reversed."""
+    """The key for `sorted` that brings the results of `query` in order. If the query has `newest_first`, sort in reverse."""
     return stored.noted_at if query.by_time else 0, stored.number
 
 

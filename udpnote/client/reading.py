@@ -84,8 +84,8 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
     def progressed_at(self) -> float:
         """When reading last made progress. Before the first progress, it is the time when reading began.
 
-        Reading makes progress when results arrive, when the server says that it keeps a waiting request, and when the server's
-        search index grows.
+        Reading makes progress when results arrive, when the server says that it keeps a request until there are new entries,
+        and when the server's search index grows.
         """
         return self._reading.progressed_at
 
@@ -110,11 +110,11 @@ def read(
     """Yield the results of `selection` in the client's notebook, in order, in lists of those that have arrived together.
 
     If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
-    progress for `wait_seconds` (see `ReadSession.progressed_at`). But a selection that follows the notebook waits without
-    limit. A shorter `wait_seconds` than `LOCATE_SECONDS_MIN` counts as this minimum.
+    progress for `wait_seconds` (see `ReadSession.progressed_at`). But if the selection follows the notebook, reading waits
+    without limit. Both times are at least `LOCATE_SECONDS_MIN`.
 
-    While the server's search index is not ready, `on_indexing` is called with two numbers: of the last entry that is in the
-    index, and of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or
+    While the server's search index is not ready, `on_indexing` is called with two numbers: that of the last entry in the index,
+    and that of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or
     `WrongNotebook`, and for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """
     check_query(selection.query)
@@ -141,12 +141,16 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[list[Item]]:
-    """Do the work of `read` with `session`, give notices, and save the newest entry and the round-trip time in the outbox."""
+    """Do the work of `read` with `session`, give notices, and save the newest entry and the round-trip time in the outbox.
+
+    Also assign the entries in the outbox that have no notebook yet, and were written for this client's destination, to the
+    notebook.
+    """
 
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id
         with driver.finder.optional_writes:
-            # First this, because what waits was written before `newest` was seen.
+            # First this: the entries that are assigned were written before the user could see `newest`.
             driver.outbox.assign(notebook_id, destination=driver.finder.destination)
             driver.outbox.note_newest(notebook_id, session.newest)
 
@@ -190,7 +194,7 @@ def _read_all(
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
-    """Find the stored revisions from this outbox that another client has overtaken, in the order of their notes' numbers.
+    """Return the stored revisions from this outbox that another client has overtaken, in the order of their notes' numbers.
 
     Each revision is returned only once: after that, the outbox forgets it. `reader` reads the client's notebook. If this
     notebook is not known without a discovery, the result is empty. Raises the errors of `read`.

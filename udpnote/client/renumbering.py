@@ -1,4 +1,8 @@
-"""Gives imported revisions and deletions the new number of the entry that they change: in a file they name its old number."""
+"""Changes the numbers in imported revisions and deletions.
+
+In the file, each names the number that the entry that it changes had in the old notebook. In the new notebook, it must name the
+number that this entry gets there.
+"""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -32,8 +36,7 @@ class Renumbering:
         """Make the entry to import from `old`, an entry of the file. The server stores it after the entry of the previous call.
 
         In a revision or deletion, `revises` becomes the new number of the entry that it changes. The result is None if this new
-        number is not known. A revision or deletion with `seen` names a number of the new notebook already, so its `revises`
-        stays as it is.
+        number is not known. If `seen` is set in `old`, `revises` is a number of the new notebook already, and is kept.
         """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE and not entry.seen.number:

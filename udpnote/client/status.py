@@ -49,11 +49,10 @@ class HostedNotebook(NamedTuple):
 
 
 def notebook_status(driver: Driver, seconds: float, *, saves: bool = False) -> NotebookStatus:
-    """Ask the server of the client's notebook, and return a `NotebookStatus`. The finder of `driver` decides which notebook it
-    is.
+    """Ask the server of the client's notebook, and return a `NotebookStatus`.
 
-    Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. If `saves` is true, and it
-    was not known which notebook is the client's, saves the notebook that has answered in the outbox. The caller must hold the
+    Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. If it was not known which
+    notebook is the client's, and `saves` is true, saves the notebook that has answered in the outbox. The caller must hold the
     lock of the connection. Raises `StorageError` if the outbox cannot be read.
     """
     finder = driver.finder

@@ -149,7 +149,7 @@ def named_key_of(settings: Settings) -> bytes | None:
 
 
 def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
-    """Read the key (16 bytes) in the key file beside the default notebook of `settings`.
+    """Return the key (16 bytes) in the key file beside the default notebook of `settings`.
 
     None if there is no key file, if it is damaged or this user cannot read it, or if the key is among the joined keys in
     `outbox`. If `outbox` knows the notebook, and does not have this key, this saves the key in `outbox`. If that cannot be

@@ -81,11 +81,11 @@ def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
 
 
 def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
-    """Return the last write. If it was sent to a notebook, this finds the client's notebook, in which it must be.
+    """Return the last write of the outbox. If `anywhere` is False, return the last one for the client's notebook.
 
-    If `anywhere` is False, only writes for the client's notebook count, and those that wait for the server that the user has
-    named. Raises `NotTakenBack` if there is no write, or if it is in another notebook, and the errors of finding the client's
-    notebook.
+    In the second case, writes that wait for the server that the user has named are for the client's notebook, too. Unless
+    `anywhere` is true and the last write was never sent, this finds the client's notebook, by a discovery if necessary, and
+    raises the errors of finding it. Raises `NotTakenBack` if there is no write, or if it is in another notebook.
     """
     with driver.connection.lock():
         write = driver.outbox.writes.last()
@@ -175,7 +175,7 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
 
 
 def _passed_over(driver: Driver, write: OwnWrite, error: NotTakenBack) -> NotTakenBack:
-    """Save in the outbox that further undos leave `write` out, and return `error`, which says why.
+    """Save in the outbox that later undos skip `write`. Return `error`, which says why it cannot be taken back.
 
     If the outbox cannot be written, only return `error`.
     """

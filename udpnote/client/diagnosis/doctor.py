@@ -43,7 +43,7 @@ DISCOVERY_SECONDS = 1.5
 """How long to look for notebooks: less than in other commands, because the examination asks all hosts again afterwards."""
 
 FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
-"""The most fsyncs that are measured, and for how long. Their median shows whether the disk only pretends to write."""
+"""The most fsyncs that are measured, and the most seconds. Their median shows whether the disk only pretends to write."""
 
 
 class Doctor(Client):
@@ -63,7 +63,7 @@ class Doctor(Client):
         super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)
 
     def _settings_of(self, flags: Mapping[str, object]) -> tuple[Settings, bytes | None]:
-        """The settings without those that are wrong, which are remembered, and the key that they name."""
+        """The settings, and the key that they name. Wrong settings are left out, and remembered as findings."""
         settings = load_settings(flags, on_wrong=lambda error, source: self._wrong_settings.append((error.notice, source)))
         try:
             return settings, named_key_of(settings)
@@ -192,9 +192,9 @@ class Doctor(Client):
 
 
 def _outbox_to_read(path: str) -> tuple[Outbox, Notice | None]:
-    """Copy what the outbox at `path` knows into memory. Return the copy and None.
+    """Copy the outbox at `path`, without its entries, into memory. Return the copy and None.
 
-    The copy gets the key of this host's notebook if that is a new one, which the outbox does not have yet. If the outbox cannot
+    What the client saves goes into the copy, for example a new key of this host's notebook: see `own_key`. If the outbox cannot
     be read, return an empty one in memory, and a notice that says why.
     """
     try:

@@ -57,7 +57,7 @@ SERVERS_MAX = 64
 """The most servers whose REPORTs are kept, so that forged ones cannot fill the memory."""
 
 UNMEASURED = 39
-"""The last way for broadcasts. If there are more interfaces than ways for broadcasts, the last interfaces share this one."""
+"""The number of the last way for broadcasts. If there are more interfaces than such ways, the last interfaces share it."""
 
 _LOOPBACK_WAY, _MULTICAST_WAY, _FIRST_BROADCAST_WAY = 0, 1, 2
 """The numbers of the ways by which all hosts are asked: on this machine, by multicast, and by broadcast on the first
@@ -195,14 +195,14 @@ class Examination:
         self._endpoint.end_probing()
 
     def _is_one_sided(self) -> bool:
-        """Whether a server on another host has not answered both yet: a broadcast, and an EXAMINE sent directly to it."""
+        """Whether there is a server on another host that has answered only broadcasts, only unicasts, or neither."""
         broadcasts = range(_FIRST_BROADCAST_WAY, _DIRECT_WAY)
         return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
     def _is_answer_missing(self, known: list[Address]) -> bool:
-        """Whether no REPORT has come from one of the `known` addresses, or a server has left direct EXAMINEs unanswered.
+        """Whether answers are missing: no REPORT has come from one of the `known` addresses, or a server is silent.
 
-        A server has left some unanswered if it has answered none at all, or some of the short ones but not all.
+        A server counts as silent if it has answered no direct EXAMINE at all, or only some of the short ones.
         """
         servers = self.servers
         reached = {address for each in servers for address in each.addresses}

@@ -1,8 +1,8 @@
 """The checks of the network: pure functions that turn the facts of an examination into findings.
 
 Each check gets the kinds of the troubles that earlier checks have found. Some checks see only that something fails, not why.
-These report no trouble if an earlier trouble explains the failure, so that one cause is not reported twice. A server elsewhere
-is a server on another host.
+They report no trouble if an earlier trouble explains the failure, so that one cause is not reported twice. In the docstrings,
+a server elsewhere is a server on another host.
 """
 
 import errno
@@ -340,7 +340,10 @@ def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
 
 
 def _described(facts: NetworkFacts, heard: HeardHost) -> Notice:
-    """A description of `heard`, which the server here has heard: its address, network and interface, and when it was heard."""
+    """A description of `heard`, a host that a server on this host has heard.
+
+    It has the host's address, network and interface, and how many seconds ago the server has heard it.
+    """
     host, scope, seconds, _ = heard
     places = [(network, each.name) for each in facts.interfaces for network in each.networks if is_in_network(host, network)]
     places += [("IPv6", each.name) for each in facts.interfaces if scope and each.scope == scope]
