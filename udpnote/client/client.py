@@ -155,10 +155,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
-        """A `ProbeAttempt` for each datagram with which the client last looked for servers, whether it was sent or not.
-
-        Empty if the client has not looked for servers yet.
-        """
+        """A `ProbeAttempt` for each datagram that last looked for servers, sent or not; empty if none has looked yet."""
         return self._finder.attempts
 
     @property
@@ -336,17 +333,12 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def key_id(self) -> bytes | None:
-        """The id of the key that seals the client's notebook; None if the notebook is open. Looks for the notebook as `name`
-        does.
-        """
+        """The id of the key that seals the client's notebook; None if it is open. Looks for the notebook as `name` does."""
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
     def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
-        """The `NotebookStatus` of the client's notebook after up to `wait` seconds.
-
-        If `saves` is true, a notebook that was not known yet is saved in the outbox.
-        """
+        """The client's notebook, and whether it answers within `wait` seconds. `saves`: a new one is saved in the outbox."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():

@@ -141,16 +141,12 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[list[Item]]:
-    """Do the work of `read` with `session`, give notices, and save the newest entry and the round-trip time in the outbox.
-
-    Also assign the entries in the outbox that have no notebook yet, and were written for this client's destination, to the
-    notebook.
-    """
+    """Do the work of `read` with `session`, give notices, and save the newest entry and the round-trip time in the outbox."""
 
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id
         with driver.finder.optional_writes:
-            # First this: the entries that are assigned were written before the user could see `newest`.
+            # First this: the waiting entries that it assigns to the notebook were written before `newest` was seen.
             driver.outbox.assign(notebook_id, destination=driver.finder.destination)
             driver.outbox.note_newest(notebook_id, session.newest)
 
