@@ -19,9 +19,9 @@ class NotebookStatus(NamedTuple):
 
     `notebook` has the name and the address of the server's answer. If the server does not answer, they are those of its last
     answer. `notebook` is None if it is not known which notebook is the client's. `is_chosen` says that it is the chosen one,
-    and `has_key` that it is open or that this client has its key. `entries` is how many entries it has, `round_trip_seconds`
-    the time that the answer took, and `server_id` the 8 random bytes that the server drew when it started. All three are None
-    if `failure` says why no server could be used.
+    and `has_key` that it is open or that this client has its key. `entries` is how many entries it has, erased ones included,
+    `round_trip_seconds` the time that the answer took, and `server_id` the 8 random bytes that the server drew when it started.
+    All three are None if `failure` says why no server could be used.
     """
 
     notebook: KnownNotebook | None
@@ -36,8 +36,9 @@ class NotebookStatus(NamedTuple):
 class HostedNotebook(NamedTuple):
     """The notebook in a file of this host. `notebook_id` has hexadecimal digits; `name` is empty if it was never served.
 
-    `entries` is how many entries it has. `has_key_file` says whether its key file is beside it. `is_in_use` says whether a
-    server, or another command that may change the notebook, has it open. It is also True if this user may not find that out.
+    `entries` is how many entries it has, erased ones included. `has_key_file` says whether its key file is beside it.
+    `is_in_use` says whether a server, or another command that may change the notebook, has it open. It is also True if this
+    user may not find that out.
     """
 
     name: str

@@ -44,9 +44,9 @@ SUMMARY_LABELS = ("notes", "entries", "authors", "clients", "days", "bytes", "fi
 """The labels of the tallies of a SUMMARY.
 
 `notes` counts the notes that are not deleted. `authors` and `days` count the different authors and days of these notes.
-`entries` counts all entries, including revisions and deletions. `clients` counts the different client ids. `bytes` is the size
-of the notebook's file. `first` and `last` are the `noted_at` of the earliest and the latest note, deleted ones included, in
-microseconds since 1970 UTC.
+`entries` counts all entries, including revisions, deletions and erased ones. `clients` counts the different client ids.
+`bytes` is the size of the notebook's file. `first` and `last` are the `noted_at` of the earliest and the latest note, deleted
+ones included, in microseconds since 1970 UTC.
 """
 
 

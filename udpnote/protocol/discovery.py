@@ -227,8 +227,8 @@ class Offerer:
     def answer(self, discover: Discover, entries: int, envelope: Envelope = OPEN, *, flags: int = 0) -> bytes | None:
         """The datagram with the OFFER that answers `discover`, or None if `discover` asks for another notebook.
 
-        `entries` is how many entries the notebook has. `envelope` is the envelope of the DISCOVER, and the OFFER travels in it,
-        too. `flags` is 0 or `KEY_CHANGED`.
+        `entries` is how many entries the notebook has, erased ones included. `envelope` is the envelope of the DISCOVER, and
+        the OFFER travels in it, too. `flags` is 0 or `KEY_CHANGED`.
         """
         if discover.notebook_id not in (ANY_NOTEBOOK, self._notebook_id):
             return None

@@ -61,9 +61,10 @@ class Discover(NamedTuple):
 class Offer(NamedTuple):
     """A server's answer to a DISCOVER. It repeats the `probe_id` of the DISCOVER, and says which notebook the server has.
 
-    `name` is the notebook's name, and `entries` is how many entries the notebook has. `version` is the version of the server's
-    udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. `server_id` is a random id that the server keeps until
-    it stops. An OFFER does not contain the server's address, because the source address of the datagram is that address.
+    `name` is the notebook's name, and `entries` is how many entries it has, erased ones included. `version` is the version of
+    the server's udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. `server_id` is a random id that the server
+    keeps until it stops. An OFFER does not contain the server's address, because the source address of the datagram is that
+    address.
     """
 
     probe_id: bytes

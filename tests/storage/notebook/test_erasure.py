@@ -143,6 +143,7 @@ def test_no_reader_is_shown_what_was_erased_unless_it_asks_by_number_and_then_it
         for view, labels in ((View.TAGS, ["a"]), (View.AUTHORS, ["amy@pi"])):
             assert [each.label for each in tallies(notebook, view)] == labels
         assert (notebook.last_number, notebook.seen_at(5)) == (5, SeenEntry(5, CLIENT, 5)), "followers go on"
+        assert len(found(notebook, Query(View.LOG, numbers=tuple(range(1, 6))))) == 5, "the last number counts all entries"
 
 
 @pytest.mark.parametrize("text", ["pa55word-4711", "something else", LONG])

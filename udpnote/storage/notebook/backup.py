@@ -50,8 +50,9 @@ OnProgress = Callable[[int, int], None]
 class Content(NamedTuple):
     """What identifies the content of a notebook's file: a notebook and its copy have equal values here.
 
-    `entries` is how many entries it has, `newest` the latest of them, and `newest_at` the time when the newest was stored, in
-    microseconds since 1970 UTC. In an empty notebook these are 0, `NOTHING_SEEN` and 0. `notebook_id` has 16 bytes.
+    `entries` is how many entries it has, erased ones included. `newest` is the latest of them, and `newest_at` the time when it
+    was stored, in microseconds since 1970 UTC. In an empty notebook these are 0, `NOTHING_SEEN` and 0. `notebook_id` has 16
+    bytes.
     """
 
     notebook_id: bytes

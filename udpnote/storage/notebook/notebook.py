@@ -112,7 +112,7 @@ class Notebook:
 
     @property
     def last_number(self) -> int:
-        """The number of the latest entry, which is also the number of entries."""
+        """The number of the latest entry, which is also how many entries there are, erased ones included."""
         return self._last_number
 
     @property

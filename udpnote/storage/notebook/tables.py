@@ -205,7 +205,10 @@ def stored_at(connection: sqlite3.Connection, number: int) -> int:
 
 
 def last_number(connection: sqlite3.Connection) -> int:
-    """The highest entry number in the notebook; 0 if it is empty."""
+    """The highest entry number in the notebook; 0 if it is empty.
+
+    This is also how many entries the notebook has, erased ones included: their numbers begin with 1 and have no gaps.
+    """
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
     return int(last)
 
