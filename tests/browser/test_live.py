@@ -115,6 +115,24 @@ def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_e
     assert site.revised() == [1, 2, 3]
 
 
+def test_a_deletion_on_its_way_to_a_silent_notebook_is_taken_back_when_it_has_answered(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("milk")
+    amy.sees("milk")
+    site.server.stop()
+    with amy.page.expect_request("**/api/entries"):
+        amy.act("milk", "Delete")
+    amy.page.locator("#waiting").get_by_role("button", name="Take back").click()
+    amy.page.locator("#toast", has_text="the note may be deleted already").wait_for()
+    site.serve()
+    amy.sees_nothing_waiting()
+    amy.menu("Take back my last write")
+    amy.sees("milk")
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["milk", "", "milk"]
+
+
 def test_an_open_history_shows_the_later_of_two_answers_also_if_the_earlier_one_comes_last(
     site: Site, visitors: Visitors
 ) -> None:

@@ -167,10 +167,14 @@ def test_without_a_server_a_note_is_deleted_unseen_later_and_a_change_is_not_tak
         client.plan_undo()
     with pytest.raises(Queued):
         client.revise(1, "c", wait=0.1)
-    with raises(ServerNotFound, "undo_of_waiting_change", number=1):
+    with raises(ServerNotFound, "undo_of_waiting_revision", number=1, sequence=3):
+        client.plan_undo()
+    with pytest.raises(Queued):
+        client.delete(1, wait=0.1)
+    with raises(ServerNotFound, "undo_of_waiting_deletion", number=1, sequence=4):
         client.plan_undo()
     server = lan.serve()
-    assert [undo(client), undo(client)] == [Way.RESTORE, Way.RESTORE]
+    assert [undo(client) for _ in range(3)] == [Way.RESTORE] * 3
     server.stop()
     plan = client.plan_undo()
     assert (plan.way, plan.latest) == (Way.DELETE, None)

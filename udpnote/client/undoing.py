@@ -140,7 +140,8 @@ def _plan_for_waiting(driver: Driver, write: OwnWrite) -> Undo:
     if write.is_unsent:
         return Undo(write, Way.DISCARD, entry.revises, written, None, None)
     if write.kind is not Kind.NOTE:
-        raise ServerNotFound("undo_of_waiting_change", number=entry.revises)
+        kind = "undo_of_waiting_deletion" if write.kind is Kind.DELETION else "undo_of_waiting_revision"
+        raise ServerNotFound(kind, number=entry.revises, sequence=write.sequence)
     return Undo(write, Way.DELETE_LATER, 0, written, None, None)
 
 

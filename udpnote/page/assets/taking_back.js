@@ -14,14 +14,15 @@ export class TakingBack {
   async last() {
     const write = await this.outbox.lastWrite();
     if (write === null) return "undo_nothing";
-    if (!write.number) return this.waiting(write.order);
+    if (!write.number) return this.waiting(write);
     return this.#stored(write);
   }
 
-  /** Take back the entry `order` of the outbox. */
-  async waiting(order) {
+  /** Take back an entry of the outbox. */
+  async waiting({ order, kind }) {
     const changed = await this.outbox.takeBack(order, this.change({}));
-    return changed ? "undone" : "undo_later";
+    if (changed) return "undone";
+    return kind === "deletion" ? "undo_of_waiting_deletion" : "undo_of_waiting_revision";
   }
 
   /** Take back a write that is stored under the `number` of `write`. */

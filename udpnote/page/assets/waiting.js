@@ -121,7 +121,7 @@ export class Waiting {
     }
     return [
       entry.kind === "deletion" ? null : small("edit", () => this.#edit(entry)),
-      small("take_back", async () => this.telling.toast(words.say(await this.takingBack.waiting(entry.order)))),
+      small("take_back", async () => this.telling.toast(words.say(await this.takingBack.waiting(entry)))),
       copy,
     ];
   }

@@ -83,9 +83,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{problem}. Nothing is taken back, because only the notebook knows the note before your change #{number}. "
         "Run `udpnote undo` again when its server answers"
     ),
-    "undo_of_waiting_change": (
-        "nothing is taken back: your change of #{number} is queued, and may be stored already. Only the notebook knows "
-        "what was there before. Run `udpnote undo` again when its server answers"
+    "undo_of_waiting_deletion": (
+        "nothing is taken back: your deletion of #{number} is queued, and may be stored already. When the server has "
+        "answered, `udpnote undo` brings the note back. `udpnote outbox --discard {sequence}` gives the deletion up, "
+        "unless it is stored already"
+    ),
+    "undo_of_waiting_revision": (
+        "nothing is taken back: your new text of #{number} is queued, and may be stored already. When the server has "
+        "answered, `udpnote undo` brings the earlier text back. `udpnote outbox --discard {sequence}` gives the new "
+        "text up, unless it is stored already"
     ),
     # the prompt
     "write_prompt": "Today's note (quit ends): ",
