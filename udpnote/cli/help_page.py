@@ -84,8 +84,8 @@ TOPICS = {
         )
         + "\n\n"
         + marked(
-            "A weekday, or a day or month without a year, is the latest that has begun. Weeks begin on Monday. What can be "
-            "read in several ways, such as 05/06/2026, is refused with the ways to write each."
+            "A weekday, or a day or month without a year, is the latest that has begun. Weeks begin on Monday. A time "
+            "with several meanings, such as 05/06/2026, is refused, and the message shows how to write each of them."
         ),
         marked("Times"),
         [

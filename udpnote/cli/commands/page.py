@@ -62,7 +62,7 @@ def page(
 
     People on phones and other computers then read and write it at the printed address, without installing anything. Scan the
     QR code with a phone. The page may run on any machine of the LAN, also beside the server. A note that the notebook has not
-    stored yet waits in its browser. Ctrl-C ends the page.
+    stored yet waits in the browser where it was written. Ctrl-C ends the page.
 
     Examples:
 

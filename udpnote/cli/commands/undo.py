@@ -13,10 +13,10 @@ app = DeclaredCommands()
 def undo(options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Take back the last of your writes, edits and deletions.
 
-    It says what it takes back. A note that you have written is deleted, a note that you have edited gets its text from before,
-    and a note that you have deleted comes back. The history keeps all versions. If you run `udpnote undo` again, it takes back
-    the write before that. It cannot take back an undo: `udpnote edit NUMBER` brings a note back. Of many lines sent through a
-    pipe, it takes back only the last.
+    It says what it takes back. A note that you have written is deleted, a note that you have edited gets back its earlier
+    text, and a note that you have deleted comes back. The history keeps all versions. If you run `udpnote undo` again, it
+    takes back the write before that. It cannot take back an undo: `udpnote edit NUMBER` brings a note back. Of many lines
+    sent through a pipe, it takes back only the last.
 
     Your writes are those of your user on this machine. Only the latest are remembered. With `--notebook` or `--server`, it
     takes back the last of your writes there.

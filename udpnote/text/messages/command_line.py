@@ -180,7 +180,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "revision_empty": "the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write one such as milk, '#v1.9' or work/home, and for two tags give "
     "--tag twice",
-    "no_join_code": "no join code was given: nothing was joined",
+    "no_join_code": "no join code was given, so nothing was joined: run the command again with the code",
     "text_file_is_output": "--text-file needs a name other than -: the server prints each entry to standard output anyway",
     "timeout_out_of_range": "--timeout must be more than 0 and at most {seconds_max} seconds, not {seconds:g}",
     # times

@@ -74,7 +74,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "author_not_unicode": "the author is not valid UTF-8: name another author",
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
     "author_of_several_lines": "the author has several lines: write a name of one line",
-    "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",
+    "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed: write a shorter name",
     "tag_invalid": "{tag!r} is not a tag: write one such as milk, #v1.9 or work/home, and each tag by itself",
     "order_of_other_than_notes": (
         "only current notes can be listed in the order of time. The log is always in the order of its numbers"

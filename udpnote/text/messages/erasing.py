@@ -75,9 +75,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "#{number} was imported, so the ids that the notebook's file keeps of it were perhaps computed from its time "
-        "and text. Somebody who has that file cannot read the text there, but who guesses it can find out that the "
-        "guess is right"
+        "#{number} was imported, so the notebook's file still has ids of it that may be computed from its time and "
+        "text. Nobody can read the text in them, but somebody who has that file and guesses the text can check the "
+        "guess"
     ),
     "erased_but_in_markdown": (
         "#{number} was imported from a Markdown file. Delete the text in that file, too: if the file is renamed and "

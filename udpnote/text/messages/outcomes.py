@@ -68,7 +68,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "no_notes_yet": 'there are no notes yet: `udpnote send "some text"` writes the first',
     # exporting
     "entries_exported": _entries_exported,
-    "export_interrupted": "interrupted: the export is not complete",
+    "export_interrupted": "interrupted: the export is not complete. Run the command again",
     "export_cut_short": "the export was cut short and is discarded; {path} is unchanged. Run the command again",
     "export_not_made": "the export was cut short and is discarded; {path} was not made. Run the command again",
 }

@@ -77,8 +77,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "shows your change as #{own}, and the later one as #{number}. To change the note, run `udpnote edit {note}`. "
         "If you run `udpnote undo` again, it takes back what you wrote before #{own}"
     ),
-    "undo_meanwhile": "nothing is taken back: another command has just sent, removed or taken back this write. Run "
-    "`udpnote undo` again",
+    "undo_meanwhile": (
+        "nothing is taken back: another command has just sent, removed or taken back your last write. Run `udpnote undo` again"
+    ),
     "undo_without_server": (
         "{problem}. Nothing is taken back, because only the notebook knows the note before your change #{number}. "
         "Run `udpnote undo` again when its server answers"
