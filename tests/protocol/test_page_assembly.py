@@ -1,7 +1,7 @@
 """Assembling pages: also from pages that no server sends, each item is delivered once and in order."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.readings import NEWEST_FIRST, NOTES, note, page, read
@@ -120,6 +120,7 @@ steps = st.tuples(
 
 @pytest.mark.parametrize("query", [NOTES, NEWEST_FIRST, Query(by_time=True), Query(by_time=True, newest_first=True)])
 @given(steps=st.lists(steps, min_size=2, max_size=20))
+@example(steps=[(1, 0, 1, 0, PageState.MORE), (1, 0, 1, 5, PageState.MORE)])
 def test_pages_that_arrive_together_bring_the_same_items_as_one_by_one(
     query: Query, steps: list[tuple[int, int, int, int, PageState]]
 ) -> None:
