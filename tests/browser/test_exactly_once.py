@@ -42,7 +42,7 @@ def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_
     amy.write("first offline", "second offline")
     eventually(lambda: amy.waiting() == ["first offline", "second offline"])
     amy.type("a draft")
-    amy.wait_until("JSON.parse(localStorage.getItem('udpnote.draft'))?.text === 'a draft'")
+    amy.wait_until("JSON.parse(sessionStorage.getItem('udpnote.draft'))?.text === 'a draft'")
     amy.reload()  # without a network: from the service worker
     assert amy.waiting() == ["first offline", "second offline"]
     assert amy.page.locator("#text").input_value() == "a draft"

@@ -239,6 +239,29 @@ def test_a_sentence_at_the_bottom_does_not_cover_the_button_of_new_notes(site: S
     assert toast and newest and newest["y"] + newest["height"] <= toast["y"]
 
 
+def test_each_tab_has_its_own_draft_and_a_new_tab_gets_the_one_that_a_closed_tab_has_left(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    one = visitors.visit(site.address)
+    one.write("first")
+    one.type("in the first tab")
+    two = visitors.visit(site.address, profile=one.profile)
+    assert two.page.locator("#text").input_value() == ""
+    two.type("in the second tab")
+    for tab, text in ((one, "in the first tab"), (two, "in the second tab")):
+        tab.reload()
+        assert tab.page.locator("#text").input_value() == text
+    one.page.close()
+    three = visitors.visit(site.address, profile=two.profile)
+    three.wait_until("document.querySelector('#text').value === 'in the first tab'")
+    for tab in (two, three):
+        tab.page.locator("#send").click()
+        tab.wait_until("document.querySelector('#text').value === ''")
+    three.sees("in the first tab", "in the second tab")
+    assert three.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('draft'))") == []
+
+
 def test_a_draft_and_the_author_survive_a_reload(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address, author="amy 陈", **AT_A_PHONE)

@@ -1,17 +1,22 @@
 /**
- * The field for writing, and its draft. A draft survives a reload, a switch to another app and a crash of the browser.
+ * The field for writing, and its draft. Each tab has its own draft, which survives a reload, a switch to another app and a crash of
+ * the browser. A new tab shows the draft that a closed tab has left.
  *
  * Each draft has an id. When the outbox keeps the entry, it remembers the id. So no draft is sent twice: not by two presses of
  * Enter, not by two tabs that show it, and not after a crash between keeping the entry and forgetting the draft.
  */
 
-import { keep, onChange, recall, tabStorage } from "./settings.js";
+import { pause } from "./leader.js";
+import { keep, recall, recallAll, tabStorage } from "./settings.js";
 
 /** The most bytes of UTF-8 that a note may have, in any notebook. */
 export const TEXT_BYTES_MAX = 1 << 20;
 
 /** After how many milliseconds without typing the draft is kept. */
 const DRAFT_MILLISECONDS = 250;
+
+/** How long a new tab waits for the other tabs to say which drafts they show. A tab that the browser has stopped says nothing. */
+const ANSWER_MILLISECONDS = 500;
 
 /** A longer text is not measured: the field has its greatest height anyway, and measuring would take seconds. */
 const MEASURED_CHARACTERS_MAX = 20_000;
@@ -23,12 +28,17 @@ export class Composer {
   #timer = null;
   #isSending = false;
 
+  /** The draft that is kept, as JSON, and its id; "null" and null: none is kept. */
+  #kept = "null";
+  #keptId = null;
+
   /**
    * `elements` has form, text, editing, editingTitle, cancel and send. `newId()` returns the id of a new draft. If `isTouch()` is
-   * true, Enter makes a new line. `onSend(draft)` keeps the entry, and returns whether it could.
+   * true, Enter makes a new line. `onSend(draft)` keeps the entry, and returns whether it could. `channel` is the `Channel` of the
+   * tabs.
    */
-  constructor({ elements, words, newId, isTouch, onSend }) {
-    Object.assign(this, { elements, words, newId, isTouch, onSend });
+  constructor({ elements, words, channel, newId, isTouch, onSend }) {
+    Object.assign(this, { elements, words, channel, newId, isTouch, onSend });
     this.draft = this.#blank();
     const { form, text, cancel, send } = elements;
     send.addEventListener("mousedown", (event) => event.preventDefault()); // the keyboard of a phone stays for the next note
@@ -46,15 +56,14 @@ export class Composer {
     cancel.addEventListener("click", () => this.endEditing());
   }
 
-  /** Show the draft of this tab or, if it has none, of this browser. Keep the draft from now on. */
+  /** Show the draft of this tab or, if it has none, one that a closed tab has left. Keep the draft from now on. */
   start() {
-    const draft = recall("draft", tabStorage()) ?? recall("draft");
-    const isDraft = typeof draft?.text === "string" && typeof draft.id === "string";
-    this.#show(isDraft ? draft : this.draft);
-    onChange("draft", (old, changed) => {
-      // Another tab with the same draft has sent or changed it.
-      const isSame = this.draft.text === "" || (old?.id === this.draft.id && old.text === this.draft.text);
-      if (isSame) this.#show(changed ?? this.#blank(), { isKept: true });
+    const { channel } = this;
+    const draft = recall("draft", tabStorage());
+    this.#show(isDraft(draft) ? draft : this.draft);
+    if (!isDraft(draft)) this.#showLeft();
+    channel.on("draft", (id) => {
+      if (id === this.#keptId) channel.say("draft_shown", id);
     });
     for (const event of ["pagehide", "visibilitychange", "blur"]) addEventListener(event, () => this.saveDraft());
     document.addEventListener("visibilitychange", () => this.saveDraft());
@@ -65,10 +74,24 @@ export class Composer {
     clearTimeout(this.#timer);
     const draft = this.draft.text || this.draft.editing ? this.draft : null;
     const kept = JSON.stringify(draft);
-    if (kept === this.kept) return;
-    this.kept = kept;
+    if (kept === this.#kept) return;
+    if (this.#keptId !== null && this.#keptId !== draft?.id) keep(`draft.${this.#keptId}`, null);
+    this.#kept = kept;
+    this.#keptId = draft?.id ?? null;
     keep("draft", draft, tabStorage());
-    keep("draft", draft);
+    if (draft) keep(`draft.${draft.id}`, { ...draft, kept_at: Date.now() }); // for a new tab, if this one is closed
+  }
+
+  /** Show the latest draft that no open tab shows, unless the person writes meanwhile. */
+  async #showLeft() {
+    const kept = recallAll("draft.").filter(isDraft).sort((one, other) => one.kept_at - other.kept_at);
+    if (kept.length === 0) return;
+    const left = new Map(kept.map((draft) => [draft.id, draft]));
+    this.channel.on("draft_shown", (id) => left.delete(id));
+    for (const { id } of kept) this.channel.say("draft", id);
+    await pause(ANSWER_MILLISECONDS);
+    const draft = [...left.values()].at(-1);
+    if (draft && this.draft.text === "" && !this.draft.editing) this.#show(draft);
   }
 
   /**
@@ -123,8 +146,7 @@ export class Composer {
     return { id: this.newId(), text: "", editing: null };
   }
 
-  /** Show a draft. `isKept` says that another tab keeps the draft already. */
-  #show(draft, { isKept = false } = {}) {
+  #show(draft) {
     this.draft = draft;
     const { text, editing, editingTitle, send } = this.elements;
     if (text.value !== draft.text) text.value = draft.text;
@@ -134,8 +156,7 @@ export class Composer {
     send.setAttribute("aria-label", label);
     send.title = label;
     this.#fit();
-    if (isKept) this.kept = JSON.stringify(draft.text || draft.editing ? draft : null);
-    else this.saveDraft();
+    this.saveDraft();
   }
 
   #onKey(event) {
@@ -158,6 +179,10 @@ export class Composer {
     text.style.height = "auto"; // of one row
     if (text.value !== "") text.style.height = isLong ? "100vh" : `${text.scrollHeight + 2}px`;
   }
+}
+
+function isDraft(value) {
+  return typeof value?.text === "string" && typeof value.id === "string";
 }
 
 /** `text` with each half of a character (a lone surrogate) replaced: no notebook stores it, and UTF-8 cannot encode it. */

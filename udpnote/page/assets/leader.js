@@ -97,16 +97,16 @@ export class Leader {
   }
 }
 
-/** Wait for `milliseconds`, or until `signal` is aborted. */
+/** Wait for `milliseconds`, or until `signal`, if it is given, is aborted. */
 export function pause(milliseconds, signal) {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal?.aborted) return resolve();
     const timer = setTimeout(end, milliseconds);
     function end() {
       clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      signal?.removeEventListener("abort", end);
       resolve();
     }
-    signal.addEventListener("abort", end);
+    signal?.addEventListener("abort", end);
   });
 }

@@ -103,7 +103,7 @@ class Page {
         form: $("composer"), text: $("text"), send: $("send"),
         editing: $("editing"), editingTitle: $("editing").firstElementChild, cancel: $("editing").lastElementChild,
       },
-      words, newId: () => randomId(crypto),
+      words, channel, newId: () => randomId(crypto),
       isTouch: () => matchMedia("(hover: none) and (pointer: coarse)").matches,
       onSend: (draft) => this.writing.write(draft),
     });

@@ -1,4 +1,4 @@
-/** What this browser remembers besides entries: who writes, the notebook, and the draft. Losing these loses no entry. */
+/** What this browser remembers besides entries: who writes, the notebook, and the drafts. Losing these loses no entry. */
 
 const PREFIX = "udpnote.";
 
@@ -28,11 +28,10 @@ export function keep(name, value, storage = browserStorage()) {
   }
 }
 
-/** Call `listener` with the old and the new value when another tab changes the value `name`. */
-export function onChange(name, listener) {
-  addEventListener("storage", (event) => {
-    if (event.key === PREFIX + name) listener(parsed(event.oldValue), parsed(event.newValue));
-  });
+/** All values of the browser whose names start with `prefix`. */
+export function recallAll(prefix) {
+  const names = Object.keys(browserStorage() ?? {}).filter((name) => name.startsWith(PREFIX + prefix));
+  return names.map((name) => recall(name.slice(PREFIX.length)));
 }
 
 /** The notebook that the page has shown last; null if that is not known. */
@@ -69,13 +68,5 @@ function browserStorage() {
     return localStorage;
   } catch {
     return undefined;
-  }
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }
