@@ -35,8 +35,8 @@ MEMORY_BYTES_MIN = 2 << 30
 def _keep_files_in_memory() -> None:
     """Let `tmp_path` be in memory, so that no test waits for a disk.
 
-    It stays on the disk if there is too little memory, or if no program may be run from there, or if
-    `PYTEST_DEBUG_TEMPROOT` names a folder.
+    It stays on the disk if there is too little memory, if programs must not be run from there, or if the variable
+    `PYTEST_DEBUG_TEMPROOT` names a folder already.
     """
     try:
         memory = os.statvfs(MEMORY)
@@ -48,9 +48,9 @@ def _keep_files_in_memory() -> None:
 
 
 def _keep_bytecode() -> None:
-    """Let Python keep the bytecode of modules in `__pycache__`, where PYTHONDONTWRITEBYTECODE forbids it too.
+    """Let Python keep the bytecode of modules in `__pycache__`, even if PYTHONDONTWRITEBYTECODE forbids that.
 
-    Otherwise each worker compiles all tests in each run, and each process that a test starts compiles its modules again.
+    Without it, each worker compiles all tests in each run, and each process that a test starts compiles its modules again.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
@@ -59,7 +59,7 @@ def _keep_bytecode() -> None:
 def _heed_signals() -> None:
     """Let Ctrl-C and a closed terminal end the programs that tests start, as they do by default.
 
-    A shell starts a job in the background with SIGINT ignored, `nohup` with SIGHUP, and programs inherit that.
+    A shell ignores SIGINT for its jobs in the background, and `nohup` ignores SIGHUP. Programs inherit that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -79,7 +79,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Keep the garbage collector from going through all tests while they are collected, and through them again later."""
+    """Switch the garbage collector off while pytest collects the tests. Later it leaves them out, because they stay anyway."""
     gc.disable()
     try:
         return (yield)
@@ -90,7 +90,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session", autouse=True)
 def forks() -> Iterator[None]:
-    """Lets commands that tests start as processes be forks of one process for each worker."""
+    """Lets the commands that tests start as processes run as forks of one process for each worker (see `Forks`)."""
     with closing(Forks()) as Process.forks:
         yield
 
@@ -120,7 +120,7 @@ def lan(own_settings: None, tmp_path: Path) -> Iterator[Lan]:  # noqa: ARG001
 
 @pytest.fixture
 def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
-    """A function that starts a call in a thread of its own; the test fails if a call does not return in time."""
+    """A function that starts a call in a thread, and returns the thread. The test fails if a call does not return in time."""
     threads: list[threading.Thread] = []
 
     def run(call: Callable[[], object]) -> threading.Thread:
@@ -151,7 +151,7 @@ def site(own_settings: None, tmp_path: Path) -> Iterator[Site]:  # noqa: ARG001
 
 @pytest.fixture
 def process_site(tmp_path: Path) -> Iterator[ProcessSite]:
-    """The same as processes, which a test can kill."""
+    """A notebook with its page, as processes that a test can kill; none of them started yet."""
     made = ProcessSite(tmp_path / "site")
     yield made
     made.close()

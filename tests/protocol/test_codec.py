@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.support.golden import CLIENT_ID, GOLDEN, NOTEBOOK_ID, PROBE_ID, TOKEN, WRITTEN_AT, golden, sealed
+from tests.support.golden import CLIENT_ID, GOLDEN, NOTEBOOK_ID, PROBE_ID, TOKEN, WRITTEN_AT, golden, with_check
 from tests.support.wire import NUMBERED, NUMBERS, OUT_OF_NUMBERS, OUT_OF_TIMES, TIMES, check_limits, patched, refusal
 from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,
@@ -39,17 +39,17 @@ def test_a_golden_message_has_its_golden_datagram_and_only_zeros_may_follow_it(n
     body, padding_bytes = datagram[:-4], PADDING_BYTES.get(name, 0)
     may_be_padded = kind in ("APPEND", "RESTORE", "RUN", "BUNDLE", "PAGE")
     assert decode(datagram) == message
-    assert encode(message) == sealed(body[: len(body) - padding_bytes])
-    assert {refusal(sealed(body[:size])) for size in range(4, len(body) - padding_bytes)} == {"malformed"}
+    assert encode(message) == with_check(body[: len(body) - padding_bytes])
+    assert {refusal(with_check(body[:size])) for size in range(4, len(body) - padding_bytes)} == {"malformed"}
     for padding in {1, 20, BODY_BYTES_MAX - len(body)} - {0}:
-        padded = sealed(body + bytes(padding))
+        padded = with_check(body + bytes(padding))
         if isinstance(message, Examine | Report):
             assert decode(padded) == message._replace(body_bytes=len(body) + padding)
         else:
             assert decode(padded) == message if may_be_padded else is_never_sent(padded)
-        assert is_never_sent(sealed(body + bytes(padding - 1) + b"\1"))
+        assert is_never_sent(with_check(body + bytes(padding - 1) + b"\1"))
     if name in PADDING_BYTES or kind in ("DISCOVER", "READ"):
-        assert refusal(sealed(body[:-1] + b"\1")) == refusal(sealed(body[:-36] + b"\1" + body[-35:])) == "malformed"
+        assert refusal(with_check(body[:-1] + b"\1")) == refusal(with_check(body[:-36] + b"\1" + body[-35:])) == "malformed"
 
 
 def is_never_sent(data: bytes) -> bool:
@@ -68,20 +68,20 @@ def test_a_datagram_that_was_damaged_or_cut_short_is_refused(name: str) -> None:
 
 
 def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() -> None:
-    assert refusal(b"") == refusal(sealed(b"UN\1")) == "truncated"
-    assert refusal(sealed(b"UN\1\3" + bytes(1157))) == "oversized"
-    assert refusal(sealed(b"NU\1\3" + bytes(100))) == "foreign"
-    assert {refusal(sealed(b"UN" + bytes((version, 3)) + bytes(100))) for version in (0, 2)} == {"version"}
-    assert {refusal(sealed(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 13, 255)} == {"type"}
-    assert sealed(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
+    assert refusal(b"") == refusal(with_check(b"UN\1")) == "truncated"
+    assert refusal(with_check(b"UN\1\3" + bytes(1157))) == "oversized"
+    assert refusal(with_check(b"NU\1\3" + bytes(100))) == "foreign"
+    assert {refusal(with_check(b"UN" + bytes((version, 3)) + bytes(100))) for version in (0, 2)} == {"version"}
+    assert {refusal(with_check(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 13, 255)} == {"type"}
+    assert with_check(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
     part_bytes = [(NOTE, PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)]
     author_bytes = [(NOTE, AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)]
     counts = [(ACK, 28, count.to_bytes(2)) for count in (0, 2, 4, 65535)]
     for name, at, data in (*part_bytes, *author_bytes, *counts, (NOTE, AUTHOR_AT, b"\xff" * 6)):
         assert refusal(patched(name, at, data)) == "malformed"
-    assert refusal(sealed(golden(ACK)[:28] + bytes(2))) == "malformed"
+    assert refusal(with_check(golden(ACK)[:28] + bytes(2))) == "malformed"
     for tail in (b"\x81" + b"x" * 129 + b"\0", b"\0\x21" + b"x" * 33, b"\0\x0610.00", b"\1\xff\0", b"\x0a"):
-        assert refusal(sealed(golden(OFFER)[:38] + tail)) == "malformed"
+        assert refusal(with_check(golden(OFFER)[:38] + tail)) == "malformed"
     run = [(RUN, COUNT_AT, bytes((count,))) for count in (0, 1, 2, 4, 255)]
     run += [(RUN, NUMBERS_AT, b"\0\0\0\1"), (RUN, NUMBERS_AT + 12, b"\0\0"), (RUN, NUMBERS_AT + 17, b"\3"), (RUN, -4, b"\xff")]
     run += [(BUNDLE, 54, bytes((count,))) for count in (0, 1, 2, 4, 255)]
@@ -91,10 +91,10 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
     for name, at, data in run:
         assert refusal(patched(name, at, data)) == "malformed"
     body = golden(BUNDLE)[:-4]
-    assert refusal(sealed(body[:81] + body[56:81] + body[107:])) == "malformed", "two writers are alike"
+    assert refusal(with_check(body[:81] + body[56:81] + body[107:])) == "malformed", "two writers are alike"
     body = append_body(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(author="x" * 128)))
-    assert decode(sealed(body))
-    assert refusal(sealed(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
+    assert decode(with_check(body))
+    assert refusal(with_check(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
 
 
 NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a deletion"
@@ -198,10 +198,10 @@ def test_a_text_must_be_cut_where_every_client_cuts_it(
 ) -> None:
     part = X_AND_Y._replace(total_bytes=total_bytes, offset=offset, data=b"x" * part_bytes, author="x", restored=restored)
     append = Append(NOTEBOOK_ID, TOKEN, 1, part)
-    data = sealed(append_body(append))
+    data = with_check(append_body(append))
     assert (decode(data) == append) if is_accepted else (refusal(data) == "malformed")
 
 
 def test_a_part_that_is_longer_than_a_restored_one_could_be_is_refused() -> None:
     longer = X_AND_Y._replace(total_bytes=LIMIT + 1, data=b"x" * (LIMIT + 1), author="x")
-    assert refusal(sealed(append_body(Append(NOTEBOOK_ID, TOKEN, 1, longer)))) == "malformed"
+    assert refusal(with_check(append_body(Append(NOTEBOOK_ID, TOKEN, 1, longer)))) == "malformed"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.golden import CLIENT_ID, NEWEST, NOTEBOOK_ID, STREAM_ID, golden, sealed
+from tests.support.golden import CLIENT_ID, NEWEST, NOTEBOOK_ID, STREAM_ID, golden, with_check
 from tests.support.wire import ITEMS_ROOM, OUT_OF_TIMES, TIMES, changed, check_limits, patched, refusal
 from udpnote.model.entry import AUTHOR_BYTES_MAX, NOTHING_SEEN, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, SeenEntry, StoredEntry
 from udpnote.model.query import FIRST, Query, Tally
@@ -35,9 +35,9 @@ def test_a_query_with_a_text_or_with_texts_that_no_datagram_can_hold_is_too_long
 
 def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
     data = golden("READ that waits")
-    assert {refusal(sealed(data[: size - 4])) for size in (READ_BYTES - 1, 200, 62)} == {"malformed"}
-    assert refusal(sealed(data[:-4] + b"\0")) == "oversized"
-    assert refusal(sealed(b"UN\1\5" + bytes(58))) == refusal(sealed(b"UN\1\6")) == "malformed"
+    assert {refusal(with_check(data[: size - 4])) for size in (READ_BYTES - 1, 200, 62)} == {"malformed"}
+    assert refusal(with_check(data[:-4] + b"\0")) == "oversized"
+    assert refusal(with_check(b"UN\1\5" + bytes(58))) == refusal(with_check(b"UN\1\6")) == "malformed"
     for surplus in (0, 1, 70):
         word = "x" * (QUERY_BYTES_MAX - len(query_bytes(Query(words=("",)))) + surplus)
         message = Read(NOTEBOOK_ID, STREAM_ID, 1, FIRST, 0, 0, Query(words=(word,)))
@@ -118,7 +118,7 @@ def test_a_full_page_is_as_long_as_a_read_and_one_byte_more_is_a_mistake_of_the_
     with pytest.raises(AssertionError, match="fragment"):
         page(entry(text=text + "x"))
     body = page(entry(text="123456789"))[:-4]
-    assert {refusal(sealed(body[:-missing])) for missing in range(1, 10)} == {"malformed"}
+    assert {refusal(with_check(body[:-missing])) for missing in range(1, 10)} == {"malformed"}
 
 
 def test_on_a_page_too_only_a_note_revises_nothing_and_only_a_deletion_has_no_text_and_a_whole_text_is_utf_8() -> None:

@@ -18,7 +18,7 @@ from tests.support.golden import (
     TOKEN,
     WRITTEN_AT,
     golden,
-    sealed,
+    with_check,
 )
 from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVELOPES, STRANGE
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
@@ -229,7 +229,7 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
     unexpected = [name for name in GOLDEN if name.split()[0] in ("OFFER", "PAGE", "ACK", "REFUSE", "REPORT")]
     for data, reason in (
         (b"GET / HTTP/1.1\r\n", "foreign"),
-        (sealed(b"UN\1\x0d"), "type"),
+        (with_check(b"UN\1\x0d"), "type"),
         (encode(DISCOVER, NEW), "corrupted"),
         *((golden(name), "unexpected") for name in unexpected),
     ):

@@ -1,1 +1,1 @@
-"""What several packages of tests share."""
+"""Support modules that several packages of tests share."""

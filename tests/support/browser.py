@@ -1,7 +1,7 @@
-"""A real Chromium for the tests of the page: one process for all tests of a worker, and for each test profiles of its own.
+"""A real Chromium for the tests of the page. All tests of a worker share one process; each test has profiles of its own.
 
-It is Debian's chromium, driven by playwright. Where one of them is not installed, the tests are skipped with the reason, or
-fail where `UDPNOTE_REQUIRE_SYSTEM_TESTS` is 1.
+It is Debian's chromium, driven by playwright. If one of them is not installed, the tests are skipped with the reason. If
+`UDPNOTE_REQUIRE_SYSTEM_TESTS` is 1, they fail instead.
 """
 
 import os
@@ -32,7 +32,7 @@ FLAGS = (
     "--disable-dev-shm-usage",  # containers have little shared memory
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 )
-"""Chromium asks nobody on the network; the names of hosts that end with `.test` are this machine's."""
+"""With these, Chromium sends nothing to the network, and names of hosts that end with `.test` stand for this machine."""
 
 PHONE = {"width": 360, "height": 640}
 DESKTOP = {"width": 1280, "height": 800}
@@ -42,12 +42,12 @@ SECONDS_MAX = 20.0
 
 
 def windowless() -> str:
-    """The executable of the Chromium without windows or, where that is not installed, of the usual one."""
+    """The path of the Chromium without windows or, if that is not installed, of the usual one."""
     return WINDOWLESS if Path(WINDOWLESS).exists() else CHROMIUM
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skip the test, or fail it where all such tests are required."""
+    """Skip the test because of `reason`. If `UDPNOTE_REQUIRE_SYSTEM_TESTS` is 1, fail it instead."""
     if os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1":
         pytest.fail(f"the tests in a browser are required here, but {reason}")
     pytest.skip(reason)
@@ -57,9 +57,10 @@ class Chromium:
     """A running Chromium. `close` ends it."""
 
     def __init__(self, *, executable: str = CHROMIUM, beside: "Chromium | None" = None) -> None:
-        """Start Chromium, or an `executable` that starts it in its own way.
+        """Start the Chromium at the path `executable`.
 
-        Playwright runs once in a process: a second Chromium names the first one, `beside` which it runs.
+        Playwright can run only once in a process. So a second `Chromium` gets the first one as `beside`, and uses its
+        Playwright.
         """
         if find_spec("playwright") is None:
             unavailable("playwright is not installed")
@@ -77,13 +78,13 @@ class Chromium:
         self._undo.close()
 
     def profile(self, **options: Any) -> "BrowserContext":
-        """A new profile: a browser that has never seen any page. The caller closes it."""
+        """Make a new profile: a browser that has never seen any page. The caller closes it."""
         context = self.browser.new_context(**options)
         context.set_default_timeout(SECONDS_MAX * 1000)
         return context
 
     def profile_on_disk(self, folder: Path) -> "tuple[BrowserContext, int]":
-        """A profile that a process of its own keeps in `folder`, as a person's browser does; and the number of that process."""
+        """Start another process of Chromium, which keeps a profile in `folder`. Return the profile and the process id."""
         starter, number = folder.with_suffix(".sh"), folder.with_suffix(".pid")
         starter.write_text(f'#!/bin/sh\necho $$ > {number}\nexec {self._executable} "$@"\n')
         starter.chmod(0o700)

@@ -1,4 +1,4 @@
-"""Certificates that somebody makes who has stolen the key of the page's authority."""
+"""Makes certificates as a thief would who has stolen the key of the page's certificate authority."""
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -13,7 +13,11 @@ def first(pem: bytes) -> x509.Certificate:
 
 
 def by_thief(authority: Authority, *subjects: x509.GeneralName, now: int) -> bytes:
-    """A certificate for `subjects`, which the constraints may forbid, its key, and the issuer's certificate, as PEM."""
+    """Make a certificate for `subjects`, which the name constraints of `authority` may forbid.
+
+    Return, as PEM, the certificate, the certificate of its issuer, and its private key. `now` is the time in microseconds since
+    1970 UTC.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     honest = first(server_certificate(authority, names=["localhost"], addresses=[], now=now).pem)
     builder = x509.CertificateBuilder(

@@ -1,4 +1,4 @@
-"""The commands as they are declared, for what is generated from them: the manual page, and the table for completion."""
+"""Reads the declarations of the commands. The manual page and the table for completion are made from them."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,11 @@ from udpnote.cli.help_page import HELP_ROW, OPTION_ROWS, cleaned
 
 
 class Parameter(NamedTuple):
-    """An option, with its names, or an argument, without; a flag has no metavar. `values` are the only ones that it takes."""
+    """An option or an argument of a command.
+
+    `names` is empty for an argument, `metavar` for an option without a value. `values` are the only values that it takes; empty
+    if it takes any.
+    """
 
     names: tuple[str, ...]
     metavar: str
@@ -19,7 +23,10 @@ class Parameter(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """A command by its whole name, the heading under which the help lists it, and its help, in paragraphs."""
+    """A command. `name` is its whole name, such as `service install`, and `group` the heading under which the help lists it.
+
+    `help` has the paragraphs of its help.
+    """
 
     name: str
     group: str
@@ -29,7 +36,7 @@ class Declared(NamedTuple):
 
 
 def declared_commands() -> list[Declared]:
-    """The root, whose name is empty, and all commands; a command with subcommands comes before these."""
+    """Return `udpnote` itself, whose name is empty, and all commands. A command comes before its subcommands."""
     rows = [Parameter(tuple(names.split(", ")), "", text, is_repeated=False, values=()) for names, text in OPTION_ROWS]
     found = [Declared("", "", [HELP], [], [*rows, _HELP])]
     for name, (_, group, _text) in COMMANDS.items():
@@ -59,7 +66,7 @@ _HELP = Parameter(tuple(HELP_ROW[0].split(", ")), "", HELP_ROW[1], is_repeated=F
 
 
 def completion_table() -> str:
-    """udpnote/cli/completion/commands.tsv."""
+    """Return the content of udpnote/cli/completion/commands.tsv, from which shells complete what is typed."""
     rows = []
     for command in declared_commands():
         rows.append((command.name, "", "", command.help[0].replace("\n", " ")))

@@ -1,4 +1,4 @@
-"""Small disks that fill up, for tests that run as root on Linux, and files that are damaged."""
+"""Makes small disks that can be filled up, for which tests must run as root on Linux, and damages files."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SEED = 20190509
 
 @contextmanager
 def mounted(disk: Path, *, megabytes: int = 40) -> Iterator[Path]:
-    """A small disk at `disk`; skips where that cannot be."""
+    """Mount a small disk at `disk` for the block. Skip the test if this machine does not allow that."""
     disk.mkdir()
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("only root can mount a small disk to fill up")
@@ -29,7 +29,7 @@ def mounted(disk: Path, *, megabytes: int = 40) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """A file that takes all that is left of the disk."""
+    """Write a file that takes all free space of `disk`, and return its path."""
     filler = disk / "filler"
     with open(filler, "wb", buffering=0) as file:
         for size in (1 << 20, 4096, 1):
@@ -42,12 +42,15 @@ def fill(disk: Path) -> Path:
 
 
 def shorten(filler: Path, size: int) -> None:
-    """Make room of `size` bytes beside the file that has filled a disk up."""
+    """Make room for `size` bytes on a full disk, by cutting them off `filler`, the file that `fill` has written."""
     os.truncate(filler, filler.stat().st_size - size)
 
 
 def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
-    """What replaces all bytes of a file from `start` on by `data`, or else by noise."""
+    """Return a function that replaces, in the file at a path, all bytes from `start` on by `data`.
+
+    If `data` is None, it replaces them by as many random bytes.
+    """
 
     def overwrite(path: str) -> None:
         content = Path(path).read_bytes()

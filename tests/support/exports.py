@@ -1,4 +1,4 @@
-"""What exports hold, in short words: entries of several clients, with their revisions and deletions."""
+"""Builds entries as an export has them: notes of several clients, with their revisions and deletions."""
 
 from collections import Counter
 from random import Random
@@ -12,7 +12,7 @@ CHINESE = "我是一个中文"
 
 
 class Log:
-    """Entries under consecutive numbers from 1, as one notebook's log has them."""
+    """Entries with consecutive numbers from 1, as the log of one notebook has them."""
 
     def __init__(self) -> None:
         self.entries: list[StoredEntry] = []
@@ -52,7 +52,10 @@ def notes(*texts: str, client_id: bytes = CLIENT_ID) -> Log:
 
 
 def mixed_log(count: int, seed: int) -> Log:
-    """Notes of several clients, long ones among them, and many revisions and deletions, also of revisions."""
+    """Make a log of `count` entries by several clients: notes, some of them long, and many revisions and deletions.
+
+    Revisions and deletions also name other revisions and deletions.
+    """
     random, log = Random(seed), Log()
     clients = [bytes([client]) * 16 for client in range(1, 5)]
     log.note("第一", client_id=clients[0])

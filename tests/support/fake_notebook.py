@@ -1,4 +1,4 @@
-"""The page's server as a browser sees it, with a notebook in memory and every fault that an answer can have."""
+"""Answers a browser in place of `udpnote page`, with a notebook in memory and every fault that an answer can have."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ ASSETS = Path(__file__).parents[2] / "udpnote" / "page" / "assets"
 
 ORIGIN = "http://localhost"
 PLAIN_ORIGIN = "http://kitchen.test"
-"""The origins of the blank page: browsers trust the first as they trust HTTPS, and have no locks for the second."""
+"""The origins of the blank page. Browsers trust the first as they trust HTTPS; on the second, they offer no Web Locks."""
 
 FAULTS = {
     "request lost": "nothing arrives",
@@ -28,7 +28,11 @@ FAULTS = {
 
 
 class FakeNotebook:
-    """Answers what a profile asks. The next requests with entries meet `faults`, one each, and then none."""
+    """Answers all requests of the browser profile `profile`. `rig` is the script that it serves as /rig.js, if any.
+
+    Requests that bring entries meet the `faults` (see `FAULTS`), one each, in order; later requests meet none. `requests` has
+    the identities in each of them. `leading` says which tabs have begun and ended to lead, as rig.js reports it.
+    """
 
     def __init__(self, profile: "BrowserContext", *, rig: Path | None = None, faults: Iterable[str] = ()) -> None:
         self.faults = list(faults)

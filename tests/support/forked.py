@@ -1,8 +1,8 @@
-"""Runs commands as forks of a process that has imported all of udpnote, which takes a quarter of a new Python's processor time.
+"""Runs commands as forks of a process that has imported udpnote. A fork needs a quarter of a new Python's processor time.
 
 A fork has a session, standard streams, an environment, a folder, a umask and a network namespace of its own, as a new process
-has, and then calls `udpnote.__main__.main`. Two things differ: its modules are there before, and Python does not take them
-apart at the end.
+has, and then calls `udpnote.__main__.main`. Two things differ from a new process: all modules are imported already, and Python
+does not clean them up at the end.
 """
 
 import atexit
@@ -30,13 +30,13 @@ LOCALE = "C.UTF-8"
 """The locale that a fork has: Python chooses the encodings of a process when it starts."""
 
 LOCALE_VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
-"""Where Python looks for the locale, in this order."""
+"""The variables in which Python looks for the locale, in this order."""
 
 ENCODING_VARIABLES = {"PYTHONIOENCODING", "PYTHONUTF8"}
-"""What gives Python other encodings than those of the locale."""
+"""The variables that give Python other encodings than those of the locale."""
 
 OTHERS = ("prompt_toolkit.shortcuts", "rich.console", "rich.progress", "rich.table", "uvicorn")
-"""What udpnote imports inside functions, and takes long."""
+"""Modules that udpnote imports inside functions, and that take long to import."""
 
 NUMBER = struct.Struct("i")
 
@@ -47,7 +47,7 @@ _PR_CAPBSET_DROP, _CAPABILITY_VERSION_3 = 24, 0x20080522
 
 
 class Forked:
-    """A command that runs as a fork; it has what the tests use of a `Popen`."""
+    """A command that runs as a fork. It has those methods and attributes of a `Popen` that `Process` uses."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Forked:
         self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
 
     def close(self) -> None:
-        """Forget it, after it has ended."""
+        """Wait until the command has ended, and close the socket that reports its end."""
         self.wait()
         self._control.close()
 
@@ -106,7 +106,7 @@ class Forks:
         namespace: str | None,
         is_powerless: bool,
     ) -> Forked:
-        """Start `udpnote` with `argv`; see `Process`."""
+        """Start `udpnote` with `argv` in a fork. The arguments have the same meaning as those of `Process`."""
         ours, given = zip(*map(_ends, streams, (True, False, False)), strict=True)
         control, theirs = socket.socketpair()
         socket.send_fds(self._requests, [b"f"], [theirs.fileno(), *given])
@@ -134,7 +134,7 @@ class Forks:
 
 
 def can_be_forked(environ: Mapping[str, str]) -> bool:
-    """Whether Python gives a command with these variables the encodings that a fork has."""
+    """Whether a new process with the variables `environ` would have the same encodings as a fork has."""
     return (
         ENCODING_VARIABLES.isdisjoint(environ)
         and next((environ[name] for name in LOCALE_VARIABLES if environ.get(name)), "C") == LOCALE
@@ -142,9 +142,10 @@ def can_be_forked(environ: Mapping[str, str]) -> bool:
 
 
 def serve(descriptor: int) -> Callable[[], None]:
-    """Fork for each request that comes by a socket, and report how each fork ends. Returns what to do then.
+    """Fork for each request that arrives at the socket `descriptor`, and report how each fork ends.
 
-    That is nothing for this process, and the command for a fork, which so begins with nearly no frames below it.
+    Returns in each fork, with a function that runs the command; the caller calls it, so that few frames are below it on the
+    stack. Also returns in this process, when the socket is closed, with a function that does nothing.
     """
     requests = socket.socket(fileno=descriptor)
     _import_all()
@@ -172,7 +173,7 @@ def serve(descriptor: int) -> Callable[[], None]:
 
 
 def _ends(stream: int | IO[bytes], is_input: bool) -> tuple[IO[bytes] | None, int]:
-    """Our end of a stream, if it is a pipe, and the descriptor for the fork."""
+    """Return two ends of `stream`: a file for the test if the stream is a pipe (else None), and the descriptor for the fork."""
     if not isinstance(stream, int):
         return None, stream.fileno()
     if stream != PIPE:
@@ -200,7 +201,10 @@ def _report(pid: int, control: int) -> None:
 
 
 def _become(control: int, *streams: int) -> None:
-    """Become the process that was asked for, and run its command."""
+    """Turn this fork into the process that is described at the socket `control`, run its command, and exit.
+
+    `streams` are the descriptors of its standard input, output and error.
+    """
     os.setsid()
     with socket.socket(fileno=control) as asking:
         asking.sendall(NUMBER.pack(os.getpid()))
@@ -226,7 +230,7 @@ def _become(control: int, *streams: int) -> None:
 
 
 def _run() -> int:
-    """Run the command, do what Python does at its end but for the modules, and return the exit code."""
+    """Run the command, and return its exit code. Do what Python does when a program ends, except cleaning up the modules."""
     from udpnote.__main__ import main
 
     try:

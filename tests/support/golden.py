@@ -1,7 +1,7 @@
-"""The golden messages: one of each shape, and its bytes, which docs/protocol.md has as every implementation must make them.
+"""The golden messages: one of each shape. docs/protocol.md has the bytes into which every implementation must encode each.
 
-For property tests there are also `sealed`, which appends the right check to any bytes, and `NOISE`: random bytes, random bytes
-with the right check, and golden datagrams in which a few bytes were replaced.
+For property tests there are also `with_check`, which appends the right check to any bytes, and `NOISE`: random bytes, random
+bytes with the right check, and golden datagrams in which a few bytes were replaced.
 """
 
 import re
@@ -128,39 +128,39 @@ KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
 """The key of the sealed examples; its join code is 0004-1061-050R-3GG2-8A1C-60T3-GF6."""
 SALT = bytes.fromhex("e0e1e2e3e4e5e6e7e8e9eaebecedeeef")
 SEALED = {"APPEND in Chinese": False, "ACK stored, conflict, part kept": True, "OFFER": True}
-"""The golden messages that are also sealed under `KEY` with `SALT`: by a client or, if true, by the server."""
+"""The golden messages that docs/protocol.md also has sealed, with `KEY` and `SALT`: False: by a client, True: by a server."""
 
 
 @cache
 def datagrams() -> dict[str, str]:
-    """The hexadecimal digits of docs/protocol.md, in its lines, by the names there: the last paragraph under each of them."""
+    """Read the golden datagrams in docs/protocol.md: for each name there, the lines of hexadecimal digits below it."""
     text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
     return dict(re.findall(r"^\*\*(.+)\*\*\n\n```text\n(?:[A-Z]+\((?:.+\n)+\n)?((?:[0-9a-f ]+\n)+)```$", text, re.MULTILINE))
 
 
 def golden(name: str) -> bytes:
-    """The golden datagram of that name."""
+    """Return the golden datagram called `name`."""
     return bytes.fromhex("".join(datagrams()[name].split()))
 
 
 def sealed_golden(name: str) -> bytes:
-    """The sealed golden datagram of the message of that name."""
+    """Return the sealed golden datagram of the message called `name`."""
     return golden(f"{name}, sealed")
 
 
-def sealed(body: bytes) -> bytes:
-    """`body` with its check, so that it is an open datagram."""
+def with_check(body: bytes) -> bytes:
+    """Return `body` with its CRC-32, as an open datagram."""
     return body + crc32(body).to_bytes(4)
 
 
 def _exchange(name: str, position: int, replacement: bytes) -> bytes:
     body = golden(name)[:-4]
     position %= len(body)
-    return sealed(body[:position] + replacement + body[position + len(replacement) :])
+    return with_check(body[:position] + replacement + body[position + len(replacement) :])
 
 
 NOISE: st.SearchStrategy[bytes] = st.one_of(
     st.binary(max_size=1300),
-    st.builds(lambda kind, body: sealed(b"UN\1" + bytes((kind,)) + body), st.integers(0, 255), st.binary(max_size=300)),
+    st.builds(lambda kind, body: with_check(b"UN\1" + bytes((kind,)) + body), st.integers(0, 255), st.binary(max_size=300)),
     st.builds(_exchange, st.sampled_from(list(GOLDEN)), st.integers(0, 1200), st.binary(max_size=8)),
 )

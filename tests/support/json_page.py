@@ -1,4 +1,4 @@
-"""What docs/json.md says about the JSON of each command."""
+"""Compares the JSON that commands print with docs/json.md."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "json.md"
 
 
 def _documented() -> dict[str, list[str]]:
-    """The keys that the page has for each command."""
+    """Return the keys that docs/json.md lists for each command."""
     parts = re.split(r"^### (.*)\n", re.sub(r"^## .*\n", "", PAGE.read_text(), flags=re.M), flags=re.M)
     tables = zip(parts[1::2], parts[2::2], strict=True)
     return {
@@ -23,7 +23,7 @@ DOCUMENTED = _documented()
 
 
 def _leaves(value: object, path: str) -> Iterator[str]:
-    """The paths of all values in `value` that have no parts, such as `disks[].folder`."""
+    """Yield the paths, such as `disks[].folder`, of all values in `value` that contain no keys. `path` is that of `value`."""
     if isinstance(value, dict) and value:
         for key, part in value.items():
             yield from _leaves(part, f"{path}.{key}".removeprefix("."))
@@ -35,13 +35,16 @@ def _leaves(value: object, path: str) -> Iterator[str]:
 
 
 def differences(command: str, objects: Iterable[dict[str, Any]]) -> set[str]:
-    """The keys that the `objects` of a command have and the page has not, and those on the page that no object has."""
+    """Return the keys in which `objects`, which `command` has printed, differ from docs/json.md.
+
+    These are the keys that an object has and the document lacks, and those that the document has and no object has.
+    """
     known = "|".join(re.sub(r"\b[A-Z]+\b", ".+", re.escape(key)) for key in DOCUMENTED[command])
     printed: set[str] = set()
     unknown: set[str] = set()
     for found in objects:
         printed |= found.keys()
         unknown |= {path for path in _leaves(found, "") if not re.fullmatch(known, path)}
-    # An object or array that is empty here, such as `waiting`, is on the page by its parts.
+    # If an object or array is empty here, such as `waiting`, the document has only the keys inside it.
     unknown = {path for path in unknown if not re.search(rf"\b{re.escape(path)}[.\[]", " ".join(DOCUMENTED[command]))}
     return unknown | {re.split(r"[.\[]", key)[0] for key in DOCUMENTED[command]} - printed

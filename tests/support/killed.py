@@ -1,4 +1,4 @@
-"""Runs a piece of program again and again, and kills it before one of its steps, as a crash would."""
+"""Runs a piece of source code again and again, and kills it before one of its steps, as a crash would."""
 
 import json
 import signal
@@ -28,10 +28,11 @@ for line in sys.stdin:
 
 @contextmanager
 def killable(program: str) -> Iterator[Callable[..., bool]]:
-    """A function that runs `run` of the program in a process of its own; the program calls `step` before each of its steps.
+    """Give the block a function that runs the source code `program` in a process of its own, and may kill it.
 
-    The function takes how many steps it may do before it is killed, and the arguments of `run`, which go through JSON. It
-    returns whether `run` was killed. Each process is a copy of one that has imported all modules already.
+    `program` defines a function `run`, which calls `step()` before each of its steps. The arguments of the given function are
+    the number of steps after which `run` is killed, and those of `run`: each arrives there as a bool or a str. It returns
+    whether `run` was killed. Each process is a fork of one that has executed `program` already, which imports its modules.
     """
     with subprocess.Popen(
         [sys.executable, "-c", _FORKING.format(program=program)], stdin=PIPE, stdout=PIPE, text=True, bufsize=1

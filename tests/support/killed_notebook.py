@@ -34,7 +34,7 @@ def cut(log: bytearray, offset: int) -> None:
 
 
 class Killed:
-    """A notebook whose server was killed when it had stored some notes, each in a transaction of its own."""
+    """A notebook whose server was killed after it had stored `NOTES` notes, each in a transaction of its own."""
 
     def __init__(self, folder: Path, *, is_sealed: bool = False) -> None:
         served = folder / "served.sqlite3"
@@ -53,23 +53,24 @@ class Killed:
 
     @property
     def frames(self) -> list[int]:
-        """Where the frames are that the server has written."""
+        """The offsets in the log of the frames that the server has written."""
         own = self._log[16:24]
         offsets = range(LOG_HEADER_BYTES, len(self._log) - FRAME_BYTES, FRAME_BYTES)
         return [offset for offset in offsets if self._log[offset + 8 : offset + 16] == own]
 
     def content(self, frame: int) -> bytes:
-        """The frame as the server has written it."""
+        """Return the bytes of the frame at the offset `frame`, as the server has written it."""
         return self._log[frame : frame + FRAME_BYTES]
 
     def files(self) -> dict[str, bytes]:
-        """What is in the notebook's file, its log and its index."""
+        """Return the bytes of the notebook's file, of its log and of the index of the log, by the names of the files."""
         return {each.name: each.read_bytes() for each in (self.path, self.log, self.index)}
 
     def damage(self, damage: Damage, offset: int, *, has_index: bool | None = True) -> None:
-        """Put the log there as the server has left it, but damaged at `offset`.
+        """Write the log as the server has left it, but with `damage` at `offset`.
 
-        `has_index` says whether its index is there, too; if it is None, the present index stays.
+        `has_index` says what becomes of the index of the log: True: it is written as the server has left it; False: it is
+        removed; None: it stays as it is.
         """
         log = bytearray(self._log)
         damage(log, offset)
@@ -81,7 +82,7 @@ class Killed:
             self.index.unlink()
 
     def repair(self) -> None:
-        """Put the log there as the server has left it."""
+        """Write the log and its index as the server has left them."""
         self.damage(lambda _log, _offset: None, 0)
 
     def is_refused(self) -> bool:
@@ -102,7 +103,7 @@ class Killed:
 
 @contextmanager
 def open_elsewhere(path: Path) -> Iterator[None]:
-    """Another process has the database open in the block."""
+    """Let another process have the database at `path` open during the block."""
     program = f"""if True:
         import sqlite3, sys
         connection = sqlite3.connect({str(path)!r})

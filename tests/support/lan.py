@@ -30,7 +30,10 @@ IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))  # the network until a te
 
 
 class Lan(Place, Clock):
-    """The network, and the clock of everybody on it; the first client and the first server need no names."""
+    """A network whose hosts share one clock. `sent` are all datagrams that were sent.
+
+    Unless a test says otherwise, a method is about the notebook kitchen.sqlite3 and the outbox outbox.sqlite3.
+    """
 
     def __init__(self, folder: Path) -> None:
         Place.__init__(self, folder)
@@ -55,13 +58,13 @@ class Lan(Place, Clock):
     def serve(
         self, name: str = "kitchen", host: str = KITCHEN, *, called: str | None = None, port: int = PORT, sealed: bool = False
     ) -> "SimulatedServer":
-        """Serve the notebook `name` at an address; `called` is another name than that of its file."""
+        """Serve the notebook in the file `name` at `host` and `port`. The notebook gets the name `called`, or else `name`."""
         server = SimulatedServer(self, self.notebook(name), called or name, (host, port), is_sealed=sealed)
         self._open.callback(server.stop)
         return server
 
     def client(self, outbox: str | Outbox = "outbox.sqlite3", **options: object) -> Client:
-        """A client on a host of its own, with an open outbox or one in the file of this name."""
+        """Make a client on a host of its own. `outbox` is an open outbox, or the name of its file."""
         self._clients += 1
         endpoint = WaitingEndpoint(self, (f"192.0.2.{100 + self._clients % 100}", 50_000 + self._clients))
         settings: dict[str, Any] = {"author": "amy@pi", "wait": 5.0, **options}
@@ -71,11 +74,11 @@ class Lan(Place, Clock):
         return self._open.enter_context(client)
 
     def outbox(self, name: str = "outbox.sqlite3") -> Outbox:
-        """The outbox of a client, as another command opens it."""
+        """Open the file of an outbox, as another command would."""
         return self._open.enter_context(closing(Outbox(self.folder / name)))
 
     def back_up(self, server: "SimulatedServer") -> bytes:
-        """Stop a server of the first notebook; returns what `restore` restores."""
+        """Stop `server`, which serves the first notebook. Return a copy of the notebook, for `restore`."""
         server.stop()
         return self.notebook().read_bytes()
 
@@ -89,7 +92,7 @@ class Lan(Place, Clock):
             assert erasure.commit(self.wall_microseconds) == []
 
     def refuse(self, text: str) -> None:
-        """Have the notebook refuse entries of this text, as it does what its database will not take."""
+        """Let the database of the first notebook raise an error for entries with this `text`, so that they are refused."""
         Notebook(self.notebook()).close()
         with closing(sqlite3.connect(self.notebook())) as connection, connection:
             connection.execute(
@@ -118,7 +121,7 @@ class WaitingEndpoint(SimulatedEndpoint):
 
 
 class SimulatedServer:
-    """A notebook's server on the simulated LAN: its request handler, and a real file."""
+    """A notebook's server on the simulated LAN: a real request handler, and a notebook in a real file."""
 
     def __init__(self, lan: Lan, path: Path, name: str, address: Address, *, is_sealed: bool) -> None:
         self._lan = lan
@@ -148,7 +151,11 @@ class SimulatedServer:
         return self._keys.keys.current
 
     def rotate(self, new: bytes = b"n" * 16, *, accepted_until: int = 0) -> str:
-        """Give the notebook a new key; returns its join code. The old one is answered, but not accepted after that time."""
+        """Give the notebook the key `new`, and return its join code.
+
+        The server accepts the old key until `accepted_until`, in microseconds since 1970 UTC. After that, it answers datagrams
+        with the old key only that the key has changed.
+        """
         path = key_path(str(self._path))
         keys = read_key_file(path)
         assert keys is not None

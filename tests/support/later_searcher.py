@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 class LaterSearcher:
-    """Does the jobs it was given when `work` is called."""
+    """Collects the jobs that are submitted, and does them when `work` or `finish` is called."""
 
     def __init__(self) -> None:
         self.jobs: list[Callable[[], None]] = []
@@ -37,14 +37,14 @@ class LaterSearcher:
         assert future.done()
 
     def work(self) -> int:
-        """Do all jobs; returns how many there were."""
+        """Do all jobs that were submitted, and return how many there were."""
         jobs, self.jobs = self.jobs, []
         for job in jobs:
             job()
         return len(jobs)
 
     def drain(self, steps: Iterable[_T | SearchRunning]) -> list[_T]:
-        """What a search finds if its jobs are done whenever it waits for them."""
+        """Return what a search finds. Whenever its `steps` say that it waits for a job, do all jobs."""
         found = list[_T]()
         for step in steps:
             if isinstance(step, SearchRunning):

@@ -1,4 +1,4 @@
-"""Real servers and clients on this machine alone, for tests that need sockets, threads or files; most need `lan` only."""
+"""Real servers and clients on this machine alone, for tests that need sockets or threads. Most tests need only `lan`."""
 
 import sqlite3
 from contextlib import ExitStack, closing
@@ -10,7 +10,7 @@ from udpnote.lan.interfaces import no_interfaces
 
 
 class Place:
-    """A folder with notebooks and outboxes, and what is closed at the end."""
+    """A folder with notebooks and outboxes. `close` closes all servers and clients that were opened there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -20,7 +20,7 @@ class Place:
         return self.folder / f"{name}.sqlite3"
 
     def texts(self, name: str = "kitchen") -> list[str]:
-        """What a notebook holds, read beside its server."""
+        """Return the texts of all entries in the notebook `name`. Its server may run."""
         with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
             return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
 
@@ -29,19 +29,19 @@ class Place:
 
 
 class Loopback(Place):
-    """One machine's servers and clients; clients look for servers on this machine alone."""
+    """The servers and clients of one machine. Clients look for servers on this machine alone."""
 
     port = 0
 
     def serve(self, name: str = "kitchen", **options: object) -> Server:
-        """A server at one port, which the first one picks."""
+        """Start a server for the notebook `name`. All servers use the same port; the first one chooses a free one."""
         server = Server(self.notebook(name), name=name, bind="127.0.0.1", port=self.port, **options)  # type: ignore[arg-type]
         self._open.enter_context(server)
         self.port = server.port
         return server
 
     def reserve_port(self) -> None:
-        """Pick the port before there is a server at it."""
+        """Choose the port before a server listens there."""
         with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=no_interfaces)) as endpoint:
             self.port = endpoint.port
 

@@ -37,7 +37,7 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.text.language import speak_by
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-"""What matches a time of this moment, as commands print it."""
+"""A pattern for the present time, as commands print it."""
 
 
 class Row(NamedTuple):
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Machine:
-    """A home, a port, an environment without surprises, and the servers and processes that were started here."""
+    """A home folder, a UDP port and an environment of its own, and the servers and processes that a test starts there."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
@@ -68,12 +68,12 @@ class Machine:
             "UDPNOTE_PAGER": "",
         }
         self.discovering = {"UDPNOTE_SERVER": "", "UDPNOTE_PORT": str(self.port)}
-        """What makes a command in this process look for servers, which it does on this machine alone."""
+        """Variables with which `run` lets a command look for servers by discovery. It finds those on this machine alone."""
         self._servers: list[Server] = []
         self._opened: list[Process | Terminal] = []
 
     def run(self, *arguments: str | bytes, typed: str | bytes = b"", encoding: str = "utf-8", **environ: str) -> Result:
-        """Run a command in this process, with `typed` as its whole standard input, whose streams have this encoding.
+        """Run a command in this process, with `typed` as its whole standard input. Its streams have this `encoding`.
 
         One argument alone is a command line, which is split into words as by a shell: `run("edit 1 'oat milk'")`.
         """
@@ -85,7 +85,7 @@ class Machine:
         return self.run("send", *words, typed=typed, **environ)
 
     def json(self, *arguments: str, **environ: str) -> list[Any]:
-        """Run a command, which must succeed, in this process; gives the JSON objects that it prints, one per line."""
+        """Run a command in this process, which must succeed. Return the JSON objects that it prints, one per line."""
         result = self.run(*arguments, **environ)
         assert result.code == 0, result
         return [json.loads(line) for line in result.lines]
@@ -93,7 +93,10 @@ class Machine:
     def refused(
         self, *arguments: str | bytes, code: int = 1, facts: Sequence[object] = (), typed: str | bytes = b"", **environ: str
     ) -> str:
-        """Run a command, which must fail with `code`, print nothing and name these `facts`; gives what it says."""
+        """Run a command, which must end with the exit code `code`. Return its standard error.
+
+        It must print nothing on standard output, and each of `facts` on standard error.
+        """
         result = self.run(*arguments, typed=typed, **environ)
         assert (result.code, result.out) == (code, ""), result
         assert result.err.startswith("udpnote: ") or code == 2, result
@@ -101,7 +104,7 @@ class Machine:
         return result.err
 
     def show(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
-        """Run a command in this process, with a terminal as its standard output."""
+        """Run a command in this process, with a terminal as its standard output. Return the terminal."""
         terminal = self.terminal(columns=columns)
         with _capturing() as stderr, open(os.dup(terminal.descriptor), "w", encoding="utf-8") as screen:
             assert self._call(arguments, {"COLUMNS": str(columns)} | environ, b"", screen, stderr) == 0
@@ -133,7 +136,7 @@ class Machine:
         return terminal
 
     def serve(self, name: str | None = None, *, notebook: Path | None = None, port: int = 0, **options: Any) -> Server:
-        """Serve the notebook in a thread of this process."""
+        """Serve the notebook in a thread of this process. The defaults are the notebook and the port of this machine."""
         with self._here({}):
             server = Server(notebook or self.notebook, name=name, bind="127.0.0.1", port=port or self.port, **options)
         self._servers.append(server)
@@ -151,7 +154,10 @@ class Machine:
         return server
 
     def keep(self, *entries: Entry, stored_after: int = 1) -> None:
-        """Store entries in the notebook, which nobody serves now, so many seconds after each was written."""
+        """Store entries in the notebook's file, each as if `stored_after` seconds after it was written.
+
+        No server may have the file open.
+        """
         self.home.mkdir(mode=0o700, exist_ok=True)
         with closing(Notebook(self.notebook)) as notebook:
             for written_at, together in groupby(entries, key=lambda entry: entry.written_at):
@@ -160,14 +166,14 @@ class Machine:
                 assert all(verdict is not None and verdict.status is Status.STORED for verdict in verdicts)
 
     def rows(self) -> list[Row]:
-        """The notebook, read from its file."""
+        """Read all entries from the notebook's file."""
         return [Row(*row) for row in read(self.notebook, "number, author, written_at, text FROM entries")]
 
     def texts(self) -> list[str]:
         return [row.text for row in self.rows()]
 
     def waiting(self) -> list[str]:
-        """The texts in the outbox, read from its file."""
+        """Read the texts of all entries from the outbox's file."""
         return [text for (text,) in read(self.outbox, "text FROM entries ORDER BY sequence")] if self.outbox.exists() else []
 
     @property
@@ -178,7 +184,7 @@ class Machine:
         return join_code(keys.current)
 
     def refuse(self, text: str) -> None:
-        """Have the notebook, which nobody serves now, refuse entries of this text, as a full database refuses all."""
+        """Let the notebook's database raise an error for entries with this `text`. No server may have the file open."""
         self.keep()
         with closing(sqlite3.connect(self.notebook)) as connection, connection:
             connection.execute(
@@ -195,7 +201,7 @@ class Machine:
     def _call(
         self, arguments: tuple[str | bytes, ...], environ: dict[str, str], typed: str | bytes, stdout: TextIO, stderr: TextIO
     ) -> int:
-        """Call `main`, and give the exit code."""
+        """Call `main` with these arguments and streams, and return the exit code."""
         data, encoding = typed if isinstance(typed, bytes) else typed.encode(), stderr.encoding
         with _feeding(data, encoding) as stdin, self._here(environ), _alarmed():
             words = shlex.split(os.fsdecode(arguments[0])) if len(arguments) == 1 else arguments
@@ -209,7 +215,7 @@ class Machine:
 
     @contextmanager
     def _here(self, environ: dict[str, str]) -> Iterator[None]:
-        """The environment and the time zone of this machine, which is on no network."""
+        """Let this process have, during the block, the environment and time zone of this machine, and no network interface."""
         with mock.patch("netifaces.interfaces", list):
             try:
                 temporary = mock.patch.object(tempfile, "tempdir", None)  # so that TMPDIR is looked at again
@@ -221,7 +227,7 @@ class Machine:
 
 
 def note(sequence: int, text: str, written: str = "2026-11-23T07:52:59+08:00", *, author: str = "lin@desk") -> Entry:
-    """A note of another client, written at an ISO 8601 time with its offset."""
+    """Make a note of another client. `written` is an ISO 8601 time with an offset."""
     moment = datetime.fromisoformat(written)
     offset = moment.utcoffset()
     assert offset is not None
@@ -231,18 +237,18 @@ def note(sequence: int, text: str, written: str = "2026-11-23T07:52:59+08:00", *
 
 
 def change(kind: Kind, sequence: int, text: str, revises: int, written: str = "2026-11-23T09:00:00+08:00") -> Entry:
-    """A revision or a deletion by amy of the entry with the number `revises`."""
+    """Make a revision or a deletion, written by amy, of the entry with the number `revises`."""
     return note(sequence, text, written, author="amy@pi")._replace(kind=kind, revises=revises)
 
 
 def read(path: Path, columns: str) -> list[tuple[Any, ...]]:
-    """The rows of `SELECT columns`, while others may write the file."""
+    """Return the rows of `SELECT {columns}` in the database `path`. A server may write to it meanwhile."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=DEADLINE_SECONDS)) as connection:
         return connection.execute(f"SELECT {columns}").fetchall()
 
 
 def _capturing(encoding: str = "utf-8") -> TextIO:
-    """A file for an output: code that asks for a descriptor, or replaces it, finds one."""
+    """Open a temporary file for an output: a real file, because commands may ask for its descriptor or replace it."""
     return tempfile.TemporaryFile("w+", encoding=encoding, newline="")
 
 
@@ -255,7 +261,7 @@ def _content(output: TextIO) -> str:
 
 @contextmanager
 def _feeding(data: bytes, encoding: str) -> Iterator[TextIO]:
-    """A pipe that `data` comes through, and then its end."""
+    """Give the block a pipe from which `data` can be read, and then the end of the file."""
     reading, writing = os.pipe()
 
     def feed() -> None:

@@ -73,7 +73,7 @@ def _terms(terms: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _paragraphs(paragraphs: Iterable[str]) -> Iterator[str]:
-    """The paragraphs of a help; those that are indented are commands."""
+    """Yield the lines of man(7) for the paragraphs of a help. Indented paragraphs are commands, and become bold."""
     for paragraph in paragraphs:
         text = " ".join(paragraph.split())
         if paragraph.startswith("    "):
@@ -83,18 +83,18 @@ def _paragraphs(paragraphs: Iterable[str]) -> Iterator[str]:
 
 
 def _variables() -> Iterator[tuple[str, str]]:
-    """The environment variables and what they set, by the table of settings."""
+    """Yield each environment variable and what it sets, from the table of settings in docs/how-to.md."""
     for label, variable, default in re.findall(r"^\| (.*?) \| `(UDPNOTE_\w+)` \| .*? \| (.*?) \|$", HOW_TO.read_text(), re.M):
         yield variable, f"{label[0].upper()}{label[1:]}. Default: {default}."
 
 
 def _marked_up(text: str) -> str:
-    """A line of text, in which Markdown's code is bold."""
+    """Return a line of man(7) for `text`, in which Markdown's code is bold."""
     parts = re.split(r"`([^`]+)`", text)
     line = "".join(f"\\fB{_escaped(part)}\\fP" if place % 2 else _escaped(part) for place, part in enumerate(parts))
     return f"\\&{line}" if line.startswith((".", "'")) else line
 
 
 def _escaped(text: str) -> str:
-    """`text` as it is, also where groff would read a sign of its own or print a typographic one."""
+    """Escape `text`, so that groff neither takes its signs for commands nor prints typographic signs instead."""
     return text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\(ga").replace("'", "\\(aq").replace("~", "\\(ti")

@@ -1,4 +1,4 @@
-"""Which texts of the source are marked for translation."""
+"""Finds the texts of the source that are marked for translation."""
 
 import ast
 import errno
@@ -20,7 +20,7 @@ MARKS = {"_", "gettext", "ngettext", "marked", "count"}
 
 SENTENCE_TABLES = {"SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "Option", "Argument"}
 SENTENCE_TABLES |= {"COMMANDS_OF_OTHER_PROGRAMS", "WORDS_OF_COMMANDS", "TOPICS"}  # names, not sentences
-"""Assignments and calls whose literals are messages; `marked_messages` finds these when it imports them."""
+"""Names of tables and classes whose literals are messages. `marked_messages` imports the tables, and so finds the messages."""
 
 SYSTEM_ERRORS = """
     EPERM ENOENT EINTR EIO ENXIO E2BIG ENOEXEC EBADF EAGAIN ENOMEM EACCES EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE
@@ -65,7 +65,7 @@ SQLITE_ERRORS = (
 
 
 class MarkedMessage(NamedTuple):
-    """A message as it stands in the source: its text, its plural ("" without one), and the files that have it."""
+    """A message as it stands in the source: its text, its plural form ("" if it has none), and the files that have it."""
 
     text: str
     plural: str
@@ -74,7 +74,7 @@ class MarkedMessage(NamedTuple):
 
 @cache
 def marked_messages() -> list[MarkedMessage]:
-    """All messages to translate, each once, in the order of files."""
+    """Return all messages to translate, each once, in the order of the files."""
     found: dict[tuple[str, str], list[str]] = {}
     for text, plural, place in (*_calls(), *_sentences(), *_help(), *_system_texts()):
         if text:
@@ -119,7 +119,7 @@ def _help() -> Iterator[tuple[str, str, str]]:
 
 
 def _system_texts() -> Iterator[tuple[str, str, str]]:
-    """The texts of the operating system, of its resolver and of SQLite that a sentence of udpnote may contain."""
+    """Yield the texts of the operating system, of its resolver and of SQLite that a sentence of udpnote may contain."""
     for name in SYSTEM_ERRORS.split():
         yield os.strerror(getattr(errno, name)), "", "the operating system"
     for text in RESOLVER_ERRORS:
@@ -129,7 +129,7 @@ def _system_texts() -> Iterator[tuple[str, str, str]]:
 
 
 def help_paragraphs(docstring: str) -> list[str]:
-    """The paragraphs of a command's help that are translated: not its examples."""
+    """Return the paragraphs of a command's help that are translated. Examples are left out."""
     paragraphs = cleaned(docstring).split("\n\n")
     return [" ".join(each.split()) for each in paragraphs if not each.startswith(EXAMPLE_INDENT)]
 

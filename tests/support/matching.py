@@ -1,4 +1,4 @@
-"""An independent answer to whether a text contains the words of a search, and texts in many scripts to ask about."""
+"""Decides without the search index whether a text contains the words of a search. Also makes texts in many scripts."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -13,12 +13,12 @@ mixed = st.lists(pieces, max_size=12).map("".join) | st.text(st.characters(exclu
 
 
 def is_match(text: str, words: Iterable[str]) -> bool:
-    """Whether the terms of each of `words`, which have no signs, follow each other in `text`."""
+    """Whether `text` has each of `words`: all terms of the word, one after the other. The words must have no signs."""
     joined = _joined_terms(text)
     return all(_joined_terms(word) in joined for word in words)
 
 
 @lru_cache(maxsize=4096)
 def _joined_terms(text: str) -> str:
-    """The terms of a text; the same texts come again and again."""
+    """Return the terms of `text`, with spaces around each. The cache helps because tests ask about the same texts often."""
     return " ".join(["", *terms(text), ""])

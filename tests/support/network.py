@@ -1,4 +1,4 @@
-"""Virtual time, a network that loses, duplicates, delays, damages, misdelivers and replays datagrams, and clients' sockets."""
+"""Simulated time, clients' sockets, and a network that loses, repeats, delays, damages, misdelivers and replays datagrams."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -30,7 +30,11 @@ Receiver = Callable[[bytes, Address], None]
 
 
 class Clock:
-    """The time in seconds since the simulation began, and the actions to come; those of the same time happen in order."""
+    """Simulated time: `now` is the number of seconds since the simulation began.
+
+    `at` and `after` schedule actions, which `run` calls. Actions for the same time run in the order in which they were
+    scheduled.
+    """
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -51,7 +55,7 @@ class Clock:
         self.at(self.now + seconds, action)
 
     def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Have everything happen that is due by `until`, or until it `is_over` before."""
+        """Run the scheduled actions up to the time `until`, which is then `now`. Stop before that when `is_over()` is True."""
         while self._heap and self._heap[0][0] <= until and not is_over():
             time, _, action = heappop(self._heap)
             self._step(time)
@@ -60,14 +64,18 @@ class Clock:
             self._step(until)
 
     def _step(self, time: float) -> None:
-        """Let it be `time`, unless an action has let more time pass."""
+        """Set `now` to `time`, unless an action has moved it further already."""
         self._steps += 1
         assert self._steps < STEPS_MAX, "something never ends"
         self.now = max(self.now, time)
 
 
 class Weather(NamedTuple):
-    """How bad the network is: the share (0 to 1) of datagrams with each fault. Late ones take up to `late_seconds`."""
+    """How bad the network is: the share (0 to 1) of datagrams that meet each fault.
+
+    Each datagram takes a time from `latency_seconds`, the shortest and the longest one. A late one takes up to `late_seconds`
+    more.
+    """
 
     loss: float = 0.0
     duplication: float = 0.0
@@ -83,7 +91,7 @@ CALM = Weather()
 
 
 def noise(random: Random) -> bytes:
-    """Random bytes; half of them have a valid header and checksum, so that they get further."""
+    """Return random bytes. Half of the results begin like a message, and have a valid checksum."""
     data = random.randbytes(random.choice((0, 3, 20, 100, 1200, 1400)))
     if random.random() < 0.5:
         header = b"UN" + bytes((random.choice((VERSION, VERSION, VERSION + 1)), random.randrange(12)))
@@ -93,9 +101,10 @@ def noise(random: Random) -> bytes:
 
 
 class Network:
-    """The `receivers` by their addresses, and the datagrams on their way; `watcher` sees each one that is sent.
+    """Carries datagrams to `receivers`, by their addresses, with the faults of `weather`.
 
-    Nothing arrives from the hosts in `mute`, nor at the ones in `deaf`. Who sends to a `closed` address is told so at once.
+    `watcher` is called with each datagram that is sent. Datagrams from the hosts in `mute`, and to the hosts in `deaf`, are
+    lost. A client that sends to an address in `closed` gets the error ECONNREFUSED at once.
     """
 
     def __init__(
@@ -119,7 +128,7 @@ class Network:
             self._servers.append(address)
 
     def detach(self, address: Address, receiver: Receiver) -> None:
-        """Let `receiver` get nothing more there; more than once does no harm."""
+        """Deliver no more datagrams for `address` to `receiver`. Do nothing if none are delivered to it already."""
         if self.receivers.get(address) == receiver:
             del self.receivers[address]
             if address in self._servers:
@@ -162,7 +171,10 @@ class Network:
         self._clock.at(arrival, partial(self.deliver, data, source, destination))
 
     def _alike(self, destination: Address) -> list[Address]:
-        """Where a datagram for `destination` may be misdelivered: mostly, servers get requests and clients answers."""
+        """Return the addresses to which a datagram for `destination` may be misdelivered.
+
+        Mostly these are servers for a request, and clients for an answer.
+        """
         if self._random.random() < 0.2:
             return list(self.receivers) or [destination]
         is_server = destination in self._servers
@@ -173,7 +185,7 @@ class Network:
         self.deliver(data, source, destination)
 
     def deliver(self, data: bytes, source: Address, destination: Address) -> None:
-        """Have a datagram arrive."""
+        """Pass a datagram on to the receiver at `destination`. It is lost if there is none, or because of `mute` or `deaf`."""
         if source[0] in self.mute or destination[0] in self.deaf:
             self._coverage["datagram lost to a partition"] += 1
             return
@@ -185,7 +197,7 @@ class Network:
         receiver(data, source)
 
     def _damaged(self, data: bytes) -> bytes:
-        """`data` with a few bits flipped, truncated, or lengthened."""
+        """Return `data` with one to three bits flipped, truncated, or lengthened."""
         random = self._random
         match random.randrange(4):
             case 0:
@@ -214,7 +226,7 @@ class _LookupAtOnce(HostLookup):
 
 
 class SimulatedEndpoint:
-    """The sockets of one client on the network; how it waits for datagrams is left to its kinds."""
+    """The sockets of one client on the network. Each subclass waits for datagrams in its own way."""
 
     def __init__(self, network: Network, address: Address) -> None:
         self._network, self.address = network, address

@@ -1,4 +1,4 @@
-"""Small files in the formats of other programs, and what the readers of these formats need."""
+"""Runs readers of other programs' formats in tests. `SAMPLES` has small files in these formats."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,7 +19,11 @@ _ZONES = {"": 480, "Asia/Hong_Kong": 480, "America/New_York": -240}
 
 
 class Read:
-    """What a reader has yielded and told, on a machine whose zone is +08:00 all year."""
+    """Calls `reader` with `arguments`, on a machine whose time zone is +08:00 all year, and keeps what it gives.
+
+    `notes` are the notes that it has yielded, `bad` the errors that it has reported, and `left_out` counts what it has left
+    out.
+    """
 
     def __init__(self, reader: Callable[..., Iterable[ImportedNote]], *arguments: Any, date_format: str = "") -> None:
         self.bad: list[InvalidImport] = []
@@ -33,7 +37,7 @@ class Read:
 
     @property
     def places(self) -> list[tuple[str, dict[str, object]]]:
-        """The kind of each error, and the values in it that say where."""
+        """For each error in `bad`, its kind, and those of its values that say where it is."""
         named = ("path", "line", "position")
         return [
             (each.notice.kind, {key: each.notice.values[key] for key in named if key in each.notice.values})
@@ -46,5 +50,5 @@ def reader_of(text: str) -> Callable[[int], str]:
 
 
 def microseconds_at(local: str) -> int:
-    """The local time `local`, in ISO 8601, of that machine."""
+    """Return the local time `local` (ISO 8601) on the machine of `Read` in microseconds since 1970 UTC."""
     return microseconds(datetime.fromisoformat(local).replace(tzinfo=_HERE))

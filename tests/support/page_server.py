@@ -1,4 +1,4 @@
-"""The page of a notebook of this machine alone, at a real port, for tests that send HTTP requests."""
+"""Serves the page of a notebook at a real port of this machine, for tests that send HTTP requests."""
 
 import asyncio
 import json
@@ -42,9 +42,10 @@ class Event(NamedTuple):
 
 
 class PageServer:
-    """A page, served by a thread until the block ends. It looks for the notebook's server at `port` of this machine.
+    """Serves a page in a thread until the block ends. It looks for the notebook's server at the UDP port `port`.
 
-    If `is_named`, it does so as with `--server`. `at` is its own port, by default any free one.
+    `is_named` says whether the server is named, as with `--server`, or discovery finds it. `at` is the TCP port of the page
+    (0: any free port). The page accepts `hosts` as names of its host.
     """
 
     def __init__(self, folder: Path, port: int, *, hosts: Sequence[str] = (), is_named: bool = False, at: int = 0) -> None:
@@ -78,7 +79,7 @@ class PageServer:
         assert not self._thread.is_alive(), "the page did not end"
 
     def get(self, path: str, status: int = 200, **headers: str) -> Any:
-        """The JSON that is answered with this status."""
+        """Send a GET, and return the JSON of the answer, which must have this `status`."""
         answer = self.http.get(path, headers=headers)
         assert answer.status_code == status, answer.text
         return answer.json()
@@ -89,13 +90,13 @@ class PageServer:
         return answer.json() if answer.content else None
 
     def store(self, *entries: dict[str, object], client: str = ADA) -> list[dict[str, Any]]:
-        """The outcomes of entries that a browser sends."""
+        """Send entries as a browser with the client id `client` does, and return their outcomes."""
         outcomes: list[dict[str, Any]] = self.post("/api/entries", {"client": client, "entries": entries})["outcomes"]
         return outcomes
 
     @contextmanager
     def events(self, path: str = "/api/events", **headers: str) -> Iterator[Iterator[Event]]:
-        """The events of a stream, without its comments."""
+        """Give the block the events of a stream, without its comments."""
         with self.http.stream("GET", path, headers=headers) as answer:
             assert answer.status_code == 200, answer.read()
             yield _parsed(answer.iter_lines())
@@ -116,7 +117,7 @@ class PageServer:
 
 
 def entry(sequence: int, text: str = "", **fields: object) -> dict[str, object]:
-    """An entry as a browser sends it: by default a note."""
+    """Make an entry as a browser sends it: by default a note. `fields` replace its other fields."""
     return {
         "sequence": sequence, "kind": "note", "text": text, "author": "王芳", "written_at": 1_557_391_028_000_000,
         "utc_offset": 480, "revises": 0, "seen": None,

@@ -1,7 +1,7 @@
 """A notebook's server and its page on this machine alone, and a proxy that loses answers on purpose.
 
-`Site` has them in threads of this process: they start in a few milliseconds, where two processes take half a second of
-processor time. `ProcessSite` has real processes, for tests that kill them, and once for what a whole installation does.
+`Site` runs them in threads of this process: they start in a few milliseconds, where two processes take half a second of
+processor time. `ProcessSite` runs real processes, for tests that kill them or that test a whole installation.
 """
 
 import os
@@ -36,7 +36,7 @@ PORTS = range(20_000, 32_000, 2)
 
 
 def free_tcp_port() -> int:
-    """A TCP port of loopback that nobody uses, and neither the next one, which a page over HTTPS needs."""
+    """Return a TCP port of loopback that is free, and so is the next port, which a page over HTTPS needs, too."""
     while True:
         port = secrets.choice(PORTS)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -45,7 +45,7 @@ def free_tcp_port() -> int:
 
 
 class Place:
-    """A folder with a notebook, and a proxy in front of its page; browsers use `address` or `direct_address`."""
+    """A folder with a notebook, and a proxy in front of its page. Browsers use one of the three addresses."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -58,7 +58,7 @@ class Place:
 
     @property
     def address(self) -> str:
-        """The page's address, by way of the proxy. Browsers trust it as they trust HTTPS."""
+        """The page's address through the proxy. Browsers trust it as they trust HTTPS."""
         return f"http://127.0.0.1:{self.proxy.port}"
 
     @property
@@ -68,11 +68,11 @@ class Place:
 
     @property
     def plain_address(self) -> str:
-        """The page's address with the name of a host, as on another machine: the browser has no locks and no worker for it."""
+        """The page's address through the proxy, by a host name. Browsers do not trust it: no Web Locks, no service worker."""
         return f"http://kitchen.test:{self.proxy.port}"
 
     def texts(self) -> list[str]:
-        """The texts of all entries that the notebook's file has, in order, read beside its server."""
+        """Return the texts of all entries in the notebook's file, in order. Its server may run."""
         with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
             return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
 
@@ -106,16 +106,16 @@ class Site(Place):
         return self._running.enter_context(self.page)
 
     def end_page(self) -> None:
-        """End the page, and its connections with it."""
+        """End the page, and close its connections."""
         self._running.close()
 
     def join(self, code: str) -> None:
-        """Join the sealed notebook as the user of the page's machine."""
+        """Join the sealed notebook in the outbox of the page."""
         with self._client() as client:
             client.join(code)
 
     def new_join_code(self) -> str:
-        """Give the sealed notebook a new key; its join code."""
+        """Give the sealed notebook a new key, and return its join code."""
         path = key_path(str(self.notebook))
         keys = read_key_file(path)
         assert keys is not None
@@ -124,7 +124,7 @@ class Site(Place):
         return join_code(key)
 
     def send(self, *texts: str) -> None:
-        """Write notes as another person of the LAN."""
+        """Write notes as bob, another person of the LAN."""
         with self._client() as client:
             assert all(sent.state is State.STORED for sent in client.send_many(texts))
 
@@ -135,7 +135,7 @@ class Site(Place):
                 assert erasure.commit(wall_microseconds()) == []
 
     def _client(self) -> Client:
-        """A client of the user whose page it is."""
+        """Make a client that uses the outbox of the page."""
         endpoint = Endpoint.client(list_interfaces=no_interfaces)
         return Client(server=f"127.0.0.1:{self.port}", author="bob", outbox=str(self.folder / OUTBOX), endpoint=endpoint)
 
@@ -177,7 +177,7 @@ class ProcessSite(Place):
         return result.out
 
     def send(self, *texts: str) -> None:
-        """Write notes as another person of the LAN."""
+        """Write notes as bob, another person of the LAN."""
         for text in texts:
             self.run("send", "--server", f"127.0.0.1:{self.port}", "--author", "bob", "--", text)
 
@@ -193,9 +193,9 @@ class ProcessSite(Place):
 
 
 class AnswerLosingProxy:
-    """Passes bytes between browsers and the page. While `loses_answers`, no answer to a request with entries arrives.
+    """Passes bytes between browsers and the page. While `loses_answers` is true, no answer to a request with entries arrives.
 
-    The browsers' connections stay open then, without an answer, until `cut` or the end of the page.
+    The connections of such requests stay open, without an answer, until `cut` is called or the page ends.
     """
 
     def __init__(self, page_port: int) -> None:
@@ -212,7 +212,7 @@ class AnswerLosingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Close all connections, as a network does that is gone for a moment."""
+        """Close all connections, as if the network had failed for a moment."""
         with self._lock:
             for each in self._sockets:
                 with suppress(OSError):
@@ -241,7 +241,7 @@ class AnswerLosingProxy:
             threading.Thread(target=self._pass, args=(browser, source, sink), daemon=True).start()
 
     def _pass(self, browser: socket.socket, source: socket.socket, sink: socket.socket) -> None:
-        """Pass what `source` says on to `sink` until one of them has ended."""
+        """Pass bytes on from `source` to `sink` until one of them is closed. `browser` is one of the two."""
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 if source is browser and data.startswith(b"POST /api/entries"):
@@ -263,7 +263,7 @@ class AnswerLosingProxy:
             self.asking_at_once_max = max(self.asking_at_once_max, len(self._asking))
 
     def _loses(self, browser: socket.socket) -> bool:
-        """Whether what the page answers to this browser is lost."""
+        """Decide whether the answer that the page now sends to `browser` is lost; count it if so."""
         with self._lock:
             if browser not in self._asking:
                 return False

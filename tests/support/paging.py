@@ -1,4 +1,4 @@
-"""A pager with a notebook in memory, and the pages that it sends, for the tests of paging."""
+"""Gives READs to a `Pager` with a notebook in memory, and decodes the pages that it sends."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,7 +15,7 @@ from udpnote.protocol.reading_messages import Page, PageState, Read, StoredPart
 
 
 class PagedBook:
-    """A `Pager`, and the notebook that it serves."""
+    """A `Pager`, and the notebook in memory that it serves."""
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -31,12 +31,12 @@ class PagedBook:
             self.pager.receive_read(each, Requester((source, 1), OPEN))
 
     def serve(self, now: float = 0.0, *, is_time_up: Callable[[], bool] = lambda: False) -> list[Page]:
-        """Serve, and give the pages that are sent."""
+        """Serve the READs that have arrived, and return the pages that are sent."""
         self.pager.serve(self.book.context(now, is_time_up))
         return self.pages()
 
     def answer(self, *reads: Read, now: float = 0.0, source: str = "here") -> list[Page]:
-        """The pages that are sent once `reads` have arrived and were served."""
+        """Let `reads` arrive from `source`, serve them, and return the pages that are sent."""
         self.receive(*reads, source=source)
         return self.serve(now)
 
@@ -48,14 +48,14 @@ class PagedBook:
         return [page for _, page in self.addressed_pages()]
 
     def addressed_pages(self) -> list[tuple[str, Page]]:
-        """The pages that are due, with where each goes."""
+        """Return the pages that are due, each after the host to which it goes."""
         datagrams = self.pager.datagrams_to_send()
         assert all(len(data) <= READ_BYTES + OPEN.overhead_bytes for data, _ in datagrams)
         return [(source[0], decoded(Page, [data])[0]) for data, source in datagrams]
 
 
 def answered(book: Book, *reads: Read) -> list[Page]:
-    """What a fresh server answers to `reads`."""
+    """Return the pages with which a new pager answers `reads`."""
     return PagedBook(book).answer(*reads)
 
 
@@ -64,12 +64,15 @@ def states(pages: list[Page]) -> list[PageState]:
 
 
 def numbers(pages: list[Page]) -> list[list[int]]:
-    """The numbers of the items on each page; a part of an entry counts."""
+    """Return the numbers of the items on each page. A part of a long entry has the number of its entry."""
     return [[number_of(item.stored if isinstance(item, StoredPart) else item) for item in page.items] for page in pages]
 
 
 def assembled(pages: list[Page], step: int = 1) -> list[Item]:
-    """The items on the pages, which must be consecutive and lead on."""
+    """Return the items on `pages`, with the parts of long entries put together.
+
+    Each page must begin where the one before it ended, and end later, in the direction of `step` (1 or -1).
+    """
     entry, items = EntryAssembly(), list[Item]()
     assert all(earlier.next == later.start for earlier, later in pairwise(pages))
     for page in pages:

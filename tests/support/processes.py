@@ -24,23 +24,23 @@ COMMAND = str(Path(sys.executable).with_name("udpnote"))  # the installed comman
 
 _START = f"import sys; sys.path += {sys.path!r}; sys.argv[0] = {COMMAND!r}; from udpnote.__main__ import main; main()"
 COMMAND_WITHOUT_SITE = (sys.executable, "-P", "-S", "-c", _START)
-"""Does what the installed command does, but without Python's `site`: for a package that is installed in editable mode, `site`
-takes as long as all else that a short command does."""
+"""A command line that does what the installed command does, but without Python's `site`: for a package that is installed in
+editable mode, importing `site` takes as long as all else that a short command does."""
 
 POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-"""Runs a command without the capabilities of root."""
+"""Before a command line, this runs the command without the capabilities of root."""
 
 DEADLINE_SECONDS = 20.0
 """How long anything may take on a busy machine before the test fails; nothing waits that long when all is well."""
 
 PAUSE_SECONDS_MAX = 0.05
-"""What `eventually` waits between two looks at the most: a look may cost a process, or a question to a browser."""
+"""The longest pause of `eventually` between two calls of its condition, which may start a process or ask a browser."""
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78])")
 
 
 class Result(NamedTuple):
-    """What a command that has ended leaves: its exit code, its two outputs, and how many seconds it took."""
+    """What a command has given when it ended: its exit code, its two outputs, and how many seconds it took."""
 
     code: int
     out: str
@@ -53,9 +53,9 @@ class Result(NamedTuple):
 
 
 class Output:
-    """What a process writes. A thread reads it as it comes; `expect` waits for a text and goes past it.
+    """What a process writes to the other end of `descriptor`. A thread reads it as it comes. None stands for an empty output.
 
-    Without a `descriptor` there is nothing to read.
+    `expect` waits for a text, and the next `expect` searches only after this text.
     """
 
     def __init__(self, descriptor: int | None, encoding: str = "utf-8") -> None:
@@ -69,17 +69,20 @@ class Output:
 
     @property
     def raw(self) -> str:
-        """All of it so far, with its escape sequences."""
+        """All that was written so far, with its escape sequences."""
         with self._changed:
             return self._data.decode(self.encoding, "replace")
 
     @property
     def text(self) -> str:
-        """All of it so far, without escape sequences."""
+        """All that was written so far, without escape sequences."""
         return _ESCAPES.sub("", self.raw)
 
     def expect(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
-        """Wait until `pattern` is written after what was expected before."""
+        """Wait until a text that matches `pattern` is written, after the texts that were expected before. Return the match.
+
+        Fails if the output ends before, or after `seconds`.
+        """
         until = time.monotonic() + seconds
         with self._changed:
             while True:
@@ -91,7 +94,7 @@ class Output:
                 assert self._changed.wait(until - time.monotonic()), f"no {pattern!r} came: {text!r}"
 
     def finish(self) -> str:
-        """All of it, once its writers have closed it."""
+        """Wait until all its writers have closed the output, and return all that was written, without escape sequences."""
         self._thread.join(DEADLINE_SECONDS)
         return self.text
 
@@ -110,7 +113,7 @@ class Output:
 class Process:
     """A running command. Its input and outputs are pipes, unless the test hands in files of its own.
 
-    Where there are `forks`, a command that begins with `COMMAND_WITHOUT_SITE` is one of them.
+    If `forks` is set, a command that begins with `COMMAND_WITHOUT_SITE` runs as a fork, because that takes less time.
     """
 
     forks: ClassVar[Forks | None] = None
@@ -127,7 +130,10 @@ class Process:
         stdout: int = PIPE,
         stderr: int = PIPE,
     ) -> None:
-        """Start it, in a network `namespace` if one is named, perhaps without the capabilities of root."""
+        """Start `command` with the variables `environ`, in `folder`, and in the network namespace `namespace` if one is named.
+
+        If `is_powerless` is true, it runs without the capabilities of root.
+        """
         self._started_at = time.monotonic()
         self._popen: Popen[bytes] | Forked
         arguments, files = command[len(COMMAND_WITHOUT_SITE) :], (stdin, stdout, stderr)
@@ -151,22 +157,22 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What has come on standard output so far."""
+        """All that the command has written to standard output so far, without escape sequences."""
         return self._out.text
 
     @property
     def errors(self) -> str:
-        """What has come on standard error so far."""
+        """All that the command has written to standard error so far, without escape sequences."""
         return self._err.text
 
     def type(self, text: str) -> None:
-        """Write to its standard input."""
+        """Write `text` to the standard input of the command."""
         assert self._popen.stdin is not None
         self._popen.stdin.write(text.encode())
         self._popen.stdin.flush()
 
     def end_input(self) -> None:
-        """Close its standard input, if that is a pipe."""
+        """Close the standard input of the command, if that is a pipe."""
         if self._popen.stdin is not None:
             with suppress(BrokenPipeError):
                 self._popen.stdin.close()
@@ -176,7 +182,10 @@ class Process:
         os.killpg(self.pid, signal.SIGINT)
 
     def wait(self, seconds: float = DEADLINE_SECONDS) -> Result:
-        """Wait until it ends by itself; fail, with what it printed, if that takes longer than `seconds`, or on a traceback."""
+        """Wait until the command ends by itself, and return its `Result`.
+
+        If that takes longer than `seconds`, kill the command and fail. Also fail if it has printed a traceback.
+        """
         try:
             code = self._popen.wait(seconds)
         except TimeoutExpired:
@@ -188,7 +197,7 @@ class Process:
         return Result(code, out, err, taken)
 
     def end(self, number: int | None = None) -> Result:
-        """End it, by the signal `number` or by the end of its input, and wait."""
+        """Send the signal `number` or, if it is None, end the standard input. Wait until the command ends; see `wait`."""
         if number is not None:
             self.signal(number)
         else:
@@ -196,7 +205,7 @@ class Process:
         return self.wait()
 
     def kill(self) -> None:
-        """End it and the programs that it has started at once, if it still runs, and close its pipes."""
+        """If the command still runs, kill it and the programs that it has started. Then close its pipes."""
         if self.is_running:
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
@@ -221,21 +230,21 @@ class Terminal(Output):
         os.write(self._side, keys.encode(self.encoding))
 
     def finish(self) -> str:
-        """All of it, once it is written; no process may use the terminal any more."""
+        """Close the process's side, and return all that was written. The process must have ended, or closed its own copy."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
         return super().finish()
 
     def kill(self) -> None:
-        """Close both sides."""
+        """Close both sides of the terminal."""
         self.finish()
         os.close(self._side)
 
 
 @contextmanager
 def few_files(left: int) -> Iterator[None]:
-    """In the block, let this process open at most `left` more files and sockets."""
+    """During the block, let this process open at most `left` more files and sockets."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
     os.close(lowest)
@@ -247,7 +256,7 @@ def few_files(left: int) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A UDP port of loopback that nobody uses."""
+    """Return a UDP port of loopback that nobody uses."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -255,19 +264,19 @@ def free_port() -> int:
 
 
 def memory_bytes_max(pid: int) -> int:
-    """The most memory that a process has used."""
+    """Return the most memory that the process `pid` has used so far, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def processor_seconds(pid: int) -> float:
-    """The time that the processor has spent for a process, and for the system in its calls; it counts by 10 ms."""
+    """Return the processor time that the process `pid` has used, also inside system calls, in steps of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def eventually(condition: Callable[[], bool], what: str = "it comes true", seconds: float = DEADLINE_SECONDS) -> None:
-    """Look again and again until `condition` holds, where nothing announces it; fail after `seconds`."""
+    """Call `condition` again and again until it returns True. Fail after `seconds`; the failure says `what` was awaited."""
     until, pause = time.monotonic() + seconds, 0.01
     while not condition():
         assert time.monotonic() < until, f"waited {seconds:g} seconds in vain until {what}"

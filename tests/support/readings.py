@@ -1,4 +1,4 @@
-"""Builders for the tests of reading: a notebook in memory, READs, pages that answer them, and readers."""
+"""Builds what the tests of reading need: a notebook in memory, READs, pages that answer them, and readers."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -27,7 +27,7 @@ def note(number: int, text: str = "我是一个中文", *, version: int | None =
 
 
 def seen(number: int) -> SeenEntry:
-    """What a client that has seen a note or deletion of these builders has seen."""
+    """Return the `SeenEntry` of the note or deletion that `note` or `deletion` makes with this `number`."""
     return SeenEntry(number, CLIENT_ID, number)
 
 
@@ -37,15 +37,16 @@ def deletion(number: int, *, revises: int) -> StoredEntry:
 
 
 def notes(count: int, first: int = 1, *, text: str = "x" * 430) -> list[StoredEntry]:
-    """Two of these fill a page."""
+    """Make notes with consecutive numbers. With the default text, two of them fill a page."""
     return [note(number, f"{number} {text}") for number in range(first, first + count)]
 
 
 class Book:
-    """A notebook in memory that records what it was asked, with a place to pause every `stride` numbers.
+    """A notebook in memory. `lookups` has the queries that it was asked, each with the number where reading began.
 
-    If `indexed` is set, its index has only come so far. While it `is_searching`, there is nothing new behind a pause. If it
-    `is_broken`, nothing can be read.
+    A lookup yields a `PausePoint` every `stride` numbers. If `indexed` is a number, the search index ends there, and a lookup
+    yields only an `IndexBehind`. While `is_searching` is true, a lookup waits for a search and yields `SearchRunning`. If
+    `is_broken` is true, it raises `StorageError`.
     """
 
     def __init__(self, *items: Item, stride: int = 4) -> None:
@@ -69,12 +70,12 @@ class Book:
         return item.as_seen if isinstance(item, StoredEntry) else NOTHING_SEEN
 
     def wanted(self, query: Query) -> list[Item]:
-        """Everything that `query` finds, in its order."""
+        """Return all items that `query` finds, in the order of the query."""
         found = [item for item in self.items.values() if _is_wanted(item, query)]
         return sorted(found, key=lambda item: _place(item, query), reverse=query.newest_first)
 
     def find(self, query: Query, cursor: Cursor) -> Iterator[LookupStep]:
-        """The `Lookup` of this notebook."""
+        """Yield the results of `query` from `cursor` on, and pauses, as `Lookup.answer` does for a real notebook."""
         start = cursor.number
         self.lookups.append((query, start))
         if self.is_broken:
@@ -129,7 +130,7 @@ def _is_wanted(item: Item, query: Query) -> bool:
 
 
 def after(calls: int) -> Callable[[], bool]:
-    """An `is_time_up` that is true after so many calls."""
+    """Make a function `is_time_up` that returns False for the first `calls` calls, and then True."""
     left = calls
 
     def is_time_up() -> bool:
@@ -151,14 +152,17 @@ def page(
     to: Read, *items: PageItem, following: Cursor | None = None, start: Cursor | None = None,
     state: PageState = PageState.MORE, indexed: int = 0, envelope: Envelope = OPEN,
 ) -> bytes:  # fmt: skip
-    """A page that answers `to`: from `start` on (None: from the READ's cursor), up to `following` (None: the same)."""
+    """Encode a page that answers the READ `to`. It begins at `start` (None: at the cursor of `to`).
+
+    The next page begins at `following` (None: at `start`).
+    """
     start = to.cursor if start is None else start
     following = start if following is None else following
     return encode(Page(to.stream_id, to.burst, state, start, following, following, seen(9), indexed, items), envelope)
 
 
 def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
-    """What a fresh server of `book` answers to `reads`."""
+    """Return the datagrams with which a new pager for `book` answers `reads`."""
     pager = Pager(NOTEBOOK_ID)
     for each in reads:
         pager.receive_read(each, Requester(("here", 1), OPEN))
@@ -167,10 +171,10 @@ def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
 
 
 class Reader(Reading):
-    """A reading, and what it sends and receives."""
+    """A `Reading` whose sent datagrams are decoded, and whose READs `exchange` and `finish` can answer."""
 
     def sent(self, envelope: Envelope = OPEN) -> list[Read]:
-        """What it sends now."""
+        """Return the READs that it sends now."""
         return decoded(Read, self.datagrams_to_send(), envelope)
 
     def receive(self, *datagrams: bytes, now: float) -> None:
@@ -180,14 +184,14 @@ class Reader(Reading):
         return [number_of(item) for item in self.items()]
 
     def expire(self) -> float:
-        """Let the next timer expire, and give the time at which it did."""
+        """Let the next timer expire, and return the time at which it did."""
         now = self.next_timeout()
         assert now is not None, "nothing waits"
         self.handle_timeout(now)
         return now
 
     def sent_next(self) -> tuple[float, list[Read]]:
-        """What the timers release next, and when; datagrams that were due before are dropped."""
+        """Drop the READs that are due now. Let timers expire until READs are due again; return the time, and these READs."""
         self.datagrams_to_send()
         while True:
             now = self.expire()
@@ -195,12 +199,12 @@ class Reader(Reading):
                 return now, reads
 
     def exchange(self, book: Book, *, now: float) -> None:
-        """Let a fresh server answer everything that it sends, until it sends nothing more."""
+        """Let a new pager for `book` answer all READs that it sends, until it sends no more."""
         while reads := self.sent():
             self.receive(*answers(book, *reads, now=now), now=now)
 
     def finish(self, book: Book, *, now: float) -> None:
-        """Let a fresh server answer everything that it sends, until it has ended."""
+        """Let a new pager for `book` answer all READs that it sends, also after timers, until it has ended."""
         self.exchange(book, now=now)
         while not self.is_ended:
             self.exchange(book, now=self.expire())
@@ -210,13 +214,13 @@ def new_reading(
     query: Query = NOTES, *, limit: int = 0, follows: bool = False, start: int | None = None,
     round_trip_seconds: float | None = 0.01, seed: int = 1, envelope: Envelope = OPEN, seen: tuple[SeenEntry, ...] = (),
 ) -> Reader:  # fmt: skip
-    """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
+    """Make a reading that begins at time 0. By default it knows the round-trip time, and its timeout is 30 ms."""
     selection, random = Selection(query, limit, start, follows, seen), Random(seed)
     return Reader(NOTEBOOK_ID, selection, random=random, now=0.0, round_trip_seconds=round_trip_seconds, envelope=envelope)
 
 
 def asked(reads: list[Read]) -> list[tuple[Cursor, int]]:
-    """From where each burst of `reads` asks, and for how many pages."""
+    """For each burst of `reads`, return the cursor from which it asks, and for how many pages."""
     bursts: dict[int, list[Read]] = {}
     for each in reads:
         bursts.setdefault(each.burst, []).append(each)

@@ -1,4 +1,4 @@
-"""The source of udpnote, parsed once for all tests that look at it."""
+"""Parses the source of udpnote, once for all tests that look at it."""
 
 import ast
 import re
@@ -21,7 +21,10 @@ RIDDLES = re.compile(
 
 
 class Module(NamedTuple):
-    """One file of udpnote: its dotted name (a package's is that of its folder), where it is, and what it says."""
+    """A source file of udpnote: its dotted name, its path, its text and its syntax tree.
+
+    The name of an `__init__.py` is that of its package.
+    """
 
     name: str
     path: Path
@@ -29,13 +32,13 @@ class Module(NamedTuple):
     tree: ast.Module
 
     def place(self, node: ast.stmt | ast.expr | ast.ExceptHandler) -> str:
-        """Where a node stands, as compilers write it."""
+        """Return the place of `node`, such as `udpnote/cli/app.py:12`."""
         return f"{self.path.relative_to(ROOT.parent)}:{node.lineno}"
 
 
 @cache
 def modules() -> dict[str, Module]:
-    """All files of udpnote, by their dotted names."""
+    """Return all source files of udpnote, by their dotted names."""
     found = {}
     for path in sorted(ROOT.rglob("*.py")):
         name = ".".join(("udpnote", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
@@ -46,12 +49,15 @@ def modules() -> dict[str, Module]:
 
 @cache
 def nodes(name: str) -> tuple[ast.AST, ...]:
-    """All nodes of a module's tree."""
+    """Return all nodes in the syntax tree of the module `name`."""
     return tuple(ast.walk(modules()[name].tree))
 
 
 def imports(name: str) -> Iterator[tuple[str, str]]:
-    """Each (module, name) that a module imports, wherever in its text; the name is empty for a plain import."""
+    """Yield (module, name) for each import in the module `name`, also inside functions.
+
+    The second value is empty for `import module`.
+    """
     for node in nodes(name):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)

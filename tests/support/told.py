@@ -1,4 +1,7 @@
-"""Every place in udpnote that raises an error or makes a notice, as its source has it, and values for each sentence."""
+"""Finds every call in the source of udpnote that makes an error or a notice, and checks it against the sentence of its kind.
+
+Also makes examples of each sentence.
+"""
 
 import ast
 import inspect
@@ -18,7 +21,7 @@ KIND = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _calls(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
-    """Each call below `node`, and the function in which it is."""
+    """Yield each call below `node`, and the function in which it is; `function` is the one in which `node` is."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Call):
             yield child, function
@@ -26,7 +29,10 @@ def _calls(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[as
 
 
 def _kinds(call: ast.Call, function: ast.FunctionDef | None, module: Module) -> set[str]:
-    """The strings that the first argument may be: those in it or, of a variable, those that it gets, here or from callers."""
+    """Return the strings that the first argument of `call` may be.
+
+    If it is a variable, these are the strings that `function` assigns to it, and those that callers in `module` pass for it.
+    """
     given = call.args[:1]
     if function is not None and given and isinstance(given[0], ast.Name):
         variable = given[0].id
@@ -41,7 +47,7 @@ def _kinds(call: ast.Call, function: ast.FunctionDef | None, module: Module) -> 
 
 @cache
 def _error_names() -> frozenset[str]:
-    """The names of the classes of errors, wherever in udpnote they are."""
+    """Return the names of all classes of errors in udpnote."""
     found, before = {"UdpnoteError"}, set[str]()
     while found != before:
         before = set(found)
@@ -52,13 +58,17 @@ def _error_names() -> frozenset[str]:
 
 
 def _own_parameters(error: str) -> frozenset[str]:
-    """What the class of an error keeps for itself: it is no value of the notice."""
+    """Return the parameters of the class `error` that it keeps as attributes, and does not pass to its notice."""
     parameters = inspect.signature(getattr(errors, error, UdpnoteError)).parameters.values()
     return frozenset(each.name for each in parameters if each.kind is not each.VAR_KEYWORD) - {"kind"}
 
 
 def faults() -> Iterator[str]:
-    """What is wrong: places that cannot be read, kinds without a sentence or with two, sentences without a place or a value."""
+    """Yield what is wrong.
+
+    These are calls whose kind or values cannot be read, kinds without a sentence or with several, sentences whose values are
+    missing, and sentences that no call uses.
+    """
     entries = [kind for table in TABLES for kind in table.SENTENCES]
     yield from (f"{kind} has several entries" for kind in sorted({kind for kind in entries if entries.count(kind) > 1}))
     told = set[str]()
@@ -70,7 +80,10 @@ def faults() -> Iterator[str]:
 
 
 def tellings(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
-    """Each call that makes an error or a notice, and the kinds that it may have; `errors` itself passes on what it gets."""
+    """Yield each call in `module` that makes an error or a notice, and the kinds that it may have.
+
+    Calls in `udpnote.errors` are left out, because they pass on kinds from their arguments.
+    """
     for call, function in _calls(module.tree, None):
         maker = ast.unparse(call.func)  # `type(error)` makes an error of the same class
         if module.name != "udpnote.errors" and (maker.startswith("type(") or maker in _error_names() | {"Notice"}):
@@ -78,7 +91,7 @@ def tellings(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
 
 
 def _problems(call: ast.Call, kinds: set[str]) -> Iterator[str]:
-    """What is wrong with a call that makes an error or a notice of these kinds."""
+    """Yield what is wrong with `call`, which makes an error or a notice of one of these `kinds`."""
     values = {keyword.arg for keyword in call.keywords} - _own_parameters(ast.unparse(call.func))
     if not kinds or not all(map(KIND.fullmatch, kinds)):
         yield "the kind is no literal"
@@ -92,7 +105,7 @@ def _problems(call: ast.Call, kinds: set[str]) -> Iterator[str]:
 
 
 def _misfits(kind: str, sentence: str | Callable[..., str], values: set[str]) -> Iterator[str]:
-    """Why a sentence cannot be made of these values."""
+    """Yield why the sentence of `kind` cannot be made from values with the names `values`."""
     missing = needs(sentence) - values
     if missing:
         yield f"the sentence of {kind} needs {', '.join(sorted(missing))}"
@@ -103,14 +116,14 @@ def _misfits(kind: str, sentence: str | Callable[..., str], values: set[str]) ->
 
 
 def needs(sentence: str | Callable[..., str]) -> set[str]:
-    """The names of the values without which the sentence cannot be made."""
+    """Return the names of the values without which the sentence cannot be made."""
     if isinstance(sentence, str):
         return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
     return {each.name for each in inspect.signature(sentence).parameters.values() if each.default is each.empty}
 
 
 def sentences(kind: str) -> st.SearchStrategy[str]:
-    """The sentence of a kind, made of various values for its placeholders or its function's parameters."""
+    """Make a strategy for the sentence of `kind`, with various values for its placeholders or its function's parameters."""
     sentence = SENTENCES[kind]
     if not isinstance(sentence, str):
         filled = {

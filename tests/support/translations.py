@@ -1,4 +1,4 @@
-"""What may be wrong with a translation into Chinese: placeholders, words that were left in English, half-width punctuation."""
+"""Checks translations into Chinese: their placeholders, words that were left in English, half-width punctuation."""
 
 import re
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ WORDS_OF_PROGRAMS = frozenset(
     install uninstall status csv html jsonl milk work home pi local yesterday monday fe80 eth0
     """.split()  # noqa: SIM905 - shorter than a list
 )
-"""Words that Chinese sentences keep where the English sentence has them as what is typed: names of arguments, and examples."""
+"""Words that people type, such as names of arguments and examples. Chinese sentences keep them if the English one has them."""
 
 OTHER_WORDS = re.compile("您|[笔筆][记記]本|[报報]文|服[务務]端|缺省")
-"""Words for which the catalogues have others: 你, 记事本, 数据报, 服务器, 默认."""
+"""Words that the catalogues do not use. They use 你, 记事本, 数据报, 服务器 and 默认 instead."""
 
 _HAN = "\u4e00-\u9fff"
 _QUOTED = re.compile(
@@ -40,7 +40,7 @@ _WORD = re.compile(r"[A-Za-zµ]+[A-Za-z0-9]*")
 
 
 def faults(catalogue: Catalog) -> Iterator[str]:
-    """What is wrong with each translation in `catalogue`. A message without a translation has no fault here."""
+    """Yield what is wrong with the translations in `catalogue`. Messages without a translation are left out."""
     for message in catalogue:
         for source in _forms(message.id)[-1:] if message.id else ():
             for text in filter(None, _forms(message.string)):
@@ -48,7 +48,7 @@ def faults(catalogue: Catalog) -> Iterator[str]:
 
 
 def faults_of(source: str, text: str) -> Iterator[str]:
-    """What is wrong with `text` as the translation of the English `source`, which is the form for several things."""
+    """Yield what is wrong with `text` as the translation of the English `source`, of which this is the plural form, if any."""
     if _placeholders(text) != _placeholders(source):
         yield "other placeholders"
     if _ends(text) != _ends(source) and not (_ends_wide(text) and _ends(text + " ") == _ends(source)):
@@ -66,30 +66,33 @@ def faults_of(source: str, text: str) -> Iterator[str]:
 
 
 def latin_words(text: str) -> set[str]:
-    """The Latin words of `text` that are neither `NAMES` nor `_QUOTED`."""
+    """Return the Latin words of `text` that are not in `NAMES`, and that `_QUOTED` does not match."""
     return {*_WORD.findall(_outside(text))} - NAMES
 
 
 def _outside(text: str) -> str:
-    """`text` with signs in place of what is `_QUOTED`."""
+    """Return `text` with `{}` or a backquote in place of each part that `_QUOTED` matches."""
     return _QUOTED.sub(lambda match: "{}" if match[0].startswith(("{", "quit")) else "`", text)
 
 
 def _may_stay(word: str, source: str) -> bool:
-    """Whether a Chinese sentence may have this word; in capital letters it is a placeholder of the help, such as NUMBER."""
+    """Whether the translation of `source` may have the Latin `word`.
+
+    A word in capital letters, such as NUMBER, is a placeholder of the help.
+    """
     is_of_program = word in WORDS_OF_PROGRAMS or word.isupper()
     return word in NAMES or (is_of_program and re.search(rf"\b{word}\b", source) is not None)
 
 
 def _placeholders(template: str) -> set[tuple[str, str]]:
-    """The names of the placeholders and their formats. Their order and their conversion are free."""
+    """Return the names of the placeholders and their formats. Their order and conversions may differ in a translation."""
     return {(name, spec or "") for _, name, spec, _ in Formatter().parse(template) if name is not None}
 
 
 def _ends(text: str) -> tuple[str, str, str]:
-    """The spaces before and after `text`, and the full stop or colon at its end, if it has one.
+    """Return the spaces before and after `text`, and the full stop or colon at its end ("" if it has none).
 
-    Spaces after a colon do not count, because the full-width colon has room of its own.
+    Spaces after a colon are left out, because the full-width colon has room of its own.
     """
     bare = text.strip()
     sign = bare[-1:].translate({ord("。"): ".", ord("："): ":"})
@@ -98,10 +101,10 @@ def _ends(text: str) -> tuple[str, str, str]:
 
 
 def _ends_wide(text: str) -> bool:
-    """Whether `text` ends with a full-width sign, which has its space in itself."""
+    """Whether `text` ends with a full-width sign, after which no space is written."""
     return text[-1:] in "，、；："
 
 
 def _forms(either: object) -> list[str]:
-    """The forms of a message or of a translation: one, or several if there is a plural."""
+    """Return the forms of a message or of a translation: one, or several if there is a plural."""
     return [str(each) for each in either] if isinstance(either, (tuple, list)) else [str(either or "")]

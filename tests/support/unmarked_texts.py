@@ -9,7 +9,7 @@ from tests.support.source import Module, modules
 from tests.support.told import tellings
 
 ROOMS = ("udpnote.cli.", "udpnote.text.messages.", "udpnote.text.joining")
-"""Where each literal with a word is marked or a program's. Elsewhere only the values of notices and errors are looked at."""
+"""In these modules, each literal with a word must be marked or be for programs. In others, only values of notices must be."""
 
 TABLES = {
     *("SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "_CONVERT", "_COMPARE", "_TRUSTED_PLACE"),
@@ -69,14 +69,14 @@ _WORD = re.compile("[A-Za-z]{2,}|[\u4e00-\u9fff]")
 
 
 def unmarked() -> Iterator[str]:
-    """Each place in the source that has a text for people without a mark."""
+    """Yield each place in the source that has a text for people without a mark, and the text."""
     for module in modules().values():
         found = _literals(module.tree) if module.name.startswith(ROOMS) else _values_told(module)
         yield from (f"{module.place(node)}: {text[:100]!r}" for node, text in found)
 
 
 def unmarked_in(source: str) -> list[str]:
-    """The texts for people without a mark in the `source` of a module."""
+    """Return the texts for people without a mark in the `source` of a module."""
     return [text for _, text in _literals(ast.parse(source))]
 
 
@@ -84,14 +84,14 @@ Found = Iterator[tuple[ast.expr, str]]
 
 
 def _values_told(module: Module) -> Found:
-    """The literals of several words that are values of notices and errors: they would stay in English."""
+    """Yield the literals of several words that are values of notices and errors: they would stay in English."""
     for call, _ in tellings(module):
         for value in call.keywords:
             yield from ((node, text) for node, text in _literals(value.value) if " " in text)
 
 
 def _literals(node: ast.AST) -> Found:
-    """The literals below `node` that a person may see, with `{}` for each value in an f-string."""
+    """Yield the literals below `node` that a person may see, with `{}` for each value in an f-string."""
     match node:
         case ast.JoinedStr() | ast.Constant(value=str()):
             text = _text(node)

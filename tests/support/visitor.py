@@ -14,10 +14,10 @@ WITH_A_WORKER: dict[str, Any] = {"service_workers": "allow"}
 
 
 class Visitor:
-    """A tab with the page. `faults` are the errors of its scripts, and what the browser has refused to do for them."""
+    """A tab with the page, and the person who uses it. `faults` are errors and warnings of the page's scripts."""
 
     def __init__(self, profile: "BrowserContext", address: str, *, author: str = "amy") -> None:
-        """Open the page. The author is asked for, and given, when the first note is written."""
+        """Open the page at `address`. The page asks for the author when the first note is written; the answer is `author`."""
         self.profile, self._address, self._author = profile, address, author
         self.faults: list[str] = []
         self.page: Page = profile.new_page()
@@ -26,7 +26,7 @@ class Visitor:
         self.open()
 
     def open(self) -> None:
-        """Open the page, again."""
+        """Open the page in the tab, and wait until it is ready."""
         self.page.goto(self._address)
         self.wait_until_ready()
 
@@ -38,7 +38,10 @@ class Visitor:
         self.page.locator("body.ready").wait_for()
 
     def wait_until(self, expression: str, seconds: float = SECONDS_MAX) -> None:
-        """Wait until a JavaScript expression is true in the page, whose policy forbids the browser to ask again by itself."""
+        """Wait until the JavaScript `expression` is true in the page.
+
+        The test asks again and again, because the content security policy of the page forbids playwright's own waiting.
+        """
         eventually(lambda: bool(self.page.evaluate(expression)), expression, seconds)
 
     def type(self, text: str) -> None:
@@ -46,7 +49,7 @@ class Visitor:
         self.page.locator("#text").fill(text)
 
     def write(self, *texts: str) -> None:
-        """Write notes by the button, and say who writes when the page asks; each is in the outbox, or further, afterwards."""
+        """Write notes with the button, and say who writes if the page asks. Return when each is at least in the outbox."""
         for text in texts:
             self.type(text)
             self.page.locator("#send").click()
@@ -62,7 +65,7 @@ class Visitor:
             self.wait_until(is_known)
 
     def note(self, text: str) -> "Locator":
-        """The stored note with this text, anywhere in it."""
+        """Return a locator of the stored notes that contain `text`."""
         return self.page.locator("#days article", has_text=text)
 
     def sees(self, *texts: str) -> None:
@@ -72,15 +75,15 @@ class Visitor:
             assert self.note(text).count() == 1, text
 
     def texts(self) -> list[str]:
-        """The texts of the stored notes that are shown."""
+        """Return the texts of the stored notes that are shown."""
         return self.page.locator("#days article .text").all_inner_texts()
 
     def waiting(self) -> list[str]:
-        """The texts of the notes that are shown as waiting."""
+        """Return the texts of the notes that are shown as waiting."""
         return self.page.locator("#waiting article .text").all_inner_texts()
 
     def sees_nothing_waiting(self, seconds: float = 2 * SECONDS_MAX) -> None:
-        """Wait until nothing waits in the outbox, nor is shown there."""
+        """Wait until no entry is in the page's outbox, and none is shown as waiting."""
         asked = """async () => {
             const { Database } = await import("/static/database.js")
             const { Outbox } = await import("/static/outbox.js")
@@ -90,7 +93,7 @@ class Visitor:
         self.wait_until(f"({asked})().then((count) => count === 0)", seconds)
 
     def search(self, query: str) -> None:
-        """Search; on a narrow screen the field has to be opened first."""
+        """Type `query` into the search field. On a narrow screen, open the field first."""
         if not self.page.locator("#query").is_visible():
             self.page.locator("#open-search").click()
         self.page.locator("#query").fill(query)
@@ -115,7 +118,7 @@ class Visitor:
         self.page.locator("#sheet").get_by_role("button", name=action, exact=True).click()
 
     def _note_console(self, message: "ConsoleMessage") -> None:
-        """Note errors, but not those of the network, which are meant."""
+        """Note errors and warnings, but not those of the network, which tests cause on purpose."""
         meant = ("Failed to load resource", "error occurred when fetching the script", "registration blocked by Playwright")
         is_meant = any(each in message.text for each in meant)
         if message.type in ("error", "warning") and not is_meant:
@@ -123,7 +126,7 @@ class Visitor:
 
 
 class Visitors:
-    """Makes visitors of one page, each in a profile of its own; `close` closes the profiles, and checks for faults."""
+    """Makes visitors, each in a profile of its own. `close` closes the profiles, and fails if a visitor has noted faults."""
 
     def __init__(self, chromium: Chromium) -> None:
         self._chromium = chromium
@@ -131,15 +134,15 @@ class Visitors:
         self._visitors: list[Visitor] = []
 
     def visit(self, address: str, *, author: str = "amy", profile: "BrowserContext | None" = None, **options: Any) -> Visitor:
-        """A visitor in a new profile with these options of playwright, or in a further tab of this `profile`."""
+        """Make a visitor in a new profile with these options of playwright, or in a further tab of `profile` if it is given."""
         visitor = Visitor(profile or self.profile(**options), address, author=author)
         self._visitors.append(visitor)
         return visitor
 
     def profile(self, **options: Any) -> "BrowserContext":
-        """A new profile, without a visitor. Pages there have a service worker only if the options say so.
+        """Make a new profile, without a visitor. Pages there have a service worker only if the options say so.
 
-        It would load all files of the page a second time.
+        That saves time, because a service worker loads all files of the page a second time.
         """
         made = self._chromium.profile(**{"service_workers": "block"} | options)
         self._profiles.append(made)

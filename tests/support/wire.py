@@ -1,11 +1,11 @@
-"""Datagrams decoded or refused, and golden messages with one value changed."""
+"""Decodes datagrams, and makes datagrams of golden messages in which one value is changed."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.support.golden import GOLDEN, golden, sealed
+from tests.support.golden import GOLDEN, golden, with_check
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Status
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, decode, encode
@@ -22,7 +22,7 @@ ITEMS_ROOM = PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
 
 
 def decoded(kind: type[M], datagrams: list[bytes], envelope: Envelope = OPEN) -> list[M]:
-    """The messages in `datagrams`, each of which must be of this kind."""
+    """Return the messages in `datagrams`, each of which must be of the type `kind`."""
     messages = [decode(data, envelope) for data in datagrams]
     found: list[M] = [message for message in messages if isinstance(message, kind)]
     assert found == messages
@@ -30,14 +30,17 @@ def decoded(kind: type[M], datagrams: list[bytes], envelope: Envelope = OPEN) ->
 
 
 def refusal(data: bytes, envelope: Envelope = OPEN) -> str:
-    """Why `data` is refused, which it must be."""
+    """Return why the decoder refuses `data`; fail if it does not."""
     with pytest.raises(BadDatagram) as caught:
         decode(data, envelope)
     return caught.value.reason
 
 
 def changed(name: str, path: str, value: object) -> bytes:
-    """The datagram of a golden message in which one field is changed: the encoder checks no limits. An index is a number."""
+    """Encode the golden message `name`, with `value` in the field at `path`, such as `part.text` or `parts.0.number`.
+
+    The value may be out of range, because the encoder checks no limits.
+    """
     return encode(_with(GOLDEN[name], path.split("."), value))
 
 
@@ -49,13 +52,16 @@ def _with(record: Any, path: list[str], value: object) -> Any:
 
 
 def patched(name: str, at: int, data: bytes) -> bytes:
-    """A golden datagram in which the bytes from `at` on are replaced by `data`, with the right check."""
+    """Return the golden datagram `name`, in which `data` replaces the bytes from `at` on, with the right check."""
     body = golden(name)[:-4]
-    return sealed(body[:at] + data + body[at + len(data) :])
+    return with_check(body[:at] + data + body[at + len(data) :])
 
 
 def check_limits(name: str, path: str, accepted: Iterable[object], refused: Iterable[object]) -> None:
-    """The golden message arrives with each of these values in a field, and is refused as malformed with each of those."""
+    """Check the limits of the field at `path` (see `changed`) of the golden message `name`.
+
+    The decoder must accept each value in `accepted`, and refuse each one in `refused` as malformed.
+    """
     for value in accepted:
         message, golden_message = decode(changed(name, path, value)), GOLDEN[name]
         if isinstance(message, Run):
