@@ -31,26 +31,38 @@ def replace(path: Path) -> None:
     path.with_name("other").replace(path)
 
 
-LOSSES: dict[str, Callable[[Path], object]] = {
-    "deleted": os.unlink,
-    "moved": lambda path: path.rename(path.with_name("moved")),
-    "replaced": replace,
-    "its log deleted": lambda path: path.with_name(f"{path.name}-wal").unlink(),
-    "a second name": lambda path: path.with_name("second").hardlink_to(path),
+def log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def replace_log(path: Path) -> None:
+    log_of(path).rename(path.with_name("log"))
+    log_of(path).write_bytes(b"of another program")
+
+
+LOSSES: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "deleted": (os.unlink, "notebook_lost", "gone"),
+    "moved": (lambda path: path.rename(path.with_name("moved")), "notebook_lost", "gone"),
+    "replaced": (replace, "notebook_lost", "replaced"),
+    "a second name": (lambda path: path.with_name("second").hardlink_to(path), "notebook_lost", "linked"),
+    "its log deleted": (lambda path: log_of(path).unlink(), "log_lost", "gone"),
+    "its log replaced": (replace_log, "log_lost", "replaced"),
+    "a second name of its log": (lambda path: path.with_name("second").hardlink_to(log_of(path)), "log_lost", "linked"),
 }
+"""What happens to a notebook while it is open, the kind of the error, and its value `loss`."""
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Path, loss: str) -> None:
-    path = tmp_path / "notebook"
+@pytest.mark.parametrize("case", LOSSES)
+def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Path, case: str) -> None:
+    path, (harm, kind, loss) = tmp_path / "notebook", LOSSES[case]
     notebook = Notebook(path)
     assert notebook.store([part(1, "before")], NOW) == [stored(1)]
-    LOSSES[loss](path)
+    harm(path)
     for _ in range(2):
-        with raises(NotebookLost, "notebook_lost", path=str(path)):
+        with raises(NotebookLost, kind, path=str(path), loss=loss):
             notebook.store([part(2, "after")], NOW)
     for use in notebook.check_file, notebook.close:
-        with raises(NotebookLost, "notebook_lost", path=str(path)):
+        with raises(NotebookLost, kind, path=str(path), loss=loss):
             use()
     notebook.close()
 
@@ -61,7 +73,7 @@ def test_the_log_of_a_notebook_that_was_emptied_is_kept(tmp_path: Path) -> None:
     notebook.store([part(1, "acknowledged")], NOW)
     os.truncate(path, 0)
     for use in notebook.check_file, notebook.close:
-        with raises(NotebookLost, "notebook_lost", path=str(path)):
+        with raises(NotebookLost, "notebook_lost", path=str(path), loss="emptied"):
             use()
     assert b"acknowledged" in path.with_name("notebook-wal").read_bytes()
 

@@ -85,7 +85,8 @@ class FileGuard:
             self._reader.execute("PRAGMA schema_version").fetchone()  # from now on, SQLite counts this connection
         self._file, self._log = self._found()
         if not self.is_in_place:
-            raise NotebookLost("notebook_lost", path=self._path)
+            loss = _loss(self._path, (*self._guarded, 1), self._file)
+            raise NotebookLost("notebook_lost", path=self._path, loss=loss)
 
     def check(self) -> None:
         """Raise `NotebookLost` if the file or its log was deleted, moved, replaced or hard-linked, or the file is empty.
@@ -95,8 +96,11 @@ class FileGuard:
         file, log = self._found()
         if self._log is None:  # there was none yet, because SQLite had written nothing
             self._log = log
-        if file != self._file or log != self._log:
-            raise NotebookLost("notebook_lost", path=self._path)
+        if file != self._file:
+            raise NotebookLost("notebook_lost", path=self._path, loss=_loss(self._path, self._file, file))
+        if log != self._log:
+            log_path = f"{self._path}-wal"
+            raise NotebookLost("log_lost", path=self._path, log=log_path, loss=_loss(log_path, self._log, log))
 
     def close(self, connection: sqlite3.Connection) -> None:
         """Close `connection` and release the lock. All other connections of this process to the file must be closed before.
@@ -203,6 +207,16 @@ def is_guarded_here(path: str) -> bool:
     """Whether this process holds the lock on the notebook at `path`. Raises `OSError`."""
     status = os.stat(path)
     return (status.st_dev, status.st_ino) in _guarded
+
+
+def _loss(path: str, before: _Identity, found: _Identity) -> str:
+    """Return what was done to the file at `path`: `gone`, `emptied`, `linked` (it has a further hard link) or `replaced`.
+
+    `before` and `found` are its identities before and now. They differ.
+    """
+    if found is None:
+        return "emptied" if os.path.exists(path) else "gone"
+    return "linked" if before is not None and before[:2] == found[:2] else "replaced"
 
 
 def _identity_and_size(path: str) -> tuple[_Identity, int]:

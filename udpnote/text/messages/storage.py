@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from udpnote.errors import Notice
+from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
 
@@ -94,6 +95,54 @@ def _key_file_damaged(path: str, reason: Notice) -> str:
         "the key file {path} is damaged ({reason}). Restore it from a backup. Or write into it the join code that a client "
         'has used: key = "CODE". If you have neither, move the file away, and make a new key with `udpnote key rotate`'
     ).format(path=path, reason=reason)
+
+
+_UNACKNOWLEDGED = marked("Entries that were not acknowledged are still in their senders' outboxes, or in the file to import")
+_NOTEBOOK_LOSSES = {
+    "gone": marked(
+        "the server or import has stopped, because {path} was deleted or moved while in use. If it was moved, put it back "
+        "beside its log {path}-wal, and start again. If it was deleted, put a backup in its place with `udpnote restore`: "
+        "entries acknowledged after that backup are lost"
+    ),
+    "emptied": marked(
+        "the server or import has stopped, because {path} was emptied while in use. Put a backup in its place with `udpnote "
+        "restore`, and start again: entries acknowledged after that backup are lost"
+    ),
+    "linked": marked(
+        "the server or import has stopped, because {path} got a second name (a hard link) while in use. SQLite would keep a "
+        "log for each name, and entries could be lost. Remove the second name, and start again"
+    ),
+    "replaced": marked(
+        "the server or import has stopped, because another file was put at {path} while it was in use. Put the earlier file "
+        "back, and start again: its log is kept under a name that ends with .old, and the next start finds it. To use the new "
+        "file instead, just start again"
+    ),
+}
+_LOG_LOSSES = {
+    "gone": marked(
+        "the server or import has stopped, because {log} was deleted or moved while in use. It is the log with the latest "
+        "acknowledged entries of {path}. Put it back, and start again. If it is lost, the next start says how to keep the "
+        "other entries"
+    ),
+    "linked": marked(
+        "the server or import has stopped, because {log} got a second name (a hard link) while in use. It is the log with the "
+        "latest acknowledged entries of {path}. Remove the second name, and start again"
+    ),
+    "replaced": marked(
+        "the server or import has stopped, because another file was put at {log} while it was in use. The file there was the "
+        "log with the latest acknowledged entries of {path}. Put the log back, and start again. If it is lost, the next start "
+        "says how to keep the other entries"
+    ),
+}
+"""What was done to a notebook's file or to its log, and what to do then. The keys are the possible values of `loss`."""
+
+
+def _notebook_lost(path: str, loss: str) -> str:
+    return in_sentences(_(_NOTEBOOK_LOSSES[loss]).format(path=path), _(_UNACKNOWLEDGED))
+
+
+def _log_lost(path: str, log: str, loss: str) -> str:
+    return in_sentences(_(_LOG_LOSSES[loss]).format(path=path, log=log), _(_UNACKNOWLEDGED))
 
 
 def _log_of_another_file(path: str, log: str, aside: str) -> str:
@@ -207,15 +256,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} has {count} names (hard links). SQLite would keep a log for each name, and entries could be lost. Remove "
         "the other names. Or make a copy with `cp`, and use that"
     ),
-    "notebook_lost": (
-        "the server or import has stopped, because {path} or its log {path}-wal was deleted, emptied, moved, replaced "
-        "or hard-linked while in use. These two files hold all acknowledged entries. All other entries are still in "
-        "their senders' outboxes, or in the file to import. If the files were moved, put both back in their place. If "
-        "one of them got a second name by a hard link, remove that name. If another file is at {path} now, put the "
-        "earlier one back: its log is kept under a name that ends with .old, and the next start finds it. If {path} "
-        "was deleted or emptied, put a backup in its place with `udpnote restore`: entries acknowledged after that "
-        "backup are lost. Then start again"
-    ),
+    "notebook_lost": _notebook_lost,
+    "log_lost": _log_lost,
     "log_without_notebook": (
         "the log {log} is there, perhaps with the latest entries, but its notebook {path} is missing. Put the notebook "
         "back. Only if it is lost, move the log away, and restore a backup or begin a new notebook"
