@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 from unittest import mock
 
 import pytest
@@ -23,6 +24,7 @@ from udpnote.settings import (
     SETTINGS_FILE_BYTES_MAX,
     UNSET,
     WAIT_SECONDS,
+    Flags,
     Settings,
     Source,
     absolute_path,
@@ -45,9 +47,9 @@ def settings_file(home: Environ) -> Path:
     return Path(find_places(home).settings_file)
 
 
-def refused(home: Environ, flags: dict[str, object] | None = None) -> InvalidSetting:
+def refused(home: Environ, flags: object = None) -> InvalidSetting:
     with pytest.raises(InvalidSetting) as error:
-        load_settings(flags, home)
+        load_settings(cast(Flags | None, flags), home)
     return error.value
 
 
@@ -76,7 +78,7 @@ def test_a_flag_comes_before_the_environment_the_file_and_the_default(
     default = getattr(load_settings({}, home), name)
     settings_file(home).write_text(f"{name} = {json.dumps(in_file)}\n")
     environ = home | {f"UDPNOTE_{name.upper()}": str(in_environment)}
-    flags: list[dict[str, object]] = [{}, {name: None}, {name: in_flag}, {name: UNSET}]
+    flags = [cast(Flags, each) for each in ({}, {name: None}, {name: in_flag}, {name: UNSET})]
     found = [getattr(load_settings(each, environ), name) for each in flags]
     assert found == [in_environment, in_environment, in_flag, default]
     place, option = str(settings_file(home)), f"--{name.replace('_', '-')}"
@@ -240,7 +242,7 @@ def test_a_key_that_comes_first_in_order_replaces_a_key_file_and_vice_versa(home
     code = join_code(b"k" * 16)
     settings_file(home).write_text(f'key = "{code}"')
     variable, with_code = {"UDPNOTE_KEY_FILE": "/key"}, {"UDPNOTE_KEY": code}
-    cases: list[tuple[dict[str, object], Environ, tuple[bytes | None, str | None]]] = [
+    cases: list[tuple[Flags, Environ, tuple[bytes | None, str | None]]] = [
         ({}, {}, (b"k" * 16, None)), ({}, variable, (None, "/key")), ({"key": code}, variable, (b"k" * 16, None)),
         ({"key_file": "/flag"}, with_code, (None, "/flag")), ({"key": UNSET}, variable, (None, None)),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import stat
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting, Notice
 from udpnote.machine.names import cut, host_name, user_of_system
@@ -35,9 +35,6 @@ WAIT_SECONDS_MAX = 86_400.0
 SETTINGS_FILE_BYTES_MAX = 1 << 16
 """The longest settings file that is read, in bytes: a hundred times as long as a file with all settings."""
 
-UNSET: Any = object()
-"""A flag with this value selects the default, even if the environment or the settings file has another value."""
-
 _KEYS = {"key", "key_file"}
 """Both settings give the notebook's key: `key` as a join code, `key_file` as the path of a file with the join code or the key.
 
@@ -53,26 +50,47 @@ class Settings(NamedTuple):
     and `bind` (the address to listen on) are for the notebook to serve. `language` is one of `model.language.LANGUAGES`.
     """
 
-    server: str | None
-    port: int | None
-    key: bytes | None
-    key_file: str | None
     author: str
-    name: str | None
-    bind: str | None
-    sealed: bool
     file: str
-    notebook: str | None
-    text_file: str | None
-    wait: float
-    language: str | None
     outbox: str
     history: str
+    server: str | None = None
+    port: int | None = None
+    key: bytes | None = None
+    key_file: str | None = None
+    name: str | None = None
+    bind: str | None = None
+    sealed: bool = False
+    notebook: str | None = None
+    text_file: str | None = None
+    wait: float = WAIT_SECONDS
+    language: str | None = None
 
     @property
     def ports(self) -> Sequence[int]:
         """The UDP ports where discovery asks, and of which a server takes the first free one: `port` if set, else `PORTS`."""
         return PORTS if self.port is None else (self.port,)
+
+
+class Flags(TypedDict, total=False):
+    """The values of options, by the fields of `Settings`. None means that the option was not given."""
+
+    server: str | None
+    port: int | None
+    key: str | None
+    key_file: str | None
+    author: str | None
+    name: str | None
+    bind: str | None
+    sealed: bool | None
+    file: str | None
+    notebook: str | None
+    text_file: str | None
+    wait: float | None
+
+
+UNSET: Any = object()
+"""A flag with this value selects the default, even if the environment or the settings file has another value."""
 
 
 class Places(NamedTuple):
@@ -116,12 +134,11 @@ XDG_FOLDERS = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "X
 
 
 def load_settings(
-    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, on_wrong: OnWrong | None = None
+    flags: Flags | None = None, environ: Mapping[str, str] | None = None, on_wrong: OnWrong | None = None
 ) -> Settings:
     """Find and return all settings. Each value comes from the place with the highest precedence that has the setting.
 
-    The keys of `flags` are fields of `Settings`. The value None means that the flag was not given; `UNSET` means that the
-    default applies. `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value cannot be used
+    `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value cannot be used
     or the settings file cannot be read; the error names the place of the value. With `on_wrong`, only a wrong flag raises it. A
     wrong variable and a file with a fault are left out then, and `on_wrong` is called with the error and the source.
     """
@@ -130,7 +147,12 @@ def load_settings(
     given = {name: value for name, (value, _) in given_settings(flags or {}, environ, places.settings_file, on_wrong).items()}
     if "author" not in given:  # only then, because asking the system for the user takes time
         given["author"] = _default_author(environ)
-    return _defaults(places)._replace(**given)
+    defaults = {
+        "file": os.path.join(places.data, "notebook.sqlite3"),
+        "outbox": os.path.join(places.data, "outbox.sqlite3"),
+        "history": os.path.join(places.state, "history"),
+    }
+    return Settings(**(defaults | given))
 
 
 def chosen_language(environ: Mapping[str, str]) -> str:
@@ -146,44 +168,23 @@ def chosen_language(environ: Mapping[str, str]) -> str:
 
 
 def given_settings(
-    flags: Mapping[str, object], environ: Mapping[str, str], settings_file: str, on_wrong: OnWrong | None = None
+    flags: Flags, environ: Mapping[str, str], settings_file: str, on_wrong: OnWrong | None = None
 ) -> dict[str, tuple[Any, Source]]:
     """Return the settings in flags, environment and settings file, by name: for each, the value that counts, and its source."""
-    flags = {name: value for name, value in flags.items() if value is not None}
+    in_flags = {name: value for name, value in flags.items() if value is not None}
     given: dict[str, tuple[Any, Source]] = {}
     with _leaving_out(Source("settings file", settings_file), on_wrong):
         given = _from_file(settings_file)
     _forget_key(given, [name for name in _PARSERS if _variable(name) in environ])
     given |= _from_environment(environ, on_wrong)
-    _forget_key(given, flags)
-    for name, value in flags.items():
+    _forget_key(given, in_flags)
+    for name, value in in_flags.items():
         if value is UNSET:
             given.pop(name, None)
         else:
             option = f"--{name.replace('_', '-')}"
             given[name] = _PARSERS[name](value, option), Source("flag", option)
     return given
-
-
-def _defaults(places: Places) -> Settings:
-    """The defaults of all settings, except that of `author`, which `load_settings` adds."""
-    return Settings(
-        server=None,
-        port=None,
-        key=None,
-        key_file=None,
-        author="",
-        name=None,
-        bind=None,
-        sealed=False,
-        file=os.path.join(places.data, "notebook.sqlite3"),
-        notebook=None,
-        text_file=None,
-        wait=WAIT_SECONDS,
-        language=None,
-        outbox=os.path.join(places.data, "outbox.sqlite3"),
-        history=os.path.join(places.state, "history"),
-    )
 
 
 def find_places(environ: Mapping[str, str]) -> Places:

@@ -18,7 +18,7 @@ from udpnote.client.destination import (
 from udpnote.errors import EntriesWait
 from udpnote.model.entry import Status
 from udpnote.model.notebook import Destination, KnownNotebook
-from udpnote.settings import UNSET, load_settings
+from udpnote.settings import UNSET, Flags, load_settings
 from udpnote.storage.outbox import Outbox
 
 KEY, KEY_ID, OTHER_KEY_ID = b"k" * 16, b"key id k", b"key id o"
@@ -55,7 +55,7 @@ def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: D
     ],
 )
 def test_the_settings_name_a_destination(
-    flags: dict[str, object], names_port: bool, key_id: bytes | None, destination: Destination
+    flags: Flags, names_port: bool, key_id: bytes | None, destination: Destination
 ) -> None:
     settings = load_settings(flags, {"HOME": "/nowhere"})
     assert destination_of(settings, names_port=names_port, key_id=key_id) == destination

@@ -10,6 +10,7 @@ from udpnote.errors import InvalidSetting, Notice
 if TYPE_CHECKING:
     from udpnote.client.client import Client
     from udpnote.client.results import SentEntry
+    from udpnote.settings import Flags
     from udpnote.storage.outbox import Outbox
 
 
@@ -30,6 +31,17 @@ class ClientOptions(NamedTuple):
     def names_given(self) -> list[str]:
         """The names of the options that were given, as a user types them, such as `--notebook`."""
         return [f"--{name.replace('_', '-')}" for name, value in self._asdict().items() if value is not None]
+
+    @property
+    def flags(self) -> "Flags":
+        """The options as `load_settings` takes them."""
+        return {
+            "server": self.server,
+            "port": self.port,
+            "notebook": self.notebook,
+            "author": self.author,
+            "wait": self.wait,
+        }
 
     def client(
         self,

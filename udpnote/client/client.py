@@ -1,7 +1,7 @@
 """The client: finds notebooks, and sends entries. A call blocks until its entries are acknowledged, queued or refused."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -35,7 +35,7 @@ from udpnote.model.entry import (
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.settings import Settings, load_settings
+from udpnote.settings import Flags, Settings, load_settings
 from udpnote.storage.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     ) -> None:
         check_type("port", 0 if port is None else port, int)
         check_type("wait", 0 if wait is None else wait, int, float)
-        flags = {
+        flags: Flags = {
             "server": server, "port": port, "notebook": notebook, "key": key, "key_file": key_file, "author": author,
             "wait": wait,
         }  # fmt: skip
@@ -121,7 +121,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
         self._forwarder: Forwarder | None = None
 
-    def _settings_of(self, flags: Mapping[str, object]) -> tuple[Settings, bytes | None]:
+    def _settings_of(self, flags: Flags) -> tuple[Settings, bytes | None]:
         """The settings of this client, and the key that they name. Raises as the constructor does."""
         settings = load_settings(flags)
         return settings, named_key_of(settings)

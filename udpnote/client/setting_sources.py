@@ -3,13 +3,13 @@
 import os
 from collections.abc import Mapping
 
-from udpnote.settings import DEFAULT, XDG_FOLDERS, Settings, Source, find_places, given_settings
+from udpnote.settings import DEFAULT, XDG_FOLDERS, Flags, Settings, Source, find_places, given_settings
 
 _FOLDER_VARIABLES = ("UDPNOTE_HOME", *XDG_FOLDERS)
 """The variables that move the folders of `Places`: the first one moves all folders, each of the others moves a single one."""
 
 
-def find_sources(flags: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, Source]:
+def find_sources(flags: Flags, environ: Mapping[str, str]) -> dict[str, Source]:
     """For each field of `Settings`, the source of its value in the result of `load_settings` for the same arguments.
 
     Raises `InvalidSetting` in the same cases as `load_settings`.

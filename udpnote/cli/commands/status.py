@@ -85,7 +85,7 @@ def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
         udpnote status --notebook kitchen --json
     """
-    flags = options._asdict()
+    flags = options.flags
     settings, sources = load_settings(flags), find_sources(flags, os.environ)
     files = list(_files(settings, sources))
     hosted, hosted_failure = _hosted(settings.file)

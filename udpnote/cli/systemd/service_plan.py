@@ -4,14 +4,14 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from udpnote.cli.systemd.service_unit import STATE_FOLDER, Service
 from udpnote.errors import InvalidSetting, NotebookOpen, NotebookSealed
 from udpnote.model.address import parse_port
 from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
-from udpnote.settings import find_places, load_settings
+from udpnote.settings import Flags, find_places, load_settings
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
 _SERVE_SETTINGS = ("name", "bind", "port", "text_file")
@@ -35,7 +35,7 @@ class ServicePlan(NamedTuple):
     is_sealed: bool
 
 
-def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
+def plan_service(service: Service, flags: Flags) -> ServicePlan:
     """Plan a service, and return the plan. `flags` are the values of the options `name`, `port`, `file` and `sealed`. None
     means that the user has not given the option.
 
@@ -52,7 +52,7 @@ def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     return plan
 
 
-def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
+def _for_system(service: Service, flags: Flags) -> ServicePlan:
     """Plan a service of the system. All its files, even a settings file, are in the folder that systemd makes for it."""
     home = os.path.join(STATE_FOLDER, service.folder_name)
     if flags["file"] is not None:
@@ -65,7 +65,7 @@ def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
     )
 
 
-def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
+def _for_user(service: Service, flags: Flags) -> ServicePlan:
     """Plan a service of this user.
 
     The service reads the user's settings file. Of the environment variables of this command that begin with `UDPNOTE_`, the

@@ -1,7 +1,7 @@
 """The doctor: collects facts about this host and its network, and yields what each check finds in them."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from udpnote.client.client import Client
@@ -27,7 +27,7 @@ from udpnote.lan.udp_socket import BUFFER_BYTES
 from udpnote.model.address import Address
 from udpnote.model.notebook import address_of
 from udpnote.protocol.messages import TOKEN_BYTES
-from udpnote.settings import PORT, Settings, Source, find_places, load_settings
+from udpnote.settings import PORT, Flags, Settings, Source, find_places, load_settings
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.disk_timing import fsync_durations, temporary_folder
 from udpnote.storage.key_file import key_path, read_key_file
@@ -62,7 +62,7 @@ class Doctor(Client):
         outbox, self._outbox_problem = _outbox_to_read(self._outbox_path)
         super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)
 
-    def _settings_of(self, flags: Mapping[str, object]) -> tuple[Settings, bytes | None]:
+    def _settings_of(self, flags: Flags) -> tuple[Settings, bytes | None]:
         """The settings, and the key that they name. Wrong settings are left out, and remembered as findings."""
         settings = load_settings(flags, on_wrong=lambda error, source: self._wrong_settings.append((error.notice, source)))
         try:
