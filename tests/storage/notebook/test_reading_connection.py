@@ -67,26 +67,31 @@ def test_while_another_program_has_the_file_open_its_log_is_not_checked(killed: 
             assert reading.last_number() == NOTES
 
 
-def test_a_server_that_begins_to_change_the_log_while_it_is_checked_is_no_damage(killed: Killed) -> None:
-    """An audit hook opens the notebook as a server does, when the check has just opened the log, which the server changes."""
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_server_that_changes_or_removes_the_log_while_it_is_checked_is_no_damage(killed: Killed, has_ended: bool) -> None:
+    """An audit hook opens the notebook as a server does, when the check is about to open the log, which the server changes."""
     program = f"""if True:
         import os, sqlite3, subprocess, sys
         from pathlib import Path
         from tests.support.killed_notebook import open_elsewhere
         from udpnote.storage.notebook.read_only import ReadOnlyNotebook
         path, opened = Path({str(killed.path)!r}), []
+        serve = f"from udpnote.storage.notebook.notebook import Notebook; Notebook({{str(path)!r}}).close()"
         def look(event, arguments):
-            if event == "open" and arguments[0] == f"{{path}}-wal" and not opened:
+            if event == "open" and arguments[0] == f"{{path}}-wal":
                 opened.append(open_elsewhere(path))
-                opened[0].__enter__()
-                with open(f"{{path}}-wal", "r+b") as log:
-                    log.seek({killed.frames[6]})
-                    log.write(bytes(100))
+                if {has_ended} and len(opened) == 2:
+                    subprocess.run([sys.executable, "-c", serve], check=True)
+                elif not {has_ended} and len(opened) == 1:
+                    opened[0].__enter__()
+                    with open(f"{{path}}-wal", "r+b") as log:
+                        log.seek({killed.frames[6]})
+                        log.write(bytes(100))
         sys.addaudithook(look)
-        print(ReadOnlyNotebook(str(path)).last_number(), len(opened))
+        print(ReadOnlyNotebook(str(path)).last_number(), len(opened) > 1)
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == (f"{NOTES} 1\n", "")
+    assert (done.stdout, done.stderr) == (f"{NOTES} True\n", "")
 
 
 def test_a_second_reader_in_a_process_leaves_the_first_one_its_locks(killed: Killed) -> None:

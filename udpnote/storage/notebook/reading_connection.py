@@ -87,9 +87,9 @@ def _check(path: str) -> None:
     if not _is_in_use(path):
         try:
             return check_complete(path)
-        except StorageError:
-            if not _is_in_use(path):  # otherwise a server has just begun to change the log
-                raise
+        except StorageError:  # perhaps a server has just begun to change the log, or has ended and removed it
+            if not _is_in_use(path):
+                return check_complete(path)
     return check_log(path)
 
 
