@@ -66,7 +66,7 @@ IN_CHINESE = {*WORDLESS, "send more", "outbox"}
 ONE_SHOT_UNUSED = (
     "bisect ipaddress random signal udpnote.cli.declared_command udpnote.cli.terminal.progress udpnote.client.filters "
     "udpnote.client.reading udpnote.model.query udpnote.protocol.codec_examination udpnote.protocol.codec_reading "
-    "udpnote.server "
+    "udpnote.server udpnote.storage.notebook udpnote.storage.outbox_log "
 )
 
 

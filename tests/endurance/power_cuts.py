@@ -97,6 +97,7 @@ def _cut(what: str, side: Side, stored: dict[Identity, StoredEntry], folder: Pat
             folder.mkdir()
             for name, content in disk.left(source, share).items():
                 (folder / name).write_bytes(content)
+                os.utime(folder / name, (0, 0))  # before this machine was started, as after a power failure
             try:
                 lost, doubled = side.broken(folder / side.database.name, promises, stored)
                 with closing(sqlite3.connect(folder / side.database.name)) as connection:

@@ -39,7 +39,8 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
     notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. If the outbox cannot
-    be written, it is opened for reading only. Raises `StorageError`.
+    be written, it is opened for reading only. If its log is damaged, this keeps the log, gives a notice, and goes on with what
+    can be read. Raises `StorageError`.
     """
     if isinstance(outbox, Outbox):
         return outbox
@@ -49,13 +50,26 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     files = [*own, *([settings.key_file] if settings.key_file else [])]
     try:
         make_own_folder(outbox, places.folders)
-        opened = Outbox(outbox)  # before its mode is changed, because it may be no outbox
+        opened = _opened(outbox, on_notice)  # before its mode is changed, because it may be no outbox
     except StorageError as error:
         return _outbox_to_read(outbox, error)
     if too_open(files, places.folders):
         for notice in [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]:
             on_notice(notice)
     return opened
+
+
+def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
+    """Open the outbox at `path`. If its log is damaged, first keep a copy of the log, and give a notice that names the copy."""
+    try:
+        return Outbox(path)
+    except StorageError as error:
+        if error.notice.kind != "outbox_log_damaged":
+            raise
+        from udpnote.storage.outbox_log import keep_damaged_log  # here, because this happens seldom
+
+        on_notice(Notice("outbox_log_kept", log=f"{path}-wal", aside=keep_damaged_log(path)))
+        return Outbox(path, uses_damaged_log=True)
 
 
 def _outbox_to_read(path: str, error: StorageError) -> Outbox:

@@ -14,6 +14,12 @@ def wall_microseconds() -> int:
     return min(max(int(time.clock_gettime(time.CLOCK_REALTIME) * 1_000_000), WRITTEN_AT_MIN), WRITTEN_AT_MAX)
 
 
+def boot_seconds() -> float:
+    """When this machine was started, by its present clock, in seconds since 1970 UTC."""
+    since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # on macOS, the latter also counts while it sleeps
+    return wall_seconds() - time.clock_gettime(since_boot)
+
+
 def wall_seconds() -> float:
     """The result of `wall_microseconds`, but in seconds."""
     return wall_microseconds() / 1_000_000

@@ -297,6 +297,14 @@ def is_database(path: str) -> bool:
         return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
 
+def is_same_file(path: str, other: str) -> bool:
+    """Whether both paths lead to the same file; False if one of them leads to none."""
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
+
+
 def uri_of(path: str, parameters: str) -> str:
     """Return the URI with which `sqlite3.connect` opens the file `path`; `parameters` are its options, such as `mode=ro`."""
     for character in "%?#":

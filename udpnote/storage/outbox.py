@@ -11,12 +11,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from sqlite3 import Connection
+from threading import Lock
 from typing import Any
 
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
-from udpnote.storage.database import IN_MEMORY, atomic, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file, open_database, storage_errors
 from udpnote.storage.known_notebooks import KnownNotebooks
 from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
@@ -42,6 +43,11 @@ _ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revi
 _TEXT = _ENTRY.split(", ").index("text")
 _NOTE_NEWEST = f"UPDATE notebooks SET ({SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({SEEN}) IS NOT (?, ?, ?)"
 
+_opening = Lock()
+_open_here: dict[int, str] = {}
+"""The paths of the outboxes that this process has open, by the id of each `Outbox`. SQLite loses its locks on the file of a
+log's index when the process closes a descriptor of this file. So the log is not checked then."""
+
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
 
@@ -50,12 +56,18 @@ class Outbox(KnownNotebooks):
     """An outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
 
     If `is_read_only`, the file is never created or written: without a file, the outbox is empty, and every method that writes
-    raises the same `StorageError` as on a disk that cannot be written.
+    raises the same `StorageError` as on a disk that cannot be written. Unless `uses_damaged_log`, the constructor raises the
+    `StorageError` of `check_outbox_log`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False, uses_damaged_log: bool = False) -> None:
         self.path = os.fspath(path)
-        self._connection = open_to_read(self.path) if is_read_only else open_database(self.path, SCHEMA)
+        with _opening:
+            if not uses_damaged_log:
+                _check_log(self.path)
+            self._connection = open_to_read(self.path) if is_read_only else open_database(self.path, SCHEMA)
+            if self.path != IN_MEMORY:
+                _open_here[id(self)] = self.path
         self.named_servers = NamedServers(self.path, self._connection)
         self.round_trips = RoundTrips(self.path, self._connection, self._without_fsync)
         self.keys = JoinedKeys(self.path, self._connection)
@@ -80,7 +92,9 @@ class Outbox(KnownNotebooks):
 
     def close(self) -> None:
         """Close the outbox file."""
-        self._connection.close()
+        with _opening:
+            self._connection.close()
+            _open_here.pop(id(self), None)
 
     def add(
         self,
@@ -326,3 +340,12 @@ class Outbox(KnownNotebooks):
     def _without_fsync(self) -> AbstractContextManager[Connection]:
         """Return a context manager whose block is a write transaction without an fsync (see `without_fsync`)."""
         return without_fsync(self._connection, self.path)
+
+
+def _check_log(path: str) -> None:
+    """Raise `StorageError` if a killed command has left a log for the outbox at `path`, and the log was damaged since."""
+    with storage_errors(path):
+        if path != IN_MEMORY and has_log(path) and not any(is_same_file(path, each) for each in _open_here.values()):
+            from udpnote.storage.outbox_log import check_outbox_log  # here, because this happens seldom
+
+            check_outbox_log(path)

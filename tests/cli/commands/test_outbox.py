@@ -3,10 +3,13 @@
 import os
 import re
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from wcwidth import wcswidth
 
+from tests.support.killed_notebook import flip
+from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from tests.support.machine import NOW, Machine
 from tests.support.processes import memory_bytes_max
 from udpnote.model.entry import Status
@@ -120,3 +123,17 @@ def test_notes_are_moved_to_another_notebook_and_sent_and_send_says_what_waits_e
     with closing(Outbox(served.outbox)) as outbox:
         outbox.add(["for the notebook that will be chosen"], author="", written_at=0, utc_offset=0)
     assert "1 entry waits" in served.run("send", "five").err
+
+
+def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is_queued_after_what_can_be_read(
+    machine: Machine,
+) -> None:
+    machine.home.mkdir()
+    killed_outbox(machine.outbox)
+    damage(machine.outbox, flip)
+    damaged, aside = files(machine.outbox)["-wal"], Path(f"{machine.outbox}-wal.1.old")
+    said = [machine.run(command).err for command in ("send --wait 0 another", "outbox")]
+    assert [str(aside) in each for each in said] == [True, False]
+    assert (aside.read_bytes(), aside.stat().st_mode & 0o777) == (damaged, 0o600)
+    expected = [*(f"note {number}" for number in range(NOTES - 1)), "another"]
+    assert [each["text"] for each in machine.json("outbox --json")] == expected

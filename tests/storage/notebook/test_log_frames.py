@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.killed_notebook import FRAME_BYTES, NOTES, Damage, Killed, cut, flip, zero
+from udpnote.storage.database import LOG_HEADER_BYTES
+from udpnote.storage.notebook.log_frames import has_frames_up_to, is_damaged
+from udpnote.storage.notebook.tables import SCHEMA
 
 
 @pytest.fixture
@@ -39,3 +42,10 @@ def test_a_transaction_that_a_power_failure_has_interrupted_is_no_damage_even_tw
     killed.log.write_bytes(log)
     killed.index.unlink(missing_ok=True)
     assert (killed.is_refused(), killed.notes()) == (False, NOTES - 1)
+
+
+def test_a_log_without_a_whole_header_has_no_transaction_that_could_be_damaged(killed: Killed) -> None:
+    for length in (LOG_HEADER_BYTES - 1, 0):
+        killed.log.write_bytes(killed.log.read_bytes()[:length])
+        assert not is_damaged(str(killed.path))
+        assert not has_frames_up_to(str(killed.log), SCHEMA.page_bytes, b"mark")

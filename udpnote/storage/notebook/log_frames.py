@@ -58,7 +58,10 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
     frame_bytes = _FRAME_HEADER.size + page_bytes
     frame = struct.Struct(f">8x8s8x{page_bytes}x")
     with open(path, "rb") as file:
-        _, salts, _ = _HEADER.unpack(file.read(LOG_HEADER_BYTES))
+        header = file.read(LOG_HEADER_BYTES)
+        if len(header) < LOG_HEADER_BYTES:
+            return False
+        _, salts, _ = _HEADER.unpack(header)
         while frames := file.read(_FRAMES_AT_ONCE * frame_bytes):
             whole = len(frames) - len(frames) % frame_bytes
             headers = enumerate(frame.iter_unpack(frames[:whole]))
@@ -82,6 +85,8 @@ def is_damaged(database: str) -> bool:
     """
     with open(f"{database}-wal", "rb") as file:
         header = file.read(LOG_HEADER_BYTES)
+        if len(header) < LOG_HEADER_BYTES:  # no log, or another program has just copied it into the file
+            return False
         page_bytes, salts, checksums = _HEADER.unpack(header)
         order = "<" if header.startswith(_MAGIC[0]) else ">"
         if _continued(bytes(8), header[: -len(checksums)], order) != checksums:

@@ -10,15 +10,13 @@ that, because a server takes it before it checks the log. A process that closes 
 locks on it. So this module remembers the connections of this process, and does not open the index while there is one.
 """
 
-import fcntl
 import os
-import struct
-import sys
 from threading import Lock
 from weakref import WeakSet
 
 from udpnote.errors import StorageError
 from udpnote.storage.database import close_after_reading, open_for_reading, storage_errors
+from udpnote.storage.log_index import is_open_elsewhere
 from udpnote.storage.notebook.file_guard import is_guarded_here
 from udpnote.storage.notebook.log_check import check_complete, check_log
 from udpnote.storage.notebook.tables import SCHEMA
@@ -28,13 +26,6 @@ _LOCKED_BYTE = 128
 
 LOG_DAMAGES = ("log_damaged", "log_gone")
 """The kinds of errors which say that stored entries are lost, but that the others can be read."""
-
-_IS_LINUX = sys.platform == "linux"
-_FLOCK = struct.Struct("hhqqi0q" if _IS_LINUX else "qqihh")
-"""C's `struct flock`: type of a lock, what its start counts from, start, length, process. Elsewhere the first two are last."""
-
-_TYPE = struct.Struct("h" if _IS_LINUX else "20xh")
-"""The first of these fields."""
 
 _opening = Lock()
 """Held while a file is checked and opened, so that no other thread opens it in between."""
@@ -97,24 +88,12 @@ def _is_in_use(path: str) -> bool:
     """Whether a program has the database at `path` open. Returns True if that cannot be found out: then SQLite fails, too."""
     try:
         identity = _identity_of(path)
-        if is_guarded_here(path) or any(each.identity == identity for each in _open_here):
-            return True
-        descriptor = os.open(f"{path}-shm", os.O_RDONLY)
+        is_open_here = is_guarded_here(path) or any(each.identity == identity for each in _open_here)
     except FileNotFoundError:
         return False
-    except OSError:  # it is another user's
+    except OSError:  # SQLite says why
         return True
-    try:
-        return _is_locked(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_locked(descriptor: int) -> bool:
-    """Whether another process has locked `_LOCKED_BYTE` of the open file. Raises `OSError`."""
-    kind, place = (fcntl.F_WRLCK, os.SEEK_SET), (_LOCKED_BYTE, 1, 0)
-    found = fcntl.fcntl(descriptor, fcntl.F_GETLK, _FLOCK.pack(*kind, *place) if _IS_LINUX else _FLOCK.pack(*place, *kind))
-    return _TYPE.unpack_from(found) != (fcntl.F_UNLCK,)
+    return is_open_here or is_open_elsewhere(path)
 
 
 def _identity_of(path: str) -> tuple[int, int]:

@@ -269,6 +269,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing was changed: {log}, the log of {path}, is a folder, a symbolic link or a device, which SQLite does not open. "
         "Put the log itself in this place. If there was none, move {log} away"
     ),
+    "outbox_log_damaged": (
+        "{log}, the log with the latest changes of the outbox {path}, is damaged or was cut: notes that were not stored yet "
+        "may be lost. To keep what can be read, run `udpnote outbox`"
+    ),
+    "outbox_log_kept": (
+        "{log}, the log with the latest changes of your outbox, was damaged or cut while no command used it. Notes that were "
+        "not stored yet may be lost: compare `udpnote outbox` and `udpnote list` with what you wrote. The damaged log is kept "
+        "as {aside}"
+    ),
     "log_overwritten": (
         "the server or import has stopped, because another program has overwritten {log}, the log with the latest "
         "acknowledged entries. {path} itself is not damaged. Stop that program. If you have a copy of {path} and its "

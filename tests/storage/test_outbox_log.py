@@ -1,0 +1,76 @@
+"""A log that a killed command has left is checked before the outbox is used, and a damaged one is kept."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.errors import raises
+from tests.support.killed_notebook import Damage, cut, flip, open_elsewhere, zero
+from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
+from udpnote.errors import StorageError
+from udpnote.storage.outbox import Outbox
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    killed_outbox(tmp_path / "outbox")
+    return tmp_path / "outbox"
+
+
+def texts(outbox: Outbox) -> list[str]:
+    return [each.entry.text for each in outbox.listing(1)]
+
+
+@pytest.mark.parametrize("how", [zero, flip, cut])
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_an_outbox_with_a_damaged_log_is_not_opened_and_what_shows_the_damage_stays(
+    path: Path, how: Damage, is_read_only: bool
+) -> None:
+    damage(path, how)
+    before = files(path)
+    for _ in range(2):
+        with raises(StorageError, "outbox_log_damaged", path=str(path), log=f"{path}-wal"):
+            Outbox(path, is_read_only=is_read_only)
+    assert files(path) == before
+
+
+def test_what_a_killed_command_has_left_is_opened_with_all_entries(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        assert texts(outbox) == [f"note {number}" for number in range(NOTES)]
+
+
+def test_a_log_from_before_the_machine_was_started_may_be_what_a_power_failure_has_left(path: Path) -> None:
+    damage(path, flip)
+    os.utime(f"{path}-wal", (0, 0))
+    with closing(Outbox(path)) as outbox:
+        assert len(texts(outbox)) == NOTES - 1
+
+
+def test_while_another_command_uses_the_outbox_its_log_is_not_checked(path: Path) -> None:
+    with open_elsewhere(path):
+        damage(path, flip)
+        with closing(Outbox(path)) as outbox:
+            assert len(texts(outbox)) == NOTES
+
+
+@pytest.mark.parametrize(
+    "name_again", [lambda path: path, lambda path: path.parent / "." / ".." / path.parent.name / path.name]
+)
+def test_a_second_outbox_in_a_process_leaves_the_first_one_its_locks(path: Path, name_again: Callable[[Path], str]) -> None:
+    program = f"""if True:
+        import sqlite3
+        connection = sqlite3.connect({str(path)!r}, timeout=0)
+        print(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+    """
+    with closing(Outbox(path)) as outbox:
+        outbox._connection.execute("BEGIN")
+        assert len(texts(outbox)) == NOTES
+        Outbox(name_again(path), is_read_only=True).close()
+        is_busy = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        assert is_busy == "1\n"
+        outbox._connection.execute("COMMIT")
