@@ -152,9 +152,7 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
 
 
 def _quoted(words: Sequence[str]) -> str:
-    """Return `words` as one line, quoted for a shell where necessary. Unlike `shlex.join`, this does not quote Chinese
-    characters.
-    """
+    """Return `words` as one line, quoted as by `shlex.join`, except words of letters, digits and hyphens in any script."""
     return " ".join(each if each.replace("-", "").isalnum() else shlex.quote(each) for each in words)
 
 

@@ -156,9 +156,9 @@ class Delivery:
     def give_up(self, entries: Iterable[Entry], now: float) -> None:
         """Stop delivering `entries`: they are not sent again, and get no event. Entries that are not outstanding are skipped.
 
-        A note whose datagram also has notes that are not given up stays outstanding, and may get an event, until the datagram
-        has a verdict or all its notes are given up. Until then, `add` resumes its delivery. Entries of `add_restored` cannot be
-        given up.
+        But a note that shares a datagram with notes that are not given up stays outstanding, and may get an event, until the
+        server has judged the datagram or these notes are given up, too. Until then, `add` cancels this. None of `entries` may
+        be imported.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)

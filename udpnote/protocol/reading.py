@@ -263,7 +263,7 @@ class Reading:
         self._pause(POLL_SECONDS, now)
 
     def _note_agreement(self) -> None:
-        """Record that the notebook has the READ's `seen`. If the reading has gone back to it, report `NotebookRestored`."""
+        """Record that the notebook has the entry `seen` of the READ. Report `NotebookRestored` if `_go_back` led to it."""
         self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()

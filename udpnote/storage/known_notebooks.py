@@ -144,7 +144,7 @@ class KnownNotebooks:
             return [self.keys.with_unsaved(KnownNotebook(*row)) for row in rows]
 
     def _notebook_at(self, destination: Destination) -> bytes | None:
-        """The id of the notebook that last answered at the address of `destination`; None if none did, or more than one."""
+        """The id of the notebook whose latest answer came from the address of `destination`; None unless it is just one."""
         rows = self._connection.execute(
             "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
         ).fetchall()

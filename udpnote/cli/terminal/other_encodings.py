@@ -30,7 +30,7 @@ class EscapingOutput:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write `text` with escapes. Return the number of characters in `text`."""
+        """Write `text`, with escapes for what the encoding lacks. Return the number of characters in `text`."""
         self._stream.write(text.encode(self._encoding, TEXT_ESCAPES).decode(self._encoding))
         return len(text)
 

@@ -168,9 +168,9 @@ def count(number: int, one: str, many: str) -> str:
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
     """Return a part of `text` for one line of at most `cells` terminal cells. The `words` of a search are highlighted.
 
-    The part is the first line that is not blank. But if a word was found, and the first place where it stands does not fit into
-    that line, the part is the text around this place, with spaces in place of line ends. `…` stands for text that is left out.
-    Control characters are replaced.
+    The part is the beginning of the first line that is not blank. But if the first match of a word is not wholly in it, the
+    part is the text around this match, with spaces in place of line ends. `…` stands for text that is left out. Control
+    characters are replaced.
     """
     from rich.cells import cell_len
     from rich.text import Text

@@ -151,7 +151,7 @@ _TEMPORARY_CODES = {
 
 
 def may_be_temporary(error: BaseException) -> bool:
-    """Whether an error of reading may be temporary, so that it does not show that the index is damaged."""
+    """Whether `error`, from reading the index, may be temporary. If not, the index counts as damaged."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
 
 

@@ -310,5 +310,5 @@ def _names_of(author: str) -> str:
 
 
 def whole_term(name: str) -> str:
-    """Return `name` as a single term: each character at which FTS5 would cut it is replaced by a private-use character."""
+    """Return an author or tag as a single term. A private-use character replaces each character at which FTS5 would cut."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]

@@ -192,7 +192,7 @@ def _take_back(path: str) -> bool:
 
 
 def _fits(path: str) -> bool:
-    """Whether the log at `path` may belong to the file there; True if neither has a mark, as in other kinds of databases."""
+    """Whether the log beside the file `path` may belong to it, by their marks (see `Mark.fits`). True if neither has a mark."""
     with closing(connect(path, reading_mode(path))) as connection:
         connection.execute("BEGIN")  # while it reads, no checkpoint copies a later mark than the one that it sees
         return has_own_log(connection, path)

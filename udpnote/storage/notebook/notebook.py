@@ -355,9 +355,9 @@ class Notebook:
         return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on a whole entry that is in the table. `new` has the numbers of the entries that were inserted just now.
+        """The verdict on `part`, a whole entry whose sequence is in the table. `new` has the numbers inserted just now.
 
-        If the verdict has one of these numbers, it is STORED, and the number is removed: a repeated part is STORED_ALREADY.
+        If its number is in `new`, the verdict is STORED, and the number is removed: the same part again is STORED_ALREADY.
         """
         verdict = verdict_if_stored(self._connection, part)
         assert verdict is not None, "an entry that was neither inserted nor stored before is lost"

@@ -302,7 +302,7 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
 
 
 def _finish_log(path: str, guard: FileGuard) -> None:
-    """Copy the log of the notebook at `path` into its file, as a server does, and close the file. SQLite removes the log."""
+    """Copy the log of the notebook at `path` into its file, as an ending server does. A fully copied log is then removed."""
     connection = open_database(path, SCHEMA)
     try:
         guard.watch()
