@@ -106,7 +106,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # what a restore replaces
     "notebook_replaced": _notebook_replaced,
     "other_notebook_replaced": _other_notebook_replaced,
-    "loss_unknown": "{path} cannot be read ({problem}), so it is not known which of its entries the restore would remove",
+    "loss_unknown": "{path} cannot be read, so it is not known which of its entries the restore would remove: {problem}",
     "loss_unknown_by_log": (
         "{log}, the log with the latest entries of {path}, is damaged or was cut, so it is not known which entries the "
         "restore would remove. The restore keeps both files"
