@@ -14,7 +14,7 @@ SEEDS_AT_ONCE = 16
 
 
 def main() -> int:
-    """Run the seeds that the arguments name; gives the exit code."""
+    """Run the seeds that the arguments name, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Simulate a LAN from seeds.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--seed", type=int, help="replay this seed, with a trace of its every step")
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _run(seeds: range, results: list[Result]) -> None:
-    """Run `seeds` on all cores, and show each failure; an interruption ends the workers, too."""
+    """Run `seeds` on all cores, add their results to `results`, and print each failure. Ctrl-C ends the workers, too."""
     with Pool(os.cpu_count(), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         for result in pool.imap_unordered(run_seed, seeds, chunksize=SEEDS_AT_ONCE):
             results.append(result)

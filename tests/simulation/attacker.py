@@ -1,8 +1,8 @@
 """An attacker on the LAN, who sees every datagram, and repeats, reflects, cuts, splices and forges datagrams.
 
-At an open notebook the attacker does only what must be harmless there: anybody who sees an entry pass could acknowledge it,
-so that is left out. At a sealed notebook everything must be harmless without the key. There the attacker even knows what each
-sealed datagram says, and the keys that are no longer accepted.
+If the notebook is open, the attacker does only what must be harmless there. For example, it does not acknowledge an entry that
+it has seen, because anybody on the LAN can do that. If the notebook is sealed, everything that an attacker without the key does
+must be harmless. There the attacker even knows the content of each sealed datagram, and the keys that are no longer accepted.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append, Discover, Offer,
 from udpnote.protocol.messages import content_check as check_of
 from udpnote.protocol.reading_messages import Page, PageState, Read
 
-DEEDS_MAX = 120  # per seed: a few dozen of each kind reach every state
+ATTACKS_MAX = 120  # per seed: a few dozen of each kind reach every state
 
 LATER_SECONDS = 60.0
 REMEMBERED = 40
@@ -30,12 +30,12 @@ FORGED_NUMBER = 7_777_777
 
 
 class Attacker:
-    """Attacks with a share `rate` of the datagrams that it sees, until all is calm."""
+    """Attacks with a share `rate` (0 to 1) of the datagrams that it sees, until the seed's calm begins."""
 
     def __init__(self, lan: Lan, rate: float) -> None:
         self._lan, self._random, self._rate = lan, lan.random, rate
         self._seen: list[bytes] = []
-        self._deeds = 0
+        self._attacks = 0
         self._address: Address = (lan.new_host("10.0.6"), PORT)
         if rate and lan.seals.are_used:
             lan.network.attach(self._address, self._receive, hears_broadcasts=True)
@@ -45,15 +45,15 @@ class Attacker:
         if destination == self._address and self._lan.is_server(source):
             raise Violation("the server has sent something to a host that never asked it with the key")
         is_worth_it = len(data) >= WORTH_BYTES and self._random.random() < self._rate
-        if self._lan.is_calm or self._deeds >= DEEDS_MAX or not is_worth_it:
+        if self._lan.is_calm or self._attacks >= ATTACKS_MAX or not is_worth_it:
             return
-        self._deeds += 1
+        self._attacks += 1
         self._seen = [*self._seen[-REMEMBERED:], data]
-        deeds = [self._repeat, self._reflect, self._cut, self._flip, self._splice, self._forge]
-        self._random.choice(deeds)(data, source, destination)
+        attacks = [self._repeat, self._reflect, self._cut, self._flip, self._splice, self._forge]
+        self._random.choice(attacks)(data, source, destination)
 
     def _put(self, what: str, data: bytes, source: Address, destination: Address) -> None:
-        """Have `data` arrive, as if from `source`."""
+        """Let `data` arrive at `destination`, as if it came from `source`. `what` is counted."""
         self._lan.count(f"attacker {what}")
         self._lan.clock.after(self._random.uniform(0.0, 0.01), partial(self._deliver, data, source, destination))
 
@@ -98,7 +98,10 @@ class Attacker:
             self._put("answered in the open", encode(answer), destination, source)
 
     def _ask(self, message: Message, source: Address, destination: Address) -> list[Message]:
-        """Send a request openly, with a foreign key, and with one that was taken back; gives forged answers to `message`."""
+        """Send the request `message` in the open, with a foreign key, and with a key that is no longer accepted.
+
+        Returns forged answers to `message`.
+        """
         new = message
         if isinstance(message, Append):  # with a sequence that is not stored yet
             new = message._replace(part=message.part._replace(sequence=message.part.sequence + FORGED_NUMBER))
@@ -128,7 +131,7 @@ class Attacker:
                 return []
 
     def _forge_openly(self, message: Message, source: Address, destination: Address) -> None:
-        """Send answers that a client must not believe, because their sender cannot have seen the request."""
+        """Send forged answers that a client must not believe: their token, text or sequence is not that of a request."""
         match message:
             case Append() | Run():
                 for answer in _answers_to(message._replace(token=self._random.randbytes(TOKEN_BYTES))):
@@ -147,7 +150,7 @@ class Attacker:
                 pass
 
     def _receive(self, data: bytes, source: Address) -> None:
-        """Pose as the notebook: answer open probes as its server would."""
+        """Pose as the server of the notebook: answer DISCOVERs in the open as it would."""
         try:
             message = decode(data)
         except BadDatagram:
@@ -161,7 +164,7 @@ class Attacker:
 
 
 def _later(notes: NoteRun | Bundle) -> NoteRun | Bundle:
-    """The same notes with sequences that are not stored yet."""
+    """Return the same notes with sequences that are not stored yet."""
     if isinstance(notes, Bundle):
         return notes._replace(notes=tuple(note._replace(sequence=note.sequence + FORGED_NUMBER) for note in notes.notes))
     return notes._replace(sequence=notes.sequence + FORGED_NUMBER)
@@ -174,7 +177,7 @@ def _with_another_text(message: Append | Run) -> Append | Run:
 
 
 def _answers_to(message: Append | Run, *, sequences_later: int = 0) -> list[Message]:
-    """An acknowledgement and each refusal of what `message` carries, or of something with a later sequence."""
+    """Return an acknowledgement and each kind of refusal of what `message` carries, or of a sequence so much later."""
     if isinstance(message, Run):
         client_id, sequence, offset, check = message.notes.client_id, message.notes.sequence, 0, message.check
     else:

@@ -1,4 +1,4 @@
-"""Browsers, which keep their entries and number them, and pages: the processes that forward these entries, and are killed."""
+"""Simulates browsers, which keep and number their entries, and pages: processes that forward these entries, and are killed."""
 
 from collections import deque
 from collections.abc import Callable
@@ -22,14 +22,14 @@ LOST_ANSWER_RATE = 0.1
 
 
 class Post(NamedTuple):
-    """What a browser has posted to a page."""
+    """The `entries` that `browser` has posted to a page."""
 
     browser: "Browser"
     entries: list[Entry]
 
 
 class PageProcess(Process):
-    """One process that forwards what browsers post, all that waits at once, until it is killed."""
+    """One process that forwards what browsers post, until it is killed. It forwards all posts that wait in one call."""
 
     trade = "forwarder"
     waits_seconds = (0.5, 3.0, 20.0)
@@ -82,7 +82,7 @@ class PageProcess(Process):
 
 
 class Page:
-    """A host that runs `udpnote page`: one process at a time, which begins anew after it was killed."""
+    """A host that runs `udpnote page`: one process at a time. After it was killed, the next post starts a new one."""
 
     def __init__(self, lan: Lan, outbox: OutboxDisk) -> None:
         self._lan, self.outbox = lan, outbox
@@ -121,7 +121,7 @@ class Page:
 
 
 class Browser:
-    """Keeps entries until a page has answered with the notebook's verdict on exactly that entry; posts them until then."""
+    """Keeps each entry, and posts it again and again, until a page has answered with the notebook's verdict on this entry."""
 
     def __init__(self, lan: Lan, page: Page, random: Random) -> None:
         self._lan, self._page, self._random = lan, page, random

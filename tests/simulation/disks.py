@@ -1,4 +1,4 @@
-"""The databases of the simulation: the real ones, in memory. They survive crashes, become full, break, and are copied."""
+"""The databases of the simulation: real ones, in memory. They survive crashes, and may be full, broken or copied."""
 
 import sqlite3
 from collections import Counter
@@ -28,9 +28,10 @@ ITEMS_BEFORE_FAILURE = 3  # how many items of an answer a broken disk still give
 
 
 class IndexDisk(Index):
-    """A search index that survives its server: as it was, as it was `earlier`, damaged, or not at all.
+    """A search index whose file outlives its server: unchanged, as it was `earlier`, damaged, or lost.
 
-    `image` is what is there when it is opened. Nothing of it waits for the disk, so a crash may take its latest transactions.
+    `image` is the content of the file when it is opened; None stands for no file. The index is written without fsync, so a
+    crash may undo its latest transactions.
     """
 
     def __init__(self, notebook: sqlite3.Connection, image: bytes | None = None) -> None:
@@ -58,7 +59,7 @@ class IndexDisk(Index):
         return self._connection.serialize()
 
     def left_by_a_crash(self, random: Random) -> tuple[bytes | None, str]:
-        """What a crash leaves of the database file (None: nothing), and what happened to it."""
+        """Return the content of the file after a crash (None if it is lost), and what has happened to it."""
         chance = random.random()
         if chance < 0.4 and self.earlier is not None:
             return self.earlier, "index behind after a crash"
@@ -68,7 +69,7 @@ class IndexDisk(Index):
 
 
 class SearchesDisk(BackgroundSearch):
-    """Searches in an index in memory, through its only connection, two shards at a time."""
+    """Searches an index in memory, through its only connection. Each job searches two shards."""
 
     def __init__(self, connection: sqlite3.Connection, executor: Executor) -> None:
         super().__init__(IN_MEMORY, executor)
@@ -83,7 +84,7 @@ class SearchesDisk(BackgroundSearch):
 
 
 class LookupDisk(Lookup):
-    """A lookup whose disk may break while it is at work."""
+    """A lookup that raises `StorageError` after a few results while its disk is broken."""
 
     is_broken = False
 
@@ -97,7 +98,7 @@ class LookupDisk(Lookup):
 
 
 def damaged(image: bytes, random: Random) -> bytes:
-    """A copy of a database file in which one page is zeroed, or from which a page on everything is cut off."""
+    """Return a copy of the database file `image` in which one page is zeroed, or which is cut off before a page."""
     page = PAGE_BYTES * random.randrange(len(image) // PAGE_BYTES)
     if page and random.random() < 0.3:
         return image[:page]
@@ -131,12 +132,12 @@ class NotebookDisk(Notebook):
 
     @property
     def unfinished(self) -> int:
-        """How many parts of unfinished entries there are."""
+        """How many parts of incomplete entries there are."""
         (count,) = self._connection.execute("SELECT count(*) FROM partial_entries").fetchone()
         return int(count)
 
     def reopen(self, random: Random) -> None:
-        """Open the file again: forget what only the process knew; the search index may have lost its latest writes."""
+        """Forget what only the process knew, as after a restart of the server. The search index may lose its latest writes."""
         self._clients = {}
         self._partial_entries = PartialEntries(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
@@ -146,13 +147,16 @@ class NotebookDisk(Notebook):
         self._open_index(image)
 
     def go_back_to(self, number: int) -> None:
-        """Become an older copy, with the entries up to this number; no server runs."""
+        """Become an older copy, with the entries up to this `number`. No server may run."""
         for table in ("entries", "revisions", "part_digests"):
             self._connection.execute(f"DELETE FROM {table} WHERE number > ?", (number,))
         self._last_number, self._newest = number, NOTHING_SEEN
 
     def erase(self, number: int, now: int) -> list[int]:
-        """Erase the note of the entry with this number; no server runs. Returns the numbers of the note's versions."""
+        """Erase the note of the entry with this number, and return the numbers of its versions. No server may run.
+
+        `now` is the time in microseconds since 1970 UTC.
+        """
         root = self.note_number(number)
         rows = self._connection.execute("SELECT number FROM revisions WHERE root = ?", (root,))
         numbers = [root, *(each for (each,) in rows)]
@@ -162,15 +166,15 @@ class NotebookDisk(Notebook):
         return numbers
 
     def remember_index(self) -> None:
-        """Remember the search index as it is now; a crash may bring it back to this."""
+        """Remember the search index as it is now. A crash may set it back to this state."""
         self._index.earlier = self._index.image()
 
     def search_at_once(self) -> None:
-        """Search without an executor, now that no server runs any more."""
+        """Search without an executor from now on, because no server runs any more that would wait for it."""
         self._index.search_at_once()
 
     def fill(self, pages_max: int = 1) -> None:
-        """Fill the disk: the database cannot grow any more."""
+        """Fill the disk: no database may have more than `pages_max` pages."""
         self._set_pragma(f"max_page_count = {pages_max}")
 
     def free(self) -> None:
@@ -190,7 +194,10 @@ class NotebookDisk(Notebook):
 
 
 class OutboxDisk(Outbox):
-    """The file of an outbox. A power failure undoes its latest writes without an fsync; it may be copied."""
+    """The file of an outbox. A power failure undoes those of its latest writes that had no fsync. It may be copied.
+
+    `key_ids` are the ids of all keys with which it has joined, and `joins` counts how often it has joined.
+    """
 
     def __init__(self) -> None:
         super().__init__(IN_MEMORY)
@@ -215,7 +222,7 @@ class OutboxDisk(Outbox):
 
     @property
     def _is_durable(self) -> bool:
-        """Whether the latest write had an fsync, which makes everything durable that was written before."""
+        """Whether the latest write had an fsync, which also makes all earlier writes durable."""
         return self._connection.total_changes != self._changes_without_fsync
 
     def lose_power(self) -> None:
@@ -230,7 +237,7 @@ class OutboxDisk(Outbox):
 
 
 def all_waiting(outbox: Outbox) -> list[WaitingEntry]:
-    """All entries in an outbox, which it lists page by page."""
+    """Return all entries in `outbox`, which lists them page by page."""
     found: list[WaitingEntry] = []
     while page := outbox.listing(found[-1].entry.sequence + 1 if found else 1):
         found += page

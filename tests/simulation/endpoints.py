@@ -1,4 +1,4 @@
-"""The endpoint of a client's process: the process waits in it, and what it sends and receives is checked."""
+"""The endpoint of a client's process. The process waits in it, and the endpoint checks what the process sends and receives."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 TIMER_ERROR_SECONDS = (0.000_1, 0.002)  # how late a sleeping process is woken
 
 PORTS_FIRST, PORTS = 50_000, 4
-"""Few enough that a new process often gets the port of one that has ended, with the answers for that one."""
+"""How many ports there are: few, so that a new process often gets the port of one that has ended, and its late answers."""
 
 RESEND_SECONDS_MIN = 0.02
-"""The shortest timer of docs/protocol.md. A server that was silent gets everything at once when it is found or answers."""
+"""The shortest timer of docs/protocol.md. When a silent server is found or answers, all is sent again without this pause."""
 
 BUFFERED_DATAGRAMS_MAX = 200  # the size of the socket's buffer; what does not fit is lost
 ROUNDS_MAX = 1000  # how often a client may call `receive` at one moment; with more calls, it would never wait
 
 
 class ProcessEndpoint(SimulatedEndpoint):
-    """The sockets of one process."""
+    """The sockets of one process. `pace` checks how fast it sends; `is_answered` says whether a page has come for its READs."""
 
     def __init__(self, lan: Lan, process: "Process", *, host: str) -> None:
         super().__init__(lan.network, _free_address(lan, host))
@@ -52,7 +52,7 @@ class ProcessEndpoint(SimulatedEndpoint):
         self._network.attach(self.address, self._arrive)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
-        """Send requests, or a probe to the last address of a server; the process may crash before each datagram."""
+        """Send requests, or a probe to the last address of a server. The process may crash before each datagram."""
         for data, _ in datagrams:
             self._check(data)
         requests = [data for data, _ in datagrams if message_type(self._lan.seals.opened(data)) not in (0, codec.DISCOVER)]
@@ -76,7 +76,7 @@ class ProcessEndpoint(SimulatedEndpoint):
         return super().probe(data, ports)
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
-        """Let the simulated time pass until a datagram arrives, `wake` is called, or the timeout is over."""
+        """Wait, in simulated time, until a datagram arrives, `wake` is called, or the timeout is over."""
         self._process.check_alive()
         self._check_round()
         if not self._inbox and not self._is_woken and timeout_seconds != 0:
@@ -117,12 +117,12 @@ class ProcessEndpoint(SimulatedEndpoint):
             raise Violation("a client goes round and round without waiting")
 
     def _check(self, data: bytes) -> None:
-        """Check that a datagram is sealed with a key of this process, or may be sent openly."""
+        """Check that `data` is sealed with a key of this process, or may be sent in the open."""
         self._lan.seals.overhear(data)
         self._lan.seals.check_request(data, self._process.disk.key_ids)
 
     def _look_at_request(self, data: bytes) -> None:
-        """Check that no part or run is sent again too soon, and note when a reading goes back because an entry was revised."""
+        """Check that no part or run is sent again too soon. Count readings that go back because an entry was revised."""
         opened = self._lan.seals.opened(data)
         match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):
             case Append(_, _, attempt, part):
@@ -144,7 +144,7 @@ class ProcessEndpoint(SimulatedEndpoint):
             raise Violation(f"a part or run was sent again after {1000 * pause:.1f} ms")
 
     def _look_at(self, data: bytes, source: Address) -> None:
-        """Note what has arrived, as far as it is undamaged."""
+        """Note that the datagram `data` has arrived, unless it is damaged."""
         opened, now = self._lan.seals.opened(data), self._lan.clock.now
         match message_type(opened):
             case codec.ACK:

@@ -1,4 +1,4 @@
-"""Keeps the history of the notebook's log, and checks what readers got against it: what they must get, and what they may."""
+"""Keeps the history of the notebook's log. Checks with it what readers got: all that they must get, and nothing else."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -15,11 +15,11 @@ from udpnote.text.search_terms import parse_tag
 
 
 class Violation(AssertionError):
-    """A promise is broken."""
+    """Raised when udpnote breaks one of its promises."""
 
 
 class Asked(NamedTuple):
-    """What a reader asked for. There were `began` entries when it asked."""
+    """What a reader asked for. There were `began` entries when it asked. A `limit` of 0 stands for none."""
 
     query: Query
     began: int
@@ -28,9 +28,9 @@ class Asked(NamedTuple):
 
 
 class History:
-    """The log, and after which entry each commit ended.
+    """The log of the notebook, and the numbers of entries that it had after each commit.
 
-    A moment is the number of entries that there were; only those are moments at which a commit had just been made.
+    Such a number is called a moment: readers see the notebook only as it was at a moment, and never inside a commit.
     """
 
     def __init__(self) -> None:
@@ -51,11 +51,11 @@ class History:
         return self._log[number - 1] if 0 < number <= len(self._log) else None
 
     def root_of(self, number: int) -> int:
-        """The number of the note that the entry `number` is, or that it revises."""
+        """Return the number of the note that the entry `number` is, or that it changes."""
         return self._roots[number - 1]
 
     def long_notes(self, characters: int) -> list[int]:
-        """The numbers of the notes whose latest text has at least this many characters."""
+        """Return the numbers of the notes whose latest text has at least this many characters."""
         return [root for root, versions in self._versions.items() if len(self._log[versions[-1] - 1].entry.text) >= characters]
 
     def add(self, stored: StoredEntry) -> None:
@@ -71,7 +71,10 @@ class History:
             self._moments.append(self.last)
 
     def outcomes(self, query: Query, number: int, first: int, last: int) -> list[StoredEntry | None]:
-        """What `query` found under `number` at the moments from `first` to `last`, each thing once; None: nothing."""
+        """Return what `query` found for the entry `number` at the moments from `first` to `last`, without repetitions.
+
+        None stands for nothing: the query did not find this entry.
+        """
         root = self._roots[number - 1]
         if query.numbers and root not in [self._roots[each - 1] for each in query.numbers]:
             return [None]
@@ -83,12 +86,12 @@ class History:
         return [note if note is not None and _is_wanted(note, query) else None for note in shown]
 
     def tallies(self, view: View, first: int, last: int) -> list[Counter[str]]:
-        """The result of AUTHORS or TAGS at each of these moments."""
+        """Return the result of AUTHORS or TAGS at each moment from `first` to `last`."""
         moments = self._moments[bisect_left(self._moments, first) : bisect_right(self._moments, last)]
         return [self._tallied(view, moment) for moment in moments]
 
     def _shown(self, root: int, first: int, last: int) -> list[StoredEntry | None]:
-        """What the note showed at these moments; None where it was deleted."""
+        """Return the note `root` as it was at the moments from `first` to `last`; None for a moment when it was deleted."""
         versions = self._versions[root]
         begin = bisect_right(versions, self._moments[bisect_left(self._moments, first)]) - 1
         shown = []
@@ -114,10 +117,10 @@ class History:
 
 
 def check_entries(history: History, asked: Asked, items: Sequence[StoredEntry], *, is_complete: bool) -> None:
-    """Check the entries that a reader has got so far or, if `is_complete`, in all; raises `Violation`.
+    """Check the entries that a reader has got so far or, if `is_complete` is true, in all. Raises `Violation`.
 
-    It is what the query found: each thing once, in order, as it was at some moment of the reading. Nothing is left out
-    that the query would have found all the time since the reading began, or since it was stored, up to the last item.
+    They must be what the query finds: each entry once, in order, as it was at some moment of the reading. Up to the last item,
+    no entry may be left out that the query would have found at every moment since the reading began, or since it was stored.
     """
     numbers = [item.number for item in items]
     places = [_place(item, asked.query) for item in items]
@@ -139,13 +142,13 @@ def check_entries(history: History, asked: Asked, items: Sequence[StoredEntry], 
 
 
 def _place(stored: StoredEntry, query: Query) -> tuple[int, int]:
-    """The sort key of an entry among the results of a query."""
+    """Return the key that sorts the results of `query`."""
     step = -1 if query.newest_first else 1
     return step * stored.noted_at if query.by_time else 0, step * stored.number
 
 
 def check_tallies(history: History, asked: Asked, tallies: Sequence[Tally]) -> None:
-    """Check that a reader of AUTHORS or TAGS has got their result at some moment of the reading; raises `Violation`."""
+    """Check that a reader of AUTHORS or TAGS has got the result of some moment of its reading. Raises `Violation`."""
     counted = {tally.label: tally.amount for tally in tallies}
     if len(counted) != len(tallies):
         raise Violation(f"a reader got a tally twice: {tallies}")
@@ -155,7 +158,7 @@ def check_tallies(history: History, asked: Asked, tallies: Sequence[Tally]) -> N
 
 
 def _check_outcome(history: History, asked: Asked, number: int, item: StoredEntry | None, *, must_be_there: bool) -> None:
-    """Check what a reader has got for the entry `number`; None: nothing."""
+    """Check `item`, which a reader has got for the entry `number`; None if it has got nothing."""
     step = -1 if asked.query.newest_first else 1
     is_before_start = asked.start is not None and step * number < step * asked.start
     outcomes = [None] if is_before_start else history.outcomes(asked.query, number, asked.began, history.last)
@@ -167,11 +170,11 @@ def _check_outcome(history: History, asked: Asked, number: int, item: StoredEntr
 
 @lru_cache(maxsize=4096)
 def tags(text: str) -> frozenset[str]:
-    """The tags of a text; the same texts come again and again."""
+    """Return the tags of `text`. The cache helps because the checks ask about the same texts often."""
     return frozenset(search_terms.tags(text))
 
 
-fold = lru_cache(maxsize=4096)(search_terms.fold)  # folds an author; the same ones come again and again
+fold = lru_cache(maxsize=4096)(search_terms.fold)  # for authors, of whom there are few
 
 
 _is_match = lru_cache(maxsize=4096)(is_match)

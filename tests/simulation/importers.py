@@ -1,4 +1,4 @@
-"""Importing processes, and their users, who import a file again and again until all of it is in the notebook."""
+"""Simulates processes that import, and users who import a file again and again until all of it is in the notebook."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ AGAIN_SECONDS = (0.0, 10.0)  # after an import was cut short, until the user imp
 
 
 class ImportingProcess(Process):
-    """One process that imports `olds`."""
+    """One process that imports `olds`, the entries of a file."""
 
     trade = "importer"
     waits_seconds = (3.0, 20.0, 60.0)

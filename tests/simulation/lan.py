@@ -26,7 +26,7 @@ SEALED_RATE = 0.5  # the share of sealed notebooks
 
 
 class Lan:
-    """The LAN of one seed; all random numbers come from `random`."""
+    """The LAN of one seed. All random numbers come from `random`. `is_calm` says whether all faults have ended."""
 
     def __init__(self, seed: int, trace: Trace | None = None) -> None:
         self.seed = seed
@@ -53,7 +53,7 @@ class Lan:
         return KnownNotebook(self.notebook_id, "simulated", host, PORT, 0, self.seals.key_id)
 
     def is_server(self, address: Address) -> bool:
-        """Whether the notebook's server has this address; other servers may have its earlier ones."""
+        """Whether the notebook's server has this `address` now. Another server may have an address that it had earlier."""
         return address[0] in self.server_hosts
 
     def happens(self, rate: float, what: str) -> bool:
@@ -68,17 +68,17 @@ class Lan:
         self.tell("{}", what)
 
     def new_host(self, network: str) -> str:
-        """A new address in `network`, such as 10.0.1."""
+        """Return a new IP address in `network`, which is written as 10.0.1."""
         self._hosts += 1
         return f"{network}.{self._hosts}"
 
     def tell(self, line: str, *values: object) -> None:
-        """Add a line to the trace; a datagram among the values is described."""
+        """Add `line`, a `str.format` template, to the trace. A datagram among `values` is described in words."""
         if self._trace is not None:
             self._trace(f"{self.clock.now:10.4f}  {line.format(*map(self._words, values))}")
 
     def _words(self, value: object) -> str:
-        """A value, or a datagram by its numbers: identities are not drawn from the seed, and texts are long."""
+        """Describe `value`. Of a datagram, only the numbers: client ids are not drawn from the seed, and texts are long."""
         if not isinstance(value, bytes):
             return str(value)
         try:

@@ -1,7 +1,7 @@
-"""A process of a client: a thread that runs the real client, and that can crash at every step, also of its outbox.
+"""Simulates a process of a client: a thread that runs the real client, and may crash at any step, also of its outbox.
 
-Only one thread runs at a time. A process runs from the moment the simulation resumes it until its client waits for datagrams or
-its user has nothing more to do; then it hands control back. So a seed always takes the same course.
+Only one thread runs at a time. The simulation resumes a process, which then runs until its client waits for datagrams or its
+user has nothing more to do. Then the process hands control back. So a seed always takes the same course.
 """
 
 import threading
@@ -29,11 +29,11 @@ PATIENT_SECONDS = 60.0  # how long users wait once all is well: longer than the 
 
 
 class Crash(BaseException):
-    """The process ends at once, at whatever step it is."""
+    """Ends the thread of a process at once, at any step."""
 
 
 class OpenOutbox(Outbox):
-    """The outbox on `disk`, as one process has opened it: each change is checked, and the process may crash at it."""
+    """The outbox on `disk`, as one process has opened it. Each change is checked, and the process may crash at any of them."""
 
     def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
         self.path = IN_MEMORY
@@ -45,7 +45,7 @@ class OpenOutbox(Outbox):
         """Close nothing: the disk outlives the process."""
 
     def version(self) -> int:
-        """The number of all changes, because all processes share one connection."""
+        """Return the number of all changes. The real `version` does not see them, because all processes share a connection."""
         return self._connection.total_changes
 
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
@@ -94,9 +94,9 @@ class OpenOutbox(Outbox):
 
 
 class Process:
-    """One process of a client, from its start until it ends by itself or crashes; `ended` is called then.
+    """One process of a client, from its start until it ends by itself or crashes. Then `ended` is called with it.
 
-    It is also its client's clock: monotonic time begins anywhere, and the wall clock may be wrong.
+    It is also the clock of its client: the monotonic clock begins with any number, and the wall clock may be wrong.
     """
 
     trade: ClassVar[str]
@@ -146,7 +146,7 @@ class Process:
         return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
 
     def joins(self, client: Client) -> bool:
-        """Join the notebook with the key that is in force; whether its server has answered."""
+        """Join the notebook with the present key. Returns whether its server has answered."""
         seals = self._lan.seals
         assert seals.key_id is not None, "only who has a key can be told that it has changed"
         self.disk.key_ids.add(seals.key_id)
@@ -157,7 +157,7 @@ class Process:
         return True
 
     def resume(self) -> None:
-        """Let it run until it waits or ends; raises the exception that ended it, if one did."""
+        """Let the process run until it waits or ends. Raises the exception that has ended it, if one has."""
         self._resumed.release()
         self._paused.acquire()
         if not self.is_alive:

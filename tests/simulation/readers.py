@@ -1,4 +1,4 @@
-"""Reading processes and their users; what they get is checked against the history of the notebook."""
+"""Simulates processes that read, and their users. Checks what they get against the history of the notebook."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ Ended = Callable[["ReadingProcess"], None]
 
 
 class ReadingProcess(Process):
-    """One process that reads what was `asked` for; with `follows`, for ever."""
+    """One process that reads what was `asked` for. If `follows` is true, it goes on reading new entries until it is ended."""
 
     trade = "reader"
 
@@ -32,13 +32,13 @@ class ReadingProcess(Process):
 
     @property
     def is_settled(self) -> bool:
-        """Whether all has been read that there is now, and the server is there."""
+        """Whether it has read all that there is to read. A follower must also have heard from the server."""
         is_in_touch = self.endpoint.is_answered and not self.endpoint.pace.is_silent
         return self.is_complete or (self.follows and is_in_touch and not self._missing())
 
     @property
     def following(self) -> int:
-        """The number after the last entry that it got, or else the first one that it wanted."""
+        """The number from which a follower goes on: after the last entry that it got, or else the first one that it wanted."""
         return self.entries[-1].number + 1 if self.entries else self.asked.start or 1
 
     def check(self) -> None:
@@ -49,7 +49,7 @@ class ReadingProcess(Process):
             check_tallies(history, self.asked, self._tallies)
 
     def check_end(self) -> None:
-        """Check what was read; a follower must have got everything."""
+        """Check what was read. A follower must have got every entry that there is now."""
         self.check()
         if self.follows:
             asked = self.asked._replace(began=self._lan.witness.history.last)
@@ -57,7 +57,7 @@ class ReadingProcess(Process):
             self._lan.count("follower caught up")
 
     def _missing(self) -> int:
-        """How many of the present entries a follower has not got."""
+        """Return how many of the present entries a follower has not got."""
         history, query, start = self._lan.witness.history, self.asked.query, self.asked.start or 1
         last = history.last
         wanted = [number for number in range(start, last + 1) if history.outcomes(query, number, last, last) != [None]]
@@ -78,7 +78,7 @@ class ReadingProcess(Process):
 
 
 class ReadingUsers:
-    """All users of one seed who read. After a crash they read again; followers go on where they were."""
+    """All users of one seed who read. After a crash they read again; followers go on after the last entry that they got."""
 
     def __init__(self, lan: Lan, *, new_outbox: Callable[[], OutboxDisk]) -> None:
         self._lan, self._new_outbox = lan, new_outbox
@@ -94,7 +94,7 @@ class ReadingUsers:
         self._start(Asked(query, self._last, limit), again=partial(self.read, query, limit=limit))
 
     def follow(self, query: Query, *, last: int) -> None:
-        """Have a user follow, from the `last` entries on."""
+        """Let a user follow, beginning with the `last` latest entries that `query` finds."""
 
         def go_on(process: ReadingProcess) -> None:
             self.follow_from(query, process.entries[0].number + 1 if process.entries else 1)
@@ -106,14 +106,14 @@ class ReadingUsers:
         self._start(Asked(query, self._last, start=start))
 
     def follow_alone(self, last: int) -> ReadingProcess:
-        """A process that follows from the first entry on, and that the caller ends."""
+        """Start a process that follows from the first entry on; there are `last` entries now. The caller ends it."""
         asked = Asked(Query(View.LOG), last, start=1)
         process = ReadingProcess(self._lan, self._new_outbox(), asked, follows=True, ended=lambda _: None)
         process.resume()
         return process
 
     def crash(self) -> None:
-        """End one of the processes at once, wherever it is."""
+        """End one of the processes at once, while it waits."""
         if self._processes:
             self._lan.count("reader crashed at rest")
             self._lan.random.choice(self._processes).crash()
@@ -136,7 +136,11 @@ class ReadingUsers:
         return self._lan.witness.history.last
 
     def _start(self, asked: Asked, *, again: Callable[[], None] | None = None, then: Ended = lambda _: None) -> None:
-        """Have one process read what is `asked` for; if it crashes, do it `again`, and `then` go on. Without both, follow."""
+        """Start a process that reads what is `asked` for. When it has read everything, `then` is called with it.
+
+        If it crashes, `again` is called later, which starts another one. If `again` is None, the process follows, and after a
+        crash another one goes on after its last entry.
+        """
 
         def ended(process: ReadingProcess) -> None:
             self._processes.remove(process)

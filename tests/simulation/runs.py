@@ -1,4 +1,4 @@
-"""Runs seeds, and tells which faults and paths they have not tried together."""
+"""Runs seeds, and finds which faults and paths none of them has tried."""
 
 import os
 import traceback
@@ -51,7 +51,7 @@ PATHS = names("""
     verdict STORED on a run; verdict STORED_ALREADY on a run; verdict SPLIT on a bundle; verdict STORED on a bundle;
     verdict STORED_ALREADY on a bundle
 """)
-"""Together, enough seeds must meet all of these: so nobody makes the simulation blind without noticing."""
+"""Many seeds together must meet all of `FAULTS` and `PATHS`. So a change that makes the simulation test less is noticed."""
 
 
 class Result(NamedTuple):
@@ -63,7 +63,7 @@ class Result(NamedTuple):
 
 
 def run_seed(seed: int, trace: Trace | None = None) -> Result:
-    """Run one seed; its clients have no settings but their own."""
+    """Run one seed, without the settings of the user who runs it. An exception becomes the `failure` of the result."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("UDPNOTE_")}
     try:
         with patch.dict(os.environ, environ | {"UDPNOTE_HOME": "/nowhere"}, clear=True):

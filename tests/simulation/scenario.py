@@ -1,4 +1,4 @@
-"""Draws what a seed does: its users, the faults of its network, how often processes crash, and its incidents."""
+"""Draws at random what a seed does: its users, the faults of its network, how often processes crash, and its incidents."""
 
 from random import Random
 
@@ -9,7 +9,7 @@ from udpnote.protocol.codec import part_bytes_max
 
 
 def names(listed: str) -> list[str]:
-    """The names in a text that has a `;` between each two."""
+    """Return the names in `listed`, which are separated by `;`."""
     return [name.strip() for name in listed.split(";")]
 
 
@@ -31,7 +31,10 @@ LATE_NUMBERS = 5  # most revisions are of one of the latest entries, so users of
 
 
 class Scenario:
-    """One seed's plan, with some of the faults: with all of them, rare paths would never be reached. Times in seconds."""
+    """The plan of one seed. Times are in seconds, rates from 0 to 1.
+
+    Each seed has only some of the faults. With all of them at once, rare paths would never be reached.
+    """
 
     def __init__(self, random: Random) -> None:
         self.trouble_seconds = random.uniform(10.0, 80.0)
@@ -84,7 +87,7 @@ def draw_text(random: Random, number: int, *, long_entries: float) -> str:
 
 
 def draw_lines(number: int, size: int = LETTER_BYTES) -> str:
-    """Lines of `size` bytes or a little more in all, each of them different."""
+    """Make a text of `size` bytes or a little more, whose lines all differ."""
     lines: list[str] = []
     written = 0
     while written < size:
@@ -94,7 +97,10 @@ def draw_lines(number: int, size: int = LETTER_BYTES) -> str:
 
 
 def draw_revised(random: Random, last: int) -> int:
-    """The number of an entry to revise in a notebook of `last` entries: a late one, any one, or one that is not there yet."""
+    """Draw the number of an entry to revise in a notebook of `last` entries.
+
+    It is mostly one of the latest entries, sometimes any other, and rarely one that is not there yet.
+    """
     if not last or random.random() < 0.05:
         return random.choice((SEQUENCE_MAX, last + 1, last + 3))
     first = max(1, last - LATE_NUMBERS) if random.random() < 0.7 else 1
@@ -126,7 +132,7 @@ def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
 
 
 def draw_file(random: Random, texts: list[str]) -> list[StoredEntry]:
-    """An export of another notebook: with these texts, revisions, deletions, and gaps in its numbers."""
+    """Make an export of another notebook, with these `texts`, with revisions, deletions, and gaps in its numbers."""
     client_ids = [random.randbytes(CLIENT_ID_BYTES) for _ in range(random.randint(1, 3))]
     olds: list[StoredEntry] = []
     number = 0

@@ -1,6 +1,6 @@
-"""The keys of a simulated notebook, and what the witness knows of each sealed datagram.
+"""The keys of a simulated notebook, and the content of each sealed datagram, for the checks.
 
-That is remembered when it is sealed, and not unsealed again: so the code under test cannot mislead the witness.
+The content is remembered when a datagram is sealed, and not unsealed again. So the code under test cannot mislead the checks.
 """
 
 from collections.abc import Collection
@@ -29,7 +29,7 @@ READABLE_BYTES = 16  # so many bytes of a body cannot stand in a datagram by cha
 
 
 class Sealed(NamedTuple):
-    """A sealed datagram: its body, the id of its key, and whether a client has sealed it."""
+    """A sealed datagram: its bytes, its body, the id of its key, and whether a client has sealed it."""
 
     data: bytes
     body: bytes
@@ -38,7 +38,10 @@ class Sealed(NamedTuple):
 
 
 class Watched:
-    """A real envelope that notes in `sealed` what it seals, and checks that it unseals only what the other end has sealed."""
+    """A real envelope, of a client or of a server, that notes in `sealed` what it seals.
+
+    It checks that what it unseals was sealed by the other end.
+    """
 
     def __init__(self, envelope: SealedEnvelope, sealed: dict[bytes, Sealed], *, is_client: bool) -> None:
         self.key_id = envelope.key_id
@@ -51,13 +54,16 @@ class Watched:
         return data
 
     def note(self, data: bytes, body: bytes) -> None:
-        """Note that `data`, which this end has sealed, carries `body`; raises `Violation` if another datagram has its salt."""
+        """Note that this end has sealed `body` as `data`. Raises `Violation` if another datagram has the same salt."""
         if data[:SALT_END] in self._sealed:
             raise Violation("two datagrams have one salt, and so one key")
         self._sealed[data[:SALT_END]] = Sealed(data, body, self.key_id, self._is_client)
 
     def unwrap(self, data: bytes) -> bytes:
-        """What the other end has sealed; raises `BadDatagram`, and `Violation` if it has not."""
+        """Return the body of `data`. Raises `BadDatagram` as a real envelope does.
+
+        Raises `Violation` if it unseals what the other end has not sealed.
+        """
         body = self._envelope.unwrap(data)
         if self._sealed.get(data[:SALT_END]) != Sealed(data, body, self.key_id, not self._is_client):
             raise Violation(f"{len(data)} bytes were unsealed that nobody at the other end has sealed")
@@ -65,7 +71,7 @@ class Watched:
 
 
 class Key:
-    """One key of the notebook, and until when it is accepted after it was changed, in microseconds."""
+    """One key of the notebook, its envelopes, and until when it is accepted, in microseconds of simulated time."""
 
     def __init__(self, random: Random, sealed: dict[bytes, Sealed]) -> None:
         self.key = random.randbytes(KEY_BYTES)
@@ -76,7 +82,7 @@ class Key:
 
 
 class SealDisk(SealingKeys):
-    """The real keys of a server, with their file in memory: `file` is its content."""
+    """The real keys of a server, with `file` as the content of their key file."""
 
     def __init__(self, file: NotebookKeys) -> None:
         self.file = file
@@ -87,7 +93,7 @@ class SealDisk(SealingKeys):
 
 
 class Seals:
-    """All keys that one seed's notebook has had; an open one has none. All random numbers come from `random`."""
+    """All keys that the notebook of one seed has had; an open notebook has none. All random numbers come from `random`."""
 
     def __init__(self, random: Random, *, is_sealed: bool) -> None:
         self._random = random
@@ -115,7 +121,7 @@ class Seals:
 
     @property
     def client(self) -> Envelope:
-        """The envelope of a client that has the key in force."""
+        """The envelope of a client that has the present key."""
         return self._keys[next(reversed(self._keys))].client
 
     @cached_property
@@ -124,11 +130,14 @@ class Seals:
 
     @property
     def former(self) -> list[Envelope]:
-        """The envelopes of clients with a key that is no longer accepted."""
+        """The envelopes of clients with keys that are no longer accepted."""
         return [self._keys[key_id].client for key_id in self._taken_back]
 
     def rotate(self, accepted_until: float) -> None:
-        """Change the key; the one before is accepted until that time, and earlier ones no longer."""
+        """Give the notebook a new key. The key before it, and any earlier one, is accepted at most until `accepted_until`.
+
+        `accepted_until` is in seconds of simulated time.
+        """
         until = _microseconds(accepted_until)
         for each in self._keys.values():
             each.accepted_until = min(each.accepted_until, until)
@@ -144,7 +153,7 @@ class Seals:
         return Envelopes(*(tuple(watched.get(each.key_id, each) for each in envelopes) for envelopes in real))
 
     def overhear(self, data: bytes) -> None:
-        """Note the body of a datagram that leaves a client, if it is sealed with one of the notebook's keys."""
+        """Note the body of `data`, a datagram that leaves a client, if it is sealed with one of the notebook's keys."""
         if not data.startswith(SEALED_HEADER) or self.look(data) is not None:
             return
         for key in self._keys.values():
@@ -157,19 +166,19 @@ class Seals:
         return sealed if sealed is not None and sealed.data == data else None
 
     def opened(self, data: bytes) -> bytes:
-        """`data` as an open datagram; empty if it is not the notebook's."""
+        """Return `data` as an open datagram; empty if the notebook is sealed, and `data` is not sealed with its keys."""
         if not self.are_used:
             return data
         sealed = self.look(data)
         return OPEN.wrap(sealed.body) if sealed is not None else b""
 
     def key_id_of(self, data: bytes) -> bytes | None:
-        """The id of the key that `data` is sealed with, if any."""
+        """Return the id of the key that seals `data`; None if no key of the notebook does."""
         sealed = self.look(data)
         return sealed.key_id if sealed is not None else None
 
     def may_be_answered(self, data: bytes) -> bool:
-        """Whether the server may answer `data`: the notebook is open, or one of its clients has sealed it."""
+        """Whether the server may answer `data`: the notebook is open, or one of its clients has sealed `data`."""
         sealed = self.look(data)
         return not self.are_used or (sealed is not None and sealed.is_request)
 
@@ -177,7 +186,10 @@ class Seals:
         return key_id in self._taken_back
 
     def check_request(self, data: bytes, key_ids: Collection[bytes]) -> None:
-        """Check that a datagram of a client is sealed with one of these keys, or asks which open notebooks there are."""
+        """Check `data`, a datagram of a client that has the keys `key_ids`. Raises `Violation`.
+
+        It must be sealed with one of these keys, or ask in the open which open notebooks there are.
+        """
         if not self.are_used:
             return
         sealed = self.look(data)
@@ -189,7 +201,10 @@ class Seals:
             _check_concealed(sealed)
 
     def check_answer(self, data: bytes) -> None:
-        """Check that a datagram of the server is sealed; under a key that is no longer accepted, it may only say so."""
+        """Check `data`, a datagram of the server. Raises `Violation`.
+
+        It must be sealed. With a key that is no longer accepted, it may only say that the key has changed.
+        """
         if not self.are_used:
             return
         sealed = self.look(data)
@@ -200,7 +215,7 @@ class Seals:
         _check_concealed(sealed)
 
     def check_told(self, key_ids: Collection[bytes]) -> None:
-        """Check a client that was told that its key has changed: one of its keys is indeed no longer accepted."""
+        """Check that a client with the keys `key_ids` is right to believe that its key has changed. Raises `Violation`."""
         if not any(map(self.is_taken_back, key_ids)):
             raise Violation("a client was told that its key was changed, and it still holds")
 

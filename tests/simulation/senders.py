@@ -1,4 +1,4 @@
-"""Sending processes, and installations: an outbox with the processes that use it."""
+"""Simulates processes that send, and installations: an outbox with the processes that use it."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ Job = Callable[[Client], None]
 
 
 class SendingProcess(Process):
-    """One process that does the jobs that its user gives it, one after the other."""
+    """One process, which does the jobs that its user gives it, one after the other."""
 
     trade = "sender"
 
@@ -49,7 +49,7 @@ class SendingProcess(Process):
         self._go_on()
 
     def write(self, texts: list[str]) -> None:
-        """Have notes sent, by the present call if that waits for more texts, or else by another one."""
+        """Let notes be sent: by the present call of `send_many` if it waits for more texts, or else by another call."""
         if not self._is_streaming:
             self.do(partial(self._send_notes, texts))
             return
@@ -59,7 +59,7 @@ class SendingProcess(Process):
         self._go_on()
 
     def finish(self) -> None:
-        """Have it end once its jobs are done."""
+        """Let the process end when its jobs are done."""
         self.is_ending = True
         self._go_on()
 
@@ -68,7 +68,7 @@ class SendingProcess(Process):
         self._installation.written += map(written, entries)
 
     def _go_on(self) -> None:
-        """Resume it if it waits for a job, or wake its call that waits for datagrams."""
+        """Resume the process if it waits for a job. If not, wake its call that waits for datagrams."""
         if self._is_idle:
             self._is_idle = False
             self.resume()
@@ -122,18 +122,18 @@ class SendingProcess(Process):
             self._take_sent(client.revise(number, text, author=author, wait=wait))
 
     def join(self, client: Client) -> None:
-        """A job: join the notebook with the key that is in force."""
+        """A job: join the notebook with its present key."""
         if self.joins(client):
             self.deliver(client)
         else:
             self._installation.join_later()
 
     def deliver(self, client: Client) -> None:
-        """A job: deliver what waits in the outbox."""
+        """A job: deliver the entries that wait in the outbox."""
         client.deliver(wait=self.wait_seconds)
 
     def _take_sent(self, sent: SentEntry) -> None:
-        """What became of an entry, as the user is told."""
+        """Check and count the outcome of an entry, as the user is told."""
         if sent.number is not None:
             self._lan.witness.acknowledged(sent.entry, sent.number)
         elif sent.state is State.QUEUED and sent.reason is not None:
@@ -156,7 +156,7 @@ class SendingProcess(Process):
 
 
 class Installation:
-    """One user's outbox and the processes that use it. A short-lived one has a process for each command."""
+    """The outbox of one user, and the processes that use it. If `is_short_lived` is true, each command has its own process."""
 
     def __init__(self, lan: Lan, outbox: OutboxDisk, *, host: str, is_short_lived: bool, wanted: str | None) -> None:
         self._lan = lan
@@ -180,12 +180,12 @@ class Installation:
         return f"王芳@{self._host}"
 
     def start(self) -> None:
-        """Run one more process, which delivers what waits."""
+        """Start one more process, and let it deliver the entries that wait."""
         process = self._start()
         process.do(process.deliver)
 
     def command(self) -> None:
-        """Have a process deliver what waits."""
+        """Let a process deliver the entries that wait; start one if there is none."""
         process = self._process()
         process.do(process.deliver)
 
@@ -202,7 +202,7 @@ class Installation:
             process.finish()
 
     def join_later(self) -> None:
-        """The user gets the new join code, and joins again."""
+        """Let the user get the new join code after some time, and join again."""
         if not self._will_join:
             self._will_join = True
             self._lan.clock.after(self._lan.random.uniform(*JOIN_SECONDS), self._join)
@@ -213,7 +213,7 @@ class Installation:
         self.wall_error_microseconds = self._lan.random.randint(-10 * HOUR_MICROSECONDS, 10 * HOUR_MICROSECONDS)
 
     def lose_power(self) -> None:
-        """End all processes at once; the outbox loses its writes that were not durable yet."""
+        """End all processes at once. The outbox loses its writes that were not durable yet."""
         self._lan.count("power lost")
         for process in list(self._processes):
             process.crash()
@@ -233,16 +233,16 @@ class Installation:
             process.endpoint.move(host)
 
     def copy(self, *, host: str) -> "Installation":
-        """The same installation once more, as when a virtual machine is copied."""
+        """Make a second installation with the same content, as when a virtual machine is copied."""
         outbox, is_short_lived = self.outbox.copy(), self._is_short_lived
         copy = Installation(self._lan, outbox, host=host, is_short_lived=is_short_lived, wanted=self.wanted)
         self._is_shared = copy._is_shared = True
         return copy
 
     def check(self) -> None:
-        """Check that no entry has left the outbox before it was stored, and that no revision has overtaken another one.
+        """Check that no entry has left the outbox before it was stored, and that revisions were stored in order.
 
-        Processes that share an outbox, or a copy of one, do not know of each other's order.
+        The order is not checked if processes share the outbox, or a copy of it: they do not know each other's order.
         """
         self._lan.witness.look_into_outbox(self.outbox, self.written)
         if not self._is_shared:

@@ -1,4 +1,4 @@
-"""A server's host: it drives a real request handler with batches and slices of time, and may crash between any two steps."""
+"""Simulates the host of a server: it gives a real request handler datagrams and time, and may crash between any two steps."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,12 +22,13 @@ BATCH_SECONDS = (0.0, 0.003)  # from the first datagram of a batch to its commit
 PAUSE_SECONDS = (0.0, 0.01)  # the pause between two slices of time for readers
 SEARCH_SECONDS = (0.0, 0.5)  # how long a search takes
 INDEXING_SECONDS = (0.0, 0.05)  # the pause between two slices of time for the index
-SPENT_RATES = (0.0, 0.05, 0.3, 1.0)  # the probabilities that a slice of time is over each time the handler asks
-REMEMBERED_RATE = 0.3  # how often the index is remembered, to be brought back by a crash
+SPENT_RATES = (0.0, 0.05, 0.3, 1.0)  # each time the handler asks, the probability that its slice of time is over
+REMEMBERED_RATE = 0.3  # how often the index is remembered, so that a crash can set it back to this state
 
 SEALED_DROPS = ["unsealed", "truncated", "oversized", "strange", "forged", "old key", "early", "too many reads"]
 SEALED_DROPS += ["too many searches"]
-"""Why the server of a sealed notebook may drop a datagram: no datagram of a stranger reaches its decoder."""
+"""The reasons for which the server of a sealed notebook may drop a datagram. Others come from the decoder, which must not see
+datagrams of strangers."""
 
 DAY_MICROSECONDS = 86_400_000_000
 
@@ -35,7 +36,10 @@ _T = TypeVar("_T")
 
 
 class _LaterSearcher(LaterSearcher):
-    """Runs each search some time after it was submitted, and then calls `on_done`, unless its server `is_gone` by then."""
+    """Runs each search some time after it was submitted, and then calls `on_done`. If `is_gone` is true by then, does neither.
+
+    The server sets `is_gone` when it crashes.
+    """
 
     def __init__(self, lan: Lan, on_done: Callable[[], None]) -> None:
         super().__init__()
@@ -61,7 +65,7 @@ class _LaterSearcher(LaterSearcher):
 
 
 class ServerHost:
-    """Serves `notebook`; only that survives a crash."""
+    """Serves `notebook` at `addresses`. A crash loses everything except the notebook."""
 
     def __init__(self, lan: Lan, notebook: NotebookDisk, addresses: list[Address]) -> None:
         self._lan = lan
@@ -108,7 +112,7 @@ class ServerHost:
             self._lan.network.detach(address, self._receive)
 
     def move(self, addresses: list[Address]) -> None:
-        """Listen elsewhere from the next start on."""
+        """Listen at `addresses` from the next start on."""
         assert not self.is_up, "a server does not move while it runs"
         self._lan.server_hosts = {address[0] for address in addresses}
         self.addresses = addresses
@@ -126,14 +130,14 @@ class ServerHost:
         self._wake_by(self._lan.clock.now + self._lan.random.uniform(*BATCH_SECONDS))
 
     def _wake_by(self, time: float) -> None:
-        """Serve at `time` at the latest, but not before a pause is over."""
+        """Make sure that `_serve` is called at `time` at the latest."""
         if time < self._wake_at:
             self._timer += 1
             self._wake_at = time
             self._lan.clock.at(time, partial(self._serve, self._timer))
 
     def _serve(self, timer: int) -> None:
-        """Handle the inbox as one batch, then serve readers or extend the index, and wait for more."""
+        """Handle all datagrams in the inbox as one batch, and serve readers. If there were none, extend the index."""
         if not self.is_up or timer != self._timer:
             return
         self._wake_at = float("inf")

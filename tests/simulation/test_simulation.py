@@ -1,4 +1,4 @@
-"""Each seed of the simulated LAN keeps every promise, and all of them together try every fault and every path."""
+"""In each seed of the simulated LAN, udpnote keeps every promise. All seeds together try every fault and every path."""
 
 import json
 import os
@@ -10,15 +10,15 @@ import pytest
 from tests.simulation.runs import replay_command, run_seed, untried
 
 ALL_SEEDS = 70
-"""Enough to meet each fault and path a few times. `.ci/run` tries so many; `python -m tests.simulation --seeds 1000` more."""
+"""Enough seeds to meet each fault and path a few times. `.ci/run` runs this many."""
 
 SEEDS = range(int(os.environ.get("UDPNOTE_SIMULATION_SEEDS", "12")))
-"""By default, a sixth of them: enough to meet most faults and paths, and to find each mutant that is simulated."""
+"""By default, a sixth of `ALL_SEEDS`: enough to meet most faults and paths, and to kill each mutant that needs a simulation."""
 
 
 @pytest.fixture(scope="session")
 def coverage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all workers of this test run share, in which each seed leaves what it has tried."""
+    """A folder that all workers of this test run share. Each seed writes there what it has tried."""
     is_worker = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if is_worker else base) / "simulation-coverage"

@@ -1,4 +1,4 @@
-"""The simulation notices a broken promise of each kind."""
+"""The simulation notices each kind of broken promise."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -38,14 +38,14 @@ def stored(number: int, text: str, revises: int = 0) -> StoredEntry:
 
 
 class Scene(Witness):
-    """A witness, and what users and the notebook do in front of it."""
+    """A witness, with methods that do what users and the notebook do."""
 
     def __init__(self, notebook: NotebookDisk) -> None:
         super().__init__(notebook)
         self.notebook = notebook
 
     def store(self, *entries: Entry, wrote: tuple[Entry, ...] = ()) -> None:
-        """Have users write, and the notebook store."""
+        """Let users write `wrote`, and let the notebook store `entries`; then let the witness check everything."""
         self.wrote(list(wrote))
         self.notebook.store([part for each in entries for part in split(each, 1000)], 1)
         self.look_into_notebook()
@@ -157,7 +157,7 @@ def test_a_client_that_floods_a_silent_server_or_does_not_notice_the_silence_is_
 
 
 class RotatedSeals(Seals):
-    """The keys of a sealed notebook: its first one, taken back, and the one in force."""
+    """The keys of a sealed notebook: its first one, which is no longer accepted, and the present one."""
 
     def __init__(self) -> None:
         super().__init__(Random(6683), is_sealed=True)

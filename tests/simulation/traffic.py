@@ -1,4 +1,4 @@
-"""Checks the traffic: no server sends more than it was sent, and no client sends much to a silent server."""
+"""Checks the traffic: a server sends to no address more bytes than came from there, and a client little to a silent server."""
 
 from collections import Counter
 from functools import lru_cache
@@ -22,23 +22,23 @@ SILENT_PAUSE_SECONDS = 3.0  # the least time between two datagrams to a silent s
 CLOCK_ERROR_SECONDS = 1e-6  # the rounding error of sums and differences of seconds
 
 FOUND_IN_VAIN_MAX = 4
-"""How often a server that answers probes only may be found in quick succession: this often, it may be bad luck."""
+"""How often in quick succession a client may find a silent server that then answers no request. So often may be bad luck."""
 
 
 Account = tuple[Address, bytes | None]
-"""An address and, at a sealed notebook, a key: what it receives is paid for by what it sent."""
+"""An address and, for a sealed notebook, the id of a key. What it may receive depends on what it has sent."""
 
 
 def message_type(data: bytes) -> int:
-    """The type of the message `data`, if it is whole; 0 if it cannot be a message."""
+    """Return the type that `data` has if it is a message; 0 if it cannot be one."""
     return data[3] if len(data) > 3 and data[:2] == b"UN" else 0
 
 
 class Balance:
-    """What a server may send: to each address no more bytes than came from there since its last answer.
+    """Checks that a server sends to each address no more bytes than came from there since its last answer.
 
-    The bytes of READs may be used later, but only for the PAGEs that they asked for. At a sealed notebook only datagrams that
-    a client has sealed count, and only for answers under the same key: so strangers get no answer at all.
+    The bytes of READs may be used later, but only for the PAGEs that they asked for. If the notebook is sealed, only datagrams
+    that a client has sealed count, and only for answers with the same key. So strangers get no answer at all.
     """
 
     def __init__(self, notebook_id: bytes, seals: Seals | None = None) -> None:
@@ -57,7 +57,7 @@ class Balance:
                 self._received[self._account(data, source)] += len(data)
 
     def answered(self, answers: list[Datagram]) -> None:
-        """The server answered what it received; bytes that are not of READs are used up now."""
+        """Check `answers`, which the server gives to the datagrams since the last call. The bytes of READs stay usable."""
         for data, destination in answers:
             self._seals.check_answer(data)
             page = message_of_reading(self._seals.opened(data))
@@ -72,7 +72,7 @@ class Balance:
         self._received.clear()
 
     def served(self, pages: list[Datagram]) -> None:
-        """The server sent these pages."""
+        """Check `pages`, which the server sends."""
         for data, destination in pages:
             self._seals.check_answer(data)
             page, account = message_of_reading(self._seals.opened(data)), self._account(data, destination)
@@ -89,7 +89,11 @@ class Balance:
         return address, self._seals.key_id_of(data)
 
     def _receive_read(self, read: Read, account: Account, size: int) -> None:
-        """The READs of one stream from one place pay for the burst of the first of them, until that is answered."""
+        """Add the `size` of `read` to the bytes of its burst.
+
+        While another burst of the same stream and cursor is not answered, add it to that burst, because the server answers it
+        first.
+        """
         unanswered = self._unanswered.setdefault((account, read.stream_id, read.cursor), [])
         unanswered[:] = [burst for burst in unanswered if not burst.is_answered]
         own = self._bursts.setdefault((account, read.stream_id, read.burst), _Burst())
@@ -104,7 +108,7 @@ class Balance:
 
 
 class _Burst:
-    """The bytes of the READs of one burst that are not used up."""
+    """A burst of READs: how many bytes of them are not used up by pages yet, and whether a page has answered it."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -120,7 +124,7 @@ def message_of_reading(data: bytes) -> Message | None:
 
 
 class Pace:
-    """How fast one client sends: hardly at all while its server is silent."""
+    """Checks how fast one client sends: while its server is silent, only one request every few seconds."""
 
     def __init__(self, now: float, *, unheard_seconds: float = UNHEARD_SECONDS) -> None:
         self._heard_at = now
@@ -138,11 +142,11 @@ class Pace:
         self._silent_since = float("inf")
 
     def begin_silence(self, now: float) -> None:
-        if now > self._anew_at:  # otherwise the session with the old key tells of a silence, and ends
+        if now > self._anew_at:  # at this moment, it is the session with the old key that reports a silence, and ends
             self._silent_since = now
 
     def offered(self, now: float) -> None:
-        """A probe was answered: if it was the server, the client goes on at once, and then tells its user."""
+        """Note that a probe was answered. If the answer was the server's, the client sends again at once, before its notice."""
         self._offered_at = now
         self._heard_at = now
 
@@ -154,7 +158,7 @@ class Pace:
         self._silent_since = float("inf")
 
     def found(self, now: float) -> None:
-        """The silent server was found. That may happen again at once, but not again and again without an answer."""
+        """Note that the client has found the silent server. Raises `Violation` if that happens too often without an answer."""
         self._heard_at = now
         self._silent_since = float("inf")
         self._found_in_vain += 1
@@ -163,7 +167,7 @@ class Pace:
         self._found_at = now
 
     def has_resumed_since(self, time: float) -> bool:
-        """Whether the server, which was silent, was found or has answered since then."""
+        """Whether the silent server was found, or has answered, at `time` or later."""
         return max(self._offered_at, self._silence_ended_at) >= time
 
     @property

@@ -1,4 +1,4 @@
-"""The users of one seed: they install clients, open pages in browsers, write, revise, read, follow, and import."""
+"""Simulates the users of one seed: they install clients, open pages in browsers, write, revise, read, follow, and import."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -39,7 +39,7 @@ class Users:
 
     @property
     def unsettled(self) -> list[str]:
-        """The users for whom something still waits to be stored or read."""
+        """The users who still wait for an entry to be stored, or for something to be read."""
         users: dict[str, Installation | ImportingUser | ReadingUsers | Browser] = {"readers": self.readers}
         users |= {f"browser {number}": user for number, user in enumerate(self.browsers)}
         users |= {f"importer {number}": user for number, user in enumerate(self.imports)}
@@ -73,7 +73,7 @@ class Users:
         installation.write(self._new_texts(self._random.choice((1, 1, 1, 2, 5)), long_entries))
 
     def revise_again_and_again(self, installation: Installation, seconds: float) -> None:
-        """Have one note revised a few times, during these seconds and soon after."""
+        """Let one note be revised a few times, within 1.5 × `seconds`."""
         last = self._lan.witness.history.last
         if last:
             revises = draw_revised(self._random, last)
@@ -86,7 +86,10 @@ class Users:
         installation.write([draw_lines(self._texts)])
 
     def copy(self, installation: Installation) -> None:
-        """Copy an installation, but not twice: two copies of an entry in a conflict would become two entries."""
+        """Copy an installation, unless it was copied before, or is a copy.
+
+        With more copies, two copies of one entry could get new identities because of conflicts, and be stored as two entries.
+        """
         if installation in self._copied:
             return
         self._lan.count("outbox copied")
@@ -146,7 +149,7 @@ class Users:
             self._read_what_is_revised(self._random.choice(long))
 
     def _read_what_is_revised(self, number: int) -> None:
-        """Have a note of several pages read, and revised meanwhile."""
+        """Let the note `number`, which needs several pages, be read, and revised meanwhile."""
         self.readers.read(Query(View.NOTES, numbers=(number,)))
         [text] = self._new_texts(1, 1.0)
         revise = partial(self._random.choice(self.installations).revise, number, text)
@@ -172,13 +175,13 @@ class Users:
         self.imports[-1].begin()
 
     def import_again(self, olds: Sequence[StoredEntry]) -> list[Imported]:
-        """Have a user import these entries, whatever becomes of them. The result grows while time passes."""
+        """Let a user import `olds`, without checks of the outcomes. The outcomes are added to the result while time passes."""
         process = ImportingProcess(self._lan, self._new_outbox(), olds, ended=lambda _: None)
         process.resume()
         return process.imported
 
     def _new_outbox(self) -> OutboxDisk:
-        """The outbox of a user who knows the notebook at its present address or at another one."""
+        """Make the outbox of a user who knows the notebook, at its present address or at a wrong one."""
         host = self._server.addresses[0][0] if self._random.random() < 0.8 else self._lan.new_host("10.0.1")
         outbox = OutboxDisk()
         self._outboxes.append(outbox)
@@ -192,7 +195,7 @@ class Users:
             outbox.remember(self._lan.known(host), may_choose=True)
 
     def _install(self) -> Installation:
-        """An installation that knows the notebook's address, another address, or nothing."""
+        """Make an installation that knows the notebook at its present address, at a wrong one, or not at all."""
         outbox = OutboxDisk()
         known = self._random.choice(("here", "elsewhere", "nowhere"))
         host = self._server.addresses[0][0] if known == "here" else self._lan.new_host("10.0.1")

@@ -1,4 +1,4 @@
-"""The witness checks the notebook's promises whenever something happens; it raises `Violation` if one is broken."""
+"""The witness checks the promises of the notebook whenever something happens. It raises `Violation` if one is broken."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ LOOKUPS_MAX = 1100  # an index whose disk was full tries again only after this m
 
 
 class Written(NamedTuple):
-    """What a user wrote, without its identity, which a conflict may change."""
+    """What a user wrote: an entry without its client id and sequence, because a conflict may change them."""
 
     kind: Kind
     author: str
@@ -34,7 +34,11 @@ def _identity(stored: StoredEntry) -> _Identity:
 
 
 class Import:
-    """A file that is imported. Its entries come into the notebook in their order, except the `orphans` among them."""
+    """A file that is imported. Its entries must come into the notebook in their order.
+
+    `orphans` are the numbers of revisions and deletions that are never imported: the entry that they change is not before them
+    in the file, or is an orphan itself.
+    """
 
     def __init__(self, olds: Sequence[StoredEntry]) -> None:
         self.numbers: dict[int, int] = {}
@@ -56,7 +60,7 @@ class Import:
         return set(self._olds)
 
     def stored(self, stored: StoredEntry) -> None:
-        """Check an entry of the file that is in the notebook now; raises `Violation`."""
+        """Check `stored`, an entry of the file that the notebook has just stored. Raises `Violation`."""
         old = self._olds[_identity(stored)]
         predecessor = self._predecessors[old.number]
         if predecessor and predecessor not in self.numbers:
@@ -68,7 +72,7 @@ class Import:
 
 
 class Witness:
-    """Knows what was written, what the notebook holds, and what was acknowledged. Nothing is written twice."""
+    """Knows all entries that users wrote, and all that the notebook has stored. No user writes the same entry twice."""
 
     def __init__(self, notebook: NotebookDisk) -> None:
         self._notebook = notebook
@@ -85,13 +89,13 @@ class Witness:
             self._written[written(entry)] = self.history.last
 
     def imports(self, olds: Sequence[StoredEntry]) -> Import:
-        """A user begins to import `olds`, none of which is in the notebook."""
+        """Note that a user begins to import `olds`, none of which is in the notebook."""
         imported = Import(olds)
         self._imports |= dict.fromkeys(imported.identities, imported)
         return imported
 
     def look_into_notebook(self) -> None:
-        """Check what was committed since the last look."""
+        """Check all entries that were committed since the last call."""
         for stored in list(self._notebook.entries_after(self.history.last)):
             self._check_stored(stored)
         self.history.commit()
@@ -104,13 +108,16 @@ class Witness:
             raise Violation(f"#{number} was acknowledged for another entry than the one it is")
 
     def refused(self, entry: Entry, status: Status) -> None:
-        """The notebook has refused `entry`, which is right only if it revises an entry that was not there."""
+        """Check that the notebook may refuse `entry` with `status`: only if the entry that it changes was not there."""
         if status is not Status.REFUSED or entry.revises <= self._written[written(entry)]:
             raise Violation(f"{entry.text[:20]!r} was refused for good: {status.name}")
         self._refused.add(written(entry))
 
     def renewed(self, entry: Entry, renewed: Entry | None) -> None:
-        """A client was told of a conflict and gave `entry` another identity (None: another process did)."""
+        """Check `renewed`: `entry` with the new identity that a client gave it after a conflict.
+
+        None stands for an entry to which another process has given a new identity before.
+        """
         if renewed is None:
             return
         if renewed.client_id == entry.client_id:
@@ -123,7 +130,7 @@ class Witness:
             raise Violation(f"{entry.text[:20]!r} leaves its outbox, and is not stored")
 
     def look_into_outbox(self, outbox: OutboxDisk, drafts: list[Written]) -> None:
-        """Check that those of `drafts`, all of which were put into the outbox, that are not stored are still there."""
+        """Check that each of `drafts`, which were all added to `outbox`, is still there or is stored."""
         listing = all_waiting(outbox)
         for waiting in listing:
             if waiting.refused is not None:
@@ -136,7 +143,7 @@ class Witness:
     def look_at_order(self, drafts: list[Written]) -> None:
         """Check that the revisions of one note among `drafts` were stored in the order in which they were written.
 
-        A revision that was refused because it came before its note may come again late, and then be stored.
+        Revisions that were refused are left out: a repeated datagram may arrive after the note, and then be stored.
         """
         latest: dict[int, int] = {}
         for draft in drafts:

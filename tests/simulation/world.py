@@ -1,4 +1,4 @@
-"""The course of one seed: trouble, healing, settling, calm, aftermath."""
+"""Runs one seed: first with faults, then without them, until all entries are stored, and all promises are checked."""
 
 from collections import Counter
 from contextlib import closing, suppress
@@ -22,7 +22,7 @@ from udpnote.protocol.reading import REFRESH_SECONDS
 _ERASED, _THERE = ImportOutcome.ERASED, ImportOutcome.THERE_ALREADY
 
 SETTLING_SECONDS_MAX = 180
-"""Without faults, everything is stored within this: the longest pauses of a discovery and of a timer, and a few round trips."""
+"""Without faults, all entries are stored within this time: the longest pauses of discovery and timers, and some round trips."""
 
 COMMAND_SECONDS = 60  # the pause between two commands of a user that deliver what waits, until everything is settled
 
@@ -42,7 +42,7 @@ ALL_QUERIES = (
     Query(View.NOTES, by_time=True, newest_first=True), Query(View.NOTES, by_time=True, newest_first=True, author=AUTHORS[0]),
     Query(View.NOTES, any_of=(("中", "a line", "nowhere"),), without=("1",)),
 )  # fmt: skip
-"""Queries for the notebook at the end."""
+"""Queries that the notebook must answer rightly at the end."""
 
 CALM_QUERIES = (
     (Query(View.LOG, newest_first=True), 10), (Query(View.NOTES, by_time=True), 20), (Query(View.NOTES, words=WORDS[0]), 0),
@@ -54,26 +54,29 @@ CALM_QUERIES = (
 CALM_WRITERS = 3  # they write one after the other, because some followers want the entries of one of them only
 
 IN_TOUCH_SECONDS_MAX = 20.0
-"""Within this, each follower notices that the server has moved or has forgotten it, and finds it again."""
+"""Within this time, each follower notices that the server has moved or has forgotten it, and finds the server again."""
 
 NEWS_SECONDS_MAX = 0.5
-"""From storing an entry until followers have it, without losses: milliseconds, and a few slices of the server's time."""
+"""How long after an entry was stored all followers must have it, without losses: some milliseconds, and the server's time."""
 
 REPLAYED_NEWS_SECONDS_MAX = REFRESH_SECONDS + 1.0
-"""The same where a replayed READ may have replaced the waiting one, until the follower sends another one."""
+"""The same if datagrams are replayed: a replayed READ may have replaced the waiting READ until the follower sends the next."""
 
 CALM_READING_SECONDS_MAX = 10.0  # reading takes a second at most, but a reader may have to find the server first
 FOLLOWER_DATAGRAMS_PER_SECOND_MAX = 1.0  # a follower sends a READ every 3 seconds; replays may cause a few more
 
 
 def simulate(seed: int, trace: Trace | None = None) -> Counter[str]:
-    """Run one seed; gives what it has met; raises `Violation`, or what the code raises, if a promise is broken."""
+    """Run one seed, and return the faults and paths that it has met, with their numbers.
+
+    Raises `Violation` if a promise is broken, and any error that the code under test raises.
+    """
     with closing(World(seed, trace)) as world:
         return world.run()
 
 
 class World:
-    """The LAN of one seed."""
+    """The LAN of one seed, its server and its users."""
 
     def __init__(self, seed: int, trace: Trace | None) -> None:
         self._lan = Lan(seed, trace)
@@ -119,7 +122,7 @@ class World:
         self._users.close()
 
     def _heal(self) -> None:
-        """End all faults; replayed and late datagrams may still arrive."""
+        """End all faults. Replayed and late datagrams may still arrive."""
         self._lan.tell("all is well again")
         self._lan.is_calm = True
         self._network.weather = CALM
@@ -132,7 +135,7 @@ class World:
         self._server.look_at_keys()
 
     def _settle(self) -> None:
-        """Run until nothing waits."""
+        """Run until all entries are stored, and all readers have their results. Raises `Violation` if that takes too long."""
         for second in range(SETTLING_SECONDS_MAX):
             if second % COMMAND_SECONDS == 0:
                 self._users.command()
@@ -142,7 +145,7 @@ class World:
         raise Violation(f"not settled {SETTLING_SECONDS_MAX} seconds after all was well again: {self._users.unsettled}")
 
     def _follow_in_calm(self) -> None:
-        """Have more entries written, and check that followers get them as soon as they are stored."""
+        """Let users write more entries, and check that followers get them as soon as they are stored."""
         self._clock.run(self._clock.now + IN_TOUCH_SECONDS_MAX)
         for writer in self._users.installations[:CALM_WRITERS]:
             self._users.write(writer, long_entries=0.0)
@@ -185,7 +188,10 @@ class World:
             raise Violation("something of ours is in another notebook")
 
     def _restore_an_older_copy(self) -> None:
-        """Restore an older copy of the notebook, to which others write, and check that a follower skips and repeats nothing."""
+        """Restore an older copy of the notebook, and let another client write to it.
+
+        Check that a follower skips and repeats nothing.
+        """
         notebook, now = self._lan.notebook, self._clock.wall_microseconds
         log = list(notebook.entries_after(0))
         if not log:
@@ -209,7 +215,9 @@ class World:
         follower.crash()
 
     def _erase_a_note(self) -> None:
-        """Erase a note; check that followers go on, that an import of all brings nothing back, and that all else stays."""
+        """Erase a note. Check that a follower goes on, that an import of the whole log does not bring the note back, and that
+        all other entries stay as they are.
+        """
         notebook = self._lan.notebook
         log = list(notebook.entries_after(0))
         if not log:
@@ -301,7 +309,7 @@ class World:
         self._clock.after(started_in + self._random.uniform(0.0, 0.2), partial(self._users.readers.read, search))
 
     def _move_server(self) -> None:
-        """Give the server other addresses, and sometimes its old ones to another server."""
+        """Give the server other addresses. Mostly, another server then gets its old ones."""
         self._lan.count("server moved")
         old = self._server.addresses
         self._stop_server(5.0)
@@ -312,7 +320,7 @@ class World:
             ServerHost(self._lan, self._foreign_notebooks[-1], old)
 
     def _jump_amid_parts(self, *, looks: int) -> None:
-        """Jump as soon as there is an unfinished entry, or after so many more looks."""
+        """Let the server's clock jump as soon as the notebook has parts of an incomplete entry, or after `looks` more looks."""
         if looks and not self._lan.notebook.unfinished:
             self._clock.after(LOOK_SECONDS, partial(self._jump_amid_parts, looks=looks - 1))
             return
@@ -320,12 +328,12 @@ class World:
         self._server.jump_clock()
 
     def _import_meanwhile(self) -> None:
-        """Sometimes have a user begin an import now."""
+        """Sometimes let a user begin an import now."""
         if self._random.random() < IMPORT_RATE:
             self._users.import_file()
 
     def _change_key(self) -> None:
-        """Change the key; the old one is accepted for a while, but not in the calm, or not at all."""
+        """Give the notebook a new key. The old one is accepted until the faults end, for a shorter time, or not at all."""
         seals = self._lan.seals
         if seals.may_rotate:
             self._lan.count("key changed")
