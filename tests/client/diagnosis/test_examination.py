@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from random import Random
 
 from tests.support.lan import CELLAR, KITCHEN, Lan, WaitingEndpoint
 from tests.support.network import PORT
@@ -27,7 +28,8 @@ from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 LAPTOP = ("192.0.2.100", 50_000)
 TOKEN = b"examined"
-DIRECT_WAYS = {40, 41, *range(52, 60)}
+RANDOM = Random(20190509)
+DIRECT_WAYS = {30, 31, *range(32, 64)}
 
 
 class NarrowEndpoint(WaitingEndpoint):
@@ -38,11 +40,20 @@ class NarrowEndpoint(WaitingEndpoint):
 
 
 class LossyEndpoint(WaitingEndpoint):
-    """A client's sockets on a network that loses all long datagrams, and the short ones of two ways."""
+    """A client's sockets on a network that loses all long datagrams, and the short ones of three ways."""
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         passing = [each for each in datagrams if len(each[0]) <= 100]
-        super().send([each for each in passing if isinstance(asked := decode(each[0]), Examine) and asked.way not in (53, 58)])
+        super().send(
+            [each for each in passing if isinstance(asked := decode(each[0]), Examine) and asked.way not in (33, 38, 60)]
+        )
+
+
+class RandomlyLossyEndpoint(WaitingEndpoint):
+    """A client's sockets on a network that loses 30 % of the datagrams."""
+
+    def send(self, datagrams: Sequence[Datagram], /) -> None:
+        super().send([each for each in datagrams if RANDOM.random() >= 0.3])
 
 
 class InterruptedEndpoint(WaitingEndpoint):
@@ -91,7 +102,7 @@ def test_with_many_interfaces_a_broadcast_is_never_taken_for_one_of_another_kind
     examined = examine(CrowdedEndpoint(lan, LAPTOP), lan)
     numbers = {kind: [each.number for each in examined.ways if each.kind is kind] for kind in WayKind}
     broadcasts = numbers[WayKind.BROADCAST]
-    assert len(set(broadcasts)) == 38 and broadcasts.count(UNMEASURED) == 23
+    assert len(set(broadcasts)) == 28 and broadcasts.count(UNMEASURED) == 33
     assert not set(broadcasts) & {*numbers[WayKind.MULTICAST], *numbers[WayKind.LOOPBACK]}
     assert [each.heard for each in examined.servers] == [{UNMEASURED, *DIRECT_WAYS}]
 
@@ -99,7 +110,7 @@ def test_with_many_interfaces_a_broadcast_is_never_taken_for_one_of_another_kind
 def test_if_long_datagrams_are_lost_the_longest_that_is_answered_is_found(lan: Lan) -> None:
     lan.serve()
     [server] = examine(NarrowEndpoint(lan, LAPTOP), lan).servers
-    assert (server.longest, server.short_sent, server.short_lost) == (700, 8, 0)
+    assert (server.longest, server.short_sent, server.short_lost) == (700, 32, 0)
 
 
 def test_broadcasts_that_are_lost_for_a_moment_are_sent_again(lan: Lan) -> None:
@@ -112,17 +123,24 @@ def test_if_short_datagrams_are_lost_they_are_counted_and_the_length_is_not_blam
     lan.serve()
     began = lan.now
     [server] = examine(LossyEndpoint(lan, LAPTOP), lan).servers
-    assert (server.longest, server.short_sent, server.short_lost) == (EXAMINE_BYTES_MIN, 8, 2)
+    assert (server.longest, server.short_sent, server.short_lost) == (EXAMINE_BYTES_MIN, 32, 3)
     assert lan.now >= began + LATE_SECONDS
+
+
+def test_a_network_that_loses_three_tenths_of_the_datagrams_is_recognized_each_time(lan: Lan) -> None:
+    lan.serve()
+    for host in range(100, 150):
+        [server] = examine(RandomlyLossyEndpoint(lan, (f"192.0.2.{host}", 50_000)), lan, (KITCHEN, PORT)).servers
+        assert server.is_lossy, server
 
 
 def test_the_late_answer_of_a_slow_server_counts_and_nobody_waits_any_longer(lan: Lan) -> None:
     began = lan.now
-    for way in (2, 41):
+    for way in (2, 31):
         report = encode(Report(TOKEN, way, 0, bytes(16), b"slow one", 0, LAPTOP[0], 1, 0, (), BODY_BYTES_MAX))
         lan.after(2.0, partial(lan.network.send, report, (KITCHEN, PORT), LAPTOP))
     [server] = examine(WaitingEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT)).servers
-    assert server.answered == {2, 41} and server.short_lost == 0
+    assert server.answered == {2, 31} and server.short_sent == 0
     assert 2.0 < lan.now - began < LATE_SECONDS
 
 
@@ -130,7 +148,7 @@ def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(l
     endpoint = WaitingEndpoint(lan, LAPTOP)
     for number in range(200):
         for token, server_id in ((bytes(8), 999), (TOKEN, number)):
-            report = Report(token, 40, 1, bytes(16), server_id.to_bytes(8), 0, "192.0.2.5", 1, 0, (), 76)
+            report = Report(token, 30, 1, bytes(16), server_id.to_bytes(8), 0, "192.0.2.5", 1, 0, (), 76)
             lan.network.send(encode(report), (f"198.51.100.{number}", PORT), LAPTOP)
     examined = examine(endpoint, lan)
     assert len(examined.servers) == SERVERS_MAX and (999).to_bytes(8) not in {each.server_id for each in examined.servers}
@@ -143,7 +161,7 @@ def test_no_other_host_speaks_for_a_server_here_nor_for_more_than_one_server_at_
     endpoint = WaitingEndpoint(lan, LAPTOP)
     heard = (HeardHost("192.0.2.66", 0, 0, 1),)
 
-    def forge(server_id: bytes, source: Address, *, way: int = 40, unsent: int = 0) -> None:
+    def forge(server_id: bytes, source: Address, *, way: int = 30, unsent: int = 0) -> None:
         report = Report(TOKEN, way, 0, bytes(16), server_id, 0, "192.0.2.5", 1, unsent, heard, 200)
         lan.network.send(encode(report), source, LAPTOP)
 

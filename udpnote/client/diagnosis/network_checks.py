@@ -34,9 +34,6 @@ CLOCK_SECONDS_MAX = 120
 HEADERS_BYTES_IPV4, HEADERS_BYTES_IPV6 = 28, 48
 """The length of the headers of IP and UDP together. An MTU includes them."""
 
-LOSSES_MIN = 2
-"""If at least this many of eight short datagrams are lost, that is a trouble. A single loss may be an accident."""
-
 HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
 """The kinds of troubles that cannot be the reason why a server does not answer."""
 
@@ -157,13 +154,13 @@ def check_losses(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findin
     for server in facts.elsewhere:
         address = ipv4_of(server) or server.addresses[0]
         where, sent, lost = server_argument(address), server.short_sent, server.short_lost
-        if lost >= LOSSES_MIN:
+        if server.is_lossy:
             notice = Notice("datagrams_lost", server=where, host=format_host(address), sent=sent, lost=lost)
             findings.append(trouble("losses", notice))
         elif lost:
-            findings.append(not_checked("losses", Notice("one_datagram_lost", server=where, sent=sent)))
-        elif server.longest:
-            findings.append(fine("losses", Notice("no_datagram_lost", server=where)))
+            findings.append(not_checked("losses", Notice("few_datagrams_lost", server=where, sent=sent, answered=sent - lost)))
+        elif sent:
+            findings.append(fine("losses", Notice("no_datagram_lost", server=where, sent=sent)))
     return findings
 
 
@@ -189,7 +186,7 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
             continue
         address = ipv4_of(server) or server.addresses[0]
         where, interface = server_argument(address), facts.leaving_by(address) or "eth0"
-        if server.longest < BODY_BYTES_MAX and server.short_lost:
+        if server.longest < BODY_BYTES_MAX and server.is_lossy:
             findings.append(not_checked("long datagrams", Notice("long_datagrams_uncertain", server=where)))
         elif server.longest < BODY_BYTES_MAX:
             size = server.longest + (OPEN.overhead_bytes if server.key_id is None else OVERHEAD_BYTES)
@@ -272,7 +269,7 @@ def _broadcasts_to(
     is_answered = bool(server.answered & broadcasts)
     if is_answered and server.longest:
         yield fine("broadcasts", Notice("broadcasts_answered", server=where))
-    elif _is_explained(troubles) or server.short_lost:
+    elif _is_explained(troubles) or server.is_lossy:
         return
     elif is_answered and facts.is_refused(address):
         yield trouble("direct answers", Notice("direct_refused", server=where, firewall=facts.firewall))

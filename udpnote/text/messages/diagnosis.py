@@ -97,12 +97,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_at": "{name} at {address}",
     "named_server": "the server",
     "nothing_found": "no notebook has answered",
-    "no_datagram_lost": "{server} has answered all short datagrams that were sent to it",
-    "one_datagram_lost": (
-        "one of {sent} short datagrams to {server}, or its answer, was lost, perhaps by accident: run `udpnote doctor` again"
+    "no_datagram_lost": "{server} has answered all of {sent} short datagrams",
+    "few_datagrams_lost": (
+        "{server} has answered {answered} of {sent} short datagrams. The others were lost, perhaps by accident: run `udpnote "
+        "doctor` again"
     ),
     "long_datagrams_uncertain": (
-        "{server} has answered no long datagram. Some short datagrams were lost, too, so the length may not be the cause"
+        "{server} has answered no long datagram. Several short datagrams were lost, too, so the length may not be the cause"
     ),
     "broadcasts_answered": "{server} hears the broadcasts of this host, and its answers arrive",
     "broadcasts_not_needed": (
