@@ -50,8 +50,10 @@ def keep_damaged_log(path: str) -> str:
 
 def _is_damaged(path: str, log: str) -> bool:
     """Whether the log was damaged since this machine was started, and no other process has the outbox open."""
+    if is_open_elsewhere(path):  # asked first, because reading the log takes long
+        return False
     try:
         is_bad = has_log(path) and is_log(log) and os.path.getmtime(log) > boot_seconds() and is_damaged(path)
     except FileNotFoundError:  # the last command has just copied it into the file
         return False
-    return is_bad and not is_open_elsewhere(path)
+    return is_bad and not is_open_elsewhere(path)  # asked again: a process that has opened it meanwhile may be changing the log

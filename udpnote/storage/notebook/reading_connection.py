@@ -21,9 +21,6 @@ from udpnote.storage.notebook.file_guard import is_guarded_here
 from udpnote.storage.notebook.log_check import check_complete, check_log
 from udpnote.storage.notebook.tables import SCHEMA
 
-_LOCKED_BYTE = 128
-"""The byte of the index that each connection locks while it has the database open: `UNIX_SHM_DMS` in SQLite's `os_unix.c`."""
-
 LOG_DAMAGES = ("log_damaged", "log_gone")
 """The kinds of errors which say that stored entries are lost, but that the others can be read."""
 
