@@ -53,7 +53,6 @@ def _is_damaged(path: str, log: str) -> bool:
     if is_open_elsewhere(path):  # asked first, because reading the log takes long
         return False
     try:
-        is_bad = has_log(path) and is_log(log) and os.path.getmtime(log) > boot_seconds() and is_damaged(path)
+        return has_log(path) and is_log(log) and os.path.getmtime(log) > boot_seconds() and is_damaged(path)
     except FileNotFoundError:  # the last command has just copied it into the file
         return False
-    return is_bad and not is_open_elsewhere(path)  # asked again: a process that has opened it meanwhile may be changing the log
