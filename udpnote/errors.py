@@ -163,9 +163,10 @@ class ClientClosed(UdpnoteError):
 
 
 class EntryRefused(UdpnoteError):
-    """The notebook has refused an entry for good.
+    """The notebook has refused an entry for good, or another command has removed the entry from the outbox.
 
-    The entry stays in the outbox, marked as refused, and is not sent again. If it was to be imported, the import ends there.
+    A refused entry stays in the outbox, marked as refused, and is not sent again. If it was to be imported, the import ends
+    there.
     """
 
 

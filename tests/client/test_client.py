@@ -411,6 +411,19 @@ def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(la
     assert (sent.state, sent.number, lan.texts()) == (State.STORED, None, ["one"])
 
 
+@pytest.mark.parametrize("is_served", [True, False])
+def test_an_entry_that_another_command_has_discarded_meanwhile_is_neither_called_stored_nor_queued(
+    lan: Lan, is_served: bool
+) -> None:
+    other = lan.client()
+    lan.after(0.5, lambda: other.discard([1]))
+    if is_served:
+        lan.after(0.6, lan.serve)
+    with raises(EntryRefused, "entry_discarded"):
+        lan.client().send("one")
+    assert other.waiting_counts() == []
+
+
 # Revising where it is not known which notebook is meant
 
 

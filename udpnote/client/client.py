@@ -373,7 +373,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)
-        if sent.reason is not None and sent.state is State.REFUSED:
+        if sent.reason is not None:
             raise EntryRefused.from_notice(sent.reason)
         return sent
 

@@ -16,12 +16,14 @@ class State(Enum):
     """The outcome of sending an entry, as far as the client knows it.
 
     STORED: the notebook has the entry. QUEUED: the entry is still in the outbox and is sent again later; it may or may not be
-    stored yet. REFUSED: the notebook has refused the entry for good, and the entry is not sent again.
+    stored yet. REFUSED: the notebook has refused the entry for good, and the entry is not sent again. DISCARDED: another
+    command has removed the entry from the outbox, and the entry is not sent again; it is stored only if it was sent before.
     """
 
     STORED = "stored"
     QUEUED = "queued"
     REFUSED = "refused"
+    DISCARDED = "discarded"
 
 
 class SentEntry(NamedTuple):
@@ -150,13 +152,17 @@ class Outcomes:
             if self._awaited[entry.sequence] is None:
                 self._awaited[entry.sequence] = SentEntry(entry, State.QUEUED, None, reason)
 
-    def store_elsewhere(self, entry: Entry) -> None:
-        """Give `entry` the outcome STORED without a number, because another command has delivered it.
+    def take_removed(self, entry: Entry, *, is_discarded: bool) -> None:
+        """Give `entry` its outcome, because another command has removed it from the outbox: DISCARDED if it `is_discarded`,
+        and STORED without a number if not, because then that command has delivered it.
 
-        If the entry has an outcome already, it keeps that one. A call must be waiting for the entry.
+        If the entry has an outcome already, it keeps that one. An entry that was renewed is in the outbox under its new
+        sequence, so it gets no outcome here. A call must be waiting for the entry.
         """
-        if self._awaited[entry.sequence] is None:
-            self._awaited[entry.sequence] = SentEntry(entry, State.STORED, None, None)
+        if self._awaited[entry.sequence] is not None or entry.sequence in self._origins.values():
+            return
+        state, reason = (State.DISCARDED, Notice("entry_discarded")) if is_discarded else (State.STORED, None)
+        self._awaited[entry.sequence] = SentEntry(entry, state, None, reason)
 
     def store(self, entries: Collection[Entry], first: int) -> None:
         """Give each of `entries` the outcome STORED. Their numbers in the notebook are consecutive, from the number `first` on.

@@ -211,10 +211,10 @@ class Sender:
         self._round(session, given_up_at if may_wait else 0.0, is_checked=is_checked)
         if pending and session.has_old_key:
             name = self._driver.name_of(session.notebook)
-            self._outcomes.queue(pending, Notice("key_changed", name=name))
+            self._give_up(pending, Notice("key_changed", name=name))
         elif pending and self._driver.now() >= given_up_at:
             silence = Notice("no_answer_yet", server=self._driver.silent_server(session))
-            self._outcomes.queue(pending, silence if wait_seconds else Notice("not_waited"))
+            self._give_up(pending, silence if wait_seconds else Notice("not_waited"))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
         """Do the work of `_advance` while there is no session: find the notebook of `pending`, and begin to deliver these
@@ -227,12 +227,12 @@ class Sender:
             return
         failure = self._driver.finder.recent_failure()
         if failure is not None:
-            self._outcomes.queue(pending, failure)
+            self._give_up(pending, failure)
             return
         try:
             session = self._locate(started, wait_seconds)
         except UdpnoteError as error:
-            self._outcomes.queue(pending, error.notice)
+            self._give_up(pending, error.notice)
             return
         for_notebook = self._outbox.waiting_sequences(pending, notebook_id=session.notebook.notebook_id)
         session.deliver_now([entry for entry in pending if entry.sequence in for_notebook], self._driver.now())
@@ -242,19 +242,34 @@ class Sender:
         """Give outcomes to the `entries` that do not wait for the client's present notebook, unless they have outcomes already.
 
         An entry that waits for another notebook gets QUEUED: another command has moved it, or the client has chosen another
-        notebook since it was written. An entry that is not in the outbox was delivered by another command: it gets STORED
-        without a number.
+        notebook since it was written. For an entry that is not in the outbox, see `_take_removed`.
         """
         notebook = self._driver.finder.known()
         for_notebook: set[int] = set()
         if notebook is not None:
             for_notebook = self._outbox.waiting_sequences(entries, notebook_id=notebook.notebook_id)
+        waiting = self._take_removed(entries)
+        elsewhere = [entry for entry in entries if entry.sequence in waiting - for_notebook]
+        self._outcomes.queue(elsewhere, Notice("for_another_notebook"))
+
+    def _give_up(self, entries: Collection[Entry], reason: Notice) -> None:
+        """Give the outcome QUEUED, with this `reason`, to those `entries` that have no outcome and wait in the outbox. For the
+        others, see `_take_removed`.
+        """
+        self._take_removed(entries)
+        self._outcomes.queue(entries, reason)
+
+    def _take_removed(self, entries: Collection[Entry]) -> set[int]:
+        """Give outcomes to the `entries` that another command has delivered or discarded. Returns the sequences of the others,
+        which are in the outbox.
+        """
         waiting = self._outbox.waiting_sequences(entries)
-        for entry in entries:
-            if entry.sequence not in waiting:
-                self._outcomes.store_elsewhere(entry)
-            elif entry.sequence not in for_notebook:
-                self._outcomes.queue([entry], Notice("for_another_notebook"))
+        removed = {entry.sequence: entry for entry in entries if entry.sequence not in waiting}
+        if removed:
+            discarded = self._outbox.writes.discarded(removed)
+            for sequence, entry in removed.items():
+                self._outcomes.take_removed(entry, is_discarded=sequence in discarded)
+        return waiting
 
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.

@@ -275,10 +275,9 @@ class Outbox(KnownNotebooks):
 
         With `every_refused`, it also removes all entries that their notebooks have refused.
         """
-        with storage_errors(self.path), atomic(self._connection) as connection:
-            delete = "DELETE FROM entries WHERE sequence = ?"
-            removed = sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
-            removed += connection.execute("DELETE FROM entries WHERE refused").rowcount if every_refused else 0
+        with storage_errors(self.path), atomic(self._connection):
+            removed = sum(self.writes.discard("sequence = ?", (sequence,)) for sequence in sequences)
+            removed += self.writes.discard("refused") if every_refused else 0
             self.writes.forget_orphans()
             return removed
 

@@ -6,7 +6,8 @@ on to the write before it.
 
 The table `writes` has the latest entries that were stored: a row for each run of notes with consecutive sequences and numbers,
 and a row for each revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry
-is always in one of the two. A row `is_settled` if its entry was taken back, took another one back, or was passed over.
+is always in one of the two. A row `is_settled` if its entry was taken back, took another one back, or was passed over. An entry
+that a command has discarded has a settled row with the number 0.
 
 The table `undoing` has the entries in the outbox that take another write back, which is their `target`. While the target itself
 is in the outbox, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number.
@@ -14,7 +15,7 @@ If such an entry was refused, its `target` is NULL.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any
 
@@ -79,9 +80,29 @@ class OwnWrites:
 
         Returns whether it was removed. Any other entry stays, because the notebook may have it already.
         """
-        with storage_errors(self._path), atomic(self._connection) as connection:
-            delete = "DELETE FROM entries WHERE sequence = ? AND (notebook_id IS NULL OR refused)"
-            return connection.execute(delete, (sequence,)).rowcount > 0
+        with storage_errors(self._path), atomic(self._connection):
+            return self.discard("sequence = ? AND (notebook_id IS NULL OR refused)", (sequence,)) > 0
+
+    def discard(self, condition: str, values: tuple[object, ...] = ()) -> int:
+        """In the caller's transaction, remove the entries that fulfil this SQL `condition` from the outbox. Returns how many.
+
+        They are remembered for `discarded`, but not those that were refused: no command waits for their outcomes.
+        """
+        self._connection.execute(
+            f"INSERT OR REPLACE INTO writes ({_ROW}, is_settled) SELECT sequence, 1, 0, client_id, x'', kind, 1"
+            f" FROM entries JOIN identities USING (identity) WHERE NOT refused AND {condition}",
+            values,
+        )
+        return self._connection.execute(f"DELETE FROM entries WHERE {condition}", values).rowcount
+
+    def discarded(self, sequences: Collection[int]) -> set[int]:
+        """Those of `sequences` whose entries a command has removed from the outbox without sending them."""
+        with storage_errors(self._path):
+            rows = self._connection.execute(
+                "SELECT sequence FROM writes WHERE number = 0 AND sequence BETWEEN ? AND ?",
+                (min(sequences, default=0), max(sequences, default=0)),
+            )
+            return {sequence for (sequence,) in rows if sequence in sequences}
 
     def begin_undo(self, sequence: int, target: int) -> tuple[bytes | None, SeenEntry | None]:
         """In the caller's transaction, record that the new entry `sequence` takes the write `target` back.
@@ -153,7 +174,7 @@ class OwnWrites:
         """
         sent = "EXISTS (SELECT 1 FROM entries AS sent WHERE NOT sent.refused AND sent.sequence = undoing.{})"
         orphans = f"SELECT sequence FROM undoing WHERE NOT {sent.format('target')}"
-        self._connection.execute(f"DELETE FROM entries WHERE {HELD} AND sequence IN ({orphans})")
+        self.discard(f"{HELD} AND sequence IN ({orphans})")
         self._connection.execute("DELETE FROM undoing WHERE sequence NOT IN (SELECT sequence FROM entries)")
         self._connection.execute(f"UPDATE undoing SET target = NULL WHERE NOT {sent.format('sequence')}")
 

@@ -310,8 +310,8 @@ class _Report:
         If standard output could not be written, also print how many entries were stored. If there was nothing to send, print
         that. Print what `find_waiting_elsewhere` has found. If no server has answered, recommend `udpnote doctor`.
 
-        Return the exit code: REFUSED if an entry was refused or a line could not be sent. If neither is the case, QUEUED if an
-        entry is queued, and DONE if none is.
+        Return the exit code: REFUSED if an entry was refused or discarded, or a line could not be sent. If neither is the case,
+        QUEUED if an entry is queued, and DONE if none is.
         """
         sys.stdout.flush()
         if output_error() is not None:
@@ -319,8 +319,7 @@ class _Report:
         if self._delivered_earlier:
             say(Notice("queued_entries_delivered", entries=self._delivered_earlier))
         for (state, reason), entries in self._reasons.items():
-            kind = "entries_refused" if state is State.REFUSED else "entries_queued"
-            say(Notice(kind, entries=entries, reason=reason))
+            say(Notice(f"entries_{state.value}", entries=entries, reason=reason))
         if self._bad_lines > BAD_LINES_NAMED_MAX:
             say(Notice("more_lines_not_sent", lines=self._bad_lines - BAD_LINES_NAMED_MAX))
         if self._elsewhere is not None:
@@ -333,6 +332,6 @@ class _Report:
                 say(hint)
         if not self._stored and not self._reasons and not self._bad_lines:
             say(Notice("nothing_to_send"))
-        if self._bad_lines or any(state is State.REFUSED for state, _ in self._reasons):
+        if self._bad_lines or any(state is not State.QUEUED for state, _ in self._reasons):
             return exit_codes.REFUSED
         return exit_codes.QUEUED if self._reasons else exit_codes.DONE

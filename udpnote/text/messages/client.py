@@ -311,6 +311,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "delivered_by_another_command": (
         "another udpnote command is sending this entry now. The entry stays in the outbox until the notebook has stored it"
     ),
+    "entry_discarded": (
+        "another command, `udpnote outbox --discard` or `udpnote undo`, has removed the entry from the outbox. If the entry "
+        "was sent before, the notebook may have it: `udpnote list` shows that"
+    ),
     "for_another_notebook": (
         "this entry is for another notebook than the one in use now. It stays in the outbox. `udpnote outbox` shows for "
         "which notebook it is, and `udpnote outbox --send` sends it"

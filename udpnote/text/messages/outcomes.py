@@ -28,6 +28,12 @@ def _entries_refused(entries: int, reason: Notice) -> str:
     )
 
 
+def _entries_discarded(entries: int, reason: Notice) -> str:
+    return ngettext("1 entry discarded: {reason}", "{count:,} entries discarded: {reason}", entries).format(
+        count=entries, reason=reason
+    )
+
+
 def _blank_lines_skipped(lines: int) -> str:
     return ngettext("1 blank line skipped", "{count:,} blank lines skipped", lines).format(count=lines)
 
@@ -50,6 +56,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "entries_stored": _entries_stored,
     "entries_queued": _entries_queued,
     "entries_refused": _entries_refused,
+    "entries_discarded": _entries_discarded,
     "blank_lines_skipped": _blank_lines_skipped,
     "more_lines_not_sent": _more_lines_not_sent,
     "sending_interrupted": "interrupted: {stored:,} stored. `udpnote outbox` shows which of the others are queued",

@@ -1,0 +1,17 @@
+"""Tests of udpnote.client.results."""
+
+from collections import deque
+
+from udpnote.client.results import Outcomes
+from udpnote.model.entry import Entry, Kind
+
+
+def test_an_entry_that_waits_under_a_new_sequence_is_not_taken_for_one_that_another_command_has_removed() -> None:
+    outcomes, first = Outcomes(None, lambda _: None), Entry(b"a" * 16, 1, Kind.NOTE, 1, 0, "ann", "one")
+    renewed = first._replace(client_id=bytes(16), sequence=2)
+    outcomes.expect([first])
+    outcomes.renew(first, renewed)
+    outcomes.take_removed(first, is_discarded=False)
+    assert outcomes.pop(deque([first])) == []
+    outcomes.store([renewed], 7)
+    assert [sent.number for sent in outcomes.pop(deque([first]))] == [7]
