@@ -44,11 +44,11 @@ POLL_SECONDS = 0.02
 class FileReader(NotebookReader):
     """Reads the notebook in the file `path`, and never changes it. A server may have the file open at the same time.
 
-    Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
-    two numbers: that of the last entry in the index, and that of the last entry in the notebook. If other users of this machine
-    have access to the file, `on_notice` is called before the constructor returns, but only once for each file. It is also
-    called if a notebook that is followed was restored from an older copy. Tests that simulate time give their own `clock`, and
-    a `sleep` whose argument is in seconds.
+    Raises `StorageError` if there is no such notebook, or if it cannot be read (see `ReadingConnection`). While a search waits
+    for the search index, `on_indexing` is called with two numbers: that of the last entry in the index, and that of the last
+    entry in the notebook. If other users of this machine have access to the file, `on_notice` is called before the constructor
+    returns, but only once for each file. It is also called if a notebook that is followed was restored from an older copy.
+    Tests that simulate time give their own `clock`, and a `sleep` whose argument is in seconds.
     """
 
     def __init__(

@@ -114,17 +114,27 @@ def test_a_restore_that_is_given_up_leaves_what_shows_the_damage(killed: Killed,
     assert killed.is_refused()
 
 
-def test_a_restore_keeps_a_damaged_log_and_what_shows_the_damage_with_the_file_that_it_replaces(
-    killed: Killed, copy: Path
+@pytest.mark.parametrize(
+    ("damage", "suffixes", "kind"),
+    [(flip, ("", "-wal", "-shm"), "log_damaged"), (cut, ("", "-wal"), "log_damaged"), (None, ("",), "log_gone")],
+    ids=["damaged", "cut, without its index", "gone"],
+)
+def test_a_restore_keeps_what_shows_the_damage_with_the_file_that_it_replaces(
+    killed: Killed, copy: Path, damage: Damage | None, suffixes: tuple[str, ...], kind: str
 ) -> None:
-    before = killed.files()
-    backed_up(killed, copy)
+    if damage is None:
+        killed.log.unlink()
+    else:
+        killed.damage(damage, killed.frames[-1], has_index="-shm" in suffixes)
+    before = [Path(f"{killed.path}{suffix}").read_bytes() for suffix in suffixes]
+    with closing(Notebook(copy)) as other:
+        other.store([part(1, "in the backup")], NOW)
     with prepared_restore(str(copy), str(killed.path)) as restore:
         kept = restore.commit()
-    assert kept == [restore.aside, f"{restore.aside}-wal"]
-    assert [Path(f"{restore.aside}{each}").read_bytes() for each in ("", "-wal", "-shm")] == list(before.values())
-    assert len(read(killed.path)) == NOTES - 1
-    with raises(StorageError, "log_damaged", path=restore.aside):
+    assert kept == [f"{restore.aside}{suffix}" for suffix in suffixes if suffix != "-shm"]
+    assert [Path(f"{restore.aside}{suffix}").read_bytes() for suffix in suffixes] == before
+    assert read(killed.path) == ["in the"]
+    with raises(StorageError, kind, path=restore.aside):
         ReadOnlyNotebook(restore.aside)
 
 

@@ -17,6 +17,7 @@ from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.backup import Backup, Content, back_up
+from udpnote.storage.notebook.reading_connection import LOG_DAMAGES
 from udpnote.storage.notebook.restore import KeyUse, Restore, prepared_restore
 from udpnote.text.harmless import harmless
 
@@ -214,7 +215,7 @@ def _say_what_vanishes(prepared: Restore) -> None:
     old, path = prepared.old, prepared.path
     if old is None:
         return
-    if old.content is None and old.problem is not None and old.problem.notice.kind == "log_damaged":
+    if old.content is None and old.problem is not None and old.problem.notice.kind in LOG_DAMAGES:
         say(Notice("loss_unknown_by_log", path=path, log=f"{path}-wal"))
         return
     if old.content is None:

@@ -3,8 +3,8 @@
 A restore may be killed between any two of its steps. There is a whole notebook at the path at every moment, the old or the new
 one; only on a file system without hard links there is none for a moment. The steps are:
 
-1. The server's log, if a crash has left one, is copied into the old file, as a server does at its start. A log that does not
-   belong to the old file, or that of a damaged file, stays until step 4.
+1. The server's log, if a crash has left one, is copied into the old file, as a server does at its start. A damaged log,
+   one that does not belong to the old file, and that of a damaged file stay until step 4.
 2. The old file gets a second name. If nothing else follows, the next server removes that name (see `remove_old_drafts`).
 3. The copy of the backup, a draft until now, takes the place of the old file.
 4. A log that is left is renamed. Until then, servers and readers refuse it: it lacks the mark of the copy (see `log_check`).
@@ -28,15 +28,16 @@ from udpnote.storage.new_files import aside_name, link_draft, sync_folder
 from udpnote.storage.notebook.backup import Content, OnProgress, opened_to_copy, verified_copy
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import Log
-from udpnote.storage.notebook.log_check import check_is_whole
+from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.lookup import index_path
+from udpnote.storage.notebook.reading_connection import LOG_DAMAGES
 from udpnote.storage.notebook.tables import SCHEMA
 
 _UNREADABLE = {
+    *LOG_DAMAGES,
     "database_damaged",
     "database_failed",
     "disk_fails",
-    "log_damaged",
     "log_of_another_file",
     "log_without_notebook",
 }
@@ -289,7 +290,8 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
     if not has_log(path) and (not os.path.exists(path) or not os.path.getsize(path)):
         return None
     try:
-        check_is_whole(path)
+        if os.path.exists(path):
+            check_complete(path)
         with opened_to_copy(path) as old:
             old.execute("COMMIT")  # no database can be attached in a transaction; nobody else writes here
             old.execute("ATTACH ? AS restored", (os.fsencode(uri_of(draft, "immutable=1")),))

@@ -108,8 +108,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "other_notebook_replaced": _other_notebook_replaced,
     "loss_unknown": "{path} cannot be read, so it is not known which of its entries the restore would remove: {problem}",
     "loss_unknown_by_log": (
-        "{log}, the log with the latest entries of {path}, is damaged or was cut, so it is not known which entries the "
-        "restore would remove. The restore keeps both files"
+        "{log}, the log with the latest entries of {path}, is damaged or missing, so it is not known which entries the "
+        "restore would remove. The restore keeps what is there under another name"
     ),
     "restore_opens": (
         "the notebook is sealed now, but the backup is open. After the restore everybody on the LAN can use the notebook"
