@@ -1,1 +1,1 @@
-"""How fast udpnote is, always as a ratio to a reference measured in the same run: `python -m tests.benchmarks`."""
+"""Measures how fast udpnote is, as a ratio to a reference that is measured in the same run: `python -m tests.benchmarks`."""

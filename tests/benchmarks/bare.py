@@ -1,9 +1,9 @@
-"""The least program in Python with SQLite that keeps udpnote's two durable promises: what any such design could reach at best.
+"""The least programs in Python with SQLite that keep udpnote's two durable promises. No such design can be faster.
 
 The client adds notes to a durable outbox, then sends them, as many in each datagram as fit. The server stores each of them
 once, in a table with udpnote's columns and unique index, fsyncs, and acknowledges them. There is nothing else: no loss, no
 options, no other clients, no readers. A program `with_interface` also has what the users of udpnote see: the client takes and
-checks one text after the other, and gives a `SentEntry` for each, and the notebook has udpnote's pages and its index of times.
+checks one text after the other, and yields a `SentEntry` for each. Its notebook has udpnote's page size and its index of times.
 """
 
 import os
@@ -45,10 +45,11 @@ _RUN = Struct(">IQqH")
 """The client's integer key, the sequence of the first note, the time of writing, and the length of the author's name."""
 
 _ACKNOWLEDGEMENT = Struct(">Q")
-"""The first sequence that is not stored."""
+"""The datagram with which the server answers: the first sequence that is not stored."""
 
 _RECORD = Struct(">QQII")
-"""The first sequence, the first one that was not acknowledged before, the length of the runs, and their checksum."""
+"""The head of a record of `FileOutbox`: its first sequence, the first one that is not acknowledged yet, and the length and
+checksum of its runs."""
 
 _AUTHOR, _ID = b"an author", bytes(16)
 _END = object()
@@ -75,7 +76,10 @@ class SqliteOutbox:
 
 
 class FileOutbox:
-    """An outbox that is a file of records, written round and round. Each record also says what needs no other any more."""
+    """An outbox that is a file of records. At the end of the file, it begins to overwrite the oldest ones.
+
+    Each record also says which notes are acknowledged, so their records may be overwritten.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -84,7 +88,7 @@ class FileOutbox:
         self._end = 0
 
     def add(self, first: int, runs: Sequence[bytes], acknowledged: int) -> None:
-        """As `SqliteOutbox.add`."""
+        """Do what `SqliteOutbox.add` does."""
         content = b"".join(runs)
         record = _RECORD.pack(first, acknowledged, len(content), crc32(content)) + content
         if self._end + len(record) > LOG_BYTES:
@@ -95,7 +99,7 @@ class FileOutbox:
 
 
 class Program(NamedTuple):
-    """One of the programs: its kind of outbox, and whether it is one `with_interface`."""
+    """One of the programs: its kind of outbox, and whether it has udpnote's interface (see the top of this file)."""
 
     outbox: type[SqliteOutbox] | type[FileOutbox]
     with_interface: bool = False
@@ -155,7 +159,7 @@ class Client:
 
 
 def bare_sent(folder: Path, program: Program, *, depth: int, seconds: float) -> Sent:
-    """What one client with at most `depth` notes in flight sends in `seconds` to a new server."""
+    """Measure what one client with at most `depth` notes in flight sends in `seconds` to a new server."""
     with process(partial(_serve, new_file(folder, "bare"), program.with_interface)) as (port, server):
         sending = partial(_send, port, server, program, new_file(folder, "bare-outbox"), depth, seconds)
         [sent] = results_together([sending])
@@ -194,7 +198,7 @@ def _send_slices(client: Client, texts: list[str], depth: int, seconds: float) -
 
 
 def _packed(texts: Sequence[str], sequence: int, now: int) -> list[bytes]:
-    """The datagrams for `texts`, which were written at `now`, and of which the first one gets `sequence`."""
+    """Make the datagrams for `texts`, which were written at `now`. The first text gets the sequence `sequence`."""
     runs = []
     for start in range(0, len(texts), RUN_NOTES):
         some = [text.encode() for text in texts[start : start + RUN_NOTES]]
@@ -239,7 +243,7 @@ def _received(server: socket.socket, buffer: bytearray) -> tuple[list[bytes], tu
 
 
 def _store(connection: sqlite3.Connection, runs: list[bytes]) -> int:
-    """Store the notes of `runs`, which follow each other, durably, and return the first sequence after them."""
+    """Store the notes of `runs` durably, and return the first sequence after them. Their sequences must be consecutive."""
     client, first, written_at, _ = _RUN.unpack_from(runs[0])
     texts: list[str] = []
     for run in runs:
@@ -260,7 +264,7 @@ def _store(connection: sqlite3.Connection, runs: list[bytes]) -> int:
 
 
 def _connect(path: Path, *, page_bytes: int = PAGE_BYTES) -> sqlite3.Connection:
-    """A new database, whose commits are durable, and whose log has its full length already."""
+    """Make a database whose commits are durable, and whose write-ahead log has its full length already."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(f"PRAGMA page_size = {page_bytes}")
     connection.execute("PRAGMA journal_mode = WAL")

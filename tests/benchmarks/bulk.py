@@ -1,4 +1,4 @@
-"""Measurements of a million lines that one client sends: a send of another client beside it, and the installed command."""
+"""Measurements while one client sends a million lines: how long another client's send takes, and how fast the command is."""
 
 import time
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ SENDS, PAUSE_SECONDS = 300, 0.015
 
 BULK_LINES_MAX = 10 * LINES
 BULK_REPORT_LINES = 10_000
-"""After how many stored lines the client beside it reports the time; an interactive client begins after the first report."""
+"""After how many stored lines the bulk client reports the time. The interactive client begins after the first report."""
 
 
 def interactive(folder: Path) -> Iterator[Row]:
@@ -73,7 +73,7 @@ def _interactive_seconds(folder: Path, server: ServerProcess) -> list[float]:
 
 
 def _send_bulk(server: ServerProcess, outbox: Path, report: Connection) -> None:
-    """Report the time after each `BULK_REPORT_LINES` lines, and None at the end."""
+    """Send many lines. Report the time after each `BULK_REPORT_LINES` of them, and None at the end."""
     import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
 
     with server.client(outbox) as client:

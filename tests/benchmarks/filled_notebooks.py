@@ -1,4 +1,4 @@
-"""Notebooks that hold many entries of about 100 bytes, a third of them Chinese, with their index."""
+"""Makes notebooks with many entries of about 100 bytes, a third of them Chinese, and with their search index."""
 
 import shutil
 import time
@@ -12,7 +12,7 @@ from udpnote.storage.notebook.notebook import Notebook
 
 SMALL, LARGE = 1_000, 1_000_000
 MATCHES = 20
-"""How many entries hold the word `needle`."""
+"""How many entries have the word `needle`."""
 
 BATCH_ENTRIES = 1000
 SHOWN_ENTRIES = 500_000
@@ -25,12 +25,15 @@ _LATIN = ["the", "of", "and", "meeting", "milk"] * 200 + [f"word{number}" for nu
 
 
 def filled_path(folder: Path, entries: int) -> Path:
-    """Where the notebook of so many entries is, or will be."""
+    """Return the path of the notebook with so many entries, which may not exist yet."""
     return folder / f"notebook-of-{entries}.sqlite3"
 
 
 def filled_notebook(folder: Path, entries: int) -> Notebook:
-    """A notebook of so many entries with its index; it is made the first time, at about 15,000 entries a second."""
+    """Open the notebook with so many entries. If it does not exist yet, make it, at about 15,000 entries a second.
+
+    Returns when its search index has all entries.
+    """
     notebook = Notebook(filled_path(folder, entries))
     if not notebook.last_number:
         notebook.rename("benchmark")
@@ -46,7 +49,7 @@ def filled_notebook(folder: Path, entries: int) -> Notebook:
 
 
 def copied(folder: Path, entries: int) -> Path:
-    """A copy of the notebook of so many entries, with its index, to write to."""
+    """Copy the notebook with so many entries, and its index, and return the path of the copy, which may be written to."""
     filled_notebook(folder, entries).close()
     original, copy = filled_path(folder, entries), new_file(folder, "copy")
     for file in folder.glob(f"{original.name}*"):
@@ -55,7 +58,7 @@ def copied(folder: Path, entries: int) -> Path:
 
 
 def _part(random: Random, number: int, entries: int) -> Part:
-    """An entry of about 100 bytes; `MATCHES` of them hold a needle."""
+    """Make the entry `number` of `entries`, of about 100 bytes. `MATCHES` of them have the word `needle`."""
     text = "".join(random.choices(_HAN, k=33)) if number % 3 == 0 else " ".join(random.choices(_LATIN, k=15))
     if number % (entries // MATCHES) == 7:
         text += " needle"

@@ -1,4 +1,4 @@
-"""Measurements of a notebook that grows: the server's memory, and its speed before and after."""
+"""Measurements of a large notebook: the server's memory, and its speed compared with that for a small notebook."""
 
 import socket
 import time
@@ -55,11 +55,12 @@ Measure = Callable[[ServerProcess], list[float]]
 MEMORY_MEBIBYTES_MAX = 64
 FLOOD_CLIENTS, FLOOD_WINDOW = 1000, 512
 FLOOD_ENTRIES, SAMPLE_ENTRIES = 1_000_000, 25_000
-"""How many entries the thousand clients send, and after how many their rate is measured; the first and the last few count."""
+"""How many entries the thousand clients send, and for how many at a time their rate is measured. The first and the last rates
+are compared."""
 
 
 def growth(folder: Path, entries: int = LARGE) -> Iterator[Row]:
-    """The server's time to list, search and append in a notebook of so many entries, against one of a thousand."""
+    """Compare the server's time to list, search and append in a notebook of so many entries and in one of a thousand."""
     yield from _reads(folder, entries)
     with server_process(folder, str(copied(folder, entries))) as server:
         yield from _appends(folder, entries, server)
@@ -72,7 +73,7 @@ def growth(folder: Path, entries: int = LARGE) -> Iterator[Row]:
 
 
 def growth_to_ten_million(folder: Path) -> Iterator[Row]:
-    """The same with ten million entries: it takes about half an hour, and 8 GB of the disk."""
+    """Do the same as `growth` with ten million entries. It takes about half an hour, and 8 GB of the disk."""
     yield from growth(folder, 10_000_000)
 
 
@@ -118,7 +119,7 @@ def _appends(folder: Path, entries: int, server: ServerProcess) -> Iterator[Row]
 
 
 def _in_small(folder: Path, measure: Measure) -> list[float]:
-    """What `measure` gives for the server of a new notebook of a thousand entries."""
+    """Return what `measure` gives for the server of a new notebook of a thousand entries."""
     with server_process(folder, str(copied(folder, SMALL))) as server:
         return measure(server)
 
@@ -129,7 +130,7 @@ def _seconds_one_by_one(folder: Path, server: ServerProcess) -> list[float]:
 
 
 class _Searcher(SearchThread):
-    """A search thread whose searches can be waited for."""
+    """A search thread that releases the semaphore `done` after each search, so that a caller can wait for it."""
 
     def __init__(self) -> None:
         self.done = Semaphore(0)
@@ -137,7 +138,7 @@ class _Searcher(SearchThread):
 
 
 def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> list[float]:
-    """How long the server works on a command that reads 20 entries, for each of many runs."""
+    """Run a command that reads 20 entries many times, and return how long the server worked on each run, in seconds."""
     handler = RequestHandler(notebook, executor=searcher)
     known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
     seconds = []
@@ -161,7 +162,7 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
 
 
 def million(folder: Path) -> Iterator[Row]:
-    """A million entries from a thousand clients: the server's memory, and its speed before and after."""
+    """Let a thousand clients send a million entries. Measure the server's memory, and its speed at the beginning and end."""
     rates = []
     with server_process(folder) as server:
         with server.client(new_file(folder, "outbox")) as client:
@@ -175,7 +176,7 @@ def million(folder: Path) -> Iterator[Row]:
 
 
 def _flood_rate(server: ServerProcess, notebook_id: bytes, indexes: range) -> float:
-    """Entries a second of a thousand clients behind one socket, which send as fast as the server acknowledges."""
+    """Let a thousand clients with one socket send as fast as the server acknowledges. Return the entries a second."""
     waiting: dict[tuple[bytes, int], bytes] = {}
     unsent = iter(indexes)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:

@@ -22,14 +22,14 @@ ENTRY = "{:0100}".format
 """An entry of 100 bytes."""
 
 ROUNDS = 5
-"""Each ratio is the median of this many rounds, in each of which all sides are measured, one after the other."""
+"""How many rounds there are. In each round, all sides are measured, one after the other; each ratio is the median of all."""
 
 
 class HeldNotes:
-    """Texts for `Client.send_many`, for `seconds`; at most `depth` of them have no outcome at any time.
+    """Texts for `Client.send_many`, for `seconds`. At any time, at most `depth` of them have no outcome.
 
-    The consumer adds 1 to `settled` for each outcome. The iterator gives None, for which `send_many` waits for outcomes, while
-    `depth` texts have none. When the time is up, `rate` becomes the number of outcomes a second until then.
+    The consumer adds 1 to `settled` for each outcome. While `depth` texts have no outcome, the iterator yields None, so that
+    `send_many` waits for outcomes. When the time is up, `rate` becomes the number of outcomes a second until then.
     """
 
     def __init__(self, depth: int, seconds: float) -> None:
@@ -53,11 +53,11 @@ class HeldNotes:
 
 
 Side = Callable[[], list[float]]
-"""One of the sides that are compared: measures the entries a second of each of its clients, or the seconds of each command."""
+"""One of the sides that are compared. Returns the entries a second of each of its clients, or the seconds of each command."""
 
 
 class Row(NamedTuple):
-    """One result: what was measured, the figure, the target, and whether the target is met; None: it was not measured."""
+    """One result: what was measured, the figure, the target, and whether it is met. None: not measured, or no target."""
 
     what: str
     figure: str
@@ -66,41 +66,41 @@ class Row(NamedTuple):
 
 
 def at_least(what: str, ratios: list[float], target: float, detail: str) -> Row:
-    """A row for a ratio that should be at least `target`."""
+    """Make a row for the median of `ratios`, which should be at least `target`."""
     ratio = median(ratios)
     return Row(what, f"{ratio:.2f} ({min(ratios):.2f} … {max(ratios):.2f}; {detail})", f"≥ {target}", ratio >= target)
 
 
 def at_most(what: str, figures: list[float], target: float, detail: str) -> Row:
-    """A row for a figure that should be at most `target`."""
+    """Make a row for the median of `figures`, which should be at most `target`."""
     figure = median(figures)
     return Row(what, f"{figure:.2f} ({min(figures):.2f} … {max(figures):.2f}; {detail})", f"≤ {target}", figure <= target)
 
 
 def show_progress(line: str) -> None:
-    """Print how far a measurement is, on standard error."""
+    """Print on standard error how far a measurement is."""
     print(f"        {line}", file=sys.stderr, flush=True)
 
 
 def percentile_99(figures: list[float]) -> float:
-    """The 99th percentile."""
+    """Return the 99th percentile of `figures`."""
     return quantiles(figures, n=100)[98]
 
 
 def shown_rate(rates: list[float]) -> str:
-    """The entries a second of all clients, for a line of progress."""
+    """Return the entries a second of all clients together, as a text for the progress."""
     return f"{sum(rates):,.0f}/s"
 
 
 def shown_percentile(seconds: list[float]) -> str:
-    """The 99th percentile in milliseconds, for a line of progress."""
+    """Return the 99th percentile in milliseconds, as a text for the progress."""
     return f"{1000 * percentile_99(seconds):.2f} ms"
 
 
 def alternate(
     what: str, sides: Mapping[str, Side], shown: Callable[[list[float]], str] = shown_rate
 ) -> dict[str, list[list[float]]]:
-    """What each of `sides` has measured in each of `ROUNDS` rounds.
+    """Measure each of `sides` in `ROUNDS` rounds. Return, for each side, what it has measured in each round.
 
     The order of the sides is reversed in every second round. Each round prints a line on standard error.
     """
@@ -114,13 +114,13 @@ def alternate(
 
 
 def rate_ratio(what: str, ours: list[list[float]], reference: list[list[float]], target: float) -> Row:
-    """A row for the ratio of our rate to the one of the reference, each the sum of its clients, in the same rounds."""
+    """Make a row for the ratio of our rate to that of the reference in each round. A rate is the sum of all clients."""
     ratios = [sum(rates) / sum(references) for rates, references in zip(ours, reference, strict=True)]
     return at_least(what, ratios, target, f"{median(map(sum, ours)):,.0f} entries/s")
 
 
 class ServerProcess(NamedTuple):
-    """A server in a process of its own; `code` is the join code of its notebook, if that is sealed."""
+    """A server in a process of its own. `code` is the join code of its notebook, or None if the notebook is open."""
 
     port: int
     pid: int
@@ -137,7 +137,7 @@ class ServerProcess(NamedTuple):
 
 @contextmanager
 def server_process(folder: Path, path: str = "", *, is_sealed: bool = False) -> Iterator[ServerProcess]:
-    """A server on loopback with the notebook at `path` (default: a new one); it ends with the context."""
+    """Start a server on loopback with the notebook at `path`, by default a new one. The server ends with the block."""
     path = path or str(new_file(folder, "notebook"))
     with process(partial(_serve, path, is_sealed)) as server:
         yield server

@@ -1,4 +1,4 @@
-"""Measurements of the page for browsers: writes while many read live, its memory, and its first view."""
+"""Measurements of the page: how long writes take while many browsers read live, its memory, and the time of the first view."""
 
 import http.client
 import json
@@ -33,7 +33,7 @@ PAINTED = """new Promise((resolve) => {
 
 
 def page(folder: Path) -> Iterator[Row]:
-    """A hundred writes a second by browsers while fifty read live, against the library; then the first view."""
+    """Measure a hundred writes a second by browsers while fifty read live, against the library; then the first view."""
     memory: list[float] = []
     what = f"page: {WRITES_PER_SECOND} writes/s beside {STREAMS} streams"
     seconds = alternate(
@@ -55,7 +55,7 @@ def _site(folder: Path) -> ProcessSite:
 
 
 def _browsers(folder: Path, memory: list[float]) -> list[float]:
-    """The seconds of each write of browsers, while others read live."""
+    """Return the seconds of each write by browsers, while others read live."""
     site = _site(folder).start()
     try:
         with worker(partial(_read_live, site.page_port)) as streams:
@@ -71,7 +71,7 @@ def _browsers(folder: Path, memory: list[float]) -> list[float]:
 
 
 def _write(port: int, number: int) -> list[float]:
-    """The seconds of each write of one browser, which has its share of all writes at fixed times."""
+    """Do one browser's share of the writes, at fixed times. Return the seconds of each write."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     headers = {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
     client, seconds = secrets.token_hex(16), []
@@ -91,7 +91,7 @@ def _write(port: int, number: int) -> list[float]:
 
 
 def _read_live(port: int, report: Connection) -> None:
-    """Read all streams; report when each has begun, and how many entries came until all of them have come."""
+    """Read all streams. Report "ready" when all have begun, and later how many entries have come, when all should have."""
     selector = selectors.DefaultSelector()
     begun, entries = 0, 0
     for _ in range(STREAMS):
@@ -112,7 +112,7 @@ def _read_live(port: int, report: Connection) -> None:
 
 
 def _library(folder: Path) -> list[float]:
-    """The seconds of each `Client.send` at the same rate, with a server that nobody else uses."""
+    """Return the seconds of each `Client.send` at the same rate, with a server that nobody else uses."""
     site = _site(folder)
     try:
         site.serve()
@@ -136,7 +136,7 @@ def _send(port: int, outbox: Path, report: Connection) -> None:
 
 
 def _first_views(folder: Path) -> list[float]:
-    """How many milliseconds after the request the latest notes are painted, in new profiles of a real browser."""
+    """Return how many milliseconds after the request a real browser has painted the latest notes, for several new profiles."""
     site, chromium = _site(folder).start(), Chromium()
     try:
         site.run("send", "--server", f"127.0.0.1:{site.port}", lines=map(ENTRY, range(VIEWED_NOTES)))

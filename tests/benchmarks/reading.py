@@ -28,13 +28,13 @@ from udpnote.model.entry import TEXT_BYTES_MAX
 COMMON_PHRASE = "the of and the of and the of and the of and"
 HOSTILE_TEXT = "a b " * (TEXT_BYTES_MAX // 4)
 HOSTILE_PHRASE = "a b " * 11 + "b b"
-"""A phrase of which `HOSTILE_TEXT` has nearly all words at every place, and which it does not have."""
+"""A phrase that is not in `HOSTILE_TEXT`. At every place of that text, nearly all of its words match."""
 
 SENDS = 1000
 """How many sends are timed in a round."""
 
 REVISED = 10
-"""How many old notes are revised to hostile texts of 1 MiB; all of them are in one shard of the search index."""
+"""How many old notes are revised to `HOSTILE_TEXT`, of 1 MiB. All of them are in one shard of the search index."""
 
 
 _SAME_ROWS = (
@@ -44,7 +44,7 @@ _SAME_ROWS = (
 
 
 def export(folder: Path) -> Iterator[Row]:
-    """`udpnote export` of a million entries over loopback, against the JSON output of `sqlite3`."""
+    """Measure `udpnote export` of a million entries over loopback, against the JSON output of `sqlite3`."""
     what = "export of a million entries / sqlite3's JSON"
     sqlite = shutil.which("sqlite3")
     if sqlite is None:
@@ -72,7 +72,7 @@ def export(folder: Path) -> Iterator[Row]:
 
 
 def held_up(folder: Path) -> Iterator[Row]:
-    """How long an acknowledgement takes while other clients keep the server as busy as they can."""
+    """Measure how long an acknowledgement takes while other clients keep the server as busy as they can."""
     with server_process(folder, str(copied(folder, LARGE))) as server:
         works: dict[str, list[Callable[..., None]]] = {
             "nobody reads": [],
@@ -90,7 +90,7 @@ def held_up(folder: Path) -> Iterator[Row]:
 
 
 def _seconds_beside(folder: Path, server: ServerProcess, works: list[Callable[..., None]]) -> list[float]:
-    """How long each of many sends takes, one by one, while processes do `works`."""
+    """Send one note after the other while processes do `works`. Return the seconds of each send."""
     outbox = partial(new_file, folder, "outbox")
     with (
         processes([partial(work, outbox()) for work in works]),
@@ -119,5 +119,5 @@ def _revise_long(server: ServerProcess, outbox: Path, report: Connection) -> Non
 
 
 def _wait_for_index(client: Client) -> None:
-    """Search for something that is there, which is answered when all entries are indexed."""
+    """Search for a word that some notes have. The server answers only when all entries are in the index."""
     next(client.search("needle"))

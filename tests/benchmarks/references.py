@@ -20,14 +20,14 @@ from tests.benchmarks.workers import process, results_together, wait_for_start
 from tests.support.processes import memory_bytes_max
 
 REDIS = shutil.which("redis-server")
-"""The program, if it is installed."""
+"""The path of the program, or None if it is not installed."""
 
 REDIS_START_SECONDS_MAX = 20.0
 RUN_SECONDS_MAX = 600.0
 MEMORY_INTERVAL_SECONDS = 0.1
 
 ECHO_BUFFER_BYTES = 4 << 20
-"""Room for all datagrams that are under way, where the system allows so much."""
+"""A socket buffer with room for all datagrams in flight, if the system allows one so large."""
 
 _RECORD = b"x" * 100
 _APPEND = b"*3\r\n$5\r\nRPUSH\r\n$5\r\nnotes\r\n$%d\r\n%b\r\n" % (len(_RECORD), _RECORD)
@@ -35,7 +35,10 @@ _APPEND = b"*3\r\n$5\r\nRPUSH\r\n$5\r\nnotes\r\n$%d\r\n%b\r\n" % (len(_RECORD), 
 
 
 class Sent(NamedTuple):
-    """What one client has sent: notes a second, and seconds of the processor for each note, in the client and in the server."""
+    """The rate at which one client has sent, in notes a second, and the processor time for each note, in seconds.
+
+    The processor time is given for the client and for the server.
+    """
 
     rate: float
     client_seconds: float
@@ -43,9 +46,9 @@ class Sent(NamedTuple):
 
 
 def redis_rates(folder: Path, *, clients: int, depth: int, seconds: float) -> list[float]:
-    """Records of 100 bytes a second that each of several clients appends to a new Redis, which fsyncs before it answers.
+    """Let several clients append records of 100 bytes to a new Redis, which fsyncs before it answers.
 
-    Each client has `depth` records under way: as many leave as answers have arrived.
+    Returns the records a second of each client. Each has `depth` records in flight: it sends as many as answers have arrived.
     """
     with _redis(folder) as port:
         return results_together([partial(_append_to_redis, port, depth, seconds)] * clients)
@@ -53,7 +56,10 @@ def redis_rates(folder: Path, *, clients: int, depth: int, seconds: float) -> li
 
 @contextmanager
 def _redis(folder: Path) -> Iterator[int]:
-    """A Redis on loopback with its files in a new folder in `folder`, as its port. It ends with the context."""
+    """Start a Redis on loopback, with its files in a new folder in `folder`, and give the block its port.
+
+    Redis ends with the block.
+    """
     assert REDIS is not None, "redis-server is not installed"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -104,7 +110,7 @@ def _append_to_redis(port: int, depth: int, seconds: float, report: Connection) 
 
 
 def echo_rate(*, window: int, datagram_bytes: int, count: int) -> float:
-    """Datagrams a second that a bare recvfrom/sendto echo on loopback gives back, `window` of them under way."""
+    """Return how many datagrams a second a bare recvfrom/sendto echo on loopback returns, with `window` of them in flight."""
     with process(_echo) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         address = ("127.0.0.1", port)
         client.settimeout(10)
@@ -130,7 +136,7 @@ def _echo(report: Connection) -> None:
 
 
 def commit_rate(folder: Path, *, journal_mode: str, count: int) -> float:
-    """One-row commits a second of a plain SQLite loop with `synchronous=FULL`."""
+    """Return how many one-row commits a second a plain SQLite loop with `synchronous=FULL` does."""
     connection = sqlite3.connect(new_file(folder, "commits"), isolation_level=None)
     connection.execute(f"PRAGMA journal_mode = {journal_mode}")
     connection.execute("PRAGMA synchronous = FULL")
@@ -144,17 +150,17 @@ def commit_rate(folder: Path, *, journal_mode: str, count: int) -> float:
 
 
 def new_file(folder: Path, name: str) -> Path:
-    """A path where no file is yet."""
+    """Return a path in `folder` where no file is yet."""
     return folder / f"{name}-{time.monotonic_ns()}.sqlite3"
 
 
 def wall_seconds(command: list[str], *, stdout: int = DEVNULL, **environ: str) -> float:
-    """Wall time of one run of `command`, which must succeed, with `environ` added to the environment."""
+    """Run `command`, which must succeed, with `environ` added to the environment. Return the wall time in seconds."""
     return measured_run(command, environ, stdout=stdout).seconds
 
 
 class Run(NamedTuple):
-    """What one run of a command took: wall time, the most memory, and the time of the processor for it and for the system.
+    """What one run of a command took: the wall time, the most memory, and the processor time, also inside system calls.
 
     The memory is 0 if the run took less than `MEMORY_INTERVAL_SECONDS`.
     """
@@ -165,7 +171,7 @@ class Run(NamedTuple):
 
 
 def measured_run(command: list[str], environ: dict[str, str], *, stdin: int = DEVNULL, stdout: int = DEVNULL) -> Run:
-    """Like `wall_seconds`, with the other figures of the run."""
+    """Run `command` as `wall_seconds` does, and return all figures. Raises `CalledProcessError` if it does not succeed."""
     started = time.perf_counter()
     with Popen(command, env={**os.environ, **environ}, stdin=stdin, stdout=stdout, stderr=DEVNULL) as running:
         killing = Timer(RUN_SECONDS_MAX, running.kill)

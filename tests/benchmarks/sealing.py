@@ -1,4 +1,4 @@
-"""Measurements of sealing: what it costs clients with the key, and what strangers cost a server."""
+"""Measurements of sealing: what it costs clients with the key, and what datagrams without the key cost a server."""
 
 import os
 import time
@@ -26,7 +26,7 @@ DATAGRAMS = 50_000
 
 
 def sealed_sustained(folder: Path) -> Iterator[Row]:
-    """One client of a sealed notebook with 1,024 notes in flight, against the same with an open one."""
+    """Measure one client of a sealed notebook with 1,024 notes in flight, against one of an open notebook."""
     what = "sealed entries, 1,024 in flight"
     rate = partial(entry_rates, folder, depth=1024)
     rates = alternate(what, {"sealed": partial(rate, is_sealed=True), "open": rate})
@@ -34,7 +34,7 @@ def sealed_sustained(folder: Path) -> Iterator[Row]:
 
 
 def strangers(folder: Path) -> Iterator[Row]:
-    """The server's time for datagrams that do not authenticate, with one key and with as many as are kept."""
+    """Measure the server's time for datagrams that do not authenticate, with one key and with as many as a server keeps."""
     del folder
     for keys in (1, 1 + EARLIER_KEYS_MAX):
         known, foreign = [os.urandom(16) for _ in range(keys)], os.urandom(16)
@@ -52,7 +52,7 @@ def strangers(folder: Path) -> Iterator[Row]:
 
 
 def _microseconds(envelopes: Envelopes, datagram: bytes) -> float:
-    """How long a server's reception takes for one such datagram."""
+    """Return the microseconds that a server's reception needs for one such datagram, on average."""
     notebook_id = bytes(range(16))
     offerer = Offerer(notebook_id=notebook_id, name="benchmark", version="0", server_id=bytes(8))
     reception = Reception(

@@ -13,7 +13,7 @@ from tests.benchmarks.workers import process
 from tests.support.processes import COMMAND
 
 RUNS = 10
-"""How often each command runs in each round. The commands take turns, so that whatever else the machine does delays all."""
+"""How often each command runs in each round. The commands take turns, so that other work of the machine delays all of them."""
 
 NAIVE_CLIENT = """
 import socket, sys
@@ -21,13 +21,13 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
     connection.sendall(sys.argv[2].encode() + b"\\n")
     print(connection.recv(4096).decode())
 """
-"""The script of somebody who knows Python's socket module: it sends a line by TCP, and prints the answer."""
+"""A script as somebody writes it who knows Python's socket module: it sends a line by TCP, and prints the answer."""
 
 
 def start_up(folder: Path) -> Iterator[Row]:
-    """A one-shot send to a remembered notebook against a naive TCP client, and other short commands against `import typer`.
+    """Measure a one-shot send to a remembered notebook against a naive TCP client, and other commands against `import typer`.
 
-    Processor time, user and system, does not count what the commands wait for. The send is measured by the clock as well.
+    Processor time does not include the time that the commands wait. So the send is measured by the clock as well.
     """
     home, script = folder / "home-of-short-commands", folder / "naive_client.py"
     data = home / ".local" / "share" / "udpnote"
@@ -56,7 +56,7 @@ def start_up(folder: Path) -> Iterator[Row]:
 
 
 def _round(commands: dict[str, list[str]], environ: dict[str, str]) -> dict[str, list[Run]]:
-    """`RUNS` runs of each of `commands`, by its name."""
+    """Run each of `commands` `RUNS` times, and return the runs by the names of the commands."""
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(RUNS):
         for name, command in commands.items():
@@ -69,18 +69,18 @@ def _round(commands: dict[str, list[str]], environ: dict[str, str]) -> dict[str,
 def _ratio(
     what: str, rounds: list[dict[str, list[Run]]], ours: str, other: str, target: float, *, figure: str = "processor_seconds"
 ) -> Row:
-    """A row for the ratio of a figure of `ours` to that of `other`: of the medians of each round."""
+    """Make a row for the ratio of the command `ours` to the command `other`: of the medians of `figure` in each round."""
     ratios = [_milliseconds(runs[ours], figure) / _milliseconds(runs[other], figure) for runs in rounds]
     return at_most(what, ratios, target, f"{median(_milliseconds(runs[ours], figure) for runs in rounds):.0f} ms")
 
 
 def _milliseconds(runs: list[Run], figure: str) -> float:
-    """The median of a figure of `runs`, a field of `Run` in seconds, as milliseconds."""
+    """Return the median of the field `figure` of `runs`, which is in seconds, in milliseconds."""
     return 1000 * median(float(getattr(run, figure)) for run in runs)
 
 
 def _answer_lines(report: Connection) -> None:
-    """A TCP server that gives each client its line back."""
+    """Serve TCP clients: send each one its line back."""
     with create_server(("127.0.0.1", 0)) as server:
         report.send(server.getsockname()[1])
         while True:

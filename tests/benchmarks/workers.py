@@ -1,4 +1,4 @@
-"""Processes of a measurement, each started afresh, and clients that all begin at the same time."""
+"""Runs the parts of a measurement in processes of their own, and lets several begin at the same time."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +19,7 @@ Work = Callable[[Connection], None]
 
 
 def received(connection: Connection) -> Any:
-    """The next report of a process. Raises `TimeoutError` if it does not come, and `EOFError` if the process has ended."""
+    """Return the next report of a process. Raises `TimeoutError` if none comes, and `EOFError` if the process has ended."""
     if not connection.poll(REPORT_SECONDS_MAX):
         raise TimeoutError(f"a process of the measurement has not reported for {REPORT_SECONDS_MAX:g} seconds")
     return connection.recv()
@@ -27,7 +27,7 @@ def received(connection: Connection) -> Any:
 
 @contextmanager
 def worker(work: Work) -> Iterator[Connection]:
-    """A process that does `work`, as our end of its connection. It ends with the context."""
+    """Start a process that does `work`, and give the block our end of the connection to it. It ends with the block."""
     ours, theirs = SPAWN.Pipe()
     working = SPAWN.Process(target=work, args=(theirs,), daemon=True)
     working.start()
@@ -43,14 +43,14 @@ def worker(work: Work) -> Iterator[Connection]:
 
 @contextmanager
 def process(work: Work) -> Iterator[Any]:
-    """A process that does `work`. The context begins with the first report of the process, and ends the process."""
+    """Start a process that does `work`, and give the block its first report. The process ends with the block."""
     with worker(work) as connection:
         yield received(connection)
 
 
 @contextmanager
 def processes(works: Iterable[Work]) -> Iterator[None]:
-    """Processes that work; the context begins when all of them have reported that they do."""
+    """Start a process for each of `works`. The block begins when each has reported something; the processes end with it."""
     with ExitStack() as ending:
         for work in works:
             ending.enter_context(process(work))
@@ -58,9 +58,9 @@ def processes(works: Iterable[Work]) -> Iterator[None]:
 
 
 def results_together(works: Sequence[Work]) -> list[Any]:
-    """What each of `works` reports at its end, if all begin at the same time, each in a process of its own.
+    """Do `works` at the same time, each in a process of its own, and return what each reports at its end.
 
-    Each work calls `wait_for_start` when it is ready.
+    Each work must call `wait_for_start` when it is ready. All go on when all are ready.
     """
     with ExitStack() as ending:
         connections = [ending.enter_context(worker(work)) for work in works]
@@ -72,6 +72,6 @@ def results_together(works: Sequence[Work]) -> list[Any]:
 
 
 def wait_for_start(report: Connection) -> None:
-    """Report that this process is ready, and wait until all processes are."""
+    """Report that this process is ready, and wait until all processes are ready."""
     report.send(True)
     received(report)

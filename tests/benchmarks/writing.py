@@ -1,4 +1,4 @@
-"""Measurements of writing: entries a second that the notebook has acknowledged, from clients with a durable outbox."""
+"""Measurements of writing: how many entries a second the notebook acknowledges, from clients with a durable outbox."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ CLIENTS, CLIENTS_DEPTH = 8, 256
 
 
 def sustained(folder: Path) -> Iterator[Row]:
-    """One client with 256 and with 1,024 notes in flight, against Redis with as many records, and against a bare echo."""
+    """Measure one client with 256 and 1,024 notes in flight, against Redis with as many records, and against a bare echo."""
     for depth, echo_target in ((256, 0.5), (1024, 1.2)):
         what = f"sustained entries, {depth:,} in flight"
         rates = alternate(
@@ -56,7 +56,10 @@ def sustained(folder: Path) -> Iterator[Row]:
 
 
 def crowd(folder: Path) -> Iterator[Row]:
-    """Eight clients at once, against as many of Redis and against one alone; and the slowest one's part of its share."""
+    """Measure eight clients at once, against as many of Redis and against one alone.
+
+    Also measure how much the slowest client gets of its fair share, an eighth.
+    """
     what = f"entries of {CLIENTS} clients, {CLIENTS_DEPTH} in flight each"
     rates = alternate(
         what,
@@ -73,7 +76,10 @@ def crowd(folder: Path) -> Iterator[Row]:
 
 
 def ceiling(folder: Path) -> Iterator[Row]:
-    """udpnote and the least programs that keep its promises, against Redis: notes a second, and processor time for a note."""
+    """Measure udpnote, and the least programs that keep its promises (`bare`), against Redis.
+
+    The figures are notes a second, and the processor time for a note. They have no targets.
+    """
     programs = {
         "bare, outbox a file": Program(FileOutbox),
         "bare, outbox of rows": Program(SqliteOutbox),
@@ -105,15 +111,15 @@ def _sent_by_udpnote(folder: Path, depth: int) -> Sent:
 
 
 def _noted(side: Callable[[], Sent], sent: list[Sent]) -> list[float]:
-    """The rate of `side`, which is measured once; what it has sent is added to `sent`."""
+    """Measure `side` once, add the result to `sent`, and return its rate."""
     sent.append(side())
     return [sent[-1].rate]
 
 
 def lock_step(folder: Path) -> Iterator[Row]:
-    """One entry at a time with `Client.send`, against Redis, and against a plain loop of one-row commits.
+    """Measure `Client.send`, one entry after the other, against Redis and against a plain loop of one-row commits.
 
-    An entry is fsynced twice in a row, in the outbox and in the notebook; a record of Redis and a row only once.
+    An entry needs two fsyncs in a row, in the outbox and in the notebook. A record of Redis, and a row, need only one.
     """
     what = "lock-step entries"
     rates = alternate(
@@ -131,7 +137,7 @@ def lock_step(folder: Path) -> Iterator[Row]:
 
 
 def _redis(folder: Path, *, clients: int = 1, depth: int) -> dict[str, Side]:
-    """The side of Redis, if it is installed."""
+    """Return the side of Redis by its name, or nothing if Redis is not installed."""
     return {"Redis": partial(redis_rates, folder, clients=clients, depth=depth, seconds=SECONDS)} if REDIS else {}
 
 
@@ -151,13 +157,13 @@ def _commit_rates(folder: Path, journal_mode: str) -> list[float]:
 
 
 def entry_rates(folder: Path, *, clients: int = 1, depth: int, is_sealed: bool = False) -> list[float]:
-    """Entries a second of each of several clients of a new server, each with at most `depth` notes in flight."""
+    """Return the entries a second of each of several clients of a new server, each with at most `depth` notes in flight."""
     with server_process(folder, is_sealed=is_sealed) as server:
         return append_rates(folder, server, clients=clients, depth=depth)
 
 
 def append_rates(folder: Path, server: ServerProcess, *, clients: int = 1, depth: int) -> list[float]:
-    """Entries a second of each of several clients of this server, which send for `SECONDS` at the same time."""
+    """Let several clients of `server` send for `SECONDS` at the same time. Return the entries a second of each."""
     outboxes = [new_file(folder, f"outbox-{number}") for number in range(clients)]
     sending = results_together([partial(_send_held, server, outbox, depth, SECONDS) for outbox in outboxes])
     return [sent.rate for sent in sending]
@@ -209,7 +215,7 @@ def send_one_by_one(server: ServerProcess, outbox: Path, sends: int, report: Con
 
 
 def losses(folder: Path) -> Iterator[Row]:
-    """200 entries while a fifth of all datagrams is lost in each direction."""
+    """Measure how long 200 entries take while a fifth of all datagrams is lost in each direction."""
     seconds = []
     for seed in range(ROUNDS):
         endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)

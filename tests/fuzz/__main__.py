@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: fuzz each target for so many seconds; exit code 1 if one breaks, 69 if libFuzzer is not installed.
+"""`python -m tests.fuzz`: fuzz each target for some seconds. Exit code 1: a target breaks; 69: libFuzzer is not installed.
 
 An input that breaks a target is added to its saved inputs, so that `pytest tests/fuzz` repeats it.
 """
@@ -16,7 +16,7 @@ from tests.fuzz.targets import INPUTS_MAX, TARGETS, corpus_file, inputs
 
 
 def main() -> int:
-    """Fuzz what the arguments name; gives the exit code."""
+    """Fuzz the targets that the arguments name, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Search for bytes that break a decoder.")
     parser.add_argument("targets", nargs="*", default=list(TARGETS), metavar="TARGET", help=f"default: {' '.join(TARGETS)}")
     parser.add_argument("--seconds", type=int, default=20, help="how long for each (default: 20)")
@@ -48,7 +48,10 @@ def _fuzz(name: str, arguments: argparse.Namespace) -> int:
 
 
 def _save(name: str, found: set[bytes]) -> None:
-    """Add new inputs, the shortest first, to the saved ones: libFuzzer keeps only inputs that take a new path."""
+    """Add the new inputs among `found`, the shortest first, to the saved inputs of the target `name`, up to `INPUTS_MAX`.
+
+    libFuzzer has left only inputs that take a new path.
+    """
     known = inputs(name)
     new = sorted(found - set(known), key=lambda data: (len(data), data))
     saved = [*known[len(TARGETS[name].seeds) :], *new][:INPUTS_MAX]

@@ -1,7 +1,7 @@
-"""One target under libFuzzer: `python -m tests.fuzz.guided TARGET FOLDER [OPTION]...`; new inputs go to FOLDER/inputs.
+"""Runs libFuzzer with one target: `python -m tests.fuzz.guided TARGET FOLDER [OPTION]...`.
 
-It runs in a process of its own, because libFuzzer ends the process when it is done. An input that breaks the target goes to
-FOLDER/crash-….
+It writes new inputs to FOLDER/inputs, and an input that breaks the target to FOLDER/crash-…. It runs in a process of its own,
+because libFuzzer ends the process when it is done.
 """
 
 import sys

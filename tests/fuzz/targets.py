@@ -1,6 +1,6 @@
-"""The targets: functions of bytes that raise for no bytes at all, unless a promise is broken.
+"""The targets of fuzzing: functions that take any bytes, and raise only if a promise is broken.
 
-A new target is a function, its seeds, and a line in `TARGETS`.
+For a new target, write a function, and add it with its first inputs to `TARGETS`.
 """
 
 from collections.abc import Callable
@@ -18,28 +18,28 @@ from udpnote.protocol.reading_messages import Page
 from udpnote.protocol.sealed_envelope import SALT_BYTES, client_envelope, server_envelope
 
 INPUT_BYTES_MAX = DATAGRAM_BYTES_MAX
-"""Longer inputs are all alike: too long."""
+"""The longest input. Longer ones would all be refused in the same way."""
 
 INPUTS_MAX = 200
-"""Saved inputs of each target: the tests replay all of them."""
+"""The most saved inputs of each target. The tests replay all of them."""
 
 _client, _server = client_envelope(KEY, bytes), server_envelope(KEY, bytes)
 BODIES = tuple(golden(name)[:-4] for name in GOLDEN)
 GENUINE = {_client.wrap(body): body for body in BODIES}
-"""Datagrams that a client has sealed, always with the same salt, so that a fuzzer can find others like them."""
+"""Datagrams that a client has sealed, with their bodies. All have the same salt, so that a fuzzer can find similar ones."""
 
 
 class Target(NamedTuple):
-    """A function to fuzz, and its first inputs."""
+    """A function to fuzz, and the first inputs for it, `seeds`."""
 
     check: Callable[[bytes], None]
     seeds: tuple[bytes, ...]
 
 
 def check_message(body: bytes) -> None:
-    """`body` is refused as a `BadDatagram`, or encoding the message that was decoded from it gives it again."""
+    """Check that decoding `body` raises `BadDatagram`, or gives a message that encodes to `body` again."""
     if not 4 <= len(body) <= BODY_BYTES_MAX or body[:3] != BODIES[0][:3]:
-        return  # an envelope refuses it
+        return  # an envelope refuses it before it is decoded
     try:
         message = parse(body)
     except BadDatagram:
@@ -50,7 +50,11 @@ def check_message(body: bytes) -> None:
 
 
 def check_envelope(data: bytes) -> None:
-    """`data` opens only in the envelope that made it, and a genuine datagram that is changed by `data` opens in none."""
+    """Check that the server's sealed envelope opens only datagrams in `GENUINE`: tries `data`, and one changed with `data`.
+
+    Also check that the open envelope wraps what it has unwrapped into the same bytes, and that a client's sealed envelope does
+    not open requests.
+    """
     with suppress(BadDatagram):
         assert OPEN.wrap(OPEN.unwrap(data)) == data
     for datagram, body in ((data, GENUINE.get(data)), *_changed_by(data)):
@@ -68,7 +72,10 @@ def check_envelope(data: bytes) -> None:
 
 
 def _changed_by(data: bytes) -> list[tuple[bytes, bytes | None]]:
-    """A genuine datagram with a part of it replaced by `data`, and with everything behind its salt replaced."""
+    """Make two changed datagrams from a genuine one, each with its body if it is genuine all the same.
+
+    In one, a part is replaced by bytes of `data`; in the other, everything after the salt. `data` also says which and where.
+    """
     if len(data) < 3:
         return []
     genuine = list(GENUINE)[data[0] % len(GENUINE)]
@@ -82,12 +89,12 @@ TARGETS = {"message": Target(check_message, BODIES), "envelope": Target(check_en
 
 
 def corpus_file(name: str) -> Path:
-    """The file that holds the saved inputs of a target."""
+    """Return the path of the file with the saved inputs of the target `name`."""
     return Path(__file__).parent / "corpus" / f"{name}.hex"
 
 
 def inputs(name: str) -> list[bytes]:
-    """The seeds and the saved inputs of a target."""
+    """Return the seeds and the saved inputs of the target `name`."""
     file = corpus_file(name)
     saved = file.read_text().splitlines() if file.exists() else []
     return [*TARGETS[name].seeds, *map(bytes.fromhex, saved)]

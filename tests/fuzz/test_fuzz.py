@@ -1,4 +1,4 @@
-"""The saved inputs of fuzzing and some random ones, which are tried with every run of the tests."""
+"""The targets of fuzzing accept their saved inputs and some random ones."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,6 +1,6 @@
-"""`python -m tests.mutants`: break one line at a time in a copy, run the tests that should fail, and print the survivors.
+"""`python -m tests.mutants`: apply one mutant at a time in a copy, run the tests that should fail, and print the survivors.
 
-Exit code 0 if every mutant was killed, else 1. `test_catalogue` checks that the lines of each mutant are still in the code.
+A mutant is killed if its tests fail, and survives if they do not. The exit code is 0 if every mutant was killed, else 1.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from tests.mutants.catalogue import Mutant, read_catalogue
 ROOT = Path(__file__).parents[2]
 
 SECONDS_MAX = 300.0
-"""How long the tests of one mutant may take: a mutant that makes them hang counts as killed."""
+"""How long the tests of one mutant may take. A mutant whose tests take longer is killed, too."""
 
 KILLED = "killed"
 
 
 def main() -> int:
-    """Run or print the mutants that the command line asks for."""
-    # A shell starts its background jobs with SIGINT ignored, and tests of Ctrl-C would then fail for every mutant.
+    """Run or print the mutants that the command line asks for. Returns the exit code."""
+    # A shell starts its background jobs with SIGINT ignored. Tests of Ctrl-C would then fail for every mutant.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description="Print the mutants that no test notices.")
     parser.add_argument("pattern", nargs="?", default="", help="only the mutants whose path or promise contains this text")
@@ -55,7 +55,7 @@ def _run(mutants: list[Mutant], jobs: int) -> int:
 
 
 def _outcome(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
-    """Break the code in a free copy, and say what its tests made of the mutant."""
+    """Apply `mutant` in a free one of `copies`, run its tests, and undo it. Print and return the outcome."""
     copy = copies.get()
     file = copy / mutant.path
     text = file.read_text()

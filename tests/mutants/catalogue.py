@@ -1,8 +1,8 @@
-"""Reads the mutants: which lines are broken, how, and which tests must then fail.
+"""Reads the mutants: which lines they break, how, and which tests must then fail.
 
-`catalogue.txt` holds them, one after another: a line with the file and the tests, the lines of the file as they are, each
-behind a `-`, and the lines that take their place, each behind a `+`. Lines that begin with `#` say what is broken, and
-apply to all mutants up to the next blank line.
+`catalogue.txt` has one mutant after another. Each begins with a line that names the file and the tests. Then come the lines of
+the file as they are, each after a `-`, and the lines that replace them, each after a `+`. Lines that begin with `#` say what is
+broken by all mutants up to the next blank line.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ CATALOGUE = Path(__file__).with_name("catalogue.txt")
 
 
 class Mutant(NamedTuple):
-    """The lines `old` of the file `path`, which occur there exactly once, are replaced by `new`.
+    """Replaces the lines `old` in the file `path`, which has them exactly once, by the lines `new`.
 
-    `tests` are the paths, from the project's root, whose run must then fail; `promise` says in a few words what is broken.
+    `tests` are paths of tests, from the project's root. Their run must then fail. `promise` says in a few words what is broken.
     """
 
     promise: str
@@ -28,13 +28,13 @@ class Mutant(NamedTuple):
         return f"{self.path}: {self.promise or ' '.join((self.new.strip() or f'without {self.old.strip()}').split())}"
 
     def applies_to(self, root: Path) -> bool:
-        """Whether the lines are still in the code below the folder `root`, once."""
+        """Whether the file, below the folder `root`, still has the lines `old` exactly once."""
         file = root / self.path
         return file.is_file() and file.read_text().count(self.old) == 1
 
 
 def read_catalogue() -> Iterator[Mutant]:
-    """All mutants, in the order of the file; raises `ValueError` for a block that is none."""
+    """Yield all mutants, in the order of the file. Raises `ValueError` for a block that is no mutant."""
     for block in CATALOGUE.read_text().split("\n\n"):
         promise = " ".join(line[1:].strip() for line in block.splitlines() if line.startswith("#"))
         lines = [line for line in block.splitlines() if not line.startswith("#")]

@@ -1,4 +1,4 @@
-"""The catalogue of mutants keeps up with the code: each of its lines is there, and so are its tests."""
+"""The catalogue of mutants agrees with the code: the lines that each mutant replaces are there, and so are its tests."""
 
 from tests.mutants.__main__ import ROOT
 from tests.mutants.catalogue import read_catalogue
