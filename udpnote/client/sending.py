@@ -63,14 +63,15 @@ class Sender:
         """Deliver the entries that wait in the outbox for the client's notebook, until none waits. Raises as `Client.deliver`
         does.
 
-        Ends earlier if the server is silent for `wait_seconds`, or if another thread goes on with the session.
+        Ends earlier if the server is silent for `wait_seconds`, or if another command has joined or left the notebook. As long
+        as calls in other threads send, their entries wait, too.
         """
         started = self._driver.now()
         with self._connection.lock():
             self._end_outdated_session()
             session = self._session or self._locate(started, wait_seconds)
             session.look_into_outbox()
-        self._finish(session, started, wait_seconds)
+        self._finish(session, started, wait_seconds, leaves_rest=False)
         if session.has_old_key:
             with self._connection.lock():
                 raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
@@ -271,16 +272,16 @@ class Sender:
                 self._outcomes.take_removed(entry, is_discarded=sequence in discarded)
         return waiting
 
-    def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
+    def _finish(self, session: SendSession, started: float, wait_seconds: float, *, leaves_rest: bool = True) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
 
         Ends earlier if the server is silent for `wait_seconds`, if it says that the key has changed, or if another command has
-        joined or left the notebook. Also ends if a call in another thread waits for outcomes, because that call goes on with
-        the session. At the end, saves the round-trip time in the outbox.
+        joined or left the notebook. With `leaves_rest`, also ends if a call in another thread waits for outcomes, because that
+        call goes on with the session. At the end, saves the round-trip time in the outbox.
         """
 
         def is_done() -> bool:
-            return session is not self._session or session.is_idle or self._outcomes.are_awaited
+            return session is not self._session or session.is_idle or (leaves_rest and self._outcomes.are_awaited)
 
         with self._connection.lock():
             session.prepare(self._driver.now())
