@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.disks import make_unwritable
+from tests.support.disks import fill, make_unwritable, mounted
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
@@ -30,6 +30,7 @@ from udpnote.errors import (
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook, SilentServer, display_name
 from udpnote.settings import PORTS
+from udpnote.storage.outbox import Outbox
 
 # Writing
 
@@ -195,6 +196,20 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
     assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
     assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
     assert (client.waiting_counts(), notices) == ([], [])
+
+
+def test_a_change_behind_entries_for_which_a_full_disk_has_no_room_is_not_said_to_be_without_an_answer(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk") as disk, closing(Lan(disk)) as lan, closing(Outbox(tmp_path / "outbox")) as outbox:
+        lan.serve()
+        assert lan.client(outbox).send("one").number == 1
+        filler = fill(disk)
+        with raises(Queued, "notebook_disk_full"):
+            lan.client(outbox).send("x" * 9000)
+        with raises(Queued, "notebook_disk_full"):
+            lan.client(outbox).revise(1, "two")
+        filler.unlink()
+        lan.client(outbox).deliver()
+        assert outbox.waiting_counts() == []
 
 
 def test_an_erased_entry_that_is_sent_again_is_set_aside_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:

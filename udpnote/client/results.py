@@ -40,6 +40,10 @@ class SentEntry(NamedTuple):
     reason: Notice | None
 
 
+_POSTPONED = {Status.NO_SPACE: Notice("notebook_disk_full"), Status.NOT_WRITABLE: Notice("notebook_not_writable")}
+"""Why an entry stays queued after each temporary status."""
+
+
 class TextSource:
     """Takes texts from the iterator `texts`, and checks them. A None from it means that it has no text for the moment.
 
@@ -152,6 +156,10 @@ class Outcomes:
             if self._awaited[entry.sequence] is None:
                 self._awaited[entry.sequence] = SentEntry(entry, State.QUEUED, None, reason)
 
+    def postpone(self, entries: Iterable[Entry], status: Status) -> None:
+        """Queue `entries` as `queue` does, because the notebook has stored nothing for the reason `status`, a temporary one."""
+        self.queue(entries, _POSTPONED[status])
+
     def take_removed(self, entry: Entry, *, is_discarded: bool) -> None:
         """Give `entry` its outcome, because another command has removed it from the outbox: DISCARDED if it `is_discarded`,
         and STORED without a number if not, because then that command has delivered it.
@@ -183,10 +191,8 @@ class Outcomes:
 
         If no call waits for the entry, REFUSED becomes a notice, and QUEUED is not reported at all.
         """
-        if status is Status.NO_SPACE:
-            self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
-        elif status is Status.NOT_WRITABLE:
-            self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_not_writable")))
+        if status in _POSTPONED:
+            self._resolve(SentEntry(entry, State.QUEUED, None, _POSTPONED[status]))
         elif status is Status.OLDER_COPY:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("older_copy", number=entry.revises)))
         elif status is Status.ERASED:

@@ -71,6 +71,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._acknowledged: list[StoredRun] = []
         self._acknowledged_entries = 0
         self._postponed: set[int] = set()
+        self._postponed_for: Status | None = None
         self._renewed: list[Entry] = []
         self._may_find_more = True
 
@@ -88,6 +89,11 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def is_idle(self) -> bool:
         """Whether no entry is being delivered, and `prepare` will not read the outbox before `look_into_outbox` is called."""
         return not self._may_find_more and not self._delivery.outstanding
+
+    @property
+    def postponed_for(self) -> Status | None:
+        """Why the notebook can store nothing now; None if that is not known. No entry is sent until `look_into_outbox`."""
+        return self._postponed_for if self.is_idle else None
 
     @property
     def has_old_key(self) -> bool:
@@ -122,6 +128,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """Let `prepare` read the outbox again: more entries may wait there, or the notebook's disk may have space again."""
         self._may_find_more = True
         self._postponed.clear()
+        self._postponed_for = None
 
     def prepare(self, now: float) -> None:
         """Read the next entries for the notebook from the outbox, and begin to deliver them.
@@ -173,6 +180,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                     self._renewed.append(renewed)
             case Rejected(entry, status) if status.is_temporary:
                 self._postponed.add(entry.sequence)
+                self._postponed_for = status
                 self._may_find_more = False  # the notebook would not store the other entries either
             case Rejected(entry, status):
                 self._outbox.mark_refused(self.notebook.notebook_id, entry.sequence, status)

@@ -210,7 +210,9 @@ class Sender:
             session.flush()  # the next text may come in an hour
         given_up_at = max(started, session.answered_at) + wait_seconds if pending else now + IDLE_SECONDS
         self._round(session, given_up_at if may_wait else 0.0, is_checked=is_checked)
-        if pending and session.has_old_key:
+        if pending and session.postponed_for is not None:
+            self._outcomes.postpone(pending, session.postponed_for)
+        elif pending and session.has_old_key:
             name = self._driver.name_of(session.notebook)
             self._give_up(pending, Notice("key_changed", name=name))
         elif pending and self._driver.now() >= given_up_at:
