@@ -25,7 +25,7 @@ def test_the_lines_fit_the_terminal_and_have_the_figures(width: int) -> None:
     assert max(map(wcswidth, drawn)) <= width
     assert min(map(wcswidth, drawn)) >= 0, "no character controls the terminal"
     text = " ".join(" ".join(drawn).split())
-    assert text.count("Storing an entry there") == 1
+    assert text.count("A note to that notebook") == 1
     times, shares = (
         ("at least 1.61 ms", "1.20 ms 99% within 40.0 ms", "3.10 ms", "0.412 ms"),
         ("3 of 100 lost", "100 of 100 lost"),

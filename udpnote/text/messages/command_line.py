@@ -133,8 +133,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "option_value_missing": "{option} needs a value, {metavar}, but the command line ends after it",
     "option_in_other_dashes": "an option begins with the dash -, not with that of {word}",
     "other_dashes_in_text": (
-        "nothing is sent, because {word} stands in the text. If it is an option, write it before the "
-        "text: `udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`"
+        "nothing is sent, because {word} in the text looks like the option {option}. If you mean the option, write it "
+        "before the text: `udpnote {command} {option} … TEXT`. If it belongs to the text, write -- before the text: "
+        "`udpnote {command} -- TEXT`"
     ),
     "argument_missing": "{command} needs {metavar}",
     "word_superfluous": _word_superfluous,
@@ -165,8 +166,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "numbers_without_spaces": "{text!r} is not one number. Write several numbers with spaces between them: {meant}",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
     "option_in_text": (
-        "nothing is sent, because {option} stands in the text. If it is an option, write it before the "
-        "text: `udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`"
+        "nothing is sent, because {option} in the text looks like an option. If you mean the option, write it before "
+        "the text: `udpnote {command} {option} … TEXT`. If it belongs to the text, write -- before the text: `udpnote "
+        "{command} -- TEXT`"
     ),
     "text_after_input_sign": (
         "nothing is sent: - stands for standard input, but a text follows it. To send - as text, write -- before the text: "

@@ -68,8 +68,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_too_long": _text_too_long,
     "text_longer_than": "the text has more than {bytes_max:,} bytes of UTF-8, and an entry holds no more: split it",
     "writing_time_out_of_range": (
-        "no entry can have this time: {written_at} microseconds since 1970 in UTC, with an offset of {utc_offset} minutes "
-        "east of UTC. The time must be from 0001-01-02 to 9999-12-31, and the offset at most 18 hours"
+        "the time is out of range: {written_at} microseconds since 1970 UTC, at the UTC offset of {utc_offset} "
+        "minutes. The time of an entry must be from 0001-01-02 to 9999-12-31, and its UTC offset at most 18 hours"
     ),
     "author_not_unicode": "the author is not valid UTF-8: name another author",
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",

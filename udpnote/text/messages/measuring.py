@@ -67,8 +67,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "process_ended": "its process ended",
     "temporary_server_failed": "the measurement ended, because its temporary server did not start: {failure}",
     "entry_seconds_least": (
-        "Storing an entry there takes at least {milliseconds} ms: an fsync on this host, and the round trip. The fsync on "
-        "that host comes on top. Only `udpnote bench` on that host can measure it"
+        "A note to that notebook takes at least {milliseconds} ms: an fsync on this host, and the round trip. It also "
+        "takes an fsync on the notebook's host, which only `udpnote bench` on that host can measure"
     ),
     # what is being done
     "temporary_server_starts": "starting a server",

@@ -48,8 +48,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote {command} -- {word} …`"
     ),
     "option_in_query": (
-        "{option} stands after the first word. If it is an option, write it before the words: `udpnote {command} {option} "
-        "… WORDS`. If it is a word to find, write -- before all words"
+        "{option} stands after a word to search for, but options stand before the words. If you mean the option, write "
+        "`udpnote {command} {option} … WORDS`. If you want to find it as a word, write -- before all words"
     ),
     "search_of_other_than_notes": (
         "a search for words finds current notes only. It cannot search the log, and cannot be limited to numbers"

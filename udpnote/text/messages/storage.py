@@ -134,15 +134,16 @@ _LOG_LOSSES = {
         "says how to keep the other entries"
     ),
 }
-"""What was done to a notebook's file or to its log, and what to do then. The keys are the possible values of `loss`."""
+"""What was done to a notebook's file or to its log, and what to do then. The keys are the values of `loss`. If the file changes
+again while udpnote looks, there may be no sentence for the value: then that of `replaced` is taken."""
 
 
 def _notebook_lost(path: str, loss: str) -> str:
-    return in_sentences(_(_NOTEBOOK_LOSSES[loss]).format(path=path), _(_UNACKNOWLEDGED))
+    return in_sentences(_(_NOTEBOOK_LOSSES.get(loss, _NOTEBOOK_LOSSES["replaced"])).format(path=path), _(_UNACKNOWLEDGED))
 
 
 def _log_lost(path: str, log: str, loss: str) -> str:
-    return in_sentences(_(_LOG_LOSSES[loss]).format(path=path, log=log), _(_UNACKNOWLEDGED))
+    return in_sentences(_(_LOG_LOSSES.get(loss, _LOG_LOSSES["replaced"])).format(path=path, log=log), _(_UNACKNOWLEDGED))
 
 
 def _log_of_another_file(path: str, log: str, aside: str) -> str:

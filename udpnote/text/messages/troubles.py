@@ -221,8 +221,8 @@ TROUBLES: dict[str, Trouble] = {
         "on that host",
     ),
     "program_here_silent": Trouble(
-        "a program on this host uses {users}, but does not answer. It may be a server that hangs, the server of a sealed "
-        "notebook that this user has not joined, or another program",
+        "a program on this host listens at {users}, but does not answer. It may be a server that hangs, the server of "
+        "a sealed notebook that this user has not joined, or another program",
         "sudo ss -ulpn",
         "The command lists programs and their ports. If it is a server of udpnote, start it again, or join its notebook.",
     ),
