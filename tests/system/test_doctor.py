@@ -11,6 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.json_page import differences
+from tests.support.killed_notebook import flip
+from tests.support.killed_outbox import damage, killed_outbox
 from tests.support.processes import Process
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, require_tool, shell
@@ -334,7 +336,11 @@ def the_outbox_is_damaged(lab: Lab) -> list[Case]:
     (desk.home / "outbox.sqlite3").write_text("no outbox")
     outbox = hosts.laptop.home / "outbox.sqlite3"
     outbox.write_bytes(outbox.read_bytes()[:8192] + b"\xff" * 99_999)
-    return [Case(host, {"outbox_unusable"}, (host,)) for host in (hosts.laptop, desk)]
+    attic = lab.host("attic", hosts.lan, ipv6=False)
+    killed_outbox(attic.home / "outbox.sqlite3")
+    damage(attic.home / "outbox.sqlite3", flip)
+    unusable = [Case(host, {"outbox_unusable"}, (host,)) for host in (hosts.laptop, desk)]
+    return [*unusable, Case(attic, {"outbox_needs_its_log"})]
 
 
 def settings_are_wrong(lab: Lab) -> list[Case]:
