@@ -336,11 +336,15 @@ def the_outbox_is_damaged(lab: Lab) -> list[Case]:
     (desk.home / "outbox.sqlite3").write_text("no outbox")
     outbox = hosts.laptop.home / "outbox.sqlite3"
     outbox.write_bytes(outbox.read_bytes()[:8192] + b"\xff" * 99_999)
+    return [Case(host, {"outbox_unusable"}, (host,)) for host in (hosts.laptop, desk)]
+
+
+def the_log_of_the_outbox_is_damaged(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
     attic = lab.host("attic", hosts.lan, ipv6=False)
     killed_outbox(attic.home / "outbox.sqlite3")
     damage(attic.home / "outbox.sqlite3", flip)
-    unusable = [Case(host, {"outbox_unusable"}, (host,)) for host in (hosts.laptop, desk)]
-    return [*unusable, Case(attic, {"outbox_needs_its_log"})]
+    return [Case(attic, {"outbox_needs_its_log"})]
 
 
 def settings_are_wrong(lab: Lab) -> list[Case]:
@@ -387,7 +391,8 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, datagrams_are_lost_now_and_then,
     a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
-    the_named_host_is_unknown, the_outbox_is_damaged, settings_are_wrong, the_home_cannot_be_written,
+    the_named_host_is_unknown, the_outbox_is_damaged, the_log_of_the_outbox_is_damaged, settings_are_wrong,
+    the_home_cannot_be_written,
 ]  # fmt: skip
 BATCHES = [CASES[first : first + 12] for first in range(0, len(CASES), 12)]
 """The cases that are tried at the same time, each in a laboratory of its own."""
