@@ -43,7 +43,10 @@ def _field_is_out_of_range(field: str, maximum: int, value: int) -> str:
 
 
 def _text_before_first_time(line: int, text: str) -> str:
-    sentence = _("line {line:,} is not a time, and no time comes before it: {text}. Is this a udpnote text file?")
+    sentence = _(
+        "line {line:,} is not a time, and no time comes before it: {text}. If this is not a text file of udpnote, "
+        "name its format with --format"
+    )
     return sentence.format(line=line, text=shown(text))
 
 

@@ -150,7 +150,10 @@ def _details_left_out(what: str, count: int) -> str:
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_format_unknown": _import_format_unknown,
     "import_of_other_format": "{path} does not have the format {format}: leave out --format, or name another format",
-    "import_of_other_kind": "nothing is imported, because this seems to be a file of another program ({problem})",
+    "import_of_other_kind": (
+        "nothing is imported, because this seems to be a file of another program ({problem}). If it has a format "
+        "that `udpnote import --help` names, give that with --format"
+    ),
     "import_folder_of_other_format": (
         "{path} is a folder, and a folder can only have the format `markdown` or `jrnl`. Name a file in it, or leave out "
         "--format"
