@@ -139,8 +139,8 @@ _ERASED = Verdict(Status.ERASED, 0)
 class ImportQueue:
     """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields their outcomes, in order.
 
-    `revised` are the numbers in the file of all entries that revisions and deletions name. `before` is the notebook's last
-    number before the import. New entries get rising numbers above `before`, in the order of the file. So an entry is new only
+    `revised` are all numbers that revisions and deletions in the file name. `before` is the notebook's last number before the
+    import. New entries get rising numbers above `before`, in the order of the file. So an entry is new only
     if its number is above `before`, and above the numbers of all new entries before it. If its number is lower, the notebook
     had the entry already, or the entry comes twice in the file.
     """
@@ -236,10 +236,10 @@ def import_through(
 ) -> Iterator[Imported]:
     """Import `entries`, in order, through the server of the client's notebook, and yield an `Imported` for each, in order.
 
-    `revised` are the numbers in the file of all entries that revisions and deletions among `entries` name, and `before` is the
-    notebook's last number. Raises `ServerNotFound` if the server does not answer for `wait_seconds`. Raises the errors of
-    `NotebookFinder.find` if the notebook is not known and cannot be found. Raises `OldKey`, `NoSpace`, `StorageError` or
-    `EntryRefused`. After any of these errors, importing all entries again imports the rest.
+    `revised` are all numbers that revisions and deletions among `entries` name. `before` is the notebook's last number. Raises
+    `ServerNotFound` if the server does not answer for `wait_seconds`. Raises the errors of `NotebookFinder.find` if the
+    notebook is not known and cannot be found. Raises `OldKey`, `NoSpace`, `StorageError` or `EntryRefused`. After any of these
+    errors, importing all entries again imports the rest.
     """
     with driver.connection.lock():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
@@ -290,8 +290,8 @@ def import_into_file(
 ) -> Iterator[Imported]:
     """Import `entries`, in order, into the notebook file `path`, and yield an `Imported` for each, in order.
 
-    If the file does not exist, this makes it, and the notebook gets the name of this machine. `revised` are the numbers in the
-    file of all entries that revisions and deletions among `entries` name. `clock` gives the time of the import; by default it
+    If `path` does not exist, this makes it, and the notebook gets the name of this machine. `revised` are all numbers that
+    revisions and deletions among `entries` name. `clock` gives the time of the import; by default it
     is the system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
     """
     clock = clock or SystemClock()

@@ -46,8 +46,7 @@ class NamedServer:
     def last_notebook(self, destination: Destination) -> KnownNotebook | None:
         """The notebook that, as the outbox remembers, has answered last at the server.
 
-        None if no notebook has answered there, if no server is named, or if `destination` names another notebook by its name,
-        id or key.
+        None if no server is named, if none has answered there, or if this one has not the name, id or key in `destination`.
         """
         server = self._destination.server
         notebook_id = self._outbox.named_servers.notebook_id(server) if server is not None else None

@@ -31,7 +31,7 @@ class OutboxAccess:
             return self._outbox.notebooks()
 
     def chosen(self) -> KnownNotebook | None:
-        """The notebook that `use`, `join` or a discovery without a named notebook has chosen last; None if none is chosen."""
+        """The chosen notebook, to which entries go if the user names no notebook; None if none is chosen."""
         with self._connection.lock():
             return self._outbox.chosen()
 

@@ -22,7 +22,7 @@ class Prepared(NamedTuple):
 class Renumbering:
     """Remembers the new numbers of those imported entries that later revisions and deletions change.
 
-    `revised` are the numbers in the file of all entries that revisions and deletions name.
+    `revised` are all numbers that revisions and deletions in the imported file name.
     """
 
     def __init__(self, revised: Collection[int]) -> None:

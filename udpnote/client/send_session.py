@@ -108,9 +108,9 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def deliver_now(self, entries: Sequence[Entry], now: float) -> None:
         """Begin to deliver `entries`, which one call has just added to the outbox for `notebook`, in this order.
 
-        If no entries are being delivered, this begins with earlier ones that wait in the outbox. If earlier ones may still wait
-        there, revisions and deletions are left to `prepare`, which delivers entries in order: a revision must not reach the
-        notebook before an earlier one. Held deletions (see `is_held`) are always left to `prepare`.
+        Entries that wait in the outbox already go first, unless entries are being delivered. While some may still wait there,
+        revisions and deletions are left to `prepare`, so that none overtakes an earlier one. Held deletions (see `is_held`) are
+        always left to `prepare`.
         """
         if not entries:
             return

@@ -308,7 +308,7 @@ class Sender:
             self._remember(session)
 
     def _remember(self, session: SendSession) -> None:
-        """Save in the outbox which entries `session` has delivered, and the round-trip time."""
+        """Remove from the outbox what `session` has delivered, and save the round-trip time."""
         session.flush()
         self._driver.remember_round_trip(session)
 

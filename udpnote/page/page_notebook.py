@@ -169,8 +169,9 @@ class PageNotebook:
             self._tell()
 
     async def watch(self) -> None:
-        """Ask again and again whether the same server still answers, and record its answers as `check` does. Return when the
-        clients are closed or the notebook has ended.
+        """Ask again and again whether the server answers and whether it was started again, and record that as `check` does.
+
+        Return after `close`, or when `ended` is set.
         """
         with suppress(ClientClosed):
             while self.ended is None:

@@ -69,9 +69,8 @@ _FOR_BOTH = {
 def notice_for_reader(notice: Notice) -> Notice:
     """Return the notice that a person at a browser gets in place of `notice`.
 
-    The notices of the page itself, and those in the tables above, say what happened. In place of all others, a browser is told
-    only that the page cannot use the notebook: they are for the person who runs the page, and may name files of the page's
-    host.
+    Notices of the page itself stay as they are, and the tables above say what becomes of others. All that are left become
+    `page_notebook_unusable`: they are for the person who runs the page, and may name files of its host.
     """
     if notice.kind in _INSTEAD:
         return _INSTEAD[notice.kind]

@@ -48,7 +48,7 @@ _IN_JSON = f"[\x7f-\x9f{_OTHERS}]"
 
 
 def harmless(text: str) -> str:
-    """`text` as one line, with all harmful and invisible characters replaced, including line ends and tabs."""
+    """`text` as one line: its harmful and invisible characters, line ends and tabs are replaced."""
     return text if text.isascii() and text.isprintable() else _pattern(_IN_A_LINE).sub(_replaced, text)
 
 

@@ -118,7 +118,7 @@ class NetworkFacts(NamedTuple):
         return None
 
     def is_own(self, heard: HeardHost) -> bool:
-        """Whether `heard`, a host that a server has heard, is this host, by one of its addresses."""
+        """Whether `heard` has one of the addresses of this host."""
         return heard.host in own_hosts(self.interfaces) | {address for each in self.interfaces for address in each.ipv6}
 
     def name_of(self, server: ReportingServer) -> str:

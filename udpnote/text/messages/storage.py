@@ -120,13 +120,13 @@ _NOTEBOOK_LOSSES = {
 }
 _LOG_LOSSES = {
     "gone": marked(
-        "the server or import has stopped, because {log} was deleted or moved while in use. It is the log with the latest "
-        "acknowledged entries of {path}. Put it back, and start again. If it is lost, the next start says how to keep the "
-        "other entries"
+        "the server or import has stopped, because {log}, the log with the latest acknowledged entries of {path}, was deleted "
+        "or moved while in use. Put the log back, and start again. If it is lost, the next start says how to keep the other "
+        "entries"
     ),
     "linked": marked(
-        "the server or import has stopped, because {log} got a second name (a hard link) while in use. It is the log with the "
-        "latest acknowledged entries of {path}. Remove the second name, and start again"
+        "the server or import has stopped, because {log}, the log with the latest acknowledged entries of {path}, got a second "
+        "name (a hard link) while in use. Remove the second name, and start again"
     ),
     "replaced": marked(
         "the server or import has stopped, because another file was put at {log} while it was in use. The file there was the "
@@ -282,8 +282,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "log_overwritten": (
         "the server or import has stopped, because another program has overwritten {log}, the log with the latest "
         "acknowledged entries. {path} itself is not damaged. Stop that program. If you have a copy of {path} and its "
-        "log, put both in their place. Then start again. Without such a copy, the entries in the overwritten part of "
-        "the log are lost"
+        "log, put both in their place. Then start again. Without such a copy, the entries from the overwritten part on "
+        "are lost, and the next start says how to keep the others"
     ),
     "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",

@@ -93,9 +93,9 @@ def _note(
 
 
 def _sections(properties: Properties, day: date | None) -> list[_Section]:
-    """The sections of the text below the `properties`. `day` is the date of the file, or None.
+    """The text below the `properties`, divided at headings with a date or time. `day` is the date of the file, or None.
 
-    Headings before the first date or time belong to the section after them, unless there is text between.
+    What is before the first of these headings belongs to its section if that is only other headings.
     """
     sections: list[_Section] = []
     lines: list[str] = []
