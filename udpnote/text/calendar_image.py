@@ -73,7 +73,7 @@ def calendar_image(name: str, amounts: Mapping[date, int], *, today: date, year:
 
 
 def _start(name: str, years: list[int], figures: Figures, height: int) -> Iterator[str]:
-    """Yield the lines up to the figures below the title."""
+    """Yield the lines of the SVG from its beginning to the figures below the title."""
     title = escape(_cut(harmless(name)) or "udpnote")
     span = str(years[0]) if len(years) == 1 else f"{years[0]}–{years[-1]}"
     notes = ngettext("{count:,} note", "{count:,} notes", figures.notes).format(count=figures.notes)

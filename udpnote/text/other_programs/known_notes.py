@@ -51,7 +51,8 @@ class Decision(NamedTuple):
 
 
 class KnownNotes:
-    """The notes that a notebook has from earlier imports of the same kind of source, whose client id is `client_id`.
+    """The notes that a notebook has from earlier imports of one kind of source. `client_id` is the client id of that kind (see
+    `source_client_id`).
 
     `log` has all entries of the notebook in the order of their numbers. Each such note takes about 600 bytes of memory.
     """

@@ -51,7 +51,9 @@ def record_notes(read: Callable[[int], str], source: str, reading: Reading, path
 
 
 def _until_damage(records: Iterator[JsonRecord], reading: Reading) -> Iterator[JsonRecord]:
-    """Yield `records` up to the place where the file is damaged, so that everything before it is imported."""
+    """Yield `records` up to the place where the file is damaged, so that everything before it is imported. Report the damage to
+    `reading.on_bad`.
+    """
     try:
         yield from records
     except InvalidImport as error:
