@@ -182,6 +182,31 @@ def test_a_browser_without_a_free_stream_says_so_and_asks_again_and_gets_a_strea
     amy.sees("at once")
 
 
+def test_a_stream_that_is_not_open_yet_is_opened_anew_at_once_when_there_is_a_sign_that_the_page_answers(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.page.clock.install()
+    amy.page.clock.pause_at(4e9)  # pauses never end
+    opened = """async () => {
+        const { Live } = await import("/static/live.js")
+        const sources = []
+        const connect = () => {
+            sources.push({ readyState: 0, close() {}, addEventListener() {} })
+            return sources.at(-1)
+        }
+        const live = new Live({ channel: { on() {}, say() {} }, connect })
+        live.run(new AbortController().signal)
+        for (let turn = 0; turn < 30; turn += 1) {
+            if (turn % 10 === 0) live.renew()
+            await null
+        }
+        return sources.length
+    }"""
+    assert amy.page.evaluate(opened) == 4
+
+
 @pytest.mark.parametrize(
     ("action", "while_editing", "afterwards"),
     [

@@ -172,7 +172,8 @@ def test_a_browser_that_locks_the_notebook_gets_no_more_notes_though_another_rea
     ben = visitors.visit(site.address, author="ben")
     ben.page.locator("#code").fill(code)
     ben.page.keyboard.press("Enter")
-    ben.sees("secret")
+    ben.write("for both")
+    amy.sees("for both")  # so its stream is open
     with amy.page.expect_response("**/api/events*") as stream:
         amy.menu("Lock the notebook")
     assert stream.value.status == 401

@@ -58,7 +58,8 @@ export class Live {
   async run(signal) {
     let milliseconds = PAUSE_MILLISECONDS_MIN;
     while (!signal.aborted) {
-      const wasOpen = await this.#listen(signal);
+      const { wasOpen, isRenewed } = await this.#listen(signal);
+      if (isRenewed) continue;
       milliseconds = wasOpen ? PAUSE_MILLISECONDS_MIN : Math.min(2 * milliseconds, PAUSE_MILLISECONDS_MAX);
       const waiting = new AbortController();
       this.#renew = () => waiting.abort();
@@ -77,18 +78,22 @@ export class Live {
     this.#renew();
   }
 
-  /** Listen to one EventSource until it ends for good. Returns whether it was open at any time. */
+  /** Listen to one EventSource until it ends for good, or until the stream is renewed. Returns also whether it was open at any time. */
   #listen(signal) {
     return new Promise((resolve) => {
       let wasOpen = false;
+      let isRenewed = false;
       const source = this.connect(this.lastId);
       this.#source = source;
       const end = () => {
         source.close();
         signal.removeEventListener("abort", end);
-        resolve(wasOpen);
+        resolve({ wasOpen, isRenewed });
       };
-      this.#renew = end;
+      this.#renew = () => {
+        isRenewed = true;
+        end();
+      };
       signal.addEventListener("abort", end);
       source.onopen = () => {
         wasOpen = true;
