@@ -155,7 +155,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
-        """A `ProbeAttempt` for each datagram that last looked for servers, sent or not; empty if none has looked yet."""
+        """For each datagram of the latest search for servers, sent or not, a `ProbeAttempt`. Empty before the first search."""
         return self._finder.attempts
 
     @property
@@ -338,7 +338,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
     def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
-        """The client's notebook, and whether it answers within `wait` seconds. `saves`: a new one is saved in the outbox."""
+        """The client's notebook, and whether it answers within `wait` seconds. Saves an unknown one only if `saves` is true."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():

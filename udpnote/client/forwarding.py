@@ -1,7 +1,8 @@
-"""Forwards entries that have identities of their own to the client's notebook, without this client's outbox.
+"""Forwards entries of other writers to the client's notebook, without the client's outbox.
 
-The writers of such entries, browsers for example, keep them and give them their client ids and sequences. So nothing is lost if
-the forwarding process is killed: the writer has the entry forwarded again, under the same identity, and it is stored once.
+The writers, browsers for example, keep their entries and give them client ids and sequences of their own. So nothing is lost if
+the forwarding process is killed: a writer has the entry forwarded again, with the same client id and sequence, and the notebook
+stores it once.
 
 Several threads may forward at once. Their entries share one session, and thus datagrams and the fsyncs of the server. One of
 the calls, the driving call, exchanges datagrams for all calls that wait. The other calls wait until it has their outcomes, or

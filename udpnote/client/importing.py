@@ -237,9 +237,9 @@ def import_through(
     """Import `entries`, in order, through the server of the client's notebook, and yield an `Imported` for each, in order.
 
     `revised` are all numbers that revisions and deletions among `entries` name. `before` is the notebook's last number. Raises
-    `ServerNotFound` if the server does not answer for `wait_seconds`. Raises the errors of `NotebookFinder.find` if the
-    notebook is not known and cannot be found. Raises `OldKey`, `NoSpace`, `StorageError` or `EntryRefused`. After any of these
-    errors, importing all entries again imports the rest.
+    `ServerNotFound` if the server does not answer for `wait_seconds`, `OldKey` if the notebook's key has changed, and the
+    errors of `NotebookFinder.find` if the notebook is not known and cannot be found. Also raises the errors of
+    `ImportQueue.finished`. After any error, importing all entries again imports the rest.
     """
     with driver.connection.lock():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))

@@ -121,8 +121,8 @@ class NotebookFinder:
 
         Once this has returned a notebook, it returns the same one, with its present name and address, until `decide_again` is
         called. So a note that was read from one notebook is revised in the same one, even if another command chooses another
-        notebook meanwhile. If the user has named a server, the result is None until that server has answered, and after another
-        command has joined or left its notebook.
+        notebook meanwhile. If the user has named a server, the result is None until that server has answered. It is None again
+        after another command has joined or left the notebook of that server.
         """
         if self.destination.host is not None:
             return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
@@ -238,7 +238,7 @@ class NotebookFinder:
         return self._judge().pick(destination, list(found.values()), ports=self._ports, expected=expected)
 
     def start(self, until: float, destination: Destination, *, expected: KnownNotebook | None = None) -> Discovery:
-        """Begin a discovery of all notebooks that the client can open, and return it. The caller continues it with `step`.
+        """Begin a discovery of all open notebooks, and of those whose keys the client has. The caller continues it with `step`.
 
         If a notebook is `expected`, its last address is asked as well. If a server is named, this waits for its address until
         the monotonic time `until`. If the address is not found, the discovery looks only for the notebook that has answered at

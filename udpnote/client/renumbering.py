@@ -1,7 +1,7 @@
 """Changes the numbers in imported revisions and deletions.
 
-In the file, each names the number that the entry that it changes had in the old notebook. In the new notebook, it must name the
-number that this entry gets there.
+Each of them changes another entry, which it names by its number. The file has the numbers of the old notebook. In the new
+notebook, the changed entry may get another number.
 """
 
 from collections.abc import Collection

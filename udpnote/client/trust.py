@@ -121,9 +121,9 @@ class ImpostorDetector(NamedTuple):
         named key is trusted, unless another key was joined for the notebook that it claims to have. While joining, it is always
         trusted.
 
-        `server` is the HOST:PORT that the user has named (None if no server is named). Whatever its name is, an open server is
-        an impostor if it answers from the last known address of a sealed notebook. It is also an impostor if the user named the
-        same `server` when joining a sealed notebook.
+        `server` is the HOST:PORT that the user has named (None if no server is named). If a server is named, an open server is
+        also an impostor in two cases, whatever the name of its notebook: it answers from the last known address of a sealed
+        notebook, or the user named the same `server` when joining a sealed notebook.
         """
         has_named_key = found.key_id is not None and found.key_id == self.named_id
         if has_named_key and self.is_joining:

@@ -54,7 +54,7 @@ def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], None
     """
     write = _last_write(driver, anywhere=anywhere)
     if not write.number and not write.is_unsent:
-        with suppress(UdpnoteError):  # it stays in the outbox
+        with suppress(UdpnoteError):  # then the write stays in the outbox
             deliver()
         write = _last_write(driver, anywhere=anywhere)
     if not write.number:

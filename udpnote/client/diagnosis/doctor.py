@@ -206,7 +206,7 @@ def _outbox_to_read(path: str) -> tuple[Outbox, Notice | None]:
 
 
 def _existing_folder(folder: str) -> str:
-    """`folder` or, if it does not exist, the first folder above it that does."""
+    """`folder` or, if it does not exist, the nearest folder above it that exists."""
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     return folder

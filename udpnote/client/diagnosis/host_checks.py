@@ -25,8 +25,8 @@ class HostFacts(NamedTuple):
     why it cannot be read; None if it can, or if it does not exist yet.
 
     `wrong_settings` are the settings that cannot be used, each as the problem and the source. `own_key_file` is the path of the
-    key file that belongs to this host's notebook, and `own_key_problem` says how it is damaged; None if it is not, or if there
-    is none.
+    key file that belongs to this host's notebook, and `own_key_problem` says how it is damaged. It is None if there is no key
+    file, or if it is not damaged.
     """
 
     interfaces: Sequence[HostInterface]

@@ -79,7 +79,7 @@ class NetworkFacts(NamedTuple):
         return [each for each in self.servers if not each.is_here]
 
     def broadcasts(self, interface: str | None = None) -> set[int]:
-        """The numbers of the ways by which broadcasts have left by `interface`, or by any interface to a LAN if that is None.
+        """The numbers of the ways by which broadcasts have left by `interface`. None stands for all interfaces to a LAN.
 
         `UNMEASURED`, the number that several interfaces may share, is left out.
         """
