@@ -14,6 +14,7 @@ from tests.support.killed_notebook import Damage, cut, flip, open_elsewhere, zer
 from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from udpnote.errors import StorageError
 from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox_log import move_lone_log
 
 
 @pytest.fixture
@@ -37,6 +38,22 @@ def test_an_outbox_with_a_damaged_log_is_not_opened_and_what_shows_the_damage_st
         with raises(StorageError, "outbox_log_damaged", path=str(path), log=f"{path}-wal"):
             Outbox(path, is_read_only=is_read_only)
     assert files(path) == before
+
+
+def test_a_log_whose_outbox_is_gone_is_not_taken_for_that_of_a_new_outbox(path: Path) -> None:
+    path.unlink()
+    log = Path(f"{path}-wal").read_bytes()
+    with raises(StorageError, "outbox_log_alone", path=str(path), log=f"{path}-wal"):
+        Outbox(path)
+    assert (path.exists(), Path(f"{path}-wal").read_bytes()) == (False, log)
+    with closing(Outbox(path, is_read_only=True)) as outbox:
+        assert texts(outbox) == []
+    assert move_lone_log(str(path)) == f"{path}-wal.1.old"
+    assert (Path(f"{path}-wal.1.old").read_bytes(), Path(f"{path}-shm").exists()) == (log, False)
+    with closing(Outbox(path)) as outbox:
+        assert texts(outbox) == []
+        outbox.add(["new"], author="amy@pi", written_at=1, utc_offset=0)
+        assert move_lone_log(str(path)) is None
 
 
 def test_what_a_killed_command_has_left_is_opened_with_all_entries(path: Path) -> None:

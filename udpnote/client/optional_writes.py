@@ -60,16 +60,19 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 
 
 def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
-    """Open the outbox at `path`. If its log is damaged, first keep a copy of the log, and give a notice that names the copy."""
+    """Open the outbox at `path`. If its log is damaged, or is there without it, first keep the log, and give a notice."""
     try:
         return Outbox(path)
     except StorageError as error:
-        if error.notice.kind != "outbox_log_damaged":
+        if error.notice.kind not in ("outbox_log_damaged", "outbox_log_alone"):
             raise
-        from udpnote.storage.outbox_log import keep_damaged_log  # here, because this happens seldom
+        from udpnote.storage.outbox_log import keep_damaged_log, move_lone_log  # here, because this happens seldom
 
-        on_notice(Notice("outbox_log_kept", log=f"{path}-wal", aside=keep_damaged_log(path)))
-        return Outbox(path, uses_damaged_log=True)
+        is_alone = error.notice.kind == "outbox_log_alone"
+        aside = move_lone_log(path) if is_alone else keep_damaged_log(path)
+        if aside is not None:
+            on_notice(Notice("outbox_log_left" if is_alone else "outbox_log_kept", log=f"{path}-wal", path=path, aside=aside))
+        return Outbox(path, uses_damaged_log=not is_alone)
 
 
 def _outbox_to_read(path: str, error: StorageError) -> Outbox:

@@ -1,4 +1,4 @@
-"""Notices that the log of an outbox was damaged while no command used the outbox, and keeps the damaged log.
+"""Notices that the log of an outbox was damaged while no command used the outbox, or is alone, and keeps that log.
 
 A command that is killed leaves the log of its latest transactions. SQLite reads it up to the first bad page and drops the rest
 without a word, so entries that were never sent would vanish. As in a notebook, the log itself and SQLite's index of it show the
@@ -7,18 +7,22 @@ damage (see `notebook.log_frames`).
 After a power failure they do not: not all transactions of an outbox are fsynced, and one that the power failure has cut, or
 kept only in part, looks like a damaged one. So a log that was last written before this machine was started is not checked.
 
+If a person has moved or deleted an outbox without its log, SQLite would apply that log to the new outbox: the client would send
+the old notes under its new client id, and the notebook would store them twice if it had them already.
+
 An outbox is no notebook: it must take the next entry in any case. So the damaged log is kept under another name, and the
 outbox goes on with what can be read. If the latest sequences were lost, the next entries get them again; the notebook refuses
 these as conflicts, and the client sends them under a new client id.
 """
 
 import os
+from contextlib import suppress
 
 from udpnote.errors import StorageError
 from udpnote.machine.clock import boot_seconds
 from udpnote.storage.database import has_log, storage_errors
 from udpnote.storage.log_index import is_open_elsewhere
-from udpnote.storage.new_files import aside_name, own_like, sync_folder
+from udpnote.storage.new_files import aside_name, locked_folder, own_like, sync_folder
 from udpnote.storage.notebook.log_frames import is_damaged, is_log
 
 LOOKS = 2
@@ -26,9 +30,14 @@ LOOKS = 2
 
 
 def check_outbox_log(path: str) -> None:
-    """Raise `StorageError` if the outbox at `path` has a damaged log. Call this while this process does not have it open."""
+    """Raise `StorageError` if the outbox at `path` has a damaged log, or if there is a log without an outbox.
+
+    Call this while this process does not have the outbox open.
+    """
     log = f"{path}-wal"
     with storage_errors(path):
+        if has_log(path) and not os.path.exists(path):  # in this order: another command may just make both
+            raise StorageError("outbox_log_alone", path=path, log=log)
         if all(_is_damaged(path, log) for _ in range(LOOKS)):
             raise StorageError("outbox_log_damaged", path=path, log=log)
 
@@ -45,6 +54,22 @@ def keep_damaged_log(path: str) -> str:
             copy.flush()
             os.fsync(descriptor)
         sync_folder(os.path.dirname(aside))
+    return aside
+
+
+def move_lone_log(path: str) -> str | None:
+    """If there is no outbox at `path`, rename a log that is there, and return its new name. Raises `StorageError`.
+
+    Returns None if another command has renamed it meanwhile. A command makes a new outbox only when no log is left.
+    """
+    log = f"{path}-wal"
+    with storage_errors(path), locked_folder(os.path.dirname(path)):
+        if not has_log(path) or os.path.exists(path):
+            return None
+        aside = aside_name(log)
+        os.rename(log, aside)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}-shm")
     return aside
 
 

@@ -137,3 +137,15 @@ def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is
     assert (aside.read_bytes(), aside.stat().st_mode & 0o777) == (damaged, 0o600)
     expected = [*(f"note {number}" for number in range(NOTES - 1)), "another"]
     assert [each["text"] for each in machine.json("outbox --json")] == expected
+
+
+def test_the_log_of_an_outbox_that_is_gone_is_kept_and_named_once_and_its_notes_are_not_in_the_new_outbox(
+    machine: Machine,
+) -> None:
+    machine.home.mkdir()
+    killed_outbox(machine.outbox)
+    machine.outbox.unlink()
+    aside = f"{machine.outbox}-wal.1.old"
+    said = [machine.run(command).err for command in ("send --wait 0 new", "outbox")]
+    assert [aside in each for each in said] == [True, False]
+    assert [each["text"] for each in machine.json("outbox --json")] == ["new"]

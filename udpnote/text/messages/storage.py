@@ -274,6 +274,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{log}, the log with the latest changes of the outbox {path}, is damaged or was cut: notes that were not stored yet "
         "may be lost. To keep what can be read, run `udpnote outbox`"
     ),
+    "outbox_log_alone": (
+        "{log}, the log of an outbox, is there, but its outbox {path} is not. The log may have notes that were not stored yet. "
+        "Put the outbox back, or move the log away"
+    ),
+    "outbox_log_left": (
+        "{log}, the log of an outbox, was there, but its outbox {path} was not. The log may have notes that were not stored "
+        "yet, so it is kept as {aside}. To send them, put the outbox and this log back under their names"
+    ),
     "outbox_log_kept": (
         "{log}, the log with the latest changes of your outbox, was damaged or cut while no command used it. Notes that were "
         "not stored yet may be lost: compare `udpnote outbox` and `udpnote list` with what you wrote. The damaged log is kept "
