@@ -230,7 +230,8 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
     for data, reason in (
         (b"GET / HTTP/1.1\r\n", "foreign"),
         (with_check(b"UN\1\x0d"), "type"),
-        (encode(DISCOVER, NEW), "corrupted"),
+        (with_check(encode(DISCOVER))[:-1], "corrupted"),
+        (encode(DISCOVER, NEW), "sealed"),
         *((golden(name), "unexpected") for name in unexpected),
     ):
         server = Server()

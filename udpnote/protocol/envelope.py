@@ -56,7 +56,10 @@ class OpenEnvelope:
         return body + crc32(body).to_bytes(_CHECK_BYTES)
 
     def unwrap(self, data: bytes) -> bytes:
-        """Return the body in the datagram `data`. Raises `BadDatagram` if its length, magic, version or checksum is wrong."""
+        """Return the body in the datagram `data`. Raises `BadDatagram` if its length, magic, version or checksum is wrong.
+
+        The checksum is wrong in the datagrams of sealed notebooks, too. They get a reason of their own, because they are whole.
+        """
         end = len(data) - _CHECK_BYTES
         if end < HEADER_BYTES:
             raise BadDatagram("truncated")
@@ -68,7 +71,7 @@ class OpenEnvelope:
             raise BadDatagram("version")
         body = data[:end]
         if crc32(body) != int.from_bytes(data[end:]):
-            raise BadDatagram("corrupted")
+            raise BadDatagram("sealed" if data[3] == SEALED_TYPE else "corrupted")
         return body
 
 

@@ -15,6 +15,7 @@ _DROPPED = {
     "old key": marked("under an earlier key"),
     "overload": marked("too many from one sender"),
     "oversized": marked("too long"),
+    "sealed": marked("for sealed notebooks"),
     "strange": marked("under an unknown key"),
     "truncated": marked("too short"),
     "type": marked("of an unknown type"),
