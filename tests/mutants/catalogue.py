@@ -1,8 +1,8 @@
 """Reads the mutants: which lines they break, how, and which tests must then fail.
 
 `catalogue.txt` has one mutant after another. Each begins with a line that names the file and the tests. Then come the lines of
-the file as they are, each after a `-`, and the lines that replace them, each after a `+`. Lines that begin with `#` say what is
-broken by all mutants up to the next blank line.
+the file as they are, each after a `-`, and the lines that replace them, each after a `+`. Lines that begin with `#` say which
+promise all mutants up to the next blank line break.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ CATALOGUE = Path(__file__).with_name("catalogue.txt")
 class Mutant(NamedTuple):
     """Replaces the lines `old` in the file `path`, which has them exactly once, by the lines `new`.
 
-    `tests` are paths of tests, from the project's root. Their run must then fail. `promise` says in a few words what is broken.
+    `tests` are paths of tests, from the project's root. Their run must then fail. `promise` says what the mutant breaks.
     """
 
     promise: str
