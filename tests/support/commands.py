@@ -48,7 +48,7 @@ def declared_commands() -> list[Declared]:
 
 
 def _declared(name: str, group: str, command: DeclaredCommand | DeclaredCommands) -> Declared:
-    """The facts about a command or a group of commands."""
+    """Read the declaration of a command, or of a command with subcommands."""
     parameters = command.parameters if isinstance(command, DeclaredCommand) else []
     options = [_parameter(each) for each in parameters if isinstance(each.declaration, Option)]
     arguments = [_parameter(each) for each in parameters if not isinstance(each.declaration, Option)]
@@ -56,7 +56,7 @@ def _declared(name: str, group: str, command: DeclaredCommand | DeclaredCommands
 
 
 def _parameter(parameter: declared_command.Parameter) -> Parameter:
-    """The facts about an option or an argument of a command."""
+    """Read the declaration of an option or an argument."""
     declared = parameter.declaration
     names = (*declared.names.split(), *declared.opposite.split()) if isinstance(declared, Option) else ()
     return Parameter(names, declared.metavar, " ".join(declared.help.split()), parameter.is_list, parameter.choices)

@@ -43,7 +43,7 @@ class FakeNotebook:
         profile.route("**/*", self._answer)
 
     def texts(self) -> list[str]:
-        """The texts of all entries that are stored, in the order of their numbers."""
+        """Return the texts of all entries that are stored, in the order of their numbers."""
         return [entry["text"] for entry in self.stored.values()]
 
     def _answer(self, route: "Route") -> None:

@@ -25,12 +25,12 @@ def killed_outbox(path: Path) -> None:
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """What is in the outbox, in its log and in the log's index."""
+    """Return the bytes of the outbox, of its log and of the index of the log, by the suffixes of the files."""
     return {suffix: Path(f"{path}{suffix}").read_bytes() for suffix in ("", "-wal", "-shm")}
 
 
 def damage(path: Path, how: Damage) -> None:
-    """Damage the last frame of the log."""
+    """Damage the last frame in the log of the outbox at `path`."""
     log = Path(f"{path}-wal")
     content = bytearray(log.read_bytes())
     own = content[16:24]

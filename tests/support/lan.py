@@ -32,7 +32,7 @@ IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))  # the network until a te
 class Lan(Place, Clock):
     """A network whose hosts share one clock. `sent` are all datagrams that were sent.
 
-    Unless a test says otherwise, a method is about the notebook kitchen.sqlite3 and the outbox outbox.sqlite3.
+    Unless a test says otherwise, a method is about the first notebook, kitchen.sqlite3, and about outbox.sqlite3.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -125,7 +125,7 @@ class Machine:
         command: Sequence[str] = COMMAND_WITHOUT_SITE,
         **files: Any,
     ) -> Process:
-        """Start a command as a process, with other files than pipes as its `stdin`, `stdout` or `stderr`."""
+        """Start a command as a process. `files` may give it a `stdin`, `stdout` or `stderr` that is no pipe."""
         process = Process([*command, *arguments], self.environ | (environ or {}), **files)
         self._opened.append(process)
         return process
@@ -193,7 +193,7 @@ class Machine:
             )
 
     def close(self) -> None:
-        """End everything that was started here."""
+        """End all servers and processes that were started here."""
         for opened in reversed(self._opened):
             opened.kill()
         self.stop()

@@ -29,7 +29,7 @@ OTHER_VARIABLES = {
 
 
 def manual_page() -> str:
-    """The text of the page, as man(7) marks it up."""
+    """Return the manual page as text with the marks of man(7)."""
     root, *commands = declared_commands()
     lines = [
         "'\\\" -*- coding: UTF-8 -*-",
