@@ -509,7 +509,7 @@ def test_a_bad_setting_or_outbox_is_refused_before_any_file_or_socket_is_opened(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-@pytest.mark.parametrize("trouble", ["full", "read-only"])
+@pytest.mark.parametrize("trouble", ["full", "no inode", "read-only"])
 def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_sent(
     lan: Lan, small_disk: Path, trouble: str, is_known: bool
 ) -> None:
@@ -526,6 +526,7 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
     assert [each.kind for each in notices] == ["not_remembered"]
     assert (client.chosen() is not None, client.waiting_counts()) == (is_known, [])
     lan.sent.clear()
-    with raises(StorageError, "disk_full" if trouble == "full" else "disk_read_only", path=path):
+    kind = {"full": "disk_full", "no inode": "no_inode", "read-only": "disk_read_only"}[trouble]
+    with raises(StorageError, kind, path=path):
         client.send("after")
     assert lan.sent == []

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -14,12 +14,15 @@ SEED = 20190509
 
 
 @contextmanager
-def mounted(disk: Path, *, megabytes: int = 40) -> Iterator[Path]:
-    """Mount a small disk at `disk` for the block. Skip the test if this machine does not allow that."""
+def mounted(disk: Path, *, megabytes: int = 40, inodes: int = 1000) -> Iterator[Path]:
+    """Mount a small disk at `disk` for the block. Skip the test if this machine does not allow that.
+
+    The disk can hold `inodes` files and folders, of which its root is one.
+    """
     disk.mkdir()
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("only root can mount a small disk to fill up")
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={inodes}", "tmpfs", str(disk)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let root mount a small disk to fill up")
     try:
@@ -61,8 +64,15 @@ def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
 
 
 def make_unwritable(folder: Path, trouble: str) -> None:
-    """Fill the disk that is mounted at `folder` if `trouble` is "full", or mount it read-only if it is "read-only"."""
+    """Make the disk that is mounted at `folder` unwritable.
+
+    If `trouble` is "full", fill it; if "no inode", make files until it can hold no more; if "read-only", mount it read-only.
+    """
     if trouble == "full":
         fill(folder)
+    elif trouble == "no inode":
+        with suppress(OSError):
+            for number in range(2000):
+                (folder / f"file{number}").touch()
     else:
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)

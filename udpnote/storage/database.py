@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
-from udpnote.storage.disk_space import SPACE_BYTES_MIN, is_disk_full, refusal
+from udpnote.storage.disk_space import SPACE_BYTES_MIN, has_little_space, has_no_inode, is_disk_full, refusal
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -41,7 +41,8 @@ COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".inde
 _FILES_OF_DATABASE = 4
 """How many files SQLite has open at most while it opens a database: the database, its log, its shared memory, its folder."""
 
-_CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)  # the latter where a file was opened only to read it
+# READONLY: a file was opened only to read it; CANTOPEN: the disk has no inode for a log
+_CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
 _REFUSALS: dict[int, Callable[[str], StorageError]] = {
@@ -157,8 +158,9 @@ def reading_mode(path: str) -> str:
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
         # While a server uses the file, there are the log and its shared memory. If they are missing, SQLite has to make both.
-        is_closed = not os.path.exists(f"{path}-wal") and not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK)
-        return "immutable=1" if is_closed or is_disk_read_only or is_disk_full(path) else "mode=rw"
+        cannot_be_made = not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK) or has_no_inode(path)
+        is_closed = cannot_be_made and not os.path.exists(f"{path}-wal")
+        return "immutable=1" if is_closed or is_disk_read_only or has_little_space(path) else "mode=rw"
     if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
         raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
     return "mode=ro"
@@ -212,7 +214,7 @@ class storage_errors:  # noqa: N801 - a class only because that is faster than a
 def _error_of_system(path: str, error: OSError) -> StorageError:
     """The `StorageError` for an error of the system with the file `path`: `NoSpace` if its disk is full."""
     if error.errno == errno.ENOSPC:
-        return NoSpace("disk_full_for_new_file", path=path)
+        return NoSpace("no_inode" if has_no_inode(path) else "disk_full_for_new_file", path=path)
     if error.errno in _REFUSALS:
         return _REFUSALS[error.errno](path)
     if error.errno in OUT_OF_FILES:
@@ -224,13 +226,13 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a quota is reached."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
-        return NoSpace("disk_full", path=path)
+        return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:
         return StorageError("database_busy", path=path)
     problem = _problem_of_opening() if code == sqlite3.SQLITE_CANTOPEN else None
     if problem is not None:
         return StorageError("too_many_open_files", problem=problem)
-    reason = refusal(path, SPACE_BYTES_MIN) if code in (*_CODES_ON_FULL_DISK, sqlite3.SQLITE_CANTOPEN) else 0
+    reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0
     if reason in _REFUSALS:
         return _REFUSALS[reason](path)
     kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"

@@ -11,15 +11,32 @@ SPACE_BYTES_MIN = 64 << 10
 
 
 def is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space; False if the system does not say.
+    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space, or no inode for another file. False if the
+    system does not say.
 
-    If SQLite has no space for its shared-memory file, it reports an I/O error and not a full disk.
+    If SQLite has no space for its shared-memory file, it reports an I/O error and not a full disk. If it has no inode for its
+    log, it reports that it cannot open a file.
     """
+    return has_little_space(path) or has_no_inode(path)
+
+
+def has_no_inode(path: str) -> bool:
+    """Whether the disk of `path` has free space, but no inode, so that it can hold no further file."""
+    disk = _disk(path)
+    return disk is not None and 0 == disk.f_favail < disk.f_files and not has_little_space(path)
+
+
+def has_little_space(path: str) -> bool:
+    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space."""
+    disk = _disk(path)
+    return disk is not None and disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
+
+
+def _disk(path: str) -> os.statvfs_result | None:
     try:
-        disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
+        return os.statvfs(os.path.dirname(os.path.realpath(path)))
     except OSError:  # then the caller reports SQLite's own message
-        return False
-    return disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
+        return None
 
 
 def refusal(path: str, byte_count: int) -> int:

@@ -222,6 +222,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "folder_not_there": "{path} cannot be made, because there is no folder {folder}: make it first, or name another path",
     "disk_full": "the disk is full, so {path} cannot grow: free some space and try again",
     "disk_full_for_new_file": "the disk is full, so {path} cannot be created: free some space and try again",
+    "no_inode": (
+        "the disk has free space, but no inode for another file, so {path} cannot be written: remove some files from the disk "
+        "and try again. `df -i` shows how many inodes are free"
+    ),
     "quota_reached": (
         "{path} cannot grow, because the quota of its user, folder or project is reached: remove other files, or have the "
         "quota raised, and try again"
