@@ -1,4 +1,4 @@
-"""The least programs in Python with SQLite that keep udpnote's two durable promises. No such design can be faster.
+"""The least programs in Python with SQLite that keep udpnote's two durable promises: they show how fast such a design can be.
 
 The client adds notes to a durable outbox, then sends them, as many in each datagram as fit. The server stores each of them
 once, in a table with udpnote's columns and unique index, fsyncs, and acknowledges them. There is nothing else: no loss, no
@@ -58,7 +58,7 @@ _UDP_SEGMENT, _UDP_GRO = 103, 104  # <linux/udp.h>
 
 
 class SqliteOutbox:
-    """An outbox with one row for each run."""
+    """An outbox with one row for each run: a datagram with several notes."""
 
     def __init__(self, path: Path) -> None:
         self._connection = _connect(path)

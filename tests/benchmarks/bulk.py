@@ -35,7 +35,7 @@ BULK_REPORT_LINES = 10_000
 
 
 def interactive(folder: Path) -> Iterator[Row]:
-    """`Client.send` while another client sends a million lines and more, without a pause."""
+    """Measure how long `Client.send` takes while another client sends a million lines and more, without a pause."""
     bulk_rates: list[float] = []
     seconds = alternate(
         "interactive sends beside a bulk one, 99th percentile",
@@ -96,7 +96,7 @@ def _send_now_and_then(server: ServerProcess, outbox: Path, report: Connection) 
 
 
 def pipe(folder: Path) -> Iterator[Row]:
-    """A million lines from a pipe to `udpnote send`, from its start to its end, against `Client.send_many`."""
+    """Measure a million lines from a pipe to `udpnote send`, from its start to its end, against `Client.send_many`."""
     lines = folder / "lines.txt"
     with lines.open("w") as file:
         file.writelines(f"{ENTRY(number)}\n" for number in range(LINES))
