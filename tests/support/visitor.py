@@ -1,5 +1,6 @@
 """A person who reads and writes at the page, in a tab of a real browser."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from tests.support.browser import DESKTOP, PHONE, SECONDS_MAX, Chromium
@@ -107,6 +108,9 @@ class Visitor:
         """Put `changed` into the field for writing, in place of the text of a stored note, without sending it."""
         self.act(text, "Edit")
         self.page.locator("#editing").wait_for()
+        self.wait_until(
+            f"document.querySelector('#text').value.includes({json.dumps(text)})"
+        )  # another edit may have been begun
         self.type(changed)
 
     def menu(self, action: str) -> None:
