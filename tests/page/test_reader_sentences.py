@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.notice_calls import needs, notice_calls, sentences
 from tests.support.source import modules
-from tests.support.told import needs, sentences, tellings
 from udpnote.errors import Notice
 from udpnote.model.language import LANGUAGES
 from udpnote.page.reader_sentences import for_reader, notice_for_reader
@@ -47,7 +47,7 @@ def test_no_sentence_that_reaches_a_browser_names_a_command_or_an_option(languag
     "module", ["model.entry", "model.join_code", "client.forwarding", "text.query_words", "page.entry_objects", "page.access"]
 )
 def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
-    for _, kinds in tellings(modules()[f"udpnote.{module}"]):
+    for _, kinds in notice_calls(modules()[f"udpnote.{module}"]):
         assert UNUSABLE not in {for_browsers(kind) for kind in kinds}
 
 

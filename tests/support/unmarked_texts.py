@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tests.support.marked_messages import MARKS
+from tests.support.notice_calls import notice_calls
 from tests.support.source import Module, modules
-from tests.support.told import tellings
 
-ROOMS = ("udpnote.cli.", "udpnote.text.messages.", "udpnote.text.joining")
+CHECKED_MODULES = ("udpnote.cli.", "udpnote.text.messages.", "udpnote.text.joining")
 """In these modules, each literal with a word must be marked or be for programs. In others, only values of notices must be."""
 
 TABLES = {
@@ -71,7 +71,7 @@ _WORD = re.compile("[A-Za-z]{2,}|[\u4e00-\u9fff]")
 def unmarked() -> Iterator[str]:
     """Yield each place in the source that has a text for people without a mark, and the text."""
     for module in modules().values():
-        found = _literals(module.tree) if module.name.startswith(ROOMS) else _values_told(module)
+        found = _literals(module.tree) if module.name.startswith(CHECKED_MODULES) else _values_of_notices(module)
         yield from (f"{module.place(node)}: {text[:100]!r}" for node, text in found)
 
 
@@ -83,9 +83,9 @@ def unmarked_in(source: str) -> list[str]:
 Found = Iterator[tuple[ast.expr, str]]
 
 
-def _values_told(module: Module) -> Found:
+def _values_of_notices(module: Module) -> Found:
     """Yield the literals of several words that are values of notices and errors: they would stay in English."""
-    for call, _ in tellings(module):
+    for call, _ in notice_calls(module):
         for value in call.keywords:
             yield from ((node, text) for node, text in _literals(value.value) if " " in text)
 

@@ -4,8 +4,8 @@ import re
 
 from hypothesis import given, settings
 
+from tests.support.notice_calls import faults, sentences
 from tests.support.source import RIDDLES
-from tests.support.told import faults, sentences
 from udpnote.errors import Notice
 from udpnote.model.language import SIMPLIFIED
 from udpnote.model.notebook import KnownNotebook, SilentServer

@@ -71,15 +71,15 @@ def faults() -> Iterator[str]:
     """
     entries = [kind for table in TABLES for kind in table.SENTENCES]
     yield from (f"{kind} has several entries" for kind in sorted({kind for kind in entries if entries.count(kind) > 1}))
-    told = set[str]()
+    used = set[str]()
     for module in modules().values():
-        for call, kinds in tellings(module):
-            told |= kinds
-            yield from (f"{module.place(call)}: {problem}" for problem in _problems(call, kinds))
-    yield from (f"{kind} is never told" for kind in sorted(set(entries) - told))
+        for call, kinds in notice_calls(module):
+            used |= kinds
+            yield from (f"{module.place(call)}: {problem}" for problem in _call_faults(call, kinds))
+    yield from (f"{kind} is never used" for kind in sorted(set(entries) - used))
 
 
-def tellings(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
+def notice_calls(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
     """Yield each call in `module` that makes an error or a notice, and the kinds that it may have.
 
     Calls in `udpnote.errors` are left out, because they pass on kinds from their arguments.
@@ -90,7 +90,7 @@ def tellings(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
             yield call, _kinds(call, function, module)
 
 
-def _problems(call: ast.Call, kinds: set[str]) -> Iterator[str]:
+def _call_faults(call: ast.Call, kinds: set[str]) -> Iterator[str]:
     """Yield what is wrong with `call`, which makes an error or a notice of one of these `kinds`."""
     values = {keyword.arg for keyword in call.keywords} - _own_parameters(ast.unparse(call.func))
     if not kinds or not all(map(KIND.fullmatch, kinds)):
@@ -99,12 +99,12 @@ def _problems(call: ast.Call, kinds: set[str]) -> Iterator[str]:
         yield "the values are no keywords"
     for kind in kinds:
         if kind in SENTENCES:
-            yield from _misfits(kind, SENTENCES[kind], {name for name in values if name is not None})
+            yield from _value_faults(kind, SENTENCES[kind], {name for name in values if name is not None})
         else:
             yield f"{kind} has no sentence"
 
 
-def _misfits(kind: str, sentence: str | Callable[..., str], values: set[str]) -> Iterator[str]:
+def _value_faults(kind: str, sentence: str | Callable[..., str], values: set[str]) -> Iterator[str]:
     """Yield why the sentence of `kind` cannot be made from values with the names `values`."""
     missing = needs(sentence) - values
     if missing:
