@@ -62,7 +62,8 @@ def _keep_bytecode() -> None:
 def _heed_signals() -> None:
     """Let Ctrl-C and a closed terminal end the programs that tests start, as they do by default.
 
-    A shell ignores SIGINT for its jobs in the background, and `nohup` ignores SIGHUP. Programs inherit that.
+    A shell starts its jobs in the background with SIGINT ignored, and `nohup` starts a program with SIGHUP ignored.
+    Programs that tests start inherit that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -82,7 +83,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Switch the garbage collector off while pytest collects the tests. Later it leaves them out, because they stay anyway."""
+    """Keep the garbage collector off while pytest collects the tests, and keep it from looking at the collected tests later."""
     gc.disable()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
@@ -116,7 +117,7 @@ def loopback(own_settings: None, tmp_path: Path) -> Iterator[Loopback]:  # noqa:
 
 @pytest.fixture
 def lan(own_settings: None, tmp_path: Path) -> Iterator[Lan]:  # noqa: ARG001
-    """A simulated LAN."""
+    """A simulated LAN, without servers and clients (see `Lan`)."""
     lan = Lan(tmp_path)
     yield lan
     lan.close()
@@ -140,7 +141,7 @@ def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """The folder of a disk of 40 MB."""
+    """The folder of an empty disk of 40 MB (see `mounted`)."""
     with mounted(tmp_path / "disk") as disk:
         yield disk
 

@@ -53,7 +53,7 @@ class Result(NamedTuple):
 
 
 class Output:
-    """What a process writes to the other end of `descriptor`. A thread reads it as it comes. None stands for an empty output.
+    """What a process writes to the other end of `descriptor`. A thread reads it as it comes. If it is None, nothing comes.
 
     `expect` waits for a text, and the next `expect` searches only after this text.
     """

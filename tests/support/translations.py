@@ -48,7 +48,7 @@ def faults(catalogue: Catalog) -> Iterator[str]:
 
 
 def faults_of(source: str, text: str) -> Iterator[str]:
-    """Yield what is wrong with `text` as the translation of the English `source`, of which this is the plural form, if any."""
+    """Yield what is wrong with `text` as the translation of `source`, an English message or its plural form."""
     if _placeholders(text) != _placeholders(source):
         yield "other placeholders"
     if _ends(text) != _ends(source) and not (_ends_wide(text) and _ends(text + " ") == _ends(source)):
