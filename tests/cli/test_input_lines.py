@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import Machine, note
-from tests.support.processes import eventually, memory_bytes_max
+from tests.support.processes import COMMAND, eventually, memory_bytes_max
 from udpnote.cli.input_lines import CHUNK_BYTES, START_BYTES, InputLines, next_line
 from udpnote.errors import Notice
 from udpnote.model.entry import TEXT_BYTES_MAX
@@ -89,7 +89,7 @@ def test_a_line_without_end_takes_little_memory(machine: Machine, command: str) 
     reading, writing = os.pipe()
     with open("/dev/zero", "rb") as zeros:
         machine.start("\\0", "x", command=("tr",), stdin=zeros, stdout=writing)
-    process = machine.start(command, stdin=reading)
+    process = machine.start(command, command=(COMMAND,), stdin=reading)
     for descriptor in (reading, writing):
         os.close(descriptor)
     counts = Path(f"/proc/{process.pid}/io")

@@ -8,7 +8,7 @@ from tests.endurance.table import Row
 from tests.endurance.writers import SECONDS_MAX, Writer
 from tests.support.processes import memory_bytes_max
 from tests.system.flooded import TEXT, milliseconds
-from tests.system.lab import Lab, lost_and_doubled, wait_at_random
+from tests.system.lab import NEW_PROCESS, Lab, lost_and_doubled, wait_at_random
 
 CLIENTS_PER_HOST = 20
 LINES = 400
@@ -20,7 +20,7 @@ def crowd(lab: Lab, seed: int, *, clients: int = 200) -> Iterator[Row]:
     source = Random(seed)
     lan = lab.switch()
     kitchen, onlooker = lab.host("kitchen", lan), lab.host("onlooker", lan)
-    server = kitchen.serve("--quiet")
+    server = kitchen.serve("--quiet", under=NEW_PROCESS)
     hosts = [lab.host(f"host{number}", lan) for number in range(ceil(clients / CLIENTS_PER_HOST))]
     writers = [Writer(hosts[number // CLIENTS_PER_HOST], f"client{number}") for number in range(clients)]
     sending = {writer: writer.start(LINES) for writer in writers}

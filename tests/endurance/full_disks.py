@@ -8,7 +8,7 @@ from tests.endurance.table import Row
 from tests.endurance.writers import SECONDS_MAX, Writer
 from tests.support.disks import fill, mounted, shorten
 from tests.support.processes import memory_bytes_max
-from tests.system.lab import Lab, lost_and_doubled, wait_at_random
+from tests.system.lab import NEW_PROCESS, Lab, lost_and_doubled, wait_at_random
 
 LINES = 16_000
 """So many that the disk is full before they are all stored, and so few that all of a round fit on an empty one."""
@@ -23,7 +23,7 @@ def full_disks(lab: Lab, seed: int, *, times: int = 4) -> Iterator[Row]:
     kitchen, laptop = lab.host("kitchen", lan), lab.host("laptop", lan)
     with ExitStack() as mounts:
         disk = mounts.enter_context(mounted(lab.folder / "disk"))
-        server = kitchen.serve("--quiet", notebook=disk / "notebook.sqlite3")
+        server = kitchen.serve("--quiet", notebook=disk / "notebook.sqlite3", under=NEW_PROCESS)
         writer = Writer(laptop, "writer")
         writer.home.rmdir()
         mounts.enter_context(mounted(writer.home))

@@ -7,7 +7,7 @@ from random import Random
 from tests.endurance.table import Row
 from tests.endurance.writers import SECONDS_MAX, Writer
 from tests.support.processes import memory_bytes_max
-from tests.system.lab import Lab, lost_and_doubled, wait_at_random
+from tests.system.lab import NEW_PROCESS, Lab, lost_and_doubled, wait_at_random
 
 LINES = 3000
 """More than a client keeps in memory: its outbox still takes lines when the first ones are acknowledged."""
@@ -19,7 +19,7 @@ def kills(lab: Lab, seed: int, *, times: int = 12) -> Iterator[Row]:
     """Kill the server or one of two clients, as chance has it; at last, stop the server while they send."""
     source = Random(seed)
     lan = lab.switch()
-    server = lab.host("kitchen", lan).serve("--quiet")
+    server = lab.host("kitchen", lan).serve("--quiet", under=NEW_PROCESS)
     writers = [Writer(lab.host(name, lan), name) for name in ("laptop", "desk")]
     memory_bytes = 0
     for _ in range(times):

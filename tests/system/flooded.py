@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tests.support.processes import Process
 from tests.system.floods import STORED_LONG_ENTRIES, long_entry, parts_of
 from tests.system.hostile_datagrams import fill_notebook
-from tests.system.lab import SECONDS_MAX, SERVER_PORT, Host, Lab, Server, Switch, inside
+from tests.system.lab import NEW_PROCESS, SECONDS_MAX, SERVER_PORT, Host, Lab, Server, Switch, inside
 from udpnote import Client
 from udpnote.errors import UdpnoteError
 from udpnote.storage.notebook.notebook import Notebook
@@ -51,7 +51,7 @@ class Flooded(NamedTuple):
                 stored.store(parts_of(long_entry(sequence)), sequence)
         notebook_id = fill_notebook(notebook)
         bound = ("--bind", kitchen.address(lan)) if is_bound else ()
-        server = kitchen.serve("--quiet", *bound, notebook=notebook, under=("env",))  # a process that shares no memory
+        server = kitchen.serve("--quiet", *bound, notebook=notebook, under=NEW_PROCESS)
         return cls(lab, lan, server, kitchen, notebook_id, laptop)
 
     @contextmanager

@@ -37,6 +37,9 @@ SERVER_PORT = 6683
 SECONDS_MAX = 60.0
 """A command that takes longer than this hangs, even on a slow machine."""
 
+NEW_PROCESS = ("env",)
+"""Under it, `udpnote` is a new process, which shares no memory with a process that was forked."""
+
 SERVING = "Ctrl-C"
 """The end of what a server prints before it serves."""
 

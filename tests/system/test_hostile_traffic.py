@@ -13,7 +13,7 @@ import pytest
 from tests.support.processes import memory_bytes_max
 from tests.system import hostile_host
 from tests.system.hostile_datagrams import ENTRIES, fill_notebook, malformed, reads_of_the_whole_log, slow_reads, waiting_reads
-from tests.system.lab import Host, Lab, Server
+from tests.system.lab import NEW_PROCESS, Host, Lab, Server
 
 SEED = 6683
 MEMORY_BYTES_MAX = 64 << 20
@@ -52,7 +52,7 @@ def target(laboratory: type[Lab], tmp_path_factory: pytest.TempPathFactory) -> I
         kitchen, laptop, reader, mallory = (lab.host(name, lan) for name in ("kitchen", "laptop", "reader", "mallory"))
         notebook = kitchen.home / "notebook.sqlite3"
         notebook_id = fill_notebook(notebook)
-        server = kitchen.serve("--quiet", notebook=notebook)
+        server = kitchen.serve("--quiet", notebook=notebook, under=NEW_PROCESS)
         made = Target(server, kitchen.address(lan), notebook_id, laptop, reader, mallory, [])
         yield made
         assert memory_bytes_max(server.process.pid) < MEMORY_BYTES_MAX

@@ -11,7 +11,7 @@ from wcwidth import wcswidth
 from tests.support.killed_notebook import flip
 from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from tests.support.machine import NOW, Machine
-from tests.support.processes import memory_bytes_max
+from tests.support.processes import COMMAND, memory_bytes_max
 from udpnote.model.entry import Status
 from udpnote.storage.outbox import Outbox
 
@@ -70,7 +70,7 @@ def test_a_large_outbox_is_printed_while_it_is_read(machine: Machine, option: st
         for _ in range(4):
             outbox.add(["a long text " * 1000] * 1_000, author="amy", written_at=0, utc_offset=0)
     reading, writing = os.pipe()
-    process = machine.start("outbox", option, stdout=writing)
+    process = machine.start("outbox", option, command=(COMMAND,), stdout=writing)
     os.close(writing)
     with open(reading, encoding="utf-8") as output:
         assert "a long text" in output.read(4096)
