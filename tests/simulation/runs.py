@@ -44,8 +44,8 @@ PATHS = names("""
     reader: server found again; reader: server silent; refused by another notebook; revision refused; revision stored;
     search for nobody; sender: key changed; sender: server found again; sender: server silent; server dropped: corrupted;
     server dropped: early; server dropped: foreign; server dropped: forged; server dropped: malformed; server dropped: old key;
-    server dropped: oversized; server dropped: strange; server dropped: truncated; server dropped: type;
-    server dropped: unexpected; server dropped: unsealed; server dropped: version; shows a revision;
+    server dropped: oversized; server dropped: sealed; server dropped: strange; server dropped: truncated;
+    server dropped: type; server dropped: unexpected; server dropped: unsealed; server dropped: version; shows a revision;
     slice ended with readers left; unfinished entry expired; user told of a refusal; verdict CONFLICT; verdict NO_SPACE;
     verdict ERASED; verdict PART_KEPT; verdict REFUSED; verdict STORED; verdict STORED_ALREADY; verdict SPLIT on a run;
     verdict STORED on a run; verdict STORED_ALREADY on a run; verdict SPLIT on a bundle; verdict STORED on a bundle;
