@@ -68,8 +68,11 @@ class Forked:
 
     def poll(self) -> int | None:
         """The exit code, or the signal as a negative number; None while it runs."""
-        if self._code is None and not select.select([self._control], [], [], 0)[0]:
-            return None
+        if self._code is None:
+            answers = select.poll()  # `select.select` takes no descriptor over 1023
+            answers.register(self._control, select.POLLIN)
+            if not answers.poll(0):
+                return None
         return self.wait()
 
     def wait(self, timeout: float | None = None) -> int:

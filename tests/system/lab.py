@@ -168,7 +168,7 @@ class Host:
 
     def start_module(self, module: str, *arguments: str) -> Process:
         """Start one of the tests' own programs on this host."""
-        command = [sys.executable, "-m", module, *arguments]
+        command = [sys.executable, "-S", "-m", module, *arguments]
         process = Process(command, os.environ, folder=Path(__file__).parents[2], namespace=self.namespace)
         return self._lab.kill_at_end(process)
 
