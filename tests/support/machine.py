@@ -112,9 +112,12 @@ class Machine:
         return terminal
 
     def shell(self, line: str) -> Result:
-        """Run a line of shell, with the installed command on the path."""
+        """Run a line of bash, with the installed command on the path. Bash stays the parent of the line's last command, so that
+        the command finds out from which shell it was started.
+        """
         environ = self.environ | {"PATH": f"{Path(COMMAND).parent}:{self.environ['PATH']}"}
-        done = subprocess.run(["bash", "-c", line], capture_output=True, env=environ, timeout=DEADLINE_SECONDS, check=False)
+        script = f"{line}\nexit $?"  # without `exit`, bash would replace itself by the last command
+        done = subprocess.run(["bash", "-c", script], capture_output=True, env=environ, timeout=DEADLINE_SECONDS, check=False)
         assert b"Traceback" not in done.stderr, done.stderr
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
