@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import Machine
+from tests.support.processes import eventually
 from udpnote.cli.completion.shells import CommandLine, read_line
 from udpnote.cli.completion.word_at_cursor import Suggestion
 from udpnote.errors import Notice
@@ -47,8 +48,8 @@ def test_bash_inserts_a_name_with_a_space_and_gets_only_plain_words(machine: Mac
     ask = 'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _udpnote_completion udpnote; printf "%s\\n" "${COMPREPLY[@]}"'
     lines = ("udpnote use m", "udpnote use '\"m'", "udpnote list --tag = h", "udpnote show ''", "udpnote ex")
     script = "; ".join(['eval "$(udpnote --show-completion)"', *(f"COMP_WORDS=({line}); {ask}" for line in lines)])
-    result = machine.shell(script)
-    assert (result.lines, result.err) == (["my\\ notes", "my notes", "home", "1", "export"], "")
+    expected = ["my\\ notes", "my notes", "home", "1", "export"]
+    eventually(lambda: (result := machine.shell(script)).lines == expected and not result.err, "bash inserts these words")
 
 
 def test_completion_is_installed_in_a_known_shell_in_udpnotes_own_words(machine: Machine, tmp_path: Path) -> None:
