@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import SystemRandom
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import IO, ClassVar, NamedTuple
 
@@ -255,12 +256,22 @@ def few_files(left: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+FREE_PORTS = range(10_000, 30_000)
+"""Linux takes no port of an outgoing connection from here, so none takes a port between `free_port` and its use."""
+
+
 def free_port() -> int:
-    """Return a UDP port of loopback that nobody uses."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody uses, neither for UDP nor for TCP, out of `FREE_PORTS`."""
+    for port in SystemRandom().sample(FREE_PORTS, 100):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            suppress(OSError),
+        ):
+            udp.bind(("", port))
+            tcp.bind(("", port))
+            return port
+    raise AssertionError("a hundred ports are taken")
 
 
 def memory_bytes_max(pid: int) -> int:
