@@ -4,7 +4,7 @@ import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain, islice
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
@@ -22,8 +22,9 @@ from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.text.harmless import harmless
-from udpnote.text.query_words import BEGINNINGS_MAX, QueryWords
-from udpnote.text.search_terms import terms
+
+if TYPE_CHECKING:
+    from udpnote.text.query_words import QueryWords
 
 PORTION_NOTES = 100
 """How many notes `--all` reads and prints at a time. They are in memory together, and their columns are aligned."""
@@ -153,6 +154,8 @@ def _show_beginnings(
     Print these words, and the notes that are found. If nothing is found, print that, and also if `OR` or `-` was inside
     quotation marks, where it is ordinary text.
     """
+    from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing  # here, because most words are found
+
     tried = words_that_find_nothing(notebook, query, filters)
     widened = with_beginnings(query, tried)
     selection = selection._replace(words=widened.as_typed, highlighted=widened.wanted)
@@ -245,33 +248,3 @@ def _line(stored: StoredEntry) -> str:
     entry = stored.entry
     number = f"#{stored.number}{revision_mark(stored)}"
     return f"{local_time(entry.written_at)}  {number}  {harmless(entry.author)}  {harmless(entry.text)}"
-
-
-def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: ParsedFilters) -> list[str]:
-    """Search for each word of `query` alone. Return the words that are in no note, but with which longer words may begin.
-
-    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`. So the result has at
-    most as many words as may still get a `*`.
-    """
-    words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
-    count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)
-    return list(islice((word for word in words if not _finds_a_note(notebook, word, filters)), max(count, 0)))
-
-
-def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:
-    """Return `query` with a `*` after each of its words that is in `words`."""
-    changed = {word: f"{word}*" for word in words}
-
-    def change(each: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(changed.get(word, word) for word in each)
-
-    return query._replace(words=change(query.words), any_of=tuple(map(change, query.any_of)))
-
-
-def _may_begin_longer_words(word: str) -> bool:
-    """Whether `word` with `*` may find more than `word`: it ends with a letter or digit, but not with a Chinese character."""
-    return word[-1].isalnum() and (word[-1].isascii() or len(terms(word)[-1]) > 1)
-
-
-def _finds_a_note(notebook: NotebookReader, word: str, filters: ParsedFilters) -> bool:
-    return any(notebook.entries(words=QueryWords((word,)).as_typed, newest_first=True, limit=1, **filters))

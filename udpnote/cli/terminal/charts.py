@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from udpnote.cli.terminal.streams import drawn
-from udpnote.model.durations import Durations
+
+if TYPE_CHECKING:
+    from udpnote.model.durations import Durations
 
 BAR_CELLS_MAX = 60
 """The length of the longest bar in terminal cells. Longer bars would not be easier to compare."""
@@ -40,7 +43,7 @@ ROWS_MAX = 8
 """The durations up to the 99th percentile are in about as many intervals as this, or fewer."""
 
 
-def histogram(durations: Durations, width: int) -> Iterator[Line]:
+def histogram(durations: "Durations", width: int) -> Iterator[Line]:
     """Yield a line for each interval: the milliseconds at which it begins, a bar, and how many durations are in it.
 
     The intervals go from the shortest duration to the 99th percentile. All are equally long: 1, 2 or 5 µs, or 10, 20 or 50 µs,
@@ -58,7 +61,7 @@ def histogram(durations: Durations, width: int) -> Iterator[Line]:
             yield bar_line(f"{sign} {label:>{cells}} ms ", amounts[place], highest=max(amounts.values()), width=width)
 
 
-def _step(durations: Durations) -> int:
+def _step(durations: "Durations") -> int:
     """The length of an interval in microseconds."""
     span = (durations.percentile_99 - durations.seconds[0]) * 1e6
     power = 1

@@ -1,0 +1,39 @@
+"""Repeats a search that has found nothing: it takes the words that no note has as the beginnings of longer words."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from udpnote.client.filters import Filters
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.text.query_words import BEGINNINGS_MAX, QueryWords
+from udpnote.text.search_terms import terms
+
+
+def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
+    """Search for each word of `query` alone. Return the words that are in no note, but with which longer words may begin.
+
+    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`. So the result has at
+    most as many words as may still get a `*`.
+    """
+    words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
+    count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)
+    return list(islice((word for word in words if not _finds_a_note(notebook, word, filters)), max(count, 0)))
+
+
+def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:
+    """Return `query` with a `*` after each of its words that is in `words`."""
+    changed = {word: f"{word}*" for word in words}
+
+    def change(each: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(changed.get(word, word) for word in each)
+
+    return query._replace(words=change(query.words), any_of=tuple(map(change, query.any_of)))
+
+
+def _may_begin_longer_words(word: str) -> bool:
+    """Whether `word` with `*` may find more than `word`: it ends with a letter or digit, but not with a Chinese character."""
+    return word[-1].isalnum() and (word[-1].isascii() or len(terms(word)[-1]) > 1)
+
+
+def _finds_a_note(notebook: NotebookReader, word: str, filters: Filters) -> bool:
+    return any(notebook.entries(words=QueryWords((word,)).as_typed, newest_first=True, limit=1, **filters))
