@@ -12,7 +12,7 @@ from udpnote.model.entry import Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook
 from udpnote.model.outbox_entries import OwnWrite, StoredRun
 from udpnote.storage.outbox import Outbox
-from udpnote.storage.own_writes import RUNS_AT_ONCE_MAX, WRITES_MAX
+from udpnote.storage.own_writes import DISCARDED_MAX, RUNS_AT_ONCE_MAX, WRITES_MAX
 
 HERE, WORK = (KnownNotebook(each * 16, "home", "192.0.2.7", 6683, 0) for each in (b"h", b"w"))
 ANY, PI = Destination(), Destination("pi.local", 6683)
@@ -172,3 +172,17 @@ def test_a_bounded_number_is_remembered_and_none_before_a_gap(outbox: Outbox) ->
         store(outbox, 5000 + 2 * number, *add(outbox, "edited", kind=Kind.REVISION, revises=1))
     (rows,) = outbox._connection.execute("SELECT count(*) FROM writes").fetchone()
     assert rows == WRITES_MAX
+
+
+def test_discarded_entries_are_remembered_up_to_a_limit_beside_the_writes_which_are_remembered_as_before(
+    outbox: Outbox,
+) -> None:
+    store(outbox, 1, *add(outbox, "stored"))
+    discarded = {entry.sequence for entry in add(outbox, *["no"] * (WRITES_MAX + 10))}
+    assert outbox.discard(discarded) == len(discarded)
+    store(outbox, 2, *add(outbox, kind=Kind.REVISION, revises=1))
+    assert outbox.writes.discarded(range(1, 2 * WRITES_MAX)) == discarded
+    assert [take_back(outbox, number) for number in (3, 4)] == [2, 1]
+    latest = add(outbox, *["no"] * DISCARDED_MAX)[-1].sequence
+    outbox.discard([latest])
+    assert outbox.writes.discarded([*discarded, latest]) == {latest}

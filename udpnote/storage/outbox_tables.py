@@ -3,7 +3,7 @@
 `identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
 has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
 notebooks. `revisions` has the stored revisions of this client that it watches, so that it notices if somebody replaces one of
-them without having seen it. `writes` and `undoing` serve to undo the client's latest writes: see `own_writes`.
+them without having seen it. For `writes`, `undoing` and `discarded`, see `own_writes`.
 """
 
 import errno
@@ -55,7 +55,7 @@ _TABLES = (
         PRIMARY KEY (notebook_id, number)
     ) WITHOUT ROWID
     """,
-    # both for `OwnWrites`
+    # these three for `OwnWrites`
     """
     CREATE TABLE writes (
         sequence INTEGER PRIMARY KEY, count INTEGER NOT NULL, number INTEGER NOT NULL, client_id BLOB NOT NULL,
@@ -63,6 +63,7 @@ _TABLES = (
     )
     """,
     "CREATE TABLE undoing (sequence INTEGER PRIMARY KEY, target INTEGER UNIQUE)",
+    "CREATE TABLE discarded (sequence INTEGER PRIMARY KEY)",
 )
 _TABLE_NAMES = [statement.split(maxsplit=3)[2] for statement in _TABLES]
 

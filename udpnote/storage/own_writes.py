@@ -6,12 +6,13 @@ on to the write before it.
 
 The table `writes` has the latest entries that were stored: a row for each run of notes with consecutive sequences and numbers,
 and a row for each revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry
-is always in one of the two. A row `is_settled` if its entry was taken back, took another one back, or was passed over. An entry
-that a command has discarded has a settled row with the number 0.
+is always in one of the two. A row `is_settled` if its entry was taken back, took another one back, or was passed over.
 
 The table `undoing` has the entries in the outbox that take another write back, which is their `target`. While the target itself
 is in the outbox, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number.
 If such an entry was refused, its `target` is NULL.
+
+The table `discarded` has the sequences of the entries that a command has removed from the outbox without sending them.
 """
 
 import sqlite3
@@ -27,6 +28,10 @@ from udpnote.storage.database import atomic, storage_errors
 
 WRITES_MAX = 100
 """How many rows the table `writes` keeps. So a hundred edits can be taken back, or more notes if they came in runs."""
+
+DISCARDED_MAX = 100_000
+"""The table `discarded` keeps sequences that are at most this much below the highest: so it has at most as many rows. A call
+that waits so long that others add more entries meanwhile may take a discarded entry for a delivered one."""
 
 RUNS_AT_ONCE_MAX = 10
 """If more runs than this are acknowledged together, only the latest are remembered: more would slow a bulk send noticeably."""
@@ -88,18 +93,17 @@ class OwnWrites:
 
         They are remembered for `discarded`, but not those that were refused: no command waits for their outcomes.
         """
-        self._connection.execute(
-            f"INSERT OR REPLACE INTO writes ({_ROW}, is_settled) SELECT sequence, 1, 0, client_id, x'', kind, 1"
-            f" FROM entries JOIN identities USING (identity) WHERE NOT refused AND {condition}",
-            values,
-        )
+        remember = f"INSERT OR IGNORE INTO discarded SELECT sequence FROM entries WHERE NOT refused AND {condition}"
+        self._connection.execute(remember, values)
+        forget = "DELETE FROM discarded WHERE sequence < (SELECT max(sequence) FROM discarded) - ?"
+        self._connection.execute(forget, (DISCARDED_MAX,))
         return self._connection.execute(f"DELETE FROM entries WHERE {condition}", values).rowcount
 
     def discarded(self, sequences: Collection[int]) -> set[int]:
         """Those of `sequences` whose entries a command has removed from the outbox without sending them."""
         with storage_errors(self._path):
             rows = self._connection.execute(
-                "SELECT sequence FROM writes WHERE number = 0 AND sequence BETWEEN ? AND ?",
+                "SELECT sequence FROM discarded WHERE sequence BETWEEN ? AND ?",
                 (min(sequences, default=0), max(sequences, default=0)),
             )
             return {sequence for (sequence,) in rows if sequence in sequences}
