@@ -136,10 +136,10 @@ class ReadingUsers:
         return self._lan.witness.history.last
 
     def _start(self, asked: Asked, *, again: Callable[[], None] | None = None, then: Ended = lambda _: None) -> None:
-        """Start a process that reads what is `asked` for. When it has read everything, `then` is called with it.
+        """Start a `ReadingProcess` for the query of `asked`. When it has read everything, call `then` with the process.
 
-        If it crashes, `again` is called later, which starts another one. If `again` is None, the process follows, and after a
-        crash another one goes on after its last entry.
+        If the process crashes, call `again` later, which starts another one. If `again` is None, the process follows, and the
+        process that is started after a crash goes on after its last entry.
         """
 
         def ended(process: ReadingProcess) -> None:

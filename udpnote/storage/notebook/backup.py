@@ -223,7 +223,7 @@ def _drop_cache_of(descriptor: int) -> None:
 
 
 def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None:
-    """Return what is wrong with the copy in the file `draft`, which should have `content` and `mark`; None if it is whole."""
+    """Compare the copy in the file `draft` with `content` and `mark`. Return what is wrong with it; None if it is whole."""
     with closing(sqlite3.connect(uri_of(draft, "immutable=1"), uri=True)) as copy, _interruptible(copy):
         try:
             (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()

@@ -93,9 +93,10 @@ def _note(
 
 
 def _sections(properties: Properties, day: date | None) -> list[_Section]:
-    """The text below the `properties`, divided at headings with a date or time. `day` is the date of the file, or None.
+    """Divide the text below the `properties` at headings with a date or time. `day` is the date of the file, or None.
 
-    What is before the first of these headings belongs to its section if that is only other headings.
+    If only other headings stand before the first such heading, they belong to its section. If text stands there, too, all that
+    stands there is a section of its own.
     """
     sections: list[_Section] = []
     lines: list[str] = []
