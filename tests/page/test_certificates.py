@@ -102,7 +102,7 @@ def test_a_server_certificate_is_valid_for_each_name_and_private_address(
     ],
     ids=str,
 )
-def test_whoever_steals_the_key_can_vouch_for_no_other_name_or_address(
+def test_a_thief_of_the_key_can_vouch_for_no_other_name_or_address(
     authority: Authority, tmp_path: Path, subject: x509.GeneralName, problem: str
 ) -> None:
     assert problem in verified(tmp_path, authority, by_thief(authority, subject, now=NOW))
@@ -110,7 +110,7 @@ def test_whoever_steals_the_key_can_vouch_for_no_other_name_or_address(
 
 @OPENSSL
 @pytest.mark.parametrize("purpose", ["smimesign", "sslclient", "timestampsign"])
-def test_whoever_steals_the_key_can_vouch_for_web_servers_only(authority: Authority, tmp_path: Path, purpose: str) -> None:
+def test_a_thief_of_the_key_can_vouch_for_web_servers_only(authority: Authority, tmp_path: Path, purpose: str) -> None:
     subject = x509.RFC822Name("somebody@example.org")
     assert "purpose" in verified(tmp_path, authority, by_thief(authority, subject, now=NOW), purpose=purpose)
 
