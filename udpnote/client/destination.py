@@ -204,9 +204,10 @@ def _may_go_to(
 ) -> bool:
     """Whether entries for `destination`, which are not assigned to a notebook yet, might be for the sealed `notebook`.
 
-    `chosen` is the chosen notebook (None if there is none), `sealed` are all sealed notebooks in the outbox. If the user named
-    nothing, the result is True only if `notebook` is the chosen one. If the user named a server by a host name, with the port
-    of the notebook's server, the result is True, because it may be the same host.
+    `chosen` is the chosen notebook (None if there is none), `sealed` are all sealed notebooks in the outbox. If `destination`
+    names nothing, the result is True only if `notebook` is the chosen one. If it names a key, the result is False, because
+    these entries are never sent without the key. If it names a server by a host name, and the port is that of the notebook's
+    server, the result is True: the host may be the same, and no name is resolved here.
     """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id

@@ -242,8 +242,8 @@ class NotebookFinder:
 
         If a notebook is `expected`, its last address is asked as well. If a server is named, this waits for its address until
         the monotonic time `until`. If the address is not found, the discovery looks only for the notebook that has answered at
-        that server before, at its last address and on the LAN. Raises `ServerNotFound` if no notebook has answered there, or if
-        `destination` names another one.
+        that server before, at its last address and on the LAN. If no notebook has answered there, or `destination` names
+        another one, raises `ServerNotFound` instead.
         """
         targets, stand_in = self._keyring.targets(), self.server.resolve(until, destination)
         if stand_in is not None:
@@ -302,11 +302,11 @@ class NotebookFinder:
         self._probe(data, notebook)
 
     def _probe(self, data: bytes, expected: KnownNotebook | None) -> None:
-        """Send the probe `data` to the named server or, if none is named, to all hosts of the LAN.
+        """Send the probe `data` to the named server or, if none is named, to all hosts of the LAN. Sets `attempts`.
 
-        If a notebook is `expected`, the probe also goes to the last address of its server, which may be on another subnet. Then
-        the LAN is asked at the port of that address, too. If a notebook is `expected`, and the host name of the named server
-        cannot be resolved, the probe goes to all hosts of the LAN instead.
+        If the notebook `expected` is given, the probe also goes to the last address of its server, which may be on another
+        subnet, and hosts of the LAN are asked at the port of that address, too. If `expected` is given, and the host name of
+        the named server could not be resolved, the probe goes to all hosts of the LAN.
         """
         ports = set(self._ports)
         if expected is not None:
@@ -338,11 +338,13 @@ class NotebookFinder:
     ) -> bool:
         """Run one discovery, and add its answers to `found`. Returns whether a notebook that `destination` names is in `found`.
 
-        The keys of `found` are pairs: the notebook's id, and the id of its key. When a notebook that `destination` names has
-        answered, the discovery goes on for up to a second, even beyond `until`, because another such notebook may answer, too.
-        In two cases it ends at once. If a notebook is `expected`, it ends when `expected` answers. If none is expected, but
-        `destination` names a server, it ends with the first notebook that `destination` names. If two servers answer with the
-        same notebook, and `destination` names it, this gives a notice, and `found` keeps the first answer.
+        The keys of `found` are pairs: the notebook's id, and the id of its key. If two servers answer with the same notebook,
+        `found` keeps the first answer. If `destination` names this notebook, this gives a notice.
+
+        The discovery ends at the monotonic time `until`, or earlier if all its probes were sent and answers are no longer
+        expected. When a notebook that `destination` names has answered, it goes on for up to a second, even beyond `until`,
+        because another such notebook may answer, too. It does not go on if that notebook is `expected`, or if `expected` is
+        None and `destination` names a server.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))

@@ -60,7 +60,11 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 
 
 def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
-    """Open the outbox at `path`. If its log is damaged, or is there without it, first keep the log, and give a notice."""
+    """Open the outbox at `path`, even if its log is damaged, or if there is a log but no outbox.
+
+    A damaged log is first copied to another name, and a log without an outbox is moved to another name. A notice names the new
+    file.
+    """
     try:
         return Outbox(path)
     except StorageError as error:

@@ -106,11 +106,13 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         return self._delivery.retransmissions
 
     def deliver_now(self, entries: Sequence[Entry], now: float) -> None:
-        """Begin to deliver `entries`, which one call has just added to the outbox for `notebook`, in this order.
+        """Begin to deliver `entries`, in this order. One call has just added them to the outbox for `notebook`; all have the
+        same kind.
 
-        Entries that wait in the outbox already go first, unless entries are being delivered. While some may still wait there,
-        revisions and deletions are left to `prepare`, so that none overtakes an earlier one. Held deletions (see `is_held`) are
-        always left to `prepare`.
+        If no entries are being delivered yet, this begins with those that waited in the outbox before `entries`. A revision or
+        deletion must not reach the notebook before an earlier entry. So if earlier ones may still wait, revisions and deletions
+        are left to `prepare`, which takes entries from the outbox in order. A held deletion (see `is_held`) is always left to
+        `prepare`.
         """
         if not entries:
             return

@@ -63,8 +63,8 @@ class Sender:
         """Deliver the entries that wait in the outbox for the client's notebook, until none waits. Raises as `Client.deliver`
         does.
 
-        Ends earlier if the server is silent for `wait_seconds`, or if another command has joined or left the notebook. As long
-        as calls in other threads send, their entries wait, too.
+        Ends earlier if the server is silent for `wait_seconds`, or if another command has joined or left the notebook. While
+        calls in other threads send, this also waits for the outcomes of their entries.
         """
         started = self._driver.now()
         with self._connection.lock():
@@ -88,7 +88,9 @@ class Sender:
             self._outcomes.forget(pending)
 
     def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        """Do the work of `send`. `pending` holds the entries that have no outcome yet, also after an error."""
+        """Do the work of `send`. `pending`, which is empty at first, holds the entries that have no outcome yet, also after an
+        error.
+        """
         started, characters, notebook_changes = self._driver.now(), 0, self._notebook_changes
         while True:
             if notebook_changes != self._notebook_changes:
@@ -122,8 +124,8 @@ class Sender:
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
         """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if notebook and key are known.
 
-        Returns whether the notebook of the session was checked: no other command had joined or left it when the entries were
-        added. The caller must hold the lock of the connection.
+        Returns True if there was a session already: then this has also checked that no other command has joined or left its
+        notebook. The caller must hold the lock of the connection.
         """
         session, finder = self._session, self._driver.finder
         if session is None:
@@ -196,9 +198,10 @@ class Sender:
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool, is_checked: bool) -> None:
         """Do one round of sending and receiving. If there is no session, find the notebook and begin one instead.
 
-        Give the outcome QUEUED to the `pending` entries if `wait_seconds` have passed since the latest answer, and since the
-        call began (`started`). They also get it if the server says that its key has changed. The round waits for datagrams only
-        if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold the lock of the connection.
+        The `pending` entries get the outcome QUEUED in three cases: `wait_seconds` have passed since the latest answer and
+        since the call began (`started`); the server says that its key has changed; it says that it can store nothing now. The
+        round waits for datagrams only if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold the lock
+        of the connection.
         """
         session = self._session
         if session is None:
@@ -220,10 +223,11 @@ class Sender:
             self._give_up(pending, silence if wait_seconds else Notice("not_waited"))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
-        """Do the work of `_advance` while there is no session: find the notebook of `pending`, and begin to deliver these
-        entries.
+        """Do the work of `_advance` while there is no session: find the client's notebook, and begin to deliver `pending` to
+        it.
 
-        If the notebook cannot be found, they get the outcome QUEUED.
+        If the notebook cannot be found, all `pending` entries get the outcome QUEUED. If it is found, those that wait for
+        another notebook get it. If `pending` is empty, this only waits for up to `IDLE_SECONDS`.
         """
         if not pending:
             self._connection.receive(self._driver.now() + IDLE_SECONDS)
@@ -245,7 +249,7 @@ class Sender:
         """Give outcomes to the `entries` that do not wait for the client's present notebook, unless they have outcomes already.
 
         An entry that waits for another notebook gets QUEUED: another command has moved it, or the client has chosen another
-        notebook since it was written. For an entry that is not in the outbox, see `_take_removed`.
+        notebook since it was written. An entry that is not in the outbox any more gets the outcome that `_take_removed` gives.
         """
         notebook = self._driver.finder.known()
         for_notebook: set[int] = set()
@@ -256,8 +260,8 @@ class Sender:
         self._outcomes.queue(elsewhere, Notice("for_another_notebook"))
 
     def _give_up(self, entries: Collection[Entry], reason: Notice) -> None:
-        """Give the outcome QUEUED, with this `reason`, to those `entries` that have no outcome and wait in the outbox. For the
-        others, see `_take_removed`.
+        """Give the outcome QUEUED, with this `reason`, to those `entries` that wait in the outbox and have no outcome. Those
+        that are not in the outbox any more get the outcomes that `_take_removed` gives.
         """
         self._take_removed(entries)
         self._outcomes.queue(entries, reason)
@@ -278,8 +282,8 @@ class Sender:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
 
         Ends earlier if the server is silent for `wait_seconds`, if it says that the key has changed, or if another command has
-        joined or left the notebook. With `leaves_rest`, also ends if a call in another thread waits for outcomes, because that
-        call goes on with the session. At the end, saves the round-trip time in the outbox.
+        joined or left the notebook. With `leaves_rest`, also ends while a call in another thread waits for outcomes, because
+        that call delivers the rest. At the end, saves the round-trip time in the outbox.
         """
 
         def is_done() -> bool:

@@ -19,7 +19,7 @@ def find_sources(flags: Flags, environ: Mapping[str, str]) -> dict[str, Source]:
 
 
 def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
-    """Return which variable in `environ` has moved the file `path` from its default folder; `DEFAULT` if none has.
+    """Return the variable in `environ` that names the folder in which the file `path` is; `DEFAULT` if none does.
 
     `path` is the path of the settings file, or the value of a setting whose source is `DEFAULT`.
     """

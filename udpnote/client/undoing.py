@@ -81,11 +81,14 @@ def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
 
 
 def _last_write(driver: Driver, *, anywhere: bool) -> OwnWrite:
-    """Return the last write of the outbox. If `anywhere` is False, return the last one for the client's notebook.
+    """Return the last write of the outbox or, if `anywhere` is False, the last one for the client's notebook.
 
-    In the second case, writes that wait for the server that the user has named are for the client's notebook, too. Unless
-    `anywhere` is true and the last write was never sent, this finds the client's notebook, by a discovery if necessary, and
-    raises the errors of finding it. Raises `NotTakenBack` if there is no write, or if it is in another notebook.
+    A write that is not assigned to a notebook yet is for the client's notebook if it has the client's destination. Raises
+    `NotTakenBack` if there is no such write, or if it is in another notebook than the client's.
+
+    If `anywhere` is true and the last write was never sent, returns it at once. In all other cases, looks for the client's
+    notebook, by a discovery if necessary. If that fails, and `anywhere` is False, returns the last write that is not assigned
+    to a notebook yet. If there is none, or if `anywhere` is true, raises the error of the discovery.
     """
     with driver.connection.lock():
         write = driver.outbox.writes.last()
