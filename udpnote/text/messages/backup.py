@@ -92,7 +92,7 @@ def _replaced_files_kept(paths: Sequence[str]) -> str:
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "backed_up": _backed_up,
-    "backup_key_beside": "its key is in {path}: keep both files secret. Both were read back from the disk",
+    "backup_key_beside": "the notebook's key is in {path}: keep both files secret. Both were read back from the disk",
     "backup_whole": "the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text",
     "backup_incomplete": _backup_incomplete,
     "backup_lacks_key": (

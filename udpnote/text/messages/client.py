@@ -95,8 +95,8 @@ def _impostor(address: str, name: str, argument: str) -> str:
 
 def _entries_wait(entries: int, name: str) -> str:
     waiting = ngettext(
-        "1 entry waits in the outbox for {name}, so you have not left it",
-        "{count:,} entries wait in the outbox for {name}, so you have not left it",
+        "1 entry waits in the outbox for {name}, so you have not left {name}",
+        "{count:,} entries wait in the outbox for {name}, so you have not left {name}",
         entries,
     ).format(count=entries, name=name)
     return in_sentences(
@@ -327,7 +327,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the notebook's host cannot write the notebook, and the server there prints the reason. The entry stays in the "
         "outbox. When the fault is mended, `udpnote outbox --send` sends the entry"
     ),
-    "no_such_entry": "there is no entry #{number} in the notebook: look for its number in the list of notes",
+    "no_such_entry": "there is no entry #{number} in the notebook: `udpnote list` shows the latest notes with their numbers",
     "note_erased": "#{number} was erased on the notebook's host, at {erased_at}: its text and its author are gone for good",
     "older_copy": (
         "your change was not made: the notebook was restored from an older copy, so #{number} may be another note now. "

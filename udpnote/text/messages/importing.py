@@ -128,7 +128,11 @@ def _details_left_out(what: str, count: int) -> str:
                 count,
             )
         case "empty":
-            return ngettext("{count:,} note or file has no text", "{count:,} notes or files have no text", count)
+            return ngettext(
+                "{count:,} note or file is not imported, because it has no text",
+                "{count:,} notes or files are not imported, because they have no text",
+                count,
+            )
         case "dates_not_read":
             return ngettext(
                 "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date. It "

@@ -11,11 +11,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "exec_empty": "--exec: the command is empty: name a program, for example ~/bin/notify-note",
     "exec_not_found": "--exec: the program {command!r} is not installed, or not in PATH: install it, or write its whole path",
     "exec_not_started": "cannot start {command} for #{number} ({problem}); following goes on. Check the command after --exec",
-    "exec_not_understood": "--exec: {command!r} cannot be read, because a quotation mark in it is not closed, or a backslash "
-    "ends it",
+    "exec_not_understood": (
+        "--exec: {command!r} cannot be read: a quotation mark in it is not closed, or it ends with a backslash. Correct the "
+        "command after --exec"
+    ),
     "exec_takes_long": (
-        "{command} has been running for {seconds} s for entry #{number}. Newer entries wait until it ends, and none is "
-        "lost. Ctrl-C ends it and this command"
+        "{command} has been running for {seconds} s for entry #{number}. Newer entries wait until {command} ends, and none "
+        "is lost. Ctrl-C ends {command} and `udpnote follow`"
     ),
     # the pager
     "pager_failed": (

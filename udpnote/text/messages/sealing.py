@@ -59,8 +59,8 @@ def _joined(notebook: KnownNotebook) -> str:
 
 def _entries_wait_for_it(entries: int) -> str:
     return ngettext(
-        "{entries:,} entry waits for it: `udpnote outbox --send` delivers now",
-        "{entries:,} entries wait for it: `udpnote outbox --send` delivers now",
+        "{entries:,} entry waits for this notebook: `udpnote outbox --send` delivers now",
+        "{entries:,} entries wait for this notebook: `udpnote outbox --send` delivers now",
         entries,
     ).format(entries=entries)
 

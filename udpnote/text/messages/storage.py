@@ -114,8 +114,8 @@ _NOTEBOOK_LOSSES = {
     ),
     "replaced": marked(
         "the server or import has stopped, because another file was put at {path} while it was in use. Put the earlier file "
-        "back, and start again: its log is kept under a name that ends with .old, and the next start finds it. To use the new "
-        "file instead, just start again"
+        "back, and start again: its log is kept under a name that ends with .old, and the next start finds the log there. To "
+        "use the new file instead, just start again"
     ),
 }
 _LOG_LOSSES = {
@@ -151,8 +151,8 @@ def _log_of_another_file(path: str, log: str, aside: str) -> str:
 
     return _(
         "nothing was changed: {log} is not the log of {path}, so one of the two was replaced. The log may have entries "
-        "that are nowhere else: find the notebook that it belongs to, and put it at {path}. To use {path} without this "
-        "log, run `{command}`"
+        "that are nowhere else: find the notebook to which the log belongs, and put that notebook at {path}. To use {path} "
+        "without this log, run `{command}`"
     ).format(path=path, log=log, command=f"mv {quote(log)} {quote(aside)}")
 
 

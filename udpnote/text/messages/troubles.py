@@ -182,14 +182,14 @@ TROUBLES: dict[str, Trouble] = {
         "Notes arrive all the same, but late. The command counts the packets that are lost: try another place or cable.",
     ),
     "answers_lost": Trouble(
-        "{server} hears the broadcasts of this host, but its answers to broadcasts do not arrive. Its answers to other "
-        "datagrams do. A firewall there, here or between drops the answers to broadcasts",
+        "{server} hears the broadcasts of this host. But the answers of {server} to broadcasts do not arrive, only those to "
+        "other datagrams. A firewall there, here or between drops the answers to broadcasts",
         "export UDPNOTE_SERVER={server}",
         "Some firewalls pass an answer only if it comes from the address that was asked. A named server is asked directly.",
     ),
     "broadcasts_lost": Trouble(
-        "{server} does not hear the broadcasts of this host, but answers when it is asked directly. Its firewall or the "
-        "Wi-Fi drops broadcasts",
+        "{server} does not hear the broadcasts of this host, but answers when it is asked directly. The firewall there or "
+        "the Wi-Fi drops broadcasts",
         "export UDPNOTE_SERVER={server}",
         "Discovery needs broadcasts. `udpnote doctor` on the server's host tells whether the firewall there drops them.",
     ),
@@ -260,9 +260,9 @@ TROUBLES: dict[str, Trouble] = {
         "A name means one notebook only if the LAN has one of that name. `udpnote find` shows which id is which.",
     ),
     "impostor_there": Trouble(
-        "the server at {address} claims to be {name}, which is sealed, but does not have its key",
+        "the server at {address} claims to be {name}, which is sealed, but does not have the key of {name}",
         "udpnote join",
-        "Nothing is sent there. If the owner has unsealed it, `udpnote leave` it; if the key was changed, join again.",
+        "Nothing is sent there. If the owner has unsealed it, run `udpnote leave NAME`; if the key was changed, join again.",
     ),
     "key_is_old": Trouble(
         "the key of {name} has changed, and this machine has the old one",
