@@ -471,9 +471,9 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
     lan.serve()
     lan.client("other.sqlite3").send("milk")
     assert lan.client().revise(1, "oat milk").number == 2
-    with raises(EntryRefused, "no_such_entry", number=42):
+    with raises(EntryRefused, "no_entry_to_change", number=42):
         client.revise(42, "text")
-    with raises(EntryRefused, "no_such_entry", number=42):
+    with raises(EntryRefused, "no_entry_to_change", number=42):
         client.delete(42)
     for number, text, error in ((0, "text", InvalidQuery), (2**63, "text", InvalidQuery), (42, " ", InvalidEntry)):
         with pytest.raises(error):

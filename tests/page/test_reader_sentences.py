@@ -54,7 +54,7 @@ def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
 @pytest.mark.parametrize(
     ("notice", "shown"),
     [
-        (Notice("no_such_entry", number=7), Notice("no_such_entry", number=7)),
+        (Notice("no_such_entry", number=7), Notice(UNUSABLE)),
         (Notice("no_search_term", words="` --x"), Notice("no_search_term", words="` --x")),
         (Notice("wrong_notebook", name_or_id="kitchen", found=()), Notice(UNUSABLE)),
         (Notice("path_unusable", path="/home/ann/outbox", problem="Permission denied"), Notice(UNUSABLE)),

@@ -43,7 +43,7 @@ def test_revisions_and_deletions_have_their_outcomes_and_a_wrong_entry_does_not_
     )  # fmt: skip
     assert [(each["sequence"], each["state"], each["kind"]) for each in outcomes] == [
         (2, "stored", None), (3, "refused", "text_blank"), (4, "refused", "author_of_several_lines"),
-        (5, "refused", "no_such_entry"), (6, "stored", None), (8, "refused", "older_copy"),
+        (5, "refused", "page_note_not_there"), (6, "stored", None), (8, "refused", "older_copy"),
         (9, "refused", "text_not_unicode"), (0, "refused", "argument_out_of_range"), (10, "refused", "text_too_long"),
     ]  # fmt: skip
     assert loopback.texts() == ["first", "second", ""]

@@ -198,7 +198,7 @@ class Outcomes:
         elif status is Status.ERASED:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_erased", number=entry.revises)))
         elif entry.kind is not Kind.NOTE and status is Status.REFUSED:
-            self._resolve(SentEntry(entry, State.REFUSED, None, Notice("no_such_entry", number=entry.revises)))
+            self._resolve(SentEntry(entry, State.REFUSED, None, Notice("no_entry_to_change", number=entry.revises)))
         else:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_refused", status=status.name)))
 

@@ -75,7 +75,7 @@ def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
         case Status.OLDER_COPY:
             return _outcome(entry, "refused", Notice("older_copy", number=entry.revises))
         case Status.REFUSED if entry.kind is not Kind.NOTE:
-            return _outcome(entry, "refused", Notice("no_such_entry", number=entry.revises))
+            return _outcome(entry, "refused", Notice("page_note_not_there", number=entry.revises))
         case Status.REFUSED | Status.TOO_LARGE:
             return _outcome(entry, "refused", Notice("entry_refused", status=verdict.status.name))
         case _:

@@ -51,7 +51,6 @@ _FOR_BOTH = {
     "author_too_long",
     "deletion_with_text",
     "no_search_term",
-    "no_such_entry",
     "note_with_revises",
     "or_not_between_words",
     "query_refused",

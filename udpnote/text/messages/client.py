@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
 from udpnote.text.joining import in_sentences, listed
 from udpnote.text.language import gettext as _
@@ -211,16 +210,6 @@ def _import_refused(number: int, status: str) -> str:
     return sentence.format(number=number, reason=_reason(status))
 
 
-def _several_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
-    sentence = _("you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {joined}")
-    return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)))
-
-
-def _not_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
-    sentence = _("you have not joined a notebook {name_or_id!r}. Joined: {joined}")
-    return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)) or _("none"))
-
-
 def _reason(status: str) -> str:
     return _(_REFUSALS[status]) if status in _REFUSALS else status.lower().replace("_", " ")
 
@@ -291,8 +280,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another command has joined or left {name} while this command used it: run this command again to go on"
     ),
     "impostor": _impostor,
-    "several_joined": _several_joined,
-    "not_joined": _not_joined,
     "entries_wait": _entries_wait,
     # What waits elsewhere
     "waits_elsewhere": _waits_elsewhere,
@@ -328,6 +315,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "outbox. When the fault is mended, `udpnote outbox --send` sends the entry"
     ),
     "no_such_entry": "there is no entry #{number} in the notebook: `udpnote list` shows the latest notes with their numbers",
+    "no_entry_to_change": (
+        "your change was not made: there is no entry #{number} in the notebook. The change stays in the outbox as refused, "
+        "and is not sent again. `udpnote outbox --discard-refused` removes it"
+    ),
     "note_erased": "#{number} was erased on the notebook's host, at {erased_at}: its text and its author are gone for good",
     "older_copy": (
         "your change was not made: the notebook was restored from an older copy, so #{number} may be another note now. "

@@ -1,9 +1,10 @@
 """The sentences of sealed notebooks: `udpnote seal`, `unseal`, `key`, `join` and `leave`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook
-from udpnote.text.joining import in_sentences
+from udpnote.text.joining import in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 
@@ -65,6 +66,16 @@ def _entries_wait_for_it(entries: int) -> str:
     ).format(entries=entries)
 
 
+def _several_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
+    sentence = _("you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {joined}")
+    return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)))
+
+
+def _not_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
+    sentence = _("you have not joined a notebook {name_or_id!r}. Joined: {joined}")
+    return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)) or _("none"))
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_sealed": _notebook_sealed,
     "sealed_then_serve": "  - start its server with `udpnote serve --sealed`",
@@ -101,6 +112,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "entries go there from now on, encrypted. Commands that are already running go on with the notebook that they use"
     ),
     "entries_wait_for_it": _entries_wait_for_it,
+    "several_joined": _several_joined,
+    "not_joined": _not_joined,
     "left": "left {name} and deleted its key. From now on this machine trusts an open notebook with this name",
     "ask_for_join_code": "Join code (printed by `udpnote key show` on the notebook's host; not shown here): ",
 }
