@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.machine import Machine
-from udpnote.cli.app import COMMANDS, load
-from udpnote.cli.command_line import VERSION_NAMES, WrongCommandLine, option_names, read_command_line
+from udpnote.cli.command_line import WrongCommandLine, option_names, read_command_line
 from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.likely_meant import (
-    COMMANDS_OF_OTHER_PROGRAMS,
-    NEEDLESS_OPTIONS,
-    OPTIONS_OF_OTHER_PROGRAMS,
-    WORDS_OF_COMMANDS,
-    advice,
-)
+from udpnote.cli.likely_meant import WORDS_OF_COMMANDS, advice
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 
 WORDS = [
@@ -141,14 +134,7 @@ def test_help_prints_what_the_option_prints_and_names_the_command_that_was_likel
         assert machine.refused(f"help {line}", code=2).endswith(f": udpnote {meant}\n")
 
 
-def test_what_is_likely_meant_exists() -> None:
-    found = [(name, load(name)) for name in COMMANDS]
-    commands = {name: option_names(command) for name, command in found if isinstance(command, DeclaredCommand)}
-    everywhere = {option for options in commands.values() for option in options} | {*VERSION_NAMES}
-    assert {*COMMANDS_OF_OTHER_PROGRAMS} <= {*COMMANDS}
-    assert {*OPTIONS_OF_OTHER_PROGRAMS} <= everywhere
+def test_the_options_that_take_superfluous_words_exist() -> None:
     for name, option in WORDS_OF_COMMANDS.items():
         command = read_command_line(name.split()).command
         assert isinstance(command, DeclaredCommand) and option in option_names(command)
-    for name, options in NEEDLESS_OPTIONS.items():
-        assert [option for option in options.split() if option in commands[name]] == []

@@ -21,8 +21,8 @@ from udpnote.cli.command_line import (
 )
 from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
 from udpnote.cli.help_page import TOPICS
+from udpnote.cli.synonyms import NEEDLESS_OPTIONS, command_called, option_called, synonyms_of
 from udpnote.errors import Notice, UdpnoteError
-from udpnote.text.search_terms import one_form
 
 REPAIRS_MAX = 5
 """A command line with more mistakes than this is not repaired."""
@@ -37,77 +37,6 @@ COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
 """How similar a mistyped name must be to a known one, so that the known one is guessed: for commands, and for options. 1 means
 equal.
 """
-
-COMMANDS_OF_OTHER_PROGRAMS = {
-    "send": "add new append create note post log echo put record save + 发送 发 记 添加 新建",
-    "write": "prompt shell repl diary jot 写",
-    "list": "ls ll dir recent last latest head all notes entries history view 列表 列出",
-    "search": "grep query lookup filter where 搜索 搜 搜尋",
-    "show": "cat get read display print less more open less 显示 查看 檢視",
-    "edit": "undelete change modify revise update amend replace set fix vi vim nano 修改 编辑",
-    "delete": "rm remove del unlink trash drop 删除",
-    "erase": "wipe shred purge redact 抹除 抹去",
-    "follow": "watch live stream listen monitor subscribe 跟随",
-    "undo": "revert unsend takeback 撤销 撤消 復原",
-    "find": "discover scan browse notebooks servers hosts devices lookup-server 查找 发现 尋找",
-    "use": "switch select choose checkout connect cd 选择 使用",
-    "status": "info whoami which st 状态",
-    "doctor": "check diagnose debug ping troubleshoot 诊断",
-    "outbox": "queue pending waiting sync flush push resend 发件箱 寄件匣",
-    "serve": "server start host run daemon 服务",
-    "service": "systemd enable install",
-    "export": "dump save-as download 导出 匯出",
-    "import": "load upload ingest 导入 匯入",
-    "backup": "copy snapshot 备份",
-    "restore": "recover 恢复 還原",
-    "tags": "tag labels 标签",
-    "stats": "statistics count summary calendar 统计",
-    "seal": "encrypt lock 加密",
-    "unseal": "decrypt unlock 解密",
-    "key": "keys secret invite 密钥",
-    "join": "accept pair 加入",
-    "leave": "forget quit-notebook 离开",
-    "bench": "benchmark speed perf 测速",
-    "demo": "tour try tutorial example 演示",
-    "help": "man usage commands ? 帮助",
-}
-"""For each command, the names that other programs have for it, and Chinese names, in simplified or traditional characters."""
-
-OPTIONS_OF_OTHER_PROGRAMS = {
-    "-n": "--limit --lines --number --count --last --max --max-count --head --tail --num -l -c -m",
-    "--since": "--from --after --start --begin",
-    "--until": "--to --before --end",
-    "--on": "--date --day --when",
-    "--author": "--by --user --who -u -a",
-    "--tag": "--label --tags -t",
-    "--all": "-a --everything",
-    "--reverse": "-r --desc --newest --newest-first --sort",
-    "--server": "--host --address --ip --connect -s -H",
-    "--port": "-p",
-    "--wait": "--timeout --delay -w",
-    "--timeout": "--wait --delay --seconds",
-    "--json": "-j --as-json --jsonl",
-    "--file": "--path --db --database --notebook-file -f",
-    "--notebook": "--notebook-id --notebook-name -N",
-    "--name": "--notebook --notebook-name --title",
-    "-o": "--output --out --to-file",
-    "--format": "--type --as",
-    "--history": "--versions --revisions --log",
-    "--whole": "--stdin --multiline --single",
-    "--open": "--no-seal --public",
-    "--sealed": "--encrypt --private",
-    "--bind": "--listen --host --address --interface",
-    "--send": "--flush --resend --retry",
-    "--discard": "--delete --remove --drop",
-    "--yes": "-y -f --force",
-    "--version": "-v -version",
-}
-"""For each option, the names that other programs have for it. A name is used only for commands that have the option."""
-
-NEEDLESS_OPTIONS = {
-    "follow": "-f --follow", "tail": "-f --follow", "delete": "-r -rf", "show": "--all", "search": "-i",
-}  # fmt: skip
-"""For each command, options of other programs that ask for what the command does even without an option."""
 
 WORDS_OF_COMMANDS = {
     "export": "-o", "serve": "--file", "service install": "--file", "status": "--notebook", "tags": "--notebook",
@@ -213,10 +142,8 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
             return ["show", word, *after]
         if word in ("version", "ver", "版本"):
             return ["--version"]
-    if group is None:
-        for name, others in COMMANDS_OF_OTHER_PROGRAMS.items():
-            if one_form(word.lower()) in one_form(others).split():
-                return [*before, name, *after]
+    if group is None and (name := command_called(word)) is not None:
+        return [*before, name, *after]
     if near := _near(word.lower(), names, COMMAND_SIMILARITY_MIN):
         return [*before, near, *after]
     return ["send", *words] if not before and (after or not word.isascii()) else None
@@ -246,27 +173,17 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     meant = (
         f"-{name}"
         if f"-{name}" in known
-        else (_synonym(name, known) or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known))
+        else (option_called(name, known) or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known))
     )
     if meant is None:
         return None
     return [*before, *([f"{meant}={value}"] if sign and meant[:2] == "--" else [meant, value] if sign else [meant]), *after]
 
 
-def _synonym(name: str, known: Sequence[str]) -> str | None:
-    """The option among `known` that other programs call `name`; None if there is none."""
-    return next((each for each in known if name in _synonyms(each)), None)
-
-
 def _near_synonym(name: str, known: Sequence[str]) -> str | None:
     """The option among `known` that other programs call by a name similar to `name`; None if there is none."""
-    near = _near(name, [other for each in known for other in _synonyms(each)], OPTION_SIMILARITY_MIN)
-    return _synonym(near, known) if near is not None else None
-
-
-def _synonyms(option: str) -> list[str]:
-    """The names that other programs have for `option`."""
-    return OPTIONS_OF_OTHER_PROGRAMS.get(option, "").split()
+    near = _near(name, [other for each in known for other in synonyms_of(each)], OPTION_SIMILARITY_MIN)
+    return option_called(near, known) if near is not None else None
 
 
 def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
