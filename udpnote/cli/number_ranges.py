@@ -1,11 +1,25 @@
-"""The numbers of notes as people type them for a command that takes several: `42`, `1-3`, `#1-#3`, `10-`."""
+"""The numbers of notes, and ranges of them, as people type them: `42`, `#42`, `1-3`, `#1-#3`, `10-`."""
 
 import re
 from collections.abc import Iterable, Sequence
 
-from udpnote.cli.open_notebook import IN_ASCII, parse_number
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import SEQUENCE_MAX
+
+_IN_ASCII = str.maketrans("０１２３４５６７８９＃＊－", "0123456789#*-")
+"""For `str.translate`: the signs of numbers and ranges as an input method for Chinese types them, and their ASCII forms."""
+
+
+def parse_number(text: str) -> int:
+    """The number of an entry from `text`: `42`, `#42`, or `#42*`, as `list` prints the number of a revised note.
+
+    The signs may be full-width: `＃４２`. Raises `InvalidQuery` for any other text, and for a number that no entry can have.
+    """
+    digits = text.translate(_IN_ASCII).strip().removeprefix("#").removesuffix("*")
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(SEQUENCE_MAX))
+    if not is_number or not 0 < int(digits) <= SEQUENCE_MAX:
+        raise InvalidQuery("not_an_entry_number", text=text)
+    return int(digits)
 
 
 def parse_ranges(words: Sequence[str]) -> list[range]:
@@ -44,7 +58,7 @@ def without_overlaps(ranges: Iterable[range]) -> list[range]:
 def _parse_range(word: str) -> range:
     if len(numbers := re.split("[,，、;；]", word)) > 1:  # `1,234` may mean one number or two
         raise InvalidQuery("numbers_without_spaces", text=word, meant=" ".join(filter(None, numbers)))
-    start, dash, end = word.translate(IN_ASCII).partition("-")
+    start, dash, end = word.translate(_IN_ASCII).partition("-")
     if not dash:
         number = parse_number(word)
         return range(number, number + 1)

@@ -9,16 +9,13 @@ from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.errors import InvalidQuery, InvalidSetting, Notice, UdpnoteError
-from udpnote.model.entry import SEQUENCE_MAX, Kind
+from udpnote.errors import InvalidSetting, Notice, UdpnoteError
+from udpnote.model.entry import Kind
 from udpnote.settings import load_settings
 
 if TYPE_CHECKING:
     from udpnote.client.client import Client
     from udpnote.client.results import SentEntry
-
-IN_ASCII = str.maketrans("０１２３４５６７８９＃＊－", "0123456789#*-")
-"""For `str.translate`: the signs of numbers and ranges as an input method for Chinese types them, and their ASCII forms."""
 
 DELIVERY_WAIT_SECONDS = 1.0
 """How long a command that does something else, and also delivers queued entries, waits for an answer to them."""
@@ -117,15 +114,3 @@ def notebook_path(file: str, options: ClientOptions) -> str:
     if given:
         raise InvalidSetting("file_and_server", option=given[0])
     return load_settings({"file": file}).file
-
-
-def parse_number(text: str) -> int:
-    """The number of an entry from `text`: `42`, `#42`, or `#42*`, as `list` prints the number of a revised note.
-
-    The signs may be full-width: `＃４２`. Raises `InvalidQuery` for any other text, and for a number that no entry can have.
-    """
-    digits = text.translate(IN_ASCII).strip().removeprefix("#").removesuffix("*")
-    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(SEQUENCE_MAX))
-    if not is_number or not 0 < int(digits) <= SEQUENCE_MAX:
-        raise InvalidQuery("not_an_entry_number", text=text)
-    return int(digits)

@@ -7,8 +7,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
-from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name, without_overlaps
-from udpnote.cli.open_notebook import parse_number
+from udpnote.cli.number_ranges import is_one_number, parse_number, parse_ranges, range_name, without_overlaps
 from udpnote.cli.options import Json, Numbers, WritingClient
 from udpnote.cli.revision_sender import RevisionSender, sending
 from udpnote.cli.terminal.streams import ask_to_type, is_confirmed, say, text_encoding, typed_text

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
-from udpnote.cli.open_notebook import parse_number
+from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later

@@ -9,7 +9,7 @@ from udpnote.cli.added_tags import with_tags
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import DeclaredCommands, as_changing_command
 from udpnote.cli.input_lines import next_line
-from udpnote.cli.open_notebook import parse_number
+from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import WritingClient
 from udpnote.cli.prompt import Action, Prompt, parse_line
 from udpnote.cli.prompt_delivery import BackgroundDelivery, DestinationLine, count_waiting, say_here
