@@ -139,11 +139,12 @@ def option_names(command: DeclaredCommand) -> dict[str, bool]:
 
 
 def _option_of_group(name: str, rest: Sequence[str]) -> str:
-    """Return the first of the words `rest`, which must be an option. Return an empty string if there are no words.
+    """Return the first of the words `rest`, which must be an option of a group of commands or of `udpnote` itself. Return an
+    empty string if there are no words.
 
-    `rest` are the words after `name`, which is the name of a group of commands or `udpnote`. Raises `WrongCommandLine` if the
-    first word is not an option of the group. The words after it are checked in the same way, up to the next word that does not
-    begin with `-`. This word and all after it are ignored, because click ignores them, too.
+    `name` is what was typed before `rest`: the group's name or `udpnote`. Raises `WrongCommandLine` if the first word is not
+    one of the options. Further words that begin with `-` must be options, too. The first word that does not, and all after it,
+    are ignored, because click ignores them.
     """
     known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
     for position, word in enumerate(rest):

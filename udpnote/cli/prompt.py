@@ -83,8 +83,8 @@ def parse_line(line: str) -> Typed:
 class Prompt:
     """A prompt with line editing. It keeps the lines in the file `history`, so that the user can go back to them.
 
-    If there is no such file, the constructor makes it. If the file cannot be written, the lines are kept only until the command
-    ends, and `problem` is a notice about that.
+    If there is no such file, the constructor makes it, and its folder. If the file cannot be written, the lines are kept only
+    until the command ends, and `problem` is a notice about that.
     """
 
     def __init__(self, history: str) -> None:

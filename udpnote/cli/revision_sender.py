@@ -117,7 +117,10 @@ class RevisionSender:
             return self._revise(state, new)
 
     def revise_unseen(self, number: int, text: str) -> int:
-        """Send a revision of the note `number`, which was not read because no server answers. Return the exit code."""
+        """Send a revision of the note `number`, which was not read because no server answers. Return the exit code.
+
+        This waits only up to `OFFLINE_WAIT_SECONDS` for an acknowledgement.
+        """
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
     def delete(self, named: int, state: NoteState | None, *, says_how_back: bool) -> int:

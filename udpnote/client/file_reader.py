@@ -44,11 +44,13 @@ POLL_SECONDS = 0.02
 class FileReader(NotebookReader):
     """Reads the notebook in the file `path`, and never changes it. A server may have the file open at the same time.
 
-    Raises `StorageError` if there is no such notebook, or if it cannot be read (see `ReadingConnection`). While a search waits
-    for the search index, `on_indexing` is called with two numbers: that of the last entry in the index, and that of the last
-    entry in the notebook. If other users of this machine have access to the file, `on_notice` is called before the constructor
-    returns, but only once for each file. It is also called if a notebook that is followed was restored from an older copy.
-    Tests that simulate time give their own `clock`, and a `sleep` whose argument is in seconds.
+    Raises `StorageError` if there is no such notebook, or if it cannot be read (see `ReadingConnection`). A search first brings
+    the search index up to date, because there may be no server that does so. Meanwhile `on_indexing` is called with two
+    numbers: that of the last entry in the index, and that of the last entry in the notebook.
+
+    If other users of this machine have access to the file, `on_notice` is called before the constructor returns, but only once
+    for each file. It is also called if a notebook that is followed was restored from an older copy. Tests that simulate time
+    give their own `clock`, and a `sleep` whose argument is in seconds.
     """
 
     def __init__(
@@ -135,8 +137,8 @@ class FileReader(NotebookReader):
         """Yield the results of `query` that the file has now, from `place` on, in pages.
 
         Before this yields a page, it moves `place` to the end of the page, and ends its transaction: while a transaction lasts,
-        the notebook's log grows with each entry, and the caller may take hours. If the query needs the search index, and the
-        index is not ready, this waits until it is ready.
+        the notebook's log grows with each entry, and the caller may take hours. If the query needs the search index, this first
+        brings the index up to date, which may take minutes.
         """
         items_max = FIRST_PAGE_ITEMS
         while True:
@@ -157,7 +159,8 @@ class FileReader(NotebookReader):
     def _page(self, query: Query, start: Cursor, items_max: int) -> tuple[list[Item], Cursor | IndexBehind | None]:
         """Read at most `items_max` results of `query` from `start` on. Return them, and the cursor where the next page starts.
 
-        The second value is None if there is no next page. If the search index is not ready, it is the `IndexBehind` instead.
+        The second value is None if there is no next page. If the search index is still not up to date after
+        `INDEXING_STEP_SECONDS`, it is an `IndexBehind` instead: the caller calls again, which goes on with the indexing.
         """
         page: list[Item] = []
         place = _Place(query, start)
@@ -184,7 +187,7 @@ class FileReader(NotebookReader):
             self._on_notice(notice)
 
     def _timer(self, seconds: float) -> Callable[[], bool]:
-        """A function that returns whether `seconds` have passed since now."""
+        """Return a function that returns whether `seconds` have passed since now."""
         until = self._clock.monotonic() + seconds
         return lambda: self._clock.monotonic() >= until
 

@@ -140,9 +140,9 @@ class ImportQueue:
     """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields their outcomes, in order.
 
     `revised` are all numbers that revisions and deletions in the file name. `before` is the notebook's last number before the
-    import. New entries get rising numbers above `before`, in the order of the file. So an entry is new only
-    if its number is above `before`, and above the numbers of all new entries before it. If its number is lower, the notebook
-    had the entry already, or the entry comes twice in the file.
+    import. New entries get rising numbers above `before`, in the order of the file. So an entry is new only if its number is
+    above `before`, and above the numbers of all new entries before it. If its number is lower, the notebook had the entry
+    already, or the entry comes twice in the file.
     """
 
     def __init__(self, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
@@ -290,9 +290,10 @@ def import_into_file(
 ) -> Iterator[Imported]:
     """Import `entries`, in order, into the notebook file `path`, and yield an `Imported` for each, in order.
 
-    If `path` does not exist, this makes it, and the notebook gets the name of this machine. `revised` are all numbers that
-    revisions and deletions among `entries` name. `clock` gives the time of the import; by default it
-    is the system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
+    If `path` does not exist, this makes the file, and its folder if necessary. A notebook that has no name yet gets the name of
+    this machine. `revised` are all numbers that revisions and deletions among `entries` name. `clock` gives the time of the
+    import; by default it is the system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or
+    `EntryRefused`.
     """
     clock = clock or SystemClock()
     make_own_folder(path, find_places(os.environ).folders)
@@ -317,7 +318,8 @@ def import_into_file(
 
 
 def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verdict | None]:
-    """Store the entries of `chunk`, and yield the verdict on each, in order; see `Notebook.store`.
+    """Store the entries of `chunk`, and yield the verdict on each, in order. It is None if an earlier entry was refused, so
+    that this one was not tried (see `Notebook.store`).
 
     `now` is the time in microseconds since 1970 UTC. Consecutive short notes are stored together as a `Bundle`, in half of the
     time that single notes take.

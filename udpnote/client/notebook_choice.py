@@ -109,9 +109,9 @@ def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen
     """Decide in which notebook the note `number` is to be revised or deleted. The caller must hold the lock of the connection.
 
     If the user has named no notebook and none is chosen, a discovery looks for one. Raises `ServerNotFound` if none answers,
-    and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it has. If it does
-    not answer, this raises nothing, because the change can wait for it in the outbox. Both last up to `wait_seconds`, but at
-    least `LOCATE_SECONDS_MIN`.
+    and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it has, unless it
+    has just failed to answer. If it does not answer, this raises nothing, because the change can wait for it in the outbox.
+    Both last up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`.
 
     `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same one. If `is_seen` is
     False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.

@@ -341,10 +341,10 @@ class NotebookFinder:
         The keys of `found` are pairs: the notebook's id, and the id of its key. If two servers answer with the same notebook,
         `found` keeps the first answer. If `destination` names this notebook, this gives a notice.
 
-        The discovery ends at the monotonic time `until`, or earlier if all its probes were sent and answers are no longer
-        expected. When a notebook that `destination` names has answered, it goes on for up to a second, even beyond `until`,
-        because another such notebook may answer, too. It does not go on if that notebook is `expected`, or if `expected` is
-        None and `destination` names a server.
+        The discovery ends at the monotonic time `until` or `DISCOVERY_SECONDS` after it began, whichever is earlier. When a
+        notebook that `destination` names has answered, it goes on for up to a second, even beyond `until`, because another such
+        notebook may answer, too. It does not go on if that notebook is `expected`, or if `expected` is None and `destination`
+        names a server.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))

@@ -65,7 +65,7 @@ class NotebookReader(ABC):
 
     @abstractmethod
     def _read(self, selection: "Selection") -> "Iterator[list[Item]]":
-        """Yield the results of `selection`, in order, in lists of those that have arrived together.
+        """Yield the results of `selection`, in order, in lists of those that have arrived together. A list may be empty.
 
         The iterator never ends if the selection follows the notebook.
         """

@@ -107,7 +107,8 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
 def read(
     driver: Driver, selection: Selection, *, wait_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[list[Item]]:
-    """Yield the results of `selection` in the client's notebook, in order, in lists of those that have arrived together.
+    """Yield the results of `selection` in the client's notebook, in order, in lists of those that have arrived together. A list
+    may be empty.
 
     If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
     progress for `wait_seconds` (see `ReadSession.progressed_at`). But if the selection follows the notebook, reading waits

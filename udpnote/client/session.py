@@ -154,7 +154,9 @@ class Session(Generic[Event]):
         """
 
     def receive_datagrams(self, datagrams: Sequence[Datagram], now: float) -> None:
-        """Handle datagrams, each with its source address, that have arrived at `now`. Ignores those for other sessions."""
+        """Handle datagrams, each with its source address, that have arrived at `now`. Ignores those for other sessions. If one
+        shows where the server is now, unanswered requests are sent there again.
+        """
         for data, source in datagrams:
             found = self._rediscovery.receive_datagram(data, source, now)
             if found is not None:
@@ -203,7 +205,12 @@ class Session(Generic[Event]):
         return min(timeout, rediscovery_timeout)
 
     def _take_events(self, now: float) -> None:
-        """Pass each new event to `_take_event`. A subclass overrides this to act on all of them together."""
+        """Act on the new events of the conversation and of the rediscovery. A subclass overrides this to act on all of them
+        together.
+
+        If the server is silent, or has another notebook now, begin the rediscovery. If the server has answered a request, end
+        the rediscovery, and call `_take_answer`. Pass every other event to `_take_event`.
+        """
         for event in self._conversation.events():
             match event:
                 case ServerSilent() | WrongServer():

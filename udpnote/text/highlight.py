@@ -60,11 +60,12 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class _FoldedText(NamedTuple):
-    """A text that was folded in pieces. `folded` is the folded text. Each list has an item for each piece, in order.
+    """A text that was folded in pieces. `folded` is the folded text. Each of the three lists has an item for each piece, in
+    order.
 
-    `folded_starts` has the index in `folded` at which the piece begins, `starts` the index in the original text. Both lists end
-    with one more item, the length of their text. `are_one_to_one` says whether each character of the piece became exactly one
-    character of `folded`.
+    `folded_starts` has the index in `folded` at which the piece begins, `starts` the index in the original text. These two
+    lists end with one more item, the length of their text. `are_one_to_one` says whether each character of the piece became
+    exactly one character of `folded`.
     """
 
     folded: str

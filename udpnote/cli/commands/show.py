@@ -119,10 +119,10 @@ class _NotePrinter:
         self._printed_ranges.append(numbers)
 
     def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
-        """Yield, in order, the state of each note whose number is in the range `numbers`.
+        """Yield, in order, the state of each note whose number is in the range `numbers`. Deleted notes are left out.
 
-        Without `has_history`, deleted notes are left out. With it, they are not, and each state has the first version of its
-        note in place of the latest.
+        With `has_history`, deleted notes are not left out, and the `latest` of each state is the first version of the note: the
+        caller reads the others itself.
         """
         if not has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)

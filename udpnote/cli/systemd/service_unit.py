@@ -76,8 +76,8 @@ class Service(NamedTuple):
 class Unit(NamedTuple):
     """What a unit file says of the notebook: the path of the notebook's file, and the notebook's name.
 
-    `file` is None if somebody has changed that line of the unit file. `name` is None then, too, and if the server chooses the
-    name.
+    `file` is None if somebody has changed that line of the unit file. `name` is None if that line was changed, or if the server
+    chooses the name.
     """
 
     file: str | None

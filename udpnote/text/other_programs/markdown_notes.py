@@ -134,9 +134,9 @@ def _heading_stamp(heading: str, day: date | None) -> tuple[Stamp, str] | None:
 
 
 def _title(properties: Properties, name: str) -> str:
-    """The title in the front matter; if there is none, `name`, the file's name without a date.
+    """The title in the front matter or, if there is none, `name`: the file's name without a date.
 
-    If there is none and `name` has no letter, the result is empty.
+    Empty if there is no title, and `name` has no letter.
     """
     return properties.first(*_TITLES) or (name if _LETTER.search(name) else "")
 
