@@ -134,8 +134,8 @@ def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[i
 def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
     """Whether the user may have meant the sealed notebook `impersonated`, whose impostor has answered with `notebook`.
 
-    True if the key of `destination` fits one of these two notebooks, and its name or id fits one of them. A field of
-    `destination` that is None fits every notebook.
+    True if the key in `destination` fits one of these two notebooks, and the name or id in `destination` fits one of them. A
+    field of `destination` that is None fits every notebook.
     """
     by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
     has_key = matches(by_key, notebook) or matches(by_key, impersonated)

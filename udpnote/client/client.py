@@ -338,7 +338,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
     def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
-        """The client's notebook, and whether it answers within `wait` seconds. Saves an unknown one only if `saves` is true."""
+        """Ask whether the client's notebook answers within `wait` seconds. With `saves`, save one that was not known before."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():

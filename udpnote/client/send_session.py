@@ -92,7 +92,10 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def postponed_for(self) -> Status | None:
-        """Why the notebook can store nothing now; None if that is not known. No entry is sent until `look_into_outbox`."""
+        """Why the notebook can store nothing now; None if it can, as far as is known.
+
+        If it is not None, no entry is sent until `look_into_outbox` is called.
+        """
         return self._postponed_for if self.is_idle else None
 
     @property

@@ -135,6 +135,7 @@ def host_interfaces() -> list[HostInterface]:
 
 def routes(interfaces: Collection[HostInterface]) -> Routes | None:
     """Ask the kernel by which interfaces datagrams to the networks of `interfaces`, and to hosts beyond them, leave this host.
+    Only connected interfaces to a LAN are examined.
 
     Returns None if this system does not say.
     """
@@ -244,7 +245,8 @@ def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> Detour | None:
-    """The `Detour` that datagrams to `network`, a network of `interface`, take; None if they take none.
+    """The `Detour` that datagrams to `network`, a network of `interface`, take; None if they take none, or if that is not
+    known.
 
     Raises `Refused` if a route or rule forbids these datagrams.
     """

@@ -19,7 +19,7 @@ def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
     """Open and return sockets that listen at TCP `port` of the address `bind`. If `bind` is None: one for IPv4, one for IPv6.
 
     The port 0 stands for any free port. Raises `AddressInUse` if another process listens there, and `AddressUnavailable` if
-    this machine does not have the address, or if the user may not use the port.
+    this machine does not have the address, or if the user may not use the port. Also raises `TooManyOpenFiles`.
     """
     with ExitStack() as opened:
         sockets: list[TcpSocket] = []

@@ -259,7 +259,7 @@ def _read_english_month(match: re.Match[str], today: date) -> Days:
 def _read_chinese(match: re.Match[str], today: date) -> Days | None:
     """The days of a matched day, month or year: 2026年5月3日, 五月三日 (May 3), 去年5月 (May of last year), 2026年.
 
-    Returns None if no calendar has them.
+    Returns None if `match` has neither a year nor a month. Raises `InvalidSetting` if there is no such month.
     """
     year = _chinese_year(match["year"], today) if match["year"] else None
     if not match["month"]:

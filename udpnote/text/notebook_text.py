@@ -162,7 +162,7 @@ def text_entries(
 
 
 def stored_blocks(log: Iterable[StoredEntry], keys: Container[int]) -> Counter[int]:
-    """Count, for each key in `keys` (see `TextEntry`), the notes of which the present or an earlier text has this key.
+    """Count, for each key in `keys` (see `TextEntry`), the notes that have, or once had, a text with this key.
 
     `log` has all entries of the notebook, the newest first. Deleted notes count, too: importing a file that has a deleted note
     does not bring it back.

@@ -65,7 +65,9 @@ class QueryWords(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """A word or phrase of an argument. `is_left_out` says whether notes with it are left out."""
+    """A word or phrase of an argument. `is_quoted` says whether it was in quotation marks, where `OR` is an ordinary word, and
+    `is_left_out` whether notes with it are left out.
+    """
 
     text: str
     is_quoted: bool = False

@@ -82,8 +82,9 @@ def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
     """Return a context manager that prepares the erasure of the note `number` in the notebook's file `path`, as
     `prepared_erasure` does.
 
-    Raises `NotebookInUse` if a server uses the notebook. If a service of systemd runs that server, the error names the command
-    that stops it, and the command that then erases the note. `file` is the value of `--file` in the latter.
+    Raises `NotebookInUse` if a server uses the notebook. If a service of systemd runs that server, the error names three
+    commands: they stop the service, erase the note, and start the service again. `file` is the value of `--file`, which the
+    second one needs.
     """
     try:
         with prepared_erasure(path, number) as erasure:

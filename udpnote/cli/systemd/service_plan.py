@@ -37,7 +37,7 @@ class ServicePlan(NamedTuple):
 
 def plan_service(service: Service, flags: Flags) -> ServicePlan:
     """Plan a service, and return the plan. `flags` are the values of the options `name`, `port`, `file` and `sealed`. None
-    means that the user has not given the option.
+    means that the user has not given the option. Then the name of a service with an `instance` is that instance.
 
     Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if there is already a sealed
     notebook in the notebook's file, but the plan is not sealed. Raises `NotebookOpen` if there is an open notebook, but the
@@ -66,7 +66,7 @@ def _for_system(service: Service, flags: Flags) -> ServicePlan:
 
 
 def _for_user(service: Service, flags: Flags) -> ServicePlan:
-    """Plan a service of this user.
+    """Plan a service of this user. Without the option `file`, a service with an `instance` gets a notebook's file of its own.
 
     The service reads the user's settings file. Of the environment variables of this command that begin with `UDPNOTE_`, the
     service gets only UDPNOTE_HOME. The settings that come from the others become options.

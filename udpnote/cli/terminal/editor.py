@@ -85,7 +85,7 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     There may be no other copy of a changed text. So the changed file is kept if the block raises an error, if the editor's exit
     code is not 0, if the new text is too long or not in the encoding, or if SIGTERM or SIGHUP ends this process. The path of a
     kept file is printed. As long as the file exists, later calls print the path again, because nobody may have seen it the
-    first time.
+    first time. If the editor ends at once without a change, a message says that its window may still be open.
 
     Raises `InvalidSetting` if no editor can be started. Raises `InvalidEntry` if the encoding lacks a character of `text`, and
     if the new text is too long or not in this encoding.
@@ -206,8 +206,9 @@ def editor_command() -> list[str]:
     """Return the command that starts the editor, as a list of the program and its options.
 
     It is the command in $VISUAL, else the one in $EDITOR, else the first of `EDITORS` that is installed. Raises
-    `InvalidSetting` in five cases: there is no editor, the command has an unclosed quotation mark, its program is not
-    installed, it is one of the `TERMINAL_EDITORS` and there is no terminal, or it needs one of the `WAIT_OPTIONS` and has none.
+    `InvalidSetting` in five cases: there is no editor, the command cannot be split into words (for example because of an
+    unclosed quotation mark), its program is not installed, it is one of the `TERMINAL_EDITORS` and there is no terminal, or it
+    needs one of the `WAIT_OPTIONS` and has none.
     """
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:

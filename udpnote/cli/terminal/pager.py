@@ -53,7 +53,8 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
 
     If the user closes the pager early, the block ends there, without an error. At the end of the block, this waits until the
     user closes the pager. Messages that were meant for standard error meanwhile are printed afterwards. If the pager cannot be
-    started or fails, a message says so, and all the output is printed on the terminal.
+    started or fails, all the output is printed on the terminal, and a message says so. There is no message if the user has
+    named no pager, and `less` is not installed.
 
     With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 

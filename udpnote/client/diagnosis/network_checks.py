@@ -63,7 +63,9 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
     """Check whether this host hears its own broadcasts. If not, its firewall probably drops all datagrams that arrive.
 
-    That is no trouble if broadcasts are not needed, or if a server has answered them.
+    That is no trouble if broadcasts are not needed, if a server elsewhere has answered them, or if a server on this host has
+    reported: then `check_server_here` says what that server hears. If this host does not even hear its own unicasts, nothing
+    follows, and no trouble is reported either.
     """
     echoes = [each for each in facts.echoes if each.interface in facts.lan_names and each.error is None]
     if not echoes:

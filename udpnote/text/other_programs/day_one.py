@@ -43,7 +43,12 @@ def is_day_one_record(fields: dict[str, Any]) -> bool:
 
 
 def day_one_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
-    """The note for an entry of Day One, which is at `place` in the file. None if the entry is bad or has no text."""
+    """Make a note of an entry of Day One, which is at `place` in the file, and return it; None if the entry is bad or has no
+    text.
+
+    This counts in `reading.left_out` what a notebook does not keep of the entry, and an entry without text. If the entry is
+    bad, it calls `reading.on_bad`.
+    """
     uuid, written_at = text_in(fields, "uuid"), utc_moment(text_in(fields, "creationDate"))
     if not uuid or written_at is None:
         missing = "creationDate" if uuid else "uuid"

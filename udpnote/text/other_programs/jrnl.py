@@ -75,9 +75,11 @@ def jrnl_text_notes(lines: Iterable[str], reading: Reading, path: str = "") -> I
 
 
 def jrnl_json_note(fields: dict[str, Any], place: Place, reading: Reading, copies: "Copies") -> ImportedNote | None:
-    """The note for an entry of the JSON format, which is at `place` in the file. None if the entry is bad or has no text.
+    """Make a note of an entry of the JSON format, which is at `place` in the file, and return it; None if the entry is bad or
+    has no text.
 
-    `copies` must be the same object for all entries of a file.
+    An entry without text is counted in `reading.left_out`. If the entry is bad, this calls `reading.on_bad`. `copies` must be
+    the same object for all entries of a file.
     """
     stamp = stamp_of(f"{text_in(fields, 'date')} {text_in(fields, 'time')}")
     if stamp is None or not is_jrnl_record(fields):

@@ -52,7 +52,10 @@ class _Section(NamedTuple):
 
 
 def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNote]:
-    """Yield the notes in `file`."""
+    """Yield the notes in `file`, in the order of the file.
+
+    This counts in `reading.left_out` the properties that a notebook does not keep, and the file itself if it has no note.
+    """
     text = file.text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
     properties = split_properties(text)
     name = re.sub(r"\.\w+$", "", file.path.encode(errors="replace").decode())  # the path need not be UTF-8

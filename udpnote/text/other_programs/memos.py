@@ -34,7 +34,11 @@ def is_memos_record(fields: dict[str, Any]) -> bool:
 
 
 def memos_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
-    """The note for a memo, which is at `place` in the file. None if the memo is bad or has no text."""
+    """Make a note of a memo, which is at `place` in the file, and return it; None if the memo is bad or has no text.
+
+    This counts in `reading.left_out` what a notebook does not keep of the memo, and a memo without text. If the memo is bad, it
+    calls `reading.on_bad`.
+    """
     written_at = _time(fields, "createTime", "createdTs")
     identity = _identity(fields, written_at)
     if written_at is None or not identity:
