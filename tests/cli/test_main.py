@@ -64,7 +64,7 @@ IN_CHINESE = {*WORDLESS, "send more", "outbox"}
 """The commands whose imports are tried in Chinese as well: all without a sentence, and two with some."""
 
 ONE_SHOT_UNUSED = (
-    "bisect ipaddress random signal udpnote.cli.declared_command udpnote.cli.terminal.progress udpnote.client.filters "
+    "bisect ctypes ipaddress random signal udpnote.cli.declared_command udpnote.cli.terminal.progress udpnote.client.filters "
     "udpnote.client.reading udpnote.model.query udpnote.protocol.codec_examination udpnote.protocol.codec_reading "
     "udpnote.server udpnote.storage.notebook udpnote.storage.outbox_log "
 )

@@ -1,6 +1,9 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
+import errno
+import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -62,6 +65,23 @@ def test_send_many_yields_what_became_of_each_in_their_order_and_stored_ones_lea
     sent += sending
     assert [(each.number, each.entry.text) for each in sent] == list(enumerate(texts, 1))
     assert (lan.texts(), client.waiting_counts()) == (texts, [])
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")
+def test_texts_that_the_disk_of_the_outbox_does_not_take_are_not_sent_either(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    lan.serve()
+    client = lan.client()
+    client.send("one")
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fdatasync", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            client.send("two")
+    client.send("three")
+    client.deliver()
+    assert (lan.texts(), client.waiting_counts()) == (["one", "three"], [])
 
 
 def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: Lan) -> None:

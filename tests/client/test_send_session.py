@@ -1,6 +1,10 @@
 """Sending: entries leave the outbox when they are in the notebook, and not before."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -242,3 +246,19 @@ def test_a_deletion_of_a_note_that_is_on_its_way_is_not_sent_before_the_note_has
     world.answer(sent, stored)
     assert world.carry_all(stored) == [deletion[0].sequence]
     assert world.waiting() == []
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")
+def test_what_another_command_may_just_be_adding_is_durable_before_it_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as own, closing(Outbox(own.path)) as other:
+        world, synced = World(own), list[int]()
+        monkeypatch.setattr(os, "fdatasync", synced.append)
+        world.session.prepare(world.now)
+        assert not synced, "nothing waits"
+        World(other).write("new")
+        earlier = len(synced)
+        world.session.look_into_outbox()
+        world.session.prepare(world.now)
+        assert (len(synced), len(world.sent())) == (earlier + 1, 1)

@@ -220,6 +220,9 @@ class OutboxDisk(Outbox):
             yield connection
         self._changes_without_fsync = self._connection.total_changes
 
+    def make_durable(self) -> None:
+        self._changes_without_fsync = -1
+
     @property
     def _is_durable(self) -> bool:
         """Whether the latest write had an fsync, which also makes all earlier writes durable."""

@@ -40,6 +40,7 @@ class OpenOutbox(Outbox):
         self._connection, self.writes = disk._connection, disk.writes
         self.round_trips, self.revisions, self.keys = disk.round_trips, disk.revisions, disk.keys
         self._disk, self._process, self._lan = disk, process, lan
+        self._log = None
 
     def close(self) -> None:
         """Close nothing: the disk outlives the process."""
@@ -85,6 +86,10 @@ class OpenOutbox(Outbox):
         self._process.check_alive()
         self._lan.coverage["notebook discovered"] += self.notebook(notebook.notebook_id) is None
         return super().remember(notebook, may_choose=may_choose)
+
+    def make_durable(self) -> None:
+        self._process.may_crash("before a change of the outbox was durable")
+        self._disk.make_durable()
 
     def _without_fsync(self) -> AbstractContextManager[Connection]:
         return self._disk._without_fsync()

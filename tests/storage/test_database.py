@@ -71,6 +71,15 @@ def test_a_file_is_made_with_all_its_tables_or_none_and_commits_are_durable(path
     assert read_lines(path) == ["我是一个中文"]
 
 
+def test_a_copy_that_sqlite_has_made_gets_a_write_ahead_log(path: str) -> None:
+    write_lines(path, ["one"])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (f"{path}.copy",))
+    with closing(open_database(f"{path}.copy", DIARY)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert read_lines(f"{path}.copy") == ["one"]
+
+
 def test_a_process_that_can_open_no_more_files_is_told_so(path: str) -> None:
     for _ in ("a new file", "an old one"):
         for left in range(3):

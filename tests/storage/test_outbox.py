@@ -1,6 +1,8 @@
 """The outbox: nothing lost, no sequence twice, and each entry for the notebook it was meant for."""
 
+import errno
 import gc
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -23,6 +25,8 @@ HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
 ANY, WORK_BY_NAME, PI = Destination(), Destination(port=6683, name_or_id="work"), Destination("pi.local", 6683)
 WRITTEN_AT = 1_557_419_828_000_000
+ADDED: dict[str, Any] = dict(author="amy@pi", written_at=WRITTEN_AT, utc_offset=480, notebook_id=HERE.notebook_id)  # noqa: C408
+NOT_ON_MACOS = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
 SEALED = HERE._replace(key_id=b"key id k")
 REKEYED = HERE._replace(key_id=b"key id o")
@@ -49,9 +53,8 @@ def other(path: Path, outbox: Outbox) -> Iterator[Outbox]:  # noqa: ARG001 - it 
 def add(
     outbox: Outbox, *texts: str, notebook_id: bytes | None = HERE.notebook_id, destination: Destination = ANY, later: int = 0
 ) -> list[Entry]:
-    return outbox.add(
-        texts, author="amy@pi", written_at=WRITTEN_AT + later, utc_offset=480, notebook_id=notebook_id, destination=destination
-    )
+    given = {**ADDED, "written_at": WRITTEN_AT + later, "notebook_id": notebook_id, "destination": destination}
+    return outbox.add(texts, **given)
 
 
 def acknowledge(outbox: Outbox, *sequences: range) -> None:
@@ -154,10 +157,51 @@ def test_ctrl_c_at_any_step_leaves_an_outbox_that_can_be_used_again_or_closed(ad
     assert steps > 20
 
 
-def test_adding_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outbox: Outbox) -> None:
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How much the log had at each fdatasync of Python. SQLite does its own."""
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    return sizes
+
+
+@NOT_ON_MACOS
+def test_entries_are_handed_out_while_the_disk_writes_them_and_adding_waits_for_the_disk(
+    path: Path, outbox: Outbox, other: Outbox, synced: list[int]
+) -> None:
+    for text in ("one", "two"):
+        earlier = len(synced)
+        handed_out: list[Entry] = []
+
+        def take(entries: list[Entry], earlier: int = earlier, handed_out: list[Entry] = handed_out) -> None:
+            assert len(synced) == earlier, "the disk writes meanwhile"
+            assert other.waiting_for(HERE.notebook_id)[-1:] == entries, "they are committed"
+            handed_out += entries
+
+        assert outbox.add([text], **ADDED, on_added=take) == handed_out
+        assert synced[earlier:] == [path.with_name(f"{path.name}-wal").stat().st_size]
+
+
+@NOT_ON_MACOS
+def test_entries_that_the_disk_does_not_take_are_not_in_the_outbox(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    add(outbox, "one")
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fdatasync", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            add(outbox, "two", "three")
+        with pytest.raises(StorageError, match="Input/output error"):
+            outbox.make_durable()
+    assert waiting(outbox) == ["one"]
+    assert [entry.sequence for entry in add(outbox, "four")] == [4]
+
+
+def test_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outbox: Outbox) -> None:
+    add(outbox, "one", "two")
     statements: list[str] = []
     outbox._connection.set_trace_callback(statements.append)
-    add(outbox, "one", "two")
     outbox.join(SEALED, KEY)
     outbox.leave(SEALED.notebook_id)
     assert not [statement for statement in statements if "synchronous" in statement]

@@ -163,7 +163,9 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, last=last, limit=limit)
         fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
         self._may_find_more = bool(fresh)
-        self._delivery.add(fresh, now)
+        if fresh:
+            self._outbox.make_durable()  # another process may just be adding them
+            self._delivery.add(fresh, now)
 
     def _take_answer(self) -> None:
         self._has_old_key = False

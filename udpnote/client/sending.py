@@ -8,7 +8,7 @@ from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.send_session import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, Renewed, SendSession
 from udpnote.client.session import Driver
-from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
+from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
 from udpnote.model.argument_types import check_type
 from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
@@ -133,18 +133,31 @@ class Sender:
             entries = self._add(texts, source, author, notebook)
             if notebook is not None and self._driver.keyring.can_open(notebook):
                 self._begin_session(notebook, round_trip_seconds=self._outbox.round_trips.seconds(notebook.notebook_id))
+            self._take_new(entries, pending)
         else:
-            notebook = session.notebook
             try:
-                entries = self._add(texts, source, author, notebook, check=lambda: finder.check(session.notebook))
+                self._add(
+                    texts,
+                    source,
+                    author,
+                    session.notebook,
+                    check=lambda: finder.check(session.notebook),
+                    on_added=lambda entries: self._take_new(entries, pending),
+                )
             except JoinedOrLeftMeanwhile:
                 self._end(session)  # no entry for a sealed notebook may be sent unencrypted
                 return self._add_to_outbox(texts, source, author, pending)
+            except StorageError:
+                self._end(session)  # it may have taken entries that are not in the outbox
+                raise
+        return session is not None
+
+    def _take_new(self, entries: list[Entry], pending: deque[Entry]) -> None:
+        """Begin to deliver `entries`, which were just added to the outbox, if there is a session, and add them to `pending`."""
         self._outcomes.expect(entries)
         pending.extend(entries)
         if self._session is not None:
             self._deliver_now(self._session, entries)
-        return session is not None
 
     def _add(
         self,
@@ -154,8 +167,12 @@ class Sender:
         notebook: KnownNotebook | None,
         *,
         check: Callable[[], None] | None = None,
+        on_added: Callable[[list[Entry]], None] | None = None,
     ) -> list[Entry]:
-        """Add `texts` to the outbox, for `notebook` if it is known, and return the new entries. `check`: see `Outbox.add`."""
+        """Add `texts` to the outbox, for `notebook` if it is known, and return the new entries.
+
+        For `check` and `on_added` see `Outbox.add`.
+        """
         clock, finder = self._connection.clock, self._driver.finder
         written_at, utc_offset = source.written or (clock.microseconds(), clock.utc_offset_minutes())
         if notebook is None and source.kind is not Kind.NOTE:  # the number that it revises is one of that notebook
@@ -172,6 +189,7 @@ class Sender:
             destination=finder.destination,
             undoes=source.undoes,
             check=check,
+            on_added=on_added,
         )
 
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
@@ -191,9 +209,9 @@ class Sender:
                 self._end(session)
 
     def _end(self, session: SendSession) -> None:
-        session.flush()
         self._connection.remove_listener(session)
         self._session = None
+        session.flush()
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool, is_checked: bool) -> None:
         """Do one round of sending and receiving. If there is no session, find the notebook and begin one instead.

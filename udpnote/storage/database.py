@@ -83,6 +83,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
             if _is_empty(connection):
                 _set_up(connection, schema)
             _check_schema(connection, path, schema)
+            connection.execute("PRAGMA journal_mode = WAL")  # copies that SQLite makes have another mode
         except BaseException:
             connection.close()
             raise
@@ -219,7 +220,7 @@ def _error_of_system(path: str, error: OSError) -> StorageError:
         return _REFUSALS[error.errno](path)
     if error.errno in OUT_OF_FILES:
         return StorageError("too_many_open_files", problem=error.strerror)
-    return StorageError("path_unusable", path=path, problem=error.strerror)
+    return StorageError("disk_fails" if error.errno == errno.EIO else "path_unusable", path=path, problem=error.strerror)
 
 
 def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:

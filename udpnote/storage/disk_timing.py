@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 from udpnote.model.durations import Durations
 from udpnote.storage.database import storage_errors
+from udpnote.storage.log_sync import sync
 
 SUSPICIOUS_FSYNC_SECONDS = 20e-6
 """An fsync that takes less time than this has most likely not waited for a disk. Even the fastest drives that survive a power
@@ -62,20 +62,10 @@ def fsync_durations(
             while not seconds or (len(seconds) < count_max and time.perf_counter() < until):
                 os.write(descriptor, os.urandom(WRITE_BYTES))
                 before = time.perf_counter()
-                _sync(descriptor)
+                sync(descriptor)
                 seconds.append(time.perf_counter() - before)
                 on_progress(len(seconds))
         finally:
             os.close(descriptor)
             os.remove(path)
     return Durations(seconds)
-
-
-def _sync(descriptor: int) -> None:
-    """Make what was written to the file durable, as SQLite does it."""
-    if sys.platform == "darwin":  # fsync alone leaves data in the drive's cache
-        import fcntl
-
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fdatasync(descriptor)

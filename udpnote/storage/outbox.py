@@ -9,25 +9,26 @@ alone identifies an entry.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from sqlite3 import Connection
 from threading import Lock
 from typing import Any
 
+from udpnote.errors import StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
 from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file, open_database, storage_errors
 from udpnote.storage.known_notebooks import KnownNotebooks
+from udpnote.storage.log_sync import LogSync
 from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
     DESTINATION,
-    ROWS_AT_ONCE,
     SCHEMA,
     SEEN,
     check_whole,
     entry_from,
-    insertion_of,
+    insert_entries,
     merged,
     open_to_read,
     waiting_entry_from,
@@ -66,6 +67,7 @@ class Outbox(KnownNotebooks):
             if not uses_damaged_log and not (is_read_only and not os.path.exists(self.path)):
                 _check_log(self.path)
             self._connection = open_to_read(self.path) if is_read_only else open_database(self.path, SCHEMA)
+            self._log = LogSync(self.path) if self.path != IN_MEMORY and not is_read_only else None
             if self.path != IN_MEMORY:
                 _open_here[id(self)] = self.path
         self.named_servers = NamedServers(self.path, self._connection)
@@ -94,6 +96,8 @@ class Outbox(KnownNotebooks):
         """Close the outbox file."""
         with _opening:
             self._connection.close()
+            if self._log is not None:
+                self._log.close()
             _open_here.pop(id(self), None)
 
     def add(
@@ -110,6 +114,7 @@ class Outbox(KnownNotebooks):
         destination: Destination = Destination(),  # noqa: B008 - an immutable value
         undoes: int = 0,
         check: Callable[[], None] | None = None,
+        on_added: Callable[[list[Entry]], None] | None = None,
     ) -> list[Entry]:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
@@ -122,8 +127,11 @@ class Outbox(KnownNotebooks):
 
         `check` is called first, in the same transaction, so that no other process can change the outbox before the entries are
         in it. If `check` raises an error, nothing is added.
+
+        `on_added` is called with the entries while the disk writes them. It may prepare their datagrams, but must not send any:
+        the entries are durable only when this method returns. If the disk fails, they are removed again.
         """
-        with storage_errors(self.path), atomic(self._connection) as connection:
+        with self._without_fsync() as connection:
             if check is not None:
                 check()
             first, identity, client_id = self._reserve_sequences(len(texts))
@@ -134,13 +142,24 @@ class Outbox(KnownNotebooks):
             if seen is None:
                 seen = self._seen_in(notebook_id or self._notebook_at(destination)) if revises else NOTHING_SEEN
             same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
-            for start in range(0, len(texts), ROWS_AT_ONCE):
-                rows = texts[start : start + ROWS_AT_ONCE]
-                connection.execute(insertion_of(len(rows)), (*same, first + start, *rows))
-        return [
+            insert_entries(connection, same, first, texts)
+        self._begin_to_write()
+        entries = [
             _new(Entry, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen))
             for sequence, text in enumerate(texts, first)
         ]
+        self._write_to_disk(entries, on_added)
+        return entries
+
+    def make_durable(self) -> None:
+        """Wait until the disk has everything that this process and others have committed to the outbox so far.
+
+        Call this before sending entries that `waiting_for` has returned: another process may just be adding them. A read-only
+        outbox does not wait.
+        """
+        if self._log is not None:
+            with storage_errors(self.path):
+                self._log.finish()
 
     def waiting_for(
         self, notebook_id: bytes, *, key_id: bytes | None = None, last: int = SEQUENCE_MAX, limit: int = PAGE_ENTRIES
@@ -334,6 +353,27 @@ class Outbox(KnownNotebooks):
             "SELECT next_sequence, identity, client_id FROM sequences, identities ORDER BY identity DESC LIMIT 1"
         ).fetchone()
         return int(next_sequence) - count, int(identity), bytes(client_id)
+
+    def _begin_to_write(self) -> None:
+        """Have the disk begin to write what was committed, and do not wait for it."""
+        if self._log is not None:
+            with storage_errors(self.path):
+                self._log.begin()
+
+    def _write_to_disk(self, entries: list[Entry], on_added: Callable[[list[Entry]], None] | None) -> None:
+        """Call `on_added`, and wait until the disk has the new `entries`. If it fails, remove them and raise `StorageError`."""
+        try:
+            if on_added is not None:
+                on_added(entries)
+        finally:
+            try:
+                self.make_durable()
+            except StorageError:
+                with suppress(StorageError), self._without_fsync() as connection:
+                    sequences = entries[0].sequence, entries[-1].sequence
+                    connection.execute("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", sequences)
+                    self.writes.forget_orphans()
+                raise
 
     def _without_fsync(self) -> AbstractContextManager[Connection]:
         """Return a context manager whose block is a write transaction without an fsync (see `without_fsync`)."""

@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -99,8 +99,15 @@ _NEW = (
 """The columns whose values are the same for all entries that one call of `Outbox.add` adds."""
 
 
+def insert_entries(connection: sqlite3.Connection, same: tuple[Any, ...], first: int, texts: Sequence[str]) -> None:
+    """Insert `texts` as entries with consecutive sequences, from `first` on; `same` has their values of `_NEW`."""
+    for start in range(0, len(texts), ROWS_AT_ONCE):
+        rows = texts[start : start + ROWS_AT_ONCE]
+        connection.execute(_insertion_of(len(rows)), (*same, first + start, *rows))
+
+
 @lru_cache(maxsize=ROWS_AT_ONCE)
-def insertion_of(count: int) -> str:
+def _insertion_of(count: int) -> str:
     """Return the SQL statement that adds `count` entries at once, in a fifth of the time of one statement for each entry.
 
     Its parameters are the values of `_NEW`, the first sequence, and the text of each entry.
@@ -195,7 +202,8 @@ def merged(ranges: Iterable[range]) -> list[range]:
 def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3.Connection]:
     """Run the block in a write transaction, without an fsync, of the outbox at `path`, which `connection` has open.
 
-    A power failure may undo the transaction. So the block may only write what the server's next answer would cause again.
+    A power failure may undo the transaction. So the block may only write what the server's next answer would cause again, or
+    what the caller makes durable with `LogSync`.
     Raises `StorageError`.
     """
     with storage_errors(path):
@@ -206,5 +214,6 @@ def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3
             yield connection
             connection.execute("COMMIT")
         finally:
-            roll_back(connection)
-            connection.execute("PRAGMA synchronous = FULL")
+            with suppress(sqlite3.ProgrammingError):  # Ctrl-C came before the block, and the outbox was closed meanwhile
+                roll_back(connection)
+                connection.execute("PRAGMA synchronous = FULL")
