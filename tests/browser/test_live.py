@@ -127,7 +127,7 @@ def test_a_deletion_on_its_way_to_a_silent_notebook_is_taken_back_when_it_has_an
     amy.page.locator("#toast", has_text="the note may be deleted already").wait_for()
     site.serve()
     amy.sees_nothing_waiting()
-    amy.menu("Take back my last write")
+    amy.menu("Take back my last change")
     amy.sees("milk")
     amy.sees_nothing_waiting()
     assert site.texts() == ["milk", "", "milk"]

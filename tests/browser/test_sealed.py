@@ -157,7 +157,7 @@ def test_while_the_notebook_is_silent_only_a_browser_that_has_lost_its_session_i
     code = start_sealed(site, has_joined=False)
     amy = writer_with_code(visitors.visit(site.address), code)
     site.server.stop()
-    amy.page.locator("#notice-connection .detail", has_text="It may be off").wait_for()
+    amy.page.locator("#notice-connection .detail", has_text="may be off").wait_for()
     assert "code" not in amy.page.locator("#notice-connection").inner_text()
     amy.profile.clear_cookies()
     site.end_page()
@@ -166,7 +166,9 @@ def test_while_the_notebook_is_silent_only_a_browser_that_has_lost_its_session_i
     amy.page.locator("#code").wait_for()
 
 
-def test_a_browser_that_locks_the_notebook_gets_no_more_notes_though_another_reads_on(site: Site, visitors: Visitors) -> None:
+def test_a_browser_that_forgets_the_join_code_gets_no_more_notes_though_another_reads_on(
+    site: Site, visitors: Visitors
+) -> None:
     code = start_sealed(site)
     amy = writer_with_code(visitors.visit(site.address), code)
     ben = visitors.visit(site.address, author="ben")
@@ -175,7 +177,7 @@ def test_a_browser_that_locks_the_notebook_gets_no_more_notes_though_another_rea
     ben.write("for both")
     amy.sees("for both")  # so its stream is open
     with amy.page.expect_response("**/api/events*") as stream:
-        amy.menu("Lock the notebook")
+        amy.menu("Forget the join code")
     assert stream.value.status == 401
     ben.write("not for amy")
     ben.sees("not for amy")

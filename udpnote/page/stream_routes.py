@@ -36,7 +36,7 @@ class StreamRoutes:
         host = host_of_client(request.scope)
         is_full = not is_local(request.scope) and self._streams[host] >= STREAMS_PER_HOST_MAX
         if is_full or self._streams.total() >= STREAMS_MAX:
-            raise unavailable(Notice("page_too_many_streams", streams_max=STREAMS_MAX))
+            raise unavailable(Notice("page_too_many_streams"))
         if request.method == "HEAD":
             return Response(headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
         self._streams[host] += 1

@@ -1,16 +1,19 @@
 /**
- * Requests to the page's server. Each request has a limit of time. If it fails, it throws a `Failure` with what is known.
+ * Requests to the page's server. A request that fails or takes too long throws a `Failure`.
  */
 
 /** The longest wait for an answer. The server answers within 20 seconds, so after this time the connection is lost. */
 const REQUEST_SECONDS_MAX = 30;
 
-/** So many notes are loaded first: more than a screen shows, and few enough to be shown soon. */
+/** How many notes are loaded first: more than a screen shows, and few enough to be shown soon. */
 export const FIRST_NOTES = 20;
 
 const PAGE_NOTES = 50;
 
-/** A request has failed. `status` is the HTTP status, or 0 without any answer. `reason` is the server's sentence, or null. */
+/**
+ * A request has failed. `status` is the HTTP status, or 0 without an answer of the page's server. `kind` (for programs) and `reason`
+ * (for people) say why; null: not known. The server asks to wait for `retrySeconds` before the next request.
+ */
 export class Failure extends Error {
   constructor(status, { kind = null, reason = null, retrySeconds = 0 } = {}) {
     super(reason ?? kind ?? `HTTP ${status}`);
@@ -21,7 +24,7 @@ export class Failure extends Error {
   }
 }
 
-/** Send a request for `path`, and return the object in the answer; null if the answer has no content. Throws a `Failure`. */
+/** Send a request for `path`, and return the object in the answer; null if it has no content. Aborting `signal` throws a `Failure`. */
 export async function request(path, { method = "GET", body = null, signal = null } = {}) {
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), REQUEST_SECONDS_MAX * 1000);
@@ -51,13 +54,13 @@ export function withParameters(path, parameters) {
   return given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path;
 }
 
-/** The filters in the query of an address of the page: what is searched, a tag, an author; "" for one that is not set. */
+/** The filters in `search`, the query part of the page's address: searched words `q`, a `tag`, an `author`; "" if one is not set. */
 export function filtersIn(search) {
   const query = new URLSearchParams(search);
   return { q: query.get("q") ?? "", tag: query.get("tag") ?? "", author: query.get("author") ?? "" };
 }
 
-/** The path of the latest `limit` notes that match `filters`, or of those next to the place `before` or `after`. */
+/** The path of a request for the latest `limit` notes that match `filters`, or for those next to the place `before` or `after`. */
 export function notesPath(filters, { before = null, after = null, limit = PAGE_NOTES } = {}) {
   return withParameters("/api/notes", { limit, before, after, ...filters });
 }

@@ -1,4 +1,4 @@
-/** Who writes: asked once, kept by this browser, and the same in all of its tabs. */
+/** The name of the person who writes: asked once, kept by this browser, and the same in all of its tabs. */
 
 import { keep, recall } from "./settings.js";
 
@@ -15,7 +15,7 @@ export class Author {
     elements.change.onclick = () => this.ask();
   }
 
-  /** Ask who writes. Returns whether that is known now. */
+  /** Ask for the name. Returns whether a name is known now: the person may have closed the dialog. */
   async ask() {
     const name = await this.sheets.askAuthor(this.name);
     if (name !== null) {
@@ -26,6 +26,7 @@ export class Author {
     return this.name !== null;
   }
 
+  /** Show the name, and the button that changes it. */
   show() {
     this.elements.name.textContent = this.name ?? "";
     this.elements.change.textContent = this.words.say(this.name ? "change" : "say_who");

@@ -13,7 +13,7 @@ const isId = (value) => typeof value === "string" && /^[0-9a-f]{32}$/.test(value
 const isTime = (value) => Number.isInteger(value) && Math.abs(value) <= TIME_MAX;
 const isSeen = (value) => isCount(value?.number) && isId(value.client) && isCount(value.sequence);
 
-/** For each field of an entry, whether a value can be that of an entry which `Outbox` has kept. */
+/** For each field of an entry, a function that says whether `Outbox` can have kept a value in it. */
 const FIELDS = {
   order: Number.isSafeInteger,
   client: isId,
@@ -31,6 +31,7 @@ const FIELDS = {
   reason: (value) => value === null || typeof value === "string",
 };
 
+/** Whether `Outbox` cannot have kept an entry like this one. */
 export function isBroken(entry) {
   return !Object.entries(FIELDS).every(([name, isRight]) => isRight(entry[name]));
 }

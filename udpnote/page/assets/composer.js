@@ -34,8 +34,8 @@ export class Composer {
 
   /**
    * `elements` has form, text, editing, editingTitle, cancel and send. `newId()` returns the id of a new draft. If `isTouch()` is
-   * true, Enter makes a new line. `onSend(draft)` keeps the entry, and returns whether it could. `channel` is the `Channel` of the
-   * tabs.
+   * true, Enter makes a new line. `onSend(draft)` keeps the entry, and returns a promise of whether it could. `channel` is
+   * the `Channel` of the tabs.
    */
   constructor({ elements, words, channel, newId, isTouch, onSend }) {
     Object.assign(this, { elements, words, channel, newId, isTouch, onSend });
@@ -56,7 +56,7 @@ export class Composer {
     cancel.addEventListener("click", () => this.endEditing());
   }
 
-  /** Show the draft of this tab or, if it has none, one that a closed tab has left. Keep the draft from now on. */
+  /** Show the draft of this tab or, if it has none, one that a closed tab has left. From now on, keep each draft. */
   start() {
     const { channel } = this;
     const draft = recall("draft", tabStorage());
@@ -69,7 +69,7 @@ export class Composer {
     document.addEventListener("visibilitychange", () => this.saveDraft());
   }
 
-  /** Keep the draft now. */
+  /** Keep the draft now, without waiting for a pause in typing. If it is empty, forget the one that was kept. */
   saveDraft() {
     clearTimeout(this.#timer);
     const draft = this.draft.text || this.draft.editing ? this.draft : null;
@@ -95,8 +95,8 @@ export class Composer {
   }
 
   /**
-   * Edit `text` instead of writing a new note. `editing` says what is edited; `title` is shown. The draft comes back later, with what
-   * the person has written so far if something else was edited.
+   * Edit `text` instead of writing a new note. `editing` says what is edited; `title` is shown. After the editing, the text of the
+   * new note comes back. If another edit is under way, the text that the person has changed there is added to that of the new note.
    */
   edit(editing, title, text) {
     const { draft } = this;
@@ -107,12 +107,12 @@ export class Composer {
     this.elements.text.setSelectionRange(text.length, text.length);
   }
 
-  /** Edit on, but with another `title`, or with other facts in `editing`. */
+  /** Go on with the editing under another `title`. The fields of `editing` replace those of what is edited. */
   noteEdited(editing, title) {
     this.#show({ ...this.draft, editing: { ...this.draft.editing, ...editing }, title });
   }
 
-  /** Go back to the draft from before the editing. `keepsText`: the edited text becomes a part of that draft. */
+  /** Go back to the text from before the editing. `keepsText`: add the edited text to it. */
   endEditing({ keepsText = false } = {}) {
     const { earlier, text } = this.draft;
     this.#show({ ...this.#blank(), text: [earlier, keepsText && text].filter(Boolean).join("\n") });
@@ -185,7 +185,7 @@ function isDraft(value) {
   return typeof value?.text === "string" && typeof value.id === "string";
 }
 
-/** `text` with each half of a character (a lone surrogate) replaced: no notebook stores it, and UTF-8 cannot encode it. */
+/** `text` with U+FFFD in place of each half of a character (a lone surrogate): UTF-8 cannot encode it, so no notebook stores it. */
 export function wellFormed(text) {
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

@@ -34,7 +34,8 @@ export class Database {
   }
 
   /**
-   * Call the asynchronous function `work` with a transaction of all stores, and return its result.
+   * Call the asynchronous function `work` with a transaction of all stores, and return its result. `mode` is
+   * "readonly" or "readwrite".
    *
    * `work` may await only requests of the transaction, because a transaction without requests ends. If `work` throws, all that
    * it has written is undone.

@@ -1,5 +1,5 @@
 /**
- * The first two requests to the page's server. They are sent when this module is loaded, which is before the other modules are:
+ * The first two requests to the page's server. The browser loads this module before the others, and the requests are sent at once:
  * so the notes are there when the page can show them.
  */
 
@@ -7,11 +7,14 @@ import { FIRST_NOTES, filtersIn, notesPath, request } from "./api.js";
 
 const PATHS = ["/api/state", notesPath(filtersIn(location.search), { limit: FIRST_NOTES })];
 
-/** The answers by their paths; `answerTo` removes them. */
+/** A promise of the answer for each path, until `answerTo` has used it. */
 const answers = new Map(PATHS.map((path) => [path, request(path)]));
 for (const answer of answers.values()) answer.catch(() => {}); // `answerTo` asks again
 
-/** The server's answer for `path`: the one to the first request, the first time, and later that to a new one. Raises `Failure`. */
+/**
+ * Return the server's answer for `path`: that to the first request if it has one that was not used yet, else that to a new request.
+ * Throws a `Failure`.
+ */
 export async function answerTo(path) {
   const first = answers.get(path);
   answers.delete(path);

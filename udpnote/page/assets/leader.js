@@ -1,9 +1,10 @@
 /**
- * Chooses one of this browser's tabs as the leader. Only the leader sends the outbox and has the stream of live events.
+ * Chooses one of this browser's tabs as the leader. Only the leader sends the entries of the outbox, and has the stream of live
+ * events.
  *
- * Over HTTPS the browser has locks for this (Web Locks). Over plain HTTP it has none, so the leader has a lease in the browser's
- * database. A tab that is frozen or killed does not renew its lease. Then another tab takes the lease. If two tabs send for a
- * moment, nothing is stored twice, because both send the same identities.
+ * Over HTTPS the browser has locks for this (Web Locks). Over plain HTTP it has none, so the leader holds a lease: a record in the
+ * browser's database of which tab leads until when. A tab that is frozen or killed does not renew its lease. Then another tab takes
+ * the lease. If two tabs send for a moment, nothing is stored twice, because both send the same identities.
  */
 
 import { result } from "./database.js";

@@ -1,5 +1,5 @@
 /**
- * The stream of live events (server-sent events). Only the leader has a stream. The other tabs get its events by a channel.
+ * The stream of live events (server-sent events). Only the leader has a stream. It passes each event on to all tabs by a `Channel`.
  *
  * After an interruption the browser's EventSource connects again by itself, and names the last event that it has got
  * (Last-Event-ID). A tab that becomes the leader names the last event that it has got by the channel. So nothing is lost or
@@ -26,6 +26,7 @@ export class Channel {
     this.listeners.set(kind, [...(this.listeners.get(kind) ?? []), listener]);
   }
 
+  /** Send a message to all tabs. */
   say(kind, content = null) {
     this.channel?.postMessage({ kind, content });
     this.#hear({ kind, content });

@@ -7,6 +7,7 @@ export class Menus {
   /** The number of the note whose history is shown, or null. */
   #history = null;
 
+  /** How often that history was loaded again. */
   #renewals = 0;
 
   /** `page` is the `Page`: the menus lead to all of its parts. */
@@ -53,8 +54,8 @@ export class Menus {
   }
 
   /**
-   * The note `number` has changed or, if `number` is null, any note may have. If its history is shown, it is loaded again: a version
-   * may have been erased.
+   * If the history of the note `number` is shown, load it again: a version may be new, or may have been erased. If `number` is
+   * null, any note may have changed.
    */
   async renewHistory(number) {
     const shown = this.#history;
@@ -69,8 +70,8 @@ export class Menus {
   }
 
   /**
-   * The note with this number, its whole text and the identity of its latest version. Null if the server does not answer with it:
-   * then the reason is shown, unless `isQuiet`.
+   * Ask the server for the note with this number, its whole text and the identity of its latest version. Returns null if the
+   * request fails: then the reason is shown, unless `isQuiet`.
    */
   wholeNote(number, { isQuiet = false } = {}) {
     return this.#asked(`/api/notes/${number}`, { isQuiet });
@@ -98,7 +99,7 @@ export class Menus {
     telling.toast(words.say(await takingBack.last()));
   }
 
-  /** What the server answers. Null if it does not: then the reason is shown, unless `isQuiet`. */
+  /** Return what the server answers for `path`. Null if the request fails: then the reason is shown, unless `isQuiet`. */
   async #asked(path, { isQuiet = false } = {}) {
     const { words, telling } = this.page;
     try {

@@ -6,7 +6,7 @@ import { button, icon, make, prose } from "./dom.js";
 const SHOWN_CHARACTERS_MAX = 800;
 const SHOWN_LINES_MAX = 20;
 
-/** In a longer text, paragraphs get no direction by their letters: finding it takes seconds for a megabyte. */
+/** In a longer text, paragraphs get no direction by their letters: finding that takes seconds for a megabyte. */
 export const PARAGRAPH_DIRECTIONS_CHARACTERS_MAX = 20_000;
 
 /** How many tags of a text become buttons: the first ones. */
@@ -25,7 +25,7 @@ const LANGUAGES = [
   [/[\u3400-\u9fff\uf900-\ufaff]/, "zh"],
 ];
 
-/** The language of `text` by its letters, for the choice of a font; empty if not known. Chinese is of the page's variety. */
+/** The language of `text` by its letters, to choose a font; empty if not known. Chinese gets the variety of a Chinese page. */
 function languageOf(text, pageLanguage) {
   const found = LANGUAGES.find(([letters]) => letters.test(text))?.[1] ?? "";
   return found === "zh" && pageLanguage.startsWith("zh") ? pageLanguage : found;
@@ -85,7 +85,7 @@ export class NoteBuilder {
     Object.assign(this, { words, times, actions });
   }
 
-  /** A stored note. `isFresh` says that it was written here just now: then its state is shown in words. */
+  /** The element of a stored note. `isFresh` says that it was written here just now: then its state is shown in words. */
   note(note, { isFresh = false } = {}) {
     const { words, actions } = this;
     const number = `#${note.number}`;
@@ -105,7 +105,7 @@ export class NoteBuilder {
     return make("article", { id: `n${note.number}`, className: "note" }, meta, ...text);
   }
 
-  /** An entry of the outbox: its state in words, and `buttons` under it. `isHeld` says that it has waited for a while. */
+  /** The element of an entry of the outbox: its `state` in words, and `buttons` under it. `isHeld`: it has waited for a while. */
   waiting(entry, { title, state, iconName, isBad, isHeld, buttons }) {
     const stateElement = make("span", { className: isBad ? "state bad" : "state" }, icon(iconName), make("span", {}, prose(state)));
     const meta = make("div", { className: "meta" }, this.#time(entry.written_at), this.#author(entry.author), stateElement);
@@ -116,7 +116,7 @@ export class NoteBuilder {
     return make("article", { className, data: { order: entry.order } }, meta, heading, ...text, row);
   }
 
-  /** A version in the history of a note. */
+  /** The element of a version in the history of a note. */
   version(version) {
     const kind = make("span", { className: "kind", text: this.words.say(`version_${version.kind}`) });
     const time = make("time", { text: this.times.fullTime(version.written_at), dateTime: this.times.iso(version.written_at) });

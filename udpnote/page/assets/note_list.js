@@ -34,7 +34,7 @@ export class NoteList {
     return this.#notes.get(number)?.note ?? null;
   }
 
-  /** The note with this number, or with a version of this number; null if there is none. */
+  /** The note with this number, or whose latest version has this number; null if there is none. */
   withVersion(number) {
     return this.get(number) ?? this.#sorted.find(({ version }) => version === number) ?? null;
   }
@@ -59,7 +59,7 @@ export class NoteList {
     return place === -1 ? null : place;
   }
 
-  /** Insert a note at its place by time and number, which is nearly always one of the two ends. `isFresh` as in `NoteBuilder`. */
+  /** Insert a note at its place by time and number, which is nearly always one of the two ends. `isFresh` as in `NoteBuilder.note`. */
   insert(note, { isFresh }) {
     const element = this.builder.note(note, { isFresh });
     this.#notes.set(note.number, { note, element, isFresh });

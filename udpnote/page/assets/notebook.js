@@ -6,7 +6,7 @@ import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
 import { lastNotebook, rememberNotebook } from "./settings.js";
 
-/** While a filter is on, the notes that match are asked for so soon after an entry is stored, and not again before the pause ends. */
+/** While a filter is on: how soon after an entry is stored the page asks which notes match, and the least pause between two times. */
 const SOON_MILLISECONDS = 200;
 const PAUSE_MILLISECONDS = 2_000;
 
@@ -17,10 +17,10 @@ export class Notebook {
   /** The highest number of an entry that the page knows of. */
   #newest = 0;
 
-  /** Since when the server has served the notebook, as of the notes that are shown; see `#catchUp`. */
+  /** `served` of the state when the shown notes were last compared with all notes: an id that a restart of the server changes. */
   #served = null;
 
-  /** What the latest event `ready` has said. */
+  /** The data of the latest event `ready`. */
   #ready = { newest: 0, served: null };
 
   /** Whether the server has no stream for this browser: then each attempt to get one loads the notes again. */
@@ -33,7 +33,7 @@ export class Notebook {
   /** Whether this browser has given the join code of the notebook, so that another one would not help. */
   #hasKey = false;
 
-  /** What the person wants with the form for the join code: "enter" or "cancel"; null: the form is shown if a code is needed. */
+  /** "enter" or "cancel": the person has asked for the form of the join code, or closed it. null: it is shown if a code is needed. */
   #codeChoice = null;
 
   /** How often the state was asked for, and which of these questions is the latest that was answered. */
@@ -68,8 +68,8 @@ export class Notebook {
   }
 
   /**
-   * Ask which notebook this is, and show its notes. `isSign`: if it answers, what waits is sent at once. Returns whether the page's
-   * server answers.
+   * Ask the page's server for the notebook's state, and show that and the notes. Returns whether the page's server answers.
+   * `isSign`: if it does and no join code is needed, send waiting entries at once.
    */
   async refresh({ isSign = true } = {}) {
     const wasSealed = this.state.needs_code;
@@ -106,7 +106,7 @@ export class Notebook {
     return true;
   }
 
-  /** There is a sign that the notebook can be reached again: send what waits, and ask for events. */
+  /** Send waiting entries and ask for events at once: there is a sign that the notebook can be reached again. */
   onSign() {
     this.sender.retry();
     this.live.renew();
@@ -213,7 +213,7 @@ export class Notebook {
     text.focus();
   }
 
-  /** The server has refused a request or a stream, perhaps because the session has ended: ask which state the notebook has now. */
+  /** The server has refused a request or a stream, perhaps because the session has ended: `refresh`, and return its result. */
   async #noteRefusal() {
     const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
     const hasAnswer = await this.refresh({ isSign: false });
@@ -337,7 +337,7 @@ export class Notebook {
     if (!this.waiting.ownClients.has(note.client)) this.telling.announce(note);
   }
 
-  /** A note has a new text and is not shown: it was deleted, or it is older than those that are loaded. */
+  /** Show the note `number`, which has a new text and is not shown, unless it is older than the notes that are loaded. */
   async #bringBack(number) {
     const note = await request(`/api/notes/${number}`).catch(() => null);
     if (note && this.timeline.covers(note.noted_at)) this.timeline.put(note);

@@ -8,7 +8,7 @@
  * Three rules follow, and each method obeys them:
  * - The text of an entry that may have been sent (`is_sent`) never changes, and the entry stays until it is answered.
  *   A later edit or deletion of it waits behind it (`after`) until the number of the note is known.
- * - An entry counts as stored, and leaves, only when the notebook has stored exactly its identity.
+ * - An entry counts as stored, and leaves the outbox, only when the notebook has stored exactly its identity.
  * - If the browser's profile was copied, the notebook may have another entry under an identity. Then the entry here and all that
  *   were never sent get a new client id. An entry that was sent without an answer keeps its identity: under a new one it
  *   might be stored twice.
@@ -17,11 +17,11 @@
 import { isBroken, readable } from "./broken_entries.js";
 import { result } from "./database.js";
 
-/** The most entries of a request, and the most bytes of its body, that the page's server accepts. */
+/** The most entries of a request that the page's server accepts, and the most characters of several entries in one request. */
 export const BATCH_ENTRIES_MAX = 100;
 export const BATCH_CHARACTERS_MAX = 1 << 18;
 
-/** How many drafts and own writes are remembered, to prevent that one is sent twice, and to take one back. */
+/** How many drafts are remembered, so that none is sent twice, and how many own writes, so that they can be taken back. */
 const DRAFTS_MAX = 50;
 const WRITES_MAX = 50;
 
@@ -59,7 +59,7 @@ export function draftName(id, text) {
 export class EntryGone extends Error {}
 
 export class Outbox {
-  /** `newId` gives a client id that no other browser has. `onChange` is called after each change. */
+  /** `newId()` returns a client id that no other browser has. `onChange` is called after each change. */
   constructor(database, newId, onChange = () => {}) {
     this.database = database;
     this.newId = newId;
@@ -144,7 +144,7 @@ export class Outbox {
   }
 
   /**
-   * The next entries to send to the notebook with the id `notebook`: of one client id, in the order of their sequence numbers.
+   * Return the next entries to send to the notebook with the id `notebook`: of one client id, in the order of their sequence numbers.
    *
    * They are marked as sent, in a transaction that is complete before this returns. Entries for another notebook stay. Entries
    * without a notebook belong to this notebook from now on.
@@ -228,7 +228,10 @@ export class Outbox {
     return kept;
   }
 
-  /** Add a change of the entry `order`. If `entry` still waits, the change waits behind it. Otherwise it has the entry's number. */
+  /**
+   * Add a change of the entry `order`. If `entry` still waits, the change waits behind it. If it is undefined, it has left the
+   * outbox: then the change names the number of the stored entry. Returns null if the entry was refused or erased, or is unknown.
+   */
   async #appendAfter(transaction, order, entry, change) {
     if (entry) {
       if (entry.state !== "waiting") return null;
@@ -301,7 +304,7 @@ async function forgetWrite(transaction, order) {
   return true;
 }
 
-/** Call `visit` with each entry, the oldest first, until it returns false. If `replace` returns an entry, it takes its place. */
+/** Call `visit` with each entry, the oldest first, until it returns false. An entry that `replace` returns is kept in its place. */
 function eachEntry(transaction, visit, replace) {
   return new Promise((resolve, reject) => {
     const request = transaction.objectStore("entries").openCursor();

@@ -122,7 +122,7 @@ class Page {
         codeCancel: $("code-cancel"), text: $("text"),
       },
       words, timeline, waiting, sender, live, channel, telling, showNotes: () => this.search.showAddress(),
-      onLocked: () => sheets.close(), 
+      onLocked: () => sheets.close(),
       onChanged: (number, entry) => {
         menus.renewHistory(number);
         if (entry) writing.noteChange(entry);
@@ -199,7 +199,7 @@ class Page {
     keepAboveKeyboard();
   }
 
-  /** Who has written wants to see it. */
+  /** Show the latest notes, without filters: a person who has written a note wants to see it. */
   #readAtEnd() {
     if (this.timeline.isFiltered) this.search.end();
     this.timeline.showEnd();

@@ -51,12 +51,12 @@ export class ScrollPlace {
     if (this.isAtEnd) this.#showUnread(0);
   }
 
-  /** A note has arrived below what the person reads. */
+  /** Count a note that has arrived below what the person reads. */
   noteArrival() {
     if (!this.isAtEnd) this.#showUnread(this.#unread + 1);
   }
 
-  /** Other notes are shown now. */
+  /** Count new notes from zero: other notes are shown now. */
   forgetUnread() {
     this.#showUnread(0);
   }

@@ -3,7 +3,7 @@
 import { filtersIn } from "./api.js";
 import { button, icon, make } from "./dom.js";
 
-/** After the last letter that is typed, the search waits so long for the next one. */
+/** How long the search waits for a further letter after each one that is typed. */
 const SEARCH_MILLISECONDS = 300;
 
 export class Search {

@@ -45,7 +45,7 @@ export class Sender {
     this.#wake();
   }
 
-  /** Send until `signal` is aborted, or until this tab is no longer the leader. */
+  /** Send entries of the outbox, also those that are added later, until `signal` is aborted or this tab is no longer the leader. */
   async run(signal) {
     const stop = () => this.#wake();
     signal.addEventListener("abort", stop);

@@ -5,10 +5,10 @@ const PREFIX = "udpnote.";
 /** How many notebooks are remembered by name: those that were shown last. */
 const NAMES_MAX = 20;
 
-/** So many digits of an id tell the notebooks of a LAN from each other. */
+/** How many digits of an id are shown: enough to tell the notebooks of a LAN from each other. */
 const ID_DIGITS = 8;
 
-/** The value `name`; null if there is none, or if the browser keeps nothing. `storage` is that of the tab or of the browser. */
+/** The value that is kept under `name`; null if there is none. `storage` is that of the tab or of the browser. */
 export function recall(name, storage = browserStorage()) {
   try {
     return JSON.parse(storage.getItem(PREFIX + name));

@@ -48,7 +48,7 @@ export class Sheets {
     dialog.close();
   }
 
-  /** The dialog was closed. If that was not done by Back, its entry in the browser's history is left first. */
+  /** Leave the closed dialog's entry in the browser's history, unless Back has done that. Then call what waits for the closing. */
   async #onClose() {
     this.elements.content.replaceChildren();
     if (isOfSheet(history.state)) {

@@ -18,7 +18,7 @@ export class TakingBack {
     return this.#stored(write);
   }
 
-  /** Take back an entry of the outbox. */
+  /** Take back an entry that waits in the outbox. */
   async waiting({ order, kind }) {
     const changed = await this.outbox.takeBack(order, this.change({}));
     if (changed) return "undone";

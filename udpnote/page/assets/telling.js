@@ -18,8 +18,8 @@ export class Telling {
   }
 
   /**
-   * Show the notice `name`, perhaps with a `detail` and `actions`, until it is called again with the `text` null. An action has a
-   * text for its button, and the function `act` that the button calls.
+   * Show the notice `name`, perhaps with a `detail` and `actions`, until this is called for the same `name` with the `text`
+   * null. An action has a text for its button, and the function `act` that the button calls.
    */
   notice(name, text, detail = null, ...actions) {
     const id = `notice-${name}`;
@@ -57,7 +57,7 @@ export class Telling {
     if (numbers.length > 0) this.#announceSoon();
   }
 
-  /** Announce, at most one sentence in a while, what has come together until then. */
+  /** Announce after a pause, as one sentence, all that has been stored and has arrived until then. */
   #announceSoon() {
     this.#announcing ??= setTimeout(() => {
       const sentences = [this.#storedSentence(), this.#arrivalSentence()].filter(Boolean);

@@ -26,15 +26,15 @@ export class Timeline {
   #edges = { before: null, after: null };
 
   #isLoading = { before: false, after: false };
-  #loads = 0;
-  #loading = 0;
-  #shown = null;
-  #refusal = null;
-  #meanwhile = [];
-  #highest = 0;
-  #stored = new Set();
-  #fresh = new Set();
-  #waiting = new Map();
+  #loads = 0; // calls of `load` so far: only the answer for the latest one is shown
+  #loading = 0; // requests that are under way
+  #shown = null; // the filters whose notes are shown
+  #refusal = null; // why no notes are shown, as a sentence
+  #meanwhile = []; // changes of notes while requests are under way
+  #highest = 0; // the highest number of a note that has been shown
+  #stored = new Set(); // the `order` of each entry that is shown as a stored note
+  #fresh = new Set(); // the number of each note that was written here since the page was opened
+  #waiting = new Map(); // by its `order`, each waiting entry that is shown, with its element
 
   /** The number of the newest entry in the notebook when the notes were last loaded. */
   newest = 0;
@@ -154,6 +154,7 @@ export class Timeline {
     return page !== null;
   }
 
+  /** Let `change` be called once more after the requests that are under way. */
   #noteMeanwhile(change) {
     if (this.#loading > 0) this.#meanwhile.push({ filters: this.filters, change });
   }
@@ -314,7 +315,7 @@ export class Timeline {
     });
   }
 
-  /** All notes from the place of `newest`, or the newest of all, to the note `oldest` or beyond it, as one page. */
+  /** All notes from `newest` (null: the newest of all) back to `oldest` or beyond it, as one page; null: there is no answer. */
   async #pageOf(oldest, newest) {
     const before = newest && placeOf({ ...newest, number: newest.number + 1 });
     const whole = await this.#page({ before, limit: LOOKED_UP_NOTES });

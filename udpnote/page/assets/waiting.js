@@ -4,8 +4,8 @@ import { button, make } from "./dom.js";
 import { notebookName } from "./settings.js";
 
 /**
- * Most entries are stored sooner. Until then a note looks as it will when it is stored, and a change is not shown: a frame and
- * buttons that vanish at once would only flicker.
+ * Most entries are stored sooner than this. For so long a waiting note looks like a stored one, and a waiting edit or deletion is
+ * not shown at all: a frame and buttons that vanish at once would only flicker.
  */
 const QUICK_MILLISECONDS = 1_200;
 
@@ -16,7 +16,7 @@ export class Waiting {
   /** The client ids under which this browser has written since the page was opened. */
   ownClients = new Set();
 
-  /** Why the last request of the sender has failed; null: it has not. */
+  /** Why the last request of the `Sender` has failed, as a `Failure`; null: it has succeeded. */
   failure = null;
 
   #isStale = false;
@@ -25,14 +25,14 @@ export class Waiting {
   #quickTimer = null;
 
   /**
-   * `elements` has held, heldText and heldHint. `notebookId()` is the id of the notebook that the page shows, or undefined.
-   * `copy(text)` copies a text, and says so.
+   * `elements` has held, heldText and heldHint. `notebookId()` returns the id of the notebook that the page shows, or
+   * undefined. `copy(text)` copies a text, and tells the person whether that was possible.
    */
   constructor({ elements, words, outbox, timeline, composer, takingBack, sheets, telling, notebookId, copy }) {
     Object.assign(this, { elements, words, outbox, timeline, composer, takingBack, sheets, telling, notebookId, copy });
   }
 
-  /** Show what waits. Many changes at once are shown with one reading of the outbox. */
+  /** Read the outbox, and show the entries in it. If this is called during a reading, the outbox is read once more. */
   async show() {
     this.#isStale = true;
     if (this.#isReading) return;
@@ -57,7 +57,7 @@ export class Waiting {
     this.showHeld();
   }
 
-  /** Say how much waits, if it does so for longer than a moment. */
+  /** Say how many entries wait, if the notebook does not answer or the last request to store entries has failed. */
   showHeld() {
     const { held, heldText, heldHint } = this.elements;
     const waiting = this.entries.filter(({ state }) => state === "waiting");
@@ -68,18 +68,18 @@ export class Waiting {
     heldHint.textContent = this.#isPersistent ? "" : this.words.say("not_persistent");
   }
 
-  /** Ask the browser to keep what waits, and find out whether it does. Call this when there is something to keep. */
+  /** Ask the browser, once, to keep waiting entries even if the disk is full. Call this when there is an entry to keep. */
   async askForStorage() {
     if (this.#isPersistent !== undefined) return;
     this.#isPersistent = (await navigator.storage?.persist?.().catch(() => false)) ?? false;
   }
 
-  /** The texts that wait or were refused. */
+  /** The texts of all entries in the outbox, waiting, refused, erased or broken. Deletions have none. */
   get texts() {
     return this.entries.filter(({ text }) => text).map(({ text }) => text);
   }
 
-  /** Copy all `texts`, and show them in a dialog with what this browser promises to keep. */
+  /** Copy all `texts`, and show them in a dialog, which also says whether this browser promises to keep them. */
   async copyAll() {
     const { texts, words } = this;
     const whole = texts.join("\n\n");
@@ -87,7 +87,7 @@ export class Waiting {
     await this.askForStorage();
     const paragraphs = [words.say("only_here"), words.say(this.#isPersistent ? "persistent" : "not_persistent")];
     this.sheets.open(
-      words.say("waiting_count", { count: texts.length }),
+      words.say("waiting_title"),
       make("textarea", { className: "copied", readOnly: true, rows: 8, value: whole, label: words.say("copy_waiting") }),
       ...paragraphs.map((text) => make("p", { className: "hint", text })),
     );

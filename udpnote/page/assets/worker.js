@@ -27,7 +27,7 @@ addEventListener("fetch", (event) => {
   event.respondWith(answer(event.request, pathname));
 });
 
-/** The server's answer, which is then kept. If the server does not answer soon, the answer that was kept before. */
+/** Return the server's answer, and keep it. If the server does not answer soon, return the answer that was kept last. */
 async function answer(request, pathname) {
   const cache = await caches.open(CACHE);
   try {

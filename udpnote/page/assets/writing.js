@@ -7,13 +7,13 @@ import { lastNotebook } from "./settings.js";
 export class Writing {
   /**
    * `author` is the `Author`. `notebookId()` is the id of the notebook that the page shows, or undefined. `onWritten()` is called
-   * when a new note is in the outbox. `wholeNote` is that of `Menus`.
+   * when a new note is in the outbox. `wholeNote` is the method of `Menus`.
    */
   constructor({ words, author, outbox, composer, waiting, telling, notebookId, onWritten, wholeNote }) {
     Object.assign(this, { words, author, outbox, composer, waiting, telling, notebookId, onWritten, wholeNote });
   }
 
-  /** All fields of an entry that is written now; `fields` are those that the caller knows. */
+  /** All fields of an entry that is written now: `fields`, and the author, the time and the notebook. */
   change(fields) {
     const now = new Date();
     return {

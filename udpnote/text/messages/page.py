@@ -41,8 +41,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_body_cut_off": "the request did not arrive whole. What is not stored yet waits in this browser, and is sent again",
     "page_too_many_requests": "too many requests came from this device: wait a moment",
     "page_too_many_streams": (
-        "{streams_max} browsers already get new notes at once, the most that the page serves. Here new notes appear only "
-        "after a reload"
+        "too many browsers have this page open. New notes of others appear here with a delay of up to 30 seconds"
     ),
     "page_busy": "the page has too much to do at the moment: try again in a few seconds",
     "page_ends": "the page is just ending. What is not stored yet waits in this browser",
@@ -55,8 +54,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_notebook_unusable": "the page cannot use the notebook now. Ask the person who runs the page",
     "page_impostor": (
         "the notebook is sealed, but the server that answers now does not have its key. The server may be an impostor, "
-        "so nothing is sent there. Ask the notebook's owner. If the owner has unsealed the notebook, choose \"Lock the "
-        'notebook" in the menu: this browser then forgets its join code'
+        "so nothing is sent there. Ask the notebook's owner. If the owner has unsealed the notebook, choose \"Forget the "
+        'join code" in the menu'
     ),
     "page_key_changed": "the notebook has a new key: ask its owner for the new join code",
     "page_disk_full": "the notebook's host has no disk space left. The note waits in this browser, and is sent again",
