@@ -405,6 +405,7 @@ def test_a_notebook_that_is_left_is_known_as_open_and_not_chosen_and_its_entries
     assert (other.notebooks(), other.chosen(), waiting(other)) == ([copied, HERE], None, ["waits"])
     assert other.keys.by_id() == {SEALED.key_id: KEY}, "another notebook has the same key"
     outbox.choose(HERE.notebook_id)
+    outbox.choose(b"a notebook that nobody knows"[:16])
     outbox.leave(copied.notebook_id)
     assert (other.chosen(), other.keys.by_id()) == (HERE, {})
 

@@ -48,9 +48,13 @@ class KnownNotebooks:
             return self.chosen()
 
     def choose(self, notebook_id: bytes) -> None:
-        """Durably make the known notebook `notebook_id` the chosen one: new entries go to it if the user names no notebook."""
+        """Durably make the notebook `notebook_id` the chosen one: new entries go to it if the user names no notebook.
+
+        If this notebook is not known, the choice stays as it is.
+        """
+        known = "EXISTS (SELECT 1 FROM notebooks WHERE notebook_id = ?1)"
         with storage_errors(self.path), atomic(self._connection) as connection:
-            connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
+            connection.execute(f"UPDATE notebooks SET chosen = (notebook_id = ?1) WHERE {known}", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
         """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
