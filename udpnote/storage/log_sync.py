@@ -62,10 +62,12 @@ def sync(descriptor: int) -> None:
 
 @cache
 def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
-    """The function `sync_file_range` of the C library, or None if it has none: only Linux has it."""
-    import ctypes  # here, because a one-shot send does not need it
+    """Return the function `sync_file_range` of the C library, which only Linux has; None if it cannot be called."""
+    try:
+        import ctypes  # here, because a one-shot send does not need it
 
-    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
-    if function is not None:
-        function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
+        function = ctypes.CDLL(None).sync_file_range
+    except (ImportError, OSError, AttributeError):  # a Python that was built without libffi has no `ctypes`
+        return None
+    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
     return function
