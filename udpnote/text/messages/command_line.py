@@ -232,8 +232,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "LC_ALL=C.UTF-8` before `udpnote`"
     ),
     "change_not_printed": "not everything could be printed ({problem}), but the command has done all of its work",
-    "output_not_written": "cannot write to standard output ({problem}): the command has done its work, but not "
-    "printed all results",
+    "output_not_written": (
+        "cannot write to standard output ({problem}), so not all results are printed. Run the command again when the output "
+        "can be written"
+    ),
     "command_cut_short": "the system stopped the command before its end ({problem}): `udpnote outbox` shows what is not sent",
     "command_cut_short_at_file": "the system stopped the command before its end, at the file {path} ({problem}): "
     "`udpnote outbox` shows what is not sent",
