@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,10 +13,14 @@ from unittest import mock
 import pytest
 from wcwidth import wcswidth
 
+from tests.support.commands import declared_commands
 from tests.support.machine import Machine, note
 from tests.support.processes import eventually
 from udpnote.cli.app import COMMANDS, load
+from udpnote.cli.command_line import read_command_line
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
+from udpnote.cli.declared_command import DeclaredCommand
+from udpnote.cli.help_page import EXAMPLE_INDENT
 from udpnote.settings import Settings
 from udpnote.version import __version__
 
@@ -89,6 +94,16 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
         assert re.search(f"Examples:.*udpnote {command}", result.out, re.S), result.out
     for name, entry in COMMANDS.items():
         assert load(name).help.split("\n\n")[0] == entry.help, "the help of all and that of a command say the same"
+
+
+def test_each_example_of_the_help_is_one_command_line_that_udpnote_understands() -> None:
+    paragraphs = [paragraph for command in declared_commands() for paragraph in command.help]
+    for example in (each.strip() for each in paragraphs if each.startswith(EXAMPLE_INDENT)):
+        assert "\n" not in example
+        for words in map(shlex.split, re.split(r" (?:[|<]|2>&1) ", example)):
+            if "udpnote" in words:
+                line = read_command_line(words[words.index("udpnote") + 1 :])
+                assert isinstance(line.command, DeclaredCommand), example
 
 
 def test_an_option_takes_one_kind_of_value_in_all_commands_and_has_the_name_of_its_setting() -> None:

@@ -32,7 +32,7 @@ class PageOptions(NamedTuple):
 Page = Annotated[
     PageOptions,
     OptionGroup(
-        page=Annotated[bool, Option("--page", help="Also serve it to browsers, as `udpnote page` does.")],
+        page=Annotated[bool, Option("--page", help="Also serve the notebook to browsers, as `udpnote page` does.")],
         page_https=Annotated[
             bool, Option("--page-https", help="Also serve the page over HTTPS, as `udpnote page --https` does.")
         ],
@@ -51,7 +51,7 @@ Page = Annotated[
             Option(
                 "--page-allow-host",
                 metavar="NAME",
-                help="Also serve the page, which browsers reach under this name, too. May be repeated.",
+                help="Also serve the page, and let browsers reach this host under this name, too. May be repeated.",
             ),
         ],
     ),

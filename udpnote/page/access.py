@@ -182,7 +182,7 @@ class Gate:
 def language_of(accepted: str) -> str:
     """Return the language for an Accept-Language header, one of `model.language.LANGUAGES` (RFC 9110, section 12.5.4).
 
-    It is the one that the header prefers among those that udpnote speaks, and English if the header names none of these.
+    It is the one of these languages that the header prefers, or English if the header names none of them.
     """
     wanted: list[tuple[float, str]] = []
     for part in accepted[:1000].split(",")[:LANGUAGES_READ_MAX]:

@@ -54,7 +54,7 @@ most 398 days, and recommend 397 (support.apple.com/102028).
 """
 
 BACKDATED_DAYS = 7
-"""How many days before it is made the validity of a server certificate begins. It helps devices whose clocks are behind."""
+"""The validity of a server certificate begins this many days before it is made, for devices whose clocks are behind."""
 
 RENEWAL_DAYS = 30
 """A server certificate is replaced when it is valid for fewer days than this. Hardly any device's clock is ahead by more."""
@@ -69,7 +69,7 @@ FILE_BYTES_MAX = 1 << 16
 
 _FILE_HEADER = """\
 The certificate authority of `udpnote page --https` on {host}.
-Keep this file secret: who has it can pose as this host's page, to all devices that have installed the certificate.
+Keep this file secret: anybody who has it can pose as this host's page, to all devices that have installed the certificate.
 
 """
 

@@ -57,7 +57,7 @@ class ServerTls:
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         """Give the new `connection` the context with the current certificate. If that certificate is outdated, renew it first;
-        this is checked once in `CHECK_MICROSECONDS`.
+        this is checked at most once in `CHECK_MICROSECONDS`.
 
         OpenSSL calls this for each new connection, even if the browser names no host.
         """

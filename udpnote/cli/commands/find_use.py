@@ -86,7 +86,7 @@ def use(
 
     A choice is needed only if the LAN has several notebooks. It holds until the next choice. An option, environment variable
     or setting that names a server, a notebook or a key comes before the choice. If a notebook was lost and made anew under
-    its name, NAME chooses the new one, which answers.
+    its name, NAME chooses the new one.
 
     Examples:
 

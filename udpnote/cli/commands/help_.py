@@ -26,7 +26,9 @@ def help_(words: Words = None) -> int:
     Examples:
 
         udpnote help
+
         udpnote help list
+
         udpnote help key rotate
 
         udpnote help times

@@ -72,7 +72,7 @@ def install(
     ] = None,
     dry_run: DryRun = False,
 ) -> int:
-    """Let systemd run the server, now and from then on, and say whether it runs.
+    """Let systemd run the server from now on, and say whether it runs.
 
     Without `--system`, the service is your own: it serves your notebook while you are logged in, or from boot on after
     `loginctl enable-linger`. With `--system` the server runs from boot on, as a user of its own, with a notebook in

@@ -73,8 +73,8 @@ class _File(NamedTuple):
 def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Show which notebook is meant, and why, and whether it answers.
 
-    Also shows what waits in the outbox, the notebook that this host has, and which files and settings are in force, each with
-    the option, environment variable or file that it comes from. Nothing is created or chosen, and no key is shown.
+    It also shows what waits in the outbox, the notebook that this host has, and which files and settings are in force, each
+    with the option, environment variable or file that it comes from. Nothing is created or chosen, and no key is shown.
 
     The exit code is that of a command that reads the notebook. 0: it answers. 69: it does not. 1: the outbox cannot be read, or
     no notebook can be used for another reason, such as a changed key.

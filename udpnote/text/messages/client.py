@@ -62,8 +62,8 @@ def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[Known
 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
     return _(
-        "nothing was done: the server that you named has {notebooks}, not {name_or_id}. Check the names of the server "
-        "and of the notebook. Another notebook of that host has another port: name it with HOST:PORT"
+        "the server that you named has {notebooks}, not {name_or_id}. Check the names of the server and of the notebook. "
+        "Another notebook of that host has another port: name it with HOST:PORT"
     ).format(notebooks=_list(found), name_or_id=name_or_id)
 
 
@@ -102,7 +102,7 @@ def _entries_wait(entries: int, name: str) -> str:
         waiting,
         _(
             "Send what waits with `udpnote outbox --send`. Or discard it with `udpnote outbox --discard SEQUENCE`. To "
-            "leave all the same, run `udpnote leave --send-open`: what waits may then be sent unencrypted"
+            "leave all the same, run this command again with --send-open: what waits may then be sent unencrypted"
         ),
     )
 

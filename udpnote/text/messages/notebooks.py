@@ -93,6 +93,8 @@ def _hosted_notebook(name: str, notebook_id: str, entries: int, is_sealed: bool,
 
 
 def _entries_removed(entries: int) -> str:
+    if entries == 0:
+        return _("nothing was removed: the outbox has no such entry")
     return ngettext("{entries:,} entry removed", "{entries:,} entries removed", entries).format(entries=entries)
 
 

@@ -60,8 +60,8 @@ def _joined(notebook: KnownNotebook) -> str:
 
 def _entries_wait_for_it(entries: int) -> str:
     return ngettext(
-        "{entries:,} entry waits for this notebook: `udpnote outbox --send` delivers now",
-        "{entries:,} entries wait for this notebook: `udpnote outbox --send` delivers now",
+        "{entries:,} entry waits for this notebook: `udpnote outbox --send` sends it now",
+        "{entries:,} entries wait for this notebook: `udpnote outbox --send` sends them now",
         entries,
     ).format(entries=entries)
 
