@@ -24,12 +24,13 @@ def language_named(tag: str) -> str | None:
 
 
 def language_of_locale(environ: Mapping[str, str]) -> str:
-    """The language in `LANGUAGES` that the environment `environ` asks for; English if udpnote does not have that language.
+    """The language in `LANGUAGES` in which a user with the environment `environ` wants to read messages.
 
-    The environment first asks for the languages in its variable `LANGUAGE`, separated by colons, then for that of its locale.
+    The user may want several languages, in this order: those in the variable `LANGUAGE`, which are separated by colons, then
+    the language of the locale. The result is the first of them that udpnote has; English if it has none of them.
+
     The first variable of `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty names the locale; if all are empty, it is `C`. If
-    the locale is `C`, `C.UTF-8` or `POSIX`, `LANGUAGE` does not count. The result is the first language in this order that
-    udpnote has (GNU gettext manual, section 2.3).
+    the locale is `C`, `C.UTF-8` or `POSIX`, `LANGUAGE` does not count (GNU gettext manual, section 2.3).
     """
     locale = next(filter(None, map(environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "C")
     asked = [] if locale.partition(".")[0] in ("C", "POSIX") else _asked_for(environ)

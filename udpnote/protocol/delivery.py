@@ -156,9 +156,10 @@ class Delivery:
     def give_up(self, entries: Iterable[Entry], now: float) -> None:
         """Stop delivering `entries`: they are not sent again, and get no event. Entries that are not outstanding are skipped.
 
-        But a note that shares a datagram with notes that are not given up stays outstanding, and may get an event, until the
-        server has judged the datagram or these notes are given up, too. Until then, `add` cancels this. None of `entries` may
-        be imported.
+        There is one exception: a note that was sent in one datagram with other notes, which are not given up, stays
+        outstanding. It may get an event. It is given up when the other notes are given up, too, or when the server asks for
+        each note of the datagram by itself. To deliver it after all, pass it to `add` before that. None of `entries` may be
+        imported.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)
@@ -246,7 +247,7 @@ class Delivery:
         return resend_at
 
     def _expect_answers_from(self, now: float) -> None:
-        """If no entry is outstanding, measure from `now` on how long the server leaves requests unanswered."""
+        """If no entry is outstanding, let the contact measure from `now` on how long the server does not answer."""
         if not self._entries:
             self._contact.expect_answers_from(now)
 
@@ -327,9 +328,9 @@ class Delivery:
             self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Record that the server keeps this part. If the server has removed other parts of the entry, send all parts again.
+        """Record that the server keeps this part. If it has removed other parts of the entry, let all parts be sent again.
 
-        They are not sent at once: they count as in flight from `now` on, and are sent again when their timer expires.
+        They are not sent at once. From `now` on, they count as in flight, and they are sent when their timers expire.
         """
         for again in self._kept_by_server.note(outgoing):
             again.timed_from = now

@@ -58,7 +58,7 @@ class OpenEnvelope:
     def unwrap(self, data: bytes) -> bytes:
         """Return the body in the datagram `data`. Raises `BadDatagram` if its length, magic, version or checksum is wrong.
 
-        The checksum is wrong in the datagrams of sealed notebooks, too. They get a reason of their own, because they are whole.
+        A datagram in a sealed envelope has no such checksum. The error then has the reason "sealed" instead of "corrupted".
         """
         end = len(data) - _CHECK_BYTES
         if end < HEADER_BYTES:

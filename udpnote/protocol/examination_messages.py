@@ -37,10 +37,10 @@ class Report(NamedTuple):
 
     `heard` is the bit mask of the ways by which EXAMINEs with this token have arrived: bit 0 for way 0, and so on. `source` and
     `source_port` are the address from which the EXAMINE came, as the server saw it. `notebook_id` and `server_id` have the same
-    meaning as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many of the server's
-    answers its system has refused to send, for example because of a firewall; 0 if there were none in the last minute.
-    `heard_hosts` are the hosts that the server has heard lately, the latest first. It is empty unless the examiner is on the
-    server's own host.
+    meaning as in an OFFER. `clock` is the server's time in microseconds since 1970 UTC. `unsent` is how many answers the
+    server's system has refused to send since the server started, for example because of a firewall. It is 0 if the system has
+    refused none in the last minute. `heard_hosts` are the hosts that the server has heard lately, the latest first. It is empty
+    unless the examiner is on the server's own host.
     """
 
     token: bytes

@@ -13,11 +13,11 @@ class KeptParts:
     def note(self, payload: PartPayload) -> list[PartPayload]:
         """Record that the server keeps the part in `payload` until the other parts of its entry arrive.
 
-        Returns the parts that the client must send again.
+        Returns the parts that the client must send again: usually none.
 
-        A server stores an entry as soon as it has all parts of it. If it has said of every part only that it keeps it, it has
-        removed some of them meanwhile. Then this method returns all parts of the entry, and forgets that they are kept. In all
-        other cases it returns an empty list.
+        A server stores an entry as soon as it has all parts of the entry. So if every part was acknowledged with PART_KEPT, but
+        the entry is not stored, then the server has removed some of the parts meanwhile. In this case, this method returns all
+        parts of the entry, and forgets that they are kept.
         """
         part = payload.part
         kept = self._kept.setdefault(payload.key[:2], {})

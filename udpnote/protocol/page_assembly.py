@@ -128,7 +128,10 @@ class EarlyPages:
         return None
 
     def gaps(self, position: Cursor) -> Iterator[Cursor]:
-        """Yield the cursors where pages are missing: the start of each gap after `position`, then the end of the last page."""
+        """Yield the start of each gap between the pages, then the end of the last page. A gap may begin at `position`.
+
+        If no page is kept, the only cursor is `position`.
+        """
         for start in sorted(self._pages, key=self.order):
             if self.order(start) > self.order(position):
                 yield position
@@ -182,8 +185,8 @@ class PageAssembly:
         """Join pages that continue each other. Yield pairs, in order: a page, and how many of `pages` were joined to make it.
 
         For a page that was not joined, this number is 1. The reader handles a joined page in hardly more time than a single
-        one. Only pages from `position` on are joined, so the caller must deliver each page before it takes the next pair. Pages
-        are not joined if the reading has a limit, because `pages_taken` counts them one by one.
+        one. The caller must deliver the page of each pair before it takes the next pair, because pages are joined only if the
+        first of them begins at `position`. If the reading has a limit, no pages are joined: `pages_taken` must count each.
         """
         series: list[Page] = []
         for page in pages:
@@ -244,7 +247,7 @@ class PageAssembly:
     def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
         """Deliver items, some of which are parts of entries.
 
-        Returns False if an entry was revised between its parts, so that `position` has gone back to its beginning.
+        Returns False if an entry was revised between its parts; `position` has then gone back to the beginning of that entry.
         """
         for item in items:
             if not isinstance(item, StoredPart):

@@ -93,7 +93,7 @@ class _PagePacker:
         self._are_tallies = False
         self._position = read.cursor
         self._latest: StoredEntry | None = None
-        """The entry that was taken last, if `_position` is not behind it yet. `_reached` moves `_position` there."""
+        """The entry that was taken last; None if `_position` has passed it. `_reached` moves `_position` past it."""
         self.pages_max = 1
         self.is_full = False
         self.awaited: SearchRunning | None = None
@@ -162,7 +162,7 @@ class _PagePacker:
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._begun:  # of a text that has become shorter, send the last byte: it comes with the new length
+        if stored.number == self._begun:  # if the text is shorter now, send its last byte: the part tells the new length
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)

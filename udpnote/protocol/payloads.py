@@ -52,9 +52,10 @@ _new = tuple.__new__
 class PartPayload:
     """One part of `entry` to deliver.
 
-    `sent_at` has the monotonic time of each attempt to send it, the first one first, for up to `ATTEMPT_MAX` attempts.
-    `timed_from` is the monotonic time at which its timer started. Usually this is the time of the latest attempt. But if the
-    server has lost parts that it kept (see `KeptParts`), the timer starts again at that time.
+    `sent_at` has the monotonic time of each attempt to send the part, the first one first. Attempts after the number
+    `ATTEMPT_MAX` are not recorded. `timed_from` is the monotonic time at which the part's timer started. Usually this is the
+    time of the latest attempt. But the timer starts again when the client learns that the server has lost parts of the entry
+    which it kept (see `KeptParts`).
     """
 
     __slots__ = ("entry", "key", "part", "sent_at", "timed_from")
@@ -245,7 +246,11 @@ class UnsentPayloads:
         return None
 
     def _add_short_notes(self, entries: Sequence[Entry], texts: list[bytes]) -> None:
-        """Add `entries`, which may travel together, at the end of the queue: to the last group of notes there, if possible."""
+        """Add `entries`, which may travel in one run, to the end of the queue.
+
+        If they may travel in one run with the last notes of the queue, they are added to the group of these notes. If not, they
+        become a group of their own.
+        """
         last = self._queue[-1] if self._queue else None
         if isinstance(last, _ShortNotes) and last.restored is None and _may_travel_together([last.entries[-1], entries[0]]):
             last.entries += entries

@@ -94,7 +94,7 @@ class Reading:
         self._latest_burst_may_wait = False
         self._resume_at: float | None = None
         self.refusal: PageState | None = None
-        """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if the server has not refused it."""
+        """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if it does not, by its latest page."""
         self.answers = 0
         """How many valid pages with this reading's stream id have arrived. Repeated pages count; refusals do not."""
         self._progressed_at = now
@@ -256,7 +256,7 @@ class Reading:
         self._send_next_burst(now)
 
     def _note_refusal(self, state: PageState, now: float) -> None:
-        """Keep `state` as the `refusal`. A reading that follows reports NOT_READABLE once, and asks again after a pause."""
+        """Set `refusal`. For NOT_READABLE, a reading that follows asks again after a pause, and reports it the first time."""
         if self._follows and state is PageState.NOT_READABLE and self.refusal is None:
             self._events.append(NotebookUnreadable())
         self.refusal = state
@@ -351,9 +351,9 @@ class Reading:
             self._send_burst(self._assembly.position, 1, now)
 
     def _send_next_burst(self, now: float) -> None:
-        """Send a burst. It starts at `position` if no burst is in flight, or at the end of the only burst in flight.
+        """Send a burst from `position` on if none is in flight. If one is in flight, send a second one, from its end on.
 
-        Nothing is sent in a pause, and no second burst if the first one's end is unknown or the reading has a limit.
+        Do nothing in a pause. Send no second burst if the end of the first is unknown, or if the reading has a limit.
         """
         assembly = self._assembly
         if self.is_ended or self._resume_at is not None:

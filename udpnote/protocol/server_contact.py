@@ -97,7 +97,8 @@ class ServerContact:
         """The monotonic time at which a datagram counts as lost if its timer started at `timed_from`.
 
         Usually that is when the timeout has passed. After a long backoff it is earlier: `SILENCE_SECONDS` after `quiet_since`,
-        so that discovery can begin. But it is never before the timeout without backoff (`first_timeout_seconds`) has passed.
+        which is when the time without any answer began. Thus discovery can begin soon. But a datagram never counts as lost
+        before the timeout without backoff (`first_timeout_seconds`) has passed.
         """
         timer = self.timer
         return max(
@@ -106,10 +107,10 @@ class ServerContact:
         )
 
     def expect_answers_from(self, now: float) -> None:
-        """Measure from `now` on how long the server does not answer, because no request was waiting for an answer before.
+        """Set `quiet_since` to `now`. The caller calls this before a request, if no other request is waiting for an answer.
 
-        If the server is silent, the next probe is due `SILENT_INTERVAL_SECONDS` after the latest one, however long the timeout
-        is.
+        If the server is silent, this also moves the next probe forward: it is due `SILENT_INTERVAL_SECONDS` after the latest
+        probe, even if the timeout is longer.
         """
         self.quiet_since = now
         if self.next_probe_at is not None:
@@ -132,11 +133,11 @@ class ServerContact:
         return ends_silence
 
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Record that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent now.
+        """Record that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent from now on.
 
-        `sent_at` is when the last of these datagrams was sent. If the quiet time (`quiet_since`) began before that, the window
-        collapses. If the server has answered since, the window is halved. The timeout doubles. If several datagrams that were
-        in flight together are lost, the window is halved and the timeout is doubled only once.
+        `sent_at` is when the last of these datagrams was sent. If no answer has arrived since then, the window collapses. If
+        an answer to another datagram has arrived since, the window is halved. The timeout doubles. If several datagrams that
+        were in flight together are lost, the window is halved and the timeout is doubled only once.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)

@@ -6,12 +6,14 @@ entry that was shown. If the notebook lacks that entry, the follower goes back: 
 steps, until the notebook has the named entry. From that entry on it reads again, and shows only what is new.
 
 A follower does not remember all entries of the notebook: it remembers none from before it began, and at most `SHOWN_MAX` in
-all. So it may go back too far, and read entries that are neither new nor remembered. Until it has read the first new entry, an
-entry counts as new only in these cases:
+all. So it may go back too far, and read entries that are neither new nor remembered. Until the follower has read the first new
+entry, an entry that it does not remember counts as new only in one of these cases:
 
 - The entry was stored after everything that was shown.
-- Its number is higher than every number before the notebook was restored.
-- The follower remembers another entry with its number.
+- The entry's number is higher than all numbers that the follower had seen before the notebook was restored.
+- The follower remembers that another entry had this number before the notebook was restored.
+
+After the first new entry, every entry that the follower does not remember counts as new.
 """
 
 from collections.abc import Iterable
@@ -31,9 +33,10 @@ class NotebookRestored(NamedTuple):
 
 
 class ShownEntries:
-    """The entries that a follower has shown or passed over, kept in the order of their numbers.
+    """The entries that a follower has read, in the order of their numbers. It has shown them, or left them out as not new.
 
-    At first they are `entries`. The latest of these was stored at `stored_until`, in microseconds since 1970 UTC.
+    At first they are `entries`, which were shown by an earlier follower. The latest of these was stored at `stored_until`, in
+    microseconds since 1970 UTC.
     """
 
     def __init__(self, entries: Iterable[SeenEntry] = (), *, stored_until: int = 0) -> None:
@@ -44,8 +47,9 @@ class ShownEntries:
         """Entries that were shown before the notebook was restored. They are not shown a second time."""
 
         self._lost_numbers: set[int] = set()
-        """The numbers of `_lost` if the notebook was restored exactly once; else empty. Another entry with such a number is
-        new. If the notebook was restored twice, it might be an entry that was shown in between and then forgotten."""
+        """The numbers of `_lost` if the notebook was restored exactly once, else empty. An entry that has such a number, but is
+        not in `_lost`, is new. After a second restoration that is not certain: the entry may have been shown between the two
+        restorations and then forgotten."""
 
         self._restorations = 0
         self._doubtful_until = 0
@@ -82,7 +86,7 @@ class ShownEntries:
         self._step = 1
 
     def add(self, entry: SeenEntry) -> None:
-        """Remember `entry`, the last one that the follower has read, unless its number is at most that of `latest`."""
+        """Remember `entry`, up to which the follower has read. Do nothing if its number is not higher than that of `latest`."""
         if entry.number > self.latest.number:
             self._entries.append(entry)
             self._number_max = max(self._number_max, entry.number)

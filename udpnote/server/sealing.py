@@ -69,7 +69,7 @@ class SealingKeys:
     def note_use(self, notebook: Notebook) -> None:
         """Record in `notebook` that its server uses the current key. `wait_for_use` waits for this record.
 
-        If it cannot be written, the server continues, and the caller calls this again later.
+        If the record cannot be written, this raises no error. The server calls this again each time it reads the key file.
         """
         with suppress(StorageError):
             notebook.note_key(key_id(self.keys.current))

@@ -90,7 +90,7 @@ class Server:
     `NotebookOpen` if it cannot serve.
     """
 
-    # Notices go to a callback, by default of `logging`: programs see them, and `udpnote serve` needs to configure no logger.
+    # Notices go to a callback. So `udpnote serve` can print them without `logging`, which is only the default.
     def __init__(
         self,
         file: str | os.PathLike[str] | None = None,
