@@ -81,6 +81,7 @@ def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8_and_names_the_
     assert (result.code, machine.texts(), "UTF-8" in result.out + result.err) == (1, ["one", "今天", "three"], True)
     assert result.out.count("厨房") == 1
     assert result.out.index("one") < result.out.index("厨房") < result.out.index("今天")
+    assert "`help`" not in result.out, "a line `help` is an entry here"
     assert "写入记事本：厨房（公开）\n" in machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8").out
 
 

@@ -51,7 +51,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
         destination = DestinationLine(client)
         sender = _LineSender(client, destination, goes_on_after_ctrl_c=is_at_terminal)
         prompt = Prompt(load_settings().history) if is_at_terminal else None
-        say_here(Notice("write_welcome"))
+        say_here(Notice("write_welcome" if is_at_terminal else "write_welcome_without_prompt"))
         destination.print_if_new()
         with BackgroundDelivery(client, destination):
             if prompt is None:

@@ -98,6 +98,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_prompt": "Today's note (quit ends): ",
     "write_tagged_prompt": "Today's note, {tags} (quit ends): ",
     "write_welcome": "each line is stored as an entry; `help` explains more, `quit` or Ctrl-D ends",
+    "write_welcome_without_prompt": "each line is stored as an entry, up to a line `quit`",
     "write_help": (
         "Enter stores the line as an entry. If you paste several lines, each becomes an entry. If you paste {many} "
         "lines or more, the prompt asks first. Up brings back an earlier line\n/tag NAME adds #NAME to each line from "
