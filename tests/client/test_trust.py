@@ -353,7 +353,7 @@ def test_a_named_key_is_used_whatever_was_joined_and_its_notebook_is_known_then_
         named = lan.client(key=code)
         assert (named.send("secret").number, named.chosen()) == (number, cellar)
     plain = lan.client(notebook="kitchen")
-    with raises(Queued, "key_missing", name="kitchen"):
+    with raises(Queued, "key_missing", name="kitchen", argument="kitchen"):
         plain.send("waits")
     with pytest.raises(KeyMissing):
         list(plain.entries())

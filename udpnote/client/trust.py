@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from udpnote.errors import KeyMissing, StorageError
 from udpnote.model.address import Address
-from udpnote.model.notebook import KnownNotebook, SealedNotebook, display_name
+from udpnote.model.notebook import KnownNotebook, SealedNotebook, display_name, name_or_id
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import is_impostor_of
@@ -64,7 +64,8 @@ class Keyring:
         if notebook.key_id is None:
             return OPEN
         if not self.can_open(notebook):
-            raise KeyMissing("key_missing", name=display_name(notebook, self._outbox.notebooks()))
+            known = self._outbox.notebooks()
+            raise KeyMissing("key_missing", name=display_name(notebook, known), argument=name_or_id(notebook, known))
         if notebook.key_id not in self._envelopes:
             self._add(self._outbox.keys.by_id()[notebook.key_id])
         return self._envelopes[notebook.key_id]

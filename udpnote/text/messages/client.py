@@ -82,6 +82,16 @@ def _setting_precedes_choice(name: str, setting: str, place: str, is_variable: b
     return sentence.format(name=name, setting=setting, place=place)
 
 
+def _key_missing(name: str, argument: str) -> str:
+    from shlex import quote  # here, because it is slow to import
+
+    return _(
+        "{name} is sealed, and this machine does not have its key. Run `udpnote join CODE`. Or set UDPNOTE_KEY=CODE for one "
+        "command. The notebook's owner gets CODE with `udpnote key show`. If the owner has unsealed the notebook, run "
+        "`udpnote leave {argument}`"
+    ).format(name=name, argument=quote(argument))
+
+
 def _impostor(address: str, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import, and impostors are rare
 
@@ -264,10 +274,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # Keys
     "key_not_found": _key_not_found,
-    "key_missing": (
-        "{name} is sealed, and this machine does not have its key. Run `udpnote join CODE`. Or set UDPNOTE_KEY=CODE for "
-        "one command. The notebook's owner gets CODE with `udpnote key show`"
-    ),
+    "key_missing": _key_missing,
     "key_changed": (
         "the key of {name} has changed. Join again with `udpnote join CODE`. The notebook's owner gets the new code with "
         "`udpnote key show`"

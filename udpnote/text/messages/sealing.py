@@ -84,8 +84,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_unsealed": _notebook_unsealed,
     "unsealed_then_serve": "  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it",
     "unsealed_then_leave": (
-        "  - run `udpnote leave {name}` on each machine that has joined it: until then that machine takes the server for "
-        "an impostor"
+        "  - run `udpnote leave {name}` on each machine that has used it, this one too: until then that machine sends it "
+        "nothing"
     ),
     # keys
     "earlier_key_accepted": "an earlier key is accepted until {until}",
