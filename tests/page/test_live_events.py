@@ -12,7 +12,7 @@ from tests.support.processes import eventually
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, cursor_text, parse_cursor
 from udpnote.page.responses import Refusal
-from udpnote.page.stream_routes import STREAMS_PER_HOST_MAX
+from udpnote.page.routes import STREAMS_PER_HOST_MAX
 from udpnote.storage.notebook.erasure import prepared_erasure
 
 

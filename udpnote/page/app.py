@@ -20,13 +20,11 @@ from udpnote.page.entry_objects import json_object
 from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.rates import host_of_client
-from udpnote.page.reading_routes import ReadingRoutes
 from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import Refusal, json_response, refused, told
+from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
 from udpnote.page.sentence_page import sentence_page
 from udpnote.page.sessions import Opened, Sessions
-from udpnote.page.stream_routes import StreamRoutes
-from udpnote.page.writing_routes import WritingRoutes
 from udpnote.version import __version__
 
 CODE_BYTES_MAX = 1024

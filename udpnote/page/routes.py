@@ -1,4 +1,8 @@
-"""The routes that read the notebook: its notes, one note, its history, tags, the calendar, and exports."""
+"""The routes of the page's server: what browsers read (notes, history, tags, the calendar, exports), write and follow.
+
+The page keeps no entries. It reports an entry as stored only if the notebook has acknowledged it. A browser that gets no answer
+sends the entry again, with the same client id and sequence, so the notebook stores it only once.
+"""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,9 +21,12 @@ from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind
 from udpnote.page.access import is_local
+from udpnote.page.entry_objects import outcome_object, read_entries, wrong_outcome
+from udpnote.page.live_events import STREAMS_MAX, parse_cursor
 from udpnote.page.note_objects import note_object, version_object
-from udpnote.page.page_notebook import PageNotebook
+from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
 from udpnote.page.rates import host_of_client
+from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import EndingStream, Refusal, json_response, unavailable
 from udpnote.page.sessions import Opened
 from udpnote.text.calendar_image import calendar_image
@@ -278,3 +285,76 @@ def _integer(text: str) -> int | None:
 
 def _malformed(field: str) -> Refusal:
     return Refusal(400, Notice("page_request_malformed", field=field))
+
+
+ENTRIES_BYTES_MAX = (6 << 20) + (64 << 10)
+"""The longest body with entries: one text of 1 MiB, which JSON makes up to six times as long, and other fields."""
+
+BODIES_BYTES_MAX = 4 * ENTRIES_BYTES_MAX
+"""The most bytes of all bodies of requests that are in memory at the same time."""
+
+
+class WritingRoutes:
+    """The route that stores entries. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`."""
+
+    def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
+        self._notebook_of, self._room = notebook_of, BodyRoom(BODIES_BYTES_MAX)
+
+    def routes(self) -> list[Route]:
+        """Return the routes, for the application."""
+        return [Route("/api/entries", self._store, methods=["POST"])]
+
+    async def _store(self, request: Request) -> Response:
+        notebook = self._notebook_of(request).notebook
+        too_long = Notice("page_body_too_long", bytes_max=ENTRIES_BYTES_MAX)
+        async with body_of(request, ENTRIES_BYTES_MAX, self._room, too_long=too_long) as body:
+            return json_response({"outcomes": await self._outcomes(notebook, body)})
+
+    async def _outcomes(self, notebook: PageNotebook, body: bytes) -> list[dict[str, object]]:
+        """Send the entries in `body` to the notebook, and return an outcome for each, in order. Raises a `Refusal` if `body` is
+        malformed or names another notebook, or if the notebook cannot be used now.
+        """
+        entries = read_entries(body, notebook.known.notebook_id.hex() if notebook.known is not None else None)
+        sent = [each.entry for each in entries if each.wrong is None]
+        verdicts = iter(await notebook.write(lambda client: client.forward(sent, wait=CALL_SECONDS)) if sent else [])
+        return [
+            wrong_outcome(entry, wrong) if wrong is not None else outcome_object(entry, next(verdicts))
+            for entry, wrong in entries
+        ]
+
+
+STREAMS_PER_HOST_MAX = 16
+"""The most streams of one other host at a time, so that no host can take them all."""
+
+
+class StreamRoutes:
+    """The route of live events. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`."""
+
+    def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
+        self._notebook_of = notebook_of
+        self._streams: Counter[str] = Counter()
+
+    def routes(self) -> list[Route]:
+        """Return the routes, for the application."""
+        return [Route("/api/events", self._events, methods=["GET"])]
+
+    async def _events(self, request: Request) -> Response:
+        opened = self._notebook_of(request)
+        text = request.headers.get("last-event-id") or request.query_params.get("after")
+        cursor = parse_cursor(text) if text else None
+        host = host_of_client(request.scope)
+        is_full = not is_local(request.scope) and self._streams[host] >= STREAMS_PER_HOST_MAX
+        if is_full or self._streams.total() >= STREAMS_MAX:
+            raise unavailable(Notice("page_too_many_streams"))
+        if request.method == "HEAD":
+            return Response(headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
+        self._streams[host] += 1
+        return EndingStream(
+            opened.live.stream(cursor),
+            headers={"Cache-Control": "no-store"},
+            media_type="text/event-stream",
+            on_end=lambda: self._forget(host),
+        )
+
+    def _forget(self, host: str) -> None:
+        self._streams -= Counter([host])  # `-=` also removes a host that has no stream any more
