@@ -94,7 +94,7 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
     """Create the database at `path` if there is none, but do not open it; see `open_database`.
 
     It is made as a draft and then linked to `path`: so no process ever opens an unfinished one. It gets the owner and
-    permissions of the file `beside` or, if there is none, the owner of its folder (see `own_like`).
+    permissions of the file `beside`. If `beside` is None or missing, it gets the owner of its folder (see `own_like`).
     """
     with storage_errors(path):
         _check_header(path, schema)
@@ -286,8 +286,8 @@ def roll_back(connection: sqlite3.Connection) -> None:
 def is_database(path: str) -> bool:
     """Whether the file `path` is an SQLite database, perhaps a damaged one; False for an empty file. Raises `OSError`.
 
-    A process that opens and closes a file itself drops all locks that SQLite has on the file in this process (POSIX). So SQLite
-    reads the file here, as if there were no write-ahead log. Only a file that is no usable database is opened directly.
+    This lets SQLite read the file, without its write-ahead log. If this opened the file itself, closing it would drop all locks
+    that SQLite has on it in this process (POSIX). It does so only if SQLite cannot use the file: then there are no locks.
     """
     with closing(sqlite3.connect(uri_of(path, "immutable=1"), uri=True)) as connection:
         try:

@@ -14,8 +14,8 @@ def is_disk_full(path: str) -> bool:
     """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space, or no inode for another file. False if the
     system does not say.
 
-    If SQLite has no space for its shared-memory file, it reports an I/O error and not a full disk. If it has no inode for its
-    log, it reports that it cannot open a file.
+    The caller asks this after an error of SQLite, because some of these errors do not name a full disk. SQLite reports an I/O
+    error if there is no space for its shared-memory file. It reports that it cannot open a file if its log gets no inode.
     """
     return has_little_space(path) or has_no_inode(path)
 

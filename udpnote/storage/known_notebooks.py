@@ -73,9 +73,9 @@ class KnownNotebooks:
             self._assign_for_key(notebook)
 
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
-        """Durably assign to `notebook` the entries for which the user named only its key, which was replaced since.
+        """Durably assign to `notebook` the entries for which the user named only the key with the id `notebook.key_id`.
 
-        If the notebook is not known yet, it is saved first (see `remember`).
+        By now the notebook has another key. If the notebook is not known yet, it is saved first (see `remember`).
         """
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)

@@ -1,6 +1,7 @@
-"""SQLite's index of a write-ahead log, the file that ends with `-shm`: whether another process has it open.
+"""Finds out whether another process has a database open, by the locks on SQLite's index of the database's write-ahead log.
 
-The first connection to a database makes the index anew. While there are connections, each holds a lock on the index.
+The index is the file that ends with `-shm`. The first connection to the database makes it anew. Each connection holds a lock on
+it until it is closed.
 """
 
 import fcntl

@@ -25,9 +25,10 @@ class LogSync:
         self._is_used = False
 
     def begin(self) -> None:
-        """Have the disk begin to write what is in the log. Where the system cannot do that, `finish` does all of it.
+        """Have the disk begin to write what is in the log, and return at once. `finish` then waits for the rest.
 
-        The first call does nothing either: a command that sends one note would load `ctypes` for longer than it saves.
+        This does nothing where the system cannot begin to write without waiting. The first call does nothing, either: in a
+        command that sends one note, loading `ctypes` would take more time than this saves.
         """
         if self._is_used and (write := _sync_file_range()) is not None:
             write(self._opened(), 0, 0, _WRITE)  # a failure does not matter: `finish` reports it

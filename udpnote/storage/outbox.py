@@ -235,8 +235,8 @@ class Outbox(KnownNotebooks):
         `select` gets `waiting_counts` and returns the counts whose entries are to be moved; meanwhile no other process can
         change the outbox. If it raises an error, nothing is moved. Of the selected entries, only notes that were not refused
         are moved: a revision or deletion names a number, which means something in its own notebook only. A deletion that takes
-        back a waiting note has no number yet, and moves with that note. Returns how many notes were moved, and how many of the
-        other selected entries were not.
+        back a waiting note has no number yet, and moves with that note. Returns (how many notes were moved, how many selected
+        entries were not moved). Deletions that moved are in neither count.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             selected = list(select(self.waiting_counts()))
@@ -282,7 +282,8 @@ class Outbox(KnownNotebooks):
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         """Mark an entry as refused: its notebook never stores it, because of `status`. It is kept, but not sent again.
 
-        Does nothing if the entry was moved to another notebook meanwhile. No fsync.
+        Does nothing if the entry is not for `notebook_id` any more, because it was moved meanwhile. `notebook_id` is None if
+        the entry has no notebook yet. No fsync.
         """
         with self._without_fsync() as connection:
             statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"

@@ -100,7 +100,7 @@ _NEW = (
 
 
 def insert_entries(connection: sqlite3.Connection, same: tuple[Any, ...], first: int, texts: Sequence[str]) -> None:
-    """Insert `texts` as entries with consecutive sequences, from `first` on; `same` has their values of `_NEW`."""
+    """Insert `texts` as entries with consecutive sequences, from `first` on. `same` has the values of the columns `_NEW`."""
     for start in range(0, len(texts), ROWS_AT_ONCE):
         rows = texts[start : start + ROWS_AT_ONCE]
         connection.execute(_insertion_of(len(rows)), (*same, first + start, *rows))

@@ -30,8 +30,8 @@ WRITES_MAX = 100
 """How many rows the table `writes` keeps. So a hundred edits can be taken back, or more notes if they came in runs."""
 
 DISCARDED_MAX = 100_000
-"""The table `discarded` keeps sequences that are at most this much below the highest: so it has at most as many rows. A call
-that waits so long that others add more entries meanwhile may take a discarded entry for a delivered one."""
+"""The table `discarded` forgets a sequence when one that is higher by more than this is discarded. So it has at most as many
+rows. If a call waits for an entry while others write that many, it may take a discarded entry for a delivered one."""
 
 RUNS_AT_ONCE_MAX = 10
 """If more runs than this are acknowledged together, only the latest are remembered: more would slow a bulk send noticeably."""

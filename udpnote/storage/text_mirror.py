@@ -242,10 +242,10 @@ class TextMirror:
 
 
 def rewrite_text_file(path: str, notebook: str) -> str | None:
-    """If there is a text file at `path`, write it anew, as a whole, from the notebook file `notebook`, which no server may use.
+    """If there is a text file at `path`, write it anew, as a whole, from the notebook file `notebook`.
 
-    If another program was the last to write the text file, this first renames it and returns its new path. In all other cases
-    it returns None. Raises `StorageError`.
+    The caller makes sure that no server uses the notebook. If another program was the last to write the text file, this first
+    renames it and returns its new path. In all other cases it returns None. Raises `StorageError`.
     """
     if not os.path.isfile(path):
         return None
@@ -322,7 +322,7 @@ def _opened(path: str) -> Iterator[_Notes]:
 
 
 def _put_aside_if_changed(path: str) -> str | None:
-    """Rename the text file if another program was the last to write it, also if it did so a moment ago.
+    """Rename the text file at `path` if another program was the last to write it, by the state that the file has now.
 
     Returns its new path, or None if it was not renamed. An empty file is not renamed. Raises `StorageError` if all `ASIDE_MAX`
     names are taken.

@@ -209,7 +209,7 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """Return the error to raise for `error`. If it is lasting and `connection` is in use, mark the index as damaged."""
+        """Return the error to raise for `error`. If it is lasting and `connection` is open, mark the index as damaged."""
         if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
@@ -256,7 +256,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Index `batch`; of a long change, only one more row. Returns how many of its rows are indexed, or 0 after the last."""
+        """Index `batch`, return 0. If it is long, index one more row; return how many are done, or 0 if none was left."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:
@@ -267,9 +267,9 @@ class Index:
         return step
 
     def _handle_trouble(self, error: sqlite3.Error) -> None:
-        """React to an error of the index: if it cannot be written, use a temporary one; if it is damaged, mark it as damaged.
+        """React to an error of the index: if it cannot be used, open a temporary one; if it is damaged, mark it as damaged.
 
-        Unless the index was only busy, the next calls of `catch_up` index nothing (see `PAUSE_CALLS_MAX`).
+        Unless another process was just writing the index, the next calls of `catch_up` do nothing (see `PAUSE_CALLS_MAX`).
         """
         trouble = trouble_of(error)
         if trouble is not Trouble.BUSY:

@@ -37,8 +37,8 @@ class Question(NamedTuple):
     """Asks for the first `matches_max` notes, from the number `start` on, that meet the `conditions`.
 
     With `newest_first`, the numbers go down from `start`. If `time` is not None, the notes are wanted in the order of their
-    `noted_at`, from the note with that time and the number `start` on; `block_count` is how many blocks to search for the first
-    of them (see `time_search`).
+    `noted_at`, from the note with that time and the number `start` on. The search then begins with a window of `block_count`
+    blocks (see `time_search`).
     """
 
     conditions: Conditions

@@ -302,7 +302,10 @@ def _place(draft: str, path: str, keys: NotebookKeys | None, name: str, *, repla
 
 
 def _check_place(path: str, notebook: str) -> None:
-    """Raise `StorageError` if no backup of the notebook in the file `notebook` may ever be at `path`."""
+    """Raise `StorageError` if a backup of the notebook in the file `notebook` cannot be at `path`, whatever is replaced.
+
+    The reasons: the folder is missing, `path` is `notebook` itself or no regular file, or `path` belongs to a database.
+    """
     with storage_errors(path):
         check_folder(path)
         if os.path.exists(path):

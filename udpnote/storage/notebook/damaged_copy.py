@@ -20,7 +20,7 @@ from udpnote.storage.notebook.log_check import has_own_log
 def damaged_copy(
     notebook: str, draft: str, *, step_bytes: int, on_progress: Callable[[int, int], None] | None
 ) -> Iterator[sqlite3.Connection]:
-    """Copy the notebook in the file `notebook` into the empty file `draft`, and open that one for the block.
+    """Copy the notebook in the file `notebook` into the empty file `draft`, and open `draft` for the block.
 
     `on_progress` is called after each `step_bytes` with two numbers of bytes: copied so far, and all. At the end of the block,
     everything is in `draft`, and nothing beside it. The caller fsyncs. Raises `StorageError` if the log belongs to another

@@ -38,7 +38,10 @@ _guarded: set[tuple[int, int]] = set()
 
 
 class FileGuard:
-    """Locks the existing notebook at `path`. Make a guard before SQLite opens the file; call `watch` and `close` once each.
+    """Locks the existing notebook at `path`. Make a guard before SQLite opens the file.
+
+    Call `watch` once, when SQLite has opened the file, and `close` once at the end. To keep the lock after SQLite has closed
+    the file, call `end_use` and later `release` instead of `close`. If SQLite never opened the file, call only `release`.
 
     The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names.
 
@@ -194,7 +197,10 @@ def is_guarded(path: str) -> bool:
 
 
 def _is_shared(descriptor: int) -> bool:
-    """Whether the lock on the open file is only shared by others, or free by now. Afterwards, `descriptor` has no lock."""
+    """Whether no server holds the lock on the open file: it is free, or is shared by programs that only look at it.
+
+    The file must be open by `descriptor`, which has no lock afterwards.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -85,10 +85,10 @@ class Mark(NamedTuple):
         write_property(connection, _MARK_PROPERTY, value + crc32(value).to_bytes(4, "big"))
 
     def fits(self, in_file: "Mark | None") -> bool:
-        """Whether the log with this mark may belong to a notebook's file.
+        """Whether the log with this mark may belong to the notebook's file with the mark `in_file`.
 
-        `in_file` is the mark read from the file alone, without its log; None if it cannot be read: a power failure during a
-        checkpoint can leave only half of it.
+        `in_file` is read from the file alone, without its log. It is None if the file has no mark that can be read: a power
+        failure during a checkpoint can leave half of one. A log with a closed mark may belong to such a file.
         """
         if self.is_open:
             return in_file == self._replace(is_open=False)
@@ -156,9 +156,10 @@ def check_is_whole(path: str) -> None:
 
 
 def check_has_its_log(path: str) -> None:
-    """Raise `StorageError` if the log of the notebook at `path` is missing or cut, although no server has ended its use.
+    """Raise `StorageError` if the log of the notebook at `path` is missing or cut, by what the notebook's mark says of the log.
 
-    A missing or empty file is no error. Call this after `check_log`, before SQLite opens the file to write.
+    The log may be missing if the mark is open or is the last one of a server that ended. A missing or empty notebook is no
+    error. Call this after `check_log`, before SQLite opens the file to write.
     """
     log = f"{path}-wal"
     with storage_errors(path):
@@ -192,7 +193,10 @@ def _take_back(path: str) -> bool:
 
 
 def _fits(path: str) -> bool:
-    """Whether the log beside the file `path` may belong to it, by their marks (see `Mark.fits`). True if neither has a mark."""
+    """Whether the log beside the file `path` may belong to the file, by their marks (see `Mark.fits`).
+
+    If the log has no mark, it may belong to the file only if the file has none, either.
+    """
     with closing(connect(path, reading_mode(path))) as connection:
         connection.execute("BEGIN")  # while it reads, no checkpoint copies a later mark than the one that it sees
         return has_own_log(connection, path)

@@ -218,7 +218,7 @@ class Notebook:
             self._connection.close()
 
     def check_file(self) -> None:
-        """Check that the file is in its place, and copy the write-ahead log into it if that is due. For an idle server.
+        """Check that the file is in its place, and copy the write-ahead log into it if that is due for an idle server.
 
         Raises `NotebookLost` if the file is not in its place any more.
         """
@@ -357,7 +357,7 @@ class Notebook:
     def _compare(self, part: Part, new: set[int]) -> Verdict:
         """The verdict on `part`, a whole entry whose sequence is in the table. `new` has the numbers inserted just now.
 
-        If its number is in `new`, the verdict is STORED, and the number is removed: the same part again is STORED_ALREADY.
+        STORED if the entry's number is in `new`. This removes the number from `new`, so a second such part is STORED_ALREADY.
         """
         verdict = verdict_if_stored(self._connection, part)
         assert verdict is not None, "an entry that was neither inserted nor stored before is lost"

@@ -31,8 +31,9 @@ _opening = Lock()
 class ReadingConnection:
     """A `connection` that only reads the notebook in the existing file `path`.
 
-    The constructor raises `StorageError` if the file cannot be read, and unless a program uses it, if its log is damaged or
-    missing, or is the log of another file. The code that has locked the file must check the log itself.
+    The constructor raises `StorageError` if the file cannot be read, or if its log is the log of another file. If no program
+    uses the file, it also raises `StorageError` if the log is damaged or missing. Code that has locked the file itself counts
+    as such a program, so it must check the log before.
     """
 
     def __init__(self, path: str) -> None:
@@ -71,7 +72,10 @@ def damage_of(path: str) -> StorageError | None:
 
 
 def _check(path: str) -> None:
-    """Raise `StorageError` for the reasons of `check_complete` or, if a program uses the notebook at `path`, of `check_log`."""
+    """Check the log of the notebook at `path`: with `check_log` if a program uses the notebook, else with `check_complete`.
+
+    Raises the `StorageError` of that check.
+    """
     if not _is_in_use(path):
         try:
             return check_complete(path)

@@ -217,8 +217,8 @@ def prepared_restore(
 class _KeyPlan(NamedTuple):
     """What happens to the key file: its `use`, the keys of the `backup`, and those `present` beside the old notebook.
 
-    `backup` or `present` is None if that key file is missing, damaged or not needed. `must_move` says that the present key file
-    is moved away.
+    `backup` is None if the backup has no key file, or if its key file is not needed. `present` is None if the present key file
+    is missing or damaged. `must_move` says that the present key file is moved away.
     """
 
     use: KeyUse
@@ -230,7 +230,8 @@ class _KeyPlan(NamedTuple):
 def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None, *, with_key: bool | None) -> _KeyPlan:
     """Decide what to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`.
 
-    Raises `StorageError` if `with_key` is True, and the sealed backup has no key file.
+    Raises `StorageError` if `with_key` is True and the backup has no key file or is open. Also raises it if the key file of a
+    sealed backup is damaged, unless `with_key` is False.
     """
     there = key_path(path)
     is_of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
