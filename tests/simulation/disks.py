@@ -19,7 +19,7 @@ from udpnote.storage.index.shard_search import Answer, Question
 from udpnote.storage.notebook.erasure import replace_rows
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.partial_entries import PartialEntries
+from udpnote.storage.notebook.parts import PartialEntries
 from udpnote.storage.outbox import Outbox
 
 PAGES_MAX, PAGE_BYTES = 4_294_967_294, 4096  # the defaults of SQLite

@@ -32,8 +32,7 @@ from udpnote.storage.notebook.insertion import first_bundle_number, first_number
 from udpnote.storage.notebook.log import LOG_BYTES, Log
 from udpnote.storage.notebook.log_check import locked
 from udpnote.storage.notebook.lookup import Lookup, index_path
-from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
-from udpnote.storage.notebook.stored_parts import keep_digests, verdict_if_stored
+from udpnote.storage.notebook.parts import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries, keep_digests, verdict_if_stored
 from udpnote.storage.notebook.tables import (
     SCHEMA,
     TEXT_FILE_PROPERTY,

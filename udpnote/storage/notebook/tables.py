@@ -2,7 +2,7 @@
 
 `entries` has one row for each entry, as it was stored, and `clients` one for each client that wrote an entry. `revisions` has a
 row for each revision and deletion, with two numbers: of the entry that its writer saw (`revises`) and of the note that it
-changes (`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `stored_parts`).
+changes (`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `parts`).
 `partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
 name, whether it is sealed, the id of the key that its server used last, the mark of its log (see `log_check`), and the path of
 the text file that its server has written last.

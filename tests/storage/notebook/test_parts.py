@@ -24,7 +24,7 @@ from tests.storage.notebook.conftest import (
 from udpnote.model.entry import Kind, Part, Status, Verdict, cut, split
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.partial_entries import PART_OVERHEAD_BYTES, PARTIAL_ENTRY_OVERHEAD_BYTES, PartialEntries
+from udpnote.storage.notebook.parts import PART_OVERHEAD_BYTES, PARTIAL_ENTRY_OVERHEAD_BYTES, PartialEntries
 from udpnote.storage.notebook.tables import SCHEMA
 
 DAY = 24 * 3600 * 1_000_000
