@@ -2,7 +2,7 @@
 
 A command that is killed leaves the log of its latest transactions. SQLite reads it up to the first bad page and drops the rest
 without a word, so entries that were never sent would vanish. As in a notebook, the log itself and SQLite's index of it show the
-damage (see `notebook.log_frames`).
+damage (see `log_file`).
 
 After a power failure they do not: not all transactions of an outbox are fsynced, and one that the power failure has cut, or
 kept only in part, looks like a damaged one. So a log that was last written before this machine was started is not checked.
@@ -21,9 +21,8 @@ from contextlib import suppress
 from udpnote.errors import StorageError
 from udpnote.machine.clock import boot_seconds
 from udpnote.storage.database import has_log, storage_errors
-from udpnote.storage.log_index import is_open_elsewhere
+from udpnote.storage.log_file import is_damaged, is_log, is_open_elsewhere
 from udpnote.storage.new_files import aside_name, locked_folder, own_like, sync_folder
-from udpnote.storage.notebook.log_frames import is_damaged, is_log
 
 LOOKS = 2
 """How often a log must be found damaged: at the first look, another command may just be changing it."""

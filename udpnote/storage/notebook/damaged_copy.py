@@ -1,7 +1,7 @@
 """Copies what can be read of a notebook whose log is damaged or missing, and leaves the notebook's files as they are.
 
 SQLite must not open such a notebook, because it would make its index of the log anew, and perhaps only the old index shows
-that the log is damaged (see `log_frames`). So the file and the log are copied as they are, and SQLite opens the copies: it
+that the log is damaged (see `log_file`). So the file and the log are copied as they are, and SQLite opens the copies: it
 applies the whole transactions at the beginning of the log.
 """
 

@@ -21,7 +21,7 @@ A backup of `udpnote backup` has a mark that no notebook ever had. So no log bel
 The mark in the file is read without the log, perhaps after a power failure in the middle of a checkpoint. It is in one page,
 and otherwise only pages of the schema are read, which never change. So it can be read, unless that one page was cut in two.
 
-The beginning of a log that was cut or damaged looks whole to SQLite, which drops the rest without a word. `log_frames` finds
+The beginning of a log that was cut or damaged looks whole to SQLite, which drops the rest without a word. `log_file` finds
 that out. The mark also says how long the log's file is at least.
 """
 
@@ -44,9 +44,9 @@ from udpnote.storage.database import (
     storage_errors,
     uri_of,
 )
+from udpnote.storage.log_file import is_damaged, is_log
 from udpnote.storage.new_files import aside_name, files_set_aside
 from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.log_frames import is_damaged, is_log
 from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
 
 CHECKPOINT_ID_BYTES = 8

@@ -1,7 +1,7 @@
 """Opens a notebook's file for reading only, but leaves a file with a damaged log as it is.
 
 The first connection to a database makes SQLite's index of the log (`-shm`) anew. After a crash, perhaps only the old index
-shows that the last transactions of the log are damaged (see `log_frames`). So while no program has the database open, the log
+shows that the last transactions of the log are damaged (see `log_file`). So while no program has the database open, the log
 is checked before SQLite opens it. While a program has it open, a new connection changes nothing, and there is no check: it
 would read what that program is just writing.
 
@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from udpnote.errors import StorageError
 from udpnote.storage.database import close_after_reading, open_for_reading, storage_errors
-from udpnote.storage.log_index import is_open_elsewhere
+from udpnote.storage.log_file import is_open_elsewhere
 from udpnote.storage.notebook.file_guard import is_guarded_here
 from udpnote.storage.notebook.log_check import check_complete, check_log
 from udpnote.storage.notebook.tables import SCHEMA

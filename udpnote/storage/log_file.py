@@ -1,16 +1,21 @@
-"""Looks into the file of a write-ahead log, to find out whether it was overwritten, cut or damaged.
+"""Looks into the files of SQLite's write-ahead log: whether the log was overwritten, cut or damaged, and whether it is in use.
 
-SQLite trusts the log while it has the notebook open: a checkpoint would copy whatever stands there into the notebook. After a
+SQLite trusts the log while it has the database open: a checkpoint would copy whatever stands there into the database. After a
 crash, SQLite reads the log up to the first frame whose checksum is wrong. It takes what follows for the rest of a transaction
 that a power failure has interrupted, and drops it without a word.
 
-The log has a header and frames, one for each page that was written. Each frame repeats two numbers of the header, the salts,
-which SQLite changes whenever it begins the log again. The checksums of a frame continue those of the frame before. While SQLite
-uses the log, it keeps an index of it, in a file that ends with `-shm`. See https://www.sqlite.org/fileformat2.html#walformat
-and https://www.sqlite.org/walformat.html
+The log, in a file that ends with `-wal`, has a header and frames, one for each page that was written. Each frame repeats two
+numbers of the header, the salts, which SQLite changes whenever it begins the log again. The checksums of a frame continue those
+of the frame before. While SQLite uses the log, it keeps an index of it, in a file that ends with `-shm`. The first connection
+to a database makes the index anew. While there are connections, each holds a lock on the index.
+
+See https://www.sqlite.org/fileformat2.html#walformat and https://www.sqlite.org/walformat.html
 """
 
+import fcntl
+import os
 import struct
+import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -144,3 +149,38 @@ def _continued(checksums: bytes, data: bytes, order: str) -> bytes:
         first = first + even + second & 0xFFFFFFFF
         second = second + odd + first & 0xFFFFFFFF
     return struct.pack(">2I", first, second)
+
+
+_LOCKED_BYTE = 128
+"""The byte of the index that each connection locks while it has the database open: `UNIX_SHM_DMS` in SQLite's `os_unix.c`."""
+
+_IS_LINUX = sys.platform == "linux"
+_FLOCK = struct.Struct("hhqqi0q" if _IS_LINUX else "qqihh")
+"""C's `struct flock`: type of a lock, what its start counts from, start, length, process. Elsewhere the first two are last."""
+
+_TYPE = struct.Struct("h" if _IS_LINUX else "20xh")
+"""The first of these fields."""
+
+
+def is_open_elsewhere(path: str) -> bool:
+    """Whether another process has the database at `path` open.
+
+    Returns True if that cannot be found out: then SQLite cannot open the database, either, and says why.
+
+    The calling process must not have the database open in SQLite: this function opens and closes the index, and the process
+    would lose SQLite's locks on it.
+    """
+    try:
+        descriptor = os.open(f"{path}-shm", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    kind, place = (fcntl.F_WRLCK, os.SEEK_SET), (_LOCKED_BYTE, 1, 0)
+    try:
+        found = fcntl.fcntl(descriptor, fcntl.F_GETLK, _FLOCK.pack(*kind, *place) if _IS_LINUX else _FLOCK.pack(*place, *kind))
+    except OSError:  # a file system without locks
+        return True
+    finally:
+        os.close(descriptor)
+    return _TYPE.unpack_from(found) != (fcntl.F_UNLCK,)

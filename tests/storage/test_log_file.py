@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.killed_notebook import FRAME_BYTES, NOTES, Damage, Killed, cut, flip, zero
 from udpnote.storage.database import LOG_HEADER_BYTES
-from udpnote.storage.notebook.log_frames import has_frames_up_to, is_damaged
+from udpnote.storage.log_file import has_frames_up_to, is_damaged
 from udpnote.storage.notebook.tables import SCHEMA
 
 
