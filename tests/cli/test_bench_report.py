@@ -8,7 +8,7 @@ from udpnote.client.round_trips import RoundTrips
 from udpnote.client.send_timing import Throughput
 from udpnote.model.durations import Durations
 from udpnote.model.notebook import KnownNotebook
-from udpnote.storage.mounts import Mount
+from udpnote.storage.disk_durability import Mount
 
 NOTEBOOK = KnownNotebook(b"n" * 16, "厨房\x1b[2J" * 9, "2001:db8:1234:5678::1", 6683, 0)
 EXT4 = Mount("ext4", "/dev/mapper/vg--with--a--long--name", frozenset({"rw"}))

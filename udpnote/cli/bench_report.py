@@ -13,8 +13,7 @@ from udpnote.errors import Notice
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.durations import Durations
 from udpnote.model.notebook import KnownNotebook, address_of
-from udpnote.storage.disk_timing import SUSPICIOUS_FSYNC_SECONDS
-from udpnote.storage.mounts import Mount
+from udpnote.storage.disk_durability import SUSPICIOUS_FSYNC_SECONDS, Mount
 from udpnote.text.language import gettext as _
 from udpnote.text.messages.measuring import measured_disk
 

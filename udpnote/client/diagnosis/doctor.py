@@ -29,7 +29,7 @@ from udpnote.model.notebook import address_of
 from udpnote.protocol.messages import TOKEN_BYTES
 from udpnote.settings import PORT, Flags, Settings, Source, find_places, load_settings
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.disk_timing import fsync_durations, temporary_folder
+from udpnote.storage.disk_durability import fsync_durations, temporary_folder
 from udpnote.storage.key_file import key_path, read_key_file
 from udpnote.storage.outbox import Outbox
 

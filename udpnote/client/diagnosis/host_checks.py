@@ -8,7 +8,7 @@ from udpnote.client.diagnosis.findings import Finding, fine, not_checked, troubl
 from udpnote.errors import Notice
 from udpnote.lan.host_network import Detour, HostInterface, InterfaceKind, Routes
 from udpnote.settings import Source
-from udpnote.storage.disk_timing import SUSPICIOUS_FSYNC_SECONDS
+from udpnote.storage.disk_durability import SUSPICIOUS_FSYNC_SECONDS
 
 BUFFER_BYTES_MIN = 64 << 10
 """The smallest receive buffer that is no trouble: it holds some fifty long datagrams. With a smaller one, a client loses

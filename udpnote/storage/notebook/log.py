@@ -79,7 +79,7 @@ class Log:
         """
         from shutil import disk_usage  # here, because only servers need it
 
-        from udpnote.storage.mounts import mount_at
+        from udpnote.storage.disk_durability import mount_at
 
         with storage_errors(self._path):
             missing = self._log_bytes - os.path.getsize(f"{self._path}-wal")
