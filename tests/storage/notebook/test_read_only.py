@@ -1,9 +1,11 @@
-"""A notebook's file is read where it is, even on a disk that nobody can write."""
+"""A notebook whose log is damaged is not read, and no program that wants to read it removes what shows the damage."""
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,11 +13,116 @@ import pytest
 
 from tests.storage.notebook.conftest import NOW, part
 from tests.support.errors import raises
+from tests.support.killed_notebook import NOTES, Damage, Killed, cut, flip, open_elsewhere, zero
 from udpnote.errors import StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
+from udpnote.storage.notebook.backup import opened_to_copy
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Killed:
+    return Killed(tmp_path)
+
+
+def read_only(path: str) -> None:
+    ReadOnlyNotebook(path).close()
+
+
+def to_copy(path: str) -> None:
+    with opened_to_copy(path):
+        pass
+
+
+@pytest.mark.parametrize("read", [read_only, to_copy])
+@pytest.mark.parametrize("damage", [zero, flip, cut])
+def test_a_notebook_with_a_damaged_log_is_not_read_and_what_shows_the_damage_stays(
+    killed: Killed, damage: Damage, read: Callable[[str], None]
+) -> None:
+    killed.damage(damage, killed.frames[-1], has_index=True)
+    before = killed.files()
+    for _ in range(2):
+        with raises(StorageError, "log_damaged", path=str(killed.path), log=str(killed.log)):
+            read(str(killed.path))
+    assert killed.files() == before
+    assert killed.is_refused()
+
+
+def test_a_notebook_without_its_log_is_not_read(killed: Killed) -> None:
+    killed.log.unlink()
+    with raises(StorageError, "log_gone", path=str(killed.path), log=str(killed.log)):
+        ReadOnlyNotebook(str(killed.path))
+
+
+def test_a_notebook_whose_server_was_killed_is_read_and_served_with_all_entries(killed: Killed) -> None:
+    for _ in range(2):
+        with closing(ReadOnlyNotebook(str(killed.path))) as reading:
+            assert reading.last_number() == NOTES
+    with closing(Notebook(killed.path)) as notebook:
+        assert notebook.last_number == NOTES
+
+
+def test_while_another_program_has_the_file_open_its_log_is_not_checked(killed: Killed) -> None:
+    with open_elsewhere(killed.path):
+        killed.damage(flip, killed.frames[6], has_index=None)
+        with closing(ReadOnlyNotebook(str(killed.path))) as reading:
+            assert reading.last_number() == NOTES
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_server_that_changes_or_removes_the_log_while_it_is_checked_is_no_damage(killed: Killed, has_ended: bool) -> None:
+    """An audit hook opens the notebook as a server does, when the check is about to open the log, which the server changes."""
+    program = f"""if True:
+        import os, sqlite3, subprocess, sys
+        from pathlib import Path
+        from tests.support.killed_notebook import open_elsewhere
+        from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+        path, opened = Path({str(killed.path)!r}), []
+        serve = f"from udpnote.storage.notebook.notebook import Notebook; Notebook({{str(path)!r}}).close()"
+        def look(event, arguments):
+            if event == "open" and arguments[0] == f"{{path}}-wal":
+                opened.append(open_elsewhere(path))
+                if {has_ended} and len(opened) == 2:
+                    subprocess.run([sys.executable, "-c", serve], check=True)
+                elif not {has_ended} and len(opened) == 1:
+                    opened[0].__enter__()
+                    with open(f"{{path}}-wal", "r+b") as log:
+                        log.seek({killed.frames[6]})
+                        log.write(bytes(100))
+        sys.addaudithook(look)
+        print(ReadOnlyNotebook(str(path)).last_number(), len(opened) > 1)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{NOTES} True\n", "")
+
+
+def test_a_second_reader_in_a_process_leaves_the_first_one_its_locks(killed: Killed) -> None:
+    program = f"""if True:
+        import sqlite3
+        connection = sqlite3.connect({str(killed.path)!r}, timeout=0)
+        print(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+    """
+    with closing(ReadOnlyNotebook(str(killed.path))) as reading:
+        reading._connection.execute("BEGIN")
+        assert reading.last_number() == NOTES
+        ReadOnlyNotebook(str(killed.path)).close()
+        is_busy = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        assert is_busy == "1\n"
+        reading._connection.execute("COMMIT")
+
+
+def test_a_database_of_another_kind_is_named_whatever_its_log_has(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (a)")
+        for suffix in ("", "-wal"):
+            (tmp_path / f"left{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+    assert os.path.getsize(tmp_path / "left-wal")
+    with raises(StorageError, "other_kind_of_file"):
+        ReadOnlyNotebook(str(tmp_path / "left"))
 
 
 def left_on(disk: Path, tmp_path: Path, *suffixes: str) -> str:

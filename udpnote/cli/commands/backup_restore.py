@@ -17,7 +17,7 @@ from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.backup import Backup, Content, back_up
-from udpnote.storage.notebook.reading_connection import LOG_DAMAGES
+from udpnote.storage.notebook.read_only import LOG_DAMAGES
 from udpnote.storage.notebook.restore import KeyUse, Restore, prepared_restore
 from udpnote.text.harmless import harmless
 

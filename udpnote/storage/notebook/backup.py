@@ -31,7 +31,7 @@ from udpnote.storage.new_files import draft_of, link_draft, own_like, sync_folde
 from udpnote.storage.notebook.damaged_copy import damaged_copy
 from udpnote.storage.notebook.file_guard import is_guarded
 from udpnote.storage.notebook.log_check import CHECKPOINT_ID_BYTES, Mark, check_log
-from udpnote.storage.notebook.reading_connection import ReadingConnection, damage_of
+from udpnote.storage.notebook.read_only import ReadingConnection, damage_of
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at, stored_at
 
 STEP_BYTES = 4 << 20

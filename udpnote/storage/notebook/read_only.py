@@ -1,14 +1,109 @@
-"""Opens a notebook's file for reading only, even while a server writes it."""
+"""Opens a notebook's file for reading only, even while a server writes it, but leaves a file with a damaged log as it is.
+
+The first connection to a database makes SQLite's index of the log (`-shm`) anew. After a crash, perhaps only the old index
+shows that the last transactions of the log are damaged (see `log_file`). So while no program has the database open, the log
+is checked before SQLite opens it. While a program has it open, a new connection changes nothing, and there is no check: it
+would read what that program is just writing.
+
+A program that has the database open holds a lock of SQLite on the index. The lock of a server (see `file_guard`) does not say
+that, because a server takes it before it checks the log. A process that closes a descriptor of the index itself loses SQLite's
+locks on it. So this module remembers the connections of this process, and does not open the index while there is one.
+"""
 
 import os
+from threading import Lock
+from weakref import WeakSet
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
-from udpnote.storage.database import storage_errors
+from udpnote.storage.database import close_after_reading, open_for_reading, storage_errors
 from udpnote.storage.index.index import Index
+from udpnote.storage.log_file import is_open_elsewhere
+from udpnote.storage.notebook.file_guard import is_guarded_here
+from udpnote.storage.notebook.log_check import check_complete, check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
-from udpnote.storage.notebook.reading_connection import ReadingConnection
-from udpnote.storage.notebook.tables import last_number, read_property, seen_at
+from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
+
+LOG_DAMAGES = ("log_damaged", "log_gone")
+"""The kinds of errors which say that stored entries are lost, but that the others can be read."""
+
+_opening = Lock()
+"""Held while a file is checked and opened, so that no other thread opens it in between."""
+
+
+class ReadingConnection:
+    """A `connection` that only reads the notebook in the existing file `path`.
+
+    The constructor raises `StorageError` if the file cannot be read, or if its log is the log of another file. If no program
+    uses the file, it also raises `StorageError` if the log is damaged or missing. Code that has locked the file itself counts
+    as such a program, so it must check the log before.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with _opening, storage_errors(path):
+            _check(path)
+            self.identity = _identity_of(path)
+            self.connection = open_for_reading(path, SCHEMA)
+            _open_here.add(self)
+
+    def close(self) -> None:
+        """Close the connection without a checkpoint. Raises `sqlite3.Error` and `OSError`."""
+        with _opening:
+            close_after_reading(self.connection, self._path)
+            _open_here.discard(self)
+
+
+_open_here: WeakSet[ReadingConnection] = WeakSet()
+"""The connections of this process."""
+
+
+def damage_of(path: str) -> StorageError | None:
+    """The error that says that the log of the notebook at `path` is damaged or missing; None if it is whole or in use.
+
+    Also returns None if there is no notebook. Raises `StorageError` if the log belongs to another file.
+    """
+    if os.path.exists(path):
+        try:
+            with _opening:
+                _check(path)
+        except StorageError as error:
+            if error.notice.kind not in LOG_DAMAGES:
+                raise
+            return error
+    return None
+
+
+def _check(path: str) -> None:
+    """Check the log of the notebook at `path`: with `check_log` if a program uses the notebook, else with `check_complete`.
+
+    Raises the `StorageError` of that check.
+    """
+    if not _is_in_use(path):
+        try:
+            return check_complete(path)
+        except StorageError:  # perhaps a server has just begun to change the log, or has ended and removed it
+            if not _is_in_use(path):
+                return check_complete(path)
+    return check_log(path)
+
+
+def _is_in_use(path: str) -> bool:
+    """Whether a program has the database at `path` open. Returns True if that cannot be found out: then SQLite fails, too."""
+    try:
+        identity = _identity_of(path)
+        is_open_here = is_guarded_here(path) or any(each.identity == identity for each in _open_here)
+    except FileNotFoundError:
+        return False
+    except OSError:  # SQLite says why
+        return True
+    return is_open_here or is_open_elsewhere(path)
+
+
+def _identity_of(path: str) -> tuple[int, int]:
+    """The device and inode of the file `path`. Raises `OSError`."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 class ReadOnlyNotebook:

@@ -30,7 +30,7 @@ from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import Log
 from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.lookup import index_path
-from udpnote.storage.notebook.reading_connection import LOG_DAMAGES
+from udpnote.storage.notebook.read_only import LOG_DAMAGES
 from udpnote.storage.notebook.tables import SCHEMA
 
 _UNREADABLE = {
