@@ -16,9 +16,9 @@ from udpnote.storage.memos_file import read_memos
 from udpnote.text.import_format import Format, format_of_binary
 from udpnote.text.other_programs.imported_note import ImportedNote, Place, Reading, Zones, source_client_id
 from udpnote.text.other_programs.jrnl import jrnl_text_notes
+from udpnote.text.other_programs.json_records import record_notes
 from udpnote.text.other_programs.known_notes import Fate, KnownNotes
 from udpnote.text.other_programs.memos import memos_note
-from udpnote.text.other_programs.records import record_notes
 
 
 class OtherNotes:

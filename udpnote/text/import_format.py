@@ -8,8 +8,7 @@ from udpnote.errors import InvalidImport
 from udpnote.text.jsonl import BYTE_ORDER_MARK
 from udpnote.text.notebook_text import begins_text_file
 from udpnote.text.other_programs.jrnl import is_jrnl_line
-from udpnote.text.other_programs.json_records import RECORD_CHARACTERS_MAX
-from udpnote.text.other_programs.records import format_of_records
+from udpnote.text.other_programs.json_records import RECORD_CHARACTERS_MAX, format_of_records
 
 SQLITE_HEADER = b"SQLite format 3\x00"
 ZIP_HEADER = b"PK\x03\x04"

@@ -7,7 +7,7 @@ import pytest
 from tests.support.other_programs import SAMPLES, Read, microseconds_at, reader_of
 from udpnote.text.other_programs.day_one import SOURCE, day_one_note
 from udpnote.text.other_programs.imported_note import ImportedNote, Place, Reading
-from udpnote.text.other_programs.records import record_notes
+from udpnote.text.other_programs.json_records import record_notes
 
 ENTRY = {"uuid": "A1", "creationDate": "2024-05-01T02:14:09Z", "text": "x"}
 

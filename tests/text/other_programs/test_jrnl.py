@@ -3,7 +3,7 @@
 from tests.support.other_programs import SAMPLES, Read, reader_of
 from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.text.other_programs.jrnl import SOURCE, is_jrnl_line, jrnl_text_notes
-from udpnote.text.other_programs.records import record_notes
+from udpnote.text.other_programs.json_records import record_notes
 
 TEXT = (SAMPLES / "jrnl.txt").read_text()
 JSON = (SAMPLES / "jrnl.json").read_text()

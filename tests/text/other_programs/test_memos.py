@@ -3,8 +3,8 @@
 import json
 
 from tests.support.other_programs import SAMPLES, Read, reader_of
+from udpnote.text.other_programs.json_records import record_notes
 from udpnote.text.other_programs.memos import SOURCE
-from udpnote.text.other_programs.records import record_notes
 
 PAGE = (SAMPLES / "memos.json").read_text()
 
