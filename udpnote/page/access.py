@@ -18,8 +18,7 @@ from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, language_named
 from udpnote.page.addresses import dns_name, own_names
 from udpnote.page.rates import RatePerHost, host_of_client
-from udpnote.page.responses import Refusal, refused
-from udpnote.page.sentence_page import sentence_page
+from udpnote.page.responses import Refusal, refused, sentence_page
 from udpnote.text.language import speaking
 
 ADDRESSES_SECONDS = 2.0

@@ -21,9 +21,8 @@ from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
-from udpnote.page.responses import Refusal, json_response, refused, told
+from udpnote.page.responses import Refusal, json_response, refused, sentence_page, told
 from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
-from udpnote.page.sentence_page import sentence_page
 from udpnote.page.sessions import Opened, Sessions
 from udpnote.version import __version__
 

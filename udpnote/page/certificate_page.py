@@ -17,7 +17,7 @@ from udpnote.errors import Notice
 from udpnote.page.access import AllowedHosts, Gate, host_of
 from udpnote.page.asset_files import Assets
 from udpnote.page.certificates import Authority
-from udpnote.page.sentence_page import marked_up
+from udpnote.page.responses import marked_up
 from udpnote.text.language import gettext as _
 from udpnote.text.language import language
 

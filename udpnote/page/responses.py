@@ -1,25 +1,19 @@
-"""What the page answers: JSON, and refusals with a sentence for a person."""
+"""What the page answers: JSON, a page with one sentence, and refusals with a sentence for a person."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from html import escape
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from udpnote.errors import (
-    BadAnswer,
-    ClientClosed,
-    EntryRefused,
-    InvalidEntry,
-    InvalidQuery,
-    KeyMissing,
-    Notice,
-    UdpnoteError,
-)
+from udpnote.errors import BadAnswer, ClientClosed, EntryRefused, InvalidEntry, InvalidQuery, KeyMissing, Notice, UdpnoteError
 from udpnote.page.rates import host_of_client
 from udpnote.page.reader_sentences import for_reader
+from udpnote.text.language import gettext as _
+from udpnote.text.language import language
 
 RETRY_SECONDS = 2
 """After how many seconds a browser may ask again if a request was refused only for the moment."""
@@ -140,3 +134,31 @@ class EndingStream(StreamingResponse):
                 await super().__call__(scope, receive, send)
         finally:
             self._on_end()
+
+
+_DOCUMENT = """\
+<!doctype html>
+<html lang="{language}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>udpnote</title>
+<p>{sentence}</p>
+{link}
+</html>
+"""
+
+
+def sentence_page(notice: Notice, status: int, *, leads_on: bool) -> Response:
+    """Return an HTML page with the sentence of `notice`, and the HTTP status `status`. With `leads_on`, it has a link to the
+    notebook's page.
+    """
+    link = f'<p><a href="/">{escape(_("Open the page"))}</a></p>' if leads_on else ""
+    shown = _DOCUMENT.format(language=language().replace("_", "-"), sentence=marked_up(for_reader(notice)), link=link)
+    return HTMLResponse(shown, status, {"Cache-Control": "no-store"})
+
+
+def marked_up(text: str) -> str:
+    """Return `text` as HTML. Parts in backquotes become code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
