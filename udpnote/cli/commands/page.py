@@ -96,7 +96,7 @@ def serve_page(
     from udpnote.machine.names import host_name
     from udpnote.page.access import AllowedHosts
     from udpnote.page.app import Page
-    from udpnote.page.clients import NotebookClients
+    from udpnote.page.page_notebook import NotebookClients
     from udpnote.page.serving import Listener, run_page
 
     secure = _https(allowed) if https else None
