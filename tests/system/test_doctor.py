@@ -62,7 +62,8 @@ def run(host: Host, command: str) -> None:
     if command.startswith("export "):
         host.environ[variable] = value
     else:
-        host.shell(*command.removeprefix("sudo ").split())
+        for part in command.split(" && "):
+            host.shell(*part.removeprefix("sudo ").split())
 
 
 class Case(NamedTuple):
@@ -228,6 +229,13 @@ def a_vpn_takes_all_addresses(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"network_in_tunnel"}, (hosts.laptop,))]
 
 
+def a_vpn_has_the_addresses_of_the_lan(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    tunnel(hosts.laptop)
+    hosts.laptop.ip("route", "prepend", "10.77.1.0/24", "dev", "tun0")
+    return [Case(hosts.laptop, {"lan_routed_into_tunnel"}, (hosts.laptop,))]
+
+
 def answers_are_filtered_by_the_way_back(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     take_all_addresses(hosts.laptop, rp_filter=1)
@@ -387,7 +395,8 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     datagrams_to_the_server_are_forbidden, no_route_leads_to_the_server,
     only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
     the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
-    a_vpn_takes_all_addresses, answers_are_filtered_by_the_way_back, the_servers_host_filters_by_the_way_back,
+    a_vpn_takes_all_addresses, a_vpn_has_the_addresses_of_the_lan, answers_are_filtered_by_the_way_back,
+    the_servers_host_filters_by_the_way_back,
     a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, datagrams_are_lost_now_and_then,
     a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from udpnote.lan.interfaces import lan_interfaces
-from udpnote.lan.netlink import Link, Refused, links, policy_rules, route_to
+from udpnote.lan.netlink import MAIN_TABLE, Link, Refused, links, policy_rules, route_to
 from udpnote.lan.udp_socket import BUFFER_BYTES
 
 _PUBLIC_HOST = "198.51.100.1"
@@ -73,14 +73,15 @@ class HostInterface(NamedTuple):
 class Detour(NamedTuple):
     """Datagrams to the IPv4 `network` of `interface` leave by another interface: `by`, of the kind `by_kind`.
 
-    `is_strict` says whether `interface` drops datagrams that come from that network, because its reverse-path filter is strict
-    (`rp_filter` in the kernel's ip-sysctl.rst).
+    `is_in_main` says whether the routing table main leads there. `is_strict` says whether `interface` drops datagrams that come
+    from that network, because its reverse-path filter is strict (`rp_filter` in the kernel's ip-sysctl.rst).
     """
 
     interface: str
     network: str
     by: str
     by_kind: InterfaceKind
+    is_in_main: bool
     is_strict: bool
 
 
@@ -260,7 +261,7 @@ def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> D
         return None
     by = known[route.interface_index]
     is_strict = max(_number(f"/proc/sys/net/ipv4/conf/{name}/rp_filter") for name in ("all", interface.name)) == 1
-    return Detour(interface.name, str(whole), by.name, _kind(by, by.name, known), is_strict)
+    return Detour(interface.name, str(whole), by.name, _kind(by, by.name, known), route.table == MAIN_TABLE, is_strict)
 
 
 def _default_route(known: dict[int, Link]) -> str | None:

@@ -16,7 +16,8 @@ _ERROR, _DONE = 2, 3
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _REQUEST, _DUMP = 0x1, 0x300
 _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 4, 10, 18, 1
-_RTA_DST, _RTA_OIF, _RTA_PREFSRC = 1, 4, 7
+_RTA_DST, _RTA_OIF, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 7, 15
+_LOOKUP_TABLE = 0x1000  # RTM_F_LOOKUP_TABLE: the answer names the table of the route
 _FRA_PRIORITY = 6
 _ATTRIBUTE_TYPE = 0x3FFF  # the other bits are flags
 _REPLY_BYTES = 1 << 18
@@ -24,6 +25,9 @@ _TIMEOUT_SECONDS = 1.0
 
 STANDARD_RULES = {0, 32766, 32767}
 """The priorities of the rules that every system has, for the tables local, main and default (ip-rule(8))."""
+
+MAIN_TABLE = 254
+"""The number of the routing table main (RT_TABLE_MAIN)."""
 
 
 class Link(NamedTuple):
@@ -46,10 +50,14 @@ class Link(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The route to an address: the index of the interface by which datagrams leave, and their source address or None."""
+    """The route to an address: the index of the interface by which datagrams leave, and their source address or None.
+
+    `table` is the number of the routing table that has the route, or 0 if the kernel does not say.
+    """
 
     interface_index: int
     source: str | None
+    table: int
 
 
 def links() -> dict[int, Link]:
@@ -72,12 +80,13 @@ def route_to(host: str) -> Route | None:
     Raises `Refused` if there is no route; its errno says why. Raises other kinds of `OSError` if this system cannot say.
     """
     attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _RTA_DST) + socket.inet_aton(host)
-    request = _ROUTE.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0) + attribute
+    request = _ROUTE.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, _LOOKUP_TABLE) + attribute
     for body in _ask(_GET_ROUTE, request, flags=0, reply=_NEW_ROUTE):
         attributes = _attributes(body[_ROUTE.size :])
         if _RTA_OIF in attributes:
             source = attributes.get(_RTA_PREFSRC)
-            return Route(_INDEX.unpack(attributes[_RTA_OIF])[0], socket.inet_ntoa(source) if source else None)
+            index, table = (_INDEX.unpack(attributes.get(each, bytes(4)))[0] for each in (_RTA_OIF, _RTA_TABLE))
+            return Route(index, socket.inet_ntoa(source) if source else None, table)
     return None
 
 

@@ -24,8 +24,8 @@ def findings(facts: HostFacts) -> list[Finding]:
     return [finding for check in HOST_CHECKS for finding in check(facts)]
 
 
-def detour(by: HostInterface, *, is_strict: bool = False) -> Routes:
-    return Routes((Detour("eth0", "192.168.1.0/24", by.name, by.kind, is_strict),), "eth0", ())
+def detour(by: HostInterface, *, is_in_main: bool = False, is_strict: bool = False) -> Routes:
+    return Routes((Detour("eth0", "192.168.1.0/24", by.name, by.kind, is_in_main, is_strict),), "eth0", ())
 
 
 def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
@@ -56,6 +56,11 @@ def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
         ),
         (HEALTHY._replace(routes=detour(DOCKER, is_strict=True)), "bridge_takes_network", "sudo ip link set docker0 down"),
         (HEALTHY._replace(routes=detour(TUNNEL)), "network_in_tunnel", "to 192.168.1.0/24 lookup main"),
+        (
+            HEALTHY._replace(routes=detour(TUNNEL, is_in_main=True, is_strict=True)),
+            "lan_routed_into_tunnel",
+            "sudo ip route add 192.168.1.0/24 dev eth0 table",
+        ),
         (HEALTHY._replace(routes=detour(TUNNEL, is_strict=True)), "answers_filtered", "to 192.168.1.0/24 lookup main"),
         (HEALTHY._replace(buffer_bytes=9 << 10), "buffers_small", "net.core.rmem_max=4194304"),
         (HEALTHY._replace(fsync_seconds=0.000_000_6), "disk_pretends", "export UDPNOTE_HOME="),

@@ -148,6 +148,8 @@ def _detour_trouble(detour: Detour) -> Finding:
     interface, network, by = detour.interface, detour.network, detour.by
     if detour.by_kind is InterfaceKind.CONTAINER:
         return trouble("routes", Notice("bridge_takes_network", interface=interface, network=network, by=by))
+    if detour.is_in_main:
+        return trouble("routes", Notice("lan_routed_into_tunnel", interface=interface, network=network, by=by))
     if detour.is_strict:
         return trouble("routes", Notice("answers_filtered", interface=interface, network=network, by=by))
     return trouble("routes", Notice("network_in_tunnel", interface=interface, network=network, by=by))

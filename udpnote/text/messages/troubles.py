@@ -76,6 +76,11 @@ TROUBLES: dict[str, Trouble] = {
         "sudo ip rule add to {network} lookup main priority 100",
         "A VPN has taken over all addresses, those of your LAN too. Many VPNs have a setting that permits the local network.",
     ),
+    "lan_routed_into_tunnel": Trouble(
+        "the main routes of this host lead datagrams to {network}, the LAN of {interface}, into the tunnel {by}",
+        "sudo ip route add {network} dev {interface} table 6683 && sudo ip rule add to {network} lookup 6683 priority 100",
+        "A network behind a VPN has addresses of your LAN. While the command holds, they mean hosts of your LAN.",
+    ),
     "answers_filtered": Trouble(
         "{interface} drops datagrams from its own LAN, {network}. The reason is that datagrams to that LAN leave by {by}, "
         "and the reverse-path filter of {interface} is strict (rp_filter = 1)",
