@@ -27,7 +27,6 @@ from udpnote.text.messages import (
     page,
     reading,
     sealing,
-    searching,
     server,
     service,
     settings,
@@ -36,7 +35,7 @@ from udpnote.text.messages import (
 )
 
 TABLES = (
-    writing, outcomes, entries, importing, searching, settings, storage, client, server, command_line, reading, backup, sealing,
+    writing, outcomes, entries, importing, settings, storage, client, server, command_line, reading, backup, sealing,
     hosting, notebooks, measuring, service, erasing, diagnosis, certificates, page,
 )  # fmt: skip
 
