@@ -122,7 +122,7 @@ def indexed_at(path: str, writings: Writings) -> int:
 
 def progress(index: Index) -> tuple[int, int]:
     """The last entry that is in the index, and the steps done of the next one, if that is long."""
-    return index._state.indexed, index._state.step
+    return index._open_index.state.indexed, index._open_index.state.step
 
 
 def numbers(index: Index, query: Query, start: int | None = None, searcher: LaterSearcher | None = None) -> list[int]:

@@ -39,24 +39,26 @@ class IndexDisk(Index):
         self.earlier: bytes | None = None
         super().__init__(IN_MEMORY, notebook, shard_numbers_max=SHARD_NUMBERS_MAX)
 
-    def _use(self, connection: sqlite3.Connection) -> None:
+    def _connect(self, path: str) -> sqlite3.Connection:
+        connection = super()._connect(path)
         image, self._image = self._image, None
         if image is not None:
             connection.deserialize(image)
-        super()._use(connection)
+        return connection
+
+    def use_executor(self, executor: Executor) -> None:
+        super().use_executor(executor)
+        self._open_index.search = SearchesDisk(self._open_index.connection, executor)
 
     def search_at_once(self) -> None:
         """Search in this thread from now on."""
-        self._executor = self._search = None
-
-    def _open_search(self) -> BackgroundSearch | None:
-        return SearchesDisk(self._connection, self._executor) if self._executor is not None else None
+        self._executor = self._open_index.search = None
 
     def execute(self, statement: str) -> None:
-        self._connection.execute(statement)
+        self._open_index.connection.execute(statement)
 
     def image(self) -> bytes:
-        return self._connection.serialize()
+        return self._open_index.connection.serialize()
 
     def left_by_a_crash(self, random: Random) -> tuple[bytes | None, str]:
         """Return the content of the file after a crash (None if it is lost), and what has happened to it."""

@@ -23,27 +23,23 @@ from typing import TYPE_CHECKING, TypeVar
 
 from udpnote.errors import StorageError
 from udpnote.model.query import PausePoint, Query, SearchRunning, Tally, View
-from udpnote.storage.database import IN_MEMORY, atomic, storage_errors
-from udpnote.storage.index.checkpoints import Checkpoints
-from udpnote.storage.index.counts import Counts, Totals
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.index.counts import Totals
 from udpnote.storage.index.index_file import (
-    BUSY_MILLISECONDS,
-    OPENING_BUSY_MILLISECONDS,
     State,
     Trouble,
-    identity_of,
     may_be_temporary,
     open_index_file,
     remove_index_file,
     temporary_folder,
     trouble_of,
 )
-from udpnote.storage.index.note_changes import Batch, mark_of, next_batch
-from udpnote.storage.index.search_worker import BackgroundSearch, Executor, matches
+from udpnote.storage.index.indexed_notebook import IndexedNotebook
+from udpnote.storage.index.note_changes import Batch
+from udpnote.storage.index.open_index import OpenIndex
+from udpnote.storage.index.search_worker import Executor, matches
 from udpnote.storage.index.shard_search import conditions_of
 from udpnote.storage.index.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
-from udpnote.storage.notebook.tables import last_number, read_property
-from udpnote.text.search_terms import RULES_VERSION
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -69,16 +65,8 @@ class Index:
     built again by the next `catch_up`. Making this object raises `StorageError` if the notebook cannot be read.
     """
 
-    _connection: sqlite3.Connection
-    _shards: Shards
-    _counts: Counts
-    _path_in_use: str
-    _identity: tuple[int, int] | None
-    _checkpoints: Checkpoints | None
-    _state: State
-    _data_version: int | None
+    _open_index: OpenIndex
     _executor: Executor | None = None
-    _search: BackgroundSearch | None = None
     _folder: "TemporaryDirectory[str] | None" = None
 
     def __init__(
@@ -91,13 +79,7 @@ class Index:
         log_bytes: int = LOG_BYTES_PER_CHECKPOINT,
     ) -> None:
         self.path = path
-        self._notebook = notebook
-        [(file,)] = notebook.execute("SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'")
-        self._notebook_path = os.fsdecode(file) or IN_MEMORY  # the bytes of a path need not be UTF-8
-        with storage_errors(self._notebook_path):
-            notebook_id = read_property(notebook, "notebook_id")
-        assert isinstance(notebook_id, bytes), "a notebook gets its id when its file is made"
-        self._notebook_id = notebook_id
+        self._notebook = IndexedNotebook(notebook)
         self._shard_limits = (shard_bytes_max, shard_numbers_max)
         self._log_bytes = log_bytes
         self._pause_calls = self._calls_to_pause = 0
@@ -107,7 +89,7 @@ class Index:
     @property
     def indexed(self) -> int:
         """The number of the last entry that is wholly indexed; 0 if there is none, or if the index is damaged."""
-        return 0 if self._is_damaged else self._state.indexed
+        return 0 if self._open_index.is_damaged else self._open_index.state.indexed
 
     @property
     def transactions(self) -> int:
@@ -117,12 +99,11 @@ class Index:
     @property
     def totals(self) -> Totals:
         """The numbers of notes, tags, authors and days in the index; see `Totals`."""
-        return self._ask(lambda: self._counts.totals)
+        return self._ask(lambda: self._open_index.counts.totals)
 
     def last_number(self) -> int:
         """The number of the notebook's last entry, 0 if it has none; raises `StorageError` if the notebook cannot be read."""
-        with storage_errors(self._notebook_path):
-            return last_number(self._notebook)
+        return self._notebook.last_number()
 
     def catch_up(self, is_time_up: Callable[[], bool]) -> bool:
         """Index the notebook's new entries until all are indexed or, after a step, `is_time_up()` is true.
@@ -143,12 +124,7 @@ class Index:
     def use_executor(self, executor: Executor) -> None:
         """From now on, `executor` searches the file and does checkpoints. Ends a running search; waits for a checkpoint."""
         self._executor = executor
-        if self._search is not None:
-            self._search.close()
-        self._search = self._open_search()
-        if self._checkpoints is not None:
-            self._checkpoints.finish()
-            self._checkpoints = Checkpoints(self._path_in_use, log_bytes=self._log_bytes, executor=executor)
+        self._open_index.use_executor(executor)
 
     def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning]:
         """Yield the numbers of the notes that have the words, tags and author of `query`, in the query's order.
@@ -157,7 +133,7 @@ class Index:
         the caller may pause, and `SearchRunning` while the executor searches. Raises `InvalidQuery` as `conditions_of` does.
         """
         conditions = conditions_of(query)
-        searched = self._search or self._connection
+        searched = self._open_index.search or self._open_index.connection
         newest_first, start_time = query.newest_first, time if query.by_time else None
         return self._read(matches(searched, conditions, start, newest_first=newest_first, start_time=start_time))
 
@@ -170,26 +146,22 @@ class Index:
         """
         if number > self.indexed:
             return number
-        found = self._ask(lambda: self._counts.next_candidate(number, since, until, newest_first=newest_first))
+        found = self._ask(lambda: self._open_index.counts.next_candidate(number, since, until, newest_first=newest_first))
         if found is None:
             return 0 if newest_first else self.indexed + 1
         return found
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
         """Yield how many notes each tag, author or day has; see `Counts.tallies`."""
-        return self._read(self._counts.tallies(view, after_key))
+        return self._read(self._open_index.counts.tallies(view, after_key))
 
     def time_span(self) -> tuple[int | None, int | None]:
         """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; see `Counts.time_span`."""
-        return self._ask(self._counts.time_span)
+        return self._ask(self._open_index.counts.time_span)
 
     def close(self) -> None:
         """Close the file, and remove it if it is temporary. Interrupts a search that is running, and waits for a checkpoint."""
-        if self._checkpoints is not None:
-            self._checkpoints.finish()
-        if self._search is not None:
-            self._search.close()
-        self._connection.close()
+        self._open_index.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -198,20 +170,20 @@ class Index:
         try:
             return question()
         except sqlite3.Error as error:
-            raise self._damage(error, self._connection) from error
+            raise self._damage(error, self._open_index) from error
 
     def _read(self, found: Iterator[_T]) -> Iterator[_T]:
         """Yield what `found` yields from the index; if that fails, raise `IndexDamaged`."""
-        connection = self._connection
+        read = self._open_index
         try:
             yield from found
         except sqlite3.Error as error:
-            raise self._damage(error, connection) from error
+            raise self._damage(error, read) from error
 
-    def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """Return the error to raise for `error`. If it is lasting and `connection` is open, mark the index as damaged."""
-        if connection is self._connection and not may_be_temporary(error):
-            self._is_damaged = True
+    def _damage(self, error: sqlite3.Error, read: OpenIndex) -> IndexDamaged:
+        """Return the error to raise for `error`, from reading `read`. If it is lasting, mark `read` as damaged."""
+        if not may_be_temporary(error):
+            read.is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
 
     def _try_step(self) -> bool:
@@ -219,52 +191,36 @@ class Index:
         if self._calls_to_pause:
             self._calls_to_pause -= 1
             return False
-        if self._is_damaged or (self._checkpoints is not None and self._checkpoints.is_running):
+        checkpoints = self._open_index.checkpoints
+        if self._open_index.is_damaged or (checkpoints is not None and checkpoints.is_running):
             return False
         try:
-            self._do_step()
+            self._do_step(self._open_index)
         except sqlite3.Error as error:
             self._handle_trouble(error)
             return False
-        if self._checkpoints is not None:
-            self._checkpoints.start_if_due()
+        if checkpoints is not None:
+            checkpoints.start_if_due()
         return True
 
-    def _do_step(self) -> None:
+    def _do_step(self, index: OpenIndex) -> None:
         """Do one transaction: index a few entries. If a shard has too many segments (see `shards`), only merge some of them."""
-        try:
-            with atomic(self._connection):
-                self._refresh()  # another process may have written
-                state = self._state if self._shards.merge_if_behind() else self._index_batch()
-        except BaseException:
-            self._data_version = None  # the transaction was rolled back: makes `_refresh` read the state again
-            raise
-        self._state = state
+        with index.transaction():
+            state = index.state if index.shards.merge_if_behind() else self._index_batch(index)
+        index.state = state
         self._transactions += 1
-        self._forget_answers()
+        index.forget_answers()
 
-    def _index_batch(self) -> State:
+    def _index_batch(self, index: OpenIndex) -> State:
         """Index the next few entries, if any, in the open transaction, and return the state of the index after it."""
-        state = self._state
-        with storage_errors(self._notebook_path):  # an error of the notebook, not of the index
-            batch = next_batch(self._notebook, state.indexed)
-        if batch is not None and self._is_ours(state):
-            step = self._write(batch, state)
+        state = index.state
+        batch = self._notebook.next_batch(state.indexed)
+        if batch is not None and self._notebook.is_source_of(state):
+            step = _write(index, batch)
             indexed = state.indexed if step else batch.last
             state = State(state.notebook_id, state.rules, indexed, step, *batch.mark)
-            state.write(self._connection)
+            state.write(index.connection)
         return state
-
-    def _write(self, batch: Batch, state: State) -> int:
-        """Index `batch`, return 0. If it is long, index one more row; return how many are done, or 0 if none was left."""
-        if batch.is_long:
-            step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
-        else:
-            self._shards.write(batch.changes, first=state.indexed + 1, last=batch.last)
-            step = 0
-        if not step:
-            self._counts.write(batch.changes)
-        return step
 
     def _handle_trouble(self, error: sqlite3.Error) -> None:
         """React to an error of the index: if it cannot be used, open a temporary one; if it is damaged, mark it as damaged.
@@ -278,54 +234,28 @@ class Index:
             self.close()
             self._open_temporary()
         elif trouble is Trouble.DAMAGED:
-            self._is_damaged = True
+            self._open_index.is_damaged = True
         else:
             with suppress(sqlite3.Error):  # if that fails, the next call meets the same error
-                self._refresh()
-
-    def _refresh(self) -> None:
-        """Read the state and the shards again if another process has written them, or if a transaction was rolled back."""
-        (data_version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if data_version == self._data_version:
-            return
-        state = State.read(self._connection)
-        self._shards.reload()
-        self._state = state
-        self._data_version = data_version
-        self._forget_answers()
-
-    def _forget_answers(self) -> None:
-        if self._search is not None:
-            self._search.forget()
+                self._open_index.refresh()
 
     def _check_file(self) -> None:
         """Open the index again if it is damaged or its file was replaced. Then read what other processes have written."""
-        if self._is_damaged or (self._identity is not None and self._identity != identity_of(self._path_in_use)):
+        if self._open_index.is_damaged or self._open_index.is_replaced:
             self._open_again()
         try:
-            self._refresh()
+            self._open_index.refresh()
         except sqlite3.Error as error:
             self._handle_trouble(error)
-        if not self._is_ours(self._state):  # another version of udpnote uses the file at the same time
+        if not self._notebook.is_source_of(self._open_index.state):  # another version of udpnote uses the file at the same time
             self.close()
             self._open_temporary()
-
-    def _is_ours(self, state: State) -> bool:
-        """Whether an index in this state was made from this notebook, with the rules for search terms that this program has."""
-        return (state.notebook_id, state.rules) == (self._notebook_id, RULES_VERSION)
-
-    def _is_fit(self, state: State) -> bool:
-        """Whether an index in this state `_is_ours`, and the notebook still has the last entry of which anything is indexed."""
-        with storage_errors(self._notebook_path):
-            last = state.indexed + bool(state.step)
-            is_same = last == 0 or mark_of(self._notebook, last) == state[4:]
-        return self._is_ours(state) and is_same
 
     def _open_again(self) -> None:
         """Open the index again. If it is damaged, remove its file first, unless another process has already replaced it."""
         self.close()
-        is_there = self._identity is not None and self._identity == identity_of(self._path_in_use)
-        if self._is_damaged and is_there and not remove_index_file(self._path_in_use):
+        old = self._open_index
+        if old.is_damaged and old.is_in_place and not remove_index_file(old.path):
             self._open_temporary()
         else:
             self._open()
@@ -356,45 +286,28 @@ class Index:
 
     def _open_at(self, path: str) -> None:
         """Open the index at `path`, created if there is none, and use it from now on; raises `StorageError`."""
-        self._use(open_index_file(path, notebook=self._notebook_path))
-        self._path_in_use = path
-        if path != IN_MEMORY:
-            self._identity = identity_of(path)
-            self._checkpoints = Checkpoints(path, log_bytes=self._log_bytes, executor=self._executor)
-        self._search = self._open_search()
-
-    def _open_search(self) -> BackgroundSearch | None:
-        """A new `BackgroundSearch`; None without executor, or for an index in memory, which no other connection can read."""
-        if self._executor is None or self._identity is None:
-            return None
-        return BackgroundSearch(self._path_in_use, self._executor)
-
-    def _use(self, connection: sqlite3.Connection) -> None:
-        """Use the index that `connection` has open; empty it if it does not fit the notebook. On errors, close `connection`."""
+        connection = self._connect(path)
         shard_bytes_max, shard_numbers_max = self._shard_limits
-        self._connection = connection
-        self._shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)
-        self._counts = Counts(connection)
-        self._identity = self._search = self._checkpoints = self._data_version = None
-        self._is_damaged = False
-        try:
-            with storage_errors(self.path):
-                connection.execute(f"PRAGMA busy_timeout = {OPENING_BUSY_MILLISECONDS}")
-                self._refresh()
-                if not self._is_fit(self._state):
-                    self._empty()
-                connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        except BaseException:
-            connection.close()
-            raise
+        shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)
+        self._open_index = OpenIndex(path, connection, shards, self._notebook, log_bytes=self._log_bytes)
+        if self._executor is not None:
+            self.use_executor(self._executor)
 
-    def _empty(self) -> None:
-        """Remove everything from the index, unless another process has just done so."""
-        with atomic(self._connection):
-            self._data_version = None
-            self._refresh()
-            if not self._is_fit(self._state):
-                self._shards.clear()
-                self._counts.clear()
-                self._state = State(self._notebook_id, RULES_VERSION, 0)
-                self._state.write(self._connection)
+    def _connect(self, path: str) -> sqlite3.Connection:
+        return open_index_file(path, notebook=self._notebook.path)
+
+
+def _write(index: OpenIndex, batch: Batch) -> int:
+    """Index `batch` in the open transaction, and return 0. Of a long batch, index only the next row.
+
+    Returns how many rows of a long batch are indexed after that, or 0 if no row was left.
+    """
+    state = index.state
+    if batch.is_long:
+        step = index.shards.write_portion(batch.changes[0], state.step, entry=batch.last)
+    else:
+        index.shards.write(batch.changes, first=state.indexed + 1, last=batch.last)
+        step = 0
+    if not step:
+        index.counts.write(batch.changes)
+    return step
