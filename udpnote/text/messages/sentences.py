@@ -19,7 +19,6 @@ from udpnote.text.messages import (
     diagnosis,
     entries,
     erasing,
-    hosting,
     importing,
     measuring,
     notebooks,
@@ -36,7 +35,7 @@ from udpnote.text.messages import (
 
 TABLES = (
     writing, outcomes, entries, importing, settings, storage, client, server, command_line, reading, backup, sealing,
-    hosting, notebooks, measuring, service, erasing, diagnosis, certificates, page,
+    notebooks, measuring, service, erasing, diagnosis, certificates, page,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -1,4 +1,4 @@
-"""The sentences of a server for its owner: why it cannot start, its keys, dropped datagrams, and a disk that fails."""
+"""The sentences of a server for its owner: what it prints, why it cannot start, keys, dropped datagrams, a failing disk."""
 
 from collections.abc import Callable, Mapping
 
@@ -38,6 +38,22 @@ def _datagrams_dropped(counts: Mapping[str, int]) -> str:
         "{count:,} datagrams dropped in the last minute: {reasons}",
         total,
     ).format(count=total, reasons=listed(reasons))
+
+
+def _entries_not_shown(entries: int) -> str:
+    return ngettext(
+        "{entries:,} entry was stored but not shown, because the output is too slow: `udpnote list` shows it",
+        "{entries:,} entries were stored but not shown, because the output is too slow: `udpnote list` shows them",
+        entries,
+    ).format(entries=entries)
+
+
+def _messages_not_shown(messages: int) -> str:
+    return ngettext(
+        "{messages:,} message was not shown: the output is too slow",
+        "{messages:,} messages were not shown: the output is too slow",
+        messages,
+    ).format(messages=messages)
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
@@ -84,4 +100,19 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "storage_fails": (
         "{error}. Until this is mended, entries stay in their senders' outboxes, and commands that read get an error"
     ),
+    # What `serve` prints at its start and end
+    "serves_notebook": "{name}  (id {notebook_id})",
+    "open_on_machine": "everybody on this machine can read it and write in it",
+    "open_on_lan": "everybody on this LAN can read it and write in it",
+    "sealed_on_lan": "only machines that have its key can use it",
+    "listens_at": "{addresses} (UDP)",
+    # Where the command `example` works
+    "write_on_machine": "{example}     on this machine",
+    "write_on_lan": "{example}     on any machine of this LAN",
+    "write_as_user": "{example}     on this machine, as this user",
+    "write_as_user_or_joined": "{example}     on this machine, as this user, and on machines that have joined",
+    "write_joined": "{example}     on machines that have joined",
+    "entries_not_shown": _entries_not_shown,
+    "messages_not_shown": _messages_not_shown,
+    "serving_ended": "ended; every acknowledged entry is safe",
 }
