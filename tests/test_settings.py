@@ -12,7 +12,7 @@ import pytest
 from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from tests.support.errors import raises
-from udpnote.client.setting_sources import find_sources, source_of_place
+from udpnote.client.status import find_sources, source_of_place
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.machine.names import host_name
 from udpnote.model.entry import AUTHOR_BYTES_MAX

@@ -1,6 +1,7 @@
-"""Finds out what is known about the client's notebook, and about the notebook in a file of this host."""
+"""Finds out what is known about the client's notebook and the notebook in a file of this host, and where settings come from."""
 
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from udpnote.errors import ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.notebook import KnownNotebook, SilentServer, address_of
 from udpnote.protocol.rediscovery import known_notebook
+from udpnote.settings import DEFAULT, XDG_FOLDERS, Flags, Settings, Source, find_places, given_settings
 from udpnote.storage.key_file import key_path
 from udpnote.storage.notebook.file_guard import is_guarded
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
@@ -102,3 +104,28 @@ def hosted_notebook(path: str) -> HostedNotebook | None:
             has_key_file=os.path.exists(key_path(path)),
             is_in_use=is_in_use,
         )
+
+
+_FOLDER_VARIABLES = ("UDPNOTE_HOME", *XDG_FOLDERS)
+"""The variables that move the folders of `Places`: the first one moves all folders, each of the others moves a single one."""
+
+
+def find_sources(flags: Flags, environ: Mapping[str, str]) -> dict[str, Source]:
+    """For each field of `Settings`, the source of its value in the result of `load_settings` for the same arguments.
+
+    Raises `InvalidSetting` in the same cases as `load_settings`.
+    """
+    given = given_settings(flags, environ, find_places(environ).settings_file)
+    return {name: given[name][1] if name in given else DEFAULT for name in Settings._fields}
+
+
+def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
+    """Return the variable in `environ` that names the folder in which the file `path` is; `DEFAULT` if none does.
+
+    `path` is the path of the settings file, or the value of a setting whose source is `DEFAULT`.
+    """
+    for variable in _FOLDER_VARIABLES:
+        folder = environ.get(variable)
+        if folder and path.startswith(os.path.join(os.path.abspath(os.path.expanduser(folder)), "")):
+            return Source("environment", variable)
+    return DEFAULT

@@ -16,7 +16,6 @@ from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.destination import destination_of, matches, named_by
 from udpnote.client.notebook_finder import FoundNotebook
-from udpnote.client.setting_sources import find_sources
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.endpoint import NAMED_SERVER, THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
@@ -130,6 +129,8 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
     destination = destination_of(settings, names_port=False, key_id=named_key_id)
     for setting, named in named_by(settings, destination).items():
         if named.host is not None or not matches(named, chosen):
+            from udpnote.client.status import find_sources  # here, because `find` does not need it
+
             source = find_sources({}, os.environ)[setting]
             is_variable = source.kind == "environment"
             return Notice(

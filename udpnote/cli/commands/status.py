@@ -11,8 +11,7 @@ from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.destination import destination_of, named_by, place_name
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.setting_sources import find_sources, source_of_place
-from udpnote.client.status import HostedNotebook, NotebookStatus, hosted_notebook
+from udpnote.client.status import HostedNotebook, NotebookStatus, find_sources, hosted_notebook, source_of_place
 from udpnote.errors import Notice, ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.language import ENGLISH
