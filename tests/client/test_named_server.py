@@ -9,9 +9,7 @@ from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
 from udpnote.errors import Notice, Queued, WrongNotebook
 
-NOTICE = Notice(
-    "other_notebook_at_server", server=f"{KITCHEN}:{PORT}", name="cellar", last="kitchen", address=f"{KITCHEN}:{PORT}"
-)
+NOTICE = Notice("other_notebook_at_server", server=f"{KITCHEN}:{PORT}", name="cellar", last="kitchen", address=None)
 REFUSAL = {"number": 1, "name": "cellar", "last": "kitchen"}
 
 
@@ -33,6 +31,14 @@ def test_a_note_for_a_server_with_another_notebook_than_before_is_stored_there_w
     for text in ("one", "two"):
         replaced.client(server=KITCHEN, on_notice=notices.append).send(text)
     assert (notices, replaced.texts("cellar")) == ([NOTICE], ["in the cellar", "one", "two"])
+
+
+def test_the_notice_names_the_address_where_the_notebook_from_before_was_seen_since(replaced: Lan) -> None:
+    replaced.serve("kitchen", CELLAR)
+    replaced.client(notebook="kitchen").send("from its new address")
+    notices: list[Notice] = []
+    replaced.client(server=KITCHEN, on_notice=notices.append).send("one")
+    assert [each.values["address"] for each in notices] == [f"{CELLAR}:{PORT}"]
 
 
 @pytest.mark.parametrize("reads_first", [True, False])

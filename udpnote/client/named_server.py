@@ -65,12 +65,13 @@ class NamedServer:
         last = self.last_notebook(self._destination)
         if last is not None and last.notebook_id != notebook.notebook_id:
             known = [*self._outbox.notebooks(), notebook]
+            has_moved = address_of(last) != address_of(notebook)
             self.replaced = Notice(
                 "other_notebook_at_server",
                 server=server,
                 name=display_name(notebook, known),
                 last=display_name(last, known),
-                address=format_address(address_of(last)),
+                address=format_address(address_of(last)) if has_moved else None,
             )
             self._on_notice(self.replaced)
         self._outbox.named_servers.note(server, notebook.notebook_id)

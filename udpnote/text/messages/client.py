@@ -82,6 +82,21 @@ def _setting_precedes_choice(name: str, setting: str, place: str, is_variable: b
     return sentence.format(name=name, setting=setting, place=place)
 
 
+def _other_notebook_at_server(server: str, name: str, last: str, address: str | None) -> str:
+    """`address` is where `last` was seen last, or None if that is the address of `server`."""
+    if address is None:
+        sentence = _(
+            "{server} now has the notebook {name}, and had {last} before. If you mean {last}: `udpnote find` lists it if it is "
+            "served elsewhere"
+        )
+    else:
+        sentence = _(
+            "{server} now has the notebook {name}, and had {last} before. If you mean {last}, name the server where it was "
+            "last seen: `--server {address}`"
+        )
+    return sentence.format(server=server, name=name, last=last, address=address)
+
+
 def _key_missing(name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import
 
@@ -100,21 +115,6 @@ def _impostor(address: str, name: str, argument: str) -> str:
         "be an impostor, so nothing is sent there. If the owner has unsealed the notebook, run `udpnote leave {argument}`. "
         "If the owner has changed the key, run `udpnote join` with the new code"
     ).format(address=address, name=name, argument=quote(argument))
-
-
-def _entries_wait(entries: int, name: str) -> str:
-    waiting = ngettext(
-        "1 entry waits in the outbox for {name}, so you have not left {name}",
-        "{count:,} entries wait in the outbox for {name}, so you have not left {name}",
-        entries,
-    ).format(count=entries, name=name)
-    return in_sentences(
-        waiting,
-        _(
-            "Send what waits with `udpnote outbox --send`. Or discard it with `udpnote outbox --discard SEQUENCE`. To "
-            "leave all the same, run this command again with --send-open: what waits may then be sent unencrypted"
-        ),
-    )
 
 
 def _several_origins(places: Sequence[str]) -> str:
@@ -241,10 +241,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{name} ({old_id}), last seen at {host}, does not answer. Another notebook of that name does, and is chosen "
         "instead ({new_id})"
     ),
-    "other_notebook_at_server": (
-        "{server} now has the notebook {name}, and had {last} before. If you mean {last}, name the server where it was "
-        "last seen: `--server {address}`"
-    ),
+    "other_notebook_at_server": _other_notebook_at_server,
     "number_of_last_notebook": (
         "nothing was changed: the server that you named has the notebook {name} now, and had {last} before, so "
         "#{number} may be another note than you mean. Look at it with `udpnote show {number}`. If it is the right one, "
@@ -279,15 +276,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the key of {name} has changed. Join again with `udpnote join CODE`. The notebook's owner gets the new code with "
         "`udpnote key show`"
     ),
-    "joined_with_old_key": (
-        "this join code is for an earlier key of the notebook, which has a new key now. The notebook's owner gets the new "
-        "code with `udpnote key show`"
-    ),
-    "joined_or_left_meanwhile": (
-        "another command has joined or left {name} while this command used it: run this command again to go on"
-    ),
     "impostor": _impostor,
-    "entries_wait": _entries_wait,
     # What waits elsewhere
     "waits_elsewhere": _waits_elsewhere,
     "several_origins": _several_origins,

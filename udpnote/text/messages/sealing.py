@@ -76,6 +76,21 @@ def _not_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
     return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)) or _("none"))
 
 
+def _entries_wait(entries: int, name: str) -> str:
+    waiting = ngettext(
+        "1 entry waits in the outbox for {name}, so you have not left {name}",
+        "{count:,} entries wait in the outbox for {name}, so you have not left {name}",
+        entries,
+    ).format(count=entries, name=name)
+    return in_sentences(
+        waiting,
+        _(
+            "Send what waits with `udpnote outbox --send`. Or discard it with `udpnote outbox --discard SEQUENCE`. To "
+            "leave all the same, run this command again with --send-open: what waits may then be sent unencrypted"
+        ),
+    )
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_sealed": _notebook_sealed,
     "sealed_then_serve": "  - start its server with `udpnote serve --sealed`",
@@ -112,6 +127,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "entries go there from now on, encrypted. Commands that are already running go on with the notebook that they use"
     ),
     "entries_wait_for_it": _entries_wait_for_it,
+    "joined_with_old_key": (
+        "this join code is for an earlier key of the notebook, which has a new key now. The notebook's owner gets the new "
+        "code with `udpnote key show`"
+    ),
+    "joined_or_left_meanwhile": (
+        "another command has joined or left {name} while this command used it: run this command again to go on"
+    ),
+    "entries_wait": _entries_wait,
     "several_joined": _several_joined,
     "not_joined": _not_joined,
     "left": "left {name} and deleted its key. From now on this machine trusts an open notebook with this name",
