@@ -21,6 +21,7 @@ from tests.support.marked_messages import marked_messages
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
+from udpnote.protocol.codec_discovery import DISCOVER_BYTES
 from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.protocol.examination import EXAMINATIONS_MAX
 from udpnote.settings import PORTS, Settings
@@ -84,8 +85,8 @@ def test_the_manual_page_is_shown_without_a_warning_and_has_every_command_and_se
 
 def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     text = (DOCS / "protocol.md").read_text()
-    assert f"Its body is always {codec.DISCOVER_BYTES} bytes long" in text
-    padding = codec.DISCOVER_BYTES - envelope.HEADER_BYTES - messages.PROBE_ID_BYTES - messages.NOTEBOOK_ID_BYTES
+    assert f"Its body is always {DISCOVER_BYTES} bytes long" in text
+    padding = DISCOVER_BYTES - envelope.HEADER_BYTES - messages.PROBE_ID_BYTES - messages.NOTEBOOK_ID_BYTES
     assert f"| {padding} | padding: zeros |" in text
     assert f"how many verdicts follow: 1 … {codec.PART_ACKS_MAX}" in text
     assert f"at most {DATAGRAM_BYTES_MAX:,} bytes" in text

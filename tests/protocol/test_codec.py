@@ -23,7 +23,8 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.any_message import Message
-from udpnote.protocol.codec import APPEND_BYTES_MIN, DISCOVER_BYTES, PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
+from udpnote.protocol.codec import APPEND_BYTES_MIN, PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
+from udpnote.protocol.codec_discovery import DISCOVER_BYTES
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import Examine, Report
 from udpnote.protocol.messages import Ack, Append, Offer, PartAck, Run

@@ -1,9 +1,9 @@
 """The codec converts messages to bytes and back.
 
 The body of a message is a header (the magic `UN`, the protocol's version, the message's type) and the message's fields. A body
-travels in an envelope, which detects damage (see `envelope`). Integers are big-endian. A short text is one byte with the length
-of its UTF-8, then the UTF-8. Some messages may be padded with zeros at the end. Apart from this padding, `decode` accepts only
-bytes that `encode` makes. It raises `BadDatagram` for all others, because they break a rule of the protocol.
+travels in an envelope, which detects damage (see `envelope`). Integers are big-endian. Some messages may be padded with zeros
+at the end. Apart from this padding, `decode` accepts only bytes that `encode` makes. It raises `BadDatagram` for all others,
+because they break a rule of the protocol.
 """
 
 from collections.abc import Callable
@@ -32,12 +32,8 @@ from udpnote.protocol.codec_runs import pack_notes, parse_run, run_body_of
 from udpnote.protocol.codec_seen import SEEN, parse_seen
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
-    NAME_BYTES_MAX,
     NOTEBOOK_ID_BYTES,
-    PROBE_ID_BYTES,
-    SERVER_ID_BYTES,
     TOKEN_BYTES,
-    VERSION_BYTES_MAX,
     Ack,
     Append,
     Discover,
@@ -60,14 +56,7 @@ _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqh
 _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
 _ACK = Struct(f">4s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sH")
 _PART_ACK = Struct(">QIHBQI")
-_DISCOVER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s")
-_OFFER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s{SERVER_ID_BYTES}sQH")
 _REFUSE = Struct(f">4s{TOKEN_BYTES}sB{CLIENT_ID_BYTES}sQIH")
-
-OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
-DISCOVER_BYTES = OFFER_BYTES_MAX
-"""The length of a DISCOVER's body, which is padded to the length of the longest OFFER. So a server never sends more bytes than
-it has received, and nobody can use it to amplify traffic to a forged address."""
 
 READ_BYTES = BODY_BYTES_MAX
 """The length of a READ's body, which is padded to the length of the longest PAGE. So a PAGE does not amplify traffic either."""
@@ -181,19 +170,24 @@ def _body(message: "Message") -> bytes:
             return run_body(notebook_id, token, attempt, pack_notes(notes, [text.encode() for text in notes.texts]))
         case Ack():
             return _ack_body(message)
-        case Discover(probe_id, notebook_id):
-            return _DISCOVER.pack(_HEADERS[DISCOVER], probe_id, notebook_id).ljust(DISCOVER_BYTES, b"\0")
-        case Offer(probe_id, notebook_id, name, entries, version, flags, server_id):
-            body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, server_id, entries, flags)
-            return body + _short_text(name, NAME_BYTES_MAX) + _short_text(version, VERSION_BYTES_MAX)
         case Refuse(token, reason, client_id, sequence, offset, attempt):
             return _REFUSE.pack(_HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
         case _:
             return _body_of_other(message)
 
 
-def _body_of_other(message: "Read | Page | Examine | Report") -> bytes:
-    """The body of a READ, PAGE, EXAMINE or REPORT. A one-shot send needs none of them, so it does not import their codecs."""
+def _body_of_other(message: "Discover | Offer | Read | Page | Examine | Report") -> bytes:
+    """The body of one of the messages that a one-shot send to a known server does not need.
+
+    Each codec is imported when it is needed, so that such a send starts faster.
+    """
+    from udpnote.protocol.codec_discovery import discover_body, offer_body
+
+    match message:
+        case Discover():
+            return discover_body(_HEADERS[DISCOVER], message)
+        case Offer():
+            return offer_body(_HEADERS[OFFER], message)
     from udpnote.protocol.codec_reading import page_body, read_body
     from udpnote.protocol.reading_messages import Page, Read
 
@@ -216,12 +210,6 @@ def _ack_body(ack: Ack) -> bytes:
     assert 0 < len(ack.parts) <= PART_ACKS_MAX, "an ACK that does not fit its datagram"
     pack = _PART_ACK.pack
     return _ACK.pack(_HEADERS[ACK], ack.token, ack.client_id, len(ack.parts)) + b"".join([pack(*part) for part in ack.parts])
-
-
-def _short_text(text: str, bytes_max: int) -> bytes:
-    data = text.encode()
-    assert len(data) <= bytes_max, "a text that does not fit its field"
-    return bytes((len(data),)) + data
 
 
 def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
@@ -329,20 +317,17 @@ def _decode_ack(body: bytes) -> Ack:
 
 
 def _decode_discover(body: bytes) -> Discover:
-    _, probe_id, notebook_id = _DISCOVER.unpack_from(body)
-    if len(body) != DISCOVER_BYTES:
-        raise BadDatagram("malformed")
-    _check_padding(body, _DISCOVER.size)
-    return Discover(probe_id, notebook_id)
+    from udpnote.protocol.codec_discovery import parse_discover
+
+    discover, discover_end = parse_discover(body)
+    _check_padding(body, discover_end)
+    return discover
 
 
 def _decode_offer(body: bytes) -> Offer:
-    _, probe_id, notebook_id, server_id, entries, flags = _OFFER.unpack_from(body)
-    name, name_end = _read_short_text(body, _OFFER.size, bytes_max=NAME_BYTES_MAX)
-    version, version_end = _read_short_text(body, name_end, bytes_max=VERSION_BYTES_MAX)
-    if version_end != len(body):
-        raise BadDatagram("malformed")
-    return Offer(probe_id, notebook_id, name, entries, version, flags, server_id)
+    from udpnote.protocol.codec_discovery import parse_offer
+
+    return parse_offer(body)
 
 
 def _decode_refuse(body: bytes) -> Refuse:
@@ -350,13 +335,6 @@ def _decode_refuse(body: bytes) -> Refuse:
     if len(body) != _REFUSE.size or not 0 < sequence <= SEQUENCE_MAX or not attempt:
         raise BadDatagram("malformed")
     return Refuse(token, _REASONS[reason], client_id, sequence, offset, attempt)
-
-
-def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, int]:
-    size = body[start]
-    if size > bytes_max:
-        raise BadDatagram("malformed")
-    return body[start + 1 : start + 1 + size].decode(), start + 1 + size
 
 
 def _decode_examine(body: bytes) -> "Examine":
