@@ -84,6 +84,37 @@ def test_texts_that_the_disk_of_the_outbox_does_not_take_are_not_sent_either(lan
     assert (lan.texts(), client.waiting_counts()) == (["one", "three"], [])
 
 
+def make_fail(path: str, event: str) -> None:
+    """Let the outbox at `path` fail at this `event`, an SQL clause of a trigger."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TRIGGER failing BEFORE {event} BEGIN SELECT RAISE(ABORT, 'it fails'); END")
+
+
+def test_what_is_stored_is_reported_as_stored_even_if_the_outbox_cannot_note_it(lan: Lan) -> None:
+    lan.serve()
+    notices: list[Notice] = []
+    client = lan.client(on_notice=notices.append)
+    one = client.send("one")
+    make_fail(lan.outbox().path, "DELETE ON entries")
+    assert one.number == 1 and client.revise(1, "two").number == 2
+    assert [each.number for each in client.send_many(["three", "four"])] == [3, 4]
+    assert ([each.kind for each in notices], len([*client.waiting()])) == (["not_removed"], 3)
+    assert lan.texts() == ["one", "two", "three", "four"]
+
+
+def test_entries_in_an_outbox_that_takes_no_further_ones_are_queued_before_its_error_is_raised(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client()
+    client.send("first")
+    server.stop()
+    make_fail(lan.outbox().path, "INSERT ON entries WHEN new.sequence = 200")
+    outcomes: list[SentEntry] = []
+    with raises(StorageError, "database_failed"):
+        for sent in client.send_many(map(str, range(300))):
+            outcomes.append(sent)  # noqa: PERF402 - a list comprehension would lose them all
+    assert [(each.state, each.entry.text) for each in outcomes] == [(State.QUEUED, str(number)) for number in range(128)]
+
+
 def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: Lan) -> None:
     lan.serve()
     sending = lan.client().send_many(["one", "two", "", "never"])

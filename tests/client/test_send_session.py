@@ -1,15 +1,17 @@
 """Sending: entries leave the outbox when they are in the notebook, and not before."""
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from udpnote.client.send_session import Renewed, SendSession
+from udpnote.errors import StorageError
 from udpnote.model.address import Address
 from udpnote.model.entry import Bundle, Entry, Kind, NoteRun, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
@@ -111,6 +113,20 @@ def always(status: Status) -> Callable[[int], Verdict]:
 def world(outbox: Outbox) -> World:
     outbox.remember(HOME, may_choose=True)
     return World(outbox)
+
+
+def test_an_entry_that_cannot_leave_the_outbox_is_not_sent_again_and_leaves_it_later(world: World) -> None:
+    world.session = SendSession(world.outbox, HOME, random=Random(SEED), optional_writes=suppress(StorageError))
+    with closing(sqlite3.connect(world.outbox.path)) as other:
+        other.execute("CREATE TRIGGER failing BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'it fails'); END")
+        world.write("one", "two")
+        assert world.carry_all(stored) == [1, 2]
+        assert world.waiting() == ["one", "two"]
+        world.write("three")
+        world.session.look_into_outbox()
+        assert world.carry_all(stored) == [3]
+        other.execute("DROP TRIGGER failing")
+    assert world.waiting() == []
 
 
 def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:

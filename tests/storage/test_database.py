@@ -196,10 +196,12 @@ def test_what_sqlite_and_the_disk_refuse_is_an_error_of_its_own_kind(path: str) 
         assert isinstance(error_of(writer, f"INSERT INTO lines VALUES ('{'x' * 5000}')"), NoSpace)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
         assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_not_writable"
-    kinds = {errno.ENOSPC: "disk_full_for_new_file", errno.EDQUOT: "quota_reached", errno.EROFS: "disk_read_only"}
+    kinds = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_reached", errno.EROFS: "disk_read_only"}
     for number, kind in kinds.items():
         with raises(StorageError, kind, path=path), storage_errors(path):
             raise OSError(number, os.strerror(number))
+    with raises(NoSpace, "disk_full_for_new_file", path="missing"), storage_errors("missing"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_full_disk_gets_no_file_and_one_with_next_to_no_room_counts_as_full_until_there_is_enough(small_disk: Path) -> None:

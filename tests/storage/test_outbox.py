@@ -182,6 +182,15 @@ def test_entries_are_handed_out_while_the_disk_writes_them_and_adding_waits_for_
         assert synced[earlier:] == [path.with_name(f"{path.name}-wal").stat().st_size]
 
 
+def test_entries_whose_datagrams_cannot_be_prepared_because_the_outbox_fails_are_not_in_it(outbox: Outbox) -> None:
+    def fail(_entries: list[Entry]) -> None:
+        raise StorageError("disk_fails", path=outbox.path, problem="Input/output error")
+
+    with pytest.raises(StorageError, match="Input/output error"):
+        outbox.add(["one"], **ADDED, on_added=fail)
+    assert waiting(outbox) == []
+
+
 @NOT_ON_MACOS
 def test_entries_that_the_disk_does_not_take_are_not_in_the_outbox(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_descriptor: int) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock, SystemRandomness
 from udpnote.client.destination import destination_of
-from udpnote.client.entry_numbers import check_number
+from udpnote.client.entry_numbers import check_number, seen_entry
 from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import open_outbox
 from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State, TextSource
-from udpnote.client.sending import Sender, seen_entry
+from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
@@ -221,9 +221,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         After `wait` seconds without an answer from the server, the entries that were sent stay in the outbox, and have the
         outcome QUEUED. So do all further entries, which are not sent until the server answers again.
 
-        Raises `InvalidEntry` at the first text that no notebook would take, and `TypeError` at the first one that is no str;
-        the outcomes of all texts before it are yielded first. An error of the iterable is raised at once; the texts before it
-        are queued.
+        Raises `InvalidEntry` at the first text that no notebook would take, `TypeError` at the first one that is no str, and
+        `StorageError` if the outbox takes no further text; the outcomes of all texts before it are yielded first. An error of
+        the iterable is raised at once; the texts before it are queued.
         """
         author = self._author if author is None else author
         check_several("texts", texts, "an iterable of strs")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.argument_types import check_several, check_type
-from udpnote.model.entry import SEQUENCE_MAX
+from udpnote.model.entry import SEQUENCE_MAX, SeenEntry, StoredEntry
 
 
 def check_selection(numbers: Sequence[int], limit: int | None, start: int | None = None) -> None:
@@ -41,3 +41,18 @@ def check_number(name: str, number: int, *, least: int = 1) -> None:
     check_type(name, number, int)
     if not least <= number <= SEQUENCE_MAX:
         raise InvalidQuery("argument_out_of_range", name=name, number=number, least=least, most=SEQUENCE_MAX)
+
+
+def seen_entry(seen: StoredEntry | SeenEntry | None) -> SeenEntry | None:
+    """The argument `seen` of `Client.revise` as a `SeenEntry`; None if it is None.
+
+    Raises `TypeError` if `seen` or one of its fields has another type, and `InvalidQuery` for a number that no entry has.
+    """
+    if seen is None:
+        return None
+    check_type("seen", seen, StoredEntry, SeenEntry)
+    as_seen = seen.as_seen if isinstance(seen, StoredEntry) else seen
+    check_number("seen.number", as_seen.number)
+    check_type("seen.client_id", as_seen.client_id, bytes)
+    check_number("seen.sequence", as_seen.sequence)
+    return as_seen

@@ -15,11 +15,13 @@ from udpnote.storage.permissions import close_to_others, too_open, untold
 class OptionalWrites:
     """A context manager for writes to the outbox that may fail without loss of an entry.
 
-    A `StorageError` ends its block, but is not raised further. `on_notice` is called at the first failure only.
+    A `StorageError` ends its block, but is not raised further. `on_notice` is called at the first failure only, with a notice
+    of the given `kind` that has the error.
     """
 
-    def __init__(self, on_notice: Callable[[Notice], None]) -> None:
+    def __init__(self, on_notice: Callable[[Notice], None], kind: str = "not_remembered") -> None:
         self._on_notice = on_notice
+        self._kind = kind
         self._is_told = False
 
     def __enter__(self) -> None:
@@ -30,7 +32,7 @@ class OptionalWrites:
             return False
         if not self._is_told:
             self._is_told = True
-            self._on_notice(Notice("not_remembered", error=error))
+            self._on_notice(Notice(self._kind, error=error))
         return True
 
 

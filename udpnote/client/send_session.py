@@ -5,6 +5,7 @@ The session delivers only entries that are in the outbox. `SendSession.deliver_n
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from udpnote.client.session import Session
@@ -53,6 +54,9 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     now, for example on a full disk, it is sent again after the next `look_into_outbox`. If the notebook has another entry with
     the same client id and sequence, the entry gets new ones (see `Renewed`), and is sent again at once. If the notebook refuses
     the entry for good, the entry is marked as refused.
+
+    `optional_writes` surrounds writes to the outbox that follow an acknowledgement: the entry is stored, whether they fail or
+    not. An entry that cannot be removed stays in the outbox, but this session does not send it again.
     """
 
     def __init__(
@@ -63,10 +67,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         random: Randomness,
         envelope: Envelope = OPEN,
         round_trip_seconds: float | None = None,
+        optional_writes: AbstractContextManager[object] | None = None,
     ) -> None:
         self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)
         self._outbox = outbox
+        self._optional_writes = optional_writes if optional_writes is not None else nullcontext()
         self._has_old_key = False
         self._acknowledged: list[StoredRun] = []
         self._acknowledged_entries = 0
@@ -150,8 +156,9 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     def flush(self) -> None:
         """Remove the acknowledged entries from the outbox, and save there the newest of them as seen in the notebook."""
-        acknowledged, self._acknowledged, self._acknowledged_entries = self._acknowledged, [], 0
-        self._outbox.remove(self.notebook.notebook_id, acknowledged)
+        with self._optional_writes:
+            self._outbox.remove(self.notebook.notebook_id, self._acknowledged)
+            self._acknowledged, self._acknowledged_entries = [], 0
 
     def _deliver_waiting(self, now: float, *, last: int = SEQUENCE_MAX) -> None:
         """Do the work of `prepare`, with entries up to the sequence `last` only."""
@@ -159,9 +166,10 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             return
         self.flush()
         notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
-        limit = PAGE_ENTRIES + len(self._postponed)
+        passed_over = self._postponed.union(*(run.sequences for run in self._acknowledged))  # the outbox still has them
+        limit = PAGE_ENTRIES + len(passed_over)
         waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, last=last, limit=limit)
-        fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
+        fresh = [entry for entry in waiting if entry.sequence not in passed_over]
         self._may_find_more = bool(fresh)
         if fresh:
             self._outbox.make_durable()  # another process may just be adding them
@@ -216,4 +224,5 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             ]
         self._acknowledged_entries += len(entries)
         if first.kind is not Kind.NOTE:
-            self._outbox.revisions.watch(self.notebook.notebook_id, self._acknowledged[-1].last)
+            with self._optional_writes:
+                self._outbox.revisions.watch(self.notebook.notebook_id, self._acknowledged[-1].last)

@@ -3,14 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 
-from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.send_session import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, Renewed, SendSession
 from udpnote.client.session import Driver
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
-from udpnote.model.argument_types import check_type
-from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry
+from udpnote.model.entry import Entry, Kind
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery_events import Rejected, Stored
 
@@ -35,6 +34,7 @@ class Sender:
         self._connection = driver.connection
         self._outbox = driver.outbox
         self._outcomes = outcomes
+        self._removals = OptionalWrites(driver.on_notice, "not_removed")
         self._session: SendSession | None = None
         self._notebook_changes = 0
 
@@ -79,17 +79,30 @@ class Sender:
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
         """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
 
-        After that, delivers what earlier commands have left in the outbox for the same notebook.
+        After that, delivers what earlier commands have left in the outbox for the same notebook. If the outbox fails, entries
+        that are in it without an outcome get the outcome QUEUED. Then raises the `StorageError` if any text is not in the
+        outbox.
         """
-        pending: deque[Entry] = deque()
+        pending, chunk = deque[Entry](), list[str]()
         try:
-            yield from self._send_all(source, pending, author, wait_seconds)
+            yield from self._send_all(source, pending, chunk, author, wait_seconds)
+        except StorageError as error:
+            if not pending and not chunk and source.is_exhausted:  # all have outcomes
+                self._driver.on_notice(error.notice)
+            self._outcomes.queue(pending, error.notice)
+            yield from self._outcomes.pop(pending)
+            if chunk or not source.is_exhausted:
+                raise
+            if source.error is not None:
+                raise source.error from None
         finally:
             self._outcomes.forget(pending)
 
-    def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        """Do the work of `send`. `pending`, which is empty at first, holds the entries that have no outcome yet, also after an
-        error.
+    def _send_all(
+        self, source: TextSource, pending: deque[Entry], chunk: list[str], author: str, wait_seconds: float
+    ) -> Iterator[SentEntry]:
+        """Do the work of `send`. `pending` and `chunk` are empty at first. Also after an error, `pending` holds the entries
+        without an outcome, and `chunk` the texts that were taken and are not in the outbox.
         """
         started, characters, notebook_changes = self._driver.now(), 0, self._notebook_changes
         while True:
@@ -101,7 +114,6 @@ class Sender:
                 characters -= len(outcome.entry.text)
                 yield outcome
             entries_max = _chunk_entries_max(len(pending))
-            chunk: list[str] = []
             try:
                 source.take(chunk, entries_max, PENDING_CHARACTERS_MAX - characters)
             except BaseException:  # also after Ctrl-C, because the iterator does not give these texts again
@@ -114,8 +126,9 @@ class Sender:
             may_wait = len(chunk) < max(entries_max, 1)
             with self._connection.lock():
                 is_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
+                characters += sum(map(len, chunk))
+                chunk.clear()
                 self._advance(pending, started, wait_seconds, may_wait=may_wait, is_checked=is_checked)
-            characters += sum(map(len, chunk))
         if self._session is not None and not self._session.has_old_key:  # with an old key, the outcomes are QUEUED
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
@@ -131,33 +144,33 @@ class Sender:
         if session is None:
             notebook = finder.known()
             entries = self._add(texts, source, author, notebook)
+            self._expect(entries, pending)
             if notebook is not None and self._driver.keyring.can_open(notebook):
-                self._begin_session(notebook, round_trip_seconds=self._outbox.round_trips.seconds(notebook.notebook_id))
-            self._take_new(entries, pending)
-        else:
-            try:
-                self._add(
-                    texts,
-                    source,
-                    author,
-                    session.notebook,
-                    check=lambda: finder.check(session.notebook),
-                    on_added=lambda entries: self._take_new(entries, pending),
-                )
-            except JoinedOrLeftMeanwhile:
-                self._end(session)  # no entry for a sealed notebook may be sent unencrypted
-                return self._add_to_outbox(texts, source, author, pending)
-            except StorageError:
-                self._end(session)  # it may have taken entries that are not in the outbox
-                raise
-        return session is not None
+                round_trip_seconds = self._outbox.round_trips.seconds(notebook.notebook_id)
+                self._deliver_now(self._begin_session(notebook, round_trip_seconds=round_trip_seconds), entries)
+            return False
+        try:
+            entries = self._add(
+                texts,
+                source,
+                author,
+                session.notebook,
+                check=lambda: finder.check(session.notebook),
+                on_added=lambda entries: self._deliver_now(session, entries),
+            )
+        except JoinedOrLeftMeanwhile:
+            self._end(session)  # no entry for a sealed notebook may be sent unencrypted
+            return self._add_to_outbox(texts, source, author, pending)
+        except StorageError:
+            self._end(session)  # it may have taken entries that are not in the outbox
+            raise
+        self._expect(entries, pending)
+        return True
 
-    def _take_new(self, entries: list[Entry], pending: deque[Entry]) -> None:
-        """Begin to deliver `entries`, which were just added to the outbox, if there is a session, and add them to `pending`."""
+    def _expect(self, entries: list[Entry], pending: deque[Entry]) -> None:
+        """Add `entries`, which were just added to the outbox, to `pending`, and wait for their outcomes."""
         self._outcomes.expect(entries)
         pending.extend(entries)
-        if self._session is not None:
-            self._deliver_now(self._session, entries)
 
     def _add(
         self,
@@ -367,7 +380,12 @@ class Sender:
         envelope = self._driver.keyring.envelope(notebook)
         self._outbox.assign(notebook.notebook_id, destination=self._driver.finder.destination)
         self._session = SendSession(
-            self._outbox, notebook, random=self._connection.random, envelope=envelope, round_trip_seconds=round_trip_seconds
+            self._outbox,
+            notebook,
+            random=self._connection.random,
+            envelope=envelope,
+            round_trip_seconds=round_trip_seconds,
+            optional_writes=self._removals,
         )
         self._connection.add_listener(self._session)
         return self._session
@@ -376,18 +394,3 @@ class Sender:
 def _chunk_entries_max(pending: int) -> int:
     """The most texts to take now, if this many entries are `pending`; see `CHUNK_ENTRIES_MIN`."""
     return max(pending, CHUNK_ENTRIES_MIN) if pending < PENDING_ENTRIES_MAX else 0
-
-
-def seen_entry(seen: StoredEntry | SeenEntry | None) -> SeenEntry | None:
-    """The argument `seen` of `Client.revise` as a `SeenEntry`; None if it is None.
-
-    Raises `TypeError` if `seen` or one of its fields has another type, and `InvalidQuery` for a number that no entry has.
-    """
-    if seen is None:
-        return None
-    check_type("seen", seen, StoredEntry, SeenEntry)
-    as_seen = seen.as_seen if isinstance(seen, StoredEntry) else seen
-    check_number("seen.number", as_seen.number)
-    check_type("seen.client_id", as_seen.client_id, bytes)
-    check_number("seen.sequence", as_seen.sequence)
-    return as_seen

@@ -215,7 +215,8 @@ class storage_errors:  # noqa: N801 - a class only because that is faster than a
 def _error_of_system(path: str, error: OSError) -> StorageError:
     """The `StorageError` for an error of the system with the file `path`: `NoSpace` if its disk is full."""
     if error.errno == errno.ENOSPC:
-        return NoSpace("no_inode" if has_no_inode(path) else "disk_full_for_new_file", path=path)
+        full = "disk_full" if os.path.exists(path) else "disk_full_for_new_file"
+        return NoSpace("no_inode" if has_no_inode(path) else full, path=path)
     if error.errno in _REFUSALS:
         return _REFUSALS[error.errno](path)
     if error.errno in OUT_OF_FILES:
@@ -230,8 +231,7 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
         return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:
         return StorageError("database_busy", path=path)
-    problem = _problem_of_opening() if code == sqlite3.SQLITE_CANTOPEN else None
-    if problem is not None:
+    if code == sqlite3.SQLITE_CANTOPEN and (problem := _problem_of_opening()) is not None:
         return StorageError("too_many_open_files", problem=problem)
     reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0
     if reason in _REFUSALS:

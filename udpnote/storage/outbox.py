@@ -362,19 +362,21 @@ class Outbox(KnownNotebooks):
                 self._log.begin()
 
     def _write_to_disk(self, entries: list[Entry], on_added: Callable[[list[Entry]], None] | None) -> None:
-        """Call `on_added`, and wait until the disk has the new `entries`. If it fails, remove them and raise `StorageError`."""
+        """Call `on_added`, and wait until the disk has the new `entries`. If one of both fails, remove them and raise its
+        `StorageError`.
+        """
         try:
-            if on_added is not None:
-                on_added(entries)
-        finally:
             try:
+                if on_added is not None:
+                    on_added(entries)
+            finally:
                 self.make_durable()
-            except StorageError:
-                with suppress(StorageError), self._without_fsync() as connection:
-                    sequences = entries[0].sequence, entries[-1].sequence
-                    connection.execute("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", sequences)
-                    self.writes.forget_orphans()
-                raise
+        except StorageError:
+            with suppress(StorageError), self._without_fsync() as connection:
+                sequences = entries[0].sequence, entries[-1].sequence
+                connection.execute("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", sequences)
+                self.writes.forget_orphans()
+            raise
 
     def _without_fsync(self) -> AbstractContextManager[Connection]:
         """Return a context manager whose block is a write transaction without an fsync (see `without_fsync`)."""

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -52,6 +54,21 @@ def test_standard_input_is_an_entry_for_each_line_or_one_as_a_whole(served: Mach
         result = served.run(f"send {options}", typed=typed)
         assert (result.code, result.err, served.texts()[-len(texts) :], len(result.lines)) == (0, "", texts, len(texts))
     assert len(served.texts()) == 7
+
+
+def test_an_outbox_that_fails_within_the_input_says_how_many_lines_were_saved(served: Machine) -> None:
+    served.send("first")
+    with closing(sqlite3.connect(served.outbox)) as connection:
+        connection.execute(
+            "CREATE TRIGGER failing BEFORE INSERT ON entries WHEN new.sequence = 200 BEGIN SELECT RAISE(ABORT, 'it fails'); END"
+        )
+    result = served.send(typed="".join(f"{number}\n" for number in range(300)))
+    stored = len(result.lines)
+    saved = {*served.texts(), *served.waiting()} - {"first"}
+    assert (result.code, saved) == (1, {*map(str, range(128))})
+    assert result.err.endswith(
+        f"the input is not saved to its end: {stored} stored, {128 - stored} queued. Send only what comes after these again\n"
+    )
 
 
 def test_a_bad_line_is_named_by_its_number_blank_ones_are_counted_and_the_others_are_sent(served: Machine) -> None:

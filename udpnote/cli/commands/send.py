@@ -13,7 +13,7 @@ from udpnote.cli.terminal.text import in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
-from udpnote.errors import InvalidEntry, InvalidSetting, Notice
+from udpnote.errors import InvalidEntry, InvalidSetting, Notice, StorageError
 from udpnote.model.entry import check_text
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def send_words_or_input(
     """Send `words`, joined by spaces, as one entry. Print the outcome, as JSON with `as_json`, and return the exit code.
 
     If there are no words, or only `-`, send standard input: with `is_whole` as one entry, without it each line as an entry. A
-    line that cannot be an entry is reported and not sent. Each entry gets the `additions`. Raises `InvalidEntry` if the words,
+    line that cannot be an entry is reported and not sent. If the outbox can take no further line, print how many lines it has
+    taken, and return REFUSED. Each entry gets the `additions`. Raises `InvalidEntry` if the words,
     or the whole input, cannot be an entry. Raises the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
@@ -185,6 +186,11 @@ def send_words_or_input(
         except KeyboardInterrupt:
             report.interrupted()
             return exit_codes.INTERRUPTED
+        except StorageError as error:
+            if not reads_input or is_whole:
+                raise
+            report.cut_short(error)
+            return exit_codes.REFUSED
         report.find_waiting_elsewhere(client)
     return report.conclude()
 
@@ -303,6 +309,13 @@ class _Report:
         """
         sys.stdout.flush()
         say(Notice("sending_interrupted", stored=self._stored))
+
+    def cut_short(self, error: StorageError) -> None:
+        """Print `error`, because of which the rest of the input cannot be saved, and how many entries are stored or queued."""
+        sys.stdout.flush()
+        say(error.notice)
+        queued = sum(entries for (state, _), entries in self._reasons.items() if state is State.QUEUED)
+        say(Notice("input_not_saved", stored=self._stored, queued=queued))
 
     def conclude(self) -> int:
         """Print how many entries were not stored and why, and how many queued entries of earlier commands were delivered.

@@ -341,6 +341,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "not_remembered": (
         "{error}. This command goes on, but later commands cannot use what it has learned, such as the server's address"
     ),
+    "not_removed": (
+        "{error}. But the notebook has stored what was sent: do not send it again, even if `udpnote outbox` still shows it"
+    ),
     # Reading
     "no_answer_to_reading": _no_answer_to_reading,
     "answer_invalid": (

@@ -60,6 +60,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "blank_lines_skipped": _blank_lines_skipped,
     "more_lines_not_sent": _more_lines_not_sent,
     "sending_interrupted": "interrupted: {stored:,} stored. `udpnote outbox` shows which of the others are queued",
+    "input_not_saved": (
+        "the input is not saved to its end: {stored:,} stored, {queued:,} queued. Send only what comes after these again"
+    ),
     "nothing_to_send": "nothing to send: the input holds no text",
     # editing and deleting
     "deleted_note_revised": "#{number} was deleted by {deletion}: your revision brings the note back",
