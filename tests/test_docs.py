@@ -22,8 +22,8 @@ from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
 from udpnote.protocol.codec_discovery import DISCOVER_BYTES
-from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.protocol.examination import EXAMINATIONS_MAX
+from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.settings import PORTS, Settings
 from udpnote.text.times import read_time
 

@@ -70,7 +70,7 @@ IN_CHINESE = {*WORDLESS, "send more", "outbox"}
 
 ONE_SHOT_UNUSED = (
     "bisect ctypes ipaddress random signal udpnote.cli.declared_command udpnote.cli.terminal.progress udpnote.client.filters "
-    "udpnote.client.reading udpnote.model.query udpnote.protocol.codec_examination udpnote.protocol.codec_reading "
+    "udpnote.client.reading udpnote.model.query udpnote.protocol.examination_messages udpnote.protocol.codec_reading "
     "udpnote.server udpnote.storage.notebook udpnote.storage.outbox_log "
 )
 

@@ -196,8 +196,7 @@ def _body_of_other(message: "Discover | Offer | Read | Page | Examine | Report")
             return (_HEADERS[READ] + read_body(message)).ljust(READ_BYTES, b"\0")
         case Page():
             return _HEADERS[PAGE] + page_body(message)
-    from udpnote.protocol.codec_examination import examine_body, report_body
-    from udpnote.protocol.examination_messages import Examine, Report
+    from udpnote.protocol.examination_messages import Examine, Report, examine_body, report_body
 
     match message:
         case Examine():
@@ -338,7 +337,7 @@ def _decode_refuse(body: bytes) -> Refuse:
 
 
 def _decode_examine(body: bytes) -> "Examine":
-    from udpnote.protocol.codec_examination import parse_examine
+    from udpnote.protocol.examination_messages import parse_examine
 
     examine, examine_end = parse_examine(body)
     _check_padding(body, examine_end)
@@ -346,7 +345,7 @@ def _decode_examine(body: bytes) -> "Examine":
 
 
 def _decode_report(body: bytes) -> "Report":
-    from udpnote.protocol.codec_examination import parse_report
+    from udpnote.protocol.examination_messages import parse_report
 
     report, report_end = parse_report(body)
     _check_padding(body, report_end)

@@ -8,9 +8,8 @@ notebook answers only clients that have its key.
 
 from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec import encode
-from udpnote.protocol.codec_examination import HEARD_HOSTS_MAX, heard_hosts_max
 from udpnote.protocol.envelope import Requester
-from udpnote.protocol.examination_messages import Examine, HeardHost, Report
+from udpnote.protocol.examination_messages import HEARD_HOSTS_MAX, Examine, HeardHost, Report, heard_hosts_max
 
 UNSENT_MICROSECONDS = 60_000_000
 """For this long after the latest answer that the system has refused to send, reports mention such unsent answers. So they do
