@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from tests.support.processes import Process
 from tests.system.lab import require_tool, unavailable
-from udpnote.protocol.any_message import Message
-from udpnote.protocol.codec import decode
+from udpnote.protocol.codec import Message, decode
 from udpnote.protocol.envelope import MAGIC
 
 CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,link,rename,unlink,sendmsg,recvmsg"

@@ -38,8 +38,7 @@ from udpnote.model.entry import (
 )
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
-from udpnote.protocol.any_message import Message
-from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
+from udpnote.protocol.codec import PART_ACKS_MAX, Message, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Envelope
 from udpnote.protocol.examination import Reporter
@@ -285,7 +284,7 @@ def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Messa
         (Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1), None),
     ],
 )
-def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Message, answer: Message | None) -> None:
+def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Message, answer: "Message | None") -> None:
     server, data = Server(SEALED_ENVELOPES), encode(message, OLD)
     server.receive(data)
     answers = [answer for answer, _ in server.reception.datagrams_to_send()]

@@ -9,8 +9,7 @@ from tests.simulation.seals import Seals
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
-from udpnote.protocol.any_message import Message
-from udpnote.protocol.codec import PAGE, READ, decode
+from udpnote.protocol.codec import PAGE, READ, Message, decode
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.reading_messages import Page, PageState, Read
 
@@ -116,7 +115,7 @@ class _Burst:
 
 
 @lru_cache(maxsize=512)
-def message_of_reading(data: bytes) -> Message | None:
+def message_of_reading(data: bytes) -> "Message | None":
     try:
         return decode(data) if message_type(data) in (READ, PAGE) else None
     except BadDatagram:

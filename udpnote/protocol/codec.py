@@ -9,7 +9,7 @@ because they break a rule of the protocol.
 from collections.abc import Callable
 from functools import cache, lru_cache
 from struct import Struct, error
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import (
@@ -45,9 +45,11 @@ from udpnote.protocol.messages import (
 )
 
 if TYPE_CHECKING:
-    from udpnote.protocol.any_message import Message
     from udpnote.protocol.examination_messages import Examine, Report
     from udpnote.protocol.reading_messages import Page, Read
+
+Message: TypeAlias = "Discover | Offer | Append | Run | Ack | Read | Page | Refuse | Examine | Report"
+"""Any message of the protocol."""
 
 DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT, BUNDLE = range(1, 13)
 """The types of messages: the numbers in the headers of their bodies."""
@@ -99,7 +101,7 @@ def _part_bytes_max(author_bytes: int) -> int:
     return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - SEEN.size - author_bytes
 
 
-def encode(message: "Message", envelope: Envelope = OPEN) -> bytes:
+def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
     """The datagram that carries `message` in `envelope`.
 
     The caller keeps all fields within their limits. A field beyond its limit may raise `AssertionError` or `struct.error`.
@@ -107,12 +109,12 @@ def encode(message: "Message", envelope: Envelope = OPEN) -> bytes:
     return envelope.wrap(_body(message))
 
 
-def decode(data: bytes, envelope: Envelope = OPEN) -> "Message":
+def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
     """The message in the datagram `data`. Raises `BadDatagram` if `data` is not in `envelope`, or is not a valid message."""
     return parse(envelope.unwrap(data))
 
 
-def parse(body: bytes) -> "Message":
+def parse(body: bytes) -> Message:
     """The message whose body is `body`, a result of `Envelope.unwrap`. Raises `BadDatagram` if `body` is no valid message."""
     decoder = _DECODERS.get(body[3])
     if decoder is None:
@@ -159,7 +161,7 @@ def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope)
     return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 
-def _body(message: "Message") -> bytes:
+def _body(message: Message) -> bytes:
     match message:
         case Append():
             return append_body(message)
@@ -361,7 +363,7 @@ def _check_padding(body: bytes, start: int) -> None:
         raise BadDatagram("malformed")
 
 
-_DECODERS: dict[int, Callable[[bytes], "Message"]] = {
+_DECODERS: dict[int, Callable[[bytes], Message]] = {
     DISCOVER: _decode_discover,
     OFFER: _decode_offer,
     APPEND: _decode_append,
