@@ -47,8 +47,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_ends": "the page is just ending. What is not stored yet waits in this browser",
     # What the notebook says, for people who cannot run commands
     "page_notebook_silent": (
-        "the notebook's server does not answer. It may be off, or on another network. A notebook that was sealed meanwhile "
-        "answers only with its join code"
+        "the notebook's server does not answer. It may be off, or on another network. If the notebook was sealed meanwhile, "
+        "it answers only after you give its join code"
     ),
     "page_server_silent": "the notebook's server does not answer. It may be off, or on another network",
     "page_notebook_unusable": "the page cannot use the notebook now. Ask the person who runs the page",
