@@ -38,8 +38,8 @@ from udpnote.model.join_code import join_code
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.reading_messages import Page, PageState, Read
+from udpnote.server.loop import KEYS_SECONDS
 from udpnote.server.sealing import KeyUse, wait_for_use
-from udpnote.server.server import KEYS_SECONDS
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
 from udpnote.storage.notebook.log import LOG_BYTES
 from udpnote.storage.notebook.log_check import Mark

@@ -15,8 +15,8 @@ from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.reception import Envelopes
+from udpnote.server.loop import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
 from udpnote.server.request_handler import RequestHandler
-from udpnote.server.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
 
 BATCH_SECONDS = (0.0, 0.003)  # from the first datagram of a batch to its commit
 PAUSE_SECONDS = (0.0, 0.01)  # the pause between two slices of time for readers
