@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry
 from udpnote.model.argument_types import check_type
-from udpnote.model.readable import readable
 
 CLIENT_ID_BYTES = 16
 """The length of a client id. With 128 random bits, two clients never get the same id by chance (RFC 9562 §6.9)."""
@@ -352,3 +351,10 @@ def cut(part: Part, part_bytes_max: int) -> list[Part]:
 def is_whole(part: Part) -> bool:
     """Whether `part` has the whole text of its entry."""
     return len(part.data) == part.total_bytes
+
+
+def readable(value: tuple[object, ...]) -> str:
+    """The `repr` of `value`, a named tuple, but with hexadecimal digits for fields that are bytes, such as ids."""
+    names: tuple[str, ...] = getattr(type(value), "_fields", ())
+    fields = (f"{name}={each.hex() if isinstance(each, bytes) else each!r}" for name, each in zip(names, value, strict=True))
+    return f"{type(value).__name__}({', '.join(fields)})"

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.address import Address
-from udpnote.model.entry import is_one_line
-from udpnote.model.readable import readable
+from udpnote.model.entry import is_one_line, readable
 
 ID_DIGITS_SHOWN = 8
 """How many hexadecimal digits of a notebook's id messages show: the first eight are enough to tell a few notebooks apart."""

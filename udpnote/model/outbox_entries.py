@@ -5,9 +5,8 @@
 
 from typing import NamedTuple
 
-from udpnote.model.entry import Entry, Kind, SeenEntry, Status
+from udpnote.model.entry import Entry, Kind, SeenEntry, Status, readable
 from udpnote.model.notebook import Destination
-from udpnote.model.readable import readable
 
 
 class WaitingEntry(NamedTuple):
