@@ -28,9 +28,8 @@ from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, add_stored
+from udpnote.protocol.delivery_state import HeldRevisions, KeptParts
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.held_revisions import HeldRevisions
-from udpnote.protocol.kept_parts import KeptParts
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
 from udpnote.protocol.payloads import (
     ATTEMPT_MAX,
