@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.errors import raises
 from udpnote.errors import EntriesWait, JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
@@ -180,6 +181,14 @@ def test_entries_are_handed_out_while_the_disk_writes_them_and_adding_waits_for_
 
         assert outbox.add([text], **ADDED, on_added=take) == handed_out
         assert synced[earlier:] == [path.with_name(f"{path.name}-wal").stat().st_size]
+
+
+def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path) -> None:
+    add(outbox, "one")
+    for file in path.parent.iterdir():
+        file.unlink()
+    with raises(StorageError, "outbox_removed", path=str(path)):
+        add(outbox, "two")
 
 
 def test_entries_whose_datagrams_cannot_be_prepared_because_the_outbox_fails_are_not_in_it(outbox: Outbox) -> None:

@@ -4,6 +4,7 @@ SQLite waits for the disk within COMMIT. A program that commits without an fsync
 then calls `LogSync.finish` waits only for what is left by then: on ext4, a third to a half of the time.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -35,8 +36,12 @@ class LogSync:
         self._is_used = True
 
     def finish(self) -> None:
-        """Wait until everything that was committed so far is durable."""
+        """Wait until everything that was committed so far is durable. Raises `FileNotFoundError` if the log was removed: SQLite
+        goes on with the removed file, which the system deletes when the last program closes it.
+        """
         sync(self._opened())
+        if not os.fstat(self._opened()).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._log)
 
     def close(self) -> None:
         """Close the file of the log, if it is open."""

@@ -282,6 +282,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{log}, the log of an outbox, is there, but its outbox {path} is not. The log may have notes that were not stored yet. "
         "Put the outbox back, or move the log away"
     ),
+    "outbox_removed": (
+        "your outbox {path} was removed or replaced while this command used it, so nothing can be saved in it. Run the command "
+        "again. What this command has queued before may be lost: compare `udpnote list` with what you wrote"
+    ),
     "outbox_log_left": (
         "{log}, the log of an outbox, was there, but its outbox {path} was not. The log may have notes that were not stored "
         "yet, so it is kept as {aside}. To send them, put the outbox and this log back under their names"
