@@ -183,6 +183,17 @@ def test_entries_are_handed_out_while_the_disk_writes_them_and_adding_waits_for_
         assert synced[earlier:] == [path.with_name(f"{path.name}-wal").stat().st_size]
 
 
+def test_an_outbox_behind_a_symbolic_link_takes_entries(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    Outbox(tmp_path / "real" / "notes.sqlite3").close()
+    link = tmp_path / "link.sqlite3"
+    link.symlink_to(tmp_path / "real" / "notes.sqlite3")
+    with closing(Outbox(link)) as outbox:
+        add(outbox, "one")
+        add(outbox, "two")
+        assert waiting(outbox) == ["one", "two"]
+
+
 def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path) -> None:
     add(outbox, "one")
     for file in path.parent.iterdir():

@@ -21,7 +21,7 @@ class LogSync:
     """
 
     def __init__(self, path: str) -> None:
-        self._log = f"{path}-wal"
+        self._log = f"{os.path.realpath(path)}-wal"  # SQLite follows symbolic links, too
         self._descriptor: int | None = None
         self._is_used = False
 

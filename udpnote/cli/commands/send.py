@@ -315,7 +315,8 @@ class _Report:
         sys.stdout.flush()
         say(error.notice)
         queued = sum(entries for (state, _), entries in self._reasons.items() if state is State.QUEUED)
-        say(Notice("input_not_saved", stored=self._stored, queued=queued))
+        if self._stored or queued:
+            say(Notice("input_not_saved", stored=self._stored, queued=queued))
 
     def conclude(self) -> int:
         """Print how many entries were not stored and why, and how many queued entries of earlier commands were delivered.
