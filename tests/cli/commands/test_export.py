@@ -139,7 +139,8 @@ def test_an_export_that_fails_names_the_file_and_leaves_it_as_it_was(machine: Ma
     file.write_text("before")
     machine.refused(f"export -o {file} --wait 0.2", code=69)
     for path in (tmp_path / "nowhere" / "notes.jsonl", tmp_path, "/proc/notes.jsonl", "/dev/full"):
-        machine.refused(f"export --file {machine.notebook} -o {path}", facts=[path])
+        said = machine.refused(f"export --file {machine.notebook} -o {path}", facts=[path])
+        assert ("cut short" in said) is (path == "/dev/full"), "only that file can be opened"
     assert (file.read_text(), drafts(tmp_path), os.path.exists("/dev/full")) == ("before", [], True)
 
 

@@ -82,7 +82,7 @@ def export(
             return _print(_Export(notebook, form, parsed, prints=True))
         export = _Export(notebook, form, parsed, prints=False)
         with ending_in_order(), uninterruptible_later() as begin_last_step:
-            with _reporting_failure(output), whole_file(output, before_placing=begin_last_step) as out:
+            with _reporting_failure(output, export), whole_file(output, before_placing=begin_last_step) as out:
                 export.write(out.write)
             say(Notice("entries_exported", entries=export.entries, path=output))
     return exit_codes.DONE
@@ -103,8 +103,8 @@ def _form_of(path: str) -> Form:
 class _Export:
     """Makes the text of an export of `notebook` in the format `form`, in pieces, and shows the progress on a terminal.
 
-    `entries` is the number of entries in the text so far. `prints` says that the text goes to standard output and not to a
-    file.
+    `entries` is the number of entries in the text so far. `has_begun` says whether `write` was called. `prints` says that the
+    text goes to standard output and not to a file.
     """
 
     def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
@@ -115,9 +115,11 @@ class _Export:
         self._number = 0
         self._progress = Progress(lambda: self._number, notebook.last_number(), prints=prints)
         self.entries = 0
+        self.has_begun = False
 
     def write(self, put: Callable[[bytes], object]) -> None:
         """Read the entries that the filters choose. Call `put` with each piece of the text, in order."""
+        self.has_begun = True
         with self._progress:
             pieces = export_pieces(
                 self._notebook, self._form, self._filters, for_file=not self._prints, on_written=self._note_written
@@ -149,10 +151,13 @@ def _print(export: _Export) -> int:
 
 
 @contextmanager
-def _reporting_failure(output: str) -> Iterator[None]:
-    """If an error or a signal ends the block, print whether the file `output` still has its old content or was not made."""
+def _reporting_failure(output: str, export: _Export) -> Iterator[None]:
+    """If an error or a signal ends the block, print whether the file `output` still has its old content or was not made. Print
+    nothing if `export` has not begun: then the error says it all.
+    """
     try:
         yield
     except BaseException:
-        say(Notice("export_cut_short" if os.path.lexists(output) else "export_not_made", path=output))
+        if export.has_begun:
+            say(Notice("export_cut_short" if os.path.lexists(output) else "export_not_made", path=output))
         raise

@@ -59,7 +59,7 @@ def _declared() -> "DeclaredCommands":
     ) -> int:
         """Send one entry, or each line of standard input.
 
-        Options stand before the text: from its first word on, everything is text.
+        Options stand before the text. Write `--` before a text that has one of them as a word.
 
         With `--edit`, the editor opens with TEXT, if there is one, and what you save is one entry. If it cannot be sent, the
         message names the file that keeps it. `--at` may not be in the future. A day without a time means noon.
