@@ -1,4 +1,4 @@
-"""The sentences of commands that read: searches, the picture of `stats`, the command of `follow --exec`, and the pager."""
+"""The sentences of commands that read: notes, searches, exports, `stats`, the command of `follow --exec`, and the pager."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,7 +26,18 @@ def _listed(words: Sequence[str]) -> str:
     return _(", ").join(_('"{text}"').format(text=word) if " " in word else word for word in words)
 
 
+def _entries_exported(entries: int, path: str) -> str:
+    return ngettext("1 entry written to {path}", "{count:,} entries written to {path}", entries).format(
+        count=entries, path=path
+    )
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    # showing
+    "note_was_deleted": "#{number} was deleted by {deletion}: `udpnote show {number} --history` has its text",
+    "filters_find_nothing": "nothing found: try other filters",
+    "no_tags_yet": "there are no tags yet: a word that begins with # in a note is one, such as #milk",
+    "no_notes_yet": 'there are no notes yet: `udpnote send "some text"` writes the first',
     # statistics
     "svg_and_json": "--svg writes a picture, and --json prints figures: use only one of these options",
     "svg_written": "the picture is in {path}: open it with a browser",
@@ -93,4 +104,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "beginnings_found": _beginnings_found,
     "no_beginnings_found": _no_beginnings_found,
+    # exporting
+    "entries_exported": _entries_exported,
+    "export_interrupted": "interrupted: the export is not complete. Run the command again",
+    "export_cut_short": "the export was cut short and is discarded; {path} is unchanged. Run the command again",
+    "export_not_made": "the export was cut short and is discarded; {path} was not made. Run the command again",
 }

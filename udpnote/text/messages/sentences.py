@@ -22,7 +22,6 @@ from udpnote.text.messages import (
     importing,
     measuring,
     notebooks,
-    outcomes,
     page,
     reading,
     sealing,
@@ -34,7 +33,7 @@ from udpnote.text.messages import (
 )
 
 TABLES = (
-    writing, outcomes, entries, importing, settings, storage, client, server, command_line, reading, backup, sealing,
+    writing, entries, importing, settings, storage, client, server, command_line, reading, backup, sealing,
     notebooks, measuring, service, erasing, diagnosis, certificates, page,
 )  # fmt: skip
 

@@ -1,7 +1,8 @@
-"""The sentences of commands that write, take back, and delete notes, and of ranges of their numbers."""
+"""The sentences of commands that write, take back and delete notes: what was stored and changed, ranges, the prompt."""
 
 from collections.abc import Callable
 
+from udpnote.errors import Notice
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 
@@ -39,7 +40,72 @@ def _undo_elsewhere(notebook: str) -> str:
     ).format(notebook=quote(notebook))
 
 
+def _queued_entries_delivered(entries: int) -> str:
+    return ngettext("1 queued entry delivered as well", "{count:,} queued entries delivered as well", entries).format(
+        count=entries
+    )
+
+
+def _entries_stored(entries: int) -> str:
+    return ngettext("1 entry stored", "{count:,} entries stored", entries).format(count=entries)
+
+
+def _entries_queued(entries: int, reason: Notice) -> str:
+    return ngettext("1 entry queued: {reason}", "{count:,} entries queued: {reason}", entries).format(
+        count=entries, reason=reason
+    )
+
+
+def _entries_refused(entries: int, reason: Notice) -> str:
+    return ngettext("1 entry refused: {reason}", "{count:,} entries refused: {reason}", entries).format(
+        count=entries, reason=reason
+    )
+
+
+def _entries_discarded(entries: int, reason: Notice) -> str:
+    return ngettext("1 entry discarded: {reason}", "{count:,} entries discarded: {reason}", entries).format(
+        count=entries, reason=reason
+    )
+
+
+def _blank_lines_skipped(lines: int) -> str:
+    return ngettext("1 blank line skipped", "{count:,} blank lines skipped", lines).format(count=lines)
+
+
+def _more_lines_not_sent(lines: int) -> str:
+    return ngettext(
+        "1 more line is not sent, for reasons like these", "{count:,} more lines are not sent, for reasons like these", lines
+    ).format(count=lines)
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    # sending
+    "queued_entries_delivered": _queued_entries_delivered,
+    "entries_stored": _entries_stored,
+    "entries_queued": _entries_queued,
+    "entries_refused": _entries_refused,
+    "entries_discarded": _entries_discarded,
+    "blank_lines_skipped": _blank_lines_skipped,
+    "more_lines_not_sent": _more_lines_not_sent,
+    "sending_interrupted": "interrupted: {stored:,} stored. `udpnote outbox` shows which of the others are queued",
+    "input_not_saved": (
+        "the input is not saved to its end: {stored:,} stored, {queued:,} queued. Send only what comes after these again"
+    ),
+    "nothing_to_send": "nothing to send: the input holds no text",
+    "at_in_future": "--at: {text!r} is in the future, but the note must have been written by now: name a time that has come",
+    "at_longer_than_a_day": "--at: {text!r} is longer than a day: name a day or a time, such as yesterday or "
+    "'2026-11-23 18:30'",
+    "edit_and_input": "--edit opens the editor, so it cannot be used with - or --whole, which read standard input: "
+    "leave one out",
+    "edited_text_blank": "the text is empty: nothing is sent",
+    "editor_failed": "the editor ended with an error: nothing is sent",
+    # editing and deleting
+    "deleted_note_revised": "#{number} was deleted by {deletion}: your revision brings the note back",
+    "deleted_already": "#{number} is deleted already, by {deletion}",
+    "edit_brings_back": "`udpnote edit {number}` brings it back: the notebook keeps its text",
+    "editor_failed_at_note": "the editor ended with an error: #{number} stays as it is",
+    "text_is_the_same": "the text is the same: #{number} stays as it is",
+    "version_signed": "{author} at {time} (#{number})",
     # ranges
     "not_a_range": "{text!r} is not a range of numbers: write 1-3, or 10- for all from #10 on",
     "range_reversed": "the range {text} goes backwards: write {meant}",
@@ -132,12 +198,4 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_refused": "not stored: {reason}",
     "write_waiting": "still queued: {entries:,} (`udpnote outbox`)",
     "write_goodbye": "Goodbye",
-    # sending
-    "at_in_future": "--at: {text!r} is in the future, but the note must have been written by now: name a time that has come",
-    "at_longer_than_a_day": "--at: {text!r} is longer than a day: name a day or a time, such as yesterday or "
-    "'2026-11-23 18:30'",
-    "edit_and_input": "--edit opens the editor, so it cannot be used with - or --whole, which read standard input: "
-    "leave one out",
-    "edited_text_blank": "the text is empty: nothing is sent",
-    "editor_failed": "the editor ended with an error: nothing is sent",
 }
