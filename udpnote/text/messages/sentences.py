@@ -13,7 +13,6 @@ from udpnote.text.joining import listed
 from udpnote.text.language import gettext, language
 from udpnote.text.messages import (
     backup,
-    certificates,
     client,
     command_line,
     diagnosis,
@@ -34,7 +33,7 @@ from udpnote.text.messages import (
 
 TABLES = (
     writing, entries, importing, settings, storage, client, server, command_line, reading, backup, sealing,
-    notebooks, measuring, service, erasing, diagnosis, certificates, page,
+    notebooks, measuring, service, erasing, diagnosis, page,
 )  # fmt: skip
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
