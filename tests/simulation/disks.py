@@ -16,10 +16,10 @@ from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.search_worker import BackgroundSearch, Executor, search
 from udpnote.storage.index.shard_search import Answer, Question
+from udpnote.storage.notebook.entry_store import EntryStore
 from udpnote.storage.notebook.erasure import replace_rows
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.parts import PartialEntries
 from udpnote.storage.outbox import Outbox
 
 PAGES_MAX, PAGE_BYTES = 4_294_967_294, 4096  # the defaults of SQLite
@@ -140,8 +140,7 @@ class NotebookDisk(Notebook):
 
     def reopen(self, random: Random) -> None:
         """Forget what only the process knew, as after a restart of the server. The search index may lose its latest writes."""
-        self._clients = {}
-        self._partial_entries = PartialEntries(self._connection)
+        self._entry_store = EntryStore(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         image, what = self._index.left_by_a_crash(random)
         self._coverage[what] += 1

@@ -1,52 +1,27 @@
-"""Stores entries in a notebook: each (client, sequence) once, durably, under a number of its own."""
+"""Notebook: the file of a notebook while a server has it open. Stores entries durably, in one transaction for a batch."""
 
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 
 from udpnote.errors import NoSpace, NotebookLost, StorageError
-from udpnote.model.entry import (
-    NOTHING_SEEN,
-    Arrival,
-    Bundle,
-    Kind,
-    NoteRun,
-    Part,
-    SeenEntry,
-    Status,
-    StoredEntry,
-    Verdict,
-    is_text,
-    is_whole,
-)
-from udpnote.storage.database import (
-    IN_MEMORY,
-    SERVER_BUSY_SECONDS,
-    atomic,
-    open_database,
-    storage_errors,
-)
+from udpnote.model.entry import NOTHING_SEEN, Arrival, Part, SeenEntry, Status, StoredEntry, Verdict
+from udpnote.storage.database import IN_MEMORY, SERVER_BUSY_SECONDS, atomic, open_database, storage_errors
 from udpnote.storage.index.index import Index
-from udpnote.storage.notebook.insertion import first_bundle_number, first_number_of, insert_bundle, insert_whole, is_plain
+from udpnote.storage.notebook.entry_store import EntryStore
 from udpnote.storage.notebook.log import LOG_BYTES, Log
 from udpnote.storage.notebook.log_check import locked
 from udpnote.storage.notebook.lookup import Lookup, index_path
-from udpnote.storage.notebook.parts import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries, keep_digests, verdict_if_stored
 from udpnote.storage.notebook.tables import (
     SCHEMA,
     TEXT_FILE_PROPERTY,
     entries_from,
-    is_erased,
     last_number,
     read_property,
     root_of,
     seen_at,
     write_property,
 )
-
-CLIENTS_CACHED_MAX = 10_000
-"""How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
 
 
 class Notebook:
@@ -67,11 +42,8 @@ class Notebook:
             if self._guard is not None:
                 self._guard.release()
             raise
-        self._partial_entries = PartialEntries(self._connection)
-        self._clients: dict[bytes, int] = {}
+        self._entry_store = EntryStore(self._connection)
         self._newest = NOTHING_SEEN
-        self._last_inserted = 0
-        """The number of the latest entry, counting those that the present transaction has inserted so far."""
         self._log: Log | None = None
         self._lookup: Lookup | None = None
         try:
@@ -183,9 +155,9 @@ class Notebook:
         """Remove the partial entries of which no part has arrived for a day; `now` is in microseconds since 1970 UTC."""
         try:
             with storage_errors(self.path), atomic(self._connection):
-                self._partial_entries.expire(before=now - PARTIAL_ENTRY_SECONDS_MAX * 1_000_000)
+                self._entry_store.expire_partial_entries(now)
         except BaseException:
-            self._partial_entries.handle_rollback()
+            self._entry_store.handle_rollback()
             raise
 
     def entries_after(self, number: int) -> Iterator[StoredEntry]:
@@ -233,13 +205,11 @@ class Notebook:
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         try:
             with atomic(self._connection):
-                self._last_inserted = last_number(self._connection)
-                verdicts = self._store_in_transaction(notes, now)
+                verdicts = self._entry_store.store(notes, now)
         except BaseException:
-            self._clients.clear()
-            self._partial_entries.handle_rollback()
+            self._entry_store.handle_rollback()
             raise
-        self._last_number = self._last_inserted
+        self._last_number = self._entry_store.last_number
         return verdicts
 
     def _store_alone(self, notes: Arrival, now: int) -> Verdict | None:
@@ -248,147 +218,6 @@ class Notebook:
             return self._store([notes], now)[0]
         except sqlite3.IntegrityError:
             return Verdict(Status.REFUSED if isinstance(notes, Part) else Status.SPLIT, 0)
-
-    def _store_in_transaction(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        """Store `notes` in the open transaction, and return the verdicts. Inserts whole notes together, which is fast."""
-        verdicts: list[Verdict | None] = []
-        whole: list[Part | NoteRun] = []
-        for each in notes:
-            if isinstance(each, NoteRun) or (isinstance(each, Part) and is_plain(each)):
-                whole.append(each)
-                continue
-            verdicts += self._insert(whole, now)
-            verdicts.append(self._store_bundle(each, now) if isinstance(each, Bundle) else self._store_one(each, now))
-            whole = []
-        return verdicts + self._insert(whole, now)
-
-    def _store_one(self, part: Part, now: int) -> Verdict | None:
-        verdict = verdict_if_stored(self._connection, part)
-        if verdict is not None:
-            return verdict
-        root = root_of(self._connection, part.revises) if part.revises else 0
-        if root and is_erased(self._connection, root) and not self._is_for_newer_copy(part):
-            return Verdict(Status.ERASED, 0)
-        if not is_whole(part):
-            status, is_complete = self._partial_entries.keep(part, now)
-            if not is_complete:
-                return Verdict(status, 0)
-        if part.restored is not None and not self._may_follow(*part.restored[1:]):
-            return None
-        data = part.data if is_whole(part) else self._partial_entries.text_of(part)
-        objection = self._objection(part, data, root)
-        if objection is not None:
-            self._partial_entries.forget(part.client_id, part.sequence)
-            return Verdict(objection, 0)
-        return self._insert_one(part._replace(offset=0, data=data), root or 0, now)
-
-    def _objection(self, part: Part, data: bytes, root: int | None) -> Status | None:
-        """The status with which to refuse a complete entry with the text `data`, or None if it can be stored.
-
-        `root` is the number of the note that the entry revises or deletes, None if the notebook does not have that note, and 0
-        if the entry is itself a note.
-        """
-        if self._is_for_newer_copy(part):
-            return Status.OLDER_COPY
-        if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
-            return Status.REFUSED
-        return None
-
-    def _is_for_newer_copy(self, part: Part) -> bool:
-        """Whether the writer of a revision or deletion has seen an entry that the notebook does not have (see `SeenEntry`)."""
-        return bool(part.seen.number) and part.seen != seen_at(self._connection, part.seen.number)
-
-    def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
-        """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0.
-
-        An imported entry keeps the time at which it was first stored, unless that is after `now`: a clock that was ahead must
-        not keep the note the newest one for years.
-        """
-        stored_at = min((part.restored.stored_at if part.restored is not None else 0) or now, now)
-        [verdict] = self._insert([part], stored_at)
-        if root:
-            self._connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (verdict.number, part.revises, root))
-        keep_digests(self._connection, verdict.number, part)
-        return verdict
-
-    def _store_bundle(self, bundle: Bundle, now: int) -> Verdict | None:
-        if not self._may_follow(bundle.after_client, bundle.after_sequence):
-            return None
-        before = self._last_inserted
-        clients = [self._client(note.client_id) for note in bundle.notes]
-        inserted = insert_bundle(self._connection, clients, bundle, now)
-        self._last_inserted += inserted
-        if self._partial_entries.are_kept:
-            for note in bundle.notes:
-                self._partial_entries.forget(note.client_id, note.sequence)
-        if inserted == len(clients):
-            return Verdict(Status.STORED, before + 1)
-        first = first_bundle_number(self._connection, clients, bundle)
-        return Verdict(Status.SPLIT, 0) if first is None else Verdict(Status.STORED_ALREADY, first)
-
-    def _may_follow(self, after_client: bytes, after_sequence: int) -> bool:
-        """Whether an imported entry may be stored now: the entry that must come before it is stored, or there is none."""
-        if not after_sequence:
-            return True
-        row = self._connection.execute(
-            "SELECT 1 FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?",
-            (after_client, after_sequence),
-        ).fetchone()
-        return row is not None
-
-    def _insert(self, whole: Sequence[Part | NoteRun], now: int) -> list[Verdict]:
-        """Insert complete entries with the time of storing `now`, unless they are stored; return a verdict on each."""
-        if not whole:
-            return []
-        before = self._last_inserted
-        sizes = [len(each.texts) if isinstance(each, NoteRun) else 1 for each in whole]
-        inserted = insert_whole(self._connection, [(self._client(each.client_id), each) for each in whole], now)
-        self._last_inserted += inserted
-        if self._partial_entries.are_kept:
-            for each, size in zip(whole, sizes, strict=True):
-                for place in range(size):
-                    self._partial_entries.forget(each.client_id, each.sequence + place)
-        if inserted == sum(sizes):
-            return [Verdict(Status.STORED, before + 1 + first) for first in accumulate(sizes[:-1], initial=0)]
-        new = set(range(before + 1, before + 1 + inserted))
-        return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
-
-    def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on `part`, a whole entry whose sequence is in the table. `new` has the numbers inserted just now.
-
-        STORED if the entry's number is in `new`. This removes the number from `new`, so a second such part is STORED_ALREADY.
-        """
-        verdict = verdict_if_stored(self._connection, part)
-        assert verdict is not None, "an entry that was neither inserted nor stored before is lost"
-        if verdict.number in new:
-            new.remove(verdict.number)
-            return Verdict(Status.STORED, verdict.number)
-        return verdict
-
-    def _compare_run(self, run: NoteRun, new: set[int]) -> Verdict:
-        """The verdict on a run. Its sequences are in the table, perhaps with other notes. `new` is as in `_compare`."""
-        first = first_number_of(self._connection, self._client(run.client_id), run)
-        if first is None:
-            return Verdict(Status.SPLIT, 0)
-        status = Status.STORED if first in new else Status.STORED_ALREADY
-        new.difference_update(range(first, first + len(run.texts)))
-        return Verdict(status, first)
-
-    def _client(self, client_id: bytes) -> int:
-        """The row number of the client `client_id`; inserts a row if the client is new."""
-        client = self._clients.get(client_id)
-        if client is not None:
-            return client
-        row = self._connection.execute("SELECT client FROM clients WHERE client_id = ?", (client_id,)).fetchone()
-        if row is None:
-            client = self._connection.execute("INSERT INTO clients (client_id) VALUES (?)", (client_id,)).lastrowid
-            assert client is not None
-        else:
-            client = int(row[0])
-        if len(self._clients) >= CLIENTS_CACHED_MAX:
-            self._clients.clear()
-        self._clients[client_id] = client
-        return client
 
     def _set_property(self, name: str, value: str | int | bytes) -> None:
         with storage_errors(self.path):
