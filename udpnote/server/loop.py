@@ -21,13 +21,13 @@ from udpnote.model.entry import StoredEntry
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.arrivals import Arrivals
 from udpnote.server.request_handler import RequestHandler
-from udpnote.server.schedule import Schedule
 from udpnote.storage.index.search_worker import Executor
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.text_mirror import TextMirror
 
 if TYPE_CHECKING:
     from udpnote.server.sealing import SealingKeys
+
 
 HOUSEKEEPING_SECONDS = 60.0
 """The time between two rounds of housekeeping (see `Loop._clean_up`), and between two notices about an error of the disk."""
@@ -36,7 +36,7 @@ READING_SLICE_SECONDS = 0.002
 """How long the loop serves readers before it receives datagrams again. It finishes a step of a lookup that has begun."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
-"""The same as `READING_SLICE_SECONDS`, but while entries keep coming (see `schedule.KEEP_COMING_SECONDS`)."""
+"""The same as `READING_SLICE_SECONDS`, but while entries keep coming (see `KEEP_COMING_SECONDS`)."""
 
 READING_PAUSE_RATIO = 7
 """While entries keep coming, the pause after a slice for readers is this many times as long as the slice."""
@@ -221,3 +221,32 @@ class Loop:
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
             self._on_notice(Notice("storage_fails", error=error))
+
+
+KEEP_COMING_SECONDS = 0.1
+"""While the latest entry was stored less than this time ago, entries "keep coming" (see `Schedule.is_busy`)."""
+
+
+class Schedule:
+    """When the loop may next serve readers (`reading_at`) and update the search index (`indexing_at`).
+
+    `stored_at` is when the loop stored the latest entry. All times are monotonic, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.reading_at = 0.0
+        self.indexing_at = 0.0
+        self.stored_at = float("-inf")
+        self._postponed_to = 0.0
+
+    def postpone(self, until: float) -> None:
+        """After an error of the disk, let the loop neither serve readers nor update the index before `until`."""
+        self.reading_at = self.indexing_at = self._postponed_to = until
+
+    def wait_until(self, quiet: float) -> None:
+        """Do not let the loop update the index before `quiet`. If `postpone` has set a later time, that time counts."""
+        self.indexing_at = max(quiet, self._postponed_to)
+
+    def is_busy(self, now: float) -> bool:
+        """Whether entries keep coming: the latest one was stored less than `KEEP_COMING_SECONDS` before `now`."""
+        return now - self.stored_at < KEEP_COMING_SECONDS

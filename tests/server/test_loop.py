@@ -1,6 +1,6 @@
 """The times of the server's loop."""
 
-from udpnote.server.schedule import KEEP_COMING_SECONDS, Schedule
+from udpnote.server.loop import KEEP_COMING_SECONDS, Schedule
 
 
 def test_a_quiet_moment_does_not_end_the_pause_after_an_error() -> None:
