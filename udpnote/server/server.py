@@ -5,25 +5,31 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from udpnote.errors import InvalidSetting, NotebookLost, Notice, UdpnoteError
+from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.udp_socket import format_address
+from udpnote.machine.names import host_name
+from udpnote.model.address import is_loopback
 from udpnote.model.argument_types import check_type
 from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.server.loop import Loop
-from udpnote.server.startup import listen, name_and_seal, open_text_file
 from udpnote.settings import absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.permissions import too_open
-from udpnote.storage.text_mirror import check_text_file
+from udpnote.storage.text_mirror import TextMirror, check_text_file
+
+if TYPE_CHECKING:
+    from udpnote.server.sealing import SealingKeys
+
 
 _LOGGER = logging.getLogger("udpnote.server")
 
@@ -77,7 +83,7 @@ class Server:
         notices: list[Notice] = []
         own_folders = find_places(os.environ).folders
         with ExitStack() as opened:  # first what may fail: a server that cannot start leaves no new notebook behind
-            self._endpoint = listen(settings.bind, settings.ports if port is None else (port,), notices.append)
+            self._endpoint = _listen(settings.bind, settings.ports if port is None else (port,), notices.append)
             opened.callback(self._endpoint.close)
             make_own_folder(file, own_folders)
             if text_file is not None:
@@ -86,8 +92,8 @@ class Server:
             self._notebook = Notebook(file)
             opened.callback(self._notebook.close)
             self._notebook.preallocate_log()
-            self._sealing_keys = name_and_seal(self._notebook, settings.name, wants_sealed=settings.sealed)
-            self._text_file = open_text_file(self._notebook, text_file, on_notice)
+            self._sealing_keys = _name_and_seal(self._notebook, settings.name, wants_sealed=settings.sealed)
+            self._text_file = _open_text_file(self._notebook, text_file, on_notice)
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
             for notice in (*notices, *too_open(filter(None, (file, text_file)), own_folders)):
@@ -227,3 +233,53 @@ class Server:
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "serving" if self._has_begun else "not started"
         return f"<Server {self._name!r} (id {self._notebook_id}) at {', '.join(self._addresses)}, {state}>"
+
+
+def _listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
+    """Open an endpoint on the address `bind`, at the first of the UDP `ports` that is free, and return it.
+
+    `bind` is an IP address or a host name, or None for all addresses. Calls `on_notice` if the first port is not free, or if
+    `bind` is a host name whose address only this machine can reach. Raises the errors of `Endpoint.listen`.
+    """
+    endpoint = Endpoint.listen(bind, *ports)
+    if ports[0] not in (0, endpoint.port):
+        on_notice(Notice("next_port_used", taken=ports[0], port=endpoint.port))
+    host = endpoint.addresses[0][0]
+    if bind not in (None, host, "localhost") and is_loopback(endpoint.addresses[0]):
+        on_notice(Notice("bound_to_this_machine", host=bind, address=host))
+    return endpoint
+
+
+def _open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[Notice], None]) -> TextMirror | None:
+    """Start to keep a copy of the notes in the text file `path`, and save this path in the notebook.
+
+    If `path` is None, no copy is kept, and the result is None. Raises the errors of `TextMirror`, and `StorageError` if the
+    notebook cannot be written.
+    """
+    if path is None:
+        return None
+    mirror = TextMirror(path, notebook.path, on_notice)
+    try:
+        notebook.note_text_file(mirror.path)
+    except BaseException:
+        mirror.close()
+        raise
+    return mirror
+
+
+def _name_and_seal(notebook: Notebook, name: str | None, *, wants_sealed: bool) -> "SealingKeys | None":
+    """Give the notebook its name, and seal it if it is new and `wants_sealed` is true. Returns its keys; None if it is open.
+
+    `wants_sealed` says whether the owner has asked to serve a sealed notebook. If `name` is None, the notebook keeps its name.
+    If it has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name
+    cannot be saved.
+    """
+    name = name or notebook.name or host_name()
+    keys: SealingKeys | None = None
+    if wants_sealed or notebook.is_sealed:
+        from udpnote.server.sealing import open_sealing_keys  # here, because an open notebook needs no encryption
+
+        keys = open_sealing_keys(notebook, wants_sealed=wants_sealed, name=name)
+    if name != notebook.name:
+        notebook.rename(name)
+    return keys
