@@ -37,9 +37,9 @@ def _key_not_named(entries: int) -> str:
 def _changes_not_moved(changes: int) -> str:
     return ngettext(
         "1 edit or deletion was not moved, because its number means another note in the other notebook. It still waits "
-        "for its own notebook",
+        "for its own notebook: `udpnote outbox --discard SEQUENCE` removes it",
         "{count:,} edits and deletions were not moved, because their numbers mean other notes in the other notebook. They "
-        "still wait for their own notebook",
+        "still wait for their own notebook: `udpnote outbox --discard SEQUENCE` removes one",
         changes,
     ).format(count=changes)
 
