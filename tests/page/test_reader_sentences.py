@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.notice_calls import needs, notice_calls, sentences
-from tests.support.source import modules
+from tests.support.source import ROOT, modules
 from udpnote.errors import Notice
-from udpnote.model.language import LANGUAGES
+from udpnote.model.language import ENGLISH, LANGUAGES
 from udpnote.page.reader_sentences import for_reader, notice_for_reader
 from udpnote.text.language import gettext, speaking
 from udpnote.text.messages.sentences import SENTENCES
@@ -24,6 +24,10 @@ OF_THE_COMMAND = {"page_extra_missing", "page_port_taken", "page_allowed_host_in
 """`udpnote page` prints these before it serves anything."""
 
 UNUSABLE = "page_notebook_unusable"
+
+
+def read_text(asset: str) -> str:
+    return (ROOT / "page/assets" / asset).read_text()
 
 
 def for_browsers(kind: str) -> str:
@@ -41,6 +45,14 @@ def test_no_sentence_that_reaches_a_browser_names_a_command_or_an_option(languag
             sentence = SENTENCES[kind]
             shown = gettext(sentence) if isinstance(sentence, str) else data.draw(sentences(kind))
             assert not ADVICE.search(shown), (kind, shown)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_way_out_of_a_sealed_notebook_is_named_as_in_the_menu_of_the_page(language: str) -> None:
+    words = read_text(f"words.{language}.js" if language != ENGLISH else "words.js")
+    [entry] = re.findall(r'^  end_session: "(.+)",$', words, re.MULTILINE)
+    with speaking(language):
+        assert entry in for_reader(Notice("page_impostor"))
 
 
 @pytest.mark.parametrize(
