@@ -1,11 +1,23 @@
-"""The bursts of one reading: which of them are in flight, and when the reader sent each of them.
+"""The bursts of one reading: makes their READs, and knows which bursts are in flight and when the reader sent each of them.
 
 A burst is a group of identical READs. The server answers each READ of it with one page, and the pages follow each other.
 """
 
 from collections.abc import Callable, Iterator
 
-from udpnote.model.query import Cursor
+from udpnote.model.entry import SeenEntry
+from udpnote.model.query import Cursor, Query
+from udpnote.model.randomness import Randomness
+from udpnote.protocol.codec import encode
+from udpnote.protocol.envelope import Envelope
+from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Read
+
+LEASE_SECONDS = 15.0
+"""How long the server shall keep a waiting READ. The reader sends it again every `REFRESH_SECONDS` (see `reading`), so a few
+READs may be lost."""
+
+LIMIT_MAX = 2**32 - 1
+"""The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""
 
 BURSTS_TIMED_MAX = 64
 """The sending times of this many latest bursts are remembered. So even a late answer gives a sample of the round-trip time."""
@@ -29,12 +41,24 @@ class Burst:
 
 
 class Bursts:
-    """The bursts in flight of one reading. `latest` is the number of the burst that was sent last; 0 if none was sent yet."""
+    """The bursts in flight of one reading, which sends `query` to the notebook `notebook_id` in the `envelope`.
 
-    def __init__(self) -> None:
-        self.latest = 0
+    `random` makes the stream ids. `latest` is the number of the burst that was sent last; 0 if none was sent yet.
+    """
+
+    def __init__(self, notebook_id: bytes, query: Query, envelope: Envelope, random: Randomness) -> None:
+        self._notebook_id = notebook_id
+        self._query = query
+        self._envelope = envelope
+        self._random = random
         self._bursts: dict[int, Burst] = {}
         self._sent_at: dict[int, float] = {}
+        self._datagrams: list[bytes] = []
+        self.latest = 0
+        self.may_latest_wait = False
+        """Whether the burst `latest` asks the server to wait until there is a result."""
+        self.stream_id = random.randbytes(STREAM_ID_BYTES)
+        """The stream id of the READs. Pages with another stream id do not belong to the reading."""
 
     def __len__(self) -> int:
         return len(self._bursts)
@@ -46,17 +70,32 @@ class Bursts:
         """The burst with this number if it is in flight, else None."""
         return self._bursts.get(number)
 
-    def begin(self, cursor: Cursor, now: float) -> int:
-        """Add a burst for several pages, the first of which starts at `cursor`, sent at the monotonic time `now`.
+    def begin(self, cursor: Cursor, now: float, *, pages: int, limit: int, may_wait: bool, seen: SeenEntry) -> None:
+        """Send a burst at the monotonic time `now`: `datagrams_to_send` returns READs for `pages` pages, from `cursor` on.
 
-        Returns the number of the burst, which is the new `latest`.
+        With `may_wait`, there is one READ only, for which the server may wait until there is a result. The server sends at most
+        `limit` entries (0: no limit). `seen` is the field of the `Read`.
         """
         self.latest += 1
+        self.may_latest_wait = may_wait
         self._bursts[self.latest] = Burst(cursor, now)
         self._sent_at[self.latest] = now
         if len(self._sent_at) > BURSTS_TIMED_MAX:
             del self._sent_at[next(iter(self._sent_at))]
-        return self.latest
+        wait_milliseconds = int(LEASE_SECONDS * 1000) if may_wait else 0
+        limit = min(limit, LIMIT_MAX)
+        read = Read(self._notebook_id, self.stream_id, self.latest, cursor, limit, wait_milliseconds, self._query, seen)
+        self._datagrams += [encode(read, self._envelope)] * (1 if may_wait else pages)
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """Return and remove the READs that are due."""
+        datagrams, self._datagrams = self._datagrams, []
+        return datagrams
+
+    def begin_stream(self) -> None:
+        """Forget all bursts in flight, and give later READs a new stream id, so that late pages are ignored."""
+        self.clear()
+        self.stream_id = self._random.randbytes(STREAM_ID_BYTES)
 
     def take_sent_at(self, number: int) -> float | None:
         """Return and forget the monotonic time at which the burst `number` was sent. This burst need not be in flight any more.

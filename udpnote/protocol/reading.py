@@ -17,10 +17,9 @@ from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.model.query import Cursor, Item, Selection
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.bursts import Burst, Bursts
-from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.page_assembly import PageAssembly, pages_in
-from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageState, Read
+from udpnote.protocol.reading_messages import Page, PageState
 from udpnote.protocol.server_contact import KeyChanged, NotebookUnreadable, ServerContact, ServerSilent, WrongServer
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
@@ -30,10 +29,6 @@ arrived later, the server would answer these with the burst's first pages once m
 
 ENTRIES_PER_PAGE = 5
 """How many entries of usual length fit into a page. A reading with a limit computes from this how many pages to ask for."""
-
-LEASE_SECONDS = 15.0
-"""How long the server shall keep a waiting READ. The reader sends it again every `REFRESH_SECONDS`, so a few READs may be
-lost."""
 
 REFRESH_SECONDS = 3.0
 """The interval at which the reader sends a waiting READ again, to see that the server still answers. RFC 8085 §3.1.3 allows one
@@ -45,9 +40,6 @@ notebook."""
 
 INDEXING_PAUSE_SECONDS = 0.1
 """The interval at which a reading asks again while the server's search index lacks entries."""
-
-LIMIT_MAX = 2**32 - 1
-"""The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""
 
 ReadingEvent = ServerSilent | WrongServer | KeyChanged | NotebookRestored | NotebookUnreadable
 
@@ -78,20 +70,16 @@ class Reading:
         envelope: Envelope = OPEN,
         round_trip_seconds: float | None = None,
     ) -> None:
-        self._notebook_id = notebook_id
         self._query = selection.query
         self._follows = selection.follows
         self._envelope = envelope
-        self._random = random
-        self._stream_id = random.randbytes(STREAM_ID_BYTES)
+        self._bursts = Bursts(notebook_id, selection.query, envelope, random)
         self._contact = ServerContact(
             random=random, key_id=envelope.key_id, window_max=PAGES_WINDOW_MAX, round_trip_seconds=round_trip_seconds, now=now
         )
         self._assembly = PageAssembly(selection.query, limit=selection.limit, start=selection.start)
         self._shown = ShownEntries(selection.seen, stored_until=selection.seen_until)
         self._items: list[Item] = []
-        self._bursts = Bursts()
-        self._latest_burst_may_wait = False
         self._resume_at: float | None = None
         self.refusal: PageState | None = None
         """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if it does not, by its latest page."""
@@ -103,7 +91,6 @@ class Reading:
         """The progress of the server's search index; None unless the latest page says that the index lacks entries."""
         self.newest = NOTHING_SEEN
         """The entry with the highest number in the notebook, by the latest page; `NOTHING_SEEN` if unknown."""
-        self._datagrams: list[bytes] = []
         self._events: list[ReadingEvent] = []
         self._send_next_burst(now)
 
@@ -145,7 +132,7 @@ class Reading:
     def receive_datagrams(self, datagrams: Iterable[bytes], now: float) -> None:
         """Handle datagrams that have arrived. Ignore all but PAGEs with this reading's stream id, from any address."""
         for page, count in self._assembly.joined(pages_in(datagrams, self._envelope)):
-            if page.stream_id == self._stream_id and not self.is_ended:
+            if page.stream_id == self._bursts.stream_id and not self.is_ended:
                 self._receive_page(page, count, now)
 
     def handle_timeout(self, now: float) -> None:
@@ -179,8 +166,7 @@ class Reading:
 
     def datagrams_to_send(self) -> list[bytes]:
         """Return and remove the READs that are due; the caller sends them to the server's current address."""
-        datagrams, self._datagrams = self._datagrams, []
-        return datagrams
+        return self._bursts.datagrams_to_send()
 
     def items(self) -> list[Item]:
         """Return and remove the items that were delivered since the last call, in the order of the query, each once."""
@@ -250,8 +236,7 @@ class Reading:
         Each further call goes back further. The READs get a new stream id, so late pages for the earlier READs are ignored.
         """
         self._shown.go_back()
-        self._stream_id = self._random.randbytes(STREAM_ID_BYTES)
-        self._bursts.clear()
+        self._bursts.begin_stream()
         self._assembly = PageAssembly(self._query, limit=self._assembly.remaining or 0, start=self._shown.latest.number + 1)
         self._send_next_burst(now)
 
@@ -328,7 +313,7 @@ class Reading:
     def _is_waiting_table_full(self, latest: Page) -> bool:
         """Whether the server has no room for another waiting READ: it has answered `END`, not `WAITING`, in `latest`."""
         is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
-        return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._latest_burst_may_wait
+        return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._bursts.may_latest_wait
 
     def _pause(self, seconds: float, now: float) -> None:
         self._bursts.clear()
@@ -391,10 +376,5 @@ class Reading:
     def _send_burst(self, cursor: Cursor, pages: int, now: float) -> None:
         assembly = self._assembly
         may_wait = self._follows and assembly.is_at_end and cursor == assembly.position
-        self._latest_burst_may_wait = may_wait
-        burst = self._bursts.begin(cursor, now)
-        wait_milliseconds = int(LEASE_SECONDS * 1000) if may_wait else 0
-        limit = min(assembly.remaining or 0, LIMIT_MAX)
-        seen = self._shown.latest
-        read = Read(self._notebook_id, self._stream_id, burst, cursor, limit, wait_milliseconds, self._query, seen)
-        self._datagrams += [encode(read, self._envelope)] * (1 if may_wait else pages)
+        limit, seen = assembly.remaining or 0, self._shown.latest
+        self._bursts.begin(cursor, now, pages=pages, limit=limit, may_wait=may_wait, seen=seen)
