@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from udpnote.cli.json_notebook import notebook_object
-from udpnote.cli.terminal.charts import Line, histogram
+from udpnote.cli.terminal.charts import histogram
+from udpnote.cli.terminal.styles import Line
 from udpnote.cli.terminal.text import GAP, fitted, padded, shortened
 from udpnote.cli.terminal.wrapping import wrapped
 from udpnote.client.round_trips import RoundTrips

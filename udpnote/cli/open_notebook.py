@@ -5,9 +5,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from udpnote.cli.client_options import ClientOptions
-from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.styles import Printer
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import Kind

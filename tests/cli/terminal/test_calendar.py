@@ -6,7 +6,7 @@ import pytest
 from wcwidth import wcswidth
 
 from udpnote.cli.terminal.calendar import picture, year_picture
-from udpnote.cli.terminal.charts import Line
+from udpnote.cli.terminal.styles import Line
 from udpnote.model.language import SIMPLIFIED
 from udpnote.text.language import speaking
 

@@ -11,9 +11,8 @@ from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.options import Json, NamingClient
 from udpnote.cli.temporary_server import default_settings, temporary_server
-from udpnote.cli.terminal.charts import Line
-from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.progress import StatusLine
+from udpnote.cli.terminal.styles import Line, Printer
 from udpnote.cli.terminal.text import in_json
 from udpnote.client.client import Client
 from udpnote.client.send_timing import send_durations, throughput

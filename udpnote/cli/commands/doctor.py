@@ -6,8 +6,8 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.options import FindingClient, Json
-from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.diagnosis.doctor import Doctor
 from udpnote.client.diagnosis.findings import Finding, Verdict

@@ -14,8 +14,8 @@ from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import LISTED_NOTES, All, Full, Json, Limit, NoPager, NotebookFile, ReadingClient, Reverse
 from udpnote.cli.terminal.note_list import NoteList, revision_mark
 from udpnote.cli.terminal.pager import paged
-from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader

@@ -13,9 +13,8 @@ from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import Json, NoPager, NotebookFile, Numbers, ReadingClient
 from udpnote.cli.terminal.pager import paged
-from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.styles import author_colour
+from udpnote.cli.terminal.styles import Printer, author_colour
 from udpnote.cli.terminal.text import in_json, local_time, zoned_time
 from udpnote.client.notebook_reader import NotebookReader, NoteState
 from udpnote.errors import Notice

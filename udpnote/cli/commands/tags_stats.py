@@ -12,8 +12,8 @@ from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import Json, NoPager, NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.pager import paged
-from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import cell_count, in_json, local_time, padded, padded_left, shortened
 from udpnote.client.notebook_reader import NotebookReader, Stats
 from udpnote.errors import InvalidSetting, Notice

@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from udpnote.cli.terminal.charts import NO_BAR_STYLE, PLAIN_SHADES, SHADES, Line, bar_line
+from udpnote.cli.terminal.charts import NO_BAR_STYLE, PLAIN_SHADES, SHADES, bar_line
 from udpnote.cli.terminal.streams import drawn
+from udpnote.cli.terminal.styles import Line
 from udpnote.cli.terminal.text import cell_count, count, padded
 from udpnote.text.language import gettext as _
 from udpnote.text.writing_days import (

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from udpnote.cli.terminal.streams import drawn
+from udpnote.cli.terminal.styles import Line
 
 if TYPE_CHECKING:
     from udpnote.model.durations import Durations
@@ -19,9 +20,6 @@ SHADES, PLAIN_SHADES = "·░▒▓█", ".-+#@"
 """The signs for the amount 0, and for higher and higher amounts. `SHADES` are for outputs in UTF-8, `PLAIN_SHADES` for all
 others.
 """
-
-Line = list[str | tuple[str, str]]
-"""A line that consists of pieces. A piece is a text, or a pair of a text and its style."""
 
 
 def bar_line(label: str, amount: int, *, highest: int, width: int) -> Line:

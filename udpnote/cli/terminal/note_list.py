@@ -5,15 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from udpnote.cli.terminal.calendar import heading
-from udpnote.cli.terminal.printer import Printer
-from udpnote.cli.terminal.styles import author_colour
+from udpnote.cli.terminal.styles import Printer, author_colour
 from udpnote.cli.terminal.text import cell_count, padded, shortened, snippet
 from udpnote.cli.terminal.wrapping import marked_lines
 from udpnote.model.entry import StoredEntry
 from udpnote.text.harmless import harmless, harmless_lines
 
 if TYPE_CHECKING:
-    from udpnote.cli.terminal.printer import Piece
+    from udpnote.cli.terminal.styles import Piece
 
 AUTHOR_CELLS_MAX = 20
 """The most cells of an author's name before a text on the same line. On a narrow terminal, it is a quarter of the terminal."""

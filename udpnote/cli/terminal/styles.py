@@ -1,11 +1,26 @@
-"""Colours and other styles for a terminal that are written without rich, and the colours of authors."""
+"""Styles of a terminal, also the colours of authors, and the printing of styled text, which is plain in a pipe."""
 
 import os
-from typing import TextIO
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
 from zlib import crc32
+
+from udpnote.cli.terminal.streams import terminal_columns
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    Piece = str | tuple[str, str] | Text
+
 
 AUTHOR_COLOURS = (29, 31, 64, 68, 99, 100, 130, 133, 162, 166, 168)
 """The colours of authors, by their numbers in the palette of 256. Each has enough contrast on black and on white."""
+
+Line = list[str | tuple[str, str]]
+"""A line that consists of pieces. A piece is a text, or a pair of a text and its style."""
 
 
 def is_dumb_terminal() -> bool:
@@ -40,3 +55,36 @@ def without_styles(text: str) -> str:
     import re  # here, because most commands remove no styles
 
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+class Printer:
+    """Prints lines to standard output, and calls `on_print` before each line.
+
+    `is_terminal` says whether standard output is a terminal. Styles have an effect only on a terminal. The caller must have
+    passed texts from the network through `harmless` (in `udpnote.text.harmless`).
+    """
+
+    def __init__(self, on_print: Callable[[], None]) -> None:
+        self._on_print = on_print
+        self.is_terminal = sys.stdout.isatty()
+
+    @cached_property
+    def width(self) -> int:
+        """The width of the terminal in cells. If standard output is not a terminal, it is $COLUMNS or 80."""
+        return self._console.width if self.is_terminal else terminal_columns()
+
+    def print(self, *pieces: "Piece") -> None:
+        """Print `pieces` as one line. Each piece is a text, a pair of a text and its style, or a `rich.text.Text`."""
+        self._on_print()
+        if self.is_terminal:
+            from rich.text import Text
+
+            self._console.print(Text.assemble(*pieces), soft_wrap=True)
+        else:
+            sys.stdout.write("".join(piece[0] if isinstance(piece, tuple) else str(piece) for piece in pieces) + "\n")
+
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(highlight=False)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from udpnote.cli.terminal.charts import Line
+from udpnote.cli.terminal.styles import Line
 from udpnote.cli.terminal.text import MATCH_STYLE, cell_count
 from udpnote.text.harmless import harmless_lines
 
