@@ -65,7 +65,7 @@ export class Composer {
     channel.on("draft", (id) => {
       if (id === this.#keptId) channel.say("draft_shown", id);
     });
-    for (const event of ["pagehide", "visibilitychange", "blur"]) addEventListener(event, () => this.saveDraft());
+    for (const event of ["pagehide", "blur"]) addEventListener(event, () => this.saveDraft());
     document.addEventListener("visibilitychange", () => this.saveDraft());
   }
 
