@@ -7,11 +7,9 @@ from typing import Literal
 from udpnote.client.filters import Filters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.model.entry import StoredEntry
+from udpnote.text.export_formats import csv_table, markdown, web_page
 from udpnote.text.jsonl import jsonl_line
-from udpnote.text.markdown import markdown
 from udpnote.text.notebook_text import text_block
-from udpnote.text.spreadsheet import csv_table
-from udpnote.text.web_page import web_page
 
 Form = Literal["jsonl", "markdown", "text", "csv", "html"]
 

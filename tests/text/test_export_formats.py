@@ -1,4 +1,9 @@
-"""Markdown: a notebook reads well, and no note can be anything but text in its item."""
+"""Exports: a notebook reads well as Markdown, as a web page and as CSV, and no note is markup, a script or a formula."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given
@@ -6,10 +11,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from tests.support.exports import notes
 from tests.support.golden import CLIENT_ID, WRITTEN_AT
+from tests.support.texts import authors, texts
 from udpnote.model.entry import Entry, Kind, StoredEntry
-from udpnote.text.harmless import harmless_lines
-from udpnote.text.markdown import markdown
+from udpnote.text.export_formats import csv_table, markdown, web_page
+from udpnote.text.harmless import harmless, harmless_lines
 
 DAY = 86_400_000_000
 
@@ -120,3 +127,80 @@ def test_markup_in_a_note_a_name_or_an_author_is_text(text: str) -> None:
 def test_markup_in_a_note_is_text_however_it_is_put_together(text: str) -> None:
     if text.strip():
         check_is_text(text)
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements, and the texts of those that have a text."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(content)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if data != "\n":
+            self.texts.append((self.elements[-1][0], data))
+
+
+def page(name: str, *written: str, author: str = "小明") -> Page:
+    entries = [each._replace(entry=each.entry._replace(author=author)) for each in notes(*written).entries]
+    return Page("".join(web_page(name, entries)))
+
+
+@given(texts, authors)
+def test_markup_in_a_note_is_text(text: str, author: str) -> None:
+    for content in (text, f"<script>{text}</script> & <p>\n'>\"--><!--"):
+        shown = page(content, content, author=author)
+        assert [tag for tag, _ in shown.elements[8:]] == ["h1", "h2", "article", "header", "time", "bdi", "a", "p"]
+        found = dict(reversed(shown.texts))
+        assert (found["p"], found["h1"], found["bdi"]) == (harmless_lines(content), harmless(content), harmless(author))
+
+
+def test_a_day_is_a_heading_and_the_language_of_a_text_is_told_by_its_letters() -> None:
+    shown = page("厨房", "今天开会 🎉", "milk", "こんにちは 世界", "안녕 世界", "𠮷")
+    assert [tag for tag, _ in shown.elements].count("h2") == 1
+    assert [values.get("lang") for tag, values in shown.elements if tag in ("h1", "p")] == ["zh", "zh", None, "ja", "ko", "zh"]
+    assert next(values["datetime"] for tag, values in shown.elements if tag == "time") == "2019-05-09T16:38:08.000000+08:00"
+
+
+def test_the_page_needs_no_other_file_and_runs_no_script() -> None:
+    content = "".join(web_page("kitchen", notes("milk").entries))
+    assert re.search("Content-Security-Policy.*default-src 'none'", content)
+    assert re.search('name="viewport" content="width=device-width', content)
+    assert not re.search(r"<script|<link|src=|url\(|@import|https?:", content)
+
+
+def rows(*written: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO("".join(csv_table(notes(*written).entries, for_file=False)), newline="")))
+
+
+def test_golden_table() -> None:
+    table = "".join(csv_table(notes("今天开会 🎉", 'say "hi",\nplease').entries, for_file=True))
+    assert table == (
+        "\ufeffnumber,written,time_zone,author,text\r\n1,2019-05-09 16:38:08,UTC+08:00,小明,今天开会 🎉\r\n"
+        '2,2019-05-09 16:39:08,UTC+08:00,小明,"say ""hi"",\nplease"\r\n'
+    )
+    assert len(rows()) == 1
+
+
+@given(st.lists(texts, max_size=5))
+def test_a_text_comes_back_from_the_table(written: list[str]) -> None:
+    _, *found = rows(*written)
+    assert [row[4].replace("'", "") for row in found] == [harmless_lines(text).replace("'", "") for text in written]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        *((f"{sign}cmd|' /C calc'!A0", f"'{sign}cmd|' /C calc'!A0") for sign in "=+-@＝＋－＠"),
+        ("- milk", "'- milk"), ("\u3000 \n=1", "\u3000 \n'=1"), ("a;=f(1)", "a;'=f(1)"), ('a\t"+f(1)', "a\t\"'+f(1)"),
+        ("a\r\n @f(1)", "a\r\n '@f(1)"), ("list\n- milk\n- eggs", "list\n- milk\n- eggs"), ("1+1=2 (yes)", "1+1=2 (yes)"),
+    ],
+)  # fmt: skip
+def test_no_cell_and_no_part_of_one_is_a_formula(text: str, cell: str) -> None:
+    assert rows(text)[1][4] == cell
