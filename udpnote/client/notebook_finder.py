@@ -107,7 +107,7 @@ class NotebookFinder:
         self._ports = ports
         self._on_notice = on_notice
         self.server = NamedServer(connection, outbox, destination, on_notice)
-        self.optional_writes = OptionalWrites(on_notice)
+        self.optional_writes = OptionalWrites(lambda error: on_notice(Notice("not_remembered", error=error)))
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
         self._failure: Notice | None = None

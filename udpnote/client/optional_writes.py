@@ -15,14 +15,12 @@ from udpnote.storage.permissions import close_to_others, too_open, untold
 class OptionalWrites:
     """A context manager for writes to the outbox that may fail without loss of an entry.
 
-    A `StorageError` ends its block, but is not raised further. `on_notice` is called at the first failure only, with a notice
-    of the given `kind` that has the error.
+    A `StorageError` ends its block, but is not raised further. The first such error is passed to `on_failure`.
     """
 
-    def __init__(self, on_notice: Callable[[Notice], None], kind: str = "not_remembered") -> None:
-        self._on_notice = on_notice
-        self._kind = kind
-        self._is_told = False
+    def __init__(self, on_failure: Callable[[StorageError], None]) -> None:
+        self._on_failure = on_failure
+        self._has_failed = False
 
     def __enter__(self) -> None:
         pass
@@ -30,9 +28,9 @@ class OptionalWrites:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
         if not isinstance(error, StorageError):
             return False
-        if not self._is_told:
-            self._is_told = True
-            self._on_notice(Notice(self._kind, error=error))
+        if not self._has_failed:
+            self._has_failed = True
+            self._on_failure(error)
         return True
 
 

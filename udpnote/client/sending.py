@@ -34,7 +34,7 @@ class Sender:
         self._connection = driver.connection
         self._outbox = driver.outbox
         self._outcomes = outcomes
-        self._removals = OptionalWrites(driver.on_notice, "not_removed")
+        self._removals = OptionalWrites(lambda error: driver.on_notice(Notice("not_removed", error=error)))
         self._session: SendSession | None = None
         self._notebook_changes = 0
 

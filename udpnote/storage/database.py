@@ -215,8 +215,8 @@ class storage_errors:  # noqa: N801 - a class only because that is faster than a
 def _error_of_system(path: str, error: OSError) -> StorageError:
     """The `StorageError` for an error of the system with the file `path`: `NoSpace` if its disk is full."""
     if error.errno == errno.ENOSPC:
-        full = "disk_full" if os.path.exists(path) else "disk_full_for_new_file"
-        return NoSpace("no_inode" if has_no_inode(path) else full, path=path)
+        kind = "no_inode" if has_no_inode(path) else "disk_full" if os.path.exists(path) else "disk_full_for_new_file"
+        return NoSpace(kind, path=path)
     if error.errno in _REFUSALS:
         return _REFUSALS[error.errno](path)
     if error.errno in OUT_OF_FILES:
