@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given, settings
 
 from tests.support.notice_calls import faults, sentences
@@ -52,7 +53,19 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
     assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")
     assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait in the outbox for 家里, ")
-    assert told("no_such_kind", number=1) == "no_such_kind"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("no_such_kind", {"number": 1}), ("path_unusable", {"path": "diary"}), ("entries_wait", {"entries": 1}),
+        ("more_not_imported", {"count": "one"}), ("several_notebooks", {"found": [None]}),
+    ],
+)  # fmt: skip
+def test_an_error_without_its_sentence_or_values_is_told_by_its_kind_and_not_hidden_by_another_error(
+    kind: str, values: dict[str, object]
+) -> None:
+    assert told(kind, **values) == kind
 
 
 def test_what_another_program_says_is_quoted_unless_it_can_be_translated() -> None:

@@ -45,16 +45,25 @@ SYSTEM_TEXTS = {"problem", "reason"}
 
 
 def sentence_of(notice: Notice) -> str:
-    """The sentence for `notice`, made from its kind and values, without a full stop at its end.
+    """Return the sentence for `notice`, made from its kind and values, without a full stop at its end.
 
-    If the kind has no sentence, this returns the kind itself: an exception would hide the error that is being reported.
+    If the kind has no sentence, or if the sentence cannot be made from these values, this returns the kind itself: an exception
+    would hide the error that is being reported.
     """
-    sentence = SENTENCES.get(notice.kind, notice.kind)
+    sentence = SENTENCES.get(notice.kind)
+    if sentence is None:
+        return notice.kind
     values = {name: _system_text(value) if name in SYSTEM_TEXTS else value for name, value in notice.values.items()}
-    if not isinstance(sentence, str):
-        return sentence(**values)
+    try:
+        return _filled(sentence, values) if isinstance(sentence, str) else sentence(**values)
+    except (LookupError, TypeError, ValueError, AttributeError):  # a value is missing, or is of another type
+        return notice.kind
+
+
+def _filled(template: str, values: dict[str, object]) -> str:
+    """Translate `template`, and fill in `values`."""
     shown = {name: listed(map(str, value)) if isinstance(value, tuple) else value for name, value in values.items()}
-    return gettext(sentence).format(**shown) if shown else gettext(sentence)
+    return gettext(template).format(**shown)
 
 
 def _system_text(value: object) -> object:
