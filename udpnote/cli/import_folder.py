@@ -58,7 +58,10 @@ class ImportFolder:
         """Do nothing, because each file is closed as soon as it was read."""
 
     def position(self) -> int:
-        """How many bytes of the files have been read."""
+        """Return how many bytes the files have together that `notes` has dealt with. At the end this is `size`.
+
+        A file counts when all its notes have been yielded. Files that are bad or left out count, too.
+        """
         return self._done
 
     def form(self, date_format: str) -> Format:
@@ -77,21 +80,23 @@ class ImportFolder:
     def notes(self, form: Format, reading: Reading) -> Iterator[ImportedNote]:
         """Read the files in the order of their paths, and yield the notes in them. `form` is JRNL or MARKDOWN.
 
-        `reading.left_out` counts the files that are left out. `reading.on_bad` is called for each file that is too long or not
-        in UTF-8.
+        `reading.on_bad` is called for each bad file, which is too long or not in UTF-8. `reading.left_out` counts the files
+        that are not imported because of their kind or name; bad files are not among them. Raises `StorageError` if a file
+        cannot be read.
         """
         self._done = 0
         reading.left_out.update({LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden})
         for file in self._files:
             if form is Format.JRNL and not _JRNL_PATH.search(file.path):
                 reading.left_out[LeftOut.FILES] += 1
-            elif (text := self._text(file, reading)) is None:
-                continue
-            elif form is Format.JRNL:
-                yield from jrnl_text_notes(text.splitlines(keepends=True), reading, file.path)
-            else:
-                yield from markdown_notes(MarkdownFile(os.path.basename(self._root), file.path, text, file.changed_at), reading)
+            elif (text := self._text(file, reading)) is not None:
+                yield from self._notes_of(file, text, form, reading)
             self._done += file.size
+
+    def _notes_of(self, file: _File, text: str, form: Format, reading: Reading) -> Iterator[ImportedNote]:
+        if form is Format.JRNL:
+            return jrnl_text_notes(text.splitlines(keepends=True), reading, file.path)
+        return markdown_notes(MarkdownFile(os.path.basename(self._root), file.path, text, file.changed_at), reading)
 
     def _find(self, folder: str, below: str) -> None:
         """Add the files to read in `folder` and in all folders within it, and count those that are left out.
