@@ -70,8 +70,8 @@ class Printer:
 
     @cached_property
     def width(self) -> int:
-        """The width of the terminal in cells. If standard output is not a terminal, it is $COLUMNS or 80."""
-        return self._console.width if self.is_terminal else terminal_columns()
+        """The width of lines in terminal cells (see `terminal_columns`). It is measured once, at the first use."""
+        return terminal_columns()
 
     def print(self, *pieces: "Piece") -> None:
         """Print `pieces` as one line. Each piece is a text, a pair of a text and its style, or a `rich.text.Text`."""
