@@ -98,6 +98,9 @@ def test_an_editor_that_is_none_would_not_wait_or_needs_a_terminal_is_a_usage_er
     ):  # fmt: skip
         noted.refused("edit 1", code=2, facts=[fact], EDITOR=command, PATH=path)
     assert noted.run("edit 1", EDITOR="code -w", PATH=path).code == 0
+    for command in ("nonesuch", "'half", "/etc/hostname", "code", " "):
+        refusal = noted.refused("edit 1", code=2, facts=["et VISUAL"], VISUAL=command, EDITOR="code -w", PATH=path)
+        assert "EDITOR" not in refusal
 
 
 def test_what_an_editor_adds_to_the_text_is_not_stored(noted: Machine) -> None:

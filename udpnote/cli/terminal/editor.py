@@ -103,7 +103,7 @@ def edited(text: str, name: str) -> Iterator[str | None]:
             is_done = _run(command, path, signals)
             is_quick = is_done and time.monotonic() - started < AT_ONCE_SECONDS
             if is_quick and not _is_terminal_editor(command) and not _is_changed(path, before):
-                say(Notice("editor_ended_at_once", editor=command[0]))
+                say(Notice("editor_ended_at_once", editor=command[0], variable=_variable()))
             yield _without_additions(decoded(_read(path), encoding), text).removesuffix(ending) if is_done else None
             is_sent = is_done
         finally:
@@ -210,21 +210,27 @@ def editor_command() -> list[str]:
     unclosed quotation mark), its program is not installed, it is one of the `TERMINAL_EDITORS` and there is no terminal, or it
     needs one of the `WAIT_OPTIONS` and has none.
     """
-    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    variable = _variable()
+    named = os.environ.get(variable)
     try:
         command = shlex.split(named) if named else [editor for editor in EDITORS if shutil.which(editor)][:1]
     except ValueError:
-        raise InvalidSetting("editor_not_understood", editor=named) from None
+        raise InvalidSetting("editor_not_understood", editor=named, variable=variable) from None
     if not command:
-        raise InvalidSetting("no_editor")
+        raise InvalidSetting("no_editor", variable=variable)
     if shutil.which(command[0]) is None:
-        raise InvalidSetting("editor_missing", editor=command[0])
+        raise InvalidSetting("editor_missing", editor=command[0], variable=variable)
     if _is_terminal_editor(command) and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidSetting("editor_without_terminal", editor=command[0])
     wait_options = WAIT_OPTIONS.get(os.path.basename(command[0]), ())
     if wait_options and not set(wait_options) & set(command):
-        raise InvalidSetting("editor_does_not_wait", editor=named, wait_option=wait_options[0])
+        raise InvalidSetting("editor_does_not_wait", editor=named, wait_option=wait_options[0], variable=variable)
     return command
+
+
+def _variable() -> str:
+    """The name of the environment variable that names the editor: VISUAL if it is set and not empty, else EDITOR."""
+    return "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
 
 
 def _is_terminal_editor(command: list[str]) -> bool:
@@ -251,7 +257,7 @@ def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
                 process.wait(EDITOR_END_SECONDS)
             raise
     except OSError as error:  # from starting the editor, which is neither a file of udpnote nor a socket
-        raise InvalidSetting("editor_not_started", editor=command[0], problem=error.strerror) from None
+        raise InvalidSetting("editor_not_started", editor=command[0], problem=error.strerror, variable=_variable()) from None
     finally:
         signal.signal(signal.SIGINT, handler)
 

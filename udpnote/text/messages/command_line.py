@@ -251,21 +251,22 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # the prompt
     "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",
     # the editor
-    "editor_does_not_wait": "the editor {editor!r} returns before you have written: set EDITOR='{editor} {wait_option}'",
+    "editor_does_not_wait": "the editor {editor!r} returns before you have written: set {variable}='{editor} {wait_option}'",
     "editor_ended_at_once": (
-        "{editor} ended at once, without a change of the text. If its window is still open, set EDITOR to {editor} with "
+        "{editor} ended at once, without a change of the text. If its window is still open, set {variable} to {editor} with "
         "the option that makes it wait"
     ),
-    "editor_missing": "the editor {editor!r} is not installed: set EDITOR to another one, or give the text as an argument",
-    "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
-    "argument",
+    "editor_missing": "the editor {editor!r} is not installed: set {variable} to another one, or give the text as an argument",
+    "editor_not_started": (
+        "cannot start the editor {editor!r} ({problem}): set {variable} to another one, or give the text as an argument"
+    ),
     "editor_not_understood": (
         "the command for the editor, {editor!r}, cannot be read: a quotation mark in it is not closed, or it ends with a "
-        "backslash. Set EDITOR to another command, or give the text as an argument"
+        "backslash. Set {variable} to another command, or give the text as an argument"
     ),
     "editor_without_terminal": "the editor {editor} needs a terminal, and there is none: give the new text as an argument, or "
     "- and the text on standard input",
-    "no_editor": "no editor was found: set EDITOR, or give the text as an argument",
+    "no_editor": "no editor was found: set {variable}, or give the text as an argument",
     "text_kept": "your text is kept in {path}",
     "text_left_behind": (
         "a text that you edited earlier was not sent. It is in {path}: delete that file when you no longer need the text"
