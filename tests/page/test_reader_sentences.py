@@ -56,7 +56,7 @@ def test_the_way_out_of_a_sealed_notebook_is_named_as_in_the_menu_of_the_page(la
 
 
 @pytest.mark.parametrize(
-    "module", ["model.entry", "model.join_code", "client.forwarding", "text.query_words", "page.entry_objects", "page.access"]
+    "module", ["model.entry", "model.join_code", "client.forwarding", "text.query_words", "page.json_objects", "page.access"]
 )
 def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
     for _, kinds in notice_calls(modules()[f"udpnote.{module}"]):

@@ -11,7 +11,7 @@ from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from tests.support.processes import eventually
 from udpnote.model.entry import TEXT_BYTES_MAX
-from udpnote.page.note_objects import TEXT_CHARACTERS_MAX, utf_16_spans
+from udpnote.page.json_objects import TEXT_CHARACTERS_MAX, utf_16_spans
 from udpnote.page.requests import BodyRoom
 from udpnote.page.responses import Refusal
 from udpnote.page.routes import ENTRIES_BYTES_MAX, EXPORTS_MAX, NOTES_MAX

@@ -16,7 +16,7 @@ from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook
 from udpnote.page.access import AllowedHosts, Gate, is_private, port_of
 from udpnote.page.asset_files import INDEX, Assets
-from udpnote.page.entry_objects import json_object
+from udpnote.page.json_objects import json_object
 from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.rates import host_of_client

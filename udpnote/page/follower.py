@@ -16,7 +16,7 @@ from udpnote.client.client import Client
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import ClientClosed, Notice, UdpnoteError
 from udpnote.model.entry import NOTHING_SEEN, Kind, SeenEntry, StoredEntry
-from udpnote.page.note_objects import event_object
+from udpnote.page.json_objects import event_object
 from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import encoded
 

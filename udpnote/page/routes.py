@@ -21,9 +21,8 @@ from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind
 from udpnote.page.access import is_local
-from udpnote.page.entry_objects import outcome_object, read_entries, wrong_outcome
+from udpnote.page.json_objects import note_object, outcome_object, read_entries, version_object, wrong_outcome
 from udpnote.page.live_events import STREAMS_MAX, parse_cursor
-from udpnote.page.note_objects import note_object, version_object
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of

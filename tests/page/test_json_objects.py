@@ -3,7 +3,7 @@
 import pytest
 
 from udpnote.model.entry import Entry, Kind, Status, Verdict
-from udpnote.page.entry_objects import outcome_object
+from udpnote.page.json_objects import outcome_object
 
 NOTE = Entry(b"a" * 16, 7, Kind.NOTE, 0, 0, "ada", "买牛奶")
 
