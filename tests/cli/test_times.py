@@ -61,7 +61,7 @@ def as_clocks_show_it(moment: datetime) -> tuple[datetime, int, str | None]:
 def test_the_zone_of_this_machine_agrees_with_the_database_also_where_the_clocks_change(use_zone: UseZone, zone: str) -> None:
     use_zone(zone)
     start = datetime(2011, 12, 29)
-    for half_hours in chain(range(200), range(14_000, 32_000, 7), range(117_000, 119_000)):
+    for half_hours in chain(range(200), range(14_000, 32_000, 19), range(117_000, 119_000)):
         for fold in (0, 1):
             moment = (start + timedelta(minutes=30 * half_hours)).replace(fold=fold)
             here, there = moment.replace(tzinfo=LocalZone()), moment.replace(tzinfo=ZoneInfo(zone))

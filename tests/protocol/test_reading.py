@@ -321,7 +321,7 @@ def check(reader: Reader, delivered: list[Item], *, newest_first: bool) -> None:
 
 
 @given(st.booleans(), st.booleans(), st.lists(forgeries, max_size=30))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_no_forgery_breaks_a_reading_or_makes_it_deliver_an_item_twice_or_out_of_order(
     newest_first: bool, follows: bool, taken: list[tuple[PageState, int, Cursor, Cursor, list[PageItem], bool]]
 ) -> None:

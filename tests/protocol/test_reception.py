@@ -340,7 +340,7 @@ STORED, SECONDS = st.sampled_from([None, None, "y", "xy", "z" * 800, "x" * 4000]
 
 
 @given(st.lists(st.tuples(BATCHES, STORED, SECONDS, st.integers(0, 6), st.booleans()), max_size=8))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_address_is_sent_more_bytes_than_it_sent_and_every_wait_ends(
     steps: list[tuple[list[tuple[bytes, str]], str | None, float, int, bool]],
 ) -> None:

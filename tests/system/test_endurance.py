@@ -20,7 +20,7 @@ NAMESPACES = Path("/run/netns")
 SEED = 6683
 ROUNDS = {
     "kills": partial(kills, times=3),
-    "power cuts": partial(power_cuts, cuts_max=300),
+    "power cuts": partial(power_cuts, cuts_max=150),
     "full disks": partial(full_disks, times=2),
     "a crowd": partial(crowd, clients=10),
 }
