@@ -16,15 +16,18 @@ SCRIPTS = [
     "<style>body { display: none }</style></textarea></title></script><h1>",
     "javascript:window.isHarmed=true #<b>tag</b>",
     "{{constructor.constructor('window.isHarmed = true')()}} ${window.isHarmed = true}",
+    "amy \u202e\u2066gnihtyreve deteled \u2069\u202c end",
 ]
-BIDI = "amy \u202e\u2066gnihtyreve deteled \u2069\u202c end"
+DIRECTIONS = (
+    "[...document.querySelectorAll('#days .text, #days .author bdi')].map((each) => getComputedStyle(each).unicodeBidi)"
+)
 MEGABYTE = "今天开会，" * (2**20 // 15)
 """An entry may have 1 MiB of UTF-8, and this is all but a byte of it."""
 
 
-def test_notes_are_only_ever_text(site: Site, visitors: Visitors) -> None:
+def test_notes_are_only_ever_text_and_turn_the_direction_of_nothing_beside_them(site: Site, visitors: Visitors) -> None:
     site.start()
-    amy = visitors.visit(site.address, author="<b>amy</b>", **AT_A_PHONE)
+    amy = visitors.visit(site.address, author="<b>amy</b> \u202e", **AT_A_PHONE)
     amy.write(*SCRIPTS)
     bob = visitors.visit(site.address, author="bob")
     for tab in (amy, bob):
@@ -35,19 +38,8 @@ def test_notes_are_only_ever_text(site: Site, visitors: Visitors) -> None:
     for tab in (amy, bob):
         assert tab.page.evaluate("window.isHarmed") is None
         assert tab.page.locator("main :is(script, img, h1, style, b)").count() == 0
+        assert set(tab.page.evaluate(DIRECTIONS)) <= {"isolate", "plaintext", "isolate-override"}
     assert site.texts() == SCRIPTS
-
-
-def test_text_that_turns_the_direction_does_not_turn_what_stands_beside_it(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address, author="amy \u202e")
-    amy.write(BIDI)
-    amy.sees("end")
-    isolated = (
-        "[...document.querySelectorAll('#days .text, #days .author bdi')].map((each) => getComputedStyle(each).unicodeBidi)"
-    )
-    assert set(amy.page.evaluate(isolated)) <= {"isolate", "plaintext", "isolate-override"}
-    assert site.texts() == [BIDI]
 
 
 def test_a_note_of_a_megabyte_is_stored_whole_shown_cut_and_opened(site: Site, visitors: Visitors) -> None:
