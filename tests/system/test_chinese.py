@@ -7,7 +7,7 @@ from tests.support.processes import Process, Terminal
 from tests.support.translations import latin_words
 from tests.system.conftest import Pair
 from tests.system.lab import Host
-from udpnote.cli.prompt_delivery import DELIVERY_PAUSE_SECONDS, DELIVERY_WAIT_SECONDS
+from udpnote.cli.prompt import DELIVERY_PAUSE_SECONDS, DELIVERY_WAIT_SECONDS
 
 LATIN = {*"kitchen laptop somebody nowhere invalid id quit exit q help C D Z e a n send list lst NAME".split()}  # noqa: SIM905
 """Words that Chinese output has besides the names of programs: names of hosts and users, and keys and words to type."""

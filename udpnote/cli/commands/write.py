@@ -11,8 +11,7 @@ from udpnote.cli.declared_command import DeclaredCommands, as_changing_command
 from udpnote.cli.input_lines import next_line
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import WritingClient
-from udpnote.cli.prompt import Action, Prompt, parse_line
-from udpnote.cli.prompt_delivery import BackgroundDelivery, DestinationLine, count_waiting, say_here
+from udpnote.cli.prompt import Action, BackgroundDelivery, DestinationLine, Prompt, count_waiting, parse_line, say_here
 from udpnote.cli.terminal.streams import text_encoding, typed_line
 from udpnote.cli.terminal.text import line_for_writer
 from udpnote.client.client import Client
