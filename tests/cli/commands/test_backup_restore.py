@@ -128,7 +128,7 @@ def test_a_notebook_with_a_damaged_log_is_named_by_each_command_and_saved_by_the
         machine.refused(f"{command} --file {killed.path} {number}", facts=facts)
     assert str(killed.log) in machine.run("status").out
     first = machine.run(way_out[0])
-    assert (first.code, f"{NOTES - 1} entries" in first.out, "whole" in first.err, facts[2] in first.err) == (
+    assert (first.code, f"{NOTES - 1} entries" in first.out, "undamaged" in first.err, facts[2] in first.err) == (
         1,
         True,
         True,

@@ -144,13 +144,18 @@ def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is
     assert [each["text"] for each in machine.json("outbox --json")] == expected
 
 
-def test_the_log_of_an_outbox_that_is_gone_is_kept_and_named_once_and_its_notes_are_not_in_the_new_outbox(
-    machine: Machine,
+def test_the_log_of_an_outbox_that_is_gone_is_kept_and_named_once_and_its_notes_are_sent_from_another_folder(
+    served: Machine, tmp_path: Path
 ) -> None:
-    machine.home.mkdir()
-    killed_outbox(machine.outbox)
-    machine.outbox.unlink()
-    aside = f"{machine.outbox}-wal.1.old"
-    said = [machine.run(command).err for command in ("send --wait 0 new", "outbox")]
-    assert [aside in each for each in said] == [True, False]
-    assert [each["text"] for each in machine.json("outbox --json")] == ["new"]
+    served.home.mkdir(exist_ok=True)
+    killed_outbox(served.outbox)
+    folder, aside = tmp_path / "moved", f"{served.outbox}-wal.1.old"
+    folder.mkdir(0o700)
+    served.outbox.rename(folder / "outbox.sqlite3")
+    said = [served.run(command).err for command in ("send --wait 0 --notebook cellar new", "outbox")]
+    assert [(aside in each, "`UDPNOTE_HOME=FOLDER udpnote outbox --send`" in each) for each in said] == [
+        (True, True), (False, False)
+    ]  # fmt: skip
+    Path(aside).rename(folder / "outbox.sqlite3-wal")
+    assert served.run("outbox --send", UDPNOTE_HOME=str(folder), **served.discovering).code == 0
+    assert (served.texts(), served.waiting()) == ([f"note {number}" for number in range(NOTES)], ["new"])

@@ -81,8 +81,8 @@ def _backup_incomplete(backup: str, path: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "the backup lacks some of the latest entries, because their log {log} is damaged or missing. If you find no whole copy "
-        "of the log, go on without these entries: {command}"
+        "the backup lacks some of the latest entries, because their log {log} is damaged or missing. If you find no "
+        "undamaged copy of the log, go on without these entries: {command}"
     ).format(log=f"{path}-wal", command=f"`udpnote restore {quote(backup)} --file {quote(path)}`")
 
 

@@ -75,9 +75,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "#{number} was imported, so the notebook's file still has ids of it that may be computed from its time and "
-        "text. Nobody can read the text in them, but somebody who has that file and guesses the text can check the "
-        "guess"
+        "somebody who has the notebook's file and guesses the erased text of #{number} can check the guess: the note was "
+        "imported, and the file keeps ids of it that may be computed from its time and text. These ids stay, so that no "
+        "import stores the note again. Nobody can read the text in them"
     ),
     "erased_but_in_markdown": (
         "#{number} was imported from a Markdown file. Delete the text in that file, too: if the file is renamed and "

@@ -73,8 +73,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_started": "this Server was started already: `stop` ends it",
     # Keys
     "key_file_missing": (
-        "the key file {path} is missing. No entry is harmed. Restore the file from a backup. Or make a new key with "
-        "`udpnote key rotate`: then every client must join again with the new code"
+        "the key file {path} is missing, and no server of the notebook starts without it. No entry is harmed. Restore the "
+        "file from a backup. Or make a new key with `udpnote key rotate`: then every client must join again with the new code"
     ),
     "key_file_in_the_way": (
         "the notebook was not sealed and is still open, because there is a key file already: {path}. It may belong to a "

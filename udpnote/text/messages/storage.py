@@ -113,9 +113,9 @@ _NOTEBOOK_LOSSES = {
         "log for each name, and entries could be lost. Remove the second name, and start again"
     ),
     "replaced": marked(
-        "the server or import has stopped, because another file was put at {path} while it was in use. Put the earlier file "
-        "back, and start again: its log is kept under a name that ends with .old, and the next start finds the log there. To "
-        "use the new file instead, just start again"
+        "the server or import has stopped, because another file was put at {path} while it was in use. The log of the earlier "
+        "file is kept under a name that ends with .old. If you put the earlier file back and start again, udpnote finds its "
+        "log by itself. To use the new file instead, without that log, just start again"
     ),
 }
 _LOG_LOSSES = {
@@ -188,7 +188,7 @@ def _log_gone(path: str, log: str) -> str:
 def _log_damaged(path: str, log: str) -> str:
     return _(
         "nothing was changed: {log}, the log with the latest entries of {path}, is damaged or was cut. Some of these "
-        "entries cannot be read. Put a whole copy of the log in its place. If there is none, these entries are lost: "
+        "entries cannot be read. Put an undamaged copy of the log in its place. If there is none, these entries are lost: "
         "to keep the others, run {first}, then {second}"
     ).format(path=path, log=log, **_keeping_the_rest(path))
 
@@ -287,8 +287,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "again. What this command has queued before may be lost: compare `udpnote list` with what you wrote"
     ),
     "outbox_log_left": (
-        "{log}, the log of an outbox, was there, but its outbox {path} was not. The log may have notes that were not stored "
-        "yet, so it is kept as {aside}. To send them, put the outbox and this log back under their names"
+        "{log}, the log of an outbox, was there, but its outbox {path} was not. A new outbox begins there. The log may have "
+        "notes that were not stored yet, so it is kept as {aside}. To send them, move the old outbox and this log into a new "
+        "folder, as `outbox.sqlite3` and `outbox.sqlite3-wal`, and run `UDPNOTE_HOME=FOLDER udpnote outbox --send`"
     ),
     "outbox_log_kept": (
         "{log}, the log with the latest changes of your outbox, was damaged or cut while no command used it. Notes that were "
@@ -365,8 +366,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}. The server has moved the changed file to {aside}, and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "other programs have changed the text file {path}. Before the server writes that file again, it keeps the "
-        "changed one under a name that ends with .old, but all {count} such names are taken. The notebook has every "
-        "note. Stop those programs from writing to {path}, and move the *.old files away"
+        "other programs change {path} again and again. Each time the server keeps the changed file under a name that ends "
+        "with .old, but all {count} such names are taken. The notebook has every note. Stop those programs from writing to "
+        "{path}, and move the *.old files away"
     ),
 }

@@ -187,8 +187,8 @@ TROUBLES: dict[str, Trouble] = {
         "Notes arrive all the same, but late. The command counts the packets that are lost: try another place or cable.",
     ),
     "answers_lost": Trouble(
-        "{server} hears the broadcasts of this host. But the answers of {server} to broadcasts do not arrive, only those to "
-        "other datagrams. A firewall there, here or between drops the answers to broadcasts",
+        "{server} hears the broadcasts of this host. Its answers to broadcasts do not arrive here, but its answers to direct "
+        "questions do. A firewall there, here or between drops the answers to broadcasts",
         "export UDPNOTE_SERVER={server}",
         "Some firewalls pass an answer only if it comes from the address that was asked. A named server is asked directly.",
     ),
