@@ -119,7 +119,7 @@ class DeclaredCommand:
 
     @property
     def arguments(self) -> list[tuple[Parameter, Argument]]:
-        """The arguments among the `parameters`, each with its declaration."""
+        """The parameters that are arguments, as pairs of the parameter and its declaration."""
         return [(each, each.declaration) for each in self.parameters if isinstance(each.declaration, Argument)]
 
     @cached_property

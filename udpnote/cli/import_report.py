@@ -110,7 +110,8 @@ class ImportReport:
 
         The exit code is REFUSED if a part of the source is not an entry, or if an entry of the source is not in the notebook
         now. It is DONE if neither is the case. Entries that were erased from the notebook do not matter. The counts are printed
-        on standard error and, with `as_json`, also as JSON on standard output.
+        on standard error and, with `as_json`, also as JSON on standard output. In a rehearsal, all of this is said of the
+        outcomes that an import would have.
         """
         if self._bad > NAMED_MAX:
             say(Notice("more_not_imported", count=self._bad - NAMED_MAX))

@@ -39,11 +39,12 @@ NOTES_AT_ONCE = 100
 
 @contextmanager
 def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSender"]:
-    """Open a client with `options`. The block gets a `RevisionSender` that uses the client.
+    """Open a client with `options` for the block. The block gets a `RevisionSender` that uses the client.
 
-    When the client reads notes, it waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, the client also
-    delivers queued entries (see `QueuedDelivery`). It does not if the sender has queued an entry in the block: then no server
-    answers.
+    When the client reads notes, it waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, it delivers the
+    entries that earlier commands have queued, and messages about them are printed (see `QueuedDelivery.run`). Nothing is
+    delivered if the block raises an error, or if the sender has queued an entry in the block: then no server answers. Raises
+    the errors of opening the client.
     """
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
@@ -282,11 +283,12 @@ class RevisionSender:
             print(f"{own}{change_label(entry, number)}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
     def _report_overtaken(self, note: int, seen: int, sent: int, *, is_deleted_now: bool) -> None:
-        """Print a message about each version of a note that others have stored after the user read the note.
+        """Read the versions of a note that were stored after the version `seen` and before the version `sent`. Print a message
+        about each.
 
-        `note` is the number of the note. `seen` is the number of the latest version that the user has seen, and `sent` the
-        number of the version that was just stored: the versions between these numbers are reported. `is_deleted_now` says that
-        the version `sent` is a deletion. Errors of reading are ignored.
+        `note` is the number of the note, `seen` that of the latest version that the user has seen, and `sent` that of the
+        version that was just stored. `is_deleted_now` says that the version `sent` is a deletion. Errors of reading are
+        ignored.
         """
         with suppress(UdpnoteError):  # the revision is stored anyway, and the clients of the other writers report it
             for version in self._client.log(numbers=[note], start=seen + 1):

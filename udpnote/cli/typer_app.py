@@ -82,16 +82,16 @@ def _add(app: typer.Typer, name: str, declared: DeclaredCommand | DeclaredComman
 
 
 def _command_class(declared: DeclaredCommand) -> type[TyperCommand]:
-    """Return the class of the typer command for `declared`. If the command takes a text, the class puts a `--` before the text,
-    so that typer looks for no options in it.
+    """Return the class of the typer command for `declared`. If the command takes a text or a query, the class puts a `--`
+    before it, so that typer looks for no options in it.
     """
 
-    class TextCommand(TyperCommand):
+    class WordsCommand(TyperCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             before, text = split_words(declared, args)
             return super().parse_args(ctx, [*before, "--", *text] if text else before)
 
-    return TextCommand if declared.takes_text or declared.takes_query else TyperCommand
+    return WordsCommand if declared.takes_text or declared.takes_query else TyperCommand
 
 
 def _function(declared: DeclaredCommand) -> Callable[..., None]:

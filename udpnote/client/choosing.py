@@ -62,7 +62,8 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
 def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNotebook:
     """Find the notebook with the join code `code`, save its key in the outbox, choose the notebook, and return it.
 
-    A discovery looks for the notebook, at the UDP `ports`. Raises the errors of `Client.join`.
+    A discovery looks for the notebook at the UDP `ports`; a server that the user has named is asked, too. Entries that wait for
+    this key are assigned to the notebook (see `KnownNotebooks.join`). Raises the errors of `Client.join`.
     """
     if not isinstance(code, str):
         raise TypeError(f"code must be a str, not {type(code).__name__}")  # its value is a secret

@@ -159,8 +159,9 @@ class FileReader(NotebookReader):
     def _page(self, query: Query, start: Cursor, items_max: int) -> tuple[list[Item], Cursor | IndexBehind | None]:
         """Read at most `items_max` results of `query` from `start` on. Return them, and the cursor where the next page starts.
 
-        The second value is None if there is no next page. If the search index is still not up to date after
-        `INDEXING_STEP_SECONDS`, it is an `IndexBehind` instead: the caller calls again, which goes on with the indexing.
+        A page also ends when its texts have `PAGE_CHARACTERS_MAX` characters. The second value is None if there is no next
+        page. It is an `IndexBehind` if the search index is damaged, or not up to date after `INDEXING_STEP_SECONDS`. Then the
+        first value has the results so far, and the caller calls again, which goes on with the indexing.
         """
         page: list[Item] = []
         place = _Place(query, start)

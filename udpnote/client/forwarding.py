@@ -92,7 +92,7 @@ def _check_client_id(name: str, client_id: bytes) -> None:
 
 
 class ForwardSession(Session[Stored | Rejected]):
-    """Delivers forwarded entries to `notebook`. Each entry that is not given up occurs in one event with its outcome."""
+    """Delivers forwarded entries to `notebook`. Each gets one event with its outcome, unless `give_up` is called for it."""
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
@@ -133,7 +133,7 @@ class ForwardSession(Session[Stored | Rejected]):
         self._delivery.give_up([entry for entry in entries if self._delivery.outstanding_entry(*entry[:2]) == entry], now)
 
     def kept_parts(self, entry: Entry) -> int:
-        """How many parts of the long `entry`, which is being delivered, the server keeps while it waits for the other parts."""
+        """How many parts of the long `entry` the server has so far. The entry must be being delivered."""
         return self._delivery.kept_parts(entry)
 
 

@@ -44,9 +44,10 @@ class NamedServer:
         self.replaced: Notice | None = None
 
     def last_notebook(self, destination: Destination) -> KnownNotebook | None:
-        """The notebook that, as the outbox remembers, has answered last at the server.
+        """The notebook that, as the outbox remembers, has answered last at the server that the user has named.
 
-        None if no server is named, if none has answered there, or if this one has not the name, id or key in `destination`.
+        None if no server is named, if no notebook has answered there, or if that notebook does not match the name, id or key in
+        `destination`. The server in `destination` does not count.
         """
         server = self._destination.server
         notebook_id = self._outbox.named_servers.notebook_id(server) if server is not None else None

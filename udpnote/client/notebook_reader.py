@@ -61,7 +61,7 @@ class NotebookReader(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The notebook's name."""
+        """The notebook's name. A client may have to look for the notebook: then it raises the errors of `Client.deliver`."""
 
     @abstractmethod
     def _read(self, selection: "Selection") -> "Iterator[list[Item]]":

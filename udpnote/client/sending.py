@@ -44,7 +44,10 @@ class Sender:
         return self._session.retransmissions if self._session is not None else 0
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox. The caller must hold the lock of the connection."""
+        """Remove the acknowledged entries from the outbox, and save there the newest of them as seen in the notebook.
+
+        Does nothing without a session. The caller must hold the lock of the connection.
+        """
         if self._session is not None:
             self._session.flush()
 

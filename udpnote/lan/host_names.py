@@ -9,11 +9,11 @@ from udpnote.model.address import Address, is_loopback
 
 
 class HostLookup:
-    """Looks up the addresses of `host` (a name or an IP address) with UDP `port`, once for each call of `begin`.
+    """Looks up the addresses of `host` (a name or an IP address) with UDP `port`.
 
-    A name is looked up in a thread, because the system may wait ten seconds or longer for a name server, and nothing can
-    interrupt it. At the end of each lookup in the thread, the thread calls `on_end`. A running lookup does not keep the process
-    from ending.
+    `begin` starts a lookup, unless one is running. The result is in `addresses` or `failure`. A name is looked up in a thread,
+    because the system may wait ten seconds or longer for a name server, and nothing can interrupt it. At the end of the lookup,
+    the thread calls `on_end`. It does not keep the process from ending.
     """
 
     def __init__(self, host: str, port: int, on_end: Callable[[], None]) -> None:
@@ -35,7 +35,11 @@ class HostLookup:
         return self.failure is not None or not self.addresses
 
     def begin(self) -> None:
-        """Begin a lookup, unless one is running. The lookup of an IP address needs no thread, and ends before this returns."""
+        """Begin a lookup, unless one is running.
+
+        The lookup of an IP address needs no thread: it ends before this returns, and `on_end` is not called. Nor is it called
+        if the system cannot start a thread; then `failure` is set.
+        """
         if self._is_running:
             return
         try:

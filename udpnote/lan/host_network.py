@@ -88,9 +88,10 @@ class Detour(NamedTuple):
 class Routes(NamedTuple):
     """How IPv4 datagrams leave this host.
 
-    `default` is the interface for hosts beyond the LAN, or None if there is no way to them. `rules` are the priorities of the
-    policy rules beyond `STANDARD_RULES`. `forbidden` has (interface, network) for each network of a connected interface to
-    which a route or rule forbids all datagrams.
+    `detours` has each network of an interface whose datagrams leave by another interface. `default` is the interface for hosts
+    beyond the LAN, or None if there is no way to them. `rules` are the priorities of the policy rules beyond `STANDARD_RULES`.
+    `forbidden` has (interface, network) for each network of a connected interface, if a route or rule forbids all datagrams to
+    this network.
     """
 
     detours: tuple[Detour, ...]

@@ -16,10 +16,13 @@ WAITING_CONNECTIONS_MAX = 128
 
 
 def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
-    """Open and return sockets that listen at TCP `port` of the address `bind`. If `bind` is None: one for IPv4, one for IPv6.
+    """Open and return sockets that listen at TCP `port` of `bind`, an address or a host name.
 
-    The port 0 stands for any free port. Raises `AddressInUse` if another process listens there, and `AddressUnavailable` if
-    this machine does not have the address, or if the user may not use the port. Also raises `TooManyOpenFiles`.
+    If `bind` is None, there is one socket for all IPv4 addresses and one for all IPv6 addresses, without the one that this
+    machine lacks. Of the addresses of a host name, only the first is used. The port 0 stands for any free port.
+
+    Raises `AddressInUse` if another process listens there. Raises `AddressUnavailable` if this machine does not have the
+    address, if `bind` is an unknown name, or if the user may not use the port. Also raises `TooManyOpenFiles`.
     """
     with ExitStack() as opened:
         sockets: list[TcpSocket] = []

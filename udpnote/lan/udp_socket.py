@@ -194,9 +194,12 @@ class UdpSocket:
     def _send_buffers(
         self, buffers: Sequence[bytes], control: list[tuple[int, int, bytes]], address: Address
     ) -> OSError | None:
-        """Send `buffers` in one call. Returns the error, or None if they were sent.
+        """Send `buffers`, the bytes of one datagram or of several, to `address` in one call. Return the error, or None if they
+        were sent.
 
-        If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and tries once more.
+        If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and tries once more. It tries once more at once if the
+        error came by ICMP and is about an earlier datagram. If the error means that a firewall of this host forbids sending
+        (EPERM), it counts in `unsent`. If `_is_noting_errors`, the error is noted for `address`.
         """
         try:
             try:

@@ -39,7 +39,7 @@ class Catalogue:
 
 
 def _usable(translated: str, template: str, *, english: str) -> str:
-    """Return `translated` if `str.format` takes it with the values for `template`, else `english`."""
+    """Return `translated` if it has no placeholders other than those of `template`, else `english`."""
     if translated == english or not ("{" in translated or "}" in translated):
         return translated
     try:

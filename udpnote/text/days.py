@@ -278,7 +278,10 @@ def _read_day_of_month(match: re.Match[str], today: date) -> Days:
 
 
 def _read_day_alone(match: re.Match[str], today: date) -> Days:
-    """Read a day without a month: 3号, `the 3rd`. It is the latest such day."""
+    """Read a day without a month: 3号, `the 3rd`. Return the latest such day that is not after `today`.
+
+    Raises `InvalidSetting` if no month has this day.
+    """
     day = read_number(match["day"])
     months = (_months_later(today.replace(day=1), -back) for back in range(3 if 1 <= day <= 31 else 0))
     possible = [month.replace(day=day) for month in months if day <= monthrange(month.year, month.month)[1]]

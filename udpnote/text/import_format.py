@@ -35,9 +35,9 @@ def format_of_binary(beginning: bytes) -> Format | None:
 def format_of_text(first_line: str, read: Callable[[int], str], date_format: str) -> Format | None:
     """Return the format of a text file; None if it is unknown. `first_line` is the first line that is not blank.
 
-    JSON of no known program counts as JSONL, whose reader says what is wrong with it. `read` returns the next characters of the
-    file, from its beginning. It is called only for a file that begins like JSON. For `date_format` see `Reading`. The caller
-    must have decoded the text with `errors="surrogateescape"`.
+    `read(n)` returns the next n characters of the file, from its beginning. It is called only for a file that begins like JSON.
+    For JSON of an unknown program the result is JSONL, because the reader of JSONL says what is wrong with it. For
+    `date_format` see `Reading`. The caller must have decoded the text with `errors="surrogateescape"`.
     """
     line = first_line.removeprefix(BYTE_ORDER_MARK).lstrip()
     if line.startswith("{") and _is_exported(line):

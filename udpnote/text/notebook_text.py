@@ -118,8 +118,8 @@ def text_block(written_at: int, utc_offset: int, text: str) -> str:
     """An entry in the plain text format: a line with the writer's local time, the text, and a blank line.
 
     `written_at` is in microseconds since 1970 UTC, `utc_offset` in minutes east of UTC. Characters of `text` that could harm a
-    terminal are replaced, and line ends at its end are left out. A space is put before each line that looks like a time, with
-    or without spaces before it. `TextBlocks` removes this space.
+    terminal are replaced, and trailing line ends are left out. A space is put before each line that looks like a time, even an
+    indented one. `TextBlocks` removes this space.
     """
     written = _STAMP_IN_TEXT.sub(" ", harmless_lines(text.rstrip("\r\n")))
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"

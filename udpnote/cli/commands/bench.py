@@ -101,10 +101,11 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
 
 
 def _measure_disk(files: Sequence[str], folder: str, temporary: str, status: StatusLine) -> Disk:
-    """Measure a disk by files in the folder `temporary`, and return the results. Print a warning if the disk may lose
-    acknowledged entries.
+    """Measure the disk of the user's folder `folder`, and return the results. Print a warning if the disk may lose acknowledged
+    entries.
 
-    `folder` is the user's folder on this disk, and `files` says which of the user's files are in it.
+    A file in `temporary`, a folder on the same disk, is written and removed. `files` says which of the user's files are in
+    `folder`. Raises `StorageError`.
     """
     on_progress = _progress(status, lambda number: Notice("fsyncs_measured", number=number))
     fsyncs = fsync_durations(temporary, seconds_max=FSYNC_SECONDS, count_max=FSYNCS_MAX, on_progress=on_progress)

@@ -162,10 +162,10 @@ def _move(client: Client, to: str, origin: str | None, *, sends_open: bool, is_s
 def _deliver_all(
     counts: Sequence[WaitingCount], named_key_id: bytes | None, wait: float | None, said: Sequence[Notice]
 ) -> None:
-    """Deliver the entries that `counts` counts, except refused ones, for one destination after the other.
+    """Deliver the entries that wait for the destinations in `counts`, one destination after the other. Refused ones stay.
 
-    `named_key_id` is the id of the key that the settings name, or None if they name none. Entries that need a key which the
-    settings do not name are left out, and a message says how many they are. `_deliver` explains `wait` and `said`.
+    `named_key_id` is the id of the key that the settings name, or None if they name none. Entries that need another key are
+    left out, and a message says how many they are. `_deliver` explains `wait` and `said`, and what is printed.
     """
     for destination in destinations_of(counts, named_key_id):
         _deliver(destination, wait, said)
@@ -175,10 +175,11 @@ def _deliver_all(
 
 
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
-    """Deliver the entries that wait for `destination`. Print each entry when it is stored. An error is printed and not raised.
+    """Deliver the entries that wait for `destination`. Print each entry when it is stored.
 
-    Delivery ends after `wait` seconds without an answer. If `wait` is None, the time in the settings counts. The notices in
-    `said` were printed before, and are not printed again.
+    An error of the delivery is printed and not raised. An error of opening the client is raised. Delivery ends after `wait`
+    seconds without an answer. If `wait` is None, the time in the settings counts. The notices in `said` were printed before,
+    and are not printed again.
     """
 
     def print_stored(sent: SentEntry) -> None:

@@ -144,7 +144,8 @@ def uninstall(is_system: System = False, instance: Instance = None, dry_run: Dry
 def status(as_json: Json = False) -> int:
     """Say which services `udpnote service install` has made, and whether their servers run.
 
-    These are the services of this user and those of the whole system. Exit code 1: there is none, or one does not run.
+    These are the services of this user and those of the whole system. Exit code 1: there is none, one does not run, or this
+    system has no systemd.
 
     Examples:
 

@@ -202,7 +202,7 @@ def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield a line for each label and value. The values are aligned."""
+    """Yield a line for each label and value in `rows`, of which there must be at least one. The values are aligned."""
     cells = max(cell_count(label) for label, _value in rows)
     yield from (f"{padded(label, cells)}  {value}" for label, value in rows)
 

@@ -44,9 +44,10 @@ def is_plain(text: str) -> bool:
 
 
 def values(word: WordAtCursor) -> list[Suggestion]:
-    """Return the values that may stand at the cursor, such as tags (`word.kind`), and begin with what the user has typed.
+    """Return the values of the kind `word.kind`, such as tags, that begin with what the user has typed.
 
-    The list is empty if the outbox or the notebook cannot be read.
+    Tags and numbers are read from the notebook: the server may take `ANSWER_SECONDS` to answer. The list is empty if the outbox
+    or the notebook cannot be read, or if it is not known yet which notebook is meant.
     """
     try:
         match word.kind:

@@ -53,7 +53,9 @@ def plan_service(service: Service, flags: Flags) -> ServicePlan:
 
 
 def _for_system(service: Service, flags: Flags) -> ServicePlan:
-    """Plan a service of the system. All its files, even a settings file, are in the folder that systemd makes for it."""
+    """Plan a service of the system. Its home, with its notebook and its settings file, if any, is the folder that systemd makes
+    for it. Raises `InvalidSetting` if the user has given `--file`.
+    """
     home = os.path.join(STATE_FOLDER, service.folder_name)
     if flags["file"] is not None:
         raise InvalidSetting("service_notebook_is_fixed", folder=home)

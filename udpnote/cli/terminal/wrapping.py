@@ -67,7 +67,8 @@ def _filled(line: str, columns: int) -> list[str]:
 def marked_lines(text: str, matches: Sequence[tuple[int, int]], columns: int) -> Iterator[Line]:
     """Yield the lines of `text`, wrapped as by `wrapped_lines`, with `matches` in the style `MATCH_STYLE`.
 
-    Each match is two positions in `text`: its beginning and its end. Characters that could harm a terminal are replaced.
+    Each match is a pair (start, end), as for a slice of `text`. The matches are in order and do not overlap. Characters that
+    could harm a terminal are replaced.
     """
     shown, marks, place = "", [], 0
     for number, (start, end) in enumerate(matches, 1):

@@ -94,9 +94,10 @@ def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]
 
 
 def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """Check whether the servers on this host hear broadcasts, and from which hosts, and whether their answers leave.
+    """Find out whether the servers on this host hear broadcasts, and whether their answers leave this host. Name the hosts that
+    they have heard.
 
-    The list is empty if no server on this host has reported.
+    The list is empty if no server on this host has sent a REPORT.
     """
     if not facts.here:
         return []
