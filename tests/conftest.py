@@ -28,6 +28,9 @@ DEADLINE_SECONDS = 20.0
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
 """How many objects are made until Python looks for garbage: by default 700, which takes a twentieth of the tests' time."""
 
+LONG = ("test_doctor.py", "test_endurance.py", "test_locales.py", "test_looks.py", "test_loss.py", "test_readme.py")
+"""The files with the longest tests. They come first: at the end, no worker is busy with one while the others are idle."""
+
 MEMORY = "/dev/shm"
 """A folder whose files are in memory, on Linux."""
 
@@ -91,6 +94,10 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ from tests.system.floods import FLOODS
 from tests.system.lab import Lab
 
 MEMORY_BYTES_MAX = 64 << 20
-REQUESTS = 6
+REQUESTS = 8
 MILLISECONDS_MAX = 300
 """Half of the requests are answered within this time, on any machine; `python -m tests.endurance` measures the slowest ones."""
 
@@ -28,7 +28,7 @@ def test_beside_a_flood_from_one_host_another_host_is_served_and_the_server_stay
     with flooded.flood(name):
         taken = flooded.milliseconds(FLOODS[name].troubles, REQUESTS)
     assert taken[-1] < float("inf"), "no request fails"
-    assert taken[REQUESTS // 2] < MILLISECONDS_MAX
+    assert taken[REQUESTS // 2 - 1] < MILLISECONDS_MAX
     assert memory_bytes_max(flooded.server.process.pid) < MEMORY_BYTES_MAX
 
 
