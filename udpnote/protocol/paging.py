@@ -29,6 +29,7 @@ from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
 from udpnote.protocol.fair_queue import FairQueue
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 from udpnote.protocol.reading_messages import Page, PageState, Read
+from udpnote.protocol.waiting_reads import WAIT_END_SENDINGS_MAX, WaitingRead, WaitingReads
 
 PENDING_BURSTS_MAX = 512
 """The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts. The
@@ -36,20 +37,6 @@ readers send dropped READs again."""
 
 PAGES_MAX = 64
 """The most pages for one burst. The server builds them in a few milliseconds, and they fit into a reader's receive buffer."""
-
-WAITING_READS_MAX = 1024
-"""The most READs that wait for a result: ten times the number of readers that follow a busy notebook."""
-
-WAITING_PER_HOST_MAX = 256
-"""The most waiting READs from one host, so that one host cannot fill the table and keep out the others."""
-
-WAIT_END_SENDINGS_MAX = 3
-"""How often the server may send the page that ends a wait. Therefore this page is at most a third as long as the READ. The
-reader asks for the remaining results with its next READ."""
-
-REPEAT_SECONDS = 0.02
-"""How long the server waits before it repeats the page that ends a wait. The reader's next READ stops this. The time doubles
-with each repetition."""
 
 UNANSWERED_SECONDS_MAX = 0.2
 """If the lookup for a burst takes longer than this, the server sends the results found so far, as soon as the lookup can be
@@ -86,27 +73,6 @@ class _Burst:
         return self.builder is None or self.builder.is_ready
 
 
-class _WaitingRead:
-    """A READ that waits until there is a result, or until the monotonic time `expires_at`.
-
-    In answer to it, the server may still send `credit_bytes` bytes. There are no results before the cursor `looked_up_to`, so
-    the next lookup begins there. `answer` is the datagram that ends the wait, or None if there is no result yet. The server
-    repeats `answer` at the monotonic time `repeat_at`, and then `pause` seconds later.
-    """
-
-    __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
-
-    def __init__(self, read: Read, requester: Requester, looked_up_to: Cursor, *, credit_bytes: int, expires_at: float) -> None:
-        self.read = read
-        self.requester = requester
-        self.looked_up_to = looked_up_to
-        self.credit_bytes = credit_bytes
-        self.expires_at = expires_at
-        self.answer: bytes | None = None
-        self.pause = REPEAT_SECONDS
-        self.repeat_at = float("inf")
-
-
 class ServeContext(NamedTuple):
     """What `Pager.serve` needs from its caller.
 
@@ -141,10 +107,7 @@ class Pager:
         """The keys of `_pending` in the order in which `serve` takes them. Some keys may not be in `_pending` any more."""
 
         self._searching: dict[_BurstKey, _Burst] = {}
-        self._waiting: dict[tuple[Requester, bytes], _WaitingRead] = {}
-        self._due: dict[tuple[Requester, bytes], None] = {}
-        self._waiting_of_host: Counter[str] = Counter()
-        self._timeout_at = float("inf")
+        self._waiting = WaitingReads()
         self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
         self.failure: StorageError | None = None
@@ -154,7 +117,7 @@ class Pager:
     @property
     def is_busy(self) -> bool:
         """Whether `serve` has a READ to answer now. READs that wait for a result or for a search do not count."""
-        return bool(self._pending or self._due) or any(burst.is_ready for burst in self._searching.values())
+        return bool(self._pending or self._waiting.are_due) or any(burst.is_ready for burst in self._searching.values())
 
     @property
     def waiting(self) -> int:
@@ -177,8 +140,8 @@ class Pager:
         elif not self._order.add(key, requester.address):
             self._drops["too many reads"] += 1
         else:
-            if not self._is_overtaken(read, requester):
-                self._forget_waiting((requester, read.stream_id))
+            if not self._waiting.have_later(read, requester):
+                self._waiting.forget(read, requester)
             self._searching.pop(key, None)
             self._pending[key] = _Burst(read, requester)
 
@@ -190,16 +153,12 @@ class Pager:
         for bursts in (self._pending, self._searching):
             for key in [key for key, burst in bursts.items() if burst.requester.envelope not in envelopes]:
                 del bursts[key]
-        for waiting_key, waiting in list(self._waiting.items()):
-            if waiting.requester.envelope not in envelopes:
-                self._forget_waiting(waiting_key)
+        self._waiting.forget_other_envelopes(envelopes)
         self._datagrams = []  # it has pages only after an error, and the readers ask for them again
 
     def notice_stored(self, last: int) -> None:
         """Record that the highest number is now `last`, so that `serve` looks again for results of the waiting READs."""
-        for key, waiting in self._waiting.items():
-            if waiting.answer is None and waiting.looked_up_to.number <= last:
-                self._due[key] = None
+        self._waiting.notice_stored(last)
 
     def serve(self, context: ServeContext) -> None:
         """Answer READs until all that can be answered now are answered, or until `context.is_time_up()`.
@@ -208,10 +167,8 @@ class Pager:
         has ended, and new bursts. Each call serves at least one of each kind, if there is one, so that no kind delays the
         others for long.
         """
-        while self._due:
-            due = next(iter(self._due))
-            del self._due[due]
-            self._serve_waiting(due, context)
+        while (waiting := self._waiting.take_due()) is not None:
+            self._serve_waiting(waiting, context)
             if context.is_time_up():
                 break
         for key in [key for key, burst in self._searching.items() if burst.is_ready]:
@@ -228,19 +185,11 @@ class Pager:
 
     def handle_timeout(self, now: float) -> None:
         """Drop the waiting READs whose lease has ended by `now`, and repeat the pages that end a wait if they are due again."""
-        if now < self._timeout_at:
-            return
-        for key, waiting in list(self._waiting.items()):
-            if waiting.expires_at <= now:
-                self._forget_waiting(key)
-            elif waiting.repeat_at <= now:
-                self._send_waiting(waiting, now)
-        timeouts = (min(waiting.repeat_at, waiting.expires_at) for waiting in self._waiting.values())
-        self._timeout_at = min(timeouts, default=float("inf"))
+        self._datagrams += self._waiting.handle_timeout(now)
 
     def next_timeout(self) -> float | None:
         """The monotonic time at which the caller must call `handle_timeout` next; None if no READ waits for a result."""
-        return self._timeout_at if self._waiting else None
+        return self._waiting.next_timeout()
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Return and remove the PAGEs that are due, each with its destination."""
@@ -273,10 +222,9 @@ class Pager:
             self._wait_for_search(key, burst)
             return
         asks_to_wait = read.wait_milliseconds and built[-1].state is PageState.END and not any(page.items for page in built)
-        if asks_to_wait and self._may_wait(read, requester):
-            self._wait(read, requester, built[-1].next, context)
-            if context.last > burst.last:  # something was stored while the search was running
-                self._due[requester, read.stream_id] = None
+        if asks_to_wait and self._waiting.have_room_for(read, requester):
+            # If something was stored while the search was running, there may be a result already.
+            self._wait(read, requester, built[-1].next, context, is_due=context.last > burst.last)
         else:
             self._answer(read, requester, built, newest=context.newest)
 
@@ -288,9 +236,8 @@ class Pager:
         else:
             self._searching[key] = burst
 
-    def _serve_waiting(self, key: tuple[Requester, bytes], context: ServeContext) -> None:
+    def _serve_waiting(self, waiting: WaitingRead, context: ServeContext) -> None:
         """End the wait of a READ with a page if there is a result or an error now. If not, remember how far the lookup came."""
-        waiting = self._waiting[key]
         envelope = waiting.requester.envelope
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
@@ -304,56 +251,21 @@ class Pager:
             waiting.looked_up_to = built.next
             return
         waiting.answer = _page(waiting.read, waiting.read.cursor, built, built.next, context.newest, envelope)
-        self._send_waiting(waiting, context.now)
+        self._datagrams += self._waiting.send_answer(waiting, context.now)
 
-    def _may_wait(self, read: Read, requester: Requester) -> bool:
-        has_room = len(self._waiting) < WAITING_READS_MAX and self._waiting_of_host[requester.address[0]] < WAITING_PER_HOST_MAX
-        return has_room and not self._is_overtaken(read, requester)
+    def _wait(self, read: Read, requester: Requester, looked_up_to: Cursor, context: ServeContext, *, is_due: bool) -> None:
+        """Keep `read` until its lease ends, in place of an earlier READ of its stream. Answer that `read` waits.
 
-    def _is_overtaken(self, read: Read, requester: Requester) -> bool:
-        """Whether a later READ of the same stream waits already. This happens if the network has delayed `read`."""
-        waiting = self._waiting.get((requester, read.stream_id))
-        return waiting is not None and waiting.read.burst > read.burst
-
-    def _wait(self, read: Read, requester: Requester, looked_up_to: Cursor, context: ServeContext) -> None:
-        """Keep `read` until its lease ends, in place of an earlier READ of its stream. Answer that `read` waits."""
-        self._forget_waiting((requester, read.stream_id))
+        With `is_due`, look again for results soon.
+        """
         page = _page(
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.newest, requester.envelope
         )
         self._datagrams.append((page, requester.address))
-        self._waiting[requester, read.stream_id] = _WaitingRead(
-            read,
-            requester,
-            looked_up_to,
-            credit_bytes=READ_BYTES + requester.envelope.overhead_bytes - len(page),
-            expires_at=context.now + read.wait_milliseconds / 1000,
-        )
-        self._timeout_at = min(self._timeout_at, context.now + read.wait_milliseconds / 1000)
-        self._waiting_of_host[requester.address[0]] += 1
-
-    def _send_waiting(self, waiting: _WaitingRead, now: float) -> None:
-        """Send the page that ends a wait, and set the time to repeat it.
-
-        If the page is longer than `credit_bytes`, do not send it, and never repeat it.
-        """
-        assert waiting.answer is not None, "a page that was not built would be sent"
-        if waiting.credit_bytes < len(waiting.answer):
-            waiting.repeat_at = float("inf")
-            return
-        waiting.credit_bytes -= len(waiting.answer)
-        self._datagrams.append((waiting.answer, waiting.requester.address))
-        waiting.repeat_at = now + waiting.pause
-        self._timeout_at = min(self._timeout_at, waiting.repeat_at)
-        waiting.pause *= 2
-
-    def _forget_waiting(self, key: tuple[Requester, bytes]) -> None:
-        if self._waiting.pop(key, None) is not None:
-            self._due.pop(key, None)
-            host = key[0].address[0]
-            self._waiting_of_host[host] -= 1
-            if not self._waiting_of_host[host]:
-                del self._waiting_of_host[host]
+        credit_bytes = READ_BYTES + requester.envelope.overhead_bytes - len(page)
+        expires_at = context.now + read.wait_milliseconds / 1000
+        waiting = WaitingRead(read, requester, looked_up_to, credit_bytes=credit_bytes, expires_at=expires_at)
+        self._waiting.add(waiting, is_due=is_due)
 
     def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, newest: SeenEntry) -> None:
         """Add the datagrams with the pages `built` for one burst to `datagrams_to_send`.

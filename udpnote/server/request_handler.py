@@ -1,6 +1,6 @@
 """Handles each batch of datagrams for a server: connects the protocol with the storage, and reports dropped datagrams.
 
-It uses no socket: `server` receives the datagrams and sends the answers.
+It uses no socket: `loop` receives the datagrams and sends the answers.
 """
 
 import os

@@ -129,7 +129,7 @@ class Outbox(KnownNotebooks):
         in it. If `check` raises an error, nothing is added.
 
         `on_added` is called with the entries while the disk writes them. It may prepare their datagrams, but must not send any:
-        the entries are durable only when this method returns. If the disk fails, they are removed again.
+        the entries are durable only when this method returns. If it or the disk fails (`StorageError`), they are removed again.
         """
         with self._without_fsync() as connection:
             if check is not None:
@@ -167,11 +167,12 @@ class Outbox(KnownNotebooks):
     def waiting_for(
         self, notebook_id: bytes, *, key_id: bytes | None = None, last: int = SEQUENCE_MAX, limit: int = PAGE_ENTRIES
     ) -> list[Entry]:
-        """Return the first entries that wait for the notebook `notebook_id` and were not refused, ordered by their sequences.
+        """Return the first entries that may be sent to the notebook `notebook_id` now, ordered by their sequences.
 
-        Only sequences up to `last` count. There are at most `limit` entries, and fewer if they are long (see
-        `PAGE_CHARACTERS`). `key_id` is the id of the key with which the caller seals them; None if the notebook is open. The
-        list is empty if the outbox has another key for the notebook, because another process has joined or left it meanwhile.
+        Refused entries are left out, and so are deletions that are held (see `own_writes`). Only sequences up to `last` count.
+        There are at most `limit` entries, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key
+        with which the caller seals them; None if the notebook is open. The list is empty if the outbox has another key for the
+        notebook, because another process has joined or left it meanwhile.
         """
         rows = self._page(
             f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"

@@ -62,9 +62,9 @@ class Erasure:
         """Erase the note, and return the paths of files beside the notebook and its text file that may still have its text.
 
         These are files that somebody has kept, such as a notebook that a restore has replaced. `now` is the time of the
-        erasure, in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`; then
-        nothing was changed. There is one exception: after an error of the kind `erasure_unfinished`, the note is erased, but
-        its text may be left in a file.
+        erasure, in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`. After
+        an error of the kind `erasure_unfinished`, the note is erased, but its text may be left in a file. After any other error
+        that comes before the rows are replaced, only the search index may be gone, which the next server builds again.
         """
         self._check_room()
         self._remove_index()

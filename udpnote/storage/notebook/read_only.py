@@ -2,8 +2,8 @@
 
 The first connection to a database makes SQLite's index of the log (`-shm`) anew. After a crash, perhaps only the old index
 shows that the last transactions of the log are damaged (see `log_file`). So while no program has the database open, the log
-is checked before SQLite opens it. While a program has it open, a new connection changes nothing, and there is no check: it
-would read what that program is just writing.
+is checked for damage before SQLite opens it. While a program has it open, a new connection changes nothing. Then the log is not
+checked for damage, because the check would read what that program is just writing.
 
 A program that has the database open holds a lock of SQLite on the index. The lock of a server (see `file_guard`) does not say
 that, because a server takes it before it checks the log. A process that closes a descriptor of the index itself loses SQLite's
