@@ -237,7 +237,10 @@ class TextEntries:
                 yield StoredEntry(number, 0, entry, number)
 
     def compare_with(self, notebook: NotebookReader) -> None:
-        """Read the whole file and the whole `notebook` to find the entries that the notebook already has."""
+        """Read the whole file and the whole `notebook` to find the entries that the notebook already has.
+
+        On a terminal, show the progress. Raises `StorageError`, and the errors of reading (see `NotebookReader`).
+        """
         if notebook.last_number():
             keys = {each.key for each in self._entries(lambda _: None)}
             self._stored = stored_blocks(log_to_compare(notebook, newest_first=True), keys)

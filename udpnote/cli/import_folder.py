@@ -68,7 +68,7 @@ class ImportFolder:
         """Return the format of the files: JRNL or MARKDOWN. `Reading` explains `date_format`.
 
         It is JRNL if a file is named like those of a jrnl journal (`2026/11/23.txt`), and the first such file begins with an
-        entry of jrnl.
+        entry of jrnl. Raises `StorageError` if this file cannot be read.
         """
         first = next((file for file in self._files if _JRNL_PATH.search(file.path)), None)
         if first is None:

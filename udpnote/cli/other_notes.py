@@ -54,6 +54,8 @@ class OtherNotes:
     def compare_with(self, notebook: NotebookReader) -> None:
         """Read the whole `notebook` to find the notes that earlier imports have added. After this, iteration leaves out the
         notes that are unchanged since.
+
+        On a terminal, show the progress. Raises the errors of reading (see `NotebookReader`).
         """
         if notebook.last_number():
             self._known = KnownNotes(log_to_compare(notebook), source_client_id(self._form.value))

@@ -89,7 +89,10 @@ def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str |
 
 
 def _run(arguments: str) -> NoReturn:
-    """Serve the page until standard input ends. `arguments` are those of `serve_page` as a JSON object. Raises `SystemExit`."""
+    """Serve the page until standard input ends. `arguments` are those of `serve_page` as a JSON object.
+
+    An error is printed. Raises `SystemExit` with the exit code.
+    """
     from udpnote.cli.commands.page import serve_page
     from udpnote.cli.exit_codes import exit_code_of
     from udpnote.cli.terminal import streams

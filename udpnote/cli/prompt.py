@@ -198,7 +198,8 @@ class BackgroundDelivery:
     def _deliver(self) -> None:
         """Try to deliver the queued entries, again and again until the block ends.
 
-        The pauses between the attempts become longer while attempts deliver nothing.
+        The pauses between the attempts become longer while attempts deliver nothing. Errors are not printed. After an attempt,
+        this prints which notebook the lines go to, if that has changed.
         """
         pause = DELIVERY_PAUSE_SECONDS
         while not self._ended.wait(pause):

@@ -77,7 +77,7 @@ class RevisionSender:
 
     @property
     def end_of_numbers(self) -> int:
-        """The number after that of the last entry in the notebook."""
+        """The number after that of the last entry in the notebook, which is read. Raises `Unreachable` if no server answers."""
         return self._client.last_number() + 1
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
@@ -98,7 +98,8 @@ class RevisionSender:
         user writes the new text in the editor, which opens with the last text of the note.
 
         Nothing is sent, and the result is REFUSED, if there is no such entry, if the note was erased, if the editor fails, or
-        if the new text is blank. If the new text is the same as the last one, nothing is sent, and the result is DONE.
+        if the new text is blank. If the new text is the same as the last one, nothing is sent, and the result is DONE. Raises
+        the errors of `edited` if the editor cannot be started or its text cannot be an entry.
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(objection(named, state))
@@ -164,7 +165,7 @@ class RevisionSender:
 
     def delete_range(self, numbers: range) -> Iterator[tuple[int, int]]:
         """Delete, in order, the notes whose number is in the range `numbers` and that are not deleted yet. After each, yield
-        its number and the exit code.
+        its number and the exit code. Raises the errors of reading (see `NotebookReader`).
         """
         start = numbers.start
         while start < numbers.stop:
@@ -176,7 +177,8 @@ class RevisionSender:
     def delete_unseen(self, number: int, *, is_first: bool) -> int:
         """Send a deletion of the note `number`, which was not read because no server answers. Return the exit code.
 
-        Only the first of several deletions (`is_first`) waits for an acknowledgement.
+        Only the first of several deletions (`is_first`) waits for an acknowledgement. If the deletion is queued, also print
+        that the whole note will be deleted if `number` is that of a revision.
         """
         wait = self._offline_wait if is_first else 0.0
         code = self._send(number, lambda: self._client.delete(number, wait=wait))

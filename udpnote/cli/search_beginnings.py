@@ -13,7 +13,7 @@ def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters
     """Search for each word of `query` alone. Return the words that are in no note, but with which longer words may begin.
 
     Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`. So the result has at
-    most as many words as may still get a `*`.
+    most as many words as may still get a `*`. Raises the errors of reading (see `NotebookReader`).
     """
     words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
     count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)

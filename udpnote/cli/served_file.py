@@ -11,6 +11,7 @@ def served_path(file: str | None) -> str:
     """Return the absolute path of the notebook's file: of `file`, or of the file in the settings if `file` is None.
 
     If other users of this machine can read one of the notebook's files, print a notice. It is printed only the first time.
+    Raises `InvalidSetting` if `file` or a setting cannot be used.
     """
     path = load_settings({"file": file}).file
     places = find_places(os.environ)

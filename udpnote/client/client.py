@@ -136,7 +136,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         return f"<Client of {self._author!r} with the outbox {self._outbox.path!r}{', closed' * self._connection.is_closed}>"
 
     def close(self) -> None:
-        """Close the sockets and the outbox. Entries that are not acknowledged stay in the outbox."""
+        """Close the sockets and the outbox: then methods raise `ClientClosed`. Unacknowledged entries stay in the outbox."""
         with suppress(ClientClosed), self._connection.lock():
             self._sender.flush()
             self._connection.close()
@@ -338,14 +338,14 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
     def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
-        """Ask whether the client's notebook answers within `wait` seconds. With `saves`, save one that was not known before."""
+        """Ask the server of the client's notebook for up to `wait` seconds. See `notebook_status`, also for `saves`."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():
             return notebook_status(self._driver, max(self._seconds(wait), LOCATE_SECONDS_MIN), saves=saves)
 
     def round_trips(self, notebook: KnownNotebook, on_progress: Callable[[int], None] = lambda _: None) -> "RoundTrips":
-        """Measure, for two seconds, the round trip to the server of `notebook`, which `status` has returned. Saves nothing."""
+        """Measure the round trip to the server of `notebook` for two seconds (see `measure_round_trips`). Saves nothing."""
         from udpnote.client.round_trips import measure_round_trips  # here, because a one-shot send does not need it
 
         return measure_round_trips(self._driver, notebook, on_progress)

@@ -144,7 +144,7 @@ class NotebookReader(ABC):
         return self._queries.log_portions(filters)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """For each of `numbers`, the `NoteState` of its note, which may be deleted or erased.
+        """Read and return, for each of `numbers`, the `NoteState` of its note, which may be deleted or erased.
 
         If the note was erased, `latest` has the kind ERASED. Numbers that are not in the notebook are left out. The number of a
         revision or deletion stands for its note. However many versions a note has, only the first and the latest one are read.
@@ -178,15 +178,15 @@ class NotebookReader(ABC):
         return self._queries.follow(filters, last)
 
     def tags(self) -> "list[Tally]":
-        """For each tag, the number of notes that have it (`amount`). The most frequent tags come first."""
+        """Read and return, for each tag, the number of notes that have it (`amount`). The most frequent tags come first."""
         return self._queries.tags()
 
     def authors(self) -> "list[Tally]":
-        """For each author, the number of notes that they wrote (`amount`). Those who wrote the most come first."""
+        """Read and return, for each author, the number of notes that they wrote (`amount`). The most active come first."""
         return self._queries.authors()
 
     def days(self) -> "list[tuple[date, int]]":
-        """For each day on which notes were written, a pair: the day, and the number of these notes. The earliest day is first.
+        """Read and return, for each day with notes, a pair: the day, and the number of its notes. The earliest day is first.
 
         The day is that of the local time of the note's writer.
         """
@@ -195,7 +195,7 @@ class NotebookReader(ABC):
         return [(date.fromordinal(tally.key), tally.amount) for tally in self._queries.days()]
 
     def stats(self) -> Stats:
-        """Numbers about the whole notebook, as a `Stats`.
+        """Read and return numbers about the whole notebook.
 
         Raises `BadAnswer` if the server's answer lacks some of them.
         """
@@ -206,7 +206,7 @@ class NotebookReader(ABC):
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
 
     def _state(self, number: int, note: StoredEntry | None) -> NoteState | None:
-        """The state of the note that `number` stands for; None if the number is not in the notebook.
+        """Read and return the state of the note that `number` stands for; None if the number is not in the notebook.
 
         `note` is that note if the caller has read it already, else None.
         """

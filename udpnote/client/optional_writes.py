@@ -37,10 +37,13 @@ class OptionalWrites:
 def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]) -> Outbox:
     """Open the file `outbox` and return it as an `Outbox`. If `outbox` is an `Outbox` already, return it unchanged.
 
+    If there is no such file, this makes it, and its folder. If the outbox cannot be written, it is opened for reading only.
+    If its log is damaged, this keeps the log, gives a notice, and goes on with what can be read. If there is a log without an
+    outbox, this renames the log, and gives a notice.
+
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
-    notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. If the outbox cannot
-    be written, it is opened for reading only. If its log is damaged, this keeps the log, gives a notice, and goes on with what
-    can be read. Raises `StorageError`.
+    notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. Raises
+    `StorageError`.
     """
     if isinstance(outbox, Outbox):
         return outbox

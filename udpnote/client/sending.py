@@ -371,7 +371,7 @@ class Sender:
         session.flush_if_due()
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first."""
+        """Begin and return a session with the client's notebook. Discovery looks for it first if necessary, and may raise."""
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
 

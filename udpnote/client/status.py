@@ -52,7 +52,7 @@ class HostedNotebook(NamedTuple):
 
 
 def notebook_status(driver: Driver, seconds: float, *, saves: bool = False) -> NotebookStatus:
-    """Ask the server of the client's notebook, and return a `NotebookStatus`.
+    """Ask the server of the client's notebook, and return a `NotebookStatus`. An error of the search is its `failure`.
 
     Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. If it was not known which
     notebook is the client's, and `saves` is true, saves the notebook that has answered in the outbox. The caller must hold the
@@ -90,7 +90,7 @@ def notebook_status(driver: Driver, seconds: float, *, saves: bool = False) -> N
 
 
 def hosted_notebook(path: str) -> HostedNotebook | None:
-    """The `HostedNotebook` in the file `path`; None if there is no such file. Raises `StorageError` if it cannot be read."""
+    """Read the file `path`, and return its `HostedNotebook`. None if there is no file. Raises `StorageError`."""
     if not os.path.lexists(path):
         return None
     is_in_use = is_guarded(path)  # must be asked before this process opens the file: see `is_guarded`

@@ -78,7 +78,8 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
     Return two values: the results for each disk, and those for the client and server. If the outbox and the notebook are on
     the same disk, there is only one disk; if not, the outbox's disk comes first. The notebook is the one that `udpnote serve`
     would serve here. `on_disk` is called with each disk as soon as it is measured. The measured files are in temporary folders
-    beside the user's own files, so they are on the same disks.
+    beside the user's own files, so they are on the same disks; they are removed. A warning is printed about a disk that may
+    lose acknowledged entries. Raises `UdpnoteError`.
     """
     beside_outbox, beside_notebook = existing_folder(settings.outbox), existing_folder(settings.file)
     is_same = os.stat(beside_outbox).st_dev == os.stat(beside_notebook).st_dev

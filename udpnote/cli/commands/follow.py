@@ -99,8 +99,8 @@ def _shown(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json:
 
 
 def _note_number(notebook: NotebookReader, stored: StoredEntry) -> int:
-    """Return the number of the note that `stored` revises or deletes. Return 0 if `stored` is a note itself, or if the notebook
-    does not answer.
+    """Read in `notebook` which note `stored` revises or deletes, and return its number. Return 0 if `stored` is a note itself,
+    or if the notebook cannot be read.
     """
     if stored.entry.kind is not Kind.NOTE:
         with suppress(UdpnoteError):  # the entry is printed without the number of its note

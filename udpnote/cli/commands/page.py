@@ -89,6 +89,8 @@ def serve_page(
     """Serve the page until a signal ends it, and return the exit code. The arguments are the values of the command's options.
 
     `is_sealed` says that the notebook is known to be sealed. If it is False, the page finds out whether the notebook is sealed.
+    At the start, this prints where the page is (see `_introduce`), and at the end, that it has ended. With `https`, it makes a
+    certificate authority if there is none. Raises `InvalidSetting` for a wrong option, and the errors of `listen_tcp`.
     """
     port, allowed = port or PAGE_PORT, allow_host or []
     check_hosts(allowed, "--allow-host")

@@ -202,7 +202,8 @@ def _opened(file: str | None) -> Notebook:
     """Open the notebook in `file`, or in the file of the settings if `file` is None, to seal or unseal it. The caller must
     close it.
 
-    Raises `StorageError` if the file is missing, and `NotebookInUse` if a server is using it.
+    If other users can read the file, a notice is printed (see `served_path`). Raises `StorageError` if the file is missing, and
+    `NotebookInUse` if a server is using it.
     """
     path = served_path(file)
     ReadOnlyNotebook(path).close()  # raises if the file is missing, which `Notebook` would create

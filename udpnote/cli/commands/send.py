@@ -167,8 +167,8 @@ def send_words_or_input(
 
     If there are no words, or only `-`, send standard input: with `is_whole` as one entry, without it each line as an entry. A
     line that cannot be an entry is reported and not sent. If the outbox can take no further line, print how many lines it has
-    taken, and return REFUSED. Each entry gets the `additions`. Raises `InvalidEntry` if the words,
-    or the whole input, cannot be an entry. Raises the errors of opening the client.
+    taken, and return REFUSED. Each entry gets the `additions`. Raises `InvalidEntry` if the words, or the whole input, cannot
+    be an entry. Raises the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
     text = additions.tagged(typed_text(words))

@@ -119,7 +119,7 @@ def _ask(options: ClientOptions, settings: Settings) -> _Client:
     """Open a client with `options`, and let it ask the server of its notebook for an answer. Return what the client reports.
 
     If there is no outbox, none is made. If the outbox cannot be read, or if the settings name a wrong key, nothing is sent, and
-    the result has only the `failure`.
+    the result has only the `failure`. The client's notices are printed.
     """
     empty = None if os.path.lexists(settings.outbox) else Outbox(settings.outbox, is_read_only=True)
     try:

@@ -159,7 +159,7 @@ class _Dialogue:
         self._has_explained_ctrl_c = False
 
     def run(self) -> None:
-        """Read lines, and send or obey each of them, until a line or Ctrl-D ends the dialogue."""
+        """Read lines, send or obey each of them, and print what became of it, until a line or Ctrl-D ends the dialogue."""
         if self._prompt.problem is not None:
             say_here(self._prompt.problem)
         goes_on = True
@@ -186,7 +186,8 @@ class _Dialogue:
         self._has_explained_ctrl_c = True
 
     def _take(self, text: str) -> bool:
-        """Store the typed `text`, or obey it if it is a command of the prompt. Return whether the dialogue goes on.
+        """Send the typed `text`, or obey it if it is a command of the prompt. Print the outcome. Return whether the dialogue
+        goes on.
 
         If `text` has several lines, because the user has pasted them, none of them is a command.
         """
@@ -221,7 +222,8 @@ class _Dialogue:
     def _pasted_entries(self, text: str, lines: list[str]) -> list[str]:
         """Return the entries in a pasted `text`, which has several `lines`.
 
-        Up to `PASTED_LINES_MAX` lines are an entry each. If there are more, ask the user: an entry each, one entry, or none.
+        Up to `PASTED_LINES_MAX` lines are an entry each; this prints how many. If there are more, ask the user: an entry each,
+        one entry, or none.
         """
         if len(lines) <= PASTED_LINES_MAX:
             say_here(Notice("write_pasted", lines=len(lines)))

@@ -41,7 +41,7 @@ def plan_service(service: Service, flags: Flags) -> ServicePlan:
 
     Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if there is already a sealed
     notebook in the notebook's file, but the plan is not sealed. Raises `NotebookOpen` if there is an open notebook, but the
-    plan is sealed.
+    plan is sealed. Raises `StorageError` if that file cannot be read.
     """
     if service.instance and flags["name"] is None:
         flags = {**flags, "name": service.instance}
@@ -105,7 +105,7 @@ def _check_seal(plan: ServicePlan) -> None:
     """Check the notebook's file, if it exists: the server would refuse a file that does not fit the plan.
 
     Raise `NotebookSealed` if the file is sealed and the plan is not. Raise `NotebookOpen` if the plan is sealed and the file is
-    not.
+    not. Raise `StorageError` if the file cannot be read.
     """
     if not os.path.exists(plan.file):  # it will be new, or this user cannot look into the folder
         return

@@ -76,6 +76,9 @@ class Doctor(Client):
     def findings(self) -> Iterator[Finding]:
         """Yield each `Finding` as soon as it is made: those about this host at once, those about the network after some
         seconds.
+
+        For the first, this writes a temporary file in the folder of the outbox, and removes it. For the others, it sends
+        datagrams to all hosts of the LAN.
         """
         host = self._host_facts()
         troubles = set[str]()
@@ -164,7 +167,10 @@ class Doctor(Client):
         return found, None
 
     def _expected_addresses(self) -> list[Address]:
-        """The addresses of the server that the user has named or, if none is named, the last address of the user's notebook."""
+        """The addresses of the server that the user has named or, if none is named, the last address of the user's notebook.
+
+        Empty if that notebook is not known, or if the name of the server cannot be resolved.
+        """
         if self._finder.server.lookup is not None:
             return self._finder.server.lookup.addresses
         notebook = self.notebook

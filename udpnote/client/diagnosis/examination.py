@@ -178,7 +178,10 @@ class Examination:
         return [self._with_losses(each) for each in self._servers.values()]
 
     def run(self, addresses: Iterable[Address]) -> None:
-        """Ask all hosts. Then ask `addresses`, and the servers that have answered, directly. This takes one to four seconds."""
+        """Ask all hosts. Then ask `addresses`, and the servers that have answered, directly. This takes one to four seconds.
+
+        The results are then in `ways`, `servers` and `errors`. At the end, this closes the sockets that only probes need.
+        """
         begin = self._monotonic()
         known = list(addresses)
         due: list[tuple[float, Callable[[], None]]] = [(each, self._ask_everybody) for each in ROUNDS_SECONDS]
