@@ -52,7 +52,7 @@ class Indexing(NamedTuple):
 
 
 class Reading:
-    """Reads the results of `selection` from the notebook `notebook_id`. The reading begins at `now`.
+    """Reads the results of `selection` from the notebook `notebook_id`. The first READs are due at once, at `now`.
 
     The caller reports what happens (`receive_datagrams`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time

@@ -130,7 +130,10 @@ class Loop:
         return due_at if timeout is None else min(due_at, timeout)
 
     def _answer(self, batch: list[Datagram]) -> None:
-        """Store the entries in the batch, and send the acknowledgements and other answers."""
+        """Store the entries in the batch, send the acknowledgements and other answers, then announce the new entries.
+
+        The loop then does not update the search index for `QUIET_SECONDS`, unless a reader waits for the index.
+        """
         if not self._handler.is_index_awaited:
             self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
         before = self._notebook.last_number
@@ -184,7 +187,10 @@ class Loop:
             self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
-        """Read the key file again, use its keys, and note that in the notebook. On an error, keep the old keys and report."""
+        """Read the key file again, use its keys, and note in the notebook which key is used. Give notice if that has changed.
+
+        If the file cannot be read, keep the keys, and give notice of the error, unless the last reading had the same error.
+        """
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:
@@ -206,7 +212,8 @@ class Loop:
     def _clean_up(self) -> None:
         """Listen on new interfaces, report dropped datagrams and a full disk, and remove incomplete entries that have expired.
 
-        Raises `NotebookLost` if the notebook's file is not in its place any more.
+        Also copies the notebook's log into its file if that is due. Raises `NotebookLost` if the notebook's file is not in its
+        place any more.
         """
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.join_new_interfaces()

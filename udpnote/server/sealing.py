@@ -150,7 +150,8 @@ def wait_for_use(
     """Wait until the server of the notebook in the file `path` uses `key`, for at most `TAKE_UP_SECONDS_MAX`.
 
     `key` must be in the key file already. Returns IN_USE as soon as the server uses `key`, and NO_SERVER at once if no server
-    runs. Returns NOT_IN_USE after the wait, or at once if the notebook's file cannot be read.
+    runs. Returns NOT_IN_USE after the wait, or at once if the notebook's file cannot be read. Between two looks at the file,
+    this calls `sleep`; `monotonic` gives the time.
     """
     until = monotonic() + TAKE_UP_SECONDS_MAX
     while True:

@@ -297,7 +297,8 @@ class Outbox(KnownNotebooks):
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
         """Durably remove the entries with these sequences, which should not be sent any more; returns how many it removed.
 
-        With `every_refused`, it also removes all entries that their notebooks have refused.
+        With `every_refused`, it also removes all entries that their notebooks have refused. A held deletion of a removed entry
+        (see `own_writes`) is removed, too, but not counted.
         """
         with storage_errors(self.path), atomic(self._connection):
             removed = sum(self.writes.discard("sequence = ?", (sequence,)) for sequence in sequences)

@@ -81,7 +81,8 @@ class TextMirror:
     """Keeps the text file `path` up to date with the notebook file `notebook`, in a thread of its own, which it starts.
 
     The thread calls `on_notice` with each notice for the server's owner. After an error it tries again every `retry_seconds`.
-    The constructor raises `StorageError` if `path` is unsuitable or cannot be opened for writing.
+    The constructor makes the text file if it is missing. It raises `StorageError` if `path` is unsuitable or cannot be opened
+    for writing.
     """
 
     def __init__(

@@ -127,7 +127,10 @@ class EntryStore:
         return row is not None
 
     def _insert(self, whole: Sequence[Part | NoteRun], now: int) -> list[Verdict]:
-        """Insert complete entries with the time of storing `now`, unless they are stored; return a verdict on each."""
+        """Insert complete entries with the time of storing `now`, unless they are stored; return a verdict on each.
+
+        Also removes parts that were kept of these entries, if there are any.
+        """
         if not whole:
             return []
         before = self.last_number

@@ -28,8 +28,9 @@ class Notebook:
     """One notebook file, created if there is none, and locked: only one server at a time may have it open.
 
     Entries are numbered in the order in which they are stored, from 1, without gaps. The constructor raises `NotebookInUse` if
-    another server has the notebook open; every method raises `StorageError` if the file cannot be used. `log_bytes` is the
-    length to which the write-ahead log grows before it is copied into the file.
+    another server has the notebook open, and `StorageError` if the write-ahead log is missing, damaged or of another file. The
+    constructor and every method raise `StorageError` if the file cannot be used. `log_bytes` is the length to which the log
+    grows before it is copied into the file.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, log_bytes: int = LOG_BYTES) -> None:
@@ -171,7 +172,10 @@ class Notebook:
             return root_of(self._connection, number) or 0
 
     def close(self) -> None:
-        """Copy the write-ahead log into the file, close the file and release its lock, even if this raises `NotebookLost`."""
+        """Copy the write-ahead log into the file, close the file and release its lock, even if this raises `NotebookLost`.
+
+        After another error of copying, which is not raised, the log stays, and the next server copies it.
+        """
         if self._lookup is not None:
             self._lookup.index.close()
         if self._guard is not None:

@@ -109,7 +109,8 @@ def _identity_of(path: str) -> tuple[int, int]:
 class ReadOnlyNotebook:
     """A notebook file that is open for reading only.
 
-    The constructor raises `StorageError` if the file does not exist, and for the reasons of `ReadingConnection`.
+    `lookup` answers queries. The file of its search index may be made and written, beside the notebook. The constructor raises
+    `StorageError` if the notebook's file does not exist, and for the reasons of `ReadingConnection`.
     """
 
     def __init__(self, path: str) -> None:
