@@ -169,11 +169,11 @@ class Shards:
         self._extend(last)
 
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
-        """Index the next row of the long `change` that the entry number `entry` makes. `step` of its rows are indexed already.
+        """Merge a few pages, then index the next row of the long `change`, which the entry with the number `entry` makes.
 
-        Returns how many of its rows are indexed after this call, or 0 if no row was left. After a restart of the program, the
-        rows are made again from the first one: then each call skips one row that is indexed already, until none is left to
-        skip.
+        `step` of the change's rows are indexed already. Returns how many are indexed after this call, or 0 if no row was left.
+        After a restart of the program, the rows are made again from the first one. Then each call skips one row that is indexed
+        already, and returns `step`, until none is left to skip.
         """
         under_way = self._under_way
         if under_way is None or under_way.entry != entry or under_way.taken > step:
