@@ -148,7 +148,10 @@ class InputLines:
         self._unfinished_bytes += len(data)
 
     def _checked(self, line: bytes) -> Iterator[str]:
-        """Yield the text of `line`. If `line` is blank or cannot be an entry, count it and yield nothing."""
+        """Yield the text of `line`. If `line` is blank or cannot be an entry, count it and yield nothing.
+
+        If it cannot be an entry, also call `on_bad`.
+        """
         self._number += 1
         if self._number == 1 and line.startswith(_BYTE_ORDER_MARK):
             line, self._encoding = line.removeprefix(_BYTE_ORDER_MARK), UTF_8

@@ -19,7 +19,7 @@ from udpnote.storage.outbox import Outbox
 
 
 def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
-    """Choose the notebook called `name_or_id`, and return it. Raises the errors of `Client.use`."""
+    """Find the notebook called `name_or_id`, choose it in the outbox, and return it. Raises the errors of `Client.use`."""
     notebook = named_notebook(driver, name_or_id)
     driver.outbox.choose(notebook.notebook_id)
     return notebook

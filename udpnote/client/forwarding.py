@@ -260,7 +260,8 @@ class Forwarder:
     def _prepare(self, driving: _Call) -> ForwardSession:
         """Return the session. If there is none, begin one.
 
-        Also begin to deliver the entries of new calls, and stop delivering those of interrupted calls.
+        Also begin to deliver the entries of new calls, and stop delivering those of interrupted calls. Raises the errors of
+        `_begin_session`.
         """
         if not self._waiting:
             self._end_outdated_session()

@@ -239,7 +239,8 @@ def import_through(
     `revised` are all numbers that revisions and deletions among `entries` name. `before` is the notebook's last number. Raises
     `ServerNotFound` if the server does not answer for `wait_seconds`, `OldKey` if the notebook's key has changed, and the
     errors of `NotebookFinder.find` if the notebook is not known and cannot be found. Also raises the errors of
-    `ImportQueue.finished`. After any error, importing all entries again imports the rest.
+    `ImportQueue.finished`. After any error, importing all entries again imports the rest. At the end, saves the round-trip time
+    in the outbox.
     """
     with driver.connection.lock():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
@@ -257,7 +258,7 @@ def import_through(
 
 
 def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait_seconds: float) -> Iterator[Imported]:
-    """Import the entries of `queue` through `session`, and yield an `Imported` for each."""
+    """Do the work of `import_through`: import the entries of `queue` through `session`, and yield an `Imported` for each."""
     rounds = driver.drive(
         session, started=driver.now(), patience_seconds=wait_seconds, on_events=lambda events: _note_verdicts(queue, events)
     )

@@ -344,7 +344,7 @@ class NotebookFinder:
         The discovery ends at the monotonic time `until` or `DISCOVERY_SECONDS` after it began, whichever is earlier. When a
         notebook that `destination` names has answered, it goes on for up to a second, even beyond `until`, because another such
         notebook may answer, too. It does not go on if that notebook is `expected`, or if `expected` is None and `destination`
-        names a server.
+        names a server. Raises `ServerNotFound` as `start` does.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))

@@ -112,7 +112,8 @@ def read(
 
     If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
     progress for `wait_seconds` (see `ReadSession.progressed_at`). But if the selection follows the notebook, reading waits
-    without limit. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as this.
+    without limit. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as this. Saves in the outbox the newest entry of the
+    notebook, as seen, and the round-trip time; gives notices to the user.
 
     While the server's search index is not ready, `on_indexing` is called with two numbers: that of the last entry in the index,
     and that of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or
@@ -142,7 +143,7 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[list[Item]]:
-    """Do the work of `read` with `session`, give notices, and save the newest entry and the round-trip time in the outbox."""
+    """Do the work of `read` with `session`. Raises the same errors."""
 
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id

@@ -317,7 +317,7 @@ class Sender:
 
         Ends earlier if the server is silent for `wait_seconds`, if it says that the key has changed, or if another command has
         joined or left the notebook. With `leaves_rest`, also ends while a call in another thread waits for outcomes, because
-        that call delivers the rest. At the end, saves the round-trip time in the outbox.
+        that call delivers the rest. At the end, saves the round-trip time in the outbox. Raises `StorageError`.
         """
 
         def is_done() -> bool:
@@ -378,7 +378,7 @@ class Sender:
     def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None) -> SendSession:
         """Begin and return a session with `notebook`.
 
-        Entries that were written for this notebook while it was not known are assigned to it.
+        In the outbox, assigns to it the entries that were written for it while it was not known. Raises `KeyMissing`.
         """
         envelope = self._driver.keyring.envelope(notebook)
         self._outbox.assign(notebook.notebook_id, destination=self._driver.finder.destination)

@@ -298,9 +298,11 @@ class Driver:
         """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the session's own events.
 
         Does not wait if the session's `may_wait` is False. Events of the rediscovery become notices for the user, and are not
-        returned. The caller must hold the lock of the connection. Raises `JoinedOrLeftMeanwhile` if another command has joined
-        or left the notebook: entries might else be sent unencrypted, or an open server be trusted. Raises `OldKey` if the
-        server answers that the notebook's key has changed.
+        returned. If the server has moved, its new address is saved in the outbox. The caller must hold the lock of the
+        connection.
+
+        Raises `JoinedOrLeftMeanwhile` if another command has joined or left the notebook: entries might else be sent
+        unencrypted, or an open server be trusted. Raises `OldKey` if the server answers that the notebook's key has changed.
 
         With `is_checked`, the caller has just made sure itself that no other command has joined or left the notebook.
         """

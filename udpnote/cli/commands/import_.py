@@ -149,6 +149,9 @@ def _importing(
     entries.
 
     With `is_rehearsal`, nothing is imported or delivered, and the iterator yields the outcomes that an import would have.
+
+    Raises the errors of `notebook_path`, of reading the notebook and the source, and of `Client.import_entries` or
+    `import_into_file`.
     """
     if file is not None:
         path = notebook_path(file, options)

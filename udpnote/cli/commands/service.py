@@ -273,7 +273,7 @@ def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
 def _state(service: Service) -> dict[str, object]:
     """Read the unit file of `service`, and ask systemd about the service.
 
-    Return what both say as the object for `udpnote service status --json`.
+    Return what both say as the object for `udpnote service status --json`. Raises `StorageError` if the file cannot be read.
     """
     found, unit = read_unit(service.path)
     values = properties(service)

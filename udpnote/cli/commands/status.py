@@ -339,7 +339,7 @@ def _hosted_object(path: str, hosted: HostedNotebook | None, failure: UdpnoteErr
 
 
 def _problem(failure: UdpnoteError | None) -> dict[str, str] | None:
-    """An error as an object for `--json`: its `kind`, and its `message`."""
+    """The error `failure` as an object for `--json`: its `kind`, and its `message`. None if `failure` is None."""
     return None if failure is None else {"kind": failure.notice.kind, "message": str(failure)}
 
 

@@ -104,7 +104,10 @@ def _sequences() -> list[Suggestion]:
 
 @contextmanager
 def _outbox() -> "Iterator[Outbox]":
-    """Open the outbox of the settings for reading in the block. If there is no outbox, none is made."""
+    """Open the outbox of the settings for reading in the block. If there is no outbox, none is made.
+
+    Raises `UdpnoteError` if the settings or the outbox cannot be used.
+    """
     from udpnote.storage.outbox import Outbox
 
     with closing(Outbox(load_settings().outbox, is_read_only=True)) as outbox:

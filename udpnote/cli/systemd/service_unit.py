@@ -149,9 +149,9 @@ def _signed(body: str) -> str:
 
 
 def read_unit(path: str) -> tuple[Found, Unit | None]:
-    """Read the file at `path`. Return what it is and, if it is `OURS` or `CHANGED`, what it says about the notebook.
+    """Read the file at `path`. Return what it is, and what it says about the notebook.
 
-    Raises `StorageError` if the file cannot be read.
+    The second value is None unless the file is `OURS` or `CHANGED`. Raises `StorageError` if the file cannot be read.
     """
     with storage_errors(path):
         if not os.path.lexists(path):

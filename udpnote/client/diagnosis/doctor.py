@@ -63,7 +63,7 @@ class Doctor(Client):
         super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)
 
     def _settings_of(self, flags: Flags) -> tuple[Settings, bytes | None]:
-        """The settings, and the key that they name. Wrong settings are left out, and remembered as findings."""
+        """The settings, and the key that they name, or None. Wrong settings are left out, and remembered as findings."""
         settings = load_settings(flags, on_wrong=lambda error, source: self._wrong_settings.append((error.notice, source)))
         try:
             return settings, named_key_of(settings)
