@@ -151,8 +151,8 @@ def _log_of_another_file(path: str, log: str, aside: str) -> str:
 
     return _(
         "nothing was changed: {log} is not the log of {path}, so one of the two was replaced. The log may have entries "
-        "that are nowhere else: find the notebook to which the log belongs, and put that notebook at {path}. To use {path} "
-        "without this log, run `{command}`"
+        "that are nowhere else: find the notebook to which the log belongs, move {path} away, and put that notebook in its "
+        "place. To use {path} without this log, run `{command}`"
     ).format(path=path, log=log, command=f"mv {quote(log)} {quote(aside)}")
 
 
