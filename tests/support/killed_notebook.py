@@ -9,10 +9,11 @@ from pathlib import Path
 
 from tests.storage.notebook.conftest import NOW, part
 from udpnote.errors import StorageError
-from udpnote.storage.database import LOG_HEADER_BYTES, open_for_reading
+from udpnote.storage.database import LOG_HEADER_BYTES
 from udpnote.storage.notebook.log_check import locked
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.tables import SCHEMA, last_number
+from udpnote.storage.reading_database import open_for_reading
 
 FRAME_BYTES = 24 + SCHEMA.page_bytes
 NOTES = 6

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
-from udpnote.storage.disk_space import SPACE_BYTES_MIN, has_little_space, has_no_inode, is_disk_full, refusal
+from udpnote.storage.disk_space import SPACE_BYTES_MIN, has_no_inode, is_disk_full, refusal
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -82,7 +82,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
         try:
             if _is_empty(connection):
                 _set_up(connection, schema)
-            _check_schema(connection, path, schema)
+            check_schema(connection, path, schema)
             connection.execute("PRAGMA journal_mode = WAL")  # copies that SQLite makes have another mode
         except BaseException:
             connection.close()
@@ -97,7 +97,7 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
     permissions of the file `beside`. If `beside` is None or missing, it gets the owner of its folder (see `own_like`).
     """
     with storage_errors(path):
-        _check_header(path, schema)
+        check_header(path, schema)
         remove_old_drafts(path)
         if os.path.exists(path):
             return
@@ -128,57 +128,6 @@ def check_folder(path: str) -> None:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder or "."):
         raise StorageError("folder_not_there", path=path, folder=folder)
-
-
-def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
-    """Open the existing database at `path` for reading only, also on a disk that nobody can write.
-
-    Raises `StorageError` for the reasons of `open_database`; also if the file is missing, and if the disk cannot be written and
-    the file has a log that SQLite cannot read there.
-    """
-    with storage_errors(path):
-        _check_header(path, schema)
-        connection = sqlite3.connect(
-            uri_of(path, reading_mode(path)), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-            _check_schema(connection, path, schema)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def reading_mode(path: str) -> str:
-    """The parameters for `uri_of` with which SQLite can read the file `path`, even if its disk or folder cannot be written.
-
-    Raises `StorageError` if the file has a log that SQLite cannot read without writing to the disk, and `OSError`.
-    """
-    is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-    if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
-        # While a server uses the file, there are the log and its shared memory. If they are missing, SQLite has to make both.
-        cannot_be_made = not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK) or has_no_inode(path)
-        is_closed = cannot_be_made and not os.path.exists(f"{path}-wal")
-        return "immutable=1" if is_closed or is_disk_read_only or has_little_space(path) else "mode=rw"
-    if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
-        raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
-    return "mode=ro"
-
-
-def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
-    """Close a connection of `open_for_reading` without a checkpoint, which only a server does (see `notebook.log`).
-
-    When the last connection to a database is closed, SQLite does a checkpoint, unless that connection can only read. So this
-    function first opens a read-only connection, and closes that one last. Raises `sqlite3.Error` and `OSError`.
-    """
-    if has_log(path):
-        with closing(sqlite3.connect(uri_of(path, "mode=ro"), uri=True)) as last:
-            last.execute("PRAGMA schema_version")  # from now on SQLite counts this connection
-            connection.close()
-    else:
-        connection.close()
 
 
 def has_log(path: str) -> bool:
@@ -344,7 +293,7 @@ def check_is_file(path: str, schema: Schema) -> None:
         raise StorageError("database_is_no_file", path=path, file_kind=schema.file_kind, is_folder=stat.S_ISDIR(mode))
 
 
-def _check_header(path: str, schema: Schema) -> None:
+def check_header(path: str, schema: Schema) -> None:
     """Raise `StorageError` if `path` is neither an SQLite database nor an empty file, which SQLite takes for a new database.
 
     A missing file is no error.
@@ -389,7 +338,7 @@ def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
             schema.create(connection)
 
 
-def _check_schema(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
+def check_schema(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
     """Raise `StorageError` if the header of the database has another application id or version than `schema`."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()

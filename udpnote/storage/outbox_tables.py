@@ -18,7 +18,7 @@ from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import WaitingEntry
-from udpnote.storage.database import IN_MEMORY, Schema, open_database, open_for_reading, roll_back, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, open_database, roll_back, storage_errors
 
 REMOVAL_BUSY_SECONDS = 2.0
 """How long `remove_remains` waits for other processes that use the outbox."""
@@ -122,6 +122,8 @@ def open_to_read(path: str) -> sqlite3.Connection:
 
     If there is no file, the connection has an empty outbox in memory. Raises `StorageError` if the file cannot be read.
     """
+    from udpnote.storage.reading_database import open_for_reading  # here, because a one-shot send writes its outbox
+
     with storage_errors(path):
         try:
             os.stat(path)

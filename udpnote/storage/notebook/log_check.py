@@ -40,7 +40,6 @@ from udpnote.storage.database import (
     create_database,
     has_log,
     is_database,
-    reading_mode,
     storage_errors,
     uri_of,
 )
@@ -48,6 +47,7 @@ from udpnote.storage.log_file import is_damaged, is_log
 from udpnote.storage.new_files import aside_name, files_set_aside
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
+from udpnote.storage.reading_database import reading_mode
 
 CHECKPOINT_ID_BYTES = 8
 """Random bytes: two checkpoints of a notebook never get the same id by chance."""

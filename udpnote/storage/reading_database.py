@@ -1,0 +1,69 @@
+"""Opens SQLite files only to read them, also on a disk or in a folder that cannot be written."""
+
+import os
+import sqlite3
+from contextlib import closing
+
+from udpnote.errors import StorageError
+from udpnote.storage.database import (
+    BUSY_SECONDS,
+    CACHE_KIBIBYTES,
+    Schema,
+    check_header,
+    check_schema,
+    has_log,
+    storage_errors,
+    uri_of,
+)
+from udpnote.storage.disk_space import has_little_space, has_no_inode
+
+
+def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
+    """Open the existing database at `path` for reading only, also on a disk that nobody can write.
+
+    Raises `StorageError` for the reasons of `open_database`; also if the file is missing, and if the disk cannot be written and
+    the file has a log that SQLite cannot read there.
+    """
+    with storage_errors(path):
+        check_header(path, schema)
+        connection = sqlite3.connect(
+            uri_of(path, reading_mode(path)), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+            check_schema(connection, path, schema)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def reading_mode(path: str) -> str:
+    """The parameters for `uri_of` with which SQLite can read the file `path`, even if its disk or folder cannot be written.
+
+    Raises `StorageError` if the file has a log that SQLite cannot read without writing to the disk, and `OSError`.
+    """
+    is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
+        # While a server uses the file, there are the log and its shared memory. If they are missing, SQLite has to make both.
+        cannot_be_made = not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK) or has_no_inode(path)
+        is_closed = cannot_be_made and not os.path.exists(f"{path}-wal")
+        return "immutable=1" if is_closed or is_disk_read_only or has_little_space(path) else "mode=rw"
+    if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
+        raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
+    return "mode=ro"
+
+
+def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
+    """Close a connection of `open_for_reading` without a checkpoint, which only a server does (see `notebook.log`).
+
+    When the last connection to a database is closed, SQLite does a checkpoint, unless that connection can only read. So this
+    function first opens a read-only connection, and closes that one last. Raises `sqlite3.Error` and `OSError`.
+    """
+    if has_log(path):
+        with closing(sqlite3.connect(uri_of(path, "mode=ro"), uri=True)) as last:
+            last.execute("PRAGMA schema_version")  # from now on SQLite counts this connection
+            connection.close()
+    else:
+        connection.close()
