@@ -124,6 +124,12 @@ def test_wide_characters_are_aligned_and_long_notes_are_shortened_to_the_termina
     assert [line.index("#") for line in lines] == [1] * 9 + [0] * 2
 
 
+def test_a_terminal_without_styles_is_used_to_its_whole_width(machine: Machine) -> None:
+    machine.keep(note(1, "milk " * 60))
+    _, line, _ = machine.show(f"list --file {machine.notebook}", columns=120, TERM="dumb").text.split("\r\n")
+    assert line.endswith("…") and 110 < wcswidth(line) <= 120
+
+
 def test_on_a_narrow_terminal_each_text_has_a_line_of_its_own(machine: Machine) -> None:
     name = "一个名字很长很长的人在桌子旁边的窗户"
     machine.keep(note(1234, "修好了路由器。防火墙挡住了6683端口的UDP广播", author=name), note(1235, "milk"))
