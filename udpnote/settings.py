@@ -170,7 +170,7 @@ def chosen_language(environ: Mapping[str, str]) -> str:
 def given_settings(
     flags: Flags, environ: Mapping[str, str], settings_file: str, on_wrong: OnWrong | None = None
 ) -> dict[str, tuple[Any, Source]]:
-    """Return the settings in flags, environment and settings file, by name: for each, the value that counts, and its source."""
+    """Return the settings that are given, by name: the value that counts, and its source. Raises as `load_settings` does."""
     in_flags = {name: value for name, value in flags.items() if value is not None}
     given: dict[str, tuple[Any, Source]] = {}
     with _leaving_out(Source("settings file", settings_file), on_wrong):

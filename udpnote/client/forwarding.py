@@ -133,7 +133,7 @@ class ForwardSession(Session[Stored | Rejected]):
         self._delivery.give_up([entry for entry in entries if self._delivery.outstanding_entry(*entry[:2]) == entry], now)
 
     def kept_parts(self, entry: Entry) -> int:
-        """How many parts of the long `entry` the server has so far. This session must be delivering the entry."""
+        """How many parts of the long `entry`, which this session is delivering, have reached the server so far."""
         return self._delivery.kept_parts(entry)
 
 

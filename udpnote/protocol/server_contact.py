@@ -133,8 +133,9 @@ class ServerContact:
         return ends_silence
 
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Record that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent from now on.
+        """Record that datagrams were not answered in time.
 
+        Returns `ServerSilent` if the server counts as silent from now on, and None if it does not.
         `sent_at` is when the last of these datagrams was sent. If no answer has arrived since then, the window collapses. If
         an answer to another datagram has arrived since, the window is halved. The timeout doubles. If several datagrams that
         were in flight together are lost, the window is halved and the timeout is doubled only once.

@@ -91,7 +91,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
 
 
 def create_database(path: str, schema: Schema, *, beside: str | None = None) -> None:
-    """Create the database at `path` if there is none, but do not open it; see `open_database`.
+    """Create the database at `path` if there is none, but do not open it; see `open_database`, also for the errors.
 
     It is made as a draft and then linked to `path`: so no process ever opens an unfinished one. It gets the owner and
     permissions of the file `beside`. If `beside` is None or missing, it gets the owner of its folder (see `own_like`).

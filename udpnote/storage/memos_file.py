@@ -56,7 +56,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _users(connection: sqlite3.Connection) -> dict[Any, str]:
-    """The name of each user, by the user's id."""
+    """The name of each user, by the user's id. Empty if the database has no names."""
     if "username" not in _columns(connection, "user"):
         return {}
     return dict(connection.execute("SELECT id, username FROM user"))

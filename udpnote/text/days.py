@@ -106,7 +106,10 @@ def read_number(text: str) -> int:
 
 
 def _with_weekday(words: str, today: date) -> Days | None:
-    """Read a day with its weekday before or after it: `Sun, 3 May 2026`, 2026年5月3日 星期日. Both must agree."""
+    """Read a day with its weekday before or after it: `Sun, 3 May 2026`, 2026年5月3日 星期日. None if `words` are no such day.
+
+    Raises `InvalidSetting` if the day has another weekday.
+    """
     match = _DAY_WITH_WEEKDAY.fullmatch(words) or _DAY_BEFORE_WEEKDAY.fullmatch(words)
     days = read_days(match["day"], today) if match else None
     if not match or not days or days.first != days.last:

@@ -166,7 +166,10 @@ def _read(words: str, now: datetime) -> NamedTime | None:
 
 
 def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
-    """Read a time before `now`: `3 hours ago`, 半小时前 (half an hour ago), `now`; also `last 24 hours`, a span of time."""
+    """Read a time before `now`: `3 hours ago`, 半小时前 (half an hour ago), `now`; also `last 24 hours`, a span of time.
+
+    Return None if `words` are no such time. Raises `Unclear` if an `m` may stand for minutes or months.
+    """
     if words in ("now", "现在"):
         return NamedTime(now, now, is_moment=True)
     match = _ELAPSED.fullmatch(words)
@@ -187,7 +190,10 @@ def _seconds(count: str, and_half: str, unit: str) -> float:
 
 
 def _read_day_and_time(words: str, now: datetime) -> NamedTime | None:
-    """The days, the part of a day or the moment that `words` name. A time without a day is one of today."""
+    """Read the days, the part of a day or the moment that `words` name. Return None if they name none.
+
+    A time without a day is one of today. Raises `Unclear` if that time has not come yet: yesterday may be meant.
+    """
     for day, match in _divided(words):
         days = read_days(day, now.date()) if day else Days(now.date(), now.date())
         has_time = any(match[name] for name in ("hour", "half_hour", "chinese_hour", "word"))

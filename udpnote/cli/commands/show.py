@@ -72,7 +72,8 @@ def show(
 class _NotePrinter:
     """Prints notes one after the other, each only once: as JSON, or as text with a blank line between notes.
 
-    `is_complete` becomes False if a note that the user has named cannot be printed.
+    `is_complete` becomes False if a note that the user has named cannot be printed. `print_numbers` and `print_range` raise the
+    errors of reading (see `NotebookReader`).
     """
 
     def __init__(self, notebook: NotebookReader, printer: Printer, *, as_json: bool) -> None:

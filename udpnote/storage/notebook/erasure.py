@@ -94,7 +94,8 @@ class Erasure:
     def _remove_rest(self, connection: sqlite3.Connection, log: Log) -> list[str]:
         """Do the steps after the rows are replaced (see the top of this module).
 
-        Returns the new path of the old text file, if it was kept because somebody had changed it.
+        Returns a list: the new path of the old text file, if it was kept because somebody had changed it. Raises `StorageError`
+        if a step fails; then the text may still be in the files.
         """
         try:
             with storage_errors(self.path):

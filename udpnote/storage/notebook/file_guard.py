@@ -129,7 +129,7 @@ class FileGuard:
             self._close_reader()
 
     def release(self) -> None:
-        """Let another server use the file. No connection of this process may have it open."""
+        """Give up the lock, so that another server can use the file. No connection of this process may have it open."""
         os.close(self._descriptor)
         _guarded.discard(self._guarded)
 
