@@ -55,6 +55,7 @@ def test_a_pager_that_is_missing_or_fails_is_named_and_nothing_is_lost(diary: Ma
     process, terminal = start(diary, pager)
     result = process.wait()
     assert (result.code, result.err.count("\n"), repr(pager) in result.err) == (0, 1, True)
+    assert "UDPNOTE_PAGER" in result.err, "the variable that names this pager, and comes before PAGER"
     assert terminal.finish().count("note ") == 100
 
 

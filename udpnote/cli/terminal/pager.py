@@ -62,7 +62,7 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
     cannot move its cursor. Raises `KeyboardInterrupt` if Ctrl-C ends the pager. If the pager fails after more than
     `KEPT_CHARACTERS_MAX` characters, this prints a message and raises `BrokenPipeError`.
     """
-    given = next((os.environ[name] for name in PAGER_VARIABLES if name in os.environ), DEFAULT_PAGER).strip()
+    given = os.environ.get(_variable(), DEFAULT_PAGER).strip()
     if not is_wanted or given in NO_PAGERS or not sys.stdout.isatty() or is_dumb_terminal():
         yield
         return
@@ -80,8 +80,13 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
         if held is not messages:
             messages.write(cast(Any, held).getvalue())
     if output.failure is not None:
-        say(Notice("pager_failed_late", command=given, code=output.failure))
+        say(Notice("pager_failed_late", command=given, code=output.failure, variable=_variable()))
         raise BrokenPipeError
+
+
+def _variable() -> str:
+    """The name of the environment variable that names the pager; PAGER if none does."""
+    return next((name for name in PAGER_VARIABLES if name in os.environ), PAGER_VARIABLES[-1])
 
 
 class _PagerClosed(Exception):
@@ -176,7 +181,8 @@ class _PagedOutput:
         except (OSError, ValueError, IndexError) as error:  # the program is missing, or a quotation mark is not closed
             signal(SIGINT, self._before)
             if self._command != DEFAULT_PAGER:
-                say(Notice("pager_not_started", command=self._command, problem=getattr(error, "strerror", None) or str(error)))
+                problem = getattr(error, "strerror", None) or str(error)
+                say(Notice("pager_not_started", command=self._command, problem=problem, variable=_variable()))
             self._print_kept()
             return
         if sys.stderr.isatty():
@@ -211,7 +217,7 @@ class _PagedOutput:
         if code and self._kept is None:
             self.failure = code
         elif code:
-            say(Notice("pager_failed", command=self._command, code=code))
+            say(Notice("pager_failed", command=self._command, code=code, variable=_variable()))
             self._print_kept()
 
     def _print_kept(self) -> None:

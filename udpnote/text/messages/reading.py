@@ -56,15 +56,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # the pager
     "pager_failed": (
-        "the pager {command!r} ended with exit code {code}, so everything is printed without a pager. Set PAGER to another "
-        "pager"
+        "the pager {command!r} ended with exit code {code}, so everything is printed without a pager. Set {variable} to "
+        "another pager"
     ),
     "pager_failed_late": (
         "the pager {command!r} ended with exit code {code} before it had read everything. Run the command again with "
-        "--no-pager, or set PAGER to another pager"
+        "--no-pager, or set {variable} to another pager"
     ),
     "pager_not_started": (
-        "cannot start the pager {command!r} ({problem}), so everything is printed without a pager. Set PAGER to another pager"
+        "cannot start the pager {command!r} ({problem}), so everything is printed without a pager. Set {variable} to another "
+        "pager"
     ),
     # searching
     "no_search_term": "there is nothing to search for in {words!r}: it has no letter, digit, emoji or symbol such as →",
