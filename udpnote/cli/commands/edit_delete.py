@@ -161,8 +161,8 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
 def _given_text(words: list[str]) -> str | None:
     """Return the new text: the arguments `words`, joined by spaces, or all of standard input if the only word is `-`.
 
-    Return None if there are no words: then the user writes the text in the editor. Raises `InvalidEntry` if standard input
-    cannot be an entry.
+    At a terminal, first ask the user to type. Return None if there are no words: then the user writes the text in the editor.
+    Raises `InvalidEntry` if standard input cannot be an entry.
     """
     if words != ["-"]:
         return typed_text(words) if words else None

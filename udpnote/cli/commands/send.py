@@ -207,7 +207,11 @@ def _whole_input() -> str:
 
 
 def _send_lines(client: Client, report: "_Report", additions: Additions) -> None:
-    """Send each line of standard input as an entry with `additions`. `report` gets the outcomes, and why lines are not sent."""
+    """Send each line of standard input as an entry with `additions`. `report` gets the outcomes, and why lines are not sent.
+
+    At a terminal, first ask the user to type. At the end, print how many blank lines were skipped. Raises the errors of
+    `Client.send_many`.
+    """
     from udpnote.cli.input_lines import InputLines
     from udpnote.cli.terminal.progress import Progress, size_of
 
