@@ -181,7 +181,10 @@ class UdpSocket:
         return None if error is None else error.strerror or str(error)
 
     def send_group(self, group: Sequence[bytes], address: Address) -> None:
-        """Send the datagrams of a group to `address`, in one call if possible. Datagrams that cannot be sent are dropped."""
+        """Send the datagrams of a group to `address`, in one call if possible. Datagrams that cannot be sent are dropped.
+
+        If the system cannot send a group in one call, later groups are sent one datagram at a time, too.
+        """
         if len(group) > 1 and self._can_segment:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(group[0])))]
             error = self._send_buffers(group, control, address)

@@ -167,6 +167,7 @@ def verified_copy(
 
     Before the block runs, the draft is read back from the disk and found whole. The block moves the draft to its place. At the
     end of the block, a draft that was not moved is removed.
+
     The draft has the owner and permissions of `like`, up to `mode_max` (see `own_like`). Raises `StorageError`, also for any
     `OSError` of the block, and `NoSpace`.
     """

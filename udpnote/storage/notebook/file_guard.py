@@ -169,7 +169,7 @@ class FileGuard:
     def _found(self) -> tuple[_Identity, _Identity]:
         """Return the identities of the notebook's file and of its log, as they are at their paths now.
 
-        An identity is None if there is no file; that of the notebook is also None if its file is empty.
+        An identity is None if there is no file; that of the notebook is also None if its file is empty. Sets `log_bytes`.
         """
         file, size = _identity_and_size(self._path)
         log, self.log_bytes = _identity_and_size(f"{self._path}-wal")
