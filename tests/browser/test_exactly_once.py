@@ -137,7 +137,7 @@ def test_two_tabs_send_one_after_the_other_and_show_the_same(site: Site, visitor
     one = visitors.visit(getattr(site, address))
     two = visitors.visit(getattr(site, address), profile=one.profile)
     texts = []
-    for number in range(3):
+    for number in range(2):
         one.write(f"of one: {number}")
         two.write(f"of two: {number}")
         texts += [f"of one: {number}", f"of two: {number}"]

@@ -135,11 +135,13 @@ def test_lines_of_a_slow_pipe_are_stored_as_they_come_and_a_terminal_shows_progr
         sending.type(f"{text}\n")
         sending.expect(f"#{number}  {NOW}  {text}\n")
         assert len(served.texts()) == number
-    for _ in range(10_000):  # the bar comes with an entry after the first second
-        if "entries" in terminal.text:
-            break
+
+    def has_bar_after_one_more() -> bool:
         sending.type("more\n")
         sending.expect("more\n")
+        return "entries" in terminal.text
+
+    eventually(has_bar_after_one_more, "the bar is there: it comes with an entry after the first second")
     terminal.expect(r"\d+ entries, [\d,]+/s")
     sending.type("while the bar is there\n")
     sending.expect("while the bar is there")

@@ -124,7 +124,7 @@ queries = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(operations, max_size=60), st.lists(queries, max_size=5), st.integers(1, 60))
 def test_whatever_is_written_in_whatever_order_the_index_agrees_with_the_notebook(
     history: list[tuple[str, int, str]], asked: list[Query], shard_numbers_max: int
