@@ -75,7 +75,7 @@ def test_what_the_page_refuses_because_of_too_many_requests_is_sent_again_after_
     assert site.texts() == ["refused for a while"]
 
 
-def test_a_page_that_is_killed_between_a_request_and_its_answer_has_each_entry_stored_once(
+def test_a_page_that_is_killed_between_a_request_and_its_answer_and_a_killed_notebook_have_each_entry_stored_once(
     process_site: ProcessSite, visitors: Visitors
 ) -> None:
     """Also of a browser that has neither locks nor a worker, because its address has no HTTPS."""
@@ -98,41 +98,20 @@ def test_a_page_that_is_killed_between_a_request_and_its_answer_has_each_entry_s
         each.sees(*texts)
         each.sees_nothing_waiting()
     assert sorted(process_site.texts()) == texts
-
-
-def test_a_notebook_that_is_killed_gets_each_entry_once_when_it_is_back(process_site: ProcessSite, visitors: Visitors) -> None:
-    process_site.start()
-    amy = visitors.visit(process_site.address)
-    amy.write("before")
-    amy.sees("before")
     process_site.server.kill()
-    amy.write("while it is away", "another")
+    amy.write("while the notebook is away", "another")
     amy.page.locator("body.away").wait_for()
-    assert amy.waiting() == ["while it is away", "another"]
+    assert amy.waiting() == ["while the notebook is away", "another"]
     process_site.serve()
-    amy.sees("while it is away", "another")
+    amy.sees("while the notebook is away", "another")
     amy.sees_nothing_waiting()
-    assert process_site.texts() == ["before", "while it is away", "another"]
+    assert process_site.texts()[len(texts) :] == ["while the notebook is away", "another"]
 
 
 @pytest.mark.parametrize("address", ["address", "plain_address"])
-def test_a_tab_that_is_closed_with_entries_waiting_leaves_them_to_the_next_one(
+def test_two_tabs_send_one_after_the_other_and_show_the_same_and_leave_what_waits_to_the_next_one(
     site: Site, visitors: Visitors, address: str
 ) -> None:
-    site.start()
-    amy = visitors.visit(getattr(site, address))
-    site.end_page()
-    amy.write("one", "two", "three")
-    amy.page.close()
-    site.start_page()
-    again = visitors.visit(getattr(site, address), profile=amy.profile)
-    again.sees("one", "two", "three")
-    again.sees_nothing_waiting()
-    assert site.texts() == ["one", "two", "three"]
-
-
-@pytest.mark.parametrize("address", ["address", "plain_address"])
-def test_two_tabs_send_one_after_the_other_and_show_the_same(site: Site, visitors: Visitors, address: str) -> None:
     site.start()
     one = visitors.visit(getattr(site, address))
     two = visitors.visit(getattr(site, address), profile=one.profile)
@@ -145,13 +124,20 @@ def test_two_tabs_send_one_after_the_other_and_show_the_same(site: Site, visitor
         tab.sees(*texts)
         tab.sees_nothing_waiting()
     assert (site.texts(), site.proxy.asking_at_once_max) == (texts, 1)
-    if address == "plain_address":  # without locks, the other one has to wait for the end of a lease: see test_outbox
-        return
     one.page.close()
-    two.write("alone")
-    two.sees("alone")
-    two.sees_nothing_waiting()
-    assert site.texts() == [*texts, "alone"]
+    if address == "address":  # without locks, the other one has to wait for the end of a lease: see test_outbox
+        two.write("alone")
+        two.sees("alone")
+        two.sees_nothing_waiting()
+        texts.append("alone")
+    site.end_page()
+    two.write("waits", "waits, too")
+    two.page.close()
+    site.start_page()
+    three = visitors.visit(getattr(site, address), profile=one.profile)
+    three.sees("waits, too")
+    three.sees_nothing_waiting()
+    assert (three.texts(), site.texts()) == 2 * ([*texts, "waits", "waits, too"],)
 
 
 def test_a_reloaded_page_sends_at_once_though_its_lease_from_before_has_not_ended(site: Site, visitors: Visitors) -> None:
