@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
@@ -82,6 +83,14 @@ def test_texts_that_the_disk_of_the_outbox_does_not_take_are_not_sent_either(lan
     client.send("three")
     client.deliver()
     assert (lan.texts(), client.waiting_counts()) == (["one", "three"], [])
+
+
+def test_an_outbox_behind_a_symbolic_link_is_made_at_its_target_for_the_owner_only(lan: Lan) -> None:
+    (lan.folder / "real").mkdir()
+    (lan.folder / "link.sqlite3").symlink_to(lan.folder / "real" / "notes.sqlite3")
+    lan.serve()
+    assert lan.client("link.sqlite3").send("one").number == 1
+    assert stat.S_IMODE((lan.folder / "real" / "notes.sqlite3").stat().st_mode) == 0o600
 
 
 def make_fail(path: str, event: str) -> None:

@@ -37,7 +37,8 @@ class OptionalWrites:
 def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]) -> Outbox:
     """Open the file `outbox` and return it as an `Outbox`. If `outbox` is an `Outbox` already, return it unchanged.
 
-    If there is no such file, this makes it, and its folder. If the outbox cannot be written, it is opened for reading only.
+    This follows a symbolic link, because the log is beside its target. If there is no such file, this makes it, and its
+    folder. If the outbox cannot be written, it is opened for reading only.
     If its log is damaged, this keeps the log, gives a notice, and goes on with what can be read. If there is a log without an
     outbox, this renames the log, and gives a notice.
 
@@ -53,7 +54,7 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     files = [*own, *([settings.key_file] if settings.key_file else [])]
     try:
         make_own_folder(outbox, places.folders)
-        opened = _opened(outbox, on_notice)  # before its mode is changed, because it may be no outbox
+        opened = _opened(os.path.realpath(outbox), on_notice)  # before its mode is changed, because it may be no outbox
     except StorageError as error:
         return _outbox_to_read(outbox, error)
     if too_open(files, places.folders):
