@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from udpnote.lan.udp_socket import UdpSocket, format_address, format_host, groups
+from udpnote.lan.udp_socket import SendError, UdpSocket, format_address, format_host, groups
 from udpnote.model.address import Address, Datagram
 
 SEED = 6683
@@ -46,7 +46,7 @@ def test_a_closed_port_is_reported_with_its_address_and_no_other_datagram_is_los
         assert sender.send(b"to somebody", receiver.address) is None
     assert [data for data, _ in receiver.receive(9)] == [b"to somebody"] * 3
     assert sender.receive(9) == []
-    assert (sender.errors(), sender.errors()) == ({nobody: errno.ECONNREFUSED}, {})
+    assert (sender.errors(), sender.errors()) == ({nobody: SendError(errno.ECONNREFUSED, came_by_icmp=True)}, {})
     with selectors.DefaultSelector() as selector:
         selector.register(sender, selectors.EVENT_READ)
         assert selector.select(0) == [], "an error that stays would wake its reader again and again"

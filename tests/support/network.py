@@ -12,6 +12,7 @@ from zlib import crc32
 from udpnote.errors import ServerNotFound
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.lan.host_names import HostLookup, resolve
+from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.envelope import VERSION
 
@@ -231,14 +232,14 @@ class SimulatedEndpoint:
     def __init__(self, network: Network, address: Address) -> None:
         self._network, self.address = network, address
         self._inbox: list[Datagram] = []
-        self._errors: dict[Address, int] = {}
+        self._errors: dict[Address, SendError] = {}
         network.attach(address, self._arrive)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         for data, destination in datagrams:
             self._network.send(data, self.address, destination)
             if destination in self._network.closed:
-                self._errors[destination] = ECONNREFUSED
+                self._errors[destination] = SendError(ECONNREFUSED, came_by_icmp=True)
 
     def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
         for port in ports:
@@ -251,7 +252,7 @@ class SimulatedEndpoint:
     def host_lookup(self, host: str, port: int, /) -> HostLookup:
         return _LookupAtOnce(host, port, lambda: None)
 
-    def errors(self) -> dict[Address, int]:
+    def errors(self) -> dict[Address, SendError]:
         errors, self._errors = self._errors, {}
         return errors
 

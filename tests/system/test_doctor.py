@@ -178,6 +178,17 @@ def no_route_leads_to_the_server(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"no_route"})]
 
 
+def a_router_forbids_the_way_to_the_server(lab: Lab) -> list[Case]:
+    hosts = pair(lab, ipv6=True, is_serving=False)
+    router, laptop = hosts.kitchen, hosts.laptop
+    router.ip("addr", "add", "fd00:1::2/64", "dev", "eth0", "nodad")
+    router.shell("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    router.ip("-6", "route", "add", "prohibit", "fd00:2::/64")
+    laptop.ip("addr", "add", "fd00:1::1/64", "dev", "eth0", "nodad")
+    laptop.ip("-6", "route", "add", "fd00:2::/64", "via", "fd00:1::2")
+    return [Case(laptop, {"rejected_elsewhere"}, arguments=("--server", "[fd00:2::1]:6683"))]
+
+
 def nobody_serves(lab: Lab) -> list[Case]:
     return [Case(pair(lab, is_serving=False).laptop, {"nothing_answers"})]
 
@@ -401,7 +412,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
     the_named_host_is_unknown, the_outbox_is_damaged, the_log_of_the_outbox_is_damaged, settings_are_wrong,
-    the_home_cannot_be_written,
+    the_home_cannot_be_written, a_router_forbids_the_way_to_the_server,
 ]  # fmt: skip
 BATCHES = [CASES[first : first + 12] for first in range(0, len(CASES), 12)]
 """The cases that are tried at the same time, each in a laboratory of its own."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from udpnote.client.destination import matches
 from udpnote.client.trust import ImpostorDetector
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, SeveralNotebooks, UdpnoteError, WrongNotebook
-from udpnote.lan.udp_socket import format_address
+from udpnote.lan.udp_socket import SendError, format_address
 from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, display_name, name_or_id
 from udpnote.protocol.discovery import DiscoveryAnswer
@@ -106,11 +106,14 @@ def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice
     return Notice("served_twice", name=name, address=format_address(found.source), other=format_address(found.other_source))
 
 
-def unreachable_notice(address: Address, error: int) -> Notice:
-    """The notice that datagrams do not reach `address`. `error` is the errno that the system has reported."""
-    if error == errno.ECONNREFUSED:
+def unreachable_notice(address: Address, error: SendError) -> Notice:
+    """The notice that datagrams do not reach `address`, with `error` as the reason.
+
+    ECONNREFUSED gives the notice that no program receives datagrams there.
+    """
+    if error.number == errno.ECONNREFUSED:
         return Notice("server_port_closed", address=format_address(address))
-    return Notice("server_unreachable", address=format_address(address), reason=os.strerror(error))
+    return Notice("server_unreachable", address=format_address(address), reason=os.strerror(error.number))
 
 
 def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[int]) -> UdpnoteError:

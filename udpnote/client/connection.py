@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from udpnote.errors import ClientClosed
 from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.udp_socket import SendError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
 from udpnote.model.randomness import Randomness
@@ -79,11 +80,8 @@ class ClientEndpoint(Protocol):
         list is empty after a timeout, or if only `wake` was called.
         """
 
-    def errors(self) -> dict[Address, int]:
-        """Return and forget why datagrams could not be sent or delivered: the latest errno for each destination address.
-
-        These errors are only hints, because anybody can forge them.
-        """
+    def errors(self) -> dict[Address, SendError]:
+        """Return and forget why datagrams could not be sent or delivered: the latest error for each destination address."""
 
     def wake(self) -> None:
         """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""

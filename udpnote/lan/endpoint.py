@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, TooManyOpenFiles
 from udpnote.lan.interfaces import LIMITED_BROADCAST, Interface, InterfaceWatch, lan_interfaces
-from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, groups, opening_sockets
+from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, SendError, UdpSocket, format_address, groups, opening_sockets
 from udpnote.model.address import Address, Datagram
 
 if TYPE_CHECKING:
@@ -147,10 +147,10 @@ class Endpoint:
                 datagrams += each.receive(max(0, BATCH_DATAGRAMS_MAX - len(datagrams)))
         return datagrams
 
-    def errors(self) -> dict[Address, int]:
-        """Return and forget why a client's datagrams could not be sent or delivered: for each destination, the latest errno.
+    def errors(self) -> dict[Address, SendError]:
+        """Return and forget why a client's datagrams could not be sent or delivered: for each destination, the latest error.
 
-        These are only hints, because anybody can forge them. `receive` returns at once when such an error arrives.
+        `receive` returns at once when such an error arrives by ICMP.
         """
         return {address: error for sender in self._senders.values() for address, error in sender.errors().items()}
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
 from udpnote.errors import OUT_OF_FILES, TooManyOpenFiles
 from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
@@ -38,8 +39,9 @@ _CANNOT_SEGMENT = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP)  #
 _RECEIVE_BYTES = 1 << 16
 _KEPT_BYTES_MAX = DATAGRAM_BYTES_MAX + 1  # one byte too many shows that the datagram is too long; the rest is dropped
 _IP_RECVERR, _IPV6_RECVERR = 11, 25  # <linux/in.h>, <linux/in6.h>; the socket module has no names for them
-_ERROR_BYTES = 512  # room for a `struct sock_extended_err`, which begins with the errno, and the address that reported it
-_ERRNO = struct.Struct("@I")
+_ERROR_BYTES = 512  # room for a `struct sock_extended_err` and the address that reported it
+_ERRNO_AND_ORIGIN = struct.Struct("@IB")  # the beginning of this struct
+_ICMP_ORIGINS = (2, 3)  # SO_EE_ORIGIN_ICMP and SO_EE_ORIGIN_ICMP6 of <linux/errqueue.h>
 _ANCILLARY_BYTES = 64  # room for one control message with an int
 _SEGMENT_SIZE = struct.Struct("@H")
 _GRO_SIZE = struct.Struct("@i")
@@ -76,6 +78,17 @@ def opening_sockets() -> Iterator[None]:
         raise TooManyOpenFiles("too_many_open_files", problem=error.strerror) from error
 
 
+class SendError(NamedTuple):
+    """Why a datagram was not sent or delivered: an errno, and whether it came by ICMP.
+
+    If it did not, this system itself has refused to send. If it did, the error is only a hint, because anybody can forge ICMP
+    messages (RFC 8085 §5.2).
+    """
+
+    number: int
+    came_by_icmp: bool
+
+
 class UdpSocket:
     """One non-blocking UDP socket, which sends and receives groups of datagrams.
 
@@ -101,7 +114,7 @@ class UdpSocket:
         self._is_noting_errors = False
         self.unsent = 0
         """How many datagrams the system has refused to send with EPERM, for example because of a firewall."""
-        self._errors: dict[Address, int] = {}
+        self._errors: dict[Address, SendError] = {}
 
     def note_errors(self) -> None:
         """From now on, record for `errors` why datagrams could not be sent or delivered.
@@ -114,12 +127,8 @@ class UdpSocket:
             level, option = (socket.IPPROTO_IPV6, _IPV6_RECVERR) if is_ipv6 else (socket.IPPROTO_IP, _IP_RECVERR)
             self._socket.setsockopt(level, option, 1)
 
-    def errors(self) -> dict[Address, int]:
-        """Return and forget the errors: for each address to which a datagram could not be sent or delivered, the latest errno.
-
-        Such an error comes from this system or by ICMP. An ICMP message may be forged, so the error is no proof (RFC 8085
-        §5.2).
-        """
+    def errors(self) -> dict[Address, SendError]:
+        """Return and forget the errors: for each address to which a datagram could not be sent or delivered, the latest one."""
         errors, self._errors = self._errors, {}
         return errors
 
@@ -132,7 +141,8 @@ class UdpSocket:
                 count += 1
                 for _, kind, value in control:
                     if kind in (_IP_RECVERR, _IPV6_RECVERR):
-                        self._errors[address] = _ERRNO.unpack_from(value)[0]
+                        number, origin = _ERRNO_AND_ORIGIN.unpack_from(value)
+                        self._errors[address] = SendError(number, origin in _ICMP_ORIGINS)
         return bool(count)
 
     def _enable_merging(self) -> bool:
@@ -202,7 +212,8 @@ class UdpSocket:
 
         If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and tries once more. It tries once more at once if the
         error came by ICMP and is about an earlier datagram. If the error means that a firewall of this host forbids sending
-        (EPERM), it counts in `unsent`. If `_is_noting_errors`, the error is noted for `address`.
+        (EPERM), it counts in `unsent`. If `_is_noting_errors`, the error is noted for `address`, or for the address of the
+        earlier datagram.
         """
         try:
             try:
@@ -216,8 +227,9 @@ class UdpSocket:
                 self._socket.sendmsg(buffers, control, 0, address)  # the error was about an earlier datagram
         except OSError as error:
             self.unsent += error.errno == errno.EPERM
-            if self._is_noting_errors and error.errno is not None:
-                self._errors[address] = error.errno
+            is_own = error.errno == errno.EPERM or not self._take_delivery_errors()  # EPERM never comes by ICMP
+            if self._is_noting_errors and is_own and error.errno is not None:
+                self._errors[address] = SendError(error.errno, came_by_icmp=False)
             return error
         return None
 

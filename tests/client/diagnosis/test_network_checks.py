@@ -12,6 +12,7 @@ from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, InterfaceKind, PortUser
+from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.examination_messages import HeardHost
@@ -42,6 +43,7 @@ HERE = SERVER._replace(
     heard_hosts=(HeardHost("192.168.1.7", 0, 3, 9), HeardHost("10.1.1.1", 0, 8, 1), HeardHost("fe80::7", 2, 5, 1),
                  HeardHost("192.168.1.5", 0, 1, 1), HeardHost("fe80::5", 2, 1, 1)),
 )  # fmt: skip
+REFUSED_HERE: dict[Address, SendError] = {("192.168.1.9", 6683): SendError(errno.EPERM, came_by_icmp=False)}
 SILENT = HEALTHY._replace(
     servers=[], found=[], expected=Expected("kitchen", ("192.168.1.9", 6683), False, None, None), is_notebook_decided=True
 )
@@ -68,8 +70,13 @@ def only(facts: NetworkFacts, server: ReportingServer) -> NetworkFacts:
     return facts._replace(servers=[server])
 
 
-def silent(address: str, error: int | None = None, neighbour: bool | None = None) -> NetworkFacts:
+def silent(address: str, error: SendError | None = None, neighbour: bool | None = None) -> NetworkFacts:
     return SILENT._replace(expected=Expected("kitchen", (address, 6683), False, error, neighbour))
+
+
+def rejected_elsewhere(number: int) -> NetworkFacts:
+    error = SendError(number, came_by_icmp=True)
+    return silent("192.0.2.9", error)._replace(errors={("192.0.2.9", 6683): error})
 
 
 @pytest.mark.parametrize(
@@ -112,11 +119,13 @@ def silent(address: str, error: int | None = None, neighbour: bool | None = None
         (HEALTHY._replace(found=[FOUND, FOUND._replace(other_server="192.168.1.8:6683")]), ["served_by_two"]),
         (HEALTHY._replace(servers=[], found=[]), ["nothing_answers"]),
         (HEALTHY._replace(failure=UNKNOWN_HOST, servers=[], found=[]), ["host_unknown"]),
-        (silent("192.168.1.9", errno.ECONNREFUSED, True), ["no_program_there"]),
+        (silent("192.168.1.9", SendError(errno.ECONNREFUSED, True), True), ["no_program_there"]),
         (silent("192.168.1.9", None, True), ["server_does_not_answer"]),
-        (silent("192.168.1.9")._replace(errors={("192.168.1.9", 6683): errno.EPERM}), ["direct_refused"]),
-        (only(HEALTHY, SERVER._replace(longest=0))._replace(errors={("192.168.1.9", 6683): errno.EPERM}), ["direct_refused"]),
-        (silent("192.0.2.9", errno.ENETUNREACH), ["no_route"]),
+        (silent("192.168.1.9")._replace(errors=REFUSED_HERE), ["direct_refused"]),
+        (rejected_elsewhere(errno.EACCES), ["rejected_elsewhere"]),
+        (rejected_elsewhere(errno.ENETUNREACH), ["rejected_elsewhere"]),
+        (only(HEALTHY, SERVER._replace(longest=0))._replace(errors=REFUSED_HERE), ["direct_refused"]),
+        (silent("192.0.2.9", SendError(errno.ENETUNREACH, False)), ["no_route"]),
         (silent("192.168.1.5"), ["no_program_there"]),
         (silent("127.0.0.1")._replace(port_users=USED), ["program_here_silent"]),
         (HEALTHY._replace(servers=[], found=[], port_users=USED), ["program_here_silent"]),

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from udpnote.client.connection import ClientEndpoint
 from udpnote.errors import BadDatagram
 from udpnote.lan.endpoint import THIS_MACHINE
+from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
@@ -163,9 +164,8 @@ class Examination:
         """The id of the first server that has reported from each address. Open and sealed envelopes are counted separately."""
         self._short_ways: dict[Address, set[int]] = {}
         """For each address: the ways of the short datagrams that were sent there directly to be counted."""
-        self.errors: dict[Address, int] = {}
-        """For each address that datagrams did not reach: the errno. It is only a hint, because anybody can forge such
-        errors."""
+        self.errors: dict[Address, SendError] = {}
+        """For each address that datagrams did not reach: the latest error."""
 
     @property
     def ways(self) -> list[Way]:

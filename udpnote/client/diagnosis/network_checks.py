@@ -202,9 +202,10 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 
 
 def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere, check whether it answers multicasts of IPv6.
+    """For each server elsewhere, say whether it has answered multicasts of IPv6.
 
-    If it does not, that is no trouble, because a LAN may have IPv4 only. The list is empty if this host has sent no multicast.
+    If it has not, that is no trouble, because a LAN may have IPv4 only. The list is empty if this host has sent no multicast
+    into a LAN.
     """
     if not facts.multicasts():
         return []
@@ -301,11 +302,14 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     is_here = is_loopback(expected.address) or host in own_hosts(facts.interfaces)
     if is_here and facts.port_users:
         return Notice("program_here_silent", users=_port_users(facts))
-    if is_here or expected.error == errno.ECONNREFUSED:
+    number, came_by_icmp = expected.error or (None, False)
+    if is_here or number == errno.ECONNREFUSED:
         return Notice("no_program_there", name=name, server=where)
     if facts.is_refused(expected.address):
         return Notice("direct_refused", server=where, firewall=facts.firewall)
-    if expected.error == errno.ENETUNREACH:
+    if number in (errno.EACCES, errno.ENETUNREACH) and came_by_icmp:
+        return Notice("rejected_elsewhere", name=name, server=where)
+    if number == errno.ENETUNREACH:
         return Notice("no_route", name=name, server=where, host=host)
     if expected.neighbour:
         return Notice("server_does_not_answer", name=name, server=where)

@@ -11,7 +11,7 @@ from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, PortUser
-from udpnote.lan.udp_socket import format_address, format_host
+from udpnote.lan.udp_socket import SendError, format_address, format_host
 from udpnote.model.address import Address
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.examination_messages import HeardHost
@@ -25,14 +25,14 @@ class Expected(NamedTuple):
     """The notebook or server that the user means, and which should answer.
 
     `name` is the notebook's name or, if that is not known, a notice that names the server. `address` is where the server should
-    be. `error` is the errno with which datagrams to `address` have failed, or None if none has failed. `neighbour` is the
+    be. `error` is why datagrams to `address` have failed, or None if none has failed. `neighbour` is the
     result of `lan.host_network.neighbour_answers` for this address.
     """
 
     name: str | Notice
     address: Address
     has_answered: bool
-    error: int | None
+    error: SendError | None
     neighbour: bool | None
 
 
@@ -60,7 +60,7 @@ class NetworkFacts(NamedTuple):
     failure: Notice | None
     is_notebook_decided: bool
     names_server: bool
-    errors: Mapping[Address, int]
+    errors: Mapping[Address, SendError]
     default_interface: str | None
 
     @property
@@ -101,8 +101,11 @@ class NetworkFacts(NamedTuple):
         return {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
 
     def is_refused(self, address: Address) -> bool:
-        """Whether the system of this host refuses to send to `address`, for example because of a firewall."""
-        return self.errors.get(address) in (errno.EPERM, errno.EACCES)
+        """Whether the system of this host refuses to send to `address`, for example because of a firewall.
+
+        EACCES also comes by ICMPv6, if a firewall elsewhere forbids the datagrams. Then this is False.
+        """
+        return self.errors.get(address) in [SendError(each, came_by_icmp=False) for each in (errno.EPERM, errno.EACCES)]
 
     def leaving_by(self, address: Address) -> str | None:
         """The name of the interface by which datagrams to `address` leave, or None if it is not known."""

@@ -248,6 +248,13 @@ TROUBLES: dict[str, Trouble] = {
         "ip route get {host}",
         "Connect both hosts to one network, or give this one a router. The command shows the way, as soon as there is one.",
     ),
+    "rejected_elsewhere": Trouble(
+        "{name} should be at {server}, but a router or firewall on another host rejects datagrams to that address. A rule "
+        "there forbids them, or the router has no route",
+        "udpnote doctor",
+        "Run the command on the notebook's host: it tests the firewall there. If it finds none, a router between rejects them.",
+        "on that host",
+    ),
     "server_far": Trouble(
         "{name} should be at {server}, outside this LAN, but nothing answers there. The host is off, the server does not "
         "run, or a router or firewall on the way drops UDP",
