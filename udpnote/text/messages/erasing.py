@@ -76,7 +76,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
         "somebody who has the notebook's file and guesses the erased text of #{number} can check the guess: the note was "
-        "imported, and the file keeps ids of it that may be computed from its time and text. These ids stay, so that no "
+        "imported, and the file keeps ids that were perhaps computed from its time and text. These ids stay, so that no "
         "import stores the note again. Nobody can read the text in them"
     ),
     "erased_but_in_markdown": (

@@ -88,8 +88,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_speaks_https": "this address begins with `https://`. Type that in front of the address, and open the page again",
     "page_needs_code": "this notebook is sealed: give its join code",
     "page_code_needs_https": (
-        "the join code of a sealed notebook is accepted over HTTPS only: otherwise others on the LAN could read it. Ask the "
-        "person who runs the page to start it with `udpnote page --https`"
+        "a sealed notebook opens only with its join code, and this page was opened over HTTP, where others on the LAN could "
+        "read the code. Ask the person who runs the page to start it with `udpnote page --https`"
     ),
     "page_code_length_wrong": (
         "the join code has {symbols} instead of {symbols_expected} symbols: compare it with the one that the notebook's owner "
@@ -190,11 +190,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "certificate_steps_firefox": (
         "On Android, Windows and macOS, install the certificate as described for that system. Firefox uses the "
         "certificates of the system\n"
-        "Elsewhere download the certificate, open Settings > Privacy & Security > View Certificates > Authorities, and "
-        "import {file}\n"
-        'In the window that asks whether to trust the certificate, "View" shows its SHA-256 fingerprint. Compare it with '
-        'the fingerprint in the terminal where `udpnote page --https` runs. Then choose "Trust this CA to identify '
-        'websites"\n'
+        "On Linux and other systems, download the certificate, open Settings > Privacy & Security > View Certificates > "
+        "Authorities, and import {file}\n"
+        'After the import, a window asks whether to trust the certificate. "View" shows its SHA-256 fingerprint there. '
+        'Compare it with the fingerprint in the terminal where `udpnote page --https` runs. Then choose "Trust this CA to '
+        'identify websites"\n'
         "To remove the certificate later, delete it under View Certificates > Authorities"
     ),
 }

@@ -110,7 +110,8 @@ _NOTEBOOK_LOSSES = {
     ),
     "linked": marked(
         "the server or import has stopped, because {path} got a second name (a hard link) while in use. SQLite would keep a "
-        "log for each name, and entries could be lost. Remove the second name, and start again"
+        "log for each name, and entries could be lost. `find FOLDER -samefile {path}` shows the names in a folder and below "
+        "it. Remove the second name, and start again"
     ),
     "replaced": marked(
         "the server or import has stopped, because another file was put at {path} while it was in use. The log of the earlier "
@@ -126,7 +127,8 @@ _LOG_LOSSES = {
     ),
     "linked": marked(
         "the server or import has stopped, because {log}, the log with the latest acknowledged entries of {path}, got a second "
-        "name (a hard link) while in use. Remove the second name, and start again"
+        "name (a hard link) while in use. `find FOLDER -samefile {log}` shows the names in a folder and below it. Remove the "
+        "second name, and start again"
     ),
     "replaced": marked(
         "the server or import has stopped, because another file was put at {log} while it was in use. The file there was the "
