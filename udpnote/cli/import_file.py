@@ -246,7 +246,7 @@ class TextEntries:
             self._stored = stored_blocks(log_to_compare(notebook, newest_first=True), keys)
 
     def revised(self) -> set[int]:
-        """The empty set, because a text file has no revisions."""
+        """The numbers of the entries that revisions in the file change: none, because a text file has no revisions."""
         return set()
 
     def _entries(self, on_bad: OnBad) -> Iterator[TextEntry]:

@@ -149,7 +149,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     @property
     def retransmissions(self) -> int:
         """How many datagrams `send`, `send_many` and `deliver` sent again. The count begins again at 0 when the notebook is
-        joined or left, and when the client uses another one.
+        joined or left, when the client changes to another notebook, and when the outbox fails.
         """
         return self._sender.retransmissions
 

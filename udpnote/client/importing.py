@@ -258,7 +258,10 @@ def import_through(
 
 
 def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait_seconds: float) -> Iterator[Imported]:
-    """Do the work of `import_through`: import the entries of `queue` through `session`, and yield an `Imported` for each."""
+    """Do the work of `import_through`: import the entries of `queue` through `session`, and yield an `Imported` for each.
+
+    Raises `ServerNotFound` if the server does not answer for `wait_seconds`.
+    """
     rounds = driver.drive(
         session, started=driver.now(), patience_seconds=wait_seconds, on_events=lambda events: _note_verdicts(queue, events)
     )

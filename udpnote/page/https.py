@@ -58,7 +58,7 @@ class Https:
         return CertificatePage(self.authority, self._host, port, hosts).asgi
 
     def covered(self, addresses: Sequence[str]) -> list[str]:
-        """Return those of `addresses` that the certificate may have."""
+        """Return those of `addresses` that the certificate can name: the ones in private networks (see `is_private`)."""
         return [each for each in addresses if is_private(each)]
 
     def fingerprint_lines(self) -> list[str]:

@@ -85,8 +85,11 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Opened | None:
-        """Return the notebook of the session with this token, and its live events. Return None if there is no such session, or
-        if the page has closed the notebook of the session's key (see `KEYS_MAX`).
+        """Return the notebook for which the session with this token was begun, and the live events of that notebook, which all
+        its sessions share.
+
+        Return None if there is no such session, or if the page has closed the notebook, because more than `KEYS_MAX` keys were
+        in use. The notebook may have ended: see its `ended`.
 
         A session ends `SESSION_IDLE_SECONDS` after its last use. Finding it counts as a use.
         """

@@ -121,7 +121,7 @@ class Reading:
 
     @property
     def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time to the server (SRTT); None before the first sample."""
+        """The smoothed round-trip time to the server (SRTT) in seconds; None before the first sample."""
         return self._contact.timer.smoothed_seconds
 
     @property

@@ -329,7 +329,7 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
-    """Turn on write-ahead logging and make the tables, all or none of them, unless another process has just made them."""
+    """Turn on write-ahead logging. Then make the tables, all or none of them, if no other process has just made them."""
     connection.execute("PRAGMA journal_mode = WAL")
     with atomic(connection):
         if _is_empty(connection):

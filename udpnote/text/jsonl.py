@@ -160,7 +160,8 @@ def _positive(fields: dict[str, Any], key: str) -> int:
 def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
     """The ISO 8601 time in the field `key`: microseconds since 1970 UTC, and the UTC offset in minutes east.
 
-    Raises `InvalidImport` if it is not a time with a UTC offset, or if an entry cannot have this time.
+    Raises `InvalidImport` if the field is missing or is not text, if the text is not a time with a UTC offset, or if an entry
+    cannot have this time.
     """
     value = _field(fields, key, str)
     try:

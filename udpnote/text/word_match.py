@@ -111,7 +111,10 @@ class Comparison(NamedTuple):
 
 
 def comparison_of(query: Query) -> Comparison | None:
-    """Return the words to compare with each note that the index finds for `query`; None if the index alone decides."""
+    """Return the words with signs (`C++`) that each note that `query` finds must have or must not have.
+
+    None if no word of `query` has signs: then the index alone decides.
+    """
     groups = [tuple(map(parse_word, group)) for group in (*((word,) for word in query.words), *query.any_of)]
     wanted = tuple(group for group in groups if any(word.has_signs for word in group))
     left_out = tuple(word for word in map(parse_word, query.without) if word.has_signs)

@@ -131,12 +131,13 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
 
 
 def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: range) -> list[int]:
-    """Delete the notes whose number is in the range `numbers`. Return the exit codes of the deletions, or only REFUSED if there
-    is no such note.
+    """Delete the notes whose numbers are in the range `numbers`. Return the exit codes of the deletions; [REFUSED] if the range
+    has no note.
 
-    `notes` is how many such notes there are, and `within` the range from the first to the last of them. Print how many numbers
-    were skipped, because no note has them, and how many notes were deleted. As soon as one deletion is queued, delete no
-    further notes, because the user would not see what further deletions do. Print then which part of the range is left.
+    `notes` is how many notes have a number in `numbers`. `within` goes from the first of these notes to the last. Print how
+    many notes were deleted, and how many numbers were skipped: those of deleted notes and of revisions. As soon as one deletion
+    is queued, delete no further notes, because the user would not see what further deletions do. Print then which part of the
+    range is left. The exit code of the queued deletion is in the result. Raises the errors of reading.
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))

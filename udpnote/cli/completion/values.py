@@ -80,8 +80,9 @@ def fitting(found: Iterable[Suggestion], typed: str) -> list[Suggestion]:
 
 
 def _notebooks(*, only_joined: bool) -> list[Suggestion]:
-    """Read the outbox, and return the known notebooks by name, or with `only_joined` the sealed ones among them. If a name is
-    not unique or not plain, the start of the notebook's id takes its place.
+    """Read the outbox, and return a suggestion for each known notebook, or with `only_joined` for each sealed one.
+
+    It is the notebook's name or, if that is not unique or not plain (see `is_plain`), the start of the notebook's id.
     """
     from udpnote.model.notebook import name_or_id, short_id
 

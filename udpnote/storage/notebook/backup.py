@@ -224,7 +224,10 @@ def _drop_cache_of(descriptor: int) -> None:
 
 
 def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None:
-    """Compare the copy in the file `draft` with `content` and `mark`. Return what is wrong with it; None if it is whole."""
+    """Check the copy in the file `draft`, which must have `content` and `mark`.
+
+    Return a notice or SQLite's message about what is wrong with the copy; None if it is whole.
+    """
     with closing(sqlite3.connect(uri_of(draft, "immutable=1"), uri=True)) as copy, _interruptible(copy):
         try:
             (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()

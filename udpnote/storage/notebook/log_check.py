@@ -80,7 +80,10 @@ class Mark(NamedTuple):
         return cls(*mark) if checksum == crc32(value[:-4]) else None
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Save this mark in the notebook that `connection` has open, durably. Raises `sqlite3.Error`."""
+        """Save this mark in the notebook that `connection` has open. Raises `sqlite3.Error`.
+
+        The mark is durable at once or, if a transaction is open, with its commit.
+        """
         value = _STRUCT.pack(*self, 0)[:-4]
         write_property(connection, _MARK_PROPERTY, value + crc32(value).to_bytes(4, "big"))
 
