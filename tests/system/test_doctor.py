@@ -169,7 +169,10 @@ def a_rule_forbids_the_lan(lab: Lab) -> list[Case]:
 def datagrams_to_the_server_are_forbidden(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     firewall(hosts.laptop, leaving=f"ip daddr {hosts.kitchen.address(hosts.lan)} counter drop")
-    return [Case(hosts.laptop, {"direct_refused"}, (hosts.laptop,))]
+    desk = lab.host("desk", hosts.lan, ipv6=False)
+    desk.send_in_thread("before the trouble")
+    firewall(desk, leaving=f"ip daddr {hosts.kitchen.address(hosts.lan)} reject with icmpx admin-prohibited")
+    return [Case(host, {"direct_refused"}, (host,)) for host in (hosts.laptop, desk)]
 
 
 def no_route_leads_to_the_server(lab: Lab) -> list[Case]:

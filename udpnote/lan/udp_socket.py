@@ -227,8 +227,9 @@ class UdpSocket:
                 self._socket.sendmsg(buffers, control, 0, address)  # the error was about an earlier datagram
         except OSError as error:
             self.unsent += error.errno == errno.EPERM
-            is_own = error.errno == errno.EPERM or not self._take_delivery_errors()  # EPERM never comes by ICMP
-            if self._is_noting_errors and is_own and error.errno is not None:
+            # EPERM never comes by ICMP. If a firewall of this host rejects datagrams, it makes an ICMP message, too.
+            came_by_icmp = self._take_delivery_errors() and error.errno != errno.EPERM
+            if self._is_noting_errors and not came_by_icmp and error.errno is not None:
                 self._errors[address] = SendError(error.errno, came_by_icmp=False)
             return error
         return None
