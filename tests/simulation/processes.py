@@ -87,6 +87,10 @@ class OpenOutbox(Outbox):
         self._lan.coverage["notebook discovered"] += self.notebook(notebook.notebook_id) is None
         return super().remember(notebook, may_choose=may_choose)
 
+    def _write_to_disk(self, entries: list[Entry], on_added: Callable[[list[Entry]], None] | None) -> None:
+        self._lan.witness.begins_to_write(entries)
+        super()._write_to_disk(entries, on_added)
+
     def make_durable(self) -> None:
         self._process.may_crash("before a change of the outbox was durable")
         self._disk.make_durable()

@@ -77,16 +77,25 @@ class Witness:
     def __init__(self, notebook: NotebookDisk) -> None:
         self._notebook = notebook
         self.history = History()
-        self._written: dict[Written, int] = {}
+        self._begun: dict[Written, int] = {}
+        self._written: set[Written] = set()
         self._stored: dict[Written, int] = {}
         self._identities: set[_Identity] = set()
         self._refused: set[Written] = set()
         self._imports: dict[_Identity, Import] = {}
 
+    def begins_to_write(self, entries: list[Entry]) -> None:
+        """Note that `entries` are in an outbox, but not durably yet: they may be stored or lost."""
+        for entry in entries:
+            assert written(entry) not in self._begun, "the simulation wrote the same twice"
+            self._begun[written(entry)] = self.history.last
+
     def wrote(self, entries: list[Entry]) -> None:
+        """Note that `entries` are written: from now on they must not be lost."""
         for entry in entries:
             assert written(entry) not in self._written, "the simulation wrote the same twice"
-            self._written[written(entry)] = self.history.last
+            self._begun.setdefault(written(entry), self.history.last)
+            self._written.add(written(entry))
 
     def imports(self, olds: Sequence[StoredEntry]) -> Import:
         """Note that a user begins to import `olds`, none of which is in the notebook."""
@@ -109,7 +118,7 @@ class Witness:
 
     def refused(self, entry: Entry, status: Status) -> None:
         """Check that the notebook may refuse `entry` with `status`: only if the entry that it changes was not there."""
-        if status is not Status.REFUSED or entry.revises <= self._written[written(entry)]:
+        if status is not Status.REFUSED or entry.revises <= self._begun[written(entry)]:
             raise Violation(f"{entry.text[:20]!r} was refused for good: {status.name}")
         self._refused.add(written(entry))
 
@@ -161,7 +170,7 @@ class Witness:
             raise Violation("the numbers have gaps")
         if stored != self.history.log:
             raise Violation("what was stored has changed")
-        missing = self._written.keys() - self._stored.keys() - self._refused
+        missing = self._written - self._stored.keys() - self._refused
         if missing:
             raise Violation(f"{len(missing)} entries are lost, among them {min(missing).text[:20]!r}")
         if not self._imports.keys() <= self._identities:
@@ -198,6 +207,6 @@ class Witness:
         draft = written(stored.entry)
         if draft in self._stored:
             raise Violation(f"{draft.text[:20]!r} is stored twice, as #{self._stored[draft]} and #{stored.number}")
-        if draft not in self._written:
+        if draft not in self._begun:
             raise Violation(f"#{stored.number} holds what nobody wrote: {draft.text[:20]!r}")
         self._stored[draft] = stored.number
