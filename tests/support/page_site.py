@@ -31,8 +31,12 @@ SECONDS_MAX = 60.0
 """How long a process may take to start on a busy machine."""
 
 
-PORTS = range(20_000, 32_000, 2)
-"""The ports of pages: Linux gives them to no outgoing connection, so nobody takes one while its page does not run."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""The number of the process that runs these tests; several may run at the same time."""
+
+PORTS = range(20_000 + 400 * (WORKER % 30), 20_400 + 400 * (WORKER % 30), 2)
+"""The ports of the pages of this process: Linux gives them to no outgoing connection, so nobody takes one while its page does
+not run."""
 
 
 def free_tcp_port() -> int:
