@@ -134,7 +134,8 @@ def items(
 ) -> list[int | PausePoint]:
     """What a search in this thread, or by `searcher`, finds, and where it may pause."""
     first = (END if query.newest_first else 1) if start is None else start
-    return (searcher or LaterSearcher()).drain(index.matches(query, first))
+    found = (searcher or LaterSearcher()).drain(index.matches(query, first))
+    return [each for each in found if isinstance(each, int | PausePoint)]
 
 
 def find(index: Index, *words: str) -> list[int]:

@@ -77,7 +77,7 @@ class SearchesDisk(BackgroundSearch):
         super().__init__(IN_MEMORY, executor)
         self._only_connection = connection
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, question: Question) -> Answer | None:
         asked = iter((False, True))
         return search(self._only_connection, question, lambda: next(asked))
 

@@ -13,8 +13,16 @@ from tests.support.later_searcher import LaterSearcher
 from tests.writings import Writings, catch_up, caught_up, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.index.index import Index, IndexDamaged
-from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MIN, BackgroundSearch, SearchThread, matches
-from udpnote.storage.index.shard_search import Question, conditions_of, search_shards
+from udpnote.storage.index.search_worker import (
+    ANSWERS_MAX,
+    JOBS_MAX,
+    MATCHES_MIN,
+    BackgroundSearch,
+    SearchThread,
+    matches,
+    search,
+)
+from udpnote.storage.index.shard_search import Question, conditions_of
 
 WORDS, NOTHING = Query(words=("会",)), Query(words=("gone",))
 
@@ -41,7 +49,7 @@ def found(index: Index, searcher: LaterSearcher) -> list[int]:
     return numbers(index, WORDS, searcher=searcher)
 
 
-def begun(index: Index) -> Iterator[int | PausePoint | SearchRunning]:
+def begun(index: Index) -> Iterator[object]:
     """A search that waits for the executor."""
     search = index.matches(WORDS, 1)
     assert isinstance(next(search), SearchRunning)
@@ -92,8 +100,9 @@ def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index,
 
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         question = Question(conditions_of(WORDS), 1, False, 1000)
-        assert search_shards(other, question, revise_the_rest).numbers == list(range(1, 101))
-        assert search_shards(other, question, lambda: False).numbers == list(range(1, 65))
+        for is_time_up, last in ((revise_the_rest, 100), (lambda: False, 64)):
+            answer = search(other, question, is_time_up)
+            assert answer is not None and answer.numbers == list(range(1, last + 1))
 
 
 # Answers that are kept

@@ -342,6 +342,17 @@ def test_a_note_that_is_revised_meanwhile_is_found_if_it_still_matches(searched:
     assert [found.entry.text for found in searched.searcher.drain(lookup) if isinstance(found, StoredEntry)] == texts
 
 
+@pytest.mark.parametrize("by_time", [False, True])
+def test_a_note_is_found_also_while_a_long_revision_of_it_is_half_indexed(searched: Shelf, by_time: bool) -> None:
+    query = MEETING._replace(by_time=by_time)
+    lookup = searched.notebook.lookup.answer(query, beginning_of(query), lambda: False)
+    assert isinstance(next(lookup), SearchRunning)
+    searched.revise(2, "开会 " + "later " * 3000)
+    assert not searched.notebook.lookup.index.catch_up(lambda: True), "only the old text was removed"
+    found = [each.number for each in searched.searcher.drain(lookup) if isinstance(each, StoredEntry)]
+    assert found == [1, 2, 3]
+
+
 def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: Shelf) -> None:
     lookup = begun(searched, lambda: True)
     searched.revise(2, "开会 later")

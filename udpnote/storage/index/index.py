@@ -37,7 +37,7 @@ from udpnote.storage.index.index_file import (
 from udpnote.storage.index.indexed_notebook import IndexedNotebook
 from udpnote.storage.index.note_changes import Batch
 from udpnote.storage.index.open_index import OpenIndex
-from udpnote.storage.index.search_worker import Executor, matches
+from udpnote.storage.index.search_worker import Executor, HalfIndexed, matches
 from udpnote.storage.index.shard_search import conditions_of
 from udpnote.storage.index.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
 
@@ -126,11 +126,12 @@ class Index:
         self._executor = executor
         self._open_index.use_executor(executor)
 
-    def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning]:
+    def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning | HalfIndexed]:
         """Yield the numbers of the notes that have the words, tags and author of `query`, in the query's order.
 
         They begin at the note `start`; if the query is `by_time`, `time` is its `noted_at`. Also yields a `PausePoint` where
-        the caller may pause, and `SearchRunning` while the executor searches. Raises `InvalidQuery` as `conditions_of` does.
+        the caller may pause, and `SearchRunning` while the executor searches. Ends after a `HalfIndexed`. Raises `InvalidQuery`
+        as `conditions_of` does.
         """
         conditions = conditions_of(query)
         searched = self._open_index.search or self._open_index.connection

@@ -12,12 +12,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from udpnote.model.query import PausePoint, SearchRunning
 from udpnote.storage.database import uri_of
-from udpnote.storage.index.index_file import identity_of
-from udpnote.storage.index.shard_search import Answer, Conditions, Question, search_shards
+from udpnote.storage.index.index_file import State, identity_of
+from udpnote.storage.index.shard_search import Answer, Conditions, Question, search_shards, snapshot
 from udpnote.storage.index.time_search import search_by_time
 
 if TYPE_CHECKING:
@@ -149,10 +149,10 @@ class BackgroundSearch:
         self._identity = identity_of(path)
         self._connection: sqlite3.Connection | None = None
         self._is_closed = False
-        self._answers: dict[Question, Answer] = {}
+        self._answers: dict[Question, Answer | None] = {}
 
-    def ask(self, question: Question) -> Generator[SearchRunning, None, Answer]:
-        """Yield `SearchRunning` until `question` is answered, then return the answer.
+    def ask(self, question: Question) -> Generator[SearchRunning, None, Answer | None]:
+        """Yield `SearchRunning` until `question` is answered, then return the answer; None for the reason of `search`.
 
         A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, its file was replaced, or `close`
         was called.
@@ -186,7 +186,7 @@ class BackgroundSearch:
                 self._connection.interrupt()
         self._executor.finish(self._executor.submit(self._disconnect))
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, question: Question) -> Answer | None:
         """Answer one question, in the executor's thread."""
         until = time.monotonic() + self._question_seconds
         return search(self._connect(), question, lambda: time.monotonic() >= until)
@@ -210,13 +210,26 @@ class BackgroundSearch:
             self._connection.close()
 
 
-def search(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
+class HalfIndexed(NamedTuple):
+    """A search could not continue from the note `number` on, whose `noted_at` is `time` if the search is in the order of time.
+
+    A long change of a note is being indexed, so the index may have neither text of that note. Search again from there, after
+    the index was brought up to date.
+    """
+
+    number: int
+    time: int
+
+
+def search(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer | None:
     """Find the next matches for `question`, in the order of numbers or of times, whichever it asks for.
 
-    If `is_time_up()` becomes true, the answer has the matches that were found until then, and where to continue.
+    If `is_time_up()` becomes true, the answer has the matches that were found until then, and where to continue. Returns None
+    if the index has a part of a long change only (see `State.step`).
     """
     find = search_shards if question.time is None else search_by_time
-    return find(connection, question, is_time_up)
+    with snapshot(connection):
+        return find(connection, question, is_time_up) if not State.read(connection).step else None
 
 
 def matches(
@@ -226,13 +239,13 @@ def matches(
     *,
     newest_first: bool,
     start_time: int | None = None,
-) -> Iterator[int | PausePoint | SearchRunning]:
+) -> Iterator[int | PausePoint | SearchRunning | HalfIndexed]:
     """Yield the numbers of the notes that meet the `conditions`, from `start` up or, with `newest_first`, from `start` down.
 
     If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on. Also
-    yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If
-    `searched` is a connection, each question searches one shard or one window of time, in the caller's thread. Raises
-    `sqlite3.Error` if the index cannot be read.
+    yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. Ends
+    after a `HalfIndexed`. If `searched` is a connection, each question searches one shard or one window of time, in the
+    caller's thread. Raises `sqlite3.Error` if the index cannot be read.
     """
     question = Question(conditions, start, newest_first, MATCHES_MIN, start_time)
     while True:
@@ -240,6 +253,9 @@ def matches(
             answer = yield from searched.ask(question)
         else:
             answer = search(searched, question, lambda: True)
+        if answer is None:
+            yield HalfIndexed(question.start, question.time or 0)
+            return
         yield from answer.numbers
         if answer.following is None:
             return

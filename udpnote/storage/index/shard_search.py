@@ -86,22 +86,21 @@ def _condition(word: Word) -> str:
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Answer `question`: search one shard after the other.
+    """Answer `question`: search one shard after the other, in a `snapshot` of the caller.
 
     Stop when `question.matches_max` notes are found, or when `is_time_up()` is true after a shard. The answer then says where
     to continue.
     """
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
-    with snapshot(connection):
-        shards = _shards_from(connection, question)
-        for place, shard in enumerate(shards, 1):
-            numbers += _matches_in(connection, shard, question, matches_max=question.matches_max - len(numbers))
-            if len(numbers) == question.matches_max:
-                return Answer(numbers, question._replace(start=numbers[-1] + step))
-            if place < len(shards) and is_time_up():
-                start = shard.first - 1 if question.newest_first else shard.last + 1
-                return Answer(numbers, question._replace(start=start))
+    shards = _shards_from(connection, question)
+    for place, shard in enumerate(shards, 1):
+        numbers += _matches_in(connection, shard, question, matches_max=question.matches_max - len(numbers))
+        if len(numbers) == question.matches_max:
+            return Answer(numbers, question._replace(start=numbers[-1] + step))
+        if place < len(shards) and is_time_up():
+            start = shard.first - 1 if question.newest_first else shard.last + 1
+            return Answer(numbers, question._replace(start=start))
     return Answer(numbers, None)
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.storage.index.counts import BLOCK_NUMBERS
-from udpnote.storage.index.shard_search import Answer, Question, long_matches, snapshot
+from udpnote.storage.index.shard_search import Answer, Question, long_matches
 from udpnote.storage.index.shards import SHARD_COLUMNS, SHARD_NUMBERS_MAX, Shard
 
 WINDOW_BLOCKS_MAX = SHARD_NUMBERS_MAX // BLOCK_NUMBERS
@@ -45,7 +45,7 @@ class _Window(NamedTuple):
 
 
 def search_by_time(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Answer `question`: search one window after the other.
+    """Answer `question`: search one window after the other, in a `snapshot` of the caller.
 
     Stop when `question.matches_max` notes are found, or when `is_time_up()` is true after a window. The answer then says where
     to continue.
@@ -54,28 +54,27 @@ def search_by_time(connection: sqlite3.Connection, question: Question, is_time_u
     assert time is not None, "a search in the order of the numbers has no time to begin at"
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
-    with snapshot(connection):
-        shards = [Shard(*row) for row in connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")]
-        spans = _spans_from(connection, question)
-        places = [step * span.near for span in spans]
-        while True:
-            end = bisect_right(places, step * time) + question.block_count
-            in_window = [span.block for span in spans[:end] if step * span.far >= step * time]
-            window_end = spans[end].near if end < len(spans) else None
-            window = _window(time, window_end, in_window, newest_first=question.newest_first)
-            found = _matches_in(connection, shards, window, question, question.matches_max - len(numbers))
-            numbers += [number for _, number in found]
-            if len(numbers) == question.matches_max:
-                time, number = found[-1]
-                block_count = max(question.block_count // 2, 1)  # the next page probably needs fewer: this window had enough
-                return Answer(numbers, question._replace(start=number + step, time=time, block_count=block_count))
-            if window_end is None:
-                return Answer(numbers, None)
-            start, time = SEQUENCE_MAX if question.newest_first else 1, window_end
-            block_count = min(2 * question.block_count, WINDOW_BLOCKS_MAX)
-            question = question._replace(start=start, time=time, block_count=block_count)
-            if is_time_up():
-                return Answer(numbers, question)
+    shards = [Shard(*row) for row in connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")]
+    spans = _spans_from(connection, question)
+    places = [step * span.near for span in spans]
+    while True:
+        end = bisect_right(places, step * time) + question.block_count
+        in_window = [span.block for span in spans[:end] if step * span.far >= step * time]
+        window_end = spans[end].near if end < len(spans) else None
+        window = _window(time, window_end, in_window, newest_first=question.newest_first)
+        found = _matches_in(connection, shards, window, question, question.matches_max - len(numbers))
+        numbers += [number for _, number in found]
+        if len(numbers) == question.matches_max:
+            time, number = found[-1]
+            block_count = max(question.block_count // 2, 1)  # the next page probably needs fewer: this window had enough
+            return Answer(numbers, question._replace(start=number + step, time=time, block_count=block_count))
+        if window_end is None:
+            return Answer(numbers, None)
+        start, time = SEQUENCE_MAX if question.newest_first else 1, window_end
+        block_count = min(2 * question.block_count, WINDOW_BLOCKS_MAX)
+        question = question._replace(start=start, time=time, block_count=block_count)
+        if is_time_up():
+            return Answer(numbers, question)
 
 
 def _spans_from(connection: sqlite3.Connection, question: Question) -> list[_Span]:

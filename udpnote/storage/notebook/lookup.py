@@ -16,6 +16,7 @@ from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind, StoredEntr
 from udpnote.model.query import SUMMARY_LABELS, Cursor, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
+from udpnote.storage.index.search_worker import HalfIndexed
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_by_time, notes_from, root_of, times_of
 from udpnote.text.query_check import check_query
 from udpnote.text.search_terms import fold, tag_term, tag_terms
@@ -159,12 +160,14 @@ class Lookup:
         """Yield the results that the index finds, and return None after the last one.
 
         If a found note was revised after it was indexed, its latest text may not match. Then this stops before that note, and
-        returns the note's cursor.
+        returns the note's cursor. It also stops where the search meets a change that is half indexed (see `HalfIndexed`).
         """
         indexed = self.index.indexed
         pauses = _Pauses(query)
         comparison = comparison_of(query)
         for found in self.index.matches(query, start.number, start.time):
+            if isinstance(found, HalfIndexed):
+                return Cursor(found.number, 0, found.time)
             if isinstance(found, PausePoint | SearchRunning):
                 yield found
                 continue
