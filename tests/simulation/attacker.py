@@ -176,7 +176,10 @@ def _with_another_text(message: Append | Run) -> Append | Run:
 
 
 def _answers_to(message: Append | Run, *, sequences_later: int = 0) -> list[Message]:
-    """Return an acknowledgement and each kind of refusal of what `message` carries, or of a sequence so much later."""
+    """Return an acknowledgement of what `message` carries, then a refusal for each `Reason`.
+
+    Their sequence is that of `message` plus `sequences_later`.
+    """
     if isinstance(message, Run):
         client_id, sequence, offset, check = message.notes.client_id, message.notes.sequence, 0, message.check
     else:

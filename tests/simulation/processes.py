@@ -46,7 +46,7 @@ class OpenOutbox(Outbox):
         """Close nothing: the disk outlives the process."""
 
     def version(self) -> int:
-        """Return the number of all changes. The real `version` does not see them, because all processes share a connection."""
+        """Return the number of all changes. The real `version` counts only those of other connections, and here is only one."""
         return self._connection.total_changes
 
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
@@ -200,7 +200,7 @@ class Process:
         self.check_alive()
 
     def wrote(self, entries: list[Entry]) -> None:
-        """Its user wrote `entries`, and its outbox has them."""
+        """Note that the user wrote `entries`, which are in the outbox now. Here, this does nothing."""
 
     def _run(self) -> None:
         try:
@@ -253,6 +253,6 @@ class Process:
                 self._lan.count("impostor reported")
 
     def _learn_of_new_key(self) -> None:
-        """Its client was told that the key has changed."""
+        """Count that the server told the client of a new key. Raises `Violation` if the key has not changed."""
         self._lan.seals.check_told(self.disk.key_ids)
         self._lan.count(f"{self.trade}: key changed")

@@ -51,7 +51,8 @@ PATHS = names("""
     verdict STORED on a run; verdict STORED_ALREADY on a run; verdict SPLIT on a bundle; verdict STORED on a bundle;
     verdict STORED_ALREADY on a bundle
 """)
-"""Many seeds together must meet all of `FAULTS` and `PATHS`. So a change that makes the simulation test less is noticed."""
+"""Events and verdicts that occur in some seeds. Many seeds together must meet all of `FAULTS` and `PATHS`, so a change that
+makes the simulation test less is noticed."""
 
 
 class Result(NamedTuple):

@@ -18,7 +18,7 @@ INCIDENTS = names("""partition; server crash; server move; server clock jump; cl
     import cut short; key changed""")
 
 WORDS = (("line",), ("中",), ("今日记录",), ("LINE", "a"), ("a line",), ("我是", "记"), ("1",), ("nowhere",))
-"""Searches for words, phrases and single characters that many texts have, few, or none."""
+"""Words to search for: some are in many texts, some in few, some in none. Single characters and phrases are among them."""
 
 AUTHORS = ["王芳", "王芳@10.0.0.2", "小明", "小明@old", "nobody"]
 """Authors to filter by: whole names, or the part before the `@`."""

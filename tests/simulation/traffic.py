@@ -141,11 +141,11 @@ class Pace:
         self._silent_since = float("inf")
 
     def begin_silence(self, now: float) -> None:
-        if now > self._anew_at:  # at this moment, it is the session with the old key that reports a silence, and ends
+        if now > self._anew_at:  # a silence at this moment is reported by the session with the old key, which ends
             self._silent_since = now
 
     def offered(self, now: float) -> None:
-        """Note that a probe was answered. If the answer was the server's, the client sends again at once, before its notice."""
+        """Note that a probe was answered. If its own server has answered, the client sends before its notice calls `found`."""
         self._offered_at = now
         self._heard_at = now
 

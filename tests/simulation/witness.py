@@ -164,7 +164,7 @@ class Witness:
                 latest[root] = number
 
     def look_at_all(self) -> None:
-        """Check at the end that the notebook holds everything that was written, unchanged, and nothing else."""
+        """Check at the end that the notebook holds all that was written, unchanged, and nothing else. Raises `Violation`."""
         stored = list(self._notebook.entries_after(0))
         if [each.number for each in stored] != list(range(1, len(stored) + 1)):
             raise Violation("the numbers have gaps")

@@ -91,7 +91,7 @@ class Forked:
 
 
 class Forks:
-    """A process that has imported udpnote, and waits to be forked. It is started for the first fork; `close` ends it."""
+    """Starts commands as forks of one process that has imported udpnote. The first `start` starts it; `close` ends it."""
 
     def __init__(self) -> None:
         self._undo = ExitStack()

@@ -54,7 +54,7 @@ class Killed:
 
     @property
     def frames(self) -> list[int]:
-        """The offsets in the log of the frames that the server has written."""
+        """The frames (copies of a page) that the server has written: the offset of each in the notebook's log."""
         own = self._log[16:24]
         offsets = range(LOG_HEADER_BYTES, len(self._log) - FRAME_BYTES, FRAME_BYTES)
         return [offset for offset in offsets if self._log[offset + 8 : offset + 16] == own]

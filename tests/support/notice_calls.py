@@ -64,10 +64,9 @@ def _own_parameters(error: str) -> frozenset[str]:
 
 
 def faults() -> Iterator[str]:
-    """Yield what is wrong.
+    """Yield what is wrong in the source: calls whose kind or values cannot be read, and values that a sentence lacks.
 
-    These are calls whose kind or values cannot be read, kinds without a sentence or with several, sentences whose values are
-    missing, and sentences that no call uses.
+    Also kinds without a sentence, kinds with several sentences, and sentences that no call uses.
     """
     entries = [kind for table in TABLES for kind in table.SENTENCES]
     yield from (f"{kind} has several entries" for kind in sorted({kind for kind in entries if entries.count(kind) > 1}))
@@ -80,7 +79,7 @@ def faults() -> Iterator[str]:
 
 
 def notice_calls(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
-    """Yield each call in `module` that makes an error or a notice, and the kinds that it may have.
+    """Yield each call in `module` that makes an error or a notice, with the kinds that the error or notice may have.
 
     Calls in `udpnote.errors` are left out, because they pass on kinds from their arguments.
     """

@@ -50,5 +50,5 @@ def reader_of(text: str) -> Callable[[int], str]:
 
 
 def microseconds_at(local: str) -> int:
-    """Return the local time `local` (ISO 8601) on the machine of `Read` in microseconds since 1970 UTC."""
+    """Convert `local`, an ISO 8601 time in the time zone of `Read` (+08:00), to microseconds since 1970 UTC."""
     return microseconds(datetime.fromisoformat(local).replace(tzinfo=_HERE))

@@ -54,7 +54,7 @@ class Result(NamedTuple):
 
 
 class Output:
-    """What a process writes to the other end of `descriptor`. A thread reads it as it comes. If it is None, nothing comes.
+    """What a process writes to the other end of `descriptor`; nothing if that is None. A thread reads it as it comes.
 
     `expect` waits for a text, and the next `expect` searches only after this text.
     """

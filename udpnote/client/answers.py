@@ -135,7 +135,7 @@ def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[i
 
 
 def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether the user may have meant the sealed notebook `impersonated`, whose impostor has answered with `notebook`.
+    """Whether `destination` may name the sealed notebook `impersonated`. An impostor of it has answered with `notebook`.
 
     True if the key in `destination` fits one of these two notebooks, and the name or id in `destination` fits one of them. A
     field of `destination` that is None fits every notebook.

@@ -338,7 +338,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
 
     def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
-        """Ask the server of the client's notebook for up to `wait` seconds. See `notebook_status`, also for `saves`."""
+        """Find out whether the notebook's server answers within `wait` seconds; see `notebook_status`, also for `saves`."""
         from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
         with self._connection.lock():

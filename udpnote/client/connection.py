@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup
 
 LOCK_POLL_SECONDS = 0.01
-"""A thread that waits for the lock wakes, at this interval, the thread that holds the lock and waits for datagrams. One wake-up
-is not enough: the holder may take the lock again before the waiting thread gets it."""
+"""While a thread waits for the lock, it ends the `receive` of the lock's holder again and again, at this interval. Once is not
+enough: the holder may take the lock again before the waiting thread gets it."""
 
 
 class Clock(Protocol):

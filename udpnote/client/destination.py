@@ -168,9 +168,9 @@ def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destin
 
 
 def options_for(destination: Destination) -> dict[str, Any]:
-    """The keyword arguments for a `Client` that uses `destination`, even if the settings name another notebook or server.
+    """The keyword arguments for a `Client` that uses `destination`. They take the place of what the settings name.
 
-    If `destination` has a key, this must be the key that the settings name: the client then takes it from the settings.
+    There is one exception: if `destination` has a key, the settings must name this key, and the client takes it from there.
     """
     options: dict[str, Any] = {"notebook": destination.name_or_id or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:

@@ -175,7 +175,7 @@ class Forwarder:
     """Forwards the entries of calls that run at the same time, in one session with the client's notebook.
 
     `driver` exchanges the datagrams of the session. The session ends at an error, when the notebook is joined or left, and
-    when the client uses another notebook. If its server is silent and no call waits, it also ends when another session has
+    when the client uses another notebook. A session whose server is silent also ends if no call waits, and another session has
     found the notebook at a new address.
     """
 

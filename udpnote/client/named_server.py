@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 RESOLVING_SECONDS = 1.0
 """How long a discovery waits for the addresses of the named server, if it is known which notebook has answered there before.
-After that, it looks for this notebook without the server. It waits for half of its own time if that is less. Name servers that
-answer at all usually do so in some milliseconds."""
+After that, the discovery looks for this notebook without the server. A discovery of less than two seconds waits for half of its
+time. Name servers that answer at all usually do so in some milliseconds."""
 
 
 class NamedServer:
     """The server that `destination` names, if it names one.
 
-    `lookup` is the lookup of its host name, or None if no server is named. `replaced` is None until another notebook answers at
-    the server than the one that `outbox` remembers; then it is the notice about this. `on_notice` is called with this notice,
-    and with the other notices about the server.
+    `lookup` is the lookup of its host name, or None if no server is named. `outbox` remembers which notebook answered there.
+    When another notebook answers, `replaced` becomes the notice about this; it is None before. `on_notice` is called with this
+    notice, and with the other notices about the server.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class NamedServer:
         self.replaced: Notice | None = None
 
     def last_notebook(self, destination: Destination) -> KnownNotebook | None:
-        """The notebook that, as the outbox remembers, has answered last at the server that the user has named.
+        """The notebook that has answered last at the server that the user has named. The outbox remembers it.
 
         None if no server is named, if no notebook has answered there, or if that notebook does not match the name, id or key in
         `destination`. The server in `destination` does not count.

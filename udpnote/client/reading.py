@@ -112,8 +112,8 @@ def read(
 
     If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
     progress for `wait_seconds` (see `ReadSession.progressed_at`). But if the selection follows the notebook, reading waits
-    without limit. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as this. Saves in the outbox the newest entry of the
-    notebook, as seen, and the round-trip time; gives notices to the user.
+    without limit. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as this. Saves in the outbox the round-trip
+    time, and which entry of the notebook is the newest that the client has seen; gives notices to the user.
 
     While the server's search index is not ready, `on_indexing` is called with two numbers: that of the last entry in the index,
     and that of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or

@@ -14,7 +14,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery_events import Rejected, Stored
 
 CHUNK_ENTRIES_MIN = 128
-"""A call adds at most this many texts at a time to the outbox, in one transaction. If more of its entries than this have no
+"""How many texts a call adds to the outbox in one transaction, if it has so many. If more of its entries than this have no
 outcome yet, it adds as many texts as there are such entries. So the client adds the next entries while the server stores the
 earlier ones. From 128 entries on, the fsync takes less time than the rest of the work."""
 

@@ -29,8 +29,8 @@ class Keyring:
 
     A key has 16 bytes. `named_id` is the id of the named key, or None if no key is named. `own` is the key of this user's own
     notebook on this machine, or None if there is none; this key is used only if no key is named. `random_bytes` makes the salts
-    of sealed datagrams. `is_joining` is True only for `join`. A notebook with the named key counts as an impostor if another
-    key was joined for its id. While joining, it is trusted all the same.
+    of sealed datagrams. `is_joining` is True only for `Client.join`: then a server with the named key is always trusted (see
+    `ImpostorDetector`).
     """
 
     def __init__(

@@ -87,9 +87,9 @@ def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: 
 
 
 def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Receive datagrams for up to `ECHO_SECONDS`. Returns which of the `wanted` ones have arrived.
+    """Receive datagrams until all `wanted` ones have arrived, or `ECHO_SECONDS` have passed. Return those that have arrived.
 
-    Each datagram is represented by the two numbers that follow the `token` in it.
+    A datagram with this `token` stands in `wanted` and in the result as a pair: its two bytes after the token.
     """
     heard: set[tuple[int, int]] = set()
     until = time.monotonic() + ECHO_SECONDS

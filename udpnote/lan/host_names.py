@@ -13,7 +13,7 @@ class HostLookup:
 
     `begin` starts a lookup, unless one is running. The result is in `addresses` or `failure`. A name is looked up in a thread,
     because the system may wait ten seconds or longer for a name server, and nothing can interrupt it. At the end of the lookup,
-    the thread calls `on_end`. It does not keep the process from ending.
+    the thread calls `on_end`. The thread does not keep the process from ending.
     """
 
     def __init__(self, host: str, port: int, on_end: Callable[[], None]) -> None:

@@ -73,8 +73,8 @@ class HostInterface(NamedTuple):
 class Detour(NamedTuple):
     """Datagrams to the IPv4 `network` of `interface` leave by another interface: `by`, of the kind `by_kind`.
 
-    `is_in_main` says whether the routing table main leads there. `is_strict` says whether `interface` drops datagrams that come
-    from that network, because its reverse-path filter is strict (`rp_filter` in the kernel's ip-sysctl.rst).
+    `is_in_main` says whether this route is in the routing table main. `is_strict` says whether `interface` drops datagrams that
+    come from `network`, because its reverse-path filter is strict (`rp_filter` in the kernel's ip-sysctl.rst).
     """
 
     interface: str
@@ -88,8 +88,8 @@ class Detour(NamedTuple):
 class Routes(NamedTuple):
     """How IPv4 datagrams leave this host.
 
-    `detours` has each network of an interface whose datagrams leave by another interface. `default` is the interface for hosts
-    beyond the LAN, or None if there is no way to them. `rules` are the priorities of the policy rules beyond `STANDARD_RULES`.
+    `detours` has a `Detour` for each network whose datagrams take one. `default` is the interface for hosts beyond the LAN, or
+    None if there is no way to them. `rules` are the priorities of the policy rules beyond `STANDARD_RULES`.
     `forbidden` has (interface, network) for each network of a connected interface, if a route or rule forbids all datagrams to
     this network.
     """

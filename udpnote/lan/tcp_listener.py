@@ -18,8 +18,9 @@ WAITING_CONNECTIONS_MAX = 128
 def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
     """Open and return sockets that listen at TCP `port` of `bind`, an address or a host name.
 
-    If `bind` is None, there is one socket for all IPv4 addresses and one for all IPv6 addresses, without the one that this
-    machine lacks. Of the addresses of a host name, only the first is used. The port 0 stands for any free port.
+    If `bind` is None, there is one socket for all IPv4 addresses and one for all IPv6 addresses; a machine without IPv4 or
+    without IPv6 gets only the other one. Of the addresses of a host name, only the first is used. The port 0 stands for any
+    free port, the same for both sockets.
 
     Raises `AddressInUse` if another process listens there. Raises `AddressUnavailable` if this machine does not have the
     address, if `bind` is an unknown name, or if the user may not use the port. Also raises `TooManyOpenFiles`.

@@ -13,8 +13,8 @@ from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Read
 
 LEASE_SECONDS = 15.0
-"""How long the server shall keep a waiting READ. The reader sends it again every `REFRESH_SECONDS` (see `reading`), so a few
-READs may be lost."""
+"""How long the server keeps a READ that waits for a result. The reader sends it again every `REFRESH_SECONDS` (see `reading`),
+so a few READs may be lost."""
 
 LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""

@@ -157,7 +157,7 @@ def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) 
 
 
 def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram with a PAGE: a header and `page_body` (from `page_body_of`), padded with zeros if below `padded_bytes`."""
+    """The datagram with a PAGE: a header and `page_body` (from `page_body_of`). Zeros pad its body to `padded_bytes`."""
     return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 

@@ -35,7 +35,7 @@ _NUMBER = Struct(">Q")
 _PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIqQIqQIqQ{CLIENT_ID_BYTES}sQQBH")
 _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _ARRIVED_PART = Struct(_STORED_PART.format.replace("Q", "q"))
-"""The same layout with signed numbers: one above `SEQUENCE_MAX` is then negative, and a single comparison finds it."""
+"""`_STORED_PART` with signed numbers: a number above `SEQUENCE_MAX` is then negative, and a single comparison finds it."""
 
 _TALLY = Struct(">qqH")
 

@@ -1,4 +1,4 @@
-"""Puts the pages that a reader has received in order, and gives their items to the reader, each once: it delivers them.
+"""Puts the pages that a reader has received in order, and delivers their items: it gives each item to the reader once.
 
 Pages that arrive out of order are kept until the missing pages have arrived. An entry that is longer than a page comes in
 parts, which this module joins. If somebody revises the entry meanwhile, the later parts belong to another text. The reader then
@@ -215,7 +215,7 @@ class PageAssembly:
         )
 
     def _as_one(self, series: Sequence[Page]) -> Iterator[tuple[Page, int]]:
-        """Yield the pages of `series`, which continue each other, as one page or, if they may not be joined, one by one."""
+        """Join the pages of `series`, which continue each other, if `joined` may join them. Yield the pairs of `joined`."""
         is_long = len(series) > 1 and self.remaining is None
         if is_long and series[0].start == self.position and self.are_cursors_valid(series[0]):
             items = tuple(chain.from_iterable(page.items for page in series))

@@ -93,7 +93,7 @@ class _PagePacker:
         self._are_tallies = False
         self._position = read.cursor
         self._latest: StoredEntry | None = None
-        """The entry that was taken last; None if `_position` has passed it. `_reached` moves `_position` past it."""
+        """The entry that was taken last if `_position` is still before it, else None. `_reached` moves `_position` past it."""
         self.pages_max = 1
         self.is_full = False
         self.awaited: SearchRunning | None = None
@@ -178,7 +178,7 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
     def _reached(self) -> Cursor:
-        """Where the reader continues after all that was taken. It is computed for pages only, not for each entry."""
+        """Move `_position` past all that was taken, and return it. Called once a page, because once an entry takes longer."""
         if self._latest is not None:
             self._position, self._latest = self._after(self._latest), None
         return self._position

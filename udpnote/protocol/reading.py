@@ -82,7 +82,7 @@ class Reading:
         self._items: list[Item] = []
         self._resume_at: float | None = None
         self.refusal: PageState | None = None
-        """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if it does not, by its latest page."""
+        """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if its latest page refuses nothing."""
         self.answers = 0
         """How many valid pages with this reading's stream id have arrived. Repeated pages count; refusals do not."""
         self._progressed_at = now
@@ -156,9 +156,10 @@ class Reading:
             self._send_next_burst(now)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Continue with the server that discovery has found, perhaps at another address: ask it for the missing results.
+        """Ask for the missing results again, because discovery has found the server, perhaps at another address.
 
-        The timer and congestion window start anew; `round_trip_seconds`, measured by discovery, is the timer's first sample.
+        The caller sends the READs there. The timer and congestion window start anew; `round_trip_seconds`, which discovery has
+        measured, is the timer's first sample.
         """
         self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
         self._bursts.clear()
@@ -241,14 +242,14 @@ class Reading:
         self._send_next_burst(now)
 
     def _note_refusal(self, state: PageState, now: float) -> None:
-        """Set `refusal`. For NOT_READABLE, a reading that follows asks again after a pause, and reports it the first time."""
+        """Set `refusal`. A reading that follows asks again after a pause; it reports the first of several NOT_READABLE."""
         if self._follows and state is PageState.NOT_READABLE and self.refusal is None:
             self._events.append(NotebookUnreadable())
         self.refusal = state
         self._pause(POLL_SECONDS, now)
 
     def _note_agreement(self) -> None:
-        """Record that the notebook has the entry `seen` of the READ. Report `NotebookRestored` if `_go_back` led to it."""
+        """Record that the notebook has the READ's `seen`. If `_go_back` has chosen that entry, report `NotebookRestored`."""
         self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()

@@ -1,4 +1,4 @@
-"""Rediscovery looks for the server of the client's notebook after it has fallen silent. It may be at another address now.
+"""Rediscovery looks for the server of the client's notebook when that server no longer answers: it may have a new address.
 
 Each DISCOVER asks for any notebook, not only for the client's. The reason: after a loss of data, the host may serve a new
 notebook with another id, perhaps under the old name or address. The client reports such a notebook but does not use it, because

@@ -53,7 +53,7 @@ class ShownEntries:
 
         self._restorations = 0
         self._doubtful_until = 0
-        """The highest number that an unknown entry from before the restoration can have. 0 if no such entry is possible."""
+        """Entries up to this number may have been shown before the restoration and then forgotten; 0 if that is impossible."""
 
         self._step = 1
 

@@ -129,7 +129,7 @@ class ReportingServer(NamedTuple):
 
     @property
     def is_lossy(self) -> bool:
-        """Whether so many short datagrams were lost that others, too, may have been lost by chance."""
+        """Whether so many short datagrams were lost that a long one, or a broadcast, may also have been lost by chance."""
         return self.short_lost >= LOSSES_MIN
 
 
@@ -212,9 +212,9 @@ class Examination:
         return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
     def _is_answer_missing(self, known: list[Address]) -> bool:
-        """Whether answers are missing: no REPORT has come from one of the `known` addresses, or a server is silent.
+        """Whether one of the `known` addresses has sent no REPORT, or a server has left direct EXAMINEs unanswered.
 
-        A server counts as silent if it has answered no direct EXAMINE at all, or only some of the short ones.
+        The second case means that the server has answered none of the direct EXAMINEs, or not all of the short ones.
         """
         servers = self.servers
         reached = {address for each in servers for address in each.addresses}

@@ -79,7 +79,7 @@ def check_interfaces(facts: HostFacts) -> list[Finding]:
 
 
 def check_routes(facts: HostFacts) -> list[Finding]:
-    """Check whether datagrams to each LAN leave by the interface of this LAN, and whether the answers from there are let in."""
+    """Check whether a route or rule sends datagrams for a LAN into a tunnel or to containers, or forbids them."""
     if facts.routes is None:
         return [not_checked("routes", Notice("routes_not_known"))]
     if not any(each.kind.is_lan and each.is_connected for each in facts.interfaces):
@@ -135,7 +135,7 @@ HOST_CHECKS = (
 
 
 def _unwritable(folder: str, reason: Notice) -> Finding:
-    """The trouble that nothing can be written in `folder`, for the `reason`."""
+    """The trouble that nothing can be written in `folder`. The kind of `reason`, or its value `problem`, says why."""
     if isinstance(problem := reason.values.get("problem"), str):
         return trouble("disk", Notice("folder_not_writable", folder=folder, reason=problem))
     is_read_only = reason.kind == "disk_read_only"

@@ -243,9 +243,9 @@ def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Findi
 
 
 def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """Check whether anything answers at all. Say that other sealed notebooks may exist.
+    """Check whether any server has answered. Always add the finding that sealed notebooks without a key were not checked.
 
-    Sealed notebooks cannot be checked without their keys, because they answer only clients that have them.
+    The server of a sealed notebook answers only clients that have the notebook's key.
     """
     findings = []
     if not facts.servers and not facts.found and not _is_explained(troubles):
