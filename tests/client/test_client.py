@@ -239,6 +239,38 @@ def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: 
     assert chosen is not None and chosen.host == CELLAR, "other commands find it there at once"
 
 
+def test_a_text_after_a_pause_waits_for_its_answer_as_long_as_the_first_one(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client(wait=5.0)
+
+    def texts() -> Iterator[str | None]:
+        for text in ("one", "two"):
+            yield from [None] * 10  # for each, the client waits a second
+            yield text
+
+    assert [sent.number for sent in client.send_many(texts())] == [1, 2]
+    assert lan.now > 1015.0, "there were no pauses"
+
+
+def test_texts_that_are_sent_while_the_server_is_silent_do_not_wait_one_after_the_other(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client(wait=5.0)
+    assert client.send("one").number == 1
+    server.stop()
+    stopped_at, outcomes = lan.now, list[SentEntry]()
+
+    def texts() -> Iterator[str | None]:
+        for number in range(5):
+            yield f"text {number}"
+            while len(outcomes) <= number:
+                yield None
+
+    for sent in client.send_many(texts()):
+        outcomes.append(sent)
+    assert [sent.state for sent in outcomes] == [State.QUEUED] * 5
+    assert lan.now - stopped_at < 2 * 5.0
+
+
 def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: Lan) -> None:
     lan.refuse("spam")
     notices: list[Notice] = []

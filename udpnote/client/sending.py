@@ -128,6 +128,8 @@ class Sender:
                 break
             may_wait = len(chunk) < max(entries_max, 1)
             with self._connection.lock():
+                if chunk and not pending and (self._session is None or not self._session.is_silent):
+                    started = self._driver.now()  # nothing has waited for an answer: the wait begins now
                 is_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
                 characters += sum(map(len, chunk))
                 chunk.clear()
@@ -233,9 +235,9 @@ class Sender:
         """Do one round of sending and receiving. If there is no session, find the notebook and begin one instead.
 
         The `pending` entries get the outcome QUEUED in three cases: `wait_seconds` have passed since the latest answer and
-        since the call began (`started`); the server says that its key has changed; it says that it can store nothing now. The
-        round waits for datagrams only if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold the lock
-        of the connection.
+        since the call began to wait (`started`); the server says that its key has changed; it says that it can store nothing
+        now. The round waits for datagrams only if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold
+        the lock of the connection.
         """
         session = self._session
         if session is None:
@@ -250,8 +252,7 @@ class Sender:
         if pending and session.postponed_for is not None:
             self._outcomes.postpone(pending, session.postponed_for)
         elif pending and session.has_old_key:
-            name = self._driver.name_of(session.notebook)
-            self._give_up(pending, Notice("key_changed", name=name))
+            self._give_up(pending, Notice("key_changed", name=self._driver.name_of(session.notebook)))
         elif pending and self._driver.now() >= given_up_at:
             silence = Notice("no_answer_yet", server=self._driver.silent_server(session))
             self._give_up(pending, silence if wait_seconds else Notice("not_waited"))
