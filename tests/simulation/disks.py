@@ -108,11 +108,15 @@ def damaged(image: bytes, random: Random) -> bytes:
 
 
 class NotebookDisk(Notebook):
-    """A notebook that counts its verdicts, and whose disk may be full or broken."""
+    """A notebook that counts its verdicts, and whose disk may be full or broken.
+
+    `refused` are the client ids and sequences of all entries that it has refused at least once.
+    """
 
     def __init__(self, coverage: Counter[str]) -> None:
         super().__init__(IN_MEMORY)
         self._coverage = coverage
+        self.refused: set[tuple[bytes, int]] = set()
         self.lookup.index.close()
         self._open_index(None)
 
@@ -122,6 +126,8 @@ class NotebookDisk(Notebook):
             if verdict is not None:
                 what = " on a run" * isinstance(each, NoteRun) + " on a bundle" * isinstance(each, Bundle)
                 self._coverage[f"verdict {verdict.status.name}{what}"] += 1
+            if verdict is not None and verdict.status is Status.REFUSED:
+                self.refused.add((each.client_id, each.sequence))
             if verdict is not None and verdict.status is Status.STORED and isinstance(each, Part):
                 self._coverage[f"{each.kind.name.lower()} stored"] += 1
                 self._coverage["multi-part entry completed"] += not is_whole(each)

@@ -83,6 +83,21 @@ def test_what_goes_wrong_with_entries_is_noticed(complaint: str, misdeed: Callab
         misdeed(Scene(notebook))
 
 
+def test_a_revision_that_was_refused_before_may_be_stored_after_a_later_one() -> None:
+    note, early, later, between = entries = (
+        entry(1, "note"),
+        entry(2, "early", 3),
+        entry(3, "later", 1),
+        entry(4, "between", 1),
+    )
+    with closing(NotebookDisk(Counter())) as notebook:
+        scene = Scene(notebook)
+        scene.wrote(list(entries))
+        notebook.store(split(early, 1000), 1)
+        scene.store(note, later, between, early)
+        scene.look_at_order([written(each) for each in entries])
+
+
 # Readers
 
 LOG = [stored(1, "an apple"), stored(2, "a pear"), stored(3, "an orange", 2), stored(4, "", 1), stored(5, "a plum")]

@@ -152,12 +152,14 @@ class Witness:
     def look_at_order(self, drafts: list[Written]) -> None:
         """Check that the revisions of one note among `drafts` were stored in the order in which they were written.
 
-        Revisions that were refused are left out: a repeated datagram may arrive after the note, and then be stored.
+        Revisions that the notebook has refused once are left out. They may come again after the note, and then be stored: in a
+        repeated datagram, or from a browser to which a crashed page has not passed the verdict on.
         """
         latest: dict[int, int] = {}
         for draft in drafts:
-            number = self._stored.get(draft)
-            if number is not None and draft.kind is not Kind.NOTE and draft not in self._refused:
+            number = self._stored.get(draft, 0)
+            stored = self.history.entry(number)
+            if stored is not None and draft.kind is not Kind.NOTE and _identity(stored) not in self._notebook.refused:
                 root = self.history.root_of(number)
                 if number < latest.get(root, 0):
                     raise Violation(f"#{number} revises #{root}, and was written after #{latest[root]}, which does so, too")
