@@ -19,7 +19,7 @@ NAMED_MAX = 20
 
 class ImportReport:
     """Counts what happens to the entries of the source of an import, which is a file or a folder. Prints the counts and the
-    problems. The first entry that it counts or yields also prints the errors that `count_bad` has kept.
+    problems. When it counts or yields the first entry, it also prints the errors that `count_bad` has kept.
 
     `form` is the format of the source, or None if the source is empty. `left_out` counts the things in the source that a
     notebook does not keep. With `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.

@@ -187,8 +187,8 @@ class PageNotebook:
                     self._noted(status)
 
     def note_answer(self) -> None:
-        """Take it that the server answers again, because it has answered a client that this object does not use itself:
-        `absence` becomes None.
+        """Record that the server answers again: `absence` becomes None. Call this when the server has answered another client
+        than those of this object.
 
         If no browser gave the key of this object's clients, ask the server first, in the background: the notebook may have been
         sealed meanwhile, and then browsers must not use it by this machine's key.

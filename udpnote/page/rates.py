@@ -13,8 +13,8 @@ NETWORK_BITS = 64
 
 
 def counted_host(client: str, server: str) -> str:
-    """Return a text that stands for the host of a browser, for counting. The browser at the address `client` has connected to
-    the page at the address `server`.
+    """Return the name under which to count the requests of the browser at the address `client`: an address, or an IPv6 network.
+    The browser has connected to the page at the address `server`.
 
     A host can take many addresses of an IPv6 network, so all addresses of such a network count as one host. There are two
     exceptions. In the network of `server`, and among link-local and loopback addresses, each address counts as a host: these
@@ -30,9 +30,7 @@ def counted_host(client: str, server: str) -> str:
 
 
 def host_of_client(scope: Scope) -> str:
-    """Return what `counted_host` returns for the browser of a request; an empty string if the browser's address is not
-    known.
-    """
+    """Return the name under which to count a request (see `counted_host`); empty if the browser's address is not known."""
     client, server = scope.get("client"), scope.get("server")
     return counted_host(client[0], server[0] if server is not None else "") if client is not None else ""
 

@@ -47,8 +47,8 @@ def unavailable(notice: Notice) -> Refusal:
 
 
 def refusal_for(error: UdpnoteError) -> Refusal:
-    """Return the refusal of a request that has failed with `error`. If another attempt may succeed, it tells the browser to try
-    again.
+    """Return the refusal of a request that has failed with `error`. If another attempt may succeed, the refusal tells the
+    browser when to try again.
     """
     if isinstance(error, InvalidEntry | InvalidQuery):
         return Refusal(400, error.notice)

@@ -179,8 +179,8 @@ def _listed(
     """Return a JSON object with at most `limit` notes that match the words in `arguments` and the `filters`, the newest first.
 
     `before` and `after` are each None, or the `noted_at` and the number of a note: only notes before or after that note are
-    listed. If more than `limit` notes match, the newest are listed, but with `after` the oldest. The object says where the next
-    list must begin.
+    listed. If more than `limit` notes match, the newest of them are listed. With `after`, the oldest are. The object says where
+    the next list must begin.
 
     Several notes may have the same `noted_at`. So more than `limit` notes are read if necessary, to get past those that an
     earlier list had.

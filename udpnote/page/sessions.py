@@ -89,7 +89,7 @@ class Sessions:
         its sessions share.
 
         Return None if there is no such session, or if the page has closed the notebook, because more than `KEYS_MAX` keys were
-        in use. The notebook may have ended: see its `ended`.
+        in use. The notebook may have a new key by now: see `PageNotebook.ended`.
 
         A session ends `SESSION_IDLE_SECONDS` after its last use. Finding it counts as a use.
         """

@@ -93,7 +93,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
 def create_database(path: str, schema: Schema, *, beside: str | None = None) -> None:
     """Create the database at `path` if there is none, but do not open it; see `open_database`, also for the errors.
 
-    It is made as a draft and then linked to `path`: so no process ever opens an unfinished one. It gets the owner and
+    The database is made as a draft and then linked to `path`, so no process ever opens an unfinished one. It gets the owner and
     permissions of the file `beside`. If `beside` is None or missing, it gets the owner of its folder (see `own_like`).
     """
     with storage_errors(path):
@@ -235,8 +235,8 @@ def roll_back(connection: sqlite3.Connection) -> None:
 def is_database(path: str) -> bool:
     """Whether the file `path` is an SQLite database, perhaps a damaged one; False for an empty file. Raises `OSError`.
 
-    This lets SQLite read the file, without its write-ahead log. If this opened the file itself, closing it would drop all locks
-    that SQLite has on it in this process (POSIX). It does so only if SQLite cannot use the file: then there are no locks.
+    SQLite reads the file, without its write-ahead log. This function opens the file itself only if SQLite cannot use it:
+    closing the file drops all locks that SQLite has on it in this process (POSIX).
     """
     with closing(sqlite3.connect(uri_of(path, "immutable=1"), uri=True)) as connection:
         try:

@@ -148,7 +148,8 @@ class KnownNotebooks:
             return [self.keys.with_unsaved(KnownNotebook(*row)) for row in rows]
 
     def _notebook_at(self, destination: Destination) -> bytes | None:
-        """The id of the notebook whose latest answer came from the address of `destination`; None unless it is just one."""
+        """The id of the notebook whose latest answer came from the address of `destination`; None if there are none or several.
+        """
         rows = self._connection.execute(
             "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
         ).fetchall()

@@ -389,9 +389,7 @@ class Outbox(KnownNotebooks):
 
 
 def _check_log(path: str) -> None:
-    """Raise `StorageError` if a killed command has left a log for the outbox at `path`, and the log was damaged since, or the
-    outbox is gone. Do nothing if this process has the outbox open.
-    """
+    """Do what `check_outbox_log` does, but nothing if this process has the outbox open or the log has no transaction."""
     with storage_errors(path):
         if path != IN_MEMORY and has_log(path) and not any(is_same_file(path, each) for each in _open_here.values()):
             from udpnote.storage.outbox_log import check_outbox_log  # here, because this happens seldom

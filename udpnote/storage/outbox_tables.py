@@ -170,13 +170,13 @@ def is_unwritable(error: StorageError) -> bool:
 
 
 def entry_from(row: Sequence[Any]) -> Entry:
-    """The `Entry` that a row describes. The row has the entry's fields in their order, the three of `seen` at the end."""
+    """The `Entry` in `row`, which has the values of the entry's fields in their order, with the three fields of `seen` last."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
     return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
 
 
 def waiting_entry_from(row: tuple[Any, ...]) -> WaitingEntry:
-    """The `WaitingEntry` that a row describes. The row has the columns for `entry_from` first.
+    """The `WaitingEntry` in `row`, which has first the values that `entry_from` takes.
 
     After them come the notebook's id, name and key id, the four fields of the `Destination`, and `refused`: a `Status`, or 0 if
     the entry was not refused.

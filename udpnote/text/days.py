@@ -106,7 +106,8 @@ def read_number(text: str) -> int:
 
 
 def _with_weekday(words: str, today: date) -> Days | None:
-    """Read a day with its weekday before or after it: `Sun, 3 May 2026`, 2026年5月3日 星期日. None if `words` are no such day.
+    """Return the day in `words` that has its weekday before or after it: `Sun, 3 May 2026`, 2026年5月3日 星期日. Return None if
+    `words` are no such day.
 
     Raises `InvalidSetting` if the day has another weekday.
     """
@@ -249,7 +250,7 @@ def _exists(year: int, month: int, day: int) -> bool:
 
 
 def _read_english(match: re.Match[str], today: date) -> Days:
-    """Read a day of a month: `May 3`, `3 May 2026`."""
+    """Read a day of a month: `3 May 2026`, or `May 3`, which is the latest one up to `today`."""
     month, day = _MONTHS[match["name"]], int(match["day"])
     return _span_of(date(int(match["year"]), month, day)) if match["year"] else _latest(month, day, today)
 

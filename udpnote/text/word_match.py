@@ -219,10 +219,11 @@ class FoldedTerms:
 
 
 def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
-    """Whether `gap`, the text between two terms, has `signs`, one element of `Word.signs`.
+    """Whether `gap` has the `signs`, which are an element of `Word.signs`. `gap` is the text between two terms, or before or
+    after all of them.
 
-    White space in `signs` stands for any text. Signs that touch a term of the word must touch that term in the text, too. If
-    `is_first`, there is no term before the signs; if `is_last`, there is no term after them.
+    White space in `signs` stands for any text. Signs without white space between them and a term must touch that term in `gap`,
+    too. `is_first` says that the word has no term before the signs, `is_last` that it has none after them.
     """
     pieces = signs.split()
     touches_start, touches_end = not is_first and not signs[0].isspace(), not is_last and not signs[-1].isspace()

@@ -77,8 +77,8 @@ def lingers() -> bool:
 def last_message(service: Service, *, since: float) -> str | None:
     """Return the last message of the service's server in the journal, without `udpnote: `; None if there is none.
 
-    Messages from before `since`, in seconds since 1970 UTC, are left out, because an earlier process may have printed them. Of
-    the later lines, only the last 20 are searched.
+    Only the last 20 lines that were printed since `since` (seconds since 1970 UTC) are searched. Earlier ones may come from an
+    earlier process.
     """
     _, output, _ = _result(journal(service, "--since", f"@{int(since)}", "-n", "20", "-o", "cat", "--no-pager"))
     messages = [line.removeprefix("udpnote: ") for line in output.splitlines() if line.startswith("udpnote: ")]

@@ -119,9 +119,9 @@ def _pieces(text: str) -> list[tuple[str, str]]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """Return a pattern that matches white space and then a piece, with the brackets and punctuation that must stay with it.
+    """Return a pattern that matches white space (group 1) and then a piece (group 2).
 
-    A piece is a wide character, or a word of other characters.
+    A piece is a wide character, or a word of other characters. It includes the brackets and punctuation that must stay with it.
     """
     wide = f"[{_OPENING}]{{0,3}}(?:{_FLAG}|[{_WIDE}]){_ADDED}[{_CLOSING}]{{0,3}}"
     word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+[{_CLOSING}]{{0,3}}"

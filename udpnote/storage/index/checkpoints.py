@@ -39,7 +39,7 @@ class Checkpoints:
     def start_if_due(self) -> None:
         """Begin a checkpoint if the log has grown by `log_bytes` since the last one began, and none waits or is running.
 
-        Call this after each transaction. Without an executor, it returns after the checkpoint.
+        Call this after each transaction. Without an executor, this returns after the checkpoint.
         """
         size = self._log_size()
         if size < self._moved_bytes:  # SQLite has cut off the log and begins it again

@@ -93,7 +93,9 @@ class Index:
 
     @property
     def transactions(self) -> int:
-        """How many transactions all calls of `catch_up` made. After a call that makes none and returns False, wait a while."""
+        """How many transactions the calls of `catch_up` have made so far. If a call makes none and returns False, the index
+        cannot be written now: wait a while before the next call.
+        """
         return self._transactions
 
     @property
@@ -106,11 +108,11 @@ class Index:
         return self._notebook.last_number()
 
     def catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Index the notebook's new entries until all are indexed or, after a step, `is_time_up()` is true.
+        """Index the notebook's new entries, step by step, until all are indexed or `is_time_up()` is true after a step.
 
-        Returns whether all are indexed. If not, call this again later. It may return False before `is_time_up()`: the index may
-        be busy, its disk full, or a checkpoint running. If the index is damaged or its file was replaced, this opens it again
-        or builds it again. Raises `StorageError` if the notebook cannot be read.
+        Returns whether all are indexed. If not, call this again later. It may also end early and return False because another
+        process writes the index, its disk is full, or a checkpoint is running. If the index is damaged or its file was
+        replaced, this first opens it again or begins to build it again. Raises `StorageError` if the notebook cannot be read.
         """
         self._check_file()
         while self.indexed < self.last_number():
@@ -129,9 +131,9 @@ class Index:
     def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning | HalfIndexed]:
         """Yield the numbers of the notes that have the words, tags and author of `query`, in the query's order.
 
-        They begin at the note `start`; if the query is `by_time`, `time` is its `noted_at`. Also yields a `PausePoint` where
-        the caller may pause, and `SearchRunning` while the executor searches. Ends after a `HalfIndexed`. Raises `InvalidQuery`
-        as `conditions_of` does.
+        They begin at the note with the number `start`; if the query is `by_time`, `time` is the `noted_at` of that note. Also
+        yields a `PausePoint` where the caller may pause, and `SearchRunning` while the executor searches. Ends after a
+        `HalfIndexed`. Raises `InvalidQuery` as `conditions_of` does.
         """
         conditions = conditions_of(query)
         searched = self._open_index.search or self._open_index.connection
@@ -299,9 +301,9 @@ class Index:
 
 
 def _write(index: OpenIndex, batch: Batch) -> int:
-    """Index `batch` in the open transaction, and return 0. Of a long batch, index only the next row.
+    """Index `batch` in the open transaction or, of a long batch, only the next row.
 
-    Returns how many rows of a long batch are indexed after that, or 0 if no row was left.
+    Returns 0 if the whole batch is indexed now. If rows of a long batch may be left, returns how many are indexed.
     """
     state = index.state
     if batch.is_long:

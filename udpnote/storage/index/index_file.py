@@ -159,7 +159,7 @@ def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connec
     """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`.
 
     Commits are not fsynced, because an index can be built again. SQLite does no checkpoints by itself; see `checkpoints`.
-    Raises `StorageError`, whose `__cause__` is the error for `trouble_of`.
+    Raises `StorageError`; `trouble_of` says what its `__cause__` means for the index.
     """
     if path != IN_MEMORY and os.path.exists(path):
         with storage_errors(path), closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:

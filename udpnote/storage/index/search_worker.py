@@ -152,7 +152,8 @@ class BackgroundSearch:
         self._answers: dict[Question, Answer | None] = {}
 
     def ask(self, question: Question) -> Generator[SearchRunning, None, Answer | None]:
-        """Yield `SearchRunning` until `question` is answered, then return the answer; None for the reason of `search`.
+        """Yield `SearchRunning` until `question` is answered, then return the answer; None if the index is half changed (see
+        `search`).
 
         A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, its file was replaced, or `close`
         was called.
@@ -225,7 +226,7 @@ def search(connection: sqlite3.Connection, question: Question, is_time_up: Calla
     """Find the next matches for `question`, in the order of numbers or of times, whichever it asks for.
 
     If `is_time_up()` becomes true, the answer has the matches that were found until then, and where to continue. Returns None
-    if the index has a part of a long change only (see `State.step`).
+    if the index has only a part of a long change of a note (see `State.step`).
     """
     find = search_shards if question.time is None else search_by_time
     with snapshot(connection):

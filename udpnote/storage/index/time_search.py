@@ -25,10 +25,10 @@ WINDOW_BLOCKS_MAX = SHARD_NUMBERS_MAX // BLOCK_NUMBERS
 
 
 class _Span(NamedTuple):
-    """The time span of a block of numbers: `near` and `far` are the earliest and the latest `noted_at` of its notes.
+    """The time span of the notes in the block of numbers `block`.
 
-    `near` is the one that the search meets first: the latest if the newest notes come first. `block` is the number of the
-    block.
+    `near` and `far` are the earliest and the latest `noted_at` of these notes. If the search begins with the newest notes,
+    `near` is the latest and `far` the earliest.
     """
 
     near: int

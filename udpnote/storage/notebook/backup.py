@@ -292,7 +292,7 @@ def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
 def _place(draft: str, path: str, keys: NotebookKeys | None, name: str, *, replaces: bool) -> None:
     """Put the backup in the file `draft` at `path`, and `keys`, those of the notebook `name`, beside it, if there are any.
 
-    Raises `StorageError` if there is a file at `path`, unless this `replaces` it, and `OSError`.
+    If there is a file at `path`, the backup `replaces` it, or this raises `StorageError`. Raises `OSError`, too.
     """
     if keys is not None:
         _write_keys(key_path(path), keys, name)
@@ -306,7 +306,7 @@ def _place(draft: str, path: str, keys: NotebookKeys | None, name: str, *, repla
 
 
 def _check_place(path: str, notebook: str) -> None:
-    """Raise `StorageError` if a backup of the notebook in the file `notebook` cannot be at `path`, whatever is replaced.
+    """Raise `StorageError` if no backup of the notebook in the file `notebook` may be at `path`, with or without `replaces`.
 
     The reasons: the folder is missing, `path` is `notebook` itself or no regular file, or `path` belongs to a database.
     """

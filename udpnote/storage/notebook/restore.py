@@ -135,10 +135,11 @@ class Restore:
     def commit(self) -> list[str]:
         """Put the copy in its place, durably, and return the paths under which the replaced files are kept.
 
-        If an error comes before the copy is in its place, nothing has changed, but the log may have been copied into the old
-        file. If an error comes later, about the log, the search index or the key file, the notebook is restored, but its key
-        file may be missing, unless `key_use` is `KEPT`. Raises `NoSpace`, and `StorageError`, also if another program has put a
-        file at `path` meanwhile.
+        Raises `NoSpace`, and `StorageError`: also if another program has put a file at `path` meanwhile.
+
+        After an error that comes before the copy is in its place, the old notebook is still there; at most, its log was copied
+        into its file. After a later error, the notebook is restored, but the key file may be missing if `key_use` is not
+        `KEPT`.
         """
         with storage_errors(self.path):
             os.utime(self._draft)  # the user may have thought for so long that it counts as an old draft
