@@ -10,7 +10,7 @@ def test_a_search_without_an_answer_says_why_in_place_of_notes_that_do_not_match
     site.send("bread")
     amy = visitors.visit(site.address, **AT_A_PHONE)
     amy.sees("bread")
-    for query, says in (("#", "nothing to search for"), ("OR", "OR"), ("milk", "could not be loaded")):
+    for query, says in (("#", "nothing was searched for"), ("OR", "OR"), ("milk", "could not be loaded")):
         if query == "milk":
             amy.page.route("**/api/notes?*", lambda route: route.abort())
         amy.search(query)

@@ -208,7 +208,7 @@ class RevisionSender:
         if code == exit_codes.QUEUED and latest is None:
             say(Notice("undo_unseen" if write.number else "undo_later"))
         elif code == exit_codes.DONE and undo.way is Way.DELETE:
-            say(Notice("undo_deleted", number=undo.note))
+            say(Notice("edit_brings_back", number=undo.note))
         return code
 
     def _print_discarded(self, text: str) -> None:

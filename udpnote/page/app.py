@@ -21,7 +21,7 @@ from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
-from udpnote.page.responses import Refusal, json_response, refused, sentence_page, told
+from udpnote.page.responses import Refusal, json_response, malformed, refused, sentence_page, told
 from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
 from udpnote.page.sessions import Opened, Sessions
 from udpnote.version import __version__
@@ -163,7 +163,7 @@ class Page:
         async with body_of(request, CODE_BYTES_MAX, room, too_long=too_long) as body:
             code = json_object(body).get("code")
         if not isinstance(code, str):
-            raise Refusal(400, Notice("page_request_malformed", field="code"))
+            raise malformed("code")
         token = await self._sessions.begin(code, host_of_client(request.scope))
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         is_secure = request.scope["scheme"] == "https"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from udpnote.client.forwarding import check_entry
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status, StoredEntry, Verdict
-from udpnote.page.responses import Refusal, told
+from udpnote.page.responses import Refusal, malformed, told
 from udpnote.text.highlight import occurrences
 
 ENTRIES_MAX = 100
@@ -32,7 +32,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise Refusal(400, Notice("page_request_malformed", field="body"))
+        raise malformed("body")
     return value
 
 
@@ -47,13 +47,13 @@ def read_entries(body: bytes, notebook_id: str | None) -> list[ReadEntry]:
     value = json_object(body)
     wanted = value.get("notebook")
     if wanted is not None and not isinstance(wanted, str):
-        raise _malformed("notebook")
+        raise malformed("notebook")
     if wanted is not None and notebook_id is not None and wanted != notebook_id:
         raise Refusal(409, Notice("page_other_notebook"))
     client_id = _client_id(value, "client")
     entries = value.get("entries")
     if not isinstance(entries, list) or not 0 < len(entries) <= ENTRIES_MAX:
-        raise _malformed("entries")
+        raise malformed("entries")
     return [_read_entry(client_id, each) for each in entries]
 
 
@@ -98,10 +98,10 @@ def _outcome(entry: Entry, state: str, reason: Notice | None, number: int | None
 
 def _read_entry(client_id: bytes, value: object) -> ReadEntry:
     if not isinstance(value, dict):
-        raise _malformed("entries")
+        raise malformed("entries")
     kind = _KINDS.get(_text(value, "kind"))
     if kind is None:
-        raise _malformed("kind")
+        raise malformed("kind")
     entry = Entry(
         client_id,
         _number(value, "sequence"),
@@ -124,21 +124,21 @@ def _seen(value: object) -> SeenEntry:
     if value is None:
         return NOTHING_SEEN
     if not isinstance(value, dict):
-        raise _malformed("seen")
+        raise malformed("seen")
     return SeenEntry(_number(value, "number"), _client_id(value, "client"), _number(value, "sequence"))
 
 
 def _number(value: dict[str, Any], field: str) -> int:
     number = value.get(field)
     if type(number) is not int:
-        raise _malformed(field)
+        raise malformed(field)
     return number
 
 
 def _text(value: dict[str, Any], field: str) -> str:
     text = value.get(field)
     if not isinstance(text, str):
-        raise _malformed(field)
+        raise malformed(field)
     return text
 
 
@@ -146,12 +146,8 @@ def _client_id(value: dict[str, Any], field: str) -> bytes:
     digits = _text(value, field)
     is_id = len(digits) == 2 * CLIENT_ID_BYTES and all(each in "0123456789abcdef" for each in digits)
     if not is_id:
-        raise _malformed(field)
+        raise malformed(field)
     return bytes.fromhex(digits)
-
-
-def _malformed(field: str) -> Refusal:
-    return Refusal(400, Notice("page_request_malformed", field=field))
 
 
 TEXT_CHARACTERS_MAX = 4000

@@ -10,7 +10,7 @@ from udpnote.errors import Notice
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, SeenEntry
 from udpnote.page.follower import RETRY_SECONDS, Follower, has_entry, newest_entry, read_events
 from udpnote.page.page_notebook import PageNotebook
-from udpnote.page.responses import Refusal, encoded, told
+from udpnote.page.responses import Refusal, encoded, malformed, told
 
 STREAMS_MAX = 64
 """The most streams at a time, for all notebooks and keys together."""
@@ -50,7 +50,7 @@ def parse_cursor(text: str) -> SeenEntry:
         if len(seen.client_id) != CLIENT_ID_BYTES or max(seen.number, seen.sequence) > SEQUENCE_MAX:
             raise ValueError
     except ValueError:
-        raise Refusal(400, Notice("page_request_malformed", field="Last-Event-ID")) from None
+        raise malformed("Last-Event-ID") from None
     return seen
 
 

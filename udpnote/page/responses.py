@@ -41,6 +41,11 @@ class Refusal(Exception):
         self.status, self.notice, self.headers = status, notice, dict(headers or {})
 
 
+def malformed(field: str) -> Refusal:
+    """Return the refusal (400) of a request whose `field` has another form than the page expects."""
+    return Refusal(400, Notice("page_request_malformed", field=field))
+
+
 def unavailable(notice: Notice) -> Refusal:
     """Return a refusal for the moment (503). It tells the browser to ask again after `RETRY_SECONDS`."""
     return Refusal(503, notice, {"Retry-After": str(RETRY_SECONDS)})

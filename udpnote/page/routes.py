@@ -26,7 +26,7 @@ from udpnote.page.live_events import STREAMS_MAX, parse_cursor
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
-from udpnote.page.responses import EndingStream, Refusal, json_response, unavailable
+from udpnote.page.responses import EndingStream, Refusal, json_response, malformed, unavailable
 from udpnote.page.sessions import Opened
 from udpnote.text.calendar_image import calendar_image
 from udpnote.text.query_words import parse_words
@@ -234,13 +234,13 @@ def _form(name: str) -> Form:
     for form in get_args(Form):
         if form == name:
             return form  # type: ignore[no-any-return]
-    raise _malformed("format")
+    raise malformed("format")
 
 
 def _text(query: QueryParams, field: str) -> str:
     text = query.get(field, "")
     if len(text) > QUERY_CHARACTERS_MAX:
-        raise _malformed(field)
+        raise malformed(field)
     return text
 
 
@@ -250,7 +250,7 @@ def _number(query: QueryParams, field: str, number_max: int, *, default: int) ->
         return default
     number = _integer(text)
     if number is None or not 0 < number <= number_max:
-        raise _malformed(field)
+        raise malformed(field)
     return number
 
 
@@ -273,17 +273,13 @@ def _cursor(query: QueryParams, field: str) -> tuple[int, int] | None:
     time, dash, number = text.rpartition("-")
     noted_at, parsed = _integer(time.removeprefix("-")), _integer(number)
     if noted_at is None or parsed is None or not dash:
-        raise _malformed(field)
+        raise malformed(field)
     return (min(max(-noted_at if time.startswith("-") else noted_at, WRITTEN_AT_MIN), WRITTEN_AT_MAX), parsed)
 
 
 def _integer(text: str) -> int | None:
     """Return the number that `text` is in ASCII digits. Return None if `text` has other characters or too many digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(SEQUENCE_MAX)) else None
-
-
-def _malformed(field: str) -> Refusal:
-    return Refusal(400, Notice("page_request_malformed", field=field))
 
 
 ENTRIES_BYTES_MAX = (6 << 20) + (64 << 10)

@@ -148,8 +148,7 @@ class KnownNotebooks:
             return [self.keys.with_unsaved(KnownNotebook(*row)) for row in rows]
 
     def _notebook_at(self, destination: Destination) -> bytes | None:
-        """The id of the notebook whose latest answer came from the address of `destination`; None if there are none or several.
-        """
+        """The id of the notebook that last answered from the address of `destination`; None if none or several did."""
         rows = self._connection.execute(
             "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
         ).fetchall()

@@ -89,8 +89,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "host_heard_elsewhere": "{host} (another network, {seconds:,} s ago)",
     "port_user": "{address} (user {user})",
     "server_asked_elsewhere": (
-        "the server on this host was not asked which hosts it has heard. It answers this question only at a loopback "
-        "address, but it listens at one address of the LAN only"
+        "the server on this host tells which hosts it has heard only at a loopback address, but it does not listen at one. "
+        "Started without `--bind`, it does"
     ),
     # Between hosts
     "notebooks_found": "{notebooks}",

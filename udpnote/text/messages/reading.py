@@ -68,7 +68,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "pager"
     ),
     # searching
-    "no_search_term": "there is nothing to search for in {words!r}: it has no letter, digit, emoji or symbol such as →",
+    "no_search_term": (
+        "nothing was searched for: {words!r} has no letter, digit, emoji or symbol such as →. Search for a word that the "
+        "notes have"
+    ),
     "too_many_search_terms": (
         "{terms} words are too many for one search. At most {terms_max} are allowed, and each Chinese character counts as "
         "a word. Search for a part of them"

@@ -122,7 +122,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_waiting": "takes back entry {sequence} of the outbox: {text}",
     "undo_unread": "takes back #{number}, whose text only the notebook has",
     "undo_discarded": "no notebook has the entry: it is removed from the outbox",
-    "undo_deleted": "`udpnote edit {number}` brings it back: the notebook keeps its text",
     "undo_later": (
         "the entry may be stored already, so a deletion waits behind it in the outbox. The deletion is sent when the "
         "server answers"
@@ -175,7 +174,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote send --whole`"
     ),
     "write_line_dropped": "the line is dropped; `quit` or Ctrl-D ends the prompt",
-    "write_unknown_command": "{word} is no command: /help, /tag, /edit, /undo and /quit are. To store the line, write /{line}",
+    "write_unknown_command": (
+        "nothing was stored: {word} is no command of the prompt. Its commands are /help, /tag, /edit, /undo and /quit."
+        " To store the line, write /{line}"
+    ),
     "write_command_not_alone": (
         "nothing was done, because {word} takes nothing after it. Write {word} alone. To store the line as a note, write "
         "/{line}"
