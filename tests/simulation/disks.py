@@ -34,7 +34,7 @@ class IndexDisk(Index):
     crash may undo its latest transactions.
     """
 
-    def __init__(self, notebook: sqlite3.Connection, image: bytes | None = None) -> None:
+    def __init__(self, notebook: sqlite3.Connection, image: bytes | None) -> None:
         self._image = image
         self.earlier: bytes | None = None
         super().__init__(IN_MEMORY, notebook, shard_numbers_max=SHARD_NUMBERS_MAX)

@@ -48,7 +48,9 @@ class Balance:
         self._unanswered: dict[tuple[Account, bytes, Cursor], list[_Burst]] = {}
 
     def received(self, batch: list[Datagram]) -> None:
-        for data, source in filter(self._pays, batch):
+        for data, source in batch:
+            if not self._seals.may_be_answered(data):
+                continue
             message = message_of_reading(self._seals.opened(data))
             if isinstance(message, Read):
                 self._receive_read(message, self._account(data, source), len(data))
@@ -80,9 +82,6 @@ class Balance:
                 raise Violation(f"the server amplifies: {destination} did not pay for {page}")
             burst.received -= len(data)
             burst.is_answered = True
-
-    def _pays(self, datagram: Datagram) -> bool:
-        return self._seals.may_be_answered(datagram[0])
 
     def _account(self, data: bytes, address: Address) -> Account:
         return address, self._seals.key_id_of(data)

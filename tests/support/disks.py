@@ -14,15 +14,15 @@ SEED = 20190509
 
 
 @contextmanager
-def mounted(disk: Path, *, megabytes: int = 40, inodes: int = 1000) -> Iterator[Path]:
+def mounted(disk: Path, *, megabytes: int = 40) -> Iterator[Path]:
     """Mount a small disk at `disk` for the block. Skip the test if this machine does not allow that.
 
-    The disk can hold `inodes` files and folders, of which its root is one.
+    The disk can hold 1,000 files and folders, of which its root is one.
     """
     disk.mkdir()
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("only root can mount a small disk to fill up")
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={inodes}", "tmpfs", str(disk)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes=1000", "tmpfs", str(disk)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let root mount a small disk to fill up")
     try:

@@ -28,13 +28,13 @@ FAULTS = {
 
 
 class FakeNotebook:
-    """Answers all requests of the browser profile `profile`. `rig` is the script that it serves as /rig.js, if any.
+    """Answers all requests of the browser profile `profile`. `rig` is the script that it serves as /rig.js.
 
     Requests that bring entries meet the `faults` (see `FAULTS`), one each, in order; later requests meet none. `requests` has
     the identities in each of them. `leading` says which tabs have begun and ended to lead, as rig.js reports it.
     """
 
-    def __init__(self, profile: "BrowserContext", *, rig: Path | None = None, faults: Iterable[str] = ()) -> None:
+    def __init__(self, profile: "BrowserContext", *, rig: Path, faults: Iterable[str] = ()) -> None:
         self.faults = list(faults)
         self.stored: dict[tuple[str, int], dict[str, Any]] = {}
         self.requests: list[list[tuple[str, int]]] = []
@@ -54,7 +54,7 @@ class FakeNotebook:
             case ["begins" | "ends" as what, tab]:
                 self.leading.append(f"{what} {tab}")
                 route.fulfill(status=204)
-            case ["rig.js"] if self._rig is not None:
+            case ["rig.js"]:
                 route.fulfill(body=self._rig.read_text(), content_type="text/javascript")
             case ["static", name]:
                 route.fulfill(body=(ASSETS / name).read_bytes(), content_type="text/javascript")

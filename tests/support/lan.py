@@ -150,16 +150,16 @@ class SimulatedServer:
         assert self._keys is not None
         return self._keys.keys.current
 
-    def rotate(self, new: bytes = b"n" * 16, *, accepted_until: int = 0) -> str:
-        """Give the notebook the key `new`, and return its join code.
+    def rotate(self) -> str:
+        """Give the notebook a new key, and return its join code.
 
-        The server accepts the old key until `accepted_until`, in microseconds since 1970 UTC. After that, it answers datagrams
-        with the old key only that the key has changed.
+        From now on, the server answers datagrams with the old key only that the key has changed.
         """
+        new = b"n" * 16
         path = key_path(str(self._path))
         keys = read_key_file(path)
         assert keys is not None
-        write_key_file(path, rotated(keys, new, accepted_until=accepted_until), notebook_name="kitchen")
+        write_key_file(path, rotated(keys, new, accepted_until=0), notebook_name="kitchen")
         self.read_keys()
         return join_code(new)
 

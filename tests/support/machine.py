@@ -20,7 +20,6 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any, NamedTuple, TextIO
 from unittest import mock
 
@@ -150,9 +149,9 @@ class Machine:
         while self._servers:
             self._servers.pop().__exit__(None, None, None)
 
-    def serve_process(self, *options: str, stdout: int = PIPE) -> Process:
+    def serve_process(self, *options: str) -> Process:
         """Start a server as a process, and wait until it serves."""
-        server = self.start("serve", "--bind", "127.0.0.1", "--port", str(self.port), *options, stdout=stdout)
+        server = self.start("serve", "--bind", "127.0.0.1", "--port", str(self.port), *options)
         server.expect_error(r"Ctrl-C\n")
         return server
 
@@ -239,9 +238,9 @@ def note(sequence: int, text: str, written: str = "2026-11-23T07:52:59+08:00", *
     )
 
 
-def change(kind: Kind, sequence: int, text: str, revises: int, written: str = "2026-11-23T09:00:00+08:00") -> Entry:
+def change(kind: Kind, sequence: int, text: str, revises: int) -> Entry:
     """Make a revision or a deletion, written by amy, of the entry with the number `revises`."""
-    return note(sequence, text, written, author="amy@pi")._replace(kind=kind, revises=revises)
+    return note(sequence, text, "2026-11-23T09:00:00+08:00", author="amy@pi")._replace(kind=kind, revises=revises)
 
 
 def read(path: Path, columns: str) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ WITH_A_WORKER: dict[str, Any] = {"service_workers": "allow"}
 class Visitor:
     """A tab with the page, and the person who uses it. `faults` are errors and warnings of the page's scripts."""
 
-    def __init__(self, profile: "BrowserContext", address: str, *, author: str = "amy") -> None:
+    def __init__(self, profile: "BrowserContext", address: str, *, author: str) -> None:
         """Open the page at `address`. The page asks for the author when the first note is written; the answer is `author`."""
         self.profile, self._address, self._author = profile, address, author
         self.faults: list[str] = []

@@ -37,7 +37,7 @@ class Judge(NamedTuple):
     server: str | None
 
     def pick(
-        self, destination: Destination, found: list[Answer], *, ports: Sequence[int], expected: KnownNotebook | None = None
+        self, destination: Destination, found: list[Answer], *, ports: Sequence[int], expected: KnownNotebook | None
     ) -> Answer:
         """Return the answer, among all answers `found`, of the notebook that `destination` names.
 

@@ -7,9 +7,9 @@ from contextlib import closing
 from types import TracebackType
 from typing import Self
 
-from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import Notice, StorageError
+from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import (
     Cursor,
@@ -49,8 +49,8 @@ class FileReader(NotebookReader):
     numbers: that of the last entry in the index, and that of the last entry in the notebook.
 
     If other users of this machine have access to the file, `on_notice` is called before the constructor returns, but only once
-    for each file. It is also called if a notebook that is followed was restored from an older copy. Tests that simulate time
-    give their own `clock`, and a `sleep` whose argument is in seconds.
+    for each file. It is also called if a notebook that is followed was restored from an older copy. Tests give their own
+    `sleep`, whose argument is in seconds.
     """
 
     def __init__(
@@ -59,7 +59,6 @@ class FileReader(NotebookReader):
         *,
         on_indexing: Callable[[int, int], None] | None = None,
         on_notice: Callable[[Notice], None] | None = None,
-        clock: Clock | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         path = absolute_path(path, "path")
@@ -69,7 +68,6 @@ class FileReader(NotebookReader):
         for notice in untold(notices, find_places(os.environ).told) if notices else ():
             self._notify(notice)
         self._on_indexing = on_indexing
-        self._clock = clock if clock is not None else SystemClock()
         self._sleep = sleep
 
     def __enter__(self) -> Self:
@@ -88,7 +86,7 @@ class FileReader(NotebookReader):
         return self._file.name
 
     def _now(self) -> int:
-        return self._clock.microseconds()
+        return wall_microseconds()
 
     def _read(self, selection: Selection) -> Iterator[list[Item]]:
         query, limit, start, follows, seen, seen_until = selection
@@ -166,7 +164,7 @@ class FileReader(NotebookReader):
         page: list[Item] = []
         place = _Place(query, start)
         characters = 0
-        with closing(self._file.lookup.answer(query, start, self._timer(INDEXING_STEP_SECONDS))) as steps:
+        with closing(self._file.lookup.answer(query, start, _timer(INDEXING_STEP_SECONDS))) as steps:
             for found in steps:
                 match found:
                     case IndexBehind():
@@ -187,10 +185,11 @@ class FileReader(NotebookReader):
         if self._on_notice is not None:
             self._on_notice(notice)
 
-    def _timer(self, seconds: float) -> Callable[[], bool]:
-        """Return a function that returns whether `seconds` have passed since now."""
-        until = self._clock.monotonic() + seconds
-        return lambda: self._clock.monotonic() >= until
+
+def _timer(seconds: float) -> Callable[[], bool]:
+    """Return a function that returns whether `seconds` have passed since now."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until
 
 
 class _Place:

@@ -35,7 +35,7 @@ from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Rejected, Stored
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.payloads import Identity
 
 
@@ -95,7 +95,7 @@ class ForwardSession(Session[Stored | Rejected]):
     """Delivers forwarded entries to `notebook`. Each gets one event with its outcome, unless `give_up` is called for it."""
 
     def __init__(
-        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
+        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope, round_trip_seconds: float | None
     ) -> None:
         self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)

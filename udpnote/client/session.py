@@ -268,7 +268,7 @@ class Driver:
         *,
         started: float,
         patience_seconds: float,
-        on_events: Callable[[list[Event]], None] | None = None,
+        on_events: Callable[[list[Event]], None],
         is_done: Callable[[], bool] | None = None,
     ) -> Iterator[None]:
         """Drive `session` round by round. A generator: it yields None after each round.
@@ -285,9 +285,7 @@ class Driver:
                 if is_done is not None and is_done():
                     return
                 given_up_at = max(started, session.progressed_at) + patience_seconds
-                events = self.round(session, given_up_at)
-                if on_events is not None:
-                    on_events(events)
+                on_events(self.round(session, given_up_at))
                 has_progressed = max(started, session.progressed_at) + patience_seconds > given_up_at
                 is_given_up = self.now() >= given_up_at and not has_progressed
                 yielded_at = self.now()

@@ -51,7 +51,7 @@ class HostedNotebook(NamedTuple):
     is_in_use: bool
 
 
-def notebook_status(driver: Driver, seconds: float, *, saves: bool = False) -> NotebookStatus:
+def notebook_status(driver: Driver, seconds: float, *, saves: bool) -> NotebookStatus:
     """Ask the server of the client's notebook, and return a `NotebookStatus`. An error of the search is its `failure`.
 
     Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. If it was not known which
@@ -69,9 +69,7 @@ def notebook_status(driver: Driver, seconds: float, *, saves: bool = False) -> N
         answer = finder.find(destination, driver.now() + seconds, expected=known)
     except UdpnoteError as error:
         failure = error
-        if (
-            known is not None and error.notice.kind == "name_or_id_not_found"
-        ):  # the user has not typed the id that the error names
+        if known is not None and error.notice.kind == "name_or_id_not_found":  # it names an id that the user has not typed
             server = SilentServer(driver.name_of(known), format_host(address_of(known)), known.key_id is not None)
             failure = ServerNotFound("no_answer_to_reading", server=server)
     if saves and known is None and answer is not None:

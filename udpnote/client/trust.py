@@ -36,7 +36,7 @@ class Keyring:
     def __init__(
         self,
         outbox: Outbox,
-        named: bytes | None = None,
+        named: bytes | None,
         *,
         random_bytes: Callable[[int], bytes],
         own: bytes | None = None,

@@ -29,7 +29,7 @@ from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, add_stored
 from udpnote.protocol.delivery_state import HeldRevisions, KeptParts
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
 from udpnote.protocol.payloads import (
     ATTEMPT_MAX,
@@ -61,8 +61,8 @@ class Delivery:
         notebook_id: bytes,
         *,
         random: Randomness,
-        envelope: Envelope = OPEN,
-        round_trip_seconds: float | None = None,
+        envelope: Envelope,
+        round_trip_seconds: float | None,
     ) -> None:
         self._notebook_id = notebook_id
         self._token = random.randbytes(TOKEN_BYTES)

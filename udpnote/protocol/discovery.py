@@ -111,7 +111,7 @@ class Prober(Generic[Source]):
     so it must be unpredictable (`SystemRandomness`), except in tests.
     """
 
-    def __init__(self, now: float, *, random: Randomness, targets: Sequence[DiscoveryTarget] = (DiscoveryTarget(),)) -> None:
+    def __init__(self, now: float, *, random: Randomness, targets: Sequence[DiscoveryTarget]) -> None:
         self._started_at = now
         self._random = random
         self._targets = targets

@@ -68,7 +68,7 @@ class Reception:
         offerer: Offerer,
         reporter: Reporter,
         pager: Pager,
-        envelopes: Envelopes = OPEN_ENVELOPES,
+        envelopes: Envelopes,
     ) -> None:
         self._envelopes = envelopes
         self._notebook_id = notebook_id

@@ -69,7 +69,7 @@ class ServerContact:
         random: Randomness,
         key_id: bytes | None,
         window_max: int,
-        round_trip_seconds: float | None = None,
+        round_trip_seconds: float | None,
         now: float = float("-inf"),
     ) -> None:
         self._random = random
