@@ -170,10 +170,12 @@ def test_a_bad_setting_is_a_usage_error_that_names_the_file_or_the_variable(mach
     machine.refused("serve --bind 127.0.0.1", code=2, facts=["UDPNOTE_PORT"], UDPNOTE_PORT="70000")
 
 
-@pytest.mark.parametrize("files", [5, 6, 8, 10])
-def test_a_command_that_can_open_no_more_files_says_so(machine: Machine, files: int) -> None:
-    result = machine.shell(f"ulimit -n {files}; udpnote send milk")
-    assert (result.code, "oo many open files" in result.err, result.err.count("\n")) == (1, True, 1), result
+@pytest.mark.parametrize("command", ["send milk", "list", "find --timeout 0.1", "outbox", "serve --bind 127.0.0.1"])
+def test_a_command_that_can_open_no_more_files_says_so_in_words(machine: Machine, command: str) -> None:
+    for files in range(5, 12):
+        result = machine.shell(f"ulimit -n {files}; udpnote {command}")
+        assert (result.code, "oo many open files" in result.err, result.err.count("\n")) == (1, True, 1), (files, result)
+        assert "ulimit -n 1024" in result.err, (files, result)
 
 
 def make_diary(path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.storage.notebook.conftest import NOW, part, stored
 from tests.support.errors import raises
+from tests.support.processes import few_files
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.notebook.file_guard import LOCK_ATTEMPT_SECONDS, is_guarded
 from udpnote.storage.notebook.notebook import Notebook
@@ -175,3 +176,22 @@ def test_a_server_does_not_wait_for_ever_for_a_program_that_keeps_its_shared_loc
         fcntl.flock(file, fcntl.LOCK_SH)
         with raises(NotebookInUse, "notebook_in_use", path=str(path)):
             Notebook(path)
+
+
+def test_a_server_that_can_open_no_more_files_says_so_and_blames_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "notebook"
+    with closing(Notebook(path)) as notebook:
+        notebook.store([part(1, "kept")], NOW)
+    assert next(left for left in range(20) if can_be_served(path, left)) > 4
+    assert texts_in(path) == ["kept"]
+
+
+def can_be_served(path: Path, left: int) -> bool:
+    """Whether a server can open the notebook with `left` more files; the only error that it may raise says that it cannot."""
+    try:
+        with few_files(left), closing(Notebook(path)):
+            return True
+    except StorageError as error:
+        found = error.notice.kind
+    assert found == "too_many_open_files", left
+    return False

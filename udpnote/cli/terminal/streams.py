@@ -28,6 +28,9 @@ SIZE_MAX = 9999
 UTF_8 = "utf-8"
 """UTF-8, as Python names it."""
 
+_spare: list[int] = []
+"""A descriptor that `say` closes if no more files can be opened: then the modules with the sentences can be, one by one."""
+
 YES = ("y", "yes", "是")
 """The answers that confirm a question, whatever the user's language is."""
 
@@ -39,7 +42,8 @@ def prepare() -> None:
     output comes one on which every write fails, so that a command says that its results are lost. A character that an output's
     encoding lacks is printed as an escape. A byte of the input that is not in the input's encoding becomes a lone surrogate. No
     entry may contain lone surrogates, so the check of the entry reports them. A variable of `SIZE_VARIABLES` that is not a
-    number from 1 to `SIZE_MAX` is removed from the environment, because typer and rich would fail.
+    number from 1 to `SIZE_MAX` is removed from the environment, because typer and rich would fail. A descriptor is kept for
+    `say` (see `_spare`).
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - it stays open until the process ends
     sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115 - the system refuses writes
@@ -50,6 +54,9 @@ def prepare() -> None:
     for name in SIZE_VARIABLES:
         if _size_in(name) is None:
             os.environ.pop(name, None)
+    if not _spare:
+        with suppress(OSError):  # not one more file can be opened
+            _spare.append(os.open(os.devnull, os.O_RDONLY))
 
 
 def _errors_of(stream: io.TextIOWrapper, *, is_json: bool = False) -> str:
@@ -165,8 +172,13 @@ def say(message: str | Notice) -> None:
     """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
     try:
         line = said(message)
-    except OSError:  # no more files can be opened, not even the module with the sentences
-        line = f"udpnote: {message!r}"
+    except OSError:  # no more files can be opened, not even a module with sentences
+        while _spare:
+            os.close(_spare.pop())
+        try:
+            line = said(message)
+        except OSError:
+            line = f"udpnote: {message!r}"
     with suppress(OSError):  # the terminal was closed; the work goes on
         print(line, file=sys.stderr, flush=True)
 
