@@ -6,8 +6,9 @@ import os
 import pytest
 
 from tests.support.machine import Machine
-from udpnote.cli.exit_codes import REFUSED, exit_code_of
+from udpnote.cli.exit_codes import DONE, REFUSED, exit_code_of
 from udpnote.errors import Notice
+from udpnote.storage.log_sync import sync
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,21 @@ def test_only_an_error_that_writing_may_have_is_called_one_of_the_output(
     assert exit_code_of(fail) == REFUSED
     place = {"path": path} if kind == "command_cut_short_at_file" else {}
     assert capfd.readouterr().err == f"udpnote: {Notice(kind, problem=error.strerror, **place)}\n"
+
+
+def test_an_error_from_outside_the_command_line_is_not_called_one_of_the_output(capfd: pytest.CaptureFixture[str]) -> None:
+    reader, writer = os.pipe()
+
+    def fail() -> int:
+        sync(writer)  # EINVAL, which a standard output may give as well: a pipe is on no disk
+        return DONE
+
+    try:
+        assert exit_code_of(fail) == REFUSED
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert capfd.readouterr().err == f"udpnote: {Notice('command_cut_short', problem=os.strerror(errno.EINVAL))}\n"
 
 
 @pytest.mark.parametrize("command", ["find --timeout 0.1", "send --wait 0.1 牛奶", "list --wait 0.1"])

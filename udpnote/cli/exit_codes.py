@@ -99,15 +99,25 @@ def _notice_of(error: OSError) -> Notice:
 
     Most such errors come from a standard stream, because other files and sockets raise an `UdpnoteError`. Some come from
     elsewhere, for example from the import of a module that fails. These have a file name, or an error number that a failing
-    write never has.
+    write never has, or do not come from this package: no other one uses standard streams.
     """
     if error.errno in OUT_OF_FILES:
         return Notice("too_many_open_files", problem=error.strerror)
     if error.filename is not None:
         return Notice("command_cut_short_at_file", path=str(error.filename), problem=error.strerror)
-    if error.errno in (errno.ENOENT, errno.ENOMEM):
+    if error.errno in (errno.ENOENT, errno.ENOMEM) or not _module_of(error).startswith("udpnote.cli"):
         return Notice("command_cut_short", problem=error.strerror)
     return Notice("output_not_written", problem=error.strerror)
+
+
+def _module_of(error: OSError) -> str:
+    """The name of the module of udpnote that called the function which raised `error`."""
+    module, traceback = "", error.__traceback__
+    while traceback is not None:
+        name = traceback.tb_frame.f_globals["__name__"]
+        module = name if name.startswith("udpnote.") else module
+        traceback = traceback.tb_next
+    return module
 
 
 UNANSWERED = {
