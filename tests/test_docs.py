@@ -3,6 +3,7 @@
 import doctest
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from tests.reference import COMMANDS, DOCS, command_reference, how_to_with_troub
 from tests.support import manual
 from tests.support.commands import completion_table
 from tests.support.marked_messages import marked_messages
+from udpnote.cli.command_line import read_command_line
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
+from udpnote.errors import UdpnoteError
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
 from udpnote.protocol.codec_discovery import DISCOVER_BYTES
@@ -132,6 +135,32 @@ def test_every_command_that_the_documents_name_exists() -> None:
     text = "".join(path.read_text() for path in DOCUMENTS)
     named = set(re.findall(r"udpnote (serve|find|send|write|outbox|use|demo|[a-z]+) (?=--|\"|[a-z]+$)", text))
     assert named <= set(COMMANDS), named - set(COMMANDS)
+
+
+def test_every_command_line_that_the_documents_show_can_be_typed() -> None:
+    wrong = {line: error for line in _command_lines() if (error := _mistake_in(line)) is not None}
+    assert wrong.keys() == {"udpnote list --limit 5", "udpnote grep milk -n 5", "udpnote list ——json"}, wrong
+
+
+def _command_lines() -> Iterator[str]:
+    """Yield the lines for a shell in blocks, and the pieces of code in sentences, that begin with `udpnote` and a command."""
+    for text in map(Path.read_text, DOCUMENTS):
+        typed = re.findall(
+            r"^(?:\w*[$#] )?(udpnote [a-z].*)$", "".join(re.findall("```(?:console|sh)\n(.*?)```", text, re.S)), re.M
+        )
+        named = re.findall("`(udpnote [^`\n]+)`", re.sub("^```.*?^```", "", text, flags=re.M | re.S))
+        yield from (line for line in (*typed, *named) if line.split()[1] not in ("COMMAND", "on", "1"))
+
+
+def _mistake_in(line: str) -> UdpnoteError | None:
+    """The error for `line`; None for a right one, and for one that only names a command or an option without its value."""
+    numbered = re.sub(r"\b(?:SEQUENCE|NUMBER|N)\b", "42", line.partition("\\|")[0])
+    words = shlex.split(re.split(r" (?:[|<>&;]|2>)", numbered)[0])[1:]
+    try:
+        read_command_line(words)
+    except UdpnoteError as error:
+        return error if error.notice.kind not in ("argument_missing", "option_value_missing") else None
+    return None
 
 
 def test_every_message_that_the_how_to_explains_is_one_that_udpnote_prints() -> None:
