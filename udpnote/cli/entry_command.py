@@ -7,6 +7,7 @@ from shlex import split
 from shutil import which
 from subprocess import PIPE, Popen, TimeoutExpired
 
+from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import Kind, StoredEntry
@@ -53,7 +54,8 @@ class EntryCommand:
             say(Notice("exec_not_started", command=self._words[0], number=stored.number, problem=error.strerror))
             return
         try:
-            self._wait(process, stored)
+            with noticing_signals():
+                self._wait(process, stored)
         finally:
             _end(process)
         if process.returncode:

@@ -11,8 +11,9 @@ from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
 from udpnote.cli.terminal.progress import CopyingProgress
-from udpnote.cli.terminal.streams import is_confirmed, say
+from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time
+from udpnote.cli.terminal.typed_input import is_confirmed
 from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import make_own_folder

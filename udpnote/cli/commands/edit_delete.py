@@ -10,7 +10,8 @@ from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_
 from udpnote.cli.number_ranges import is_one_number, parse_number, parse_ranges, range_name, without_overlaps
 from udpnote.cli.options import Json, Numbers, WritingClient
 from udpnote.cli.revision_sender import RevisionSender, sending
-from udpnote.cli.terminal.streams import ask_to_type, is_confirmed, say, text_encoding, typed_text
+from udpnote.cli.terminal.streams import say, typed_text
+from udpnote.cli.terminal.typed_input import is_confirmed, typed_entry
 from udpnote.client.notebook_reader import NoteState
 from udpnote.errors import InvalidEntry, Notice, Unreachable
 
@@ -165,9 +166,6 @@ def _given_text(words: list[str]) -> str | None:
     At a terminal, first ask the user to type. Return None if there are no words: then the user writes the text in the editor.
     Raises `InvalidEntry` if standard input cannot be an entry.
     """
-    if words != ["-"]:
-        return typed_text(words) if words else None
-    from udpnote.cli.input_lines import whole_input
-
-    ask_to_type(Notice("type_a_text"))
-    return whole_input(sys.stdin.buffer, text_encoding())
+    if words == ["-"]:
+        return typed_entry(Notice("type_a_text"))
+    return typed_text(words) if words else None

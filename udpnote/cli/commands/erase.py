@@ -13,8 +13,9 @@ from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
-from udpnote.cli.terminal.streams import is_confirmed, say
+from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
+from udpnote.cli.terminal.typed_input import is_confirmed
 from udpnote.errors import EntryRefused, NotebookInUse, Notice
 from udpnote.machine.clock import wall_microseconds
 from udpnote.settings import load_settings

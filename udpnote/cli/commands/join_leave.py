@@ -9,6 +9,7 @@ from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
 from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.options import FindingClient, Json
+from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json
 from udpnote.client.client import Client
@@ -115,7 +116,8 @@ def _found_code(key_file: str | None) -> str:
         return join_code(settings.key)
     if settings.key_file is not None:
         return join_code(read_code_file(settings.key_file))
-    code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline(CODE_CHARACTERS_MAX)
+    with noticing_signals():
+        code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline(CODE_CHARACTERS_MAX)
     if not code.strip():
         raise InvalidKey("no_join_code")
     return code

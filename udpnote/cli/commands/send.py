@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.terminal.streams import ask_to_type, output_error, say, text_encoding, typed_text
+from udpnote.cli.terminal.streams import output_error, say, text_encoding, typed_text
 from udpnote.cli.terminal.text import in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
@@ -180,7 +180,10 @@ def send_words_or_input(
             if not reads_input:
                 report.take_all(client.send_many([text], written=additions.written))
             elif is_whole:
-                report.take_all(client.send_many([additions.tagged(_whole_input())], written=additions.written))
+                from udpnote.cli.terminal.typed_input import typed_entry
+
+                text = additions.tagged(typed_entry(Notice("type_an_entry")))
+                report.take_all(client.send_many([text], written=additions.written))
             else:
                 _send_lines(client, report, additions)
         except KeyboardInterrupt:
@@ -195,17 +198,6 @@ def send_words_or_input(
     return report.conclude()
 
 
-def _whole_input() -> str:
-    """Read all of standard input, and return it as the text of one entry. Raises `InvalidEntry` if it cannot be one.
-
-    At a terminal, first ask the user to type.
-    """
-    from udpnote.cli.input_lines import whole_input
-
-    ask_to_type(Notice("type_an_entry"))
-    return whole_input(sys.stdin.buffer, text_encoding())
-
-
 def _send_lines(client: Client, report: "_Report", additions: Additions) -> None:
     """Send each line of standard input as an entry with `additions`. `report` gets the outcomes, and why lines are not sent.
 
@@ -214,6 +206,7 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
     """
     from udpnote.cli.input_lines import InputLines
     from udpnote.cli.terminal.progress import Progress, size_of
+    from udpnote.cli.terminal.typed_input import ask_to_type
 
     ask_to_type(Notice("type_entries"))
     lines = InputLines(

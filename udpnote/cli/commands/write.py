@@ -12,6 +12,7 @@ from udpnote.cli.input_lines import next_line
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import WritingClient
 from udpnote.cli.prompt import Action, BackgroundDelivery, DestinationLine, Prompt, count_waiting, parse_line, say_here
+from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import text_encoding, typed_line
 from udpnote.cli.terminal.text import line_for_writer
 from udpnote.client.client import Client
@@ -72,7 +73,11 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
 def _send_lines(sender: "_LineSender") -> None:
     """Send the lines of standard input, which is not a terminal, until a line is `quit` or the input ends."""
     with suppress(EOFError):
-        while (line := next_line(sys.stdin)).strip() != "quit":
+        while True:
+            with noticing_signals():
+                line = next_line(sys.stdin)
+            if line.strip() == "quit":
+                return
             if line.strip():
                 sender.send(line)
 

@@ -16,6 +16,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from udpnote.cli.input_lines import decoded, whole_file
+from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import say, text_encoding
 from udpnote.errors import InvalidEntry, InvalidSetting, Notice
 
@@ -250,7 +251,8 @@ def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
         process = subprocess.Popen([*command, path])
         try:
             signals.release()
-            return process.wait() == 0
+            with noticing_signals():
+                return process.wait() == 0
         except _Ended as ended:
             process.send_signal(ended.number)  # the editor may save the text then
             with suppress(subprocess.TimeoutExpired):

@@ -6,12 +6,15 @@ times these signals end the process at once, without a message. For Ctrl-C, `udp
 
 import os
 from _signal import (
+    ITIMER_REAL,
     SIG_DFL,
     SIG_IGN,
+    SIGALRM,
     SIGHUP,
     SIGINT,
     SIGTERM,
     getsignal,
+    setitimer,
     signal,
 )  # `signal` itself would make enums of all signals first
 from collections.abc import Callable, Iterator
@@ -20,6 +23,27 @@ from types import FrameType
 
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import Notice
+
+SIGNAL_CHECK_SECONDS = 0.25
+"""The interval at which `noticing_signals` interrupts a call that waits. A person does not notice this delay after Ctrl-C."""
+
+
+@contextmanager
+def noticing_signals() -> Iterator[None]:
+    """In the block, let no signal be missed while a call waits, for example for a line that the user types.
+
+    Python looks for signals before such a call, and when a signal interrupts the call. If a signal arrives between that look
+    and the wait itself, nothing interrupts the call, and Python would run the handler only after the wait. So in the block a
+    timer interrupts the call every `SIGNAL_CHECK_SECONDS`. Then Python runs the handlers of all signals, and waits again if
+    none of them has raised an exception. Only the main thread may use this.
+    """
+    before = signal(SIGALRM, lambda _number, _frame: None)  # not SIG_IGN, which would interrupt nothing
+    setitimer(ITIMER_REAL, SIGNAL_CHECK_SECONDS, SIGNAL_CHECK_SECONDS)
+    try:
+        yield
+    finally:
+        setitimer(ITIMER_REAL, 0)
+        signal(SIGALRM, before)
 
 
 @contextmanager

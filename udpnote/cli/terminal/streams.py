@@ -31,9 +31,6 @@ UTF_8 = "utf-8"
 _spare: list[int] = []
 """A descriptor that `say` closes if no more files can be opened: then the modules with the sentences can be, one by one."""
 
-YES = ("y", "yes", "是")
-"""The answers that confirm a question, whatever the user's language is."""
-
 
 def prepare() -> None:
     """Make standard input, output and error usable.
@@ -214,22 +211,6 @@ def _size_in(variable: str) -> int | None:
     given = os.environ.get(variable, "").lstrip("0")
     is_size = given.isascii() and given.isdecimal() and len(given) <= len(str(SIZE_MAX))
     return int(given) if is_size else None
-
-
-def ask_to_type(request: Notice) -> None:
-    """If standard input is a terminal, print `request`: it says what to type, and which key ends the input."""
-    if sys.stdin.isatty():
-        say(request)
-
-
-def is_confirmed(question: Notice) -> bool:
-    """Ask the user `question` on standard error. Return whether the answer, a line of standard input, is one of `YES`.
-
-    The end of the input counts as no.
-    """
-    with suppress(OSError):  # the terminal was closed: then standard input has ended, too
-        print(f"{said(question)} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in YES
 
 
 class OptionalOutput:
