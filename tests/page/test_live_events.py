@@ -7,13 +7,13 @@ from itertools import islice
 import pytest
 
 from tests.support.loopback import Loopback
+from tests.support.notebook_files import erase
 from tests.support.page_server import ADA, Event, PageServer, entry
 from tests.support.processes import eventually
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, cursor_text, parse_cursor
 from udpnote.page.responses import Refusal
 from udpnote.page.routes import STREAMS_PER_HOST_MAX
-from udpnote.storage.notebook.erasure import prepared_erasure
 
 
 def numbers(events: Iterator[Event], count: int) -> list[int]:
@@ -94,8 +94,7 @@ def test_a_server_that_was_started_again_is_told_so_that_browsers_look_which_not
         before = next(events).data["served"]
         assert page.get("/api/state")["served"] == before
         server.__exit__(None, None, None)
-        with prepared_erasure(str(loopback.notebook()), 2) as erasure:
-            erasure.commit(0)
+        erase(loopback.notebook(), 2, 0)
         loopback.serve()
         again = next(event for event in events if event.name == "ready").data
     assert page.get("/api/state")["served"] == again["served"] != before

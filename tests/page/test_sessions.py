@@ -6,12 +6,11 @@ from contextlib import closing
 import pytest
 
 from tests.support.loopback import Loopback
+from tests.support.notebook_files import give_new_key
 from tests.support.page_server import ADA, OUTBOX, PageServer, entry
 from tests.support.processes import eventually
-from udpnote.model.join_code import join_code
 from udpnote.page.app import CODE_BYTES_MAX
 from udpnote.server.sealing import seal_notebook
-from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
 from udpnote.storage.notebook.notebook import Notebook
 
 ROUTES = (
@@ -79,16 +78,13 @@ def test_a_new_key_ends_sessions_and_streams_and_its_join_code_begins_new_ones(
 ) -> None:
     page, code = sealed
     page.post("/api/session", {"code": code}, status=204)
-    path = key_path(str(loopback.notebook()))
     with page.events() as events:
         assert next(events).name == "ready"
-        old = read_key_file(path)
-        assert old is not None
-        write_key_file(path, rotated(old, b"n" * 16, accepted_until=0), notebook_name="kitchen")
+        new_code = give_new_key(loopback.notebook())
         assert next(event for event in events if event.name != "away").data["kind"] == "key_changed"
     assert page.get("/api/notes", status=401)["kind"] == "key_changed"
     page.post("/api/session", {"code": code}, status=403)
-    page.post("/api/session", {"code": join_code(b"n" * 16)}, status=204)
+    page.post("/api/session", {"code": new_code}, status=204)
     assert page.get("/api/notes")["notes"] == []
 
 

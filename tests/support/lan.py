@@ -4,7 +4,6 @@ Time passes only while a client waits for a datagram. So a test of a server that
 ends the same way each time.
 """
 
-import sqlite3
 import threading
 from collections import Counter
 from contextlib import closing
@@ -12,16 +11,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.support import notebook_files
 from tests.support.loopback import Place
 from tests.support.network import PORT, Clock, Network, SimulatedEndpoint, Weather
+from tests.support.notebook_files import give_new_key
 from udpnote import Client
 from udpnote.model.address import Address, Datagram
 from udpnote.model.join_code import join_code
 from udpnote.protocol.reception import OPEN_ENVELOPES
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.sealing import SealingKeys, open_sealing_keys
-from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
-from udpnote.storage.notebook.erasure import prepared_erasure
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 
@@ -88,17 +87,12 @@ class Lan(Place, Clock):
 
     def erase(self, number: int) -> None:
         """Erase a note of the first notebook, which no server has open."""
-        with prepared_erasure(str(self.notebook()), number) as erasure:
-            assert erasure.commit(self.wall_microseconds) == []
+        notebook_files.erase(self.notebook(), number, self.wall_microseconds)
 
     def refuse(self, text: str) -> None:
         """Let the database of the first notebook raise an error for entries with this `text`, so that they are refused."""
         Notebook(self.notebook()).close()
-        with closing(sqlite3.connect(self.notebook())) as connection, connection:
-            connection.execute(
-                "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
-                f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
-            )
+        notebook_files.refuse(self.notebook(), text)
 
 
 class WaitingEndpoint(SimulatedEndpoint):
@@ -155,13 +149,9 @@ class SimulatedServer:
 
         From now on, the server answers datagrams with the old key only that the key has changed.
         """
-        new = b"n" * 16
-        path = key_path(str(self._path))
-        keys = read_key_file(path)
-        assert keys is not None
-        write_key_file(path, rotated(keys, new, accepted_until=0), notebook_name="kitchen")
+        code = give_new_key(self._path)
         self.read_keys()
-        return join_code(new)
+        return code
 
     def read_keys(self) -> None:
         if self._keys is not None:

@@ -1,9 +1,9 @@
 """Real servers and clients on this machine alone, for tests that need sockets or threads. Most tests need only `lan`."""
 
-import sqlite3
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from tests.support import notebook_files
 from udpnote import Client, Server
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
@@ -21,8 +21,7 @@ class Place:
 
     def texts(self, name: str = "kitchen") -> list[str]:
         """Return the texts of all entries in the notebook `name`. Its server may run."""
-        with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
-            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
+        return notebook_files.texts(self.notebook(name))
 
     def close(self) -> None:
         self._open.close()

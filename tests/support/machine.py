@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ from unittest import mock
 
 import pytest
 
+from tests.support import notebook_files
+from tests.support.notebook_files import read
 from tests.support.processes import COMMAND, COMMAND_WITHOUT_SITE, DEADLINE_SECONDS, Process, Result, Terminal, free_port
 from udpnote.cli.main import main
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
@@ -188,11 +189,7 @@ class Machine:
     def refuse(self, text: str) -> None:
         """Let the notebook's database raise an error for entries with this `text`. No server may have the file open."""
         self.keep()
-        with closing(sqlite3.connect(self.notebook)) as connection, connection:
-            connection.execute(
-                "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
-                f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
-            )
+        notebook_files.refuse(self.notebook, text)
 
     def close(self) -> None:
         """End all servers and processes that were started here."""
@@ -241,12 +238,6 @@ def note(sequence: int, text: str, written: str = "2026-11-23T07:52:59+08:00", *
 def change(kind: Kind, sequence: int, text: str, revises: int) -> Entry:
     """Make a revision or a deletion, written by amy, of the entry with the number `revises`."""
     return note(sequence, text, "2026-11-23T09:00:00+08:00", author="amy@pi")._replace(kind=kind, revises=revises)
-
-
-def read(path: Path, columns: str) -> list[tuple[Any, ...]]:
-    """Return the rows of `SELECT {columns}` in the database `path`. A server may write to it meanwhile."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=DEADLINE_SECONDS)) as connection:
-        return connection.execute(f"SELECT {columns}").fetchall()
 
 
 def _capturing(encoding: str = "utf-8") -> TextIO:

@@ -7,12 +7,12 @@ processor time. `ProcessSite` runs real processes, for tests that kill them or t
 import os
 import secrets
 import socket
-import sqlite3
 import threading
 from collections.abc import Iterable
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from tests.support import notebook_files
 from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import COMMAND_WITHOUT_SITE, Process, free_port
 from udpnote import Client, Server
@@ -20,9 +20,6 @@ from udpnote.client.results import State
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.machine.clock import wall_microseconds
-from udpnote.model.join_code import join_code
-from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
-from udpnote.storage.notebook.erasure import prepared_erasure
 
 STARTED = "Ctrl-C"
 """The end of what `udpnote serve` and `udpnote page` print before they serve."""
@@ -77,13 +74,11 @@ class Place:
 
     def texts(self) -> list[str]:
         """Return the texts of all entries in the notebook's file, in order. Its server may run."""
-        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
-            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
+        return notebook_files.texts(self.notebook)
 
     def revised(self) -> list[int]:
         """For each revision and deletion in the notebook's file, in order, the number of the version that its writer saw."""
-        with closing(sqlite3.connect(f"file:{self.notebook}?mode=ro", uri=True)) as connection:
-            return [revises for (revises,) in connection.execute("SELECT revises FROM revisions ORDER BY number")]
+        return [revises for (revises,) in notebook_files.read(self.notebook, "revises FROM revisions ORDER BY number")]
 
     def close(self) -> None:
         self._undo.close()
@@ -120,12 +115,7 @@ class Site(Place):
 
     def new_join_code(self) -> str:
         """Give the sealed notebook a new key, and return its join code."""
-        path = key_path(str(self.notebook))
-        keys = read_key_file(path)
-        assert keys is not None
-        key = os.urandom(16)
-        write_key_file(path, rotated(keys, key, accepted_until=0), notebook_name="kitchen")
-        return join_code(key)
+        return notebook_files.give_new_key(self.notebook)
 
     def send(self, *texts: str) -> None:
         """Write notes as bob, another person of the LAN."""
@@ -135,8 +125,7 @@ class Site(Place):
     def erase(self, *numbers: int) -> None:
         """Erase notes of the notebook, which no server has open."""
         for number in numbers:
-            with prepared_erasure(str(self.notebook), number) as erasure:
-                assert erasure.commit(wall_microseconds()) == []
+            notebook_files.erase(self.notebook, number, wall_microseconds())
 
     def _client(self) -> Client:
         """Make a client that uses the outbox of the page."""

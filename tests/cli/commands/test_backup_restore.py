@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from tests.support.killed_notebook import NOTES, Killed, flip
-from tests.support.machine import Machine, note, read
+from tests.support.machine import Machine, note
+from tests.support.notebook_files import read
 
 
 @pytest.fixture

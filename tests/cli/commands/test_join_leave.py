@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.support.machine import Machine, read
+from tests.support.machine import Machine
+from tests.support.notebook_files import read
 from tests.support.processes import eventually
 from udpnote.model.join_code import join_code
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tests.support.machine import Machine, note, read
+from tests.support.machine import Machine, note
+from tests.support.notebook_files import read
 from udpnote.model.join_code import join_code
 from udpnote.storage.key_file import read_key_file
 
