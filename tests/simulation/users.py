@@ -73,13 +73,14 @@ class Users:
         installation.write(self._new_texts(self._random.choice((1, 1, 1, 2, 5)), long_entries))
 
     def revise_again_and_again(self, installation: Installation, seconds: float) -> None:
-        """Let one note be revised a few times, within 1.5 × `seconds`."""
+        """Let one note be revised a few times, within 1.5 × `seconds`, and before the faults end."""
         last = self._lan.witness.history.last
         if last:
             revises = draw_revised(self._random, last)
             for _ in range(self._random.randint(0, 4)):
                 [text] = self._new_texts(1, 0.0)
-                self._clock.after(self._random.uniform(0.0, 1.5 * seconds), partial(installation.revise, revises, text))
+                time = self._clock.now + self._random.uniform(0.0, 1.5 * seconds)
+                self._clock.at(min(time, self._scenario.trouble_seconds), partial(installation.revise, revises, text))
 
     def write_letter(self, installation: Installation) -> None:
         self._texts += 1
