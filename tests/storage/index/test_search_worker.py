@@ -13,6 +13,7 @@ from tests.support.later_searcher import LaterSearcher
 from tests.writings import Writings, catch_up, caught_up, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.index.index import Index, IndexDamaged
+from udpnote.storage.index.index_file import State
 from udpnote.storage.index.search_worker import (
     ANSWERS_MAX,
     JOBS_MAX,
@@ -43,6 +44,10 @@ def index(path: str, hundred: Writings, searcher: LaterSearcher) -> Iterator[Ind
         index.use_executor(searcher)
         yield index
     searcher.work()
+
+
+def state_of(index: Index) -> State:
+    return index._open_index.state
 
 
 def found(index: Index, searcher: LaterSearcher) -> list[int]:
@@ -81,11 +86,10 @@ def test_the_worker_finds_the_same(path: str, writings: Writings, searcher: Late
         assert there == here == [writings.matches(query) for query in queries]
 
 
-@pytest.mark.usefixtures("index")
-def test_one_question_goes_on_to_further_shards_while_there_is_time(path: str, searcher: LaterSearcher) -> None:
+def test_one_question_goes_on_to_further_shards_while_there_is_time(index: Index, path: str, searcher: LaterSearcher) -> None:
     for seconds, end in ((WAIT_SECONDS, None), (0.0, PausePoint(65))):
         search = BackgroundSearch(path, searcher, question_seconds=seconds)
-        found = matches(search, conditions_of(NOTHING), 1, newest_first=False)
+        found = matches(search, conditions_of(NOTHING), 1, state=state_of(index), newest_first=False)
         assert [isinstance(next(found), SearchRunning), searcher.work()] == [True, 1]
         assert next(found, None) == end
         search.close()
@@ -99,7 +103,7 @@ def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index,
         return False
 
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        question = Question(conditions_of(WORDS), 1, False, 1000)
+        question = Question(conditions_of(WORDS), 1, False, 1000, state_of(index))
         for is_time_up, last in ((revise_the_rest, 100), (lambda: False, 64)):
             answer = search(other, question, is_time_up)
             assert answer is not None and answer.numbers == list(range(1, last + 1))
@@ -131,13 +135,13 @@ def test_an_answer_from_before_a_change_is_not_kept(index: Index, writings: Writ
     assert found(index, searcher) == list(range(2, 101))
 
 
-@pytest.mark.usefixtures("index")
-def test_the_latest_answers_are_kept_and_no_more(path: str, searcher: LaterSearcher) -> None:
+def test_the_latest_answers_are_kept_and_no_more(index: Index, path: str, searcher: LaterSearcher) -> None:
     with closing(BackgroundSearch(path, searcher)) as search:
 
         def searches(start: int) -> int:
             """How many searches a question needs."""
-            return len([searcher.work() for _ in search.ask(Question(conditions_of(WORDS), start, False, 5))])
+            question = Question(conditions_of(WORDS), start, False, 5, state_of(index))
+            return len([searcher.work() for _ in search.ask(question)])
 
         assert [searches(start) for start in range(ANSWERS_MAX)] == [1] * ANSWERS_MAX
         assert (searches(0), searches(ANSWERS_MAX), searches(0), searches(1)) == (0, 1, 0, 1)
@@ -230,11 +234,10 @@ def test_cancelled_jobs_do_not_pile_up(thread: SearchThread) -> None:
     assert [future.result(WAIT_SECONDS) for future in wanted] == [0, 0, 0]
 
 
-@pytest.mark.usefixtures("index")
-def test_closing_interrupts_a_search_that_would_take_long(path: str, thread: SearchThread) -> None:
+def test_closing_interrupts_a_search_that_would_take_long(index: Index, path: str, thread: SearchThread) -> None:
     started = threading.Event()
     search = BackgroundSearch(path, thread)
-    for _ in search.ask(Question(conditions_of(WORDS), 1, False, 1)):
+    for _ in search.ask(Question(conditions_of(WORDS), 1, False, 1, state_of(index))):
         thread.submit(int).result(WAIT_SECONDS)  # jobs are done in order
 
     def count_for_long() -> None:

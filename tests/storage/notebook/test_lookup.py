@@ -26,6 +26,10 @@ from udpnote.model.query import (
     beginning_of,
     cursor_after,
 )
+from udpnote.storage.database import atomic
+from udpnote.storage.index.counts import TALLIES_FETCHED, Counts
+from udpnote.storage.index.index_file import State, open_index_file
+from udpnote.storage.index.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
 from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_AHEAD
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -351,6 +355,46 @@ def test_a_note_is_found_also_while_a_long_revision_of_it_is_half_indexed(search
     assert not searched.notebook.lookup.index.catch_up(lambda: True), "only the old text was removed"
     found = [each.number for each in searched.searcher.drain(lookup) if isinstance(each, StoredEntry)]
     assert found == [1, 2, 3]
+
+
+def begin_index_anew(shelf: Shelf) -> None:
+    """Do what a program with other rules for search terms does, if it opens the same index: empty it."""
+    path = shelf.notebook.lookup.index.path
+    with closing(open_index_file(path)) as connection, atomic(connection):
+        Shards(connection, bytes_max=SHARD_BYTES_MAX, numbers_max=SHARD_NUMBERS_MAX).clear()
+        Counts(connection).clear()
+        State.read(connection)._replace(rules="others", indexed=0).write(connection)
+
+
+@pytest.mark.parametrize("by_time", [False, True])
+def test_a_search_leaves_no_note_out_while_another_program_begins_the_index_anew(searched: Shelf, by_time: bool) -> None:
+    query = MEETING._replace(by_time=by_time)
+    lookup = searched.notebook.lookup.answer(query, beginning_of(query), lambda: False)
+    assert isinstance(next(lookup), SearchRunning)
+    begin_index_anew(searched)
+    assert [each.number for each in searched.searcher.drain(lookup) if isinstance(each, StoredEntry)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_span_of_time_has_all_its_notes_also_after_another_program_has_begun_the_index_anew(
+    searched: Shelf, newest_first: bool
+) -> None:
+    query = Query(since=NOW, newest_first=newest_first)
+    assert searched.numbers(query) == sorted([1, 2, 3], reverse=newest_first)
+    begin_index_anew(searched)
+    assert searched.numbers(query) == sorted([1, 2, 3], reverse=newest_first)
+
+
+def test_a_list_of_tags_that_another_program_cuts_short_by_beginning_the_index_anew_is_no_whole_one(searched: Shelf) -> None:
+    for number in range(2 * TALLIES_FETCHED):
+        searched.note(f"#tag{number}")
+    query = Query(View.TAGS)
+    lookup = searched.notebook.lookup.answer(query, beginning_of(query), lambda: False)
+    assert isinstance(next(lookup), Tally)
+    begin_index_anew(searched)
+    *_, last = lookup
+    assert isinstance(last, IndexBehind)
+    assert len(searched.tallies(View.TAGS)) == 2 * TALLIES_FETCHED
 
 
 def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: Shelf) -> None:

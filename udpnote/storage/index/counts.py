@@ -9,7 +9,7 @@ Deleted notes are not counted. A block is a range of 1,024 entry numbers; for ea
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ BLOCK_NUMBERS = 1024
 """Entry numbers in a block. Its notes are read in less than a millisecond; a million notes have only a thousand blocks."""
 
 TALLIES_FETCHED = 256
-"""Rows that one SQL statement reads. The statement ends before the caller handles them: an open one would block checkpoints."""
+"""Tallies that one SQL statement reads. It ends before the caller handles them: an open one would block checkpoints."""
 
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
@@ -82,18 +82,17 @@ class Counts:
         times = [(change.root, change.noted_at) for change in changes]
         self._connection.executemany("INSERT OR IGNORE INTO times VALUES (?, ?)", times)
 
-    def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """Yield how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
+    def tallies(self, view: View, after_key: int) -> list[Tally]:
+        """Return how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
 
-        Tallies with a key up to `after_key` are left out. The key of a day is the number of days since 1970, and its label the
-        ISO 8601 date. Keys of tags and authors grow in the order in which they got their first note; one that had no
-        notes for a while gets a new key.
+        These are the first `TALLIES_FETCHED` tallies with a key above `after_key`. The key of a day is the number of days since
+        1970, and its label the ISO 8601 date. Keys of tags and authors grow in the order in which they got their first note;
+        one that had no notes for a while gets a new key.
         """
         table, key, label = _TABLES[view]
         select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"
-        while rows := self._connection.execute(select, (after_key,)).fetchall():
-            for after_key, counted, notes in rows:
-                yield Tally(after_key, _day(counted) if view is View.DAYS else counted, notes)
+        rows = self._connection.execute(select, (after_key,))
+        return [Tally(found, _day(counted) if view is View.DAYS else counted, notes) for found, counted, notes in rows]
 
     def time_span(self) -> tuple[int | None, int | None]:
         """The earliest and the latest `noted_at` of a note, deleted notes included.

@@ -38,7 +38,7 @@ from udpnote.storage.index.indexed_notebook import IndexedNotebook
 from udpnote.storage.index.note_changes import Batch
 from udpnote.storage.index.open_index import OpenIndex
 from udpnote.storage.index.search_worker import Executor, HalfIndexed, matches
-from udpnote.storage.index.shard_search import conditions_of
+from udpnote.storage.index.shard_search import conditions_of, snapshot
 from udpnote.storage.index.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
 
 if TYPE_CHECKING:
@@ -135,10 +135,11 @@ class Index:
         yields a `PausePoint` where the caller may pause, and `SearchRunning` while the executor searches. Ends after a
         `HalfIndexed`. Raises `InvalidQuery` as `conditions_of` does.
         """
-        conditions = conditions_of(query)
-        searched = self._open_index.search or self._open_index.connection
-        newest_first, start_time = query.newest_first, time if query.by_time else None
-        return self._read(matches(searched, conditions, start, newest_first=newest_first, start_time=start_time))
+        index, conditions = self._open_index, conditions_of(query)
+        searched, start_time = index.search or index.connection, time if query.by_time else None
+        newest_first = query.newest_first
+        found = matches(searched, conditions, start, state=index.state, newest_first=newest_first, start_time=start_time)
+        return self._read(found)
 
     def next_candidate(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
         """Return the first number, from `number` on, of an entry whose note may be of `since` or later and before `until`.
@@ -147,16 +148,32 @@ class Index:
         there is no such number, returns the number after the last indexed one or, with `newest_first`, 0. If `number` is not
         indexed yet, returns `number`.
         """
-        if number > self.indexed:
+        if self._open_index.is_damaged:
             return number
-        found = self._ask(lambda: self._open_index.counts.next_candidate(number, since, until, newest_first=newest_first))
-        if found is None:
-            return 0 if newest_first else self.indexed + 1
-        return found
+
+        def candidate() -> int:
+            if number > self.indexed:
+                return number
+            found = self._open_index.counts.next_candidate(number, since, until, newest_first=newest_first)
+            return found if found is not None else 0 if newest_first else self.indexed + 1
+
+        return self._ask(candidate)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """Yield how many notes each tag, author or day has; see `Counts.tallies`."""
-        return self._read(self._open_index.counts.tallies(view, after_key))
+        """Yield how many notes each tag, author or day has; see `Counts.tallies`.
+
+        Raises `IndexDamaged` also if another program has begun the index anew since the first of them.
+        """
+        indexed = self.indexed
+
+        def tallies() -> list[Tally]:
+            if self.indexed < indexed:
+                raise IndexDamaged("index_damaged", path=self.path, problem=str(self._open_index.state.rules))
+            return self._open_index.counts.tallies(view, after_key)
+
+        while some := self._ask(tallies):
+            yield from some
+            after_key = some[-1].key
 
     def time_span(self) -> tuple[int | None, int | None]:
         """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; see `Counts.time_span`."""
@@ -169,9 +186,11 @@ class Index:
             self._folder.cleanup()
 
     def _ask(self, question: Callable[[], _T]) -> _T:
-        """Return what `question` reads in the index; if that fails, raise `IndexDamaged`."""
+        """Return what `question` reads in the index, and the state with it; if that fails, raise `IndexDamaged`."""
         try:
-            return question()
+            with snapshot(self._open_index.connection):
+                self._open_index.refresh()  # another process may have written
+                return question()
         except sqlite3.Error as error:
             raise self._damage(error, self._open_index) from error
 

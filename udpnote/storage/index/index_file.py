@@ -103,6 +103,13 @@ class State(NamedTuple):
             raise sqlite3.DatabaseError("the search index has lost its state")
         return cls(*row)
 
+    def has_all_of(self, earlier: Self) -> bool:
+        """Whether an index in this state has all that it had in the state `earlier`, and no change of a note by half.
+
+        If not, a long change is being indexed, or another program has begun the index anew.
+        """
+        return self[:2] == earlier[:2] and self.indexed >= earlier.indexed and not self.step
+
     def write(self, connection: sqlite3.Connection) -> None:
         """Save this as the state of the index that `connection` has open."""
         connection.execute(f"UPDATE state SET {', '.join(f'{field} = ?' for field in self._fields)}", self)

@@ -214,8 +214,9 @@ class BackgroundSearch:
 class HalfIndexed(NamedTuple):
     """A search could not continue from the note `number` on, whose `noted_at` is `time` if the search is in the order of time.
 
-    A long change of a note is being indexed, so the index may have neither text of that note. Search again from there, after
-    the index was brought up to date.
+    The index may lack notes, for one of two reasons. A long change of a note is being indexed, so the index may have neither
+    text of that note. Or another program has begun the index anew. Search again from there, after the index was brought up to
+    date.
     """
 
     number: int
@@ -226,11 +227,11 @@ def search(connection: sqlite3.Connection, question: Question, is_time_up: Calla
     """Find the next matches for `question`, in the order of numbers or of times, whichever it asks for.
 
     If `is_time_up()` becomes true, the answer has the matches that were found until then, and where to continue. Returns None
-    if the index has only a part of a long change of a note (see `State.step`).
+    if the index may lack notes (see `State.has_all_of`).
     """
     find = search_shards if question.time is None else search_by_time
     with snapshot(connection):
-        return find(connection, question, is_time_up) if not State.read(connection).step else None
+        return find(connection, question, is_time_up) if State.read(connection).has_all_of(question.state) else None
 
 
 def matches(
@@ -238,17 +239,18 @@ def matches(
     conditions: Conditions,
     start: int,
     *,
+    state: State,
     newest_first: bool,
     start_time: int | None = None,
 ) -> Iterator[int | PausePoint | SearchRunning | HalfIndexed]:
     """Yield the numbers of the notes that meet the `conditions`, from `start` up or, with `newest_first`, from `start` down.
 
-    If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on. Also
-    yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. Ends
-    after a `HalfIndexed`. If `searched` is a connection, each question searches one shard or one window of time, in the
-    caller's thread. Raises `sqlite3.Error` if the index cannot be read.
+    `state` is the present state of the index. If `start_time` is not None, they come in the order of time, from the note with
+    that time and the number `start` on. Also yields a `PausePoint` after each question but the last, and `SearchRunning` while
+    a `BackgroundSearch` works on one. Ends after a `HalfIndexed`. If `searched` is a connection, each question searches one
+    shard or one window of time, in the caller's thread. Raises `sqlite3.Error` if the index cannot be read.
     """
-    question = Question(conditions, start, newest_first, MATCHES_MIN, start_time)
+    question = Question(conditions, start, newest_first, MATCHES_MIN, state, start_time)
     while True:
         if isinstance(searched, BackgroundSearch):
             answer = yield from searched.ask(question)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.query import Query
+from udpnote.storage.index.index_file import State
 from udpnote.storage.index.shards import PORTIONS_MAX, SHARD_COLUMNS, Shard, whole_term
 from udpnote.text.query_words import check_words, words_of
 from udpnote.text.search_terms import fold, tag_term
@@ -36,7 +37,8 @@ class Conditions(NamedTuple):
 class Question(NamedTuple):
     """Asks for the first `matches_max` notes, from the number `start` on, that meet the `conditions`.
 
-    With `newest_first`, the numbers go down from `start`. If `time` is not None, the notes are wanted in the order of their
+    The index must have all that it had in `state`, its state when the search began (see `State.has_all_of`). With
+    `newest_first`, the numbers go down from `start`. If `time` is not None, the notes are wanted in the order of their
     `noted_at`, from the note with that time and the number `start` on. The search then begins with a window of `block_count`
     blocks (see `time_search`).
     """
@@ -45,6 +47,7 @@ class Question(NamedTuple):
     start: int
     newest_first: bool
     matches_max: int
+    state: State
     time: int | None = None
     block_count: int = 1
 
