@@ -205,7 +205,9 @@ def _lan_object(lan: Lan, disk: Disk) -> dict[str, object]:
 
 
 def _figures(name: str, durations: Durations | None) -> dict[str, float | None]:
-    """The median and the 99th percentile of `durations` in milliseconds, under keys that begin with `name`."""
+    """The median and the 99th percentile of `durations` in milliseconds (None without `durations`), under keys that begin with
+    `name`.
+    """
     return {
         f"{name}_median_ms": None if durations is None else _rounded(durations.median),
         f"{name}_p99_ms": None if durations is None else _rounded(durations.percentile_99),

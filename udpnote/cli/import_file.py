@@ -147,8 +147,8 @@ def decoding(binary: BinaryIO) -> Callable[[int], str]:
 
 
 def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> Iterator[StoredEntry]:
-    """Yield all entries of `notebook` as they were stored, so that the caller can compare them with the file to import. On a
-    terminal, show which percentage of them has been read.
+    """Yield all entries of `notebook` as they were stored, by their numbers, so that the caller can compare them with the file
+    to import. On a terminal, show which percentage of them has been read.
     """
     log = notebook.log(newest_first=newest_first)
     return shown_percentage(log, notebook.last_number(), lambda percent: Notice("import_comparing", percent=percent))

@@ -215,7 +215,9 @@ class Server:
         return self._endpoint.wake_descriptor
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is, revises or deletes; 0 if there is none. Only for `on_stored`."""
+        """The number of the note that the entry `number` is, revises or deletes; 0 if there is none. Call this only in
+        `on_stored`.
+        """
         return self._notebook.note_number(number)
 
     def __enter__(self) -> Self:

@@ -25,7 +25,7 @@ class KnownNotebooks:
     _connection: Connection
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Save the name, address and key id with which a notebook has answered. Return the chosen notebook, or None.
+        """Durably save the name, address and key id with which a notebook has answered. Return the chosen notebook, or None.
 
         With `may_choose`, `notebook` becomes the chosen one if none is chosen. In two cases nothing is saved, and `notebook`
         does not become the chosen one: it answers as open but is saved as sealed, or this client has joined it and it answers

@@ -129,7 +129,7 @@ class Outbox(KnownNotebooks):
         in it. If `check` raises an error, nothing is added.
 
         `on_added` is called with the entries while the disk writes them. It may prepare their datagrams, but must not send any:
-        the entries are durable only when this method returns. If it or the disk fails (`StorageError`), they are removed again.
+        the entries are durable only when this method returns. A `StorageError` of `on_added` or the disk removes them.
         """
         with self._without_fsync() as connection:
             if check is not None:
@@ -367,8 +367,8 @@ class Outbox(KnownNotebooks):
                 self._log.begin()
 
     def _write_to_disk(self, entries: list[Entry], on_added: Callable[[list[Entry]], None] | None) -> None:
-        """Call `on_added`, and wait until the disk has the new `entries`. If one of both fails, remove them and raise its
-        `StorageError`.
+        """Call `on_added`, and wait until the disk has the new `entries`. If either raises a `StorageError`, remove the
+        entries, and raise it again.
         """
         try:
             try:

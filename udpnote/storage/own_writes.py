@@ -12,7 +12,8 @@ The table `undoing` has the entries in the outbox that take another write back, 
 is in the outbox, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number.
 If such an entry was refused, its `target` is NULL.
 
-The table `discarded` has the sequences of the entries that a command has removed from the outbox without sending them.
+The table `discarded` has the sequences of the entries that a command has removed from the outbox although no notebook had
+acknowledged or refused them.
 """
 
 import sqlite3
@@ -100,7 +101,7 @@ class OwnWrites:
         return self._connection.execute(f"DELETE FROM entries WHERE {condition}", values).rowcount
 
     def discarded(self, sequences: Collection[int]) -> set[int]:
-        """Those of `sequences` whose entries a command has removed from the outbox without sending them."""
+        """Those of `sequences` whose entries a command has discarded: they were removed without an answer of the notebook."""
         with storage_errors(self._path):
             rows = self._connection.execute(
                 "SELECT sequence FROM discarded WHERE sequence BETWEEN ? AND ?",

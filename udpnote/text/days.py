@@ -139,7 +139,9 @@ def _year(year: int) -> Days:
 
 
 def _months_later(day: date, months: int) -> date:
-    """The same day, `months` months later, or the last day of that month if the month is shorter."""
+    """The same day, `months` months later, or the last day of that month if the month is shorter. Raises `InvalidSetting` if
+    the year is then not from 1 to 9999.
+    """
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     if not 1 <= year <= 9999:
         raise InvalidSetting("number_of_no_time")
@@ -302,7 +304,9 @@ def _chinese_year(text: str, today: date) -> int:
 
 
 def _before(today: date, count: str, unit: str) -> date:
-    """The day that is `count` units before `today`. `count` and `unit` are as typed."""
+    """The day that is `count` units before `today`. `count` and `unit` are as typed. Raises `InvalidSetting` if that is before
+    the year 1, or for more than 999 years.
+    """
     number, unit = read_number(count), _UNITS[unit]
     if unit == "years" and number > 999:
         raise InvalidSetting("too_many_years_back")  # 2025年前 means `before 2025`, not `2025 years ago`

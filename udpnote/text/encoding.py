@@ -32,7 +32,9 @@ def other_encoding(data: bytes) -> str | None:
 
 
 def _is_utf8_with_few_nuls(data: bytes) -> bool:
-    """Whether `data` is UTF-8, perhaps cut off in a character, with a byte order mark or less than one NUL in four bytes."""
+    """Whether `data` is UTF-8, and begins with a byte order mark or has few NULs: less than one in four bytes. Its last
+    character may be cut off.
+    """
     try:
         getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:

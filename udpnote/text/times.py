@@ -231,7 +231,7 @@ def _named(days: Days, match: re.Match[str], now: datetime) -> NamedTime:
 
 
 def _named_moment(day: date, match: re.Match[str], now: datetime) -> NamedTime:
-    """The moment on `day` that `match` names."""
+    """The moment on `day` that `match` names. Raises the errors of `_time_of_day` and `_moment`."""
     moment = _moment(match, datetime.combine(day, _time_of_day(match, day)), now)
     return NamedTime(moment, moment, is_moment=True)
 
@@ -244,7 +244,9 @@ def _after_midnight(day: date, hours: int, now: datetime) -> datetime:
 
 
 def _time_of_day(match: re.Match[str], day: date) -> time:
-    """The time of day that `match` names. `day` is needed only for the forms in `Unclear`."""
+    """The time of day that `match` names. Raises `Unclear` if it may be one of two times, which the error shows with `day`, and
+    `InvalidSetting` or `ValueError` if there is no such time.
+    """
     if match["word"] == "midnight":
         raise Unclear(f"{day} 00:00", f"{day + timedelta(days=1)} 00:00")
     hour, minute = _hour_and_minute(match)
@@ -278,7 +280,9 @@ def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
 
 
 def _hour_of_part(name: str, of_clock: time, day: date) -> int:
-    """The hour, from 0 to 23, of the time `of_clock` in the part of the day called `name`: 3 in the afternoon is 15."""
+    """The hour, from 0 to 23, of the time `of_clock` in the part of the day called `name`: 3 in the afternoon is 15. Raises
+    `Unclear` and `InvalidSetting` as `_time_of_day` does.
+    """
     part, hour = _PARTS[name], of_clock.hour
     if hour in part.hours:
         return part.hours[hour]
@@ -296,7 +300,10 @@ def _before_and_after_noon(of_clock: time, day: date) -> Iterator[str]:
 
 
 def _moment(match: re.Match[str], local: datetime, now: datetime) -> datetime:
-    """The moment at which the clocks show `local`: in the time zone in `match` or, if it has none, in that of `now`."""
+    """The moment at which the clocks show `local`: in the time zone in `match` or, if it has none, in that of `now`.
+
+    Raises `InvalidSetting` if the clocks skipped this time, `Unclear` if they showed it twice, and `_UnknownZone`.
+    """
     zone = match["zone"]
     if match["sign"]:
         return _with_offset(match, local)

@@ -100,7 +100,8 @@ def back_up(
     The backup appears at `path` when it is whole, or not at all. Only its owner can read it. If the notebook is sealed,
     `with_key` must be True or False: True copies the key file, too, to `path` with the suffix `.key`.
 
-    `before_placing` is called when the copy is whole and was read back, before any file is made at `path`.
+    `on_progress` is called after each step of the copy. `before_placing` is called when the copy is whole and was read back,
+    before any file is made at `path`.
 
     With `replaces`, an earlier backup of the same notebook at `path` is replaced, and so is its key file, which is removed if
     the new backup has none. A backup that would not be complete replaces none: the earlier one may have what it lacks.
@@ -195,7 +196,7 @@ def verified_copy(
 def _copy(source: sqlite3.Connection, notebook: str, draft: str, mark: Mark, on_progress: OnProgress | None) -> None:
     """Copy the notebook that `source` has open, from the file `notebook`, into the empty file `draft`, and give it `mark`.
 
-    Raises `StorageError` if the notebook is damaged, and `sqlite3.Error`, mostly about the draft.
+    Raises `StorageError` if the notebook is damaged, and `sqlite3.Error` for all else, such as a full disk.
     """
 
     def report(_status: int, left: int, total: int) -> None:

@@ -191,7 +191,9 @@ class Log:
         return mark is not None and not mark.is_open
 
     def _close_mark(self, *, is_last: bool = False) -> bool:
-        """Write a closed mark with a new id into the notebook. Returns False if the disk has no space for it."""
+        """Write a closed mark with a new id into the notebook. Returns False if the disk has no space for it. `is_last` says
+        that the server ends.
+        """
         with suppress(NoSpace), storage_errors(self._path):
             mark = Mark.read(self._connection)
             before = mark.checkpoint if mark is not None else _NO_CHECKPOINT

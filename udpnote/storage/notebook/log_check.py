@@ -129,9 +129,9 @@ def check_complete(path: str) -> None:
 def check_log(path: str) -> None:
     """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file.
 
-    Also raises `StorageError` if there is a log, but the notebook is missing or empty, and if `path` is a folder, a pipe, a
-    device or a socket. If there is no log, and a server has put the notebook's log aside (see `FileGuard`), this function first
-    gives it its name back.
+    Also raises `StorageError` if there is a log, but the notebook is missing or empty; if the log is a symbolic link or no
+    regular file; and if `path` is a folder, a pipe, a device or a socket. If there is no log, and a server has put the
+    notebook's log aside (see `FileGuard`), this function first gives it its name back.
     """
     check_is_file(path, SCHEMA)
     log = f"{path}-wal"

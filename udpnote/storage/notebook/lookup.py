@@ -267,7 +267,8 @@ class Lookup:
     def _note_passes_filters(self, stored: StoredEntry, query: Query, answers: dict[int, bool], pauses: "_Pauses") -> bool:
         """Whether a note passes the query's filters: `stored` is the note itself, or a revision or deletion of it.
 
-        `answers` is a cache of the answers, by the note's number. `pauses` counts what is read here.
+        Of a deleted note, the first text decides. `answers` is a cache of the answers, by the note's number. `pauses` counts
+        what is read here.
         """
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
         if root is None:
