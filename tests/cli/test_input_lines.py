@@ -34,7 +34,7 @@ def test_of_a_line_that_is_too_long_for_an_entry_the_rest_is_skipped() -> None:
         (b"", [], 0, []),
     ],
 )
-def test_each_line_is_a_text_and_blank_and_bad_ones_are_counted(
+def test_each_line_is_a_text_blank_ones_are_counted_and_bad_ones_reported(
     tmp_path: Path, typed: bytes, texts: list[str], blank: int, bad: list[int]
 ) -> None:
     (tmp_path / "typed").write_bytes(typed)
@@ -43,7 +43,7 @@ def test_each_line_is_a_text_and_blank_and_bad_ones_are_counted(
         lines = InputLines(file.fileno(), on_ready=lambda: None, on_idle=lambda: None, on_bad=bad_lines.append)
         assert [text for text in lines if text is not None] == texts
     assert (lines.blank_lines, [each.values["line"] for each in bad_lines]) == (blank, bad)
-    assert (lines.bytes_read, lines.bad_lines, lines.error) == (len(typed), len(bad), None)
+    assert (lines.bytes_read, lines.error) == (len(typed), None)
 
 
 def test_a_line_of_which_only_the_beginning_is_kept_is_called_too_long_and_is_no_entry() -> None:

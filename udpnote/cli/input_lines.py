@@ -40,8 +40,7 @@ class InputLines:
 
     The iterator decodes the lines by `encoding`, the encoding of the locale; by UTF-8 if the file begins with a byte order
     mark. It yields a line without its line end (LF or CRLF), and the first line without the byte order mark. It skips blank
-    lines, and counts them in `blank_lines`. It skips lines that cannot be entries, counts them in `bad_lines`, and calls
-    `on_bad` with a notice about each.
+    lines, and counts them in `blank_lines`. It skips lines that cannot be entries, and calls `on_bad` with a notice about each.
 
     `bytes_read` is how many bytes the iterator has used so far. `error` is None, or a notice about one of two problems. Either
     the file could not be read to its end, or its beginning looks like UTF-16 or a similar encoding (see `other_encoding`). In
@@ -69,7 +68,6 @@ class InputLines:
         self.bytes_read = 0
         self.error: Notice | None = None
         self.blank_lines = 0
-        self.bad_lines = 0
         threading.Thread(target=self._read, name="udpnote input", daemon=True).start()
 
     def __iter__(self) -> Iterator[str | None]:
@@ -148,9 +146,9 @@ class InputLines:
         self._unfinished_bytes += len(data)
 
     def _checked(self, line: bytes) -> Iterator[str]:
-        """Yield the text of `line`. If `line` is blank or cannot be an entry, count it and yield nothing.
+        """Yield the text of `line`. If it is blank, count it in `blank_lines`, and yield nothing.
 
-        If it cannot be an entry, also call `on_bad`.
+        If it cannot be an entry, call `on_bad`, and yield nothing.
         """
         self._number += 1
         if self._number == 1 and line.startswith(_BYTE_ORDER_MARK):
@@ -167,7 +165,6 @@ class InputLines:
                 return
             check_text(text)
         except InvalidEntry as error:
-            self.bad_lines += 1
             self._on_bad(Notice("line_not_sent", line=self._number, problem=error))
             return
         yield text
