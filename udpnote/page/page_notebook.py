@@ -76,11 +76,11 @@ class PageNotebook:
     a browser gave. `is_sealed` says whether the notebook counts as sealed until its server has answered. `known` is the
     notebook according to the server's latest answer, or None if the server has not answered yet.
 
-    When one of the following three attributes changes, the functions in `on_change` are called. `absence` says why the
-    notebook's server cannot be used now, or is None if the server answers. `ended` says why these browsers can never use the
-    notebook again, because it has a new key; it is None if they can. `served` is the id that the notebook's server chose when
-    it started, in hexadecimal digits, or None if it is not known yet. While no server runs, notes may be erased without an
-    event. So if `served` changes, a browser checks which of its notes are still there.
+    When one of the following three attributes changes, and after `note_sealed`, the functions in `on_change` are called.
+    `absence` says why the notebook's server cannot be used now, or is None if the server answers. `ended` says why these
+    browsers can never use the notebook again, because it has a new key; it is None if they can. `served` is the id that the
+    notebook's server chose when it started, in hexadecimal digits, or None if it is not known yet. While no server runs, notes
+    may be erased without an event. So if `served` changes, a browser checks which of its notes are still there.
     """
 
     def __init__(
@@ -152,7 +152,8 @@ class PageNotebook:
     def check_key(self, client: Client) -> None:
         """Raise `KeyMissing` if `client` has this machine's own key for a sealed notebook, and no browser gave that key.
 
-        From then on, `needs_session` is True, even if the server has not said yet that the notebook is sealed.
+        If the notebook is `known`, `needs_session` is True from then on, even if the server has not said yet that the notebook
+        is sealed.
         """
         if self._has_key or client.key_id is None:
             return
