@@ -46,7 +46,7 @@ class OpenOutbox(Outbox):
         """Close nothing: the disk outlives the process."""
 
     def version(self) -> int:
-        """Return the number of all changes. The real `version` counts only those of other connections, and here is only one."""
+        """Return the number of all changes. The real method sees only changes by other connections; here, all share one."""
         return self._connection.total_changes
 
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
@@ -253,6 +253,6 @@ class Process:
                 self._lan.count("impostor reported")
 
     def _learn_of_new_key(self) -> None:
-        """Count that the server told the client of a new key. Raises `Violation` if the key has not changed."""
+        """Count that the client was told of a new key. Raises `Violation` if the key has not changed."""
         self._lan.seals.check_told(self.disk.key_ids)
         self._lan.count(f"{self.trade}: key changed")

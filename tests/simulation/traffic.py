@@ -144,7 +144,7 @@ class Pace:
             self._silent_since = now
 
     def offered(self, now: float) -> None:
-        """Note that a probe was answered. If its own server has answered, the client sends before its notice calls `found`."""
+        """Note that a probe was answered. If that was the client's server, the client sends before its notice calls `found`."""
         self._offered_at = now
         self._heard_at = now
 

@@ -9,15 +9,15 @@ from tests.support.notice_calls import notice_calls
 from tests.support.source import Module, modules
 
 CHECKED_MODULES = ("udpnote.cli.", "udpnote.text.messages.", "udpnote.text.joining")
-"""In these modules, each literal with a word must be marked or be for programs. In others, only values of notices must be."""
+"""In these modules, each literal with a word must be marked or be for programs; elsewhere, each value of a notice must."""
 
 TABLES = {
     *("SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "_CONVERT", "_COMPARE", "_TRUSTED_PLACE"),
     *("COMMANDS_OF_OTHER_PROGRAMS", "_TERMINAL_EDITORS"),
 }
-"""Assignments whose literals are templates or parts of them, which `marked_messages` finds when it imports the modules.
+"""Names of tables whose literals are not checked. Those in the first line have templates, which `marked_messages` reads.
 
-The last ones have words that users type, in several languages.
+Those in the second line have words that users type, in several languages.
 """
 
 CALLS_FOR_PROGRAMS = frozenset(
@@ -28,7 +28,7 @@ CALLS_FOR_PROGRAMS = frozenset(
     setdefault signal split startswith strftime strip sub translate which
     """.split()  # noqa: SIM905 - shorter than a list
 )
-"""Functions and classes whose literal arguments nobody reads, or, of `Option` and `Argument`, which are messages anyway."""
+"""Functions and classes whose literal arguments are not checked: nobody reads them. `Option` and `Argument` have messages."""
 
 WORDS_FOR_PROGRAMS = frozenset(
     """
@@ -84,7 +84,7 @@ Found = Iterator[tuple[ast.expr, str]]
 
 
 def _values_of_notices(module: Module) -> Found:
-    """Yield the literals of several words that are values of notices and errors: they would stay in English."""
+    """Yield the values of notices and errors that are literals with several words: they would stay in English."""
     for call, _ in notice_calls(module):
         for value in call.keywords:
             yield from ((node, text) for node, text in _literals(value.value) if " " in text)

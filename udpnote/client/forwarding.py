@@ -219,7 +219,7 @@ class Forwarder:
             self._end_calls()
 
     def _begins_to_drive(self, call: _Call) -> bool:
-        """Add `call`. Returns whether it becomes the driving call, because there is no other driving call."""
+        """Add `call`. Returns whether it must exchange datagrams for all calls, because no other call does so now."""
         with self._lock:
             self._calls.append(call)
             self._new_calls.append(call)

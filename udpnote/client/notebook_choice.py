@@ -98,7 +98,7 @@ class NotebookChoice:
             return notebook
 
     def _decide_again(self) -> None:
-        """Decide again which notebook is the client's, because `use`, `join` or `leave` may have changed it."""
+        """Decide again which notebook is the client's, after `use`, `join` or `leave`. End sessions with any other notebook."""
         self._finder.decide_again()
         self._sender.leave_other_notebook()
         if self._forwarder is not None:
@@ -111,7 +111,7 @@ def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen
     If the user has named no notebook and none is chosen, a discovery looks for one. Raises `ServerNotFound` if none answers,
     and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it has, unless it
     has just failed to answer. If it does not answer, this raises nothing, because the change can wait for it in the outbox.
-    Both last up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`.
+    Discovery and question last up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`.
 
     `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same one. If `is_seen` is
     False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.

@@ -32,7 +32,7 @@ UNSENT_PARTS_MAX = 4 * WINDOW_MAX
 
 
 def is_held(entry: Entry) -> bool:
-    """Whether `entry` is a deletion that takes back an entry that has no number yet. Until then, the deletion is not sent."""
+    """Whether `entry` is a deletion that is not sent yet, because the entry that it takes back has no number yet."""
     return entry.kind is not Kind.NOTE and not entry.revises
 
 
@@ -155,7 +155,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self.flush()
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox, and save there the newest of them as seen in the notebook."""
+        """Remove the acknowledged entries from the outbox. Save there which of them is now the notebook's newest entry."""
         with self._optional_writes:
             self._outbox.remove(self.notebook.notebook_id, self._acknowledged)
             self._acknowledged, self._acknowledged_entries = [], 0

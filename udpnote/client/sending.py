@@ -44,7 +44,7 @@ class Sender:
         return self._session.retransmissions if self._session is not None else 0
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox, and save there the newest of them as seen in the notebook.
+        """Remove the acknowledged entries from the outbox. Save there which of them is now the notebook's newest entry.
 
         Does nothing without a session. The caller must hold the lock of the connection.
         """
@@ -372,7 +372,7 @@ class Sender:
         session.flush_if_due()
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Begin and return a session with the client's notebook. Discovery looks for it first if necessary, and may raise."""
+        """Begin and return a session with the client's notebook, which `NotebookFinder.locate` looks for. Raises its errors."""
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
 

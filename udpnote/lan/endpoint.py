@@ -334,7 +334,7 @@ class Endpoint:
             raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
 
     def _keep_probe_sockets(self, addresses: set[str]) -> None:
-        """Open a socket that sends probes for each of `addresses` that has none. Close those of all other addresses."""
+        """For each of `addresses` without a probe socket, open one. Close the probe sockets of all other addresses."""
         for address in set(self._probe_sockets) - addresses:
             self._close_socket(self._probe_sockets.pop(address))
         for address in addresses - set(self._probe_sockets):

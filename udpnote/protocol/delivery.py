@@ -246,7 +246,7 @@ class Delivery:
         return resend_at
 
     def _expect_answers_from(self, now: float) -> None:
-        """If no entry is outstanding, let the contact measure from `now` on how long the server does not answer."""
+        """Called before entries are added. If none is outstanding, begin to measure the server's silence at `now`."""
         if not self._entries:
             self._contact.expect_answers_from(now)
 

@@ -178,7 +178,7 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
     def _reached(self) -> Cursor:
-        """Move `_position` past all that was taken, and return it. Called once a page, because once an entry takes longer."""
+        """Move `_position` past all that was taken, and return it. Doing this for each entry, not each page, takes longer."""
         if self._latest is not None:
             self._position, self._latest = self._after(self._latest), None
         return self._position

@@ -174,7 +174,7 @@ class Rediscovery:
         self._events.append(ServerMoved(answer.source))
 
     def _report_impostor(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Report the sender of `answer` as an event if it is an impostor and its address was not reported yet."""
+        """Report the sender of `answer` as an event if it is an impostor at a new address. Report only the first few."""
         is_new = answer.source not in self._reported and len(self._reported) < IMPOSTORS_REPORTED_MAX
         if is_new and is_impostor_of(answer, self.notebook):
             self._reported.add(answer.source)
@@ -185,7 +185,7 @@ class Rediscovery:
 
         Nothing is reported if `found` was reported last. A notebook with the same name is more likely to replace the old
         notebook than one with only the same address. So once a notebook with the name was reported, one with only the address
-        is not.
+        is not reported any more.
         """
         wanted, before = self.notebook, self.another
         has_name, has_address = found.name == wanted.name, address_of(found) == address_of(wanted)

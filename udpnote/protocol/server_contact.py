@@ -109,8 +109,8 @@ class ServerContact:
     def expect_answers_from(self, now: float) -> None:
         """Set `quiet_since` to `now`. The caller calls this before a request, if no other request is waiting for an answer.
 
-        If the server is silent, this also moves the next probe forward: it is due `SILENT_INTERVAL_SECONDS` after the latest
-        probe, even if the timeout is longer.
+        If the server is silent, this also lets the next probe leave earlier: it is due `SILENT_INTERVAL_SECONDS` after the
+        latest probe, even if the timeout is longer.
         """
         self.quiet_since = now
         if self.next_probe_at is not None:

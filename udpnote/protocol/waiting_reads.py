@@ -69,7 +69,7 @@ class WaitingReads:
         return bool(self._due)
 
     def have_room_for(self, read: Read, requester: Requester) -> bool:
-        """Whether `read` may wait: not too many READs wait, and no later READ of its stream."""
+        """Whether `read` may wait: few enough READs wait, and none of them is a later READ of its stream."""
         has_room = len(self._reads) < WAITING_READS_MAX and self._of_host[requester.address[0]] < WAITING_PER_HOST_MAX
         return has_room and not self.have_later(read, requester)
 
@@ -95,7 +95,7 @@ class WaitingReads:
                 self._due[key] = None
 
     def take_due(self) -> WaitingRead | None:
-        """Return a waiting READ for which the caller shall look for a result now, each once; None if there is none."""
+        """Return a waiting READ for which the caller shall look for a result. It is due no longer. None if none is due."""
         if not self._due:
             return None
         key = next(iter(self._due))

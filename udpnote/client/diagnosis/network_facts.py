@@ -79,7 +79,7 @@ class NetworkFacts(NamedTuple):
         return [each for each in self.servers if not each.is_here]
 
     def broadcasts(self, interface: str | None = None) -> set[int]:
-        """The numbers of the ways by which broadcasts have left by `interface`. None stands for all interfaces to a LAN.
+        """The numbers of the ways (see `Way`) of the broadcasts that have left by `interface`. None: by any interface to a LAN.
 
         `UNMEASURED`, the number that several interfaces may share, is left out.
         """
@@ -97,7 +97,7 @@ class NetworkFacts(NamedTuple):
         return {each.number for each in self.ways if _is_sent(each, WayKind.MULTICAST) and each.interface in self.lan_names}
 
     def loopbacks(self) -> set[int]:
-        """The numbers of the ways to this host itself. A server says only in answers to these which hosts it has heard."""
+        """The numbers of the ways to this host itself. Only in answers by these, a server names the hosts it has heard."""
         return {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
 
     def is_refused(self, address: Address) -> bool:
