@@ -115,6 +115,17 @@ def test_every_link_of_a_document_leads_to_a_heading_and_every_file_that_it_name
         assert (ROOT / path).exists(), path
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_name_is_in_the_file_in_which_a_document_places_it(document: Path) -> None:
+    name = r"`[\w.]+`(?: \([^)]*\))?"
+    placed = re.findall(rf"((?:{name}(?:, | and |, and )?)+) in `((?:udpnote|tests)/[\w/.]+)`", document.read_text())
+    assert len(placed) > 30 or document.name != "contributing.md"
+    for names, place in placed:
+        files = [ROOT / place] if (ROOT / place).is_file() else [*(ROOT / place).rglob("*.py"), *(ROOT / place).glob("*.js")]
+        text = "".join(f"{path.name}\n{path.read_text()}" for path in files)
+        assert [each for each in re.findall(r"`([\w.]+)`", names) if each.split(".")[-1] not in text] == [], place
+
+
 def test_the_page_for_contributors_lists_every_module_and_every_file_for_browsers() -> None:
     listed = re.findall(r"^(?:  \d)? +([\w/.-]+\.\w+)  ", (DOCS / "contributing.md").read_text(), re.MULTILINE)
     files = [*(ROOT / "udpnote").rglob("*.py"), *(ROOT / "udpnote/page/assets").iterdir()]
