@@ -205,13 +205,11 @@ def _host_refused(scope: Scope, host: str) -> Response:
 
 
 def _harmless_name(host: str) -> str:
-    """Return `host` if it is a name or an address. If it is not, return `NAME`, because `host` could have characters that a
-    shell executes.
+    """Return `host` if it is a name or an address, but without the zone after a `%`, which may be any text. If it is neither,
+    return `NAME`, because `host` could have characters that a shell executes.
     """
     try:
-        return dns_name(host) or str(
-            ipaddress.ip_address(host.partition("%")[0])
-        )  # after `%` stands the zone, which may be any text
+        return dns_name(host) or str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
         return "NAME"
 

@@ -41,7 +41,8 @@ PRIVATE_NETWORKS = tuple(map(ip_network, _IPV4 + _IPV6))
 """The networks of the addresses that certificates may have. Such an address can be reached only from its own network."""
 
 AUTHORITY_DAYS = 3653
-"""How many days an authority is valid: ten years. After that, devices must install the certificate of a new one."""
+"""An authority is valid until this many days after it is made: ten years. Then devices must install the certificate of a new
+one."""
 
 AUTHORITY_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
 """The time from which an authority is valid. It is so early that a wrong clock does not matter when the authority is made."""

@@ -191,12 +191,11 @@ def _listed(
         filters = {**filters, "until": before[0] + 1}
     if after is not None:
         filters = {**filters, "since": after[0]}
-    shown = words.wanted if words else ()
+    shown, as_typed = (words.wanted, words.as_typed) if words else ((), ())
     asked = limit + 1
     while True:
         read = 0
         notes: list[tuple[tuple[int, int], dict[str, object]]] = []  # not the entries: their texts may be very long
-        as_typed = words.as_typed if words else ()
         for stored in client.entries(words=as_typed, newest_first=after is None, limit=asked, **filters):
             read += 1
             place = (stored.noted_at, stored.number)

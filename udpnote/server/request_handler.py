@@ -107,12 +107,9 @@ class RequestHandler:
         """The monotonic time at which to call `serve_readers` even if no datagram arrives; None if there is no such time."""
         return self._pager.next_timeout()
 
-    def update_index(self, is_time_up: Callable[[], bool]) -> bool:
-        """Add new entries to the search index until it has all of them or `is_time_up()` is true.
-
-        Returns whether the index has all entries.
-        """
-        return self._notebook.lookup.index.catch_up(is_time_up)
+    def update_index(self, is_time_up: Callable[[], bool]) -> None:
+        """Add new entries to the search index until it has all of them or `is_time_up()` is true."""
+        self._notebook.lookup.index.catch_up(is_time_up)
 
     @property
     def is_indexed(self) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_c
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import in_json
+from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, Notice, StorageError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.join_code import join_code, new_key
@@ -114,7 +113,7 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
         return exit_codes.DONE
     print(join_code(keys.current))
     for each in accepted:
-        say(Notice("earlier_key_accepted", until=_clock(each.accepted_until)))
+        say(Notice("earlier_key_accepted", until=local_time(each.accepted_until)))
     return exit_codes.DONE
 
 
@@ -155,7 +154,7 @@ def rotate_key(
     use = wait_for_use(path, new)
     if as_json:
         print(in_json({"code": join_code(new), "in_force": use is not KeyUse.NOT_IN_USE}))
-    code = _report_use(use, _clock(until) if seconds else None, had_key_file=old is not None)
+    code = _report_use(use, local_time(until) if seconds else None, had_key_file=old is not None)
     if old is not None:
         _report_ended_keys(old, keys)
     return code
@@ -189,11 +188,11 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
     now = wall_microseconds()
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
-        say(Notice("earlier_key_dropped", until=_clock(each.accepted_until), keys_max=EARLIER_KEYS_MAX))
+        say(Notice("earlier_key_dropped", until=local_time(each.accepted_until), keys_max=EARLIER_KEYS_MAX))
     for each, until in shortened:
-        before = _clock(each.accepted_until)
+        before = local_time(each.accepted_until)
         if until > now:
-            say(Notice("earlier_key_shortened", until=before, end=_clock(until)))
+            say(Notice("earlier_key_shortened", until=before, end=local_time(until)))
         else:
             say(Notice("earlier_key_ended", until=before))
 
@@ -247,8 +246,3 @@ def _seconds(text: str) -> int:
     if found is None or (number and not unit) or seconds > ACCEPT_OLD_SECONDS_MAX:
         raise InvalidSetting("accept_old_invalid", text=text)
     return seconds
-
-
-def _clock(moment: int) -> str:
-    """The time `moment` (microseconds since 1970 UTC) as `2026-05-09 16:37:08`, in this machine's time zone."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment // 1_000_000))
