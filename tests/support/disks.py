@@ -31,6 +31,28 @@ def mounted(disk: Path, *, megabytes: int = 40) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", disk], check=True)
 
 
+@contextmanager
+def small_blocks(disk: Path, *, megabytes: int) -> Iterator[Path]:
+    """Mount an ext4 disk with blocks of 1 KiB at `disk` for the block. Skip the test if this machine does not allow that."""
+    disk.mkdir()
+    image = disk.with_name(f"{disk.name}.ext4")
+    with open(image, "wb") as file:
+        file.truncate(megabytes << 20)
+    commands = (
+        ["mkfs.ext4", "-q", "-F", "-b", "1024", "-m", "0", str(image)],
+        ["mount", "-o", "loop", str(image), str(disk)],
+    )
+    try:
+        if any(subprocess.run(command, capture_output=True, check=False).returncode for command in commands):
+            pytest.skip("only root can mount an ext4 disk, where there are loop devices")
+    except FileNotFoundError:
+        pytest.skip("this machine cannot make an ext4 disk")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
 def fill(disk: Path) -> Path:
     """Write a file that takes all free space of `disk`, and return its path."""
     filler = disk / "filler"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT
 
-from tests.support.disks import fill, mounted
+from tests.support.disks import fill, mounted, shorten, small_blocks
 from tests.support.processes import Process, eventually
 from tests.system.conftest import Pair
 from tests.system.lab import assert_once, require_tool, shell
@@ -29,6 +29,23 @@ def test_entries_that_do_not_fit_wait_in_the_outbox_until_there_is_space(pair: P
         shell("mount", "-o", "remount,size=64m", str(disk))
         pair.laptop.succeed("outbox", "--send")
         assert_once(server.texts(), ["there is space", *LINES, LETTER])
+
+
+def test_a_disk_with_small_blocks_kills_no_command_when_it_is_full(pair: Pair, tmp_path: Path) -> None:
+    with small_blocks(tmp_path / "disk", megabytes=8) as disk:
+        pair.laptop.home = disk / "home"
+        pair.laptop.home.mkdir(0o700)
+        assert pair.laptop.run("send", "--wait", "0.1", "waits").code == 75
+        filler = fill(disk)
+        for _ in range(20):
+            listed = pair.laptop.succeed("outbox")
+            assert "waits" in listed.out and listed.out.count("\n") == 2, listed
+            for command in ("send --wait 0.1 milk", "undo"):
+                result = pair.laptop.run(*command.split())
+                assert (result.code, "the disk is full" in result.err) == (1, True), result
+            shorten(filler, 3 << 10)
+        filler.unlink()
+        pair.laptop.succeed("undo")
 
 
 @contextmanager

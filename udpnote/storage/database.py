@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
-from udpnote.storage.disk_space import SPACE_BYTES_MIN, has_no_inode, is_disk_full, refusal
+from udpnote.storage.disk_space import SPACE_BYTES_MIN, has_no_inode, has_small_blocks, is_disk_full, refusal
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -78,12 +78,17 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
     with storage_errors(path):
         if path != IN_MEMORY:
             create_database(path, schema, beside=beside)
+            check_log_index(path)
         connection = _connect(path, schema)
         try:
             if _is_empty(connection):
                 _set_up(connection, schema)
             check_schema(connection, path, schema)
             connection.execute("PRAGMA journal_mode = WAL")  # copies that SQLite makes have another mode
+            if path != IN_MEMORY and has_small_blocks(path):
+                from udpnote.storage.log_index import fill_holes  # here, because few disks need it
+
+                fill_holes(path, schema.page_bytes)
         except BaseException:
             connection.close()
             raise
@@ -103,12 +108,24 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
             return
         folder = os.path.dirname(path)
         check_folder(path)
+        check_log_index(path)
         with draft_of(path) as (descriptor, draft):
             own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
             with closing(_connect(draft, schema)) as connection:
                 _set_up(connection, schema)
             link_draft(draft, path)
         sync_folder(folder)
+
+
+def check_log_index(path: str) -> None:
+    """Raise `OSError` if SQLite, which is about to open the database at `path`, would be killed for want of disk space.
+
+    See `log_index`.
+    """
+    if has_small_blocks(path):
+        from udpnote.storage.log_index import check_space  # here, because few disks need it
+
+        check_space(path)
 
 
 def make_own_folder(path: str, own: Collection[str]) -> None:

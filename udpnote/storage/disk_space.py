@@ -9,6 +9,9 @@ from udpnote.storage.new_files import draft_of
 SPACE_BYTES_MIN = 64 << 10
 """With less free space than this the disk counts as full. SQLite needs 32 KiB for its shared-memory file (-shm)."""
 
+PAGE_BYTES = 4096
+"""SQLite's shared-memory file is mapped into memory in pages of this size."""
+
 
 def is_disk_full(path: str) -> bool:
     """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space, or no inode for another file. False if the
@@ -30,6 +33,12 @@ def has_little_space(path: str) -> bool:
     """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space."""
     disk = _disk(path)
     return disk is not None and disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
+
+
+def has_small_blocks(path: str) -> bool:
+    """Whether the disk of `path` has smaller blocks than a page of memory, so that `log_index` is needed."""
+    disk = _disk(path)
+    return disk is not None and disk.f_frsize < PAGE_BYTES
 
 
 def _disk(path: str) -> os.statvfs_result | None:

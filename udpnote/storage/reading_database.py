@@ -10,6 +10,7 @@ from udpnote.storage.database import (
     CACHE_KIBIBYTES,
     Schema,
     check_header,
+    check_log_index,
     check_schema,
     has_log,
     storage_errors,
@@ -49,10 +50,21 @@ def reading_mode(path: str) -> str:
         # While a server uses the file, there are the log and its shared memory. If they are missing, SQLite has to make both.
         cannot_be_made = not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK) or has_no_inode(path)
         is_closed = cannot_be_made and not os.path.exists(f"{path}-wal")
-        return "immutable=1" if is_closed or is_disk_read_only or has_little_space(path) else "mode=rw"
+        is_full = has_little_space(path) or not _fits_log_index(path)
+        return "immutable=1" if is_closed or is_disk_read_only or is_full else "mode=rw"
     if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
         raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
+    check_log_index(path)
     return "mode=ro"
+
+
+def _fits_log_index(path: str) -> bool:
+    """Whether SQLite can make its index of the log of the database at `path`: False if a quota does not allow it."""
+    try:
+        check_log_index(path)
+    except OSError:
+        return False
+    return True
 
 
 def close_after_reading(connection: sqlite3.Connection, path: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from udpnote.storage.database import IN_MEMORY, Schema, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, check_log_index, open_database, storage_errors
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -169,8 +169,10 @@ def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connec
     Raises `StorageError`; `trouble_of` says what its `__cause__` means for the index.
     """
     if path != IN_MEMORY and os.path.exists(path):
-        with storage_errors(path), closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
-            probe.execute("PRAGMA schema_version")  # without this, `open_database` would wait half a minute for a lock
+        with storage_errors(path):
+            check_log_index(path)
+            with closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
+                probe.execute("PRAGMA schema_version")  # without this, `open_database` would wait half a minute for a lock
     connection = open_database(path, SCHEMA, beside=notebook)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
