@@ -36,6 +36,7 @@ from udpnote.model.entry import Kind, Part
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query, Selection
 from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append
 from udpnote.server.request_handler import RequestHandler
 from udpnote.storage.index.search_worker import SearchThread
@@ -143,7 +144,14 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
     known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
     seconds = []
     for seed in range(COMMANDS):
-        reader = ReadSession(known, Selection(query, MATCHES), random=Random(seed), now=time.monotonic())
+        reader = ReadSession(
+            known,
+            Selection(query, MATCHES),
+            random=Random(seed),
+            now=time.monotonic(),
+            envelope=OPEN,
+            round_trip_seconds=None,
+        )
         spent, entries = 0.0, 0
         while not reader.is_ended:
             batch = [(data, READER) for data, _ in reader.datagrams_to_send()]

@@ -24,9 +24,11 @@ from udpnote.client.importing import (
 )
 from udpnote.client.renumbering import Prepared
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
+from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode
+from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Append, Run
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -69,7 +71,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_session_that_has_taken_on_entries_does_not_wait_before_it_is_given_more() -> None:
-    session = ImportSession(KnownNotebook(b"n" * 16, "家里", "192.0.2.7", 6683, 0), random=Random(4))
+    session = ImportSession(
+        KnownNotebook(b"n" * 16, "家里", "192.0.2.7", 6683, 0), random=Random(4), envelope=OPEN, round_trip_seconds=None
+    )
     assert session.may_wait
     session.add([Prepared(stored.entry, Restored(1, *NO_PREDECESSOR)) for stored in notes("one").entries])
     session.prepare(0.0)
@@ -261,10 +265,13 @@ def test_a_file_that_is_not_there_is_made_and_becomes_the_exported_one(path: Pat
         assert archive.name
 
 
-def test_an_entry_without_a_time_of_storing_is_stored_now(lan: Lan, path: Path) -> None:
-    [stored] = notes("one").entries
-    assert outcomes(list(import_into_file(str(path), [stored._replace(stored_at=0)], (), clock=lan))) == [ImportOutcome.NEW]
-    assert log_of(path) == [stored._replace(stored_at=lan.microseconds())]
+def test_an_entry_without_a_time_of_storing_is_stored_now(path: Path) -> None:
+    [note] = notes("one").entries
+    before = wall_microseconds()
+    assert outcomes(list(import_into_file(str(path), [note._replace(stored_at=0)], ()))) == [ImportOutcome.NEW]
+    [stored] = log_of(path)
+    assert before <= stored.stored_at <= wall_microseconds()
+    assert stored._replace(stored_at=0) == note._replace(stored_at=0)
 
 
 def test_a_file_that_a_server_has_or_that_is_no_notebook_is_refused(path: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from random import Random
 
@@ -17,6 +17,7 @@ from udpnote.model.entry import Bundle, Entry, Kind, NoteRun, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery_events import Rejected, Stored
+from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Ack, Append, PartAck, Run, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
@@ -28,12 +29,17 @@ ADDRESS: Address = ("192.0.2.7", 6683)
 Happened = Stored | Rejected | Renewed | RediscoveryEvent
 
 
+def new_session(outbox: Outbox, writes: AbstractContextManager[object] | None = None) -> SendSession:
+    random, writes = Random(SEED), writes or nullcontext()
+    return SendSession(outbox, HOME, random=random, envelope=OPEN, round_trip_seconds=None, optional_writes=writes)
+
+
 class World:
     """A session, its outbox and a clock that stands still until it is moved."""
 
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
-        self.session = SendSession(outbox, HOME, random=Random(SEED))
+        self.session = new_session(outbox)
         self.now = 1000.0
 
     def write(self, *texts: str, kind: Kind = Kind.NOTE) -> list[Entry]:
@@ -116,7 +122,7 @@ def world(outbox: Outbox) -> World:
 
 
 def test_an_entry_that_cannot_leave_the_outbox_is_not_sent_again_and_leaves_it_later(world: World) -> None:
-    world.session = SendSession(world.outbox, HOME, random=Random(SEED), optional_writes=suppress(StorageError))
+    world.session = new_session(world.outbox, suppress(StorageError))
     with closing(sqlite3.connect(world.outbox.path)) as other:
         other.execute("CREATE TRIGGER failing BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'it fails'); END")
         world.write("one", "two")
@@ -157,7 +163,7 @@ def test_a_call_begins_with_notes_that_waited_before_its_own_and_its_own_are_not
     assert [sequence for message in sent for sequence in sequences_in(message)] == [1, 2, 3]
     world.answer(sent, stored)
     assert world.waiting() == []
-    world.session = SendSession(world.outbox, HOME, random=Random(SEED))
+    world.session = new_session(world.outbox)
     world.carry("three", "four")
     assert not world.session.is_idle
     world.answer(world.sent(), stored)

@@ -34,7 +34,7 @@ IMPOSTOR: Address = ("192.0.2.66", 6683)
 
 
 def new_search() -> Rediscovery:
-    return Rediscovery(HOME, random=Random(SEED))
+    return Rediscovery(HOME, random=Random(SEED), envelope=OPEN)
 
 
 def answer(search: Rediscovery, source: Address, now: float) -> bool:

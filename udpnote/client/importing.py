@@ -16,11 +16,11 @@ from enum import Enum
 from itertools import groupby
 from typing import NamedTuple
 
-from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.renumbering import Prepared, Renumbering
 from udpnote.client.session import Driver, Session
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
+from udpnote.machine.clock import wall_microseconds
 from udpnote.machine.names import host_name
 from udpnote.model.entry import (
     TEXT_BYTES_MAX,
@@ -39,7 +39,7 @@ from udpnote.protocol.codec_runs import RUN_NOTES_MAX
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Rejected, Stored
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.settings import find_places
 from udpnote.storage.database import make_own_folder
@@ -87,7 +87,7 @@ class ImportSession(Session[Stored | Rejected]):
     """Delivers entries that a `Renumbering` has prepared to `notebook`. Each occurs in one event: `Stored` or `Rejected`."""
 
     def __init__(
-        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
+        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope, round_trip_seconds: float | None
     ) -> None:
         self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)
@@ -289,17 +289,13 @@ def _note_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
                 queue.note_verdict(entry, Verdict(status, 0))
 
 
-def import_into_file(
-    path: str, entries: Iterable[StoredEntry], revised: Collection[int], *, clock: Clock | None = None
-) -> Iterator[Imported]:
+def import_into_file(path: str, entries: Iterable[StoredEntry], revised: Collection[int]) -> Iterator[Imported]:
     """Import `entries`, in order, into the notebook file `path`, and yield an `Imported` for each, in order.
 
     If `path` does not exist, this makes the file, and its folder if necessary. A notebook that has no name yet gets the name of
-    this machine. `revised` are all numbers that revisions and deletions among `entries` name. `clock` gives the time of the
-    import; by default it is the system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or
-    `EntryRefused`.
+    this machine. `revised` are all numbers that revisions and deletions among `entries` name. Raises `NotebookInUse` if a
+    server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
     """
-    clock = clock or SystemClock()
     make_own_folder(path, find_places(os.environ).folders)
     try:
         notebook = Notebook(path)
@@ -311,7 +307,7 @@ def import_into_file(
         queue = ImportQueue(entries, revised, before=notebook.last_number)
         while not queue.is_done:
             chunk = queue.take()
-            for prepared, verdict in zip(chunk, _store(notebook, chunk, clock.microseconds()), strict=True):
+            for prepared, verdict in zip(chunk, _store(notebook, chunk, wall_microseconds()), strict=True):
                 if verdict is None:
                     break  # an entry before it was refused: `finished` raises there
                 queue.note_verdict(prepared.entry, verdict)

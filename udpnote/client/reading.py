@@ -13,7 +13,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec_reading import is_too_long
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.reading import Indexing, Reading
 from udpnote.protocol.reading_messages import PageState
 from udpnote.protocol.server_contact import NotebookUnreadable
@@ -46,8 +46,8 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
         *,
         random: Randomness,
         now: float,
-        envelope: Envelope = OPEN,
-        round_trip_seconds: float | None = None,
+        envelope: Envelope,
+        round_trip_seconds: float | None,
     ) -> None:
         self._reading = Reading(
             notebook.notebook_id,

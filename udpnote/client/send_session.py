@@ -5,7 +5,7 @@ The session delivers only entries that are in the outbox. `SendSession.deliver_n
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from udpnote.client.session import Session
@@ -16,7 +16,7 @@ from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Rejected, Stored
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
@@ -65,14 +65,14 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         notebook: KnownNotebook,
         *,
         random: Randomness,
-        envelope: Envelope = OPEN,
-        round_trip_seconds: float | None = None,
-        optional_writes: AbstractContextManager[object] | None = None,
+        envelope: Envelope,
+        round_trip_seconds: float | None,
+        optional_writes: AbstractContextManager[object],
     ) -> None:
         self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)
         self._outbox = outbox
-        self._optional_writes = optional_writes if optional_writes is not None else nullcontext()
+        self._optional_writes = optional_writes
         self._has_old_key = False
         self._acknowledged: list[StoredRun] = []
         self._acknowledged_entries = 0

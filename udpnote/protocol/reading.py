@@ -17,7 +17,7 @@ from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.model.query import Cursor, Item, Selection
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.bursts import Burst, Bursts
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.page_assembly import PageAssembly, pages_in
 from udpnote.protocol.reading_messages import Page, PageState
 from udpnote.protocol.server_contact import KeyChanged, NotebookUnreadable, ServerContact, ServerSilent, WrongServer
@@ -67,8 +67,8 @@ class Reading:
         *,
         random: Randomness,
         now: float,
-        envelope: Envelope = OPEN,
-        round_trip_seconds: float | None = None,
+        envelope: Envelope,
+        round_trip_seconds: float | None,
     ) -> None:
         self._query = selection.query
         self._follows = selection.follows

@@ -75,7 +75,7 @@ class Rediscovery:
     except in tests.
     """
 
-    def __init__(self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope = OPEN) -> None:
+    def __init__(self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope) -> None:
         assert notebook.key_id == envelope.key_id, "entries for a sealed notebook would travel in the open"
         self.notebook = notebook
         self.address = address_of(notebook)
