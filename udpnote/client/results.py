@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import Enum
+from itertools import count, repeat
+from operator import attrgetter
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry, Notice
@@ -10,6 +12,8 @@ from udpnote.model.entry import Entry, Kind, SeenEntry, Status, WritingTime, che
 
 _new = tuple.__new__
 """Makes a NamedTuple by `_new(Class, values)`, in half the time of `Class(*values)`. Every stored entry needs one."""
+
+_sequence = attrgetter("sequence")
 
 
 class State(Enum):
@@ -128,7 +132,7 @@ class Outcomes:
 
     def expect(self, entries: Iterable[Entry]) -> None:
         """Record that a call waits for the outcomes of `entries`. The call will take them with `pop`."""
-        self._awaited.update(dict.fromkeys([entry.sequence for entry in entries]))
+        self._awaited.update(dict.fromkeys(map(_sequence, entries)))
 
     def forget(self, entries: Iterable[Entry]) -> None:
         """Record that no call waits for `entries` any more, and drop their outcomes."""
@@ -177,9 +181,9 @@ class Outcomes:
 
         Calls `on_delivered` for each entry for which no call waits.
         """
-        sequences = [entry.sequence for entry in entries]
-        stored = State.STORED  # looked up once, because that takes half as long as making an outcome
-        outcomes = [_new(SentEntry, (entry, stored, number, None)) for number, entry in enumerate(entries, first)]
+        sequences = list(map(_sequence, entries))
+        fields = zip(entries, repeat(State.STORED), count(first), repeat(None))
+        outcomes: list[SentEntry] = list(map(_new, repeat(SentEntry), fields))
         if not self._origins and all(map(self._awaited.__contains__, sequences)):  # nearly always
             self._awaited.update(zip(sequences, outcomes, strict=True))
         else:

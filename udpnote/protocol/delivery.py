@@ -21,6 +21,7 @@ sends only one payload at a time, as a probe.
 
 from collections.abc import Collection, Iterable
 from itertools import takewhile
+from operator import attrgetter
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import Entry, Kind, Restored, Status, is_whole, split
@@ -44,6 +45,9 @@ from udpnote.protocol.payloads import (
     remove_given_up,
 )
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
+
+_identity = attrgetter("client_id", "sequence")
+_kind = attrgetter("kind")
 
 
 class Delivery:
@@ -132,13 +136,15 @@ class Delivery:
     def add(self, entries: Collection[Entry], now: float) -> None:
         """Begin to deliver `entries`. Skip an entry if one with its client id and sequence number is outstanding already."""
         self._expect_answers_from(now)
-        self._given_up.difference_update([entry[:2] for entry in entries] if self._given_up else ())
-        added = {identity: entry for entry in entries if (identity := entry[:2]) not in self._entries}
+        added = dict(zip(map(_identity, entries), entries, strict=True))
+        self._given_up.difference_update(added if self._given_up else ())
+        if not self._entries.keys().isdisjoint(added):
+            added = {identity: added[identity] for identity in added if identity not in self._entries}
         self._entries.update(added)
-        note = Kind.NOTE  # looked up once, because that takes as long as the comparison with it
-        notes = [entry for entry in added.values() if entry.kind is note]
-        if len(notes) < len(added):
-            self._revisions.add([entry for entry in added.values() if entry.kind is not Kind.NOTE])
+        notes = list(added.values())
+        if list(map(_kind, notes)).count(Kind.NOTE) < len(notes):
+            self._revisions.add([entry for entry in notes if entry.kind is not Kind.NOTE])
+            notes = [entry for entry in notes if entry.kind is Kind.NOTE]
         self._unsent.add(notes)
         self._start_next_revision()
         self._fill_window(now)

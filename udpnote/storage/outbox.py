@@ -10,6 +10,7 @@ alone identifies an entry.
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
+from itertools import count, repeat
 from sqlite3 import Connection
 from threading import Lock
 from typing import Any
@@ -144,10 +145,10 @@ class Outbox(KnownNotebooks):
             same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
             insert_entries(connection, same, first, texts)
         self._begin_to_write()
-        entries = [
-            _new(Entry, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen))
-            for sequence, text in enumerate(texts, first)
-        ]
+        entries: list[Entry] = list(map(_new, repeat(Entry), zip(
+            repeat(client_id), count(first), repeat(kind), repeat(written_at), repeat(utc_offset), repeat(author), texts,
+            repeat(revises), repeat(seen),
+        )))  # fmt: skip
         self._write_to_disk(entries, on_added)
         return entries
 
