@@ -9,13 +9,12 @@ from typing import NamedTuple
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.history import Violation
 from tests.simulation.lan import Lan
-from tests.simulation.processes import Process
+from tests.simulation.processes import JoinAgain, Process
 from tests.simulation.witness import Written, written
 from udpnote.client.client import Client
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, Status, Verdict
 
 AGAIN_SECONDS = (1.0, 10.0)  # after a browser has posted what it keeps, until it posts the rest again
-JOIN_SECONDS = (0.0, 10.0)  # from hearing that the key has changed until a page's user joins again
 POSTED_ENTRIES_MAX = 20
 SECOND_TAB_RATE = 0.1  # how often a second tab posts the same entries at the same time
 LOST_ANSWER_RATE = 0.1
@@ -72,13 +71,13 @@ class PageProcess(Process):
 
     def _join(self, client: Client) -> None:
         if not self.joins(client):
-            self._page.join_later()
+            self._page.join_again.later()
         self._must_join = False
 
     def _learn_of_new_key(self) -> None:
         super()._learn_of_new_key()
         self.endpoint.pace.begin_anew(self._lan.clock.now)
-        self._page.join_later()
+        self._page.join_again.later()
 
 
 class Page:
@@ -88,7 +87,7 @@ class Page:
         self._lan, self.outbox = lan, outbox
         self._host = lan.new_host("10.0.5")
         self._process: PageProcess | None = None
-        self._will_join = False
+        self.join_again = JoinAgain(lan, outbox, lambda: self._running().join_again())
 
     def post(self, post: Post) -> None:
         self._running().post(post)
@@ -98,19 +97,8 @@ class Page:
             self._lan.count("forwarder crashed at rest")
             self._process.crash()
 
-    def join_later(self) -> None:
-        if not self._will_join:
-            self._will_join = True
-            self._lan.clock.after(self._lan.random.uniform(*JOIN_SECONDS), self._join)
-
     def process_ended(self, _process: PageProcess) -> None:
         self._process = None
-
-    def _join(self) -> None:
-        self._will_join = False
-        notebook = self.outbox.notebook(self._lan.notebook_id)
-        if notebook is None or notebook.key_id != self._lan.seals.key_id:
-            self._running().join_again()
 
     def _running(self) -> PageProcess:
         if self._process is None:

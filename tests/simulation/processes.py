@@ -25,6 +25,7 @@ from udpnote.storage.outbox import Outbox
 
 UTC_OFFSET_MINUTES_MAX = 840
 
+JOIN_SECONDS = (0.0, 10.0)  # from hearing that the key has changed until the user joins again, and between two attempts to join
 PATIENT_SECONDS = 60.0  # how long users wait once all is well: longer than the longest pause of a search
 
 
@@ -256,3 +257,22 @@ class Process:
         """Count that the client was told of a new key. Raises `Violation` if the key has not changed."""
         self._lan.seals.check_told(self.disk.key_ids)
         self._lan.count(f"{self.trade}: key changed")
+
+
+class JoinAgain:
+    """Calls `join` some time after `later` was called, unless the client that uses `outbox` has the present key by then."""
+
+    def __init__(self, lan: Lan, outbox: Outbox, join: Callable[[], None]) -> None:
+        self._lan, self._outbox, self._join = lan, outbox, join
+        self.is_due = False
+
+    def later(self) -> None:
+        if not self.is_due:
+            self.is_due = True
+            self._lan.clock.after(self._lan.random.uniform(*JOIN_SECONDS), self._now)
+
+    def _now(self) -> None:
+        self.is_due = False
+        notebook = self._outbox.notebook(self._lan.notebook_id)
+        if notebook is None or notebook.key_id != self._lan.seals.key_id:
+            self._join()

@@ -7,7 +7,7 @@ from functools import partial
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.history import Violation
 from tests.simulation.lan import Lan
-from tests.simulation.processes import Process
+from tests.simulation.processes import JoinAgain, Process
 from tests.simulation.witness import Written, written
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
@@ -16,7 +16,6 @@ from udpnote.model.entry import Entry
 
 HOUR_MICROSECONDS = 3_600_000_000
 
-JOIN_SECONDS = (0.0, 10.0)  # from hearing that the key has changed until the user joins again, and between two attempts to join
 STREAM_RATE = 0.4  # the share of calls that wait for more texts of their user, as at the end of a pipe
 
 Job = Callable[[Client], None]
@@ -126,7 +125,7 @@ class SendingProcess(Process):
         if self.joins(client):
             self.deliver(client)
         else:
-            self._installation.join_later()
+            self._installation.join_again.later()
 
     def deliver(self, client: Client) -> None:
         """A job: deliver the entries that wait in the outbox."""
@@ -152,7 +151,7 @@ class SendingProcess(Process):
 
     def _learn_of_new_key(self) -> None:
         super()._learn_of_new_key()
-        self._installation.join_later()
+        self._installation.join_again.later()
 
 
 class Installation:
@@ -166,14 +165,15 @@ class Installation:
         self._host = host
         self._is_short_lived = is_short_lived
         self._processes: list[SendingProcess] = []
-        self._is_shared = self._will_join = False
+        self._is_shared = False
+        self.join_again = JoinAgain(lan, outbox, self._join)
         self.wall_error_microseconds = 0
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing waits in the outbox, and no process is busy. Refused entries do not wait."""
         waits = any(each.refused is None for each in self.outbox.waiting_counts())
-        return not waits and not self._will_join and all(process.is_idle for process in self._processes)
+        return not waits and not self.join_again.is_due and all(process.is_idle for process in self._processes)
 
     @property
     def author(self) -> str:
@@ -200,12 +200,6 @@ class Installation:
         process.do(partial(process.revise, number, text))
         if self._is_short_lived:
             process.finish()
-
-    def join_later(self) -> None:
-        """Let the user get the new join code after some time, and join again."""
-        if not self._will_join:
-            self._will_join = True
-            self._lan.clock.after(self._lan.random.uniform(*JOIN_SECONDS), self._join)
 
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten hours."""
@@ -266,11 +260,8 @@ class Installation:
         return process
 
     def _join(self) -> None:
-        self._will_join = False
-        notebook = self.outbox.notebook(self._lan.notebook_id)
-        if notebook is None or notebook.key_id != self._lan.seals.key_id:
-            process = self._process()
-            process.do(process.join)
+        process = self._process()
+        process.do(process.join)
 
     def _restart(self) -> None:
         if not self._processes:
