@@ -304,6 +304,28 @@ def test_a_change_behind_entries_for_which_a_full_disk_has_no_room_is_not_said_t
         assert outbox.waiting_counts() == []
 
 
+@pytest.mark.parametrize("is_queued", [True, False], ids=["after it is queued", "while it waits for an answer"])
+@pytest.mark.parametrize("pattern", ["outbox*", "outbox.sqlite3-wal"], ids=["outbox", "log"])
+def test_no_entry_is_said_to_be_queued_in_an_outbox_that_was_removed(lan: Lan, pattern: str, *, is_queued: bool) -> None:
+    sent: list[SentEntry] = []
+
+    def texts() -> Iterator[str | None]:
+        yield "one"
+        yield None
+        while is_queued and not sent:
+            yield None
+        for file in lan.folder.glob(pattern):
+            file.unlink()
+
+    server, client = lan.serve(), lan.client()
+    client.send("zero")
+    server.stop()
+    with raises(StorageError, "outbox_removed"):
+        for outcome in client.send_many(texts()):
+            sent.append(outcome)  # noqa: PERF402 - `texts` looks at it meanwhile
+    assert [each.state for each in sent] == [State.QUEUED] * is_queued
+
+
 def test_an_erased_entry_that_is_sent_again_is_set_aside_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:
     notices: list[Notice] = []
     with pytest.raises(Queued):

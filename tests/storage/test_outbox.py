@@ -194,12 +194,33 @@ def test_an_outbox_behind_a_symbolic_link_takes_entries(tmp_path: Path) -> None:
         assert waiting(outbox) == ["one", "two"]
 
 
-def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["*", "*-wal", "*.sqlite3"])
+def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path, pattern: str) -> None:
     add(outbox, "one")
-    for file in path.parent.iterdir():
+    for file in path.parent.glob(pattern):
         file.unlink()
     with raises(StorageError, "outbox_removed", path=str(path)):
         add(outbox, "two")
+    with raises(StorageError, "outbox_removed", path=str(path)):
+        outbox.make_durable()
+
+
+def test_an_outbox_that_another_one_has_replaced_takes_no_entries(outbox: Outbox, path: Path) -> None:
+    add(outbox, "one")
+    Outbox(path.with_name("other")).close()
+    path.with_name("other").rename(path)
+    with raises(StorageError, "outbox_removed", path=str(path)):
+        add(outbox, "two")
+
+
+def test_a_log_that_was_removed_while_another_command_uses_it_is_named_and_no_disk_is_blamed(
+    outbox: Outbox, path: Path
+) -> None:
+    add(outbox, "one")
+    log = path.with_name(f"{path.name}-wal")
+    log.unlink()
+    with closing(Outbox(path)) as other, raises(StorageError, "log_removed_in_use", log=str(log)):
+        other.listing()
 
 
 def test_entries_whose_datagrams_cannot_be_prepared_because_the_outbox_fails_are_not_in_it(outbox: Outbox) -> None:

@@ -1,22 +1,17 @@
 """Sends texts: saves them in the outbox, delivers them to the notebook, and gives each call the outcomes of its own texts."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.optional_writes import OptionalWrites
-from udpnote.client.results import Outcomes, SentEntry, TextSource
-from udpnote.client.send_session import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, Renewed, SendSession
+from udpnote.client.results import Outcomes, SentEntry, State, TextSource
+from udpnote.client.send_session import PENDING_CHARACTERS_MAX, Renewed, SendSession, chunk_entries_max
 from udpnote.client.session import Driver
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
 from udpnote.model.entry import Entry, Kind
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery_events import Rejected, Stored
-
-CHUNK_ENTRIES_MIN = 128
-"""How many texts a call adds to the outbox in one transaction, if it has so many. If more of its entries than this have no
-outcome yet, it adds as many texts as there are such entries. So the client adds the next entries while the server stores the
-earlier ones. From 128 entries on, the fsync takes less time than the rest of the work."""
 
 IDLE_SECONDS = 1.0
 """A call whose iterator has no text for the moment waits this long for datagrams, and then asks for the next text again."""
@@ -84,30 +79,36 @@ class Sender:
 
         After that, delivers what earlier commands have left in the outbox for the same notebook. If the outbox fails, entries
         that are in it without an outcome get the outcome QUEUED. Then raises the `StorageError` if any text is not in the
-        outbox.
+        outbox; also if the outbox was removed, with the entries that wait in it.
         """
         pending, chunk = deque[Entry](), list[str]()
         try:
-            yield from self._send_all(source, pending, chunk, author, wait_seconds)
+            any_waits = yield from self._send_all(source, pending, chunk, author, wait_seconds)
         except StorageError as error:
             if not pending and not chunk and source.is_exhausted:  # all have outcomes
                 self._driver.on_notice(error.notice)
+            elif error.notice.kind == "outbox_removed":
+                raise
             self._outcomes.queue(pending, error.notice)
             yield from self._outcomes.pop(pending)
             if chunk or not source.is_exhausted:
                 raise
             if source.error is not None:
                 raise source.error from None
+        else:
+            if any_waits:
+                self._outbox.make_durable()
         finally:
             self._outcomes.forget(pending)
 
     def _send_all(
         self, source: TextSource, pending: deque[Entry], chunk: list[str], author: str, wait_seconds: float
-    ) -> Iterator[SentEntry]:
-        """Do the work of `send`. `pending` and `chunk` are empty at first. Also after an error, `pending` holds the entries
-        without an outcome, and `chunk` the texts that were taken and are not in the outbox.
+    ) -> Generator[SentEntry, None, bool]:
+        """Do the work of `send`, and return whether any entry is QUEUED. `pending` and `chunk` are empty at first. Also after
+        an error, `pending` holds the entries without an outcome, and `chunk` the texts that were taken and are not in the
+        outbox.
         """
-        started, characters, notebook_changes = self._driver.now(), 0, self._notebook_changes
+        started, characters, notebook_changes, any_waits = self._driver.now(), 0, self._notebook_changes, False
         while True:
             if notebook_changes != self._notebook_changes:
                 notebook_changes = self._notebook_changes
@@ -115,8 +116,9 @@ class Sender:
                     self._leave_to_others(pending)
             for outcome in self._outcomes.pop(pending):
                 characters -= len(outcome.entry.text)
+                any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
-            entries_max = _chunk_entries_max(len(pending))
+            entries_max = chunk_entries_max(len(pending))
             try:
                 source.take(chunk, entries_max, PENDING_CHARACTERS_MAX - characters)
             except BaseException:  # also after Ctrl-C, because the iterator does not give these texts again
@@ -138,6 +140,7 @@ class Sender:
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
             raise source.error
+        return any_waits
 
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
         """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if notebook and key are known.
@@ -296,8 +299,9 @@ class Sender:
 
     def _give_up(self, entries: Collection[Entry], reason: Notice) -> None:
         """Give the outcome QUEUED, with this `reason`, to those `entries` that wait in the outbox and have no outcome. Those
-        that are not in the outbox any more get the outcomes that `_take_removed` gives.
+        that are not in the outbox any more get the outcomes that `_take_removed` gives. Raises `StorageError`.
         """
+        self._outbox.make_durable()  # notices if the outbox was removed
         self._take_removed(entries)
         self._outcomes.queue(entries, reason)
 
@@ -393,8 +397,3 @@ class Sender:
         )
         self._connection.add_listener(self._session)
         return self._session
-
-
-def _chunk_entries_max(pending: int) -> int:
-    """The most texts to take now, if this many entries are `pending`; see `CHUNK_ENTRIES_MIN`."""
-    return max(pending, CHUNK_ENTRIES_MIN) if pending < PENDING_ENTRIES_MAX else 0

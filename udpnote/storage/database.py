@@ -192,7 +192,10 @@ def _error_of_system(path: str, error: OSError) -> StorageError:
 
 def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a quota is reached."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    extended_code = getattr(error, "sqlite_errorcode", 0)
+    if extended_code == sqlite3.SQLITE_IOERR_SHORT_READ:  # SQLite's index counts more of the log than there is
+        return StorageError("log_removed_in_use", path=path, log=f"{path}-wal")
+    code = extended_code & 0xFF
     if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
         return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:

@@ -160,10 +160,7 @@ class Outbox(KnownNotebooks):
         """
         if self._log is not None:
             with storage_errors(self.path):
-                try:
-                    self._log.finish()
-                except FileNotFoundError as error:
-                    raise StorageError("outbox_removed", path=self.path) from error
+                self._log.finish()
 
     def waiting_for(
         self, notebook_id: bytes, *, key_id: bytes | None = None, last: int = SEQUENCE_MAX, limit: int = PAGE_ENTRIES

@@ -71,6 +71,18 @@ def test_an_outbox_that_fails_within_the_input_says_how_many_lines_were_saved(se
     )
 
 
+def test_lines_that_were_queued_in_an_outbox_that_was_removed_are_not_counted_as_queued(machine: Machine) -> None:
+    process = machine.start("send", "--wait", "0.1", "--json")
+    process.type("one\n")
+    eventually(lambda: "queued" in process.output, "the line is queued")
+    for file in machine.home.glob("outbox*"):
+        file.unlink()
+    process.end_input()
+    result = process.wait()
+    assert (result.code, result.err.endswith("0 entries stored\n")) == (1, True), result
+    assert "was removed" in result.err and "queued:" not in result.err
+
+
 def test_a_bad_line_is_named_by_its_number_blank_ones_are_counted_and_the_others_are_sent(served: Machine) -> None:
     bad = ["你好".encode("gb18030"), b"x" * (TEXT_BYTES_MAX + 1), b"x" * (3 * TEXT_BYTES_MAX)]
     for number, line in enumerate(bad, 1):

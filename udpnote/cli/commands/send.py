@@ -308,11 +308,16 @@ class _Report:
         say(Notice("sending_interrupted", stored=self._stored))
 
     def cut_short(self, error: StorageError) -> None:
-        """Print `error`, because of which the rest of the input cannot be saved, and how many entries are stored or queued."""
+        """Print `error`, because of which the rest of the input cannot be saved, and how many entries are stored or queued.
+
+        If the outbox was removed, the queued ones are not in it any more, so only the stored ones count.
+        """
         sys.stdout.flush()
         say(error.notice)
         queued = sum(entries for (state, _), entries in self._reasons.items() if state is State.QUEUED)
-        if self._stored or queued:
+        if error.notice.kind == "outbox_removed":
+            say(Notice("entries_stored", entries=self._stored))
+        elif self._stored or queued:
             say(Notice("input_not_saved", stored=self._stored, queued=queued))
 
     def conclude(self) -> int:

@@ -284,9 +284,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{log}, the log of an outbox, is there, but its outbox {path} is not. The log may have notes that were not stored yet. "
         "Put the outbox back, or move the log away"
     ),
+    "log_removed_in_use": (
+        "{log} was removed or cut while another program uses it, so {path} cannot be read. End that program, which may still "
+        "save what was in it, and run the command again"
+    ),
     "outbox_removed": (
-        "your outbox {path} was removed or replaced while this command used it, so nothing can be saved in it. Run the command "
-        "again. What this command has queued before may be lost: compare `udpnote list` with what you wrote"
+        "your outbox {path} or its log was removed or replaced while this command used it, so nothing can be saved in it. Run "
+        "the command again. What this command has queued before may be lost: compare `udpnote list` and `udpnote outbox` with "
+        "what you wrote"
     ),
     "outbox_log_left": (
         "{log}, the log of an outbox, was there, but its outbox {path} was not. A new outbox begins there. The log may have "
