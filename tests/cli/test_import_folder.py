@@ -16,5 +16,5 @@ def test_the_progress_ends_at_the_size_of_the_folder_though_some_files_are_bad_o
     folder = ImportFolder(str(tmp_path))
     assert (folder.size, folder.position()) == (60, 0)
     read = Read(folder.notes, Format.JRNL)
-    assert (read.texts, len(read.bad), read.amounts) == (["milk"], 1, {"files": 1})
+    assert (read.texts, len(read.bad), read.amounts) == (["milk"], 1, {"other_texts": 1})
     assert folder.position() == folder.size

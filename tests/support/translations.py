@@ -9,8 +9,8 @@ from babel.messages.catalog import Catalog
 NAMES = frozenset(
     """
     udpnote UDP IP IPv4 IPv6 LAN MTU VPN NUL UTC JSON CSV HTML TOML KiB MiB SQLite OK Ctrl Tab Enter Wi Fi Unicode
-    systemd ufw firewalld nft Docker Linux Python Markdown fsync shell bash zsh fish PowerShell jrnl Day One memos journald
-    root sudo ssh ZIP Android Windows macOS Safari Firefox
+    systemd ufw firewalld nft Docker Linux Python Markdown fsync shell bash zsh fish PowerShell jrnl Logseq Day One memos
+    journald root sudo ssh ZIP Android Windows macOS Safari Firefox
     """.split()  # noqa: SIM905 - shorter than a list
 )
 """Names that Chinese sentences keep."""

@@ -14,6 +14,7 @@ from udpnote.settings import PORTS
 from udpnote.text.language import speaking
 from udpnote.text.messages.client import LISTED_MAX
 from udpnote.text.messages.sentences import SENTENCES
+from udpnote.text.other_programs.imported_note import LeftOut
 
 FOUND = [KnownNotebook(bytes([number]) * 16, f"book {number}", "192.0.2.1", 6683, 0) for number in range(LISTED_MAX + 2)]
 
@@ -53,6 +54,10 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
     assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")
     assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait in the outbox for 家里, ")
+
+
+def test_each_thing_that_an_import_leaves_out_has_a_sentence_of_its_own() -> None:
+    assert len({told("left_out", what=each.value, count=2) for each in LeftOut}) == len(LeftOut)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class ImportFolder:
         reading.left_out.update({LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden})
         for file in self._files:
             if form is Format.JRNL and not _JRNL_PATH.search(file.path):
-                reading.left_out[LeftOut.FILES] += 1
+                reading.left_out[LeftOut.OTHER_TEXTS] += 1
             elif (text := self._text(file, reading)) is not None:
                 yield from self._notes_of(file, text, form, reading)
             self._done += file.size

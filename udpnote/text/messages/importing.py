@@ -97,10 +97,16 @@ def _left_out(what: str, count: int) -> str:
                 "{count:,} files were not read, because their names do not end with .md, .markdown or .txt",
                 count,
             )
+        case "other_texts":
+            sentence = ngettext(
+                "{count:,} file was not read, because its name is not a day of the journal, such as 2026/11/23.txt",
+                "{count:,} files were not read, because their names are not days of the journal, such as 2026/11/23.txt",
+                count,
+            )
         case "hidden":
             sentence = ngettext(
-                "{count:,} hidden file or folder, or symbolic link, was not read",
-                "{count:,} hidden files or folders, or symbolic links, were not read",
+                "{count:,} hidden file or folder, symbolic link or backup of Logseq was not read",
+                "{count:,} hidden files or folders, symbolic links or backups of Logseq were not read",
                 count,
             )
         case _:

@@ -42,10 +42,13 @@ class LeftOut(Enum):
     """Notes and files without text."""
 
     FILES = "files"
-    """Files of a folder that are not Markdown."""
+    """Files of a folder whose names have no ending of a text."""
+
+    OTHER_TEXTS = "other_texts"
+    """Texts in the folder of a jrnl journal that are not named as its days are, such as `2026/11/23.txt`."""
 
     HIDDEN = "hidden"
-    """Files and folders whose name begins with a dot, and symbolic links. Links are not followed."""
+    """Files and folders whose names begin with a dot, symbolic links, which are not followed, and the backups of Logseq."""
 
     DATES_NOT_READ = "dates_not_read"
     """Lines of a jrnl text that seem to begin an entry, but whose date was not understood. They become text of the entry
