@@ -99,7 +99,7 @@ def make_fail(path: str, event: str) -> None:
         connection.execute(f"CREATE TRIGGER failing BEFORE {event} BEGIN SELECT RAISE(ABORT, 'it fails'); END")
 
 
-def test_what_is_stored_is_reported_as_stored_even_if_the_outbox_cannot_note_it(lan: Lan) -> None:
+def test_a_stored_entry_is_reported_as_stored_even_if_the_outbox_cannot_remove_it(lan: Lan) -> None:
     lan.serve()
     notices: list[Notice] = []
     client = lan.client(on_notice=notices.append)
@@ -410,7 +410,7 @@ def test_a_waiting_change_of_what_a_follower_has_shown_is_refused_if_a_restored_
 # Several notebooks
 
 
-def test_the_first_notebook_found_is_remembered_and_kept_whatever_another_command_chooses(lan: Lan) -> None:
+def test_a_client_keeps_the_first_notebook_that_it_found_even_if_another_command_chooses_another_one(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     with raises(ServerNotFound, "name_or_id_not_found", name_or_id="attic"):
@@ -449,7 +449,7 @@ def test_from_then_on_a_client_sends_to_the_notebook_that_it_uses_or_joins(lan: 
     assert [each.notebook_name for each in client.waiting()] == ["kitchen"]
 
 
-def test_of_a_notebook_that_was_made_anew_everybody_is_told_and_what_waits_can_be_moved_to_it(lan: Lan) -> None:
+def test_a_client_names_a_notebook_that_was_made_anew_and_can_move_waiting_notes_to_it(lan: Lan) -> None:
     notices: list[Notice] = []
     old, client = lan.serve("old", called="家里"), lan.client(on_notice=notices.append)
     client.send("one")
@@ -475,7 +475,7 @@ def test_of_a_notebook_that_was_made_anew_everybody_is_told_and_what_waits_can_b
     assert (lan.texts("new"), [each.entry.kind for each in client.waiting()]) == (["waits"], [Kind.REVISION])
 
 
-def test_a_follower_that_nobody_answers_is_told_of_the_notebook_that_answers_in_the_place_of_its_own(lan: Lan) -> None:
+def test_a_follower_without_an_answer_names_another_notebook_that_answers_under_the_same_name(lan: Lan) -> None:
     def interrupt(notice: Notice) -> None:
         if notice.kind == "another_notebook_answers":
             raise KeyboardInterrupt
@@ -503,7 +503,7 @@ def test_a_note_that_its_old_notebook_has_stored_is_the_same_note_after_it_was_m
 
 
 @pytest.mark.parametrize("sends_open", [False, True])
-def test_what_is_moved_is_said_to_be_meant_where_it_waits_in_several_places_or_would_be_sent_in_the_open(
+def test_a_move_needs_an_origin_if_notes_wait_in_several_places_and_consent_if_they_would_be_sent_in_the_open(
     lan: Lan, sends_open: bool
 ) -> None:
     sealed, client = lan.serve(sealed=True), lan.client(wait=0.1)

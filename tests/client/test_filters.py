@@ -77,7 +77,7 @@ def test_a_value_of_another_type_or_an_unknown_filter_is_a_type_error_that_names
 
 
 @pytest.mark.parametrize("on", [3, 3.5])
-def test_on_wants_a_text_or_a_date_whatever_else_it_is_given(on: object) -> None:
+def test_the_filter_on_takes_only_a_text_or_a_date(on: object) -> None:
     with pytest.raises(TypeError, match="on must be a str or a date, not"):
         query(on=on)
 

@@ -100,7 +100,7 @@ def test_the_notebook_decides_about_each_identity_and_says_why(lan: Lan) -> None
     assert client.forward([note("one"), revision("x", 6, 1)]) == [Verdict(Status.ERASED, 0)] * 2
 
 
-def test_who_gives_up_is_told_nothing_and_the_entry_is_sent_no_more_until_it_is_forwarded_again(lan: Lan) -> None:
+def test_a_call_that_gives_up_has_no_verdict_and_its_entry_is_not_sent_until_it_is_forwarded_again(lan: Lan) -> None:
     server = lan.serve()
     client = lan.client()
     assert client.forward([note("before")]) == stored(1)
@@ -139,7 +139,7 @@ def test_a_notebook_that_is_not_found_is_an_error_and_is_found_by_the_next_call(
     assert client.forward([note("one")], wait=1.0) == stored(1)
 
 
-def test_what_is_forwarded_to_a_sealed_notebook_is_sealed_with_its_present_key(lan: Lan) -> None:
+def test_entries_forwarded_to_a_sealed_notebook_are_sealed_with_its_present_key(lan: Lan) -> None:
     server = lan.serve(sealed=True)
     client = lan.client(key=server.code)
     assert client.forward([note("secret one"), note("secret two", 2)]) == stored(1, 2)
@@ -259,7 +259,7 @@ def test_a_call_that_is_interrupted_leaves_the_others_to_get_their_verdicts(lan:
     assert lan.texts() == ["before", "from Bob"]
 
 
-def test_a_call_under_way_does_not_go_to_a_notebook_that_is_chosen_meanwhile(lan: Lan) -> None:
+def test_a_running_call_does_not_send_to_a_notebook_that_is_chosen_meanwhile(lan: Lan) -> None:
     kitchen = lan.serve()
     lan.serve("cellar", CELLAR)
     client = lan.client()

@@ -61,7 +61,7 @@ def test_a_change_for_a_server_with_another_notebook_than_before_is_refused_by_t
     assert (again.delete(1).number, len(notices)) == (3, 1)
 
 
-def test_whoever_names_the_other_notebook_as_well_gets_no_notice(replaced: Lan) -> None:
+def test_a_client_that_also_names_the_other_notebook_gets_no_notice(replaced: Lan) -> None:
     notices: list[Notice] = []
     client = replaced.client(server=KITCHEN, notebook="cellar", on_notice=notices.append)
     assert (client.delete(1).number, notices) == (2, [])

@@ -283,7 +283,7 @@ def test_an_answer_to_another_question_is_an_error_and_what_a_later_server_count
 
 
 @pytest.mark.parametrize("is_file", [False, True])
-def test_who_follows_a_restored_notebook_is_told_and_gets_what_is_new_there(lan: Lan, is_file: bool) -> None:
+def test_a_follower_is_told_that_its_notebook_was_restored_and_gets_the_new_entries(lan: Lan, is_file: bool) -> None:
     server, writer, notices = lan.serve(), lan.client("other.sqlite3"), list[Notice]()
     texts = [f"old {number}" for number in range(1, 8)]
     list(writer.send_many(texts[:5]))
@@ -323,7 +323,7 @@ def test_who_follows_a_restored_notebook_is_told_and_gets_what_is_new_there(lan:
 
 
 @pytest.mark.parametrize("is_copy", [False, True])
-def test_who_follows_a_file_goes_on_with_the_copy_that_replaces_it_once_it_is_served_but_not_with_another_notebook(
+def test_a_follower_of_a_file_goes_on_with_a_served_copy_in_its_place_but_not_with_another_notebook(
     lan: Lan, is_copy: bool
 ) -> None:
     writer, path = lan.client("other.sqlite3"), lan.notebook()
@@ -352,7 +352,7 @@ def test_who_follows_a_file_goes_on_with_the_copy_that_replaces_it_once_it_is_se
 
 
 @pytest.mark.parametrize("last", [0, 1])
-def test_who_began_to_follow_after_the_restored_copy_was_made_gets_nothing_that_is_older_than_that(lan: Lan, last: int) -> None:
+def test_a_follower_that_began_after_the_restored_copy_was_made_gets_no_older_entries(lan: Lan, last: int) -> None:
     server, writer = lan.serve(), lan.client("other.sqlite3")
     list(writer.send_many(["old"] * 100))
     copy = lan.back_up(server)

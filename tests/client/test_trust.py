@@ -346,7 +346,7 @@ def test_a_named_key_means_the_notebook_that_has_it_and_is_not_kept(lan: Lan, by
     assert (lan.texts(), lan.texts("cellar")) == (["secret"], ["open"])
 
 
-def test_a_named_key_is_used_whatever_was_joined_and_its_notebook_is_known_then_but_not_reached_without_it(lan: Lan) -> None:
+def test_a_named_key_is_used_even_if_another_one_was_joined_and_its_notebook_is_not_reached_without_it(lan: Lan) -> None:
     code = lan.serve(sealed=True).code
     cellar = lan.client().join(lan.serve("cellar", CELLAR, sealed=True).code)
     for number in (1, 2):

@@ -64,7 +64,7 @@ def test_each_write_is_taken_back_and_the_note_is_what_it_was_before(
     assert len(versions(client)) == 2 * len(deeds)
 
 
-def test_a_plan_says_what_is_taken_back_and_the_next_one_goes_on_before_it_after_a_new_write_too(lan: Lan) -> None:
+def test_a_plan_names_the_last_write_and_can_be_carried_out_once_and_the_next_plan_names_the_write_before(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     for deed in ("one", "two"):
@@ -255,7 +255,7 @@ def test_a_write_that_leaves_the_outbox_during_the_plan_is_not_mistaken_for_anot
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_is_lost_stopped_and_begun_anew_the_notebook_has_what_was_not_taken_back(lan: Lan, seed: int) -> None:
+def test_with_lost_datagrams_and_restarts_the_notebook_has_the_notes_that_were_not_taken_back(lan: Lan, seed: int) -> None:
     random = Random(seed)
     server: SimulatedServer | None = lan.serve()
     client = lan.client(wait=2.0)

@@ -410,7 +410,7 @@ def test_a_refused_run_is_sent_again_as_it_was_to_the_server_that_is_found() -> 
     assert decoded(Run, delivery.datagrams_to_send()) == [run._replace(attempt=2)]
 
 
-def test_what_is_given_up_is_not_sent_again_wherever_it_is_and_frees_what_waits_for_it() -> None:
+def test_entries_that_are_given_up_are_not_sent_again_and_no_longer_hold_others_back() -> None:
     late, long = entry(90, "late" * 200), in_parts(91, 30)
     unwanted = [*entries(2), in_parts(3, 2), *entries(20, first=4), revision(30), revision(31), long, entry(92, "short")]
     delivery = acquainted(*unwanted, late, entry(93, "kept"), revision(32))
@@ -426,7 +426,7 @@ def test_what_is_given_up_is_not_sent_again_wherever_it_is_and_frees_what_waits_
     assert (delivery.next_timeout(), delivery.events(), delivery.outstanding) == (None, [], 0)
 
 
-def test_what_was_given_up_is_delivered_anew_also_with_another_text_and_only_answers_to_that_count() -> None:
+def test_an_entry_that_was_given_up_can_be_added_with_another_text_and_only_answers_to_this_text_count() -> None:
     delivery = acquainted(in_parts(1, 40))
     before = sent(delivery)
     delivery.give_up([in_parts(1, 40)], 0.1)

@@ -48,7 +48,7 @@ def test_answers_that_were_not_sent_are_reported_for_a_minute() -> None:
         assert report(server, LAPTOP, 0).unsent == reported
 
 
-def test_only_an_examiner_on_the_same_host_learns_who_was_heard_and_as_many_as_fit_into_the_answer() -> None:
+def test_only_an_examiner_on_the_same_host_learns_which_hosts_were_heard_as_many_as_fit_into_the_answer() -> None:
     server = reporter()
     for source in (LAPTOP, PHONE, LAPTOP):
         server.note_heard(source)

@@ -16,7 +16,7 @@ from udpnote.protocol.reading_messages import Page, PageState, StoredPart
 END, MORE = PageState.END, PageState.MORE
 
 
-def test_a_page_has_what_is_there_from_the_cursor_on_up_to_the_limit_and_the_last_one_says_so() -> None:
+def test_pages_have_the_entries_from_the_cursor_up_to_the_limit_and_the_last_page_says_that_it_is_the_last() -> None:
     [page] = answered(Book(*notes(9)), read(Cursor(3, 0), burst=7))
     here, after_page = Cursor(3, 0), Cursor(5, 0)
     items = tuple(notes(2, first=3))
@@ -45,7 +45,7 @@ def test_a_long_entry_continues_over_as_many_pages_as_it_needs() -> None:
 
 
 @pytest.mark.parametrize("offset", [5, 6, 3000])
-def test_of_an_entry_that_became_shorter_than_what_was_read_the_last_byte_is_sent(offset: int) -> None:
+def test_the_last_byte_is_sent_of_an_entry_that_became_shorter_than_the_part_already_read(offset: int) -> None:
     [page] = answered(Book(note(1, "short", version=9), note(2)), read(Cursor(1, offset)))
     first = page.items[0]
     assert isinstance(first, StoredPart)
@@ -67,7 +67,7 @@ sizes = st.one_of(st.integers(1, 60), st.integers(800, 1300), st.integers(0, 500
 
 
 @given(st.lists(sizes, max_size=12), st.booleans(), st.integers(1, 4), st.integers(0, 12), st.integers(1, 5))
-def test_whatever_their_sizes_all_entries_are_found_in_order_page_by_page(
+def test_entries_of_all_sizes_are_found_in_order_page_by_page(
     entry_sizes: list[int], newest_first: bool, reads: int, limit: int, stride: int
 ) -> None:
     entries = [note(at, "中" * (size // 3) + "x" * (size % 3)) if size else deletion(at, revises=1)

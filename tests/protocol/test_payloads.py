@@ -61,7 +61,7 @@ def test_a_run_has_as_many_notes_as_fit_its_datagram_and_its_count() -> None:
         assert len(payload.body(bytes(16), bytes(8))) <= BODY_BYTES_MAX
 
 
-def test_what_is_packed_comes_out_of_its_datagram() -> None:
+def test_packed_notes_come_out_of_their_datagram() -> None:
     notes = [note(1, "今天"), note(2, "明天 ", written_at=WRITTEN_AT + 5), note(3, "\0", written_at=WRITTEN_AT + 9)]
     [payload] = taken(*notes)
     payload.sent_at.append(0.0)
@@ -114,7 +114,7 @@ def test_the_notes_of_a_bundle_that_are_put_back_travel_alone_and_first_unless_t
     assert (alone[3:], len(queue)) == ([None], 0)
 
 
-def test_what_is_dropped_leaves_the_rest_in_order_and_the_notes_beside_a_gap_travel_apart() -> None:
+def test_dropped_entries_leave_the_rest_in_order_and_the_notes_beside_a_gap_travel_apart() -> None:
     queue = UnsentPayloads()
     queue.add([note(number) for number in range(1, 8)])
     queue.add([note(20, "long" * 500)])

@@ -108,7 +108,7 @@ def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_no_silence(state: Page
     assert (reader.is_silent, reader.events()) == (False, [])
 
 
-def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_whatever_earlier_pages_say() -> None:
+def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_and_earlier_pages_do_not_count() -> None:
     book = Book(*notes(3))
     reader, waiting = at_end(book)
     now = 0.02
@@ -177,7 +177,7 @@ def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready_a
     assert (reader.is_silent, reader.events()) == (False, [])
 
 
-def test_whether_the_index_is_ready_is_asked_once_after_a_pause_whatever_arrives() -> None:
+def test_a_reader_asks_once_after_each_pause_whether_the_index_is_ready_even_if_pages_arrive() -> None:
     book, reader = Book(*notes(40)), new_reading(SEARCH)
     reads = reader.sent()
     pages = answers(book, *reads)
@@ -230,7 +230,7 @@ def test_a_follower_that_has_shown_nothing_knows_the_newest_entry_and_a_reading_
     assert {each.seen for each in reader.sent()} == {NOTHING_SEEN}
 
 
-def test_who_says_without_end_that_the_notebook_is_an_older_copy_is_not_asked_without_end() -> None:
+def test_a_server_that_always_says_that_the_notebook_is_an_older_copy_is_not_asked_for_ever() -> None:
     reader, waiting = at_end(Book(*notes(9)))
     reads = [waiting]
     for _ in range(9):

@@ -263,7 +263,7 @@ def test_an_answer_or_refusal_travels_in_the_envelope_of_its_request(envelope: E
 
 @pytest.mark.parametrize("message", [DISCOVER, read(), APPEND, EXAMINE])
 @pytest.mark.parametrize(("envelope", "reason"), [(OPEN, "unsealed"), (STRANGE, "strange")])
-def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Message, envelope: Envelope, reason: str) -> None:
+def test_without_the_key_no_host_gets_an_answer_or_stores_anything(message: Message, envelope: Envelope, reason: str) -> None:
     server = Server(SEALED_ENVELOPES)
     server.receive(encode(message, envelope))
     assert server.is_untouched

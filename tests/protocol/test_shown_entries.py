@@ -45,7 +45,7 @@ def test_the_newest_entries_are_all_remembered_and_of_the_older_ones_the_fewer_t
     assert set(gaps[: SHOWN_MAX // 3]) == {1} and kept[-1] == 1 and max(gaps) > 20
 
 
-def test_what_an_earlier_restoration_took_back_is_forgotten_when_it_is_much() -> None:
+def test_many_entries_that_an_earlier_restoration_removed_are_forgotten() -> None:
     shown = ShownEntries()
     for first in (1, 2 * SHOWN_MAX):
         for number in range(first, first + SHOWN_MAX):
@@ -58,7 +58,7 @@ def test_what_an_earlier_restoration_took_back_is_forgotten_when_it_is_much() ->
     assert shown.show(note(1)._replace(stored_at=STORED_AT + LATER)), "it would take ever more memory"
 
 
-def test_what_was_shown_is_not_shown_again_after_it_went_back_too_far() -> None:
+def test_shown_entries_are_not_shown_again_after_the_follower_went_back_too_far() -> None:
     shown = ShownEntries(map(seen, (3, 1, 2)))
     for latest in (2, 0):
         shown.go_back()
@@ -72,7 +72,7 @@ def test_what_was_shown_is_not_shown_again_after_it_went_back_too_far() -> None:
 
 @pytest.mark.parametrize("kept", [0, 7, 83, 84, 99, 100, 104])
 @pytest.mark.parametrize("last", [0, 2, 60], ids=lambda last: f"-n {last}")
-def test_who_began_after_the_copy_was_made_is_shown_all_that_is_new_and_nothing_from_before_that(last: int, kept: int) -> None:
+def test_a_follower_that_began_after_the_copy_was_made_is_shown_all_new_entries_and_no_older_ones(last: int, kept: int) -> None:
     known = [*range(101 - max(last, 1), 101), *(100 - last - 2**power for power in range(4, 6))]
     shown = ShownEntries(map(seen, known), stored_until=STORED_AT + 100)
     assert all(shown.show(old(number)) for number in range(101, 106))
@@ -82,7 +82,7 @@ def test_who_began_after_the_copy_was_made_is_shown_all_that_is_new_and_nothing_
 
 
 @pytest.mark.parametrize(("kept", "before"), [(1, 0), (2000, 0), (90, 100), (3 * SHOWN_MAX, 0), (5 * SHOWN_MAX - 9, 0)])
-def test_of_a_long_history_of_which_much_is_forgotten_nothing_is_shown_again(kept: int, before: int) -> None:
+def test_no_entry_of_a_long_history_is_shown_again_though_most_of_them_are_forgotten(kept: int, before: int) -> None:
     shown, theirs = ShownEntries(), [new(number) for number in range(kept + 1, kept + 9)]
     for number in range(1, before + 1):
         shown.show(note(number, client_id=b"t" * 16))
@@ -92,7 +92,7 @@ def test_of_a_long_history_of_which_much_is_forgotten_nothing_is_shown_again(kep
     assert restore(shown, *map(old, range(1, kept + 1)), *theirs) == theirs
 
 
-def test_what_is_new_may_have_an_older_time_where_all_is_remembered_or_after_something_new() -> None:
+def test_a_new_entry_with_an_older_time_is_shown_if_all_is_remembered_or_after_another_new_entry() -> None:
     shown = ShownEntries()
     for number in range(1, 101):
         shown.show(old(number))
@@ -104,7 +104,7 @@ def test_what_is_new_may_have_an_older_time_where_all_is_remembered_or_after_som
 
 
 @pytest.mark.parametrize("began", [1, 100])
-def test_if_a_newer_copy_is_restored_after_an_older_one_what_was_there_before_both_is_not_shown_again(began: int) -> None:
+def test_entries_from_before_both_are_not_shown_again_if_a_newer_copy_is_restored_after_an_older_one(began: int) -> None:
     shown = ShownEntries(map(seen, {began, 84, 68} if began > 1 else ()), stored_until=STORED_AT + began)
     for number in range(began + 1, 121):
         shown.show(old(number))
