@@ -96,13 +96,13 @@ class ImportReport:
             raise self._other_kind()
 
     def interrupted(self) -> int:
-        """Print how many entries were imported before Ctrl-C, and return the exit code."""
-        say(Notice("import_interrupted", result=self._result()))
+        """Print how many entries were imported before Ctrl-C or, in a rehearsal, that nothing was. Return the exit code."""
+        say(Notice("nothing_changed") if self._is_rehearsal else Notice("import_interrupted", result=self._result()))
         return exit_codes.INTERRUPTED
 
     def cut_short(self) -> None:
-        """Print how many entries were imported before an error. If no entry has an outcome yet, print nothing."""
-        if self._outcomes:
+        """Print how many entries were imported before an error. In a rehearsal, or without any outcome yet, print nothing."""
+        if self._outcomes and not self._is_rehearsal:
             say(Notice("import_cut_short", result=self._result()))
 
     def conclude(self, *, as_json: bool) -> int:

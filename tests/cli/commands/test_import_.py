@@ -6,8 +6,14 @@ import signal
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.support.exports import mixed_log, notes
 from tests.support.machine import Machine
+from udpnote.cli.import_report import ImportReport
+from udpnote.client.importing import Imported, ImportOutcome
+from udpnote.text.import_format import Format
+from udpnote.text.jsonl import parse_jsonl
 
 OLD_ENTRY = "2019/05/09 16:37:08\n我是一个中文\n\n".encode()
 """What the notebook that came before udpnote wrote."""
@@ -67,6 +73,14 @@ def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_pr
     assert 0 < len(machine.texts()) < 5000
     assert set(imported(machine, file)) == {"imported", "there_already"}
     assert exported(machine) == log.jsonl
+
+
+def test_a_rehearsal_that_is_interrupted_or_fails_calls_nothing_imported(capsys: pytest.CaptureFixture[str]) -> None:
+    report = ImportReport(Format.JSONL, is_rehearsal=True)
+    report.count_outcome(Imported(parse_jsonl(notes("one").jsonl), ImportOutcome.NEW, 0))
+    report.cut_short()
+    assert report.interrupted() == 130
+    assert capsys.readouterr().err == "udpnote: nothing was changed\n"
 
 
 def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, file: Path) -> None:
