@@ -156,7 +156,7 @@ class NotebookFinder:
         self._checked[notebook_and_key] = version
 
     def decide_again(self) -> None:
-        """Forget which notebook is the client's, so that `known` decides again.
+        """Forget which notebook is the client's, so that `known` decides again. Also forget `recent_failure`.
 
         The client calls this after it has itself chosen, joined or left a notebook.
         """

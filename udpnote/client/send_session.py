@@ -160,7 +160,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self.flush()
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox. Save there which of them is now the notebook's newest entry."""
+        """Call `Outbox.remove` for the acknowledged entries. That also saves the newest one, and remembers all for undo."""
         with self._optional_writes:
             self._outbox.remove(self.notebook.notebook_id, self._acknowledged)
             self._acknowledged, self._acknowledged_entries = [], 0

@@ -39,7 +39,7 @@ class Sender:
         return self._session.retransmissions if self._session is not None else 0
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox. Save there which of them is now the notebook's newest entry.
+        """Remove the acknowledged entries from the outbox (see `SendSession.flush`).
 
         Does nothing without a session. The caller must hold the lock of the connection.
         """

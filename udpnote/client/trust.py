@@ -171,7 +171,7 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
 
 
 def _renew_own_key(notebook_path: str, outbox: Outbox, key: bytes) -> None:
-    """If `outbox` knows the notebook in the file `notebook_path`, save in `outbox` that its key is now `key`."""
+    """If `outbox` knows the sealed notebook in the file `notebook_path`, save in `outbox` that its key is now `key`."""
     from udpnote.protocol.sealed_envelope import key_id  # here, because this happens once for each new key
     from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 

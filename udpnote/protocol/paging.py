@@ -127,9 +127,9 @@ class Pager:
     def receive_read(self, read: Read, requester: Requester) -> None:
         """Take one READ, which `serve` answers later.
 
-        The READ begins a burst, or adds a page to a burst that was not answered yet. A READ for another notebook is refused at
-        once. If too many bursts of its sender wait, the READ is dropped and counted. If a READ begins a burst, an earlier READ
-        of the same stream no longer waits for a result.
+        The READ begins a burst, or adds a page to a burst that was not answered yet, up to `PAGES_MAX`. A READ for another
+        notebook is refused at once. If too many bursts of its sender wait, the READ is dropped and counted. If a READ begins a
+        burst, an earlier READ of the same stream no longer waits for a result.
         """
         key = (requester, read.stream_id, read.cursor)
         burst = self._pending.get(key) or self._searching.get(key)
