@@ -149,7 +149,7 @@ class Attacker:
                 pass
 
     def _receive(self, data: bytes, source: Address) -> None:
-        """Pose as the server of the notebook: answer DISCOVERs in the open as it would."""
+        """Pose as the notebook's server: answer DISCOVERs in the open. Raises `Violation` if a client believes it."""
         try:
             message = decode(data)
         except BadDatagram:

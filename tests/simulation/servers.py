@@ -137,7 +137,10 @@ class ServerHost:
             self._lan.clock.at(time, partial(self._serve, self._timer))
 
     def _serve(self, timer: int) -> None:
-        """Handle all datagrams in the inbox as one batch, and serve readers. If there were none, extend the index."""
+        """Handle the datagrams in the inbox as one batch, and serve readers. If the inbox is empty, extend the index.
+
+        Do nothing if `_wake_by` has asked for another call since: then `timer` is not the number of the latest one.
+        """
         if not self.is_up or timer != self._timer:
             return
         self._wake_at = float("inf")

@@ -72,7 +72,10 @@ class Import:
 
 
 class Witness:
-    """Knows all entries that users wrote, and all that the notebook has stored. No user writes the same entry twice."""
+    """Knows all entries that users wrote, and all that the notebook has stored. No user writes the same entry twice.
+
+    The methods that check something raise `Violation`.
+    """
 
     def __init__(self, notebook: NotebookDisk) -> None:
         self._notebook = notebook
@@ -104,7 +107,7 @@ class Witness:
         return imported
 
     def look_into_notebook(self) -> None:
-        """Check all entries that were committed since the last call."""
+        """Check the entries that the notebook has committed since the last call, and add them to the history."""
         for stored in list(self._notebook.entries_after(self.history.last)):
             self._check_stored(stored)
         self.history.commit()
@@ -166,7 +169,7 @@ class Witness:
                 latest[root] = number
 
     def look_at_all(self) -> None:
-        """Check at the end that the notebook holds all that was written, unchanged, and nothing else. Raises `Violation`."""
+        """Check at the end that the notebook holds all that was written, unchanged, and nothing else."""
         stored = list(self._notebook.entries_after(0))
         if [each.number for each in stored] != list(range(1, len(stored) + 1)):
             raise Violation("the numbers have gaps")

@@ -134,7 +134,7 @@ class Site(Place):
 
 
 class ProcessSite(Place):
-    """A notebook, its server and its page, as processes with the installed command."""
+    """A notebook, and the processes of its server and its page."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

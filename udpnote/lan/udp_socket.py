@@ -166,7 +166,7 @@ class UdpSocket:
         return address
 
     def bind(self, address: Address) -> None:
-        """Bind the socket to `address`. Raises OSError if the address is in use or is not this machine's."""
+        """Bind the socket to `address`. Raises `OSError` if the address is in use or is not this machine's."""
         self._socket.bind(address)
 
     def join(self, group: str, interface_index: int) -> bool:

@@ -135,7 +135,7 @@ def content_check(part: Part) -> int:
 
 
 def run_check(content: bytes) -> int:
-    """The CRC-32 of the bytes of a run's or bundle's notes in its datagram. It has the same purpose as `content_check`."""
+    """The CRC-32 of `content`, the bytes of all notes in a RUN or BUNDLE. It has the same purpose as `content_check`."""
     return crc32(content)
 
 
