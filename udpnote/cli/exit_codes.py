@@ -45,15 +45,15 @@ def exit_code_of_change(work: Callable[[], int]) -> int:
     """Call `work`, the function of a command that changes something, and return an exit code, as `exit_code_of` does. If
     standard output cannot be written, let `work` go on.
 
-    In that case later output is discarded, and after `work` has ended, a message says that its results were not printed. If
-    the exit code would be DONE, it is then REFUSED, because the user has not seen the results. It stays DONE if the reason is
-    that the reader of a pipe has ended, because that reader did not want them.
+    In that case later output is discarded, and after `work` has ended, a message says that not all results were printed, and
+    whether all work was done. If the exit code would be DONE, it is then REFUSED, because the user has not seen the results. It
+    stays DONE if the reason is that the reader of a pipe has ended, because that reader did not want them.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)
     if output.error is None:
         return code
-    streams.say(Notice("change_not_printed", problem=output.error.strerror))
+    streams.say(Notice("change_not_printed" if code == DONE else "not_all_printed", problem=output.error.strerror))
     return REFUSED if code == DONE and not isinstance(output.error, BrokenPipeError) else code
 
 

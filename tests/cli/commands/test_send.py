@@ -202,4 +202,9 @@ def test_output_on_a_full_disk_does_not_end_what_changes_something(served: Machi
     for command, facts in (("seq 5000 | udpnote send", ["5,000 entries stored"]), ("udpnote delete 1 2 3", [])):
         result = served.shell(f"{command} >/dev/full")
         assert (result.code, [fact for fact in ("No space left", *facts) if fact not in result.err]) == (1, []), result.err
+        assert "done all of its work" in result.err
     assert len(served.rows()) == 5003
+    queued = "udpnote send --server 127.0.0.1:1 --wait 0.1 milk; udpnote outbox --send --wait 0.1"
+    for command, code in (("udpnote delete 4 99999", 1), (queued, 75)):
+        result = served.shell(f"{{ {command}; }} >/dev/full")
+        assert (result.code, "No space left" in result.err, "all of its work" in result.err) == (code, True, False), result.err

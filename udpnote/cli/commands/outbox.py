@@ -258,7 +258,7 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
             if width - cell_len(lines[-1] + GAP) < TEXT_CELLS_MIN:
                 lines.append("")
             lines[-1] += GAP + shortened(text, max(width - cell_len(lines[-1] + GAP), 1))
-        sys.stdout.writelines(f"{line.rstrip()}\n" for line in lines)
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
     print_row(_("SEQUENCE"), _("STATE"), padded(_("SINCE"), TIME_CELLS), _("FOR"), _("TEXT"))
     for each in waiting:

@@ -232,6 +232,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "LC_ALL=C.UTF-8` before `udpnote`"
     ),
     "change_not_printed": "not everything could be printed ({problem}), but the command has done all of its work",
+    "not_all_printed": "not everything could be printed ({problem})",
     "output_not_written": (
         "cannot write to standard output ({problem}), so not all results are printed. Run the command again when the output "
         "can be written"
