@@ -248,6 +248,36 @@ def test_entries_that_the_disk_does_not_take_are_not_in_the_outbox(outbox: Outbo
     assert [entry.sequence for entry in add(outbox, "four")] == [4]
 
 
+@NOT_ON_MACOS
+def test_entries_after_a_failed_fsync_are_there_after_a_power_failure_though_the_disk_lacks_what_it_did_not_take(
+    outbox: Outbox, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, lost = path.with_name(f"{path.name}-wal"), b""
+    add(outbox, "one")
+    taken = log.stat().st_size
+
+    def fail(_descriptor: int) -> None:
+        nonlocal lost
+        lost = log.read_bytes()
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fdatasync", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            add(outbox, "two")
+    add(outbox, "three")
+
+    on_disk = bytearray(log.read_bytes())
+    for start in range(taken - taken % 4096, len(lost), 4096):
+        if on_disk[start : start + 4096] == lost[start : start + 4096]:  # nobody has written this page again
+            on_disk[max(start, taken) : start + 4096] = bytes(start + 4096 - max(start, taken))
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    copy.with_name("copy-wal").write_bytes(on_disk)
+    with closing(Outbox(copy, uses_damaged_log=True)) as later:
+        assert waiting(later) == ["one", "three"]
+
+
 def test_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outbox: Outbox) -> None:
     add(outbox, "one", "two")
     statements: list[str] = []

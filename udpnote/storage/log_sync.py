@@ -5,8 +5,10 @@ then calls `LogSync.finish` waits only for what is left by then: on ext4, a thir
 """
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from udpnote.errors import StorageError
@@ -63,6 +65,19 @@ class LogSync:
         if self._descriptor is None:
             self._descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         return self._descriptor
+
+
+def begin_log_again(connection: sqlite3.Connection) -> None:
+    """Copy the log into the database, as far as that works, so that the next transaction overwrites the log from its beginning.
+
+    Call this after a failed fsync. The system then takes for written what the disk has not taken, and the next fsync succeeds.
+    If power failed after that, SQLite would find a gap in the log, and drop all that follows.
+    """
+    for _ in range(2):  # the first attempt may fail like the fsync: the system reports an error once to each open file
+        with suppress(sqlite3.Error):
+            is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if not is_busy and frames == copied:
+                return
 
 
 def _identity_of(path: str) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
 from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file, open_database, storage_errors
 from udpnote.storage.known_notebooks import KnownNotebooks
-from udpnote.storage.log_sync import LogSync
+from udpnote.storage.log_sync import LogSync, begin_log_again
 from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
     DESTINATION,
@@ -160,7 +160,11 @@ class Outbox(KnownNotebooks):
         """
         if self._log is not None:
             with storage_errors(self.path):
-                self._log.finish()
+                try:
+                    self._log.finish()
+                except OSError:
+                    begin_log_again(self._connection)
+                    raise
 
     def waiting_for(
         self, notebook_id: bytes, *, key_id: bytes | None = None, last: int = SEQUENCE_MAX, limit: int = PAGE_ENTRIES
