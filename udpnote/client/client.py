@@ -14,9 +14,10 @@ from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, No
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import open_outbox
 from udpnote.client.outbox_access import OutboxAccess
-from udpnote.client.results import Outcomes, SentEntry, State, TextSource
+from udpnote.client.results import Outcomes, SentEntry, State
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
+from udpnote.client.text_source import TextSource
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt

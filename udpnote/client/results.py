@@ -1,14 +1,14 @@
-"""The texts that one call of a client sends, and the outcomes of the entries that are made of these texts."""
+"""The outcomes of the entries for which calls of a client wait."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 from itertools import count, repeat
 from operator import attrgetter
 from typing import NamedTuple
 
-from udpnote.errors import InvalidEntry, Notice
-from udpnote.model.entry import Entry, Kind, SeenEntry, Status, WritingTime, check_text
+from udpnote.errors import Notice
+from udpnote.model.entry import Entry, Kind, Status
 
 _new = tuple.__new__
 """Makes a NamedTuple by `_new(Class, values)`, in half the time of `Class(*values)`. Every stored entry needs one."""
@@ -46,66 +46,6 @@ class SentEntry(NamedTuple):
 
 _POSTPONED = {Status.NO_SPACE: Notice("notebook_disk_full"), Status.NOT_WRITABLE: Notice("notebook_not_writable")}
 """Why an entry stays queued after each temporary status."""
-
-
-class TextSource:
-    """Takes texts from the iterator `texts`, and checks them. A None from it means that it has no text for the moment.
-
-    Each text becomes an entry of the given `kind`, with the given `revises` and `seen` (see `Entry`). If `seen` is None,
-    `Outbox.add` decides what a revision or deletion has seen. All entries count as written at the time `written` or, if that is
-    None, each at the time when its text is taken. If `undoes` is not 0, there is only one text. Its entry takes back the write
-    with the sequence `undoes`.
-
-    `is_exhausted` becomes True at the end of the iterator and at the first invalid text. `error` is None until an invalid text
-    comes. Then it is the `InvalidEntry`, or the `TypeError` for a text that is no str. With `is_checked`, texts are not checked
-    here: the caller has checked them, or they are those of deletions.
-    """
-
-    def __init__(
-        self,
-        texts: Iterator[str | None],
-        *,
-        kind: Kind = Kind.NOTE,
-        revises: int = 0,
-        seen: SeenEntry | None = None,
-        written: WritingTime | None = None,
-        undoes: int = 0,
-        is_checked: bool = False,
-    ) -> None:
-        self._texts = texts
-        self._is_checked = is_checked
-        self.kind = kind
-        self.revises = revises
-        self.seen = seen
-        self.written = written
-        self.undoes = undoes
-        self.is_exhausted = False
-        self.error: InvalidEntry | TypeError | None = None
-
-    def take(self, taken: list[str], texts_max: int, characters_max: int) -> None:
-        """Take the next texts from the iterator and add them to the empty list `taken`: at most `texts_max`, and perhaps none.
-
-        Stops earlier at a None, which is taken but not added, at an invalid text, at the end of the iterator, and as soon as
-        the taken texts together have at least `characters_max` characters. For an invalid text, this sets `error` and raises
-        nothing. Raises the errors of the iterator; then `taken` has the texts before the error.
-        """
-        if self.is_exhausted or texts_max <= 0 or characters_max <= 0:
-            return
-        characters = 0
-        for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
-            if text is None:
-                return
-            try:
-                if not self._is_checked:
-                    check_text(text)
-            except (InvalidEntry, TypeError) as error:
-                self.error = error
-                break
-            taken.append(text)
-            characters += len(text)
-            if len(taken) >= texts_max or characters >= characters_max:
-                return
-        self.is_exhausted = True
 
 
 class Outcomes:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from udpnote.client.session import Session
+from udpnote.client.text_source import PENDING_ENTRIES_MAX
 from udpnote.model.entry import NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.outbox_entries import StoredRun
@@ -20,17 +21,6 @@ from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
-
-PENDING_ENTRIES_MAX = 512
-PENDING_CHARACTERS_MAX = 4 << 20
-"""A call takes no further texts while `PENDING_ENTRIES_MAX` of its entries have no outcome, or while those without an outcome
-have this many characters. More entries at a time would hardly be faster, and other clients wait while a server stores all that
-has arrived."""
-
-CHUNK_ENTRIES_MIN = 128
-"""How many texts a call adds to the outbox in one transaction, if it has so many. If more of its entries than this have no
-outcome yet, it adds as many texts as there are such entries. So the client adds the next entries while the server stores the
-earlier ones. From 128 entries on, the fsync takes less time than the rest of the work."""
 
 UNSENT_PARTS_MAX = 4 * WINDOW_MAX
 """While this many parts wait to be sent, the session takes no further entries. Only long entries have so many parts."""
@@ -94,7 +84,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     @property
     def has_room(self) -> bool:
         """Whether the session may take more entries to deliver. If not, they stay in the outbox until there is room."""
-        return self._delivery.outstanding < PENDING_ENTRIES_MAX and self._delivery.unsent_parts < UNSENT_PARTS_MAX
+        return self._delivery.outstanding <= PENDING_ENTRIES_MAX and self._delivery.unsent_parts < UNSENT_PARTS_MAX
 
     @property
     def is_idle(self) -> bool:
@@ -231,8 +221,3 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         if first.kind is not Kind.NOTE:
             with self._optional_writes:
                 self._outbox.revisions.watch(self.notebook.notebook_id, self._acknowledged[-1].last)
-
-
-def chunk_entries_max(pending: int) -> int:
-    """The most texts that a call takes now, if this many entries are `pending`; see `CHUNK_ENTRIES_MIN`."""
-    return max(pending, CHUNK_ENTRIES_MIN) if pending < PENDING_ENTRIES_MAX else 0

@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Generator, Iterator
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.optional_writes import OptionalWrites
-from udpnote.client.results import Outcomes, SentEntry, State, TextSource
-from udpnote.client.send_session import PENDING_CHARACTERS_MAX, Renewed, SendSession, chunk_entries_max
+from udpnote.client.results import Outcomes, SentEntry, State
+from udpnote.client.send_session import Renewed, SendSession
 from udpnote.client.session import Driver
+from udpnote.client.text_source import TextSource
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
 from udpnote.model.entry import Entry, Kind
 from udpnote.model.notebook import KnownNotebook
@@ -118,9 +119,8 @@ class Sender:
                 characters -= len(outcome.entry.text)
                 any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
-            entries_max = chunk_entries_max(len(pending))
             try:
-                source.take(chunk, entries_max, PENDING_CHARACTERS_MAX - characters)
+                has_more = source.take(chunk, len(pending), characters)
             except BaseException:  # also after Ctrl-C, because the iterator does not give these texts again
                 if chunk:
                     with self._connection.lock():
@@ -128,14 +128,13 @@ class Sender:
                 raise
             if source.is_exhausted and not pending and not chunk:
                 break
-            may_wait = len(chunk) < max(entries_max, 1)
             with self._connection.lock():
                 if chunk and not pending and (self._session is None or not self._session.is_silent):
                     started = self._driver.now()  # nothing has waited for an answer: the wait begins now
                 is_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
                 characters += sum(map(len, chunk))
                 chunk.clear()
-                self._advance(pending, started, wait_seconds, may_wait=may_wait, is_checked=is_checked)
+                self._advance(pending, started, wait_seconds, may_wait=not has_more, is_checked=is_checked)
         if self._session is not None and not self._session.has_old_key:  # with an old key, the outcomes are QUEUED
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:

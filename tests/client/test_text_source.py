@@ -1,0 +1,49 @@
+"""Tests of udpnote.client.text_source."""
+
+from collections.abc import Iterator
+from itertools import chain, repeat
+
+import pytest
+
+from udpnote.client.text_source import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, TextSource
+
+
+@pytest.mark.parametrize(
+    ("under_way_max", "chunk"), [(256, 128), (600, 300), (1024, 512), (9999, 512)]
+)  # fmt: skip
+def test_half_of_the_texts_that_a_caller_lets_be_under_way_are_taken_while_the_server_stores_the_others(
+    under_way_max: int, chunk: int
+) -> None:
+    taken: list[str] = []
+    under_way: list[int] = []
+
+    def texts() -> Iterator[str | None]:
+        while True:
+            yield "text" if sum(under_way) + len(taken) < under_way_max else None
+
+    source = TextSource(texts())
+    sizes = []
+    for _ in range(20):
+        taken.clear()
+        source.take(taken, sum(under_way), 0)
+        sizes.append(len(taken))
+        under_way = [*under_way, len(taken)][-1:]  # the server has stored what was taken before
+    assert sizes[-5:] == [chunk] * 5
+
+
+def test_texts_are_taken_only_while_few_are_under_way() -> None:
+    source, taken = TextSource(repeat("text")), list[str]()
+    assert (source.take(taken, PENDING_ENTRIES_MAX + 1, 0), source.take(taken, 1, PENDING_CHARACTERS_MAX), taken) == (
+        False,
+        False,
+        [],
+    )
+    assert (source.take(taken, PENDING_ENTRIES_MAX, PENDING_CHARACTERS_MAX - 7), taken) == (False, ["text"] * 2)
+
+
+def test_more_texts_may_come_at_once_only_if_the_iterator_has_given_as_many_as_were_wanted() -> None:
+    source, taken = TextSource(chain(repeat("text", 128), [None])), list[str]()
+    assert (source.take(taken, 0, 0), len(taken), source.is_exhausted) == (True, 128, False)
+    taken.clear()
+    assert (source.take(taken, 128, 0), taken, source.is_exhausted) == (False, [], False)
+    assert (source.take(taken, 128, 0), taken, source.is_exhausted) == (False, [], True)

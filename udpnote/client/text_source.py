@@ -1,0 +1,90 @@
+"""Takes texts from the iterator of a caller: which ones, how many at a time, and whether they are valid."""
+
+from collections.abc import Iterator
+
+from udpnote.errors import InvalidEntry
+from udpnote.model.entry import Kind, SeenEntry, WritingTime, check_text
+
+PENDING_ENTRIES_MAX = 512
+PENDING_CHARACTERS_MAX = 4 << 20
+"""A call takes no further texts while more than `PENDING_ENTRIES_MAX` of its entries have no outcome, or while those without an
+outcome have `PENDING_CHARACTERS_MAX` characters. More entries at a time would hardly be faster, and other clients wait while a
+server stores all that has arrived."""
+
+CHUNK_TEXTS_MIN = 128
+CHUNK_TEXTS_MAX = 512
+"""How many texts a call adds to the outbox in one transaction, if its iterator has so many.
+
+The larger the transactions, the less time they take for each text. But if the iterator gives no more texts until some of them
+have an outcome, a call adds only half as many as can be under way then. So it adds one half while the server stores the other.
+"""
+
+
+class TextSource:
+    """Takes texts from the iterator `texts`, and checks them. A None from it means that it has no text for the moment.
+
+    Each text becomes an entry of the given `kind`, with the given `revises` and `seen` (see `Entry`). If `seen` is None,
+    `Outbox.add` decides what a revision or deletion has seen. All entries count as written at the time `written` or, if that is
+    None, each at the time when its text is taken. If `undoes` is not 0, there is only one text. Its entry takes back the write
+    with the sequence `undoes`.
+
+    `is_exhausted` becomes True at the end of the iterator and at the first invalid text. `error` is None until an invalid text
+    comes. Then it is the `InvalidEntry`, or the `TypeError` for a text that is no str. With `is_checked`, texts are not checked
+    here: the caller has checked them, or they are those of deletions.
+    """
+
+    def __init__(
+        self,
+        texts: Iterator[str | None],
+        *,
+        kind: Kind = Kind.NOTE,
+        revises: int = 0,
+        seen: SeenEntry | None = None,
+        written: WritingTime | None = None,
+        undoes: int = 0,
+        is_checked: bool = False,
+    ) -> None:
+        self._texts = texts
+        self._is_checked = is_checked
+        self._chunk = CHUNK_TEXTS_MIN
+        self.kind = kind
+        self.revises = revises
+        self.seen = seen
+        self.written = written
+        self.undoes = undoes
+        self.is_exhausted = False
+        self.error: InvalidEntry | TypeError | None = None
+
+    def take(self, taken: list[str], under_way: int, characters_under_way: int) -> bool:
+        """Take the next texts from the iterator and add them to the empty list `taken`, which may stay empty.
+
+        Returns whether the iterator may have another text at once, for which the caller should not wait. `under_way` entries of
+        the call have no outcome yet. Together they have `characters_under_way` characters. If that is too many (see
+        `PENDING_ENTRIES_MAX`), this takes no text.
+
+        Stops at a None, which is taken but not added, at an invalid text, and at the end of the iterator. It also stops when
+        the texts are enough for one transaction. For an invalid text, this sets `error` and raises nothing. Raises the errors
+        of the iterator; then `taken` has the texts before the error.
+        """
+        characters_left = PENDING_CHARACTERS_MAX - characters_under_way
+        if self.is_exhausted or under_way > PENDING_ENTRIES_MAX or characters_left <= 0:
+            return False
+        for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
+            if text is None:
+                self._chunk = max(CHUNK_TEXTS_MIN, min(CHUNK_TEXTS_MAX, (under_way + len(taken)) // 2))
+                return False
+            try:
+                if not self._is_checked:
+                    check_text(text)
+            except (InvalidEntry, TypeError) as error:
+                self.error = error
+                break
+            taken.append(text)
+            characters_left -= len(text)
+            if len(taken) >= self._chunk:
+                self._chunk = min(CHUNK_TEXTS_MAX, 2 * self._chunk)
+                return True
+            if characters_left <= 0:
+                return False
+        self.is_exhausted = True
+        return False
