@@ -36,7 +36,7 @@ def outbox(outbox: Outbox) -> Outbox:
 
 
 def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: Destination = ANY) -> int:
-    """Have an entry wait for a notebook, or for what a command has named; gives its sequence."""
+    """Add an entry for `notebook`, or for the `destination` that a command has named. Return its sequence."""
     notebook_id = notebook.notebook_id if notebook is not None else None
     [entry] = outbox.add(["x"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=notebook_id, destination=destination)
     return entry.sequence

@@ -181,7 +181,7 @@ class Other:
         self._lan.after(seconds, partial(self._begin, entries, wait))
 
     def outcome(self) -> list[Verdict | None] | Exception:
-        """What it returned or raised, after it has ended."""
+        """Wait until the call has ended, and return what it has returned or raised."""
         assert self._ended.wait(DEADLINE_SECONDS)
         return self._outcome
 

@@ -55,7 +55,7 @@ class World:
         return entries
 
     def sent(self) -> list[Append | Run]:
-        """What leaves now."""
+        """Return the messages that the session sends now."""
         sent = []
         for data, destination in self.session.datagrams_to_send():
             message = decode(data)
@@ -64,13 +64,13 @@ class World:
         return sent
 
     def answer(self, sent: Sequence[Append | Run], verdict: Callable[[int], Verdict]) -> list[Happened]:
-        """Have these acknowledged, each with the verdict on its first sequence; returns what that makes happen."""
+        """Acknowledge `sent`, each with the verdict on its first sequence. Return the events that follow."""
         datagrams = [(encode(acknowledgement(message, verdict)), ADDRESS) for message in sent]
         self.session.receive_datagrams(datagrams, self.now)
         return self.session.events()
 
     def carry_all(self, verdict: Callable[[int], Verdict]) -> list[int]:
-        """Carry what waits until nothing more does; returns the sequences that were sent, at most a page at a time."""
+        """Deliver what waits until nothing waits, at most a page at a time. Return the sequences that were sent."""
         sequences: list[int] = []
         while True:
             self.session.prepare(self.now)

@@ -46,19 +46,19 @@ def in_parts(sequence: int, parts_count: int) -> Entry:
 
 
 def new_delivery(*added: Entry, envelope: Envelope = OPEN, round_trip_seconds: float | None = None) -> Delivery:
-    """A delivery to which entries are added at time 0, and which knows nothing of the path: a second of timeout."""
+    """Make a delivery, and add entries at time 0. If it does not know the round-trip time, its timeout is a second."""
     delivery = Delivery(NOTEBOOK_ID, random=Random(1), envelope=envelope, round_trip_seconds=round_trip_seconds)
     delivery.add(added, 0.0)
     return delivery
 
 
 def acquainted(*added: Entry) -> Delivery:
-    """The same, but it knows the path: 10 ms of round trip, so 30 ms of timeout."""
+    """Make a delivery that knows that the round trip takes 10 ms: its timeout is 30 ms."""
     return new_delivery(*added, round_trip_seconds=0.01)
 
 
 def silent(*added: Entry) -> Delivery:
-    """A delivery at time 1 whose first window was not answered, and which has reported that."""
+    """Make a delivery whose first window was not answered, and which has reported at time 1 that the server is silent."""
     delivery = new_delivery(*added)
     expire(delivery)
     sent(delivery)
@@ -71,12 +71,12 @@ def sent(delivery: Delivery, envelope: Envelope = OPEN) -> list[Append]:
 
 
 def keys(appends: list[Append]) -> list[tuple[int, int, int]]:
-    """The sequence, offset and attempt of each."""
+    """Return the sequence, the offset and the attempt of each."""
     return [(append.part.sequence, append.part.offset, append.attempt) for append in appends]
 
 
 def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLIENT_ID, envelope: Envelope = OPEN) -> bytes:
-    """An acknowledgement of `appends`, with their token; entries are stored under their sequence plus 100."""
+    """Make an acknowledgement of `appends`. The number of a stored entry is its sequence plus 100."""
     parts = [
         PartAck(*key, status, key[0] + 100 if status in SETTLED else 0, content_check(append.part))
         for key, append in zip(keys(list(appends)), appends, strict=True)
@@ -89,7 +89,7 @@ def refuse(append: Append, reason: Reason = Reason.WRONG_NOTEBOOK, envelope: Env
 
 
 def expire(delivery: Delivery) -> float:
-    """Let the next timer expire, and give the time at which it did."""
+    """Let the next timer expire, and return the time at which it did."""
     now = delivery.next_timeout()
     assert now is not None, "nothing waits"
     delivery.handle_timeout(now)
@@ -97,7 +97,7 @@ def expire(delivery: Delivery) -> float:
 
 
 def sent_next(delivery: Delivery) -> tuple[float, list[Append]]:
-    """What the timers release next, and when; datagrams that were due before are dropped."""
+    """Let timers expire until APPENDs are due. Return the time, and these APPENDs. Drop datagrams that were due before."""
     delivery.datagrams_to_send()
     while True:
         now = expire(delivery)
@@ -357,7 +357,7 @@ def test_the_parts_beyond_the_window_are_counted_as_unsent() -> None:
 
 
 def run_ack(run: Run, status: Status, *, check: int | None = None) -> bytes:
-    """An answer to `run`, whose notes are stored under their sequences plus 100."""
+    """Make an answer to `run`. The number of each stored note is its sequence plus 100."""
     sequence = run.notes.sequence
     number = sequence + 100 if status in SETTLED else 0
     part = PartAck(sequence, 0, run.attempt, status, number, run.check if check is None else check)

@@ -20,14 +20,14 @@ def new_prober(*targets: DiscoveryTarget, now: float = 0.0) -> Prober[str]:
 
 
 def probes(prober: Prober[str], *envelopes: Envelope) -> list[Discover]:
-    """The DISCOVERs that are sent now, one in each envelope; none: all in the open."""
+    """Return the DISCOVERs that are sent now, one in each of `envelopes`; without `envelopes`, all are open."""
     datagrams = prober.datagrams_to_send()
     in_envelopes = zip(datagrams, envelopes or [OPEN] * len(datagrams), strict=True)
     return [found for data, envelope in in_envelopes for found in decoded(Discover, [data], envelope)]
 
 
 def rounds(prober: Prober[str], until: float) -> list[tuple[float, Discover]]:
-    """What a driver sends that calls `handle_timeout` exactly when it is due."""
+    """Call `handle_timeout` whenever it is due, until the time `until`. Return each DISCOVER with the time when it was sent."""
     sent = [(0.0, discover) for discover in probes(prober)]
     while (now := prober.next_timeout()) < until:
         prober.handle_timeout(now)

@@ -28,7 +28,7 @@ def paged() -> PagedBook:
 
 @pytest.fixture
 def searching(paged: PagedBook) -> PagedBook:
-    """The same, and a worker thread is searching its index."""
+    """The notebook of `paged`, while a worker thread searches its index."""
     paged.book.is_searching = True
     return paged
 

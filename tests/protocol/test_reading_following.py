@@ -34,7 +34,7 @@ def waiting_read(reader: Reader, book: Book) -> Read:
 
 
 def kept(book: Book) -> tuple[Reader, Read]:
-    """The same, and the server has said that it keeps the READ."""
+    """A follower that has read all of `book`, and its READ, after the server has said that it keeps this READ."""
     reader, waiting = at_end(book)
     reader.receive(*answers(book, waiting), now=0.01)
     assert reader.sent() == []

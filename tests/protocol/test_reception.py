@@ -82,7 +82,7 @@ class Server:
         return [(decode(data, envelope), source[0]) for data, source in self.reception.datagrams_to_send()]
 
     def pages(self, book: Book, now: float = 0.0, is_time_up: Callable[[], bool] = lambda: False) -> list[tuple[bytes, str]]:
-        """What the pager sends, with where each goes."""
+        """Serve READs, and return the pages that are sent, each with the host to which it goes."""
         self.pager.serve(book.context(now, is_time_up))
         return [(data, source[0]) for data, source in self.pager.datagrams_to_send()]
 

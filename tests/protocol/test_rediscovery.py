@@ -38,7 +38,7 @@ def new_search() -> Rediscovery:
 
 
 def answer(search: Rediscovery, source: Address, now: float) -> bool:
-    """Let the notebook's server answer the latest question from `source`; gives whether it counts as found."""
+    """Let the notebook's server answer the latest DISCOVER from `source`. Return whether it counts as found."""
     search.handle_timeout(now)
     *_, question = decoded(Discover, search.probes_to_send())
     return search.receive_datagram(encode(offer(question, HOME)), source, now) is not None
@@ -129,7 +129,7 @@ class SealedSearch:
         self.ask()
 
     def answer(self, message: Offer, source: Address, key: bytes | None = None) -> bool:
-        """Let a server answer, in the open or with `key`; gives whether it counts as found."""
+        """Let a server answer, in the open or with `key`. Return whether it counts as found."""
         envelope: Envelope = OPEN if key is None else server_envelope(key, Random(SEED).randbytes)
         return self.rediscovery.receive_datagram(encode(message, envelope), source, self.now) is not None
 

@@ -10,11 +10,11 @@ from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.protocol.shown_entries import SHOWN_MAX, ShownEntries
 
 LATER = 10**9
-"""How many microseconds after the entries of these builders others are stored."""
+"""How many microseconds the entries that `new` makes are stored after those that `old` makes."""
 
 
 def old(number: int) -> StoredEntry:
-    """An entry of the notebook as it was: each is stored after the one before."""
+    """Make the entry `number` of the notebook before it is restored. Entries are stored in the order of their numbers."""
     return note(number)._replace(stored_at=STORED_AT + number)
 
 

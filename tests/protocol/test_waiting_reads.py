@@ -201,7 +201,7 @@ def test_256_reads_of_one_host_wait_and_1024_in_total_and_each_that_is_over_make
 
 
 class Host(str):
-    """A host, to see whether it is kept in memory."""
+    """The name of a host, which a weak reference can point to: so a test sees whether it is kept in memory."""
 
     __slots__ = ("__weakref__",)
 
