@@ -279,6 +279,11 @@ def test_an_answer_to_another_question_is_an_error_and_what_a_later_server_count
     assert Liar(version(1, 0)).tags() == []
 
 
+def test_a_tag_that_is_read_before_its_last_note_is_deleted_and_after_a_new_one_is_stored_is_listed_once() -> None:
+    notebook = Liar(Tally(1, "home", 2), Tally(2, "work", 1), Tally(900, "home", 1))
+    assert [(tally.label, tally.amount) for tally in notebook.tags()] == [("home", 1), ("work", 1)]
+
+
 # A notebook that is restored from an older copy
 
 

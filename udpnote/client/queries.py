@@ -156,4 +156,6 @@ def _order(stored: StoredEntry, query: Query) -> tuple[int, int]:
 
 
 def _most_frequent_first(tallies: Iterator[Tally]) -> list[Tally]:
-    return sorted(tallies, key=lambda tally: (-tally.amount, tally.label))
+    """Sort `tallies`. A label that lost all its notes during the reading and then got new ones comes twice: keep the later."""
+    latest = {tally.label: tally for tally in tallies}
+    return sorted(latest.values(), key=lambda tally: (-tally.amount, tally.label))
