@@ -7,6 +7,7 @@ Nothing here sleeps, reads the real time or opens a socket. The seed, a number, 
 - `disks`: the databases, which survive crashes, may be full or broken, and may be copied
 - `servers`: the host of a server: it drives a real request handler, and may crash between any two steps
 - `processes`, `endpoints`: the process of a client: a thread that runs a real client, and may crash at any step
+- `pauses`: processes, hosts and servers that stand still for a while, and then go on
 - `senders`, `readers`, `importers`, `browsers`: what the users of these processes do
 - `witness`, `traffic`: check the promises of the notebook, and those about the datagrams, whenever something happens
 - `history`: what the notebook held at each moment; checks with it what readers get

@@ -46,6 +46,11 @@ class ProcessEndpoint(SimulatedEndpoint):
         self.is_answered = False
         self.pace = Pace(lan.clock.now, unheard_seconds=lan.unheard_seconds)
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the process waits, and nothing has answered its latest request so far."""
+        return self._is_waiting and self.pace.awaits_answer
+
     def move(self, host: str) -> None:
         self.close()
         self.address = _free_address(self._lan, host)

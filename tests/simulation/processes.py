@@ -129,6 +129,8 @@ class Process:
         self._wait_seconds = lan.random.choice(self.waits_seconds)
         self.endpoint = ProcessEndpoint(lan, self, host=host)
         self.is_alive = True
+        self.is_stopped = self._is_due = False
+        self._stopped_at = 0.0
         self._is_crashed = False
         self._error: BaseException | None = None
         self._resumed, self._paused = threading.Semaphore(0), threading.Semaphore(0)
@@ -166,8 +168,29 @@ class Process:
             return False
         return True
 
+    def stop(self) -> None:
+        """Stop the process, until `go_on` or `crash`."""
+        self.is_stopped = True
+        self._stopped_at = self._lan.clock.now
+
+    def go_on(self, *, lost_seconds: float) -> None:
+        """Let the stopped process go on. Its monotonic clock has stood still for `lost_seconds`."""
+        if not self.is_alive:
+            return
+        self.is_stopped = False
+        self._time_offset -= lost_seconds
+        self.endpoint.pace.wake(paused_seconds=self._lan.clock.now - self._stopped_at, lost_seconds=lost_seconds)
+        if self._is_due:
+            self._is_due = False
+            self.resume()
+
     def resume(self) -> None:
-        """Let the process run until it waits or ends. Raises the exception that has ended it, if one has."""
+        """Let the process run until it waits or ends; later if it is stopped. Raises the exception that has ended it, if one
+        has.
+        """
+        if self.is_stopped and not self._is_crashed:
+            self._is_due = True
+            return
         self._resumed.release()
         self._paused.acquire()
         if not self.is_alive:

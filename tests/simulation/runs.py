@@ -11,7 +11,7 @@ from tests.simulation.scenario import names
 from tests.simulation.world import simulate
 
 FAULTS = names("""
-    another server at the old address; answer to a browser lost; answer from another address;
+    another server at the old address; answer from another address; answer to a browser lost;
     attacker acknowledged another text; attacker answered in the open; attacker answered without having seen the token;
     attacker asked with a key that was taken back; attacker cut a datagram; attacker flipped a bit;
     attacker offered without having been asked; attacker posed as the notebook; attacker reflected a datagram;
@@ -21,14 +21,15 @@ FAULTS = names("""
     datagram lost to a partition; datagram misdelivered; datagram reordered; datagram replayed; datagram to nobody;
     datagram truncated; disk filled; entries posted by two tabs; follower crashed; forwarder crashed after receiving;
     forwarder crashed at rest; forwarder crashed before a datagram left; forwarder crashed between a verdict and its answer;
-    import cut short; importer crashed after receiving; importer crashed before a datagram left; index behind after a crash;
-    index damaged; index lost; key changed; noise sent; note erased; older copy restored; outbox copied; power lost;
-    reader crashed after receiving; reader crashed at rest; reader crashed before a datagram left; reader moved; reading failed;
-    removal undone by a power failure; second process started; sender crashed after adding to the outbox;
-    sender crashed after receiving; sender crashed at rest; sender crashed before a datagram left;
-    sender crashed between an answer and removing the entry; server clock jumped; server crashed after indexing;
-    server crashed at rest; server crashed before serving readers; server crashed before the commit;
-    server crashed between commit and acknowledgement; server crashed between reading and sending; server moved; write failed
+    host asleep; import cut short; importer crashed after receiving; importer crashed before a datagram left;
+    index behind after a crash; index damaged; index lost; key changed; noise sent; note erased; older copy restored;
+    outbox copied; power lost; process stopped; reader crashed after receiving; reader crashed at rest;
+    reader crashed before a datagram left; reader moved; reading failed; removal undone by a power failure;
+    second process started; sender crashed after adding to the outbox; sender crashed after receiving; sender crashed at rest;
+    sender crashed before a datagram left; sender crashed between an answer and removing the entry; server clock jumped;
+    server crashed after indexing; server crashed at rest; server crashed before serving readers;
+    server crashed before the commit; server crashed between commit and acknowledgement;
+    server crashed between reading and sending; server hung; server moved; write failed
 """)
 PATHS = names("""
     AUTHORS read, all; LOG read, all; LOG read, author; LOG read, limit; LOG read, numbers; LOG read, tags; NOTES read, all;

@@ -23,6 +23,7 @@ PAUSE_SECONDS = (0.0, 0.01)  # the pause between two slices of time for readers
 SEARCH_SECONDS = (0.0, 0.5)  # how long a search takes
 INDEXING_SECONDS = (0.0, 0.05)  # the pause between two slices of time for the index
 SPENT_RATES = (0.0, 0.05, 0.3, 1.0)  # each time the handler asks, the probability that its slice of time is over
+BUFFERED_DATAGRAMS_MAX = 1000  # what arrives while the server is busy or hangs, and does not fit into its buffer, is lost
 REMEMBERED_RATE = 0.3  # how often the index is remembered, so that a crash can set it back to this state
 
 SEALED_DROPS = ["unsealed", "truncated", "oversized", "strange", "forged", "old key", "early", "too many reads"]
@@ -85,6 +86,7 @@ class ServerHost:
         if self.is_up:
             return
         self.is_up = True
+        self._hangs_until = 0.0
         self._notebook.reopen(self._lan.random)
         self._searcher = _LaterSearcher(self._lan, lambda: self._wake_by(self._lan.clock.now))
         self._handler = RequestHandler(self._notebook, self._envelopes(), executor=self._searcher)
@@ -111,6 +113,10 @@ class ServerHost:
         for address in self.addresses:
             self._lan.network.detach(address, self._receive)
 
+    def hang(self, until: float) -> None:
+        """Do nothing until the time `until`. What arrives waits, as far as there is room."""
+        self._hangs_until = until
+
     def move(self, addresses: list[Address]) -> None:
         """Listen at `addresses` from the next start on."""
         assert not self.is_up, "a server does not move while it runs"
@@ -126,7 +132,8 @@ class ServerHost:
         return self._lan.clock.wall_microseconds + self._clock_error
 
     def _receive(self, data: bytes, source: Address) -> None:
-        self._inbox.append((data, source))
+        if len(self._inbox) < BUFFERED_DATAGRAMS_MAX:
+            self._inbox.append((data, source))
         self._wake_by(self._lan.clock.now + self._lan.random.uniform(*BATCH_SECONDS))
 
     def _wake_by(self, time: float) -> None:
@@ -144,6 +151,9 @@ class ServerHost:
         if not self.is_up or timer != self._timer:
             return
         self._wake_at = float("inf")
+        if self._lan.clock.now < self._hangs_until:
+            self._wake_by(self._hangs_until)
+            return
         batch, self._inbox = self._inbox, []
         if batch:
             self._indexing_at = self._lan.clock.now + QUIET_SECONDS

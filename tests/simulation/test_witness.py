@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from random import Random
 
 import pytest
@@ -166,6 +166,15 @@ def test_a_client_that_floods_a_silent_server_or_does_not_notice_the_silence_is_
         vain.found(float(burst))
     with violation("without an answer"):
         vain.found(float(FOUND_IN_VAIN_MAX))
+
+
+@pytest.mark.parametrize("lost_seconds", [0.0, 10.0], ids=["its clock goes on", "its clock stands still"])
+def test_a_client_that_sends_much_after_a_pause_is_noticed_if_its_clock_told_it_of_the_pause(lost_seconds: float) -> None:
+    pace = Pace(0.0)
+    pace.sent(2, 1.0)
+    pace.wake(paused_seconds=10.0, lost_seconds=lost_seconds)
+    with violation("silent server") if not lost_seconds else nullcontext():
+        pace.sent(2, 11.0)
 
 
 # Sealing

@@ -17,6 +17,7 @@ UNHEARD_SECONDS = 20.0
 """Longer than any timeout that the simulated round trips lead to: by then a client knows that its server is silent."""
 
 UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0  # the same where replays make round trips of minutes
+NOTICED_SECONDS = 3.0  # a client whose timers were all due in a pause of this length knows that its server is silent
 SILENT_PAUSE_SECONDS = 3.0  # the least time between two datagrams to a silent server, as docs/protocol.md has it
 CLOCK_ERROR_SECONDS = 1e-6  # the rounding error of sums and differences of seconds
 
@@ -139,6 +140,15 @@ class Pace:
         self._heard_at = self._anew_at = now
         self._silent_since = float("inf")
 
+    def wake(self, *, paused_seconds: float, lost_seconds: float) -> None:
+        """Note that the client goes on after a pause of `paused_seconds`. Its clock has stood still for `lost_seconds` of it.
+
+        If its clock has gone on, its timers tell it that its server is silent, unless an answer has arrived meanwhile.
+        """
+        self._heard_at += lost_seconds
+        if self.awaits_answer and paused_seconds - lost_seconds > NOTICED_SECONDS * self._unheard_seconds / UNHEARD_SECONDS:
+            self._heard_at = float("-inf")
+
     def begin_silence(self, now: float) -> None:
         if now > self._anew_at:  # a silence at this moment is reported by the session with the old key, which ends
             self._silent_since = now
@@ -171,6 +181,10 @@ class Pace:
     @property
     def is_silent(self) -> bool:
         return self._silent_since != float("inf")
+
+    @property
+    def awaits_answer(self) -> bool:
+        return self._sent_at >= self._heard_at
 
     def sent(self, datagrams: int, now: float) -> None:
         is_limited = (self._silent_since < now and self._offered_at < now) or now - self._heard_at > self._unheard_seconds

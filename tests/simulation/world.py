@@ -8,6 +8,7 @@ from tests.simulation.attacker import Attacker
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.history import Violation
 from tests.simulation.lan import Lan, Trace
+from tests.simulation.pauses import Pauses
 from tests.simulation.scenario import AUTHORS, WORDS, Scenario
 from tests.simulation.servers import ServerHost
 from tests.simulation.traffic import UNHEARD_SECONDS_MAX
@@ -87,6 +88,7 @@ class World:
         self._server = ServerHost(self._lan, self._lan.notebook, self._new_addresses())
         self._foreign_notebooks: list[NotebookDisk] = []
         self._users = Users(self._lan, self._scenario, self._server)
+        self._pauses = Pauses(self._lan, self._server, self._scenario.trouble_seconds)
         Attacker(self._lan, self._scenario.attacks)
 
     def run(self) -> Counter[str]:
@@ -97,6 +99,7 @@ class World:
         for time, kind in self._scenario.incidents:
             self._clock.at(time, partial(self._cause, kind))
         self._users.plan()
+        self._pauses.plan()
         self._clock.run(self._scenario.trouble_seconds)
         self._heal()
         self._settle()
