@@ -1,6 +1,8 @@
 """A log that a killed command has left is checked before the outbox is used, and a damaged one is kept."""
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,6 +56,29 @@ def test_a_log_whose_outbox_is_gone_is_not_taken_for_that_of_a_new_outbox(path: 
         assert texts(outbox) == []
         outbox.add(["new"], author="amy@pi", written_at=1, utc_offset=0)
         assert move_lone_log(str(path)) is None
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda log: os.truncate(log, 0), lambda log: os.truncate(log, 32)])
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_a_log_that_was_removed_or_emptied_after_a_command_was_killed_is_noticed(
+    path: Path, lose: Callable[[Path], object], is_read_only: bool
+) -> None:
+    lose(Path(f"{path}-wal"))
+    for _ in range(2):
+        with raises(StorageError, "outbox_log_gone", path=str(path), log=f"{path}-wal"):
+            Outbox(path, is_read_only=is_read_only)
+    os.utime(f"{path}-shm", (0, 0))  # from before this machine was started: a power failure may have left it like this
+    Outbox(path, is_read_only=is_read_only).close()
+
+
+def test_a_log_that_was_removed_when_all_of_it_was_in_the_file_is_not_missed(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        copied = path.with_name("copied")
+        for suffix in ("", "-shm"):
+            shutil.copy(f"{path}{suffix}", f"{copied}{suffix}")
+    with closing(Outbox(copied)) as outbox:
+        assert len(texts(outbox)) == NOTES
 
 
 def test_what_a_killed_command_has_left_is_opened_with_all_entries(path: Path) -> None:

@@ -64,14 +64,17 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 
 
 def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
-    """Open the outbox at `path`, even if its log is damaged, or if there is a log but no outbox.
+    """Open the outbox at `path`, even if its log is damaged or gone, or if there is a log but no outbox.
 
-    A damaged log is first copied to another name, and a log without an outbox is moved to another name. A notice names the new
-    file.
+    A damaged log is first copied to another name, and a log without an outbox is moved to another name. A notice says what was
+    found, and names the new file.
     """
     try:
         return Outbox(path)
     except StorageError as error:
+        if error.notice.kind == "outbox_log_gone":
+            on_notice(error.notice)
+            return Outbox(path, uses_damaged_log=True)
         if error.notice.kind not in ("outbox_log_damaged", "outbox_log_alone"):
             raise
         from udpnote.storage.outbox_log import keep_damaged_log, move_lone_log  # here, because this happens seldom

@@ -39,6 +39,9 @@ _FRAMES_AT_ONCE = 1024
 _INDEX_HEADER = struct.Struct("=I8xB3xI12x8s8x")
 """The header of the index, which is there twice: version, whether it is valid, number of frames, two salts."""
 
+_COPIED = struct.Struct("=I")
+"""What follows the two headers: how many frames were copied into the database."""
+
 _INDEX_VERSION = 3007000
 
 
@@ -125,17 +128,35 @@ def _frames(file: BinaryIO, page_bytes: int, salts: bytes) -> Iterator[tuple[int
             yield *_FRAME_HEADER.unpack_from(frames, start), checked
 
 
+def index_counts_uncopied(database: str) -> bool:
+    """Whether SQLite's index, which a killed program has left, counts transactions that were in the log of `database` alone.
+
+    Returns False without a valid index. Raises `OSError`.
+    """
+    frames, _, copied = _index(database)
+    return frames > copied
+
+
 def _indexed(database: str, salts: bytes) -> int:
     """How many frames the log with these `salts` has by its index, the `-shm` file of `database`; 0 without a valid index."""
+    frames, own_salts, _ = _index(database)
+    return frames if own_salts == salts else 0
+
+
+def _index(database: str) -> tuple[int, bytes, int]:
+    """What the index of the log of `database` says: how many frames the log has, its salts, and how many frames were copied
+    into the database. Without a valid index, these are 0, nothing and 0.
+    """
     try:
         with open(f"{database}-shm", "rb") as file:
             header, again = file.read(_INDEX_HEADER.size), file.read(_INDEX_HEADER.size)
+            copied = file.read(_COPIED.size)
     except FileNotFoundError:
-        return 0
-    if header != again or len(header) < _INDEX_HEADER.size:
-        return 0
-    version, is_valid, frames, own_salts = _INDEX_HEADER.unpack(header)
-    return int(frames) if version == _INDEX_VERSION and is_valid and own_salts == salts else 0
+        return 0, b"", 0
+    if header != again or len(copied) < _COPIED.size:
+        return 0, b"", 0
+    version, is_valid, frames, salts = _INDEX_HEADER.unpack(header)
+    return (frames, salts, *_COPIED.unpack(copied)) if version == _INDEX_VERSION and is_valid else (0, b"", 0)
 
 
 def _continued(checksums: bytes, data: bytes, order: str) -> bytes:

@@ -391,9 +391,10 @@ class Outbox(KnownNotebooks):
 
 
 def _check_log(path: str) -> None:
-    """Do what `check_outbox_log` does, but nothing if this process has the outbox open or the log has no transaction."""
+    """Raise the `StorageError` of `check_outbox_log`. Do nothing if this process has the outbox open."""
     with storage_errors(path):
-        if path != IN_MEMORY and has_log(path) and not any(is_same_file(path, each) for each in _open_here.values()):
+        is_left = path != IN_MEMORY and (has_log(path) or os.path.exists(f"{path}-shm"))
+        if is_left and not any(is_same_file(path, each) for each in _open_here.values()):
             from udpnote.storage.outbox_log import check_outbox_log  # here, because this happens seldom
 
             check_outbox_log(path)

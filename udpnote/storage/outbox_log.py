@@ -1,4 +1,4 @@
-"""Notices that the log of an outbox was damaged while no command used the outbox, or is alone, and keeps that log.
+"""Notices that the log of an outbox was damaged or removed while no command used the outbox, or is alone, and keeps that log.
 
 A command that is killed leaves the log of its latest transactions. SQLite reads it up to the first bad page and drops the rest
 without a word, so entries that were never sent would vanish. As in a notebook, the log itself and SQLite's index of it show the
@@ -9,6 +9,9 @@ kept only in part, looks like a damaged one. So a log that was last written befo
 
 If a person has moved or deleted an outbox without its log, SQLite would apply that log to the new outbox: the client would send
 the old notes under its new client id, and the notebook would store them twice if it had them already.
+
+If only the log was removed or emptied, the index of it may be left, and counts what was in the log alone. Without the index,
+nothing shows that there was a log.
 
 An outbox is no notebook: it must take the next entry in any case. So the damaged log is kept under another name, and the
 outbox goes on with what can be read. If the latest sequences were lost, the next entries get them again; the notebook refuses
@@ -21,7 +24,7 @@ from contextlib import suppress
 from udpnote.errors import StorageError
 from udpnote.machine.clock import boot_seconds
 from udpnote.storage.database import has_log, storage_errors
-from udpnote.storage.log_file import is_damaged, is_log, is_open_elsewhere
+from udpnote.storage.log_file import index_counts_uncopied, is_damaged, is_log, is_open_elsewhere
 from udpnote.storage.new_files import aside_name, locked_folder, own_like, sync_folder
 
 LOOKS = 2
@@ -29,7 +32,7 @@ LOOKS = 2
 
 
 def check_outbox_log(path: str) -> None:
-    """Raise `StorageError` if the outbox at `path` has a damaged log, or if there is a log without an outbox.
+    """Raise `StorageError` if the outbox at `path` has a damaged log or has lost it, or if there is a log without an outbox.
 
     Call this while this process does not have the outbox open.
     """
@@ -39,6 +42,8 @@ def check_outbox_log(path: str) -> None:
             raise StorageError("outbox_log_alone", path=path, log=log)
         if all(_is_damaged(path, log) for _ in range(LOOKS)):
             raise StorageError("outbox_log_damaged", path=path, log=log)
+        if all(_is_gone(path) for _ in range(LOOKS)):
+            raise StorageError("outbox_log_gone", path=path, log=log)
 
 
 def keep_damaged_log(path: str) -> str:
@@ -79,4 +84,14 @@ def _is_damaged(path: str, log: str) -> bool:
     try:
         return has_log(path) and is_log(log) and os.path.getmtime(log) > boot_seconds() and is_damaged(path)
     except FileNotFoundError:  # the last command has just copied it into the file
+        return False
+
+
+def _is_gone(path: str) -> bool:
+    """Whether the log was removed or emptied since this machine was started, and no other process has the outbox open."""
+    if is_open_elsewhere(path):
+        return False
+    try:
+        return not has_log(path) and os.path.getmtime(f"{path}-shm") > boot_seconds() and index_counts_uncopied(path)
+    except FileNotFoundError:  # the last command has just copied the log into the file
         return False

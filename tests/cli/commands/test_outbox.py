@@ -144,6 +144,16 @@ def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is
     assert [each["text"] for each in machine.json("outbox --json")] == expected
 
 
+def test_a_log_that_was_removed_after_a_command_was_killed_is_missed_once_and_the_next_note_is_queued(machine: Machine) -> None:
+    machine.home.mkdir()
+    killed_outbox(machine.outbox)
+    log = Path(f"{machine.outbox}-wal")
+    log.unlink()
+    said = [machine.run(command).err for command in ("send --wait 0 another", "outbox")]
+    assert [str(log) in each for each in said] == [True, False]
+    assert [each["text"] for each in machine.json("outbox --json")] == ["another"]
+
+
 def test_the_log_of_an_outbox_that_is_gone_is_kept_and_named_once_and_its_notes_are_sent_from_another_folder(
     served: Machine, tmp_path: Path
 ) -> None:

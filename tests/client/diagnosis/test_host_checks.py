@@ -66,6 +66,7 @@ def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
         (HEALTHY._replace(fsync_seconds=0.000_000_6), "disk_pretends", "export UDPNOTE_HOME="),
         (HEALTHY._replace(outbox="/a b", outbox_problem=PROBLEM), "outbox_unusable", "mv '/a b' '/a b'.aside"),
         (HEALTHY._replace(outbox_problem=Notice("outbox_log_damaged")), "outbox_needs_its_log", "udpnote outbox"),
+        (HEALTHY._replace(outbox_problem=Notice("outbox_log_gone")), "outbox_needs_its_log", "udpnote outbox"),
         (
             HEALTHY._replace(wrong_settings=[(PROBLEM, Source("environment", "UDPNOTE_PORT"))]),
             "variable_wrong",

@@ -112,7 +112,7 @@ def check_buffers(facts: HostFacts) -> list[Finding]:
 
 def check_outbox(facts: HostFacts) -> list[Finding]:
     """Check whether the outbox can be read. Without it, no command can send or find anything."""
-    if facts.outbox_problem is not None and facts.outbox_problem.kind == "outbox_log_damaged":
+    if facts.outbox_problem is not None and facts.outbox_problem.kind in ("outbox_log_damaged", "outbox_log_gone"):
         return [trouble("outbox", Notice("outbox_needs_its_log", log=f"{facts.outbox}-wal"))]
     if facts.outbox_problem is not None:
         return [trouble("outbox", Notice("outbox_unusable", problem=facts.outbox_problem, file=quote(facts.outbox)))]

@@ -293,6 +293,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the command again. What this command has queued before may be lost: compare `udpnote list` and `udpnote outbox` with "
         "what you wrote"
     ),
+    "outbox_log_gone": (
+        "{log}, the log of your outbox {path}, was removed or emptied after a command was killed. What was queued then is lost "
+        "if it was not sent: compare `udpnote list` with what you wrote"
+    ),
     "outbox_log_left": (
         "{log}, the log of an outbox, was there, but its outbox {path} was not. A new outbox begins there. The log may have "
         "notes that were not stored yet, so it is kept as {aside}. To send them, move the old outbox and this log into a new "

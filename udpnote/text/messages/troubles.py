@@ -104,10 +104,10 @@ TROUBLES: dict[str, Trouble] = {
         "the old file. If the message says how to mend the file, that is better.",
     ),
     "outbox_needs_its_log": Trouble(
-        "{log}, the log with the latest changes of the outbox, is damaged or was cut. Notes that were not stored yet may be "
+        "{log}, the log with the latest changes of the outbox, is damaged, cut or gone. Notes that were not stored yet may be "
         "lost",
         "udpnote outbox",
-        "The command keeps the damaged log under another name, goes on with what can be read, and prints which notes wait.",
+        "The command keeps a damaged log under another name, goes on with what can be read, and prints which notes wait.",
     ),
     "variable_wrong": Trouble(
         "{problem}. Until this is mended, no other command works. This examination goes on without {variable}",
