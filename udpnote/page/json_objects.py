@@ -80,7 +80,7 @@ def outcome_object(entry: Entry, verdict: Verdict | None) -> dict[str, object]:
             return _outcome(entry, "refused", Notice("page_note_not_there", number=entry.revises))
         case Status.REFUSED | Status.TOO_LARGE:
             return _outcome(entry, "refused", Notice("entry_refused", status=verdict.status.name))
-        case _:
+        case Status.NOT_WRITABLE | Status.PART_KEPT | Status.SPLIT:
             return _outcome(entry, "later", Notice("notebook_not_writable"))
 
 
