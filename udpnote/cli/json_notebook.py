@@ -1,5 +1,6 @@
-"""A notebook as an object that becomes JSON, for programs."""
+"""Notebooks as objects that become JSON, for programs: a known one, and one that `find` has found."""
 
+from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.model.notebook import KnownNotebook
 
 
@@ -15,4 +16,25 @@ def notebook_object(notebook: KnownNotebook) -> dict[str, object]:
         "address": notebook.host,
         "port": notebook.port,
         "sealed": notebook.key_id is not None,
+    }
+
+
+def found_notebook_object(notebook: FoundNotebook) -> dict[str, object]:
+    """A notebook as an object for `find --json`.
+
+    In the object, `notebook` is the notebook's id, `entries` the number of its entries, and `rtt_ms` the round-trip time in
+    milliseconds. `key_changed` says that the notebook has a newer key than this machine knows. `other_server` is the address of
+    another server with the same notebook, or None.
+    """
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id,
+        "address": notebook.address,
+        "port": notebook.port,
+        "entries": notebook.entries,
+        "rtt_ms": round(notebook.round_trip_seconds * 1000, 3),
+        "sealed": notebook.is_sealed,
+        "impostor": notebook.is_impostor,
+        "key_changed": notebook.has_new_key,
+        "other_server": notebook.other_server,
     }

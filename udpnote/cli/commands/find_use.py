@@ -8,7 +8,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command, as_command
-from udpnote.cli.json_notebook import notebook_object
+from udpnote.cli.json_notebook import found_notebook_object, notebook_object
 from udpnote.cli.options import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import fitted, in_json, padded, padded_left
@@ -60,7 +60,7 @@ def find(
         for notebook in client.find(timeout):
             found.append(notebook)
             if as_json:
-                print(in_json(_object(notebook)), flush=True)
+                print(in_json(found_notebook_object(notebook)), flush=True)
             else:
                 _print_row(notebook, is_first=len(found) == 1)
             if notebook.warning is not None:
@@ -184,27 +184,6 @@ def _seal(notebook: FoundNotebook) -> str:
     if notebook.has_new_key:
         return _("old key")
     return _("sealed") if notebook.is_sealed else _("open")
-
-
-def _object(notebook: FoundNotebook) -> dict[str, object]:
-    """A notebook as an object for `find --json`.
-
-    In the object, `notebook` is the notebook's id, `entries` the number of its entries, and `rtt_ms` the round-trip time in
-    milliseconds. `key_changed` says that the notebook has a newer key than this machine knows. `other_server` is the address of
-    another server with the same notebook, or None.
-    """
-    return {
-        "name": notebook.name,
-        "notebook": notebook.notebook_id,
-        "address": notebook.address,
-        "port": notebook.port,
-        "entries": notebook.entries,
-        "rtt_ms": round(notebook.round_trip_seconds * 1000, 3),
-        "sealed": notebook.is_sealed,
-        "impostor": notebook.is_impostor,
-        "key_changed": notebook.has_new_key,
-        "other_server": notebook.other_server,
-    }
 
 
 _INTERFACES = {THIS_MACHINE: marked("this machine"), NAMED_SERVER: marked("the named server")}
