@@ -192,6 +192,24 @@ def a_router_forbids_the_way_to_the_server(lab: Lab) -> list[Case]:
     return [Case(laptop, {"rejected_elsewhere"}, arguments=("--server", "[fd00:2::1]:6683"))]
 
 
+def the_servers_host_rejects_datagrams(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    desks = {reason: lab.host(f"desk {reason}", hosts.lan, ipv6=False) for reason in ("host-unreachable", "admin-prohibited")}
+    rules = []
+    for reason, desk in desks.items():
+        desk.send_in_thread("before the trouble")
+        rules.append(f"ip saddr {desk.address(hosts.lan)} udp dport 6683 reject with icmp {reason}")
+    firewall(hosts.kitchen, arriving="\n".join(rules))
+    return [Case(desk, {"rejected_elsewhere"}) for desk in desks.values()]
+
+
+def the_servers_host_is_off(lab: Lab) -> list[Case]:
+    hosts = pair(lab)
+    hosts.kitchen.ip("link", "set", "eth0", "down")
+    hosts.laptop.ip("neigh", "flush", "dev", "eth0")
+    return [Case(hosts.laptop, {"host_silent"})]
+
+
 def nobody_serves(lab: Lab) -> list[Case]:
     return [Case(pair(lab, is_serving=False).laptop, {"nothing_answers"})]
 
@@ -416,6 +434,7 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
     the_named_host_is_unknown, the_outbox_is_damaged, the_log_of_the_outbox_is_damaged, settings_are_wrong,
     the_home_cannot_be_written, a_router_forbids_the_way_to_the_server,
+    the_servers_host_rejects_datagrams, the_servers_host_is_off,
 ]  # fmt: skip
 BATCHES = [CASES[first : first + 12] for first in range(0, len(CASES), 12)]
 """The cases that are tried at the same time, each in a laboratory of its own."""

@@ -40,8 +40,9 @@ _RECEIVE_BYTES = 1 << 16
 _KEPT_BYTES_MAX = DATAGRAM_BYTES_MAX + 1  # one byte too many shows that the datagram is too long; the rest is dropped
 _IP_RECVERR, _IPV6_RECVERR = 11, 25  # <linux/in.h>, <linux/in6.h>; the socket module has no names for them
 _ERROR_BYTES = 512  # room for a `struct sock_extended_err` and the address that reported it
-_ERRNO_AND_ORIGIN = struct.Struct("@IB")  # the beginning of this struct
+_EXTENDED_ERROR = struct.Struct("@I3B9x")  # errno, origin, type and code of this struct; the address follows
 _ICMP_ORIGINS = (2, 3)  # SO_EE_ORIGIN_ICMP and SO_EE_ORIGIN_ICMP6 of <linux/errqueue.h>
+_PROHIBITED = {(2, 3, 9), (2, 3, 10), (2, 3, 13), (3, 1, 1)}  # origin, type and code: "administratively prohibited"
 _ANCILLARY_BYTES = 64  # room for one control message with an int
 _SEGMENT_SIZE = struct.Struct("@H")
 _GRO_SIZE = struct.Struct("@i")
@@ -82,11 +83,25 @@ class SendError(NamedTuple):
     """Why a datagram was not sent or delivered: an errno, and whether it came by ICMP.
 
     If it did not, this system itself has refused to send. If it did, the error is only a hint, because anybody can forge ICMP
-    messages (RFC 8085 §5.2).
+    messages (RFC 8085 §5.2). `is_prohibition` says that a firewall or a router forbids the datagram: the ICMP message says so,
+    or the host to which the datagram went has sent it, and so is there.
     """
 
     number: int
     came_by_icmp: bool
+    is_prohibition: bool = False
+
+
+def _send_error(extended_error: bytes, address: Address) -> SendError:
+    """The error that the system reports about a datagram to `address`, from its `struct sock_extended_err`."""
+    number, origin, *type_and_code = _EXTENDED_ERROR.unpack_from(extended_error)
+    reporter = extended_error[_EXTENDED_ERROR.size :]  # a `struct sockaddr_in` or `sockaddr_in6`
+    if ":" in address[0]:
+        is_of_host = reporter[8:24] == socket.inet_pton(socket.AF_INET6, address[0].partition("%")[0])
+    else:
+        is_of_host = reporter[4:8] == socket.inet_pton(socket.AF_INET, address[0])
+    is_prohibition = (origin, *type_and_code) in _PROHIBITED or (number == errno.EHOSTUNREACH and is_of_host)
+    return SendError(number, origin in _ICMP_ORIGINS, is_prohibition)
 
 
 class UdpSocket:
@@ -141,8 +156,7 @@ class UdpSocket:
                 count += 1
                 for _, kind, value in control:
                     if kind in (_IP_RECVERR, _IPV6_RECVERR):
-                        number, origin = _ERRNO_AND_ORIGIN.unpack_from(value)
-                        self._errors[address] = SendError(number, origin in _ICMP_ORIGINS)
+                        self._errors[address] = _send_error(value, address)
         return bool(count)
 
     def _enable_merging(self) -> bool:

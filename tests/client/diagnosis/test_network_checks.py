@@ -124,6 +124,8 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (silent("192.168.1.9")._replace(errors=REFUSED_HERE), ["direct_refused"]),
         (rejected_elsewhere(errno.EACCES), ["rejected_elsewhere"]),
         (rejected_elsewhere(errno.ENETUNREACH), ["rejected_elsewhere"]),
+        (silent("192.168.1.9", SendError(errno.EHOSTUNREACH, True, True), True), ["rejected_elsewhere"]),
+        (silent("192.168.1.9", SendError(errno.EHOSTUNREACH, True), False), ["host_silent"]),
         (only(HEALTHY, SERVER._replace(longest=0))._replace(errors=REFUSED_HERE), ["direct_refused"]),
         (silent("192.0.2.9", SendError(errno.ENETUNREACH, False)), ["no_route"]),
         (silent("192.168.1.5"), ["no_program_there"]),

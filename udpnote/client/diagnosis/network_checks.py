@@ -302,12 +302,12 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     is_here = is_loopback(expected.address) or host in own_hosts(facts.interfaces)
     if is_here and facts.port_users:
         return Notice("program_here_silent", users=_port_users(facts))
-    number, came_by_icmp = expected.error or (None, False)
+    number, came_by_icmp, is_prohibition = expected.error or (None, False, False)
     if is_here or number == errno.ECONNREFUSED:
         return Notice("no_program_there", name=name, server=where)
     if facts.is_refused(expected.address):
         return Notice("direct_refused", server=where, firewall=facts.firewall)
-    if number in (errno.EACCES, errno.ENETUNREACH) and came_by_icmp:
+    if is_prohibition or (number in (errno.EACCES, errno.ENETUNREACH) and came_by_icmp):
         return Notice("rejected_elsewhere", name=name, server=where)
     if number == errno.ENETUNREACH:
         return Notice("no_route", name=name, server=where, host=host)
