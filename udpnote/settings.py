@@ -310,11 +310,11 @@ def absolute_path(value: object, where: str | Notice) -> str:
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise InvalidSetting("setting_home_unknown", where=where, value=path)
-    check_start(expanded, where)
+    check_path(expanded, where)
     return os.path.abspath(expanded)
 
 
-def check_start(path: str, where: str | Notice) -> None:
+def check_path(path: str, where: str | Notice) -> None:
     """Raise `InvalidSetting` if `path` is blank, or if it is relative and the current folder was deleted."""
     try:
         os.path.abspath(path if path.strip() else _text(path, where))

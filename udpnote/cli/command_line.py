@@ -175,7 +175,7 @@ def _options_and_others(
     known = {**named, **opposites}
     given: dict[str, list[_Given]] = {}
     others: list[_Given] = []
-    rest = [*enumerate(words)][::-1]
+    rest = [*enumerate(words)][::-1]  # a stack: the next word is its last element
     while rest:
         position, word = rest.pop()
         if word == "--":
@@ -184,17 +184,17 @@ def _options_and_others(
         if word[:1] != "-" or word == "-":
             others.append(_Given(word, position))
             continue
-        name, sign, value = _split_option(word, known)
+        name, equals, value = _split_option(word, known)
         parameter = known.get(name)
         if parameter is None:
             raise WrongCommandLine("option_unknown", position, command=name_of_command, option=word.partition("=")[0])
         if parameter.kind is bool:
-            if sign or value[:1] == "-":
+            if equals or value[:1] == "-":
                 raise WrongCommandLine("option_takes_no_value", position, option=name, value=value)
             given[parameter.name] = [_Given(name not in opposites, position, name)]
-            rest += [(position, f"-{value}")] if value else []
+            rest += [(position, f"-{value}")] if value else []  # of -qv, the option -v is left
             continue
-        if not (value or sign):
+        if not (value or equals):  # the next word is the value
             if not rest:
                 raise WrongCommandLine("option_value_missing", len(words), option=name, metavar=_metavar(parameter))
             position, value = rest.pop()
@@ -216,8 +216,8 @@ def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, 
     After `--name=`, the rest is the option's value. After a short name, the `=` is empty, and the rest is the option's value as
     in `-n5`, or more short options as in `-qv`.
     """
-    name, sign, value = word.partition("=")
-    return (name, sign, value) if word[:2] == "--" or word in known else (word[:2], "", word[2:])
+    name, equals, value = word.partition("=")
+    return (name, equals, value) if word[:2] == "--" or word in known else (word[:2], "", word[2:])
 
 
 def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:

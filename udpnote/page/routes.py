@@ -205,8 +205,8 @@ def _listed(
         if len(notes) > limit or read < asked:
             break
         asked *= 4
-    more, notes = len(notes) > limit, notes[:limit]
-    further = f"{notes[-1][0][0]}-{notes[-1][0][1]}" if more else None
+    has_more, notes = len(notes) > limit, notes[:limit]
+    further = f"{notes[-1][0][0]}-{notes[-1][0][1]}" if has_more else None
     if after is not None:
         notes.reverse()
     return {"notes": [note for _, note in notes], "before" if after is None else "after": further, "newest": newest}

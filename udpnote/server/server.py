@@ -74,6 +74,7 @@ class Server:
                 check_type(argument, value, kind)
         if port is not None and not 0 <= port < 65536:
             raise InvalidSetting("server_port_invalid", port=port)
+        # Port 0, any free port, is no value of a setting: `_listen` gets it from the argument below.
         settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})
         if settings.name is not None:
             check_notebook_name(settings.name, bytes_max=NAME_BYTES_MAX)

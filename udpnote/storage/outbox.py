@@ -135,7 +135,7 @@ class Outbox(KnownNotebooks):
         with self._without_fsync() as connection:
             if check is not None:
                 check()
-            first, identity, client_id = self._reserve_sequences(len(texts))
+            first, identity, client_id = self._reserve_sequences(len(texts))  # `identity`: the number of the row of `client_id`
             if undoes:
                 notebook_id, target = self.writes.begin_undo(first, undoes)
                 seen = seen or target

@@ -20,7 +20,7 @@ from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
-from udpnote.settings import check_start
+from udpnote.settings import check_path
 from udpnote.storage.atomic_file import whole_file
 
 _FORMS: dict[str, Form] = {
@@ -74,7 +74,8 @@ def export(
     output = None if output == "-" else output
     form = form or _form_of(output or "")
     parsed = filters.parsed()
-    check_start("/" if output is None else output, "-o")
+    if output is not None:
+        check_path(output, "-o")
     with opened(options, file) as (notebook, _):
         if output is None:
             if form == "jsonl":

@@ -19,7 +19,7 @@ from udpnote.client.importing import Imported, ImportOutcome, import_into_file
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport, UdpnoteError
 from udpnote.model.entry import StoredEntry
-from udpnote.settings import check_start, load_settings
+from udpnote.settings import check_path, load_settings
 from udpnote.text.import_format import Format
 
 Entries = JsonLines | TextEntries | OtherNotes
@@ -81,7 +81,8 @@ def import_file(
         udpnote import --dry-run ~/Documents/vault
     """
     author = load_settings({"author": author}).author
-    check_start("/" if source_path == "-" else source_path, "FILE")
+    if source_path != "-":
+        check_path(source_path, "FILE")
     with closing(_open(source_path, format_name)) as source:
         form = Format(format_name) if format_name else source.form(date_format or "")
         report = ImportReport(form, is_rehearsal=dry_run)

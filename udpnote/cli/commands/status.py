@@ -103,12 +103,8 @@ def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
         print(f"\n{padded(_('FILE'), LABEL_CELLS)}  {padded(_('FROM'), SOURCE_CELLS)}  {_('PATH')}")
         for file in files:
             there = "" if os.path.lexists(file.path) else "  " + _("(not there)")
-            print(
-                _row(
-                    file.label if file.label in _PATHS else _(file.label),
-                    f"{padded(_origin(file.source), SOURCE_CELLS)}  {harmless(file.path)}{there}",
-                )
-            )
+            label = file.label if file.label in _PATHS else _(file.label)  # a setting has one name in all languages
+            print(_row(label, f"{padded(_origin(file.source), SOURCE_CELLS)}  {harmless(file.path)}{there}"))
         print(f"\n{padded(_('SETTING'), LABEL_CELLS)}  {padded(_('FROM'), SOURCE_CELLS)}  {_('VALUE')}")
         for name, value in _values(settings).items():
             print(_row(name, f"{padded(_origin(sources[name]), SOURCE_CELLS)}  {_shown(name, value)}"))

@@ -19,7 +19,7 @@ from udpnote.client.notebook_reader import NotebookReader, Stats
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.query import Tally
-from udpnote.settings import check_start
+from udpnote.settings import check_path
 from udpnote.text.joining import in_brackets, listed
 from udpnote.text.jsonl import iso_time
 from udpnote.text.language import gettext as _
@@ -101,8 +101,8 @@ def stats(
     """
     if svg is not None and as_json:
         raise InvalidSetting("svg_and_json")
-    if svg is not None:
-        check_start(svg if svg != "-" else "/", "--svg")
+    if svg is not None and svg != "-":
+        check_path(svg, "--svg")
     with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
         if svg is not None:
             _write_image(svg, notebook, year)

@@ -119,7 +119,7 @@ def back_up(
         return keys
 
     keys, damage = None, damage_of(notebook)
-    if damage is None:
+    if damage is None:  # all that can forbid the backup is checked first, because a copy may take minutes
         with opened_to_copy(notebook) as source:
             is_sealed, notebook_id = bool(read_property(source, "sealed")), read_property(source, "notebook_id")
         keys = checked_keys(is_sealed=is_sealed, notebook_id=notebook_id)
@@ -130,7 +130,7 @@ def back_up(
     like = path if os.path.exists(path) else os.path.dirname(path)
     copy = verified_copy(notebook, path, like=like, mode_max=MODE_MAX, on_progress=on_progress, is_damaged=damage is not None)
     with copy as (draft, content):
-        if damage is not None:
+        if damage is not None:  # only the copy can be read, so it is checked now
             keys = checked_keys(is_sealed=content.is_sealed, notebook_id=content.notebook_id)
         size_bytes = os.path.getsize(draft)
         before_placing()

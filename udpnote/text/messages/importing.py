@@ -66,6 +66,7 @@ def _text_before_first_date(text: str) -> str:
 
 
 def _left_out(what: str, count: int) -> str:
+    """The sentence for `count` things that a notebook does not keep. `what` is the value of their `LeftOut`."""
     match what:
         case "pictures":
             sentence = ngettext(
@@ -149,7 +150,7 @@ def _details_left_out(what: str, count: int) -> str:
                 "again with --date-format and the `timeformat` of jrnl's settings",
                 count,
             )
-        case _:
+        case _:  # details
             return ngettext(
                 "weather, music or activity of {count:,} note is not imported",
                 "weather, music or activity of {count:,} notes is not imported",
