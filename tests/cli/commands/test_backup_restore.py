@@ -111,6 +111,11 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
     assert "keeps the key that it has now" in kept.run(f"restore --yes {backup}").err
     assert kept.run("key rotate").code == 0
     assert "--with-key" in kept.run(f"restore --yes {backup}").err
+    key_file = backup.with_name("b.key")
+    content = key_file.read_text()
+    key_file.write_text("")
+    kept.refused(f"restore --dry-run {backup}", code=0, facts=["keeps the key that it has now", key_file])
+    key_file.write_text(content)
     kept.refused(f"restore --dry-run --without-key --file {other} {backup}", code=0, facts=["udpnote key rotate"])
     kept.notebook.write_bytes(kept.notebook.read_bytes()[:4096])
     damaged = kept.refused(f"restore --dry-run {backup}", code=0, facts=["cannot be read"])

@@ -63,6 +63,29 @@ def test_unseal_keeps_every_entry_removes_the_key_and_says_what_to_do_now(sealed
     assert sealed.texts() == ["今天开会", "明天"]
 
 
+def test_unseal_leaves_the_notebook_on_its_host_unless_entries_wait_there_for_encryption(machine: Machine) -> None:
+    for waits in (False, True):
+        machine.serve("厨房", sealed=True)
+        assert machine.run("join", typed=machine.run("key show").out).code == 0
+        assert machine.send("sealed").code == 0
+        machine.stop()
+        if waits:
+            assert machine.run("send --wait 0 waits", **machine.discovering).code == 75
+        said = machine.refused("unseal", code=0, facts=["`udpnote leave 厨房`"])
+        assert ("this one too" in said) is waits
+        machine.serve()
+        assert machine.send("open").code == (75 if waits else 0)
+        machine.stop()
+        assert machine.run("seal").code == 0
+
+
+def test_unseal_makes_no_outbox_for_an_owner_who_never_writes(sealed: Machine) -> None:
+    for file in sealed.home.glob("outbox*"):
+        file.unlink()
+    sealed.refused("unseal", code=0, facts=["this one too"])
+    assert not sealed.outbox.exists()
+
+
 def test_a_notebook_that_is_being_served_is_neither_sealed_nor_opened(machine: Machine) -> None:
     for is_sealed in (False, True):
         if is_sealed:

@@ -175,6 +175,26 @@ def test_a_restore_does_not_undo_the_rotation_of_a_key_unless_that_is_said(
     assert (read_key_file(f"{place.path}.key"), read_key_file(f"{place.aside}.key")) == (left, aside)
 
 
+def test_a_damaged_key_file_of_the_backup_ends_a_restore_only_if_the_restore_needs_it(place: Place) -> None:
+    for path in (place.path, place.backup):
+        place.seal(path)
+    damaged, present = Path(f"{place.backup}.key"), Path(f"{place.path}.key")
+    damaged.write_text("key = 'mistyped'")
+    write_key_file(str(present), NEW_KEYS, notebook_name="厨房")
+    with prepared_restore(str(place.backup), str(place.path)) as restore:
+        assert restore.backup_key_problem is not None
+        assert restore.backup_key_problem.notice.values["path"] == str(damaged)
+        assert (restore.key_use, restore.backup_has_other_keys) == (KeyUse.KEPT, False)
+        restore.commit()
+    assert read_key_file(str(present)) == NEW_KEYS
+    with raises(StorageError, "key_file_damaged", path=str(damaged)):
+        place.restore(with_key=True)
+    present.unlink()
+    with raises(StorageError, "key_file_damaged", path=str(damaged)):
+        place.restore()
+    place.restore(with_key=False)
+
+
 @pytest.mark.parametrize("is_sealed", [False, True])
 def test_the_key_of_another_or_a_once_sealed_notebook_is_kept_aside_and_not_used(place: Place, is_sealed: bool) -> None:
     if is_sealed:

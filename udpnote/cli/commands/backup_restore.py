@@ -252,6 +252,8 @@ def _say_which_key(prepared: Restore) -> None:
     match prepared.key_use:
         case KeyUse.FROM_BACKUP:
             say(Notice("restore_takes_key"))
+        case KeyUse.KEPT if prepared.backup_key_problem is not None:
+            say(Notice("restore_keeps_key_alone", problem=prepared.backup_key_problem.notice))
         case KeyUse.KEPT if prepared.backup_has_other_keys:
             say(Notice("restore_keeps_other_key"))
         case KeyUse.KEPT:

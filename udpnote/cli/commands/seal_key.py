@@ -11,7 +11,7 @@ from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time
-from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, Notice, StorageError
+from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, Notice, StorageError, UdpnoteError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.join_code import join_code, new_key
 from udpnote.storage.key_file import (
@@ -89,8 +89,27 @@ def unseal(file: ServedFile = None) -> int:
         unseal_notebook(notebook)
         say(Notice("notebook_unsealed", name=notebook.name, entries=notebook.last_number))
         say(Notice("unsealed_then_serve"))
-        say(Notice("unsealed_then_leave", name=notebook.name))
+        has_left = _is_left_here(notebook.notebook_id)
+        say(Notice("unsealed_then_leave_elsewhere" if has_left else "unsealed_then_leave", name=notebook.name))
     return exit_codes.DONE
+
+
+def _is_left_here(notebook_id: bytes) -> bool:
+    """Leave the notebook that was just unsealed, for the user of this command, so that entries go there unencrypted.
+
+    Returns False if the user's outbox does not know the notebook as sealed, has entries that wait for it, or cannot be written.
+    """
+    from udpnote.client.client import Client
+    from udpnote.settings import load_settings
+
+    try:
+        if not os.path.exists(load_settings().outbox):
+            return False
+        with Client(on_notice=say) as client:
+            client.leave(notebook_id.hex())
+    except UdpnoteError:  # the notebook is unsealed all the same, and the user can leave it later
+        return False
+    return True
 
 
 @key_app.command("show")

@@ -108,9 +108,10 @@ class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
     `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_use` says what
-    happens to the key file beside the notebook. `backup_has_other_keys` says whether it is `KEPT` although the key file of the
-    backup has other keys. `aside` is the path to which the replaced file is moved. If its log and its key file are moved, they
-    get this path with the suffix `-wal` and `.key`.
+    happens to the key file beside the notebook. `backup_has_other_keys` says whether it is `KEPT` although the key file of
+    the backup has other keys. `backup_key_problem` is the error of reading that file if it cannot be used; else None. `aside`
+    is the path to which the replaced file is moved. If its log and its key file are moved, they get this path with the suffix
+    `-wal` and `.key`.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Restore:
         self.old = old
         self.key_use = keys.use
         self.backup_has_other_keys = keys.use is KeyUse.KEPT and keys.backup not in (None, keys.present)
+        self.backup_key_problem = keys.problem
         self.aside = aside_name(path, ("", "-wal", "-shm", ".key"))
         self._draft = draft
         self._guard = guard
@@ -218,21 +220,23 @@ def prepared_restore(
 class _KeyPlan(NamedTuple):
     """What happens to the key file: its `use`, the keys of the `backup`, and those `present` beside the old notebook.
 
-    `backup` is None if the backup has no key file, or if its key file is not needed. `present` is None if the present key file
-    is missing or damaged. `must_move` says that the present key file is moved away.
+    `backup` is None if the backup has no key file, or if its key file is not needed. `present` is None if the present key
+    file is missing or damaged. `must_move` says that the present key file is moved away. `problem` is the error if the key
+    file of the backup cannot be used, and need not be.
     """
 
     use: KeyUse
     backup: NotebookKeys | None
     present: NotebookKeys | None
     must_move: bool
+    problem: StorageError | None
 
 
 def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None, *, with_key: bool | None) -> _KeyPlan:
     """Decide what to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`.
 
     Raises `StorageError` if `with_key` is True and the backup has no key file or is open. Also raises it if the key file of a
-    sealed backup is damaged, unless `with_key` is False.
+    sealed backup is damaged and needed.
     """
     there = key_path(path)
     is_of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
@@ -240,16 +244,25 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
         present = read_key_file(there)
     except StorageError:  # a damaged key file; the server refuses it
         present = None
-    stored = read_key_file(key_path(backup)) if content.is_sealed and with_key is not False else None
+    can_stay = present is not None and not is_of_other
+    stored, problem = None, None
+    if content.is_sealed and with_key is not False:
+        try:
+            stored = read_key_file(key_path(backup))
+        except StorageError as error:
+            if with_key or not can_stay:
+                raise
+            problem = error
     if with_key and stored is None:
         raise StorageError("backup_without_key", path=key_path(backup))
     if not content.is_sealed:
         use = KeyUse.OPEN
-    elif present is not None and not is_of_other and (not with_key or present == stored):
+    elif can_stay and (not with_key or present == stored):
         use = KeyUse.KEPT
     else:
         use = KeyUse.FROM_BACKUP if stored is not None else KeyUse.MISSING
-    return _KeyPlan(use, stored, present, must_move=use is not KeyUse.KEPT and os.path.lexists(there))
+    must_move = use is not KeyUse.KEPT and os.path.lexists(there)
+    return _KeyPlan(use, stored, present, must_move, problem)
 
 
 def _check_places(backup: str, path: str) -> None:

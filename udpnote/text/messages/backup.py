@@ -119,6 +119,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "restore_keeps_other_key": (
         "the notebook keeps the key that it has now. The backup has another key: to use that one, add --with-key"
     ),
+    "restore_keeps_key_alone": (
+        "the notebook keeps the key that it has now. The key file of the backup is of no use: {problem}"
+    ),
     "restore_without_key": (
         "the notebook gets no key. After the restore, make a new key with `udpnote key rotate`, and let every client join again"
     ),

@@ -102,6 +102,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "  - run `udpnote leave {name}` on each machine that has used it, this one too: until then that machine sends it "
         "nothing"
     ),
+    "unsealed_then_leave_elsewhere": (
+        "  - run `udpnote leave {name}` on each other machine that has used it: until then that machine sends it nothing"
+    ),
     # keys
     "earlier_key_accepted": "an earlier key is accepted until {until}",
     "notebook_has_new_key": "{name} has a new key. Run  udpnote join CODE  on each machine that is to go on using it, with "
