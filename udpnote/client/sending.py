@@ -117,7 +117,8 @@ class Sender:
                     self._leave_to_others(pending)
             for outcome in self._outcomes.pop(pending):
                 characters -= len(outcome.entry.text)
-                any_waits = any_waits or outcome.state is State.QUEUED
+                if outcome.reason is not None:  # asked first, because a stored entry has none
+                    any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
             try:
                 has_more = source.take(chunk, len(pending), characters)
