@@ -393,11 +393,8 @@ def test_a_verdict_on_a_run_or_bundle_settles_all_of_its_notes_or_each_is_sent_b
         delivery.receive_datagram(run_ack(run, Status.STORED), 0.05)
         assert delivery.events() == [], "a late answer to the run says nothing of its notes"
         delivery.receive_datagram(ack(*alone), 0.05)
-    if status is Status.SPLIT:
-        expected: list[object] = [stored(note, note.sequence + 100) for note in notes]
-    else:
-        expected = [Stored(tuple(notes), 101)] if status in SETTLED else [Rejected(note, status) for note in notes]
-    assert delivery.events() == expected
+    is_stored = status in SETTLED or status is Status.SPLIT
+    assert delivery.events() == ([Stored(tuple(notes), 101)] if is_stored else [Rejected(note, status) for note in notes])
     assert (delivery.outstanding, delivery.next_timeout()) == (0, None)
 
 

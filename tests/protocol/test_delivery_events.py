@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.golden import CLIENT_ID, OTHER_CLIENT_ID, WRITTEN_AT
 from udpnote.model.entry import Entry, Kind, Status
-from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, add_stored
+from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, joined_events
 
 
 def notes(first: int, client_id: bytes = CLIENT_ID, kind: Kind = Kind.NOTE) -> tuple[Entry, ...]:
@@ -24,6 +24,5 @@ def notes(first: int, client_id: bytes = CLIENT_ID, kind: Kind = Kind.NOTE) -> t
     ],
 )
 def test_stored_notes_are_joined_to_the_event_of_the_notes_just_before_them(before: DeliveryEvent, is_joined: bool) -> None:
-    events = [before]
-    add_stored(events, notes(3), 9)
+    events = joined_events([before, Stored(notes(3), 9)])
     assert events == ([Stored(notes(1) + notes(3), 7)] if is_joined else [before, Stored(notes(3), 9)])

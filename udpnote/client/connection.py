@@ -180,3 +180,9 @@ class Connection:
         """Pass datagrams that arrived at the monotonic time `now`, each with its source address, to all listeners."""
         for listener in self._listeners:
             listener.receive_datagrams(datagrams, now)
+
+    def pass_on_arrived(self) -> None:
+        """Pass the datagrams that have arrived to all listeners. Do not wait. The caller must hold the lock."""
+        now = self.now()
+        if datagrams := self.receive(now):
+            self.pass_on(datagrams, now)

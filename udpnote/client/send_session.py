@@ -116,7 +116,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         If no entries are being delivered yet, this begins with those that waited in the outbox before `entries`. A revision or
         deletion must not reach the notebook before an earlier entry. So if earlier ones may still wait, revisions and deletions
         are left to `prepare`, which takes entries from the outbox in order. A held deletion (see `is_held`) is always left to
-        `prepare`.
+        `prepare`. Also calls `flush` if many entries were acknowledged since the last `flush`.
         """
         if not entries:
             return
@@ -129,6 +129,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self.look_into_outbox()
         else:
             self._delivery.add(entries, now)
+        if self._acknowledged_entries >= PAGE_ENTRIES:
+            self.flush()  # now, because the disk is still writing `entries`
 
     def look_into_outbox(self) -> None:
         """Let `prepare` read the outbox again: more entries may wait there, or the notebook's disk may have space again."""
@@ -143,11 +145,6 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         store entries now, does nothing until `look_into_outbox` is called.
         """
         self._deliver_waiting(now)
-
-    def flush_if_due(self) -> None:
-        """Call `flush` if at least `PAGE_ENTRIES` entries were acknowledged since the last `flush`."""
-        if self._acknowledged_entries >= PAGE_ENTRIES:
-            self.flush()
 
     def flush(self) -> None:
         """Call `Outbox.remove` for the acknowledged entries. That also saves the newest one, and remembers all for undo."""

@@ -215,6 +215,8 @@ class Sender:
 
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
         """Begin to deliver `entries`, which were just added to the outbox. If `session` has no room, leave them there."""
+        if session.outstanding:
+            self._connection.pass_on_arrived()  # now, because the disk is still writing `entries`
         if session.has_room:
             session.deliver_now(entries, self._driver.now())
         else:
@@ -337,7 +339,7 @@ class Sender:
             session,
             started=started,
             patience_seconds=wait_seconds,
-            on_events=lambda events: self._take_events(session, events),
+            on_events=self._take_events,
             is_done=is_done,
         )
         try:
@@ -362,9 +364,9 @@ class Sender:
         except JoinedOrLeftMeanwhile:
             self._end(session)
         else:
-            self._take_events(session, events)
+            self._take_events(events)
 
-    def _take_events(self, session: SendSession, events: list[Stored | Rejected | Renewed]) -> None:
+    def _take_events(self, events: list[Stored | Rejected | Renewed]) -> None:
         for event in events:
             match event:
                 case Stored(entries, number):
@@ -373,7 +375,6 @@ class Sender:
                     self._outcomes.reject(entry, status)
                 case Renewed(entry, renewed):
                     self._outcomes.renew(entry, renewed)
-        session.flush_if_due()
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
         """Begin and return a session with the client's notebook, which `NotebookFinder.locate` looks for. Raises its errors."""

@@ -5,7 +5,7 @@ of numbers in one call, because the time that Python needs for each note limits 
 """
 
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from operator import sub
 from struct import Struct
 
@@ -46,7 +46,7 @@ _new = tuple.__new__
 def notes_that_fit(texts: list[bytes], author: str) -> int:
     """How many notes of `author` with these `texts` in UTF-8, counted from the first, fit into one run."""
     room, count = BODY_BYTES_MAX - RUN_START.size - _CONTENT_HEAD.size - len(author.encode()), 0
-    for text in texts[:RUN_NOTES_MAX]:
+    for text in islice(texts, RUN_NOTES_MAX):
         room -= _NOTE_OVERHEAD_BYTES + len(text)
         if room < 0:
             break

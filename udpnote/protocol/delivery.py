@@ -28,7 +28,7 @@ from udpnote.model.entry import Entry, Kind, Restored, Status, is_whole, split
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
-from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, add_stored
+from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, joined_events
 from udpnote.protocol.delivery_state import HeldRevisions, KeptParts
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
@@ -236,9 +236,9 @@ class Delivery:
         return datagrams
 
     def events(self) -> list[DeliveryEvent]:
-        """Return and remove the events since the last call, in the order in which they happened."""
+        """Return and remove the events since the last call, in the order in which they happened (see `joined_events`)."""
         events, self._events = self._events, []
-        return events
+        return joined_events(events)
 
     def next_timeout(self) -> float | None:
         """The monotonic time at which the caller must call `handle_timeout` next; None if no timer runs."""
@@ -306,7 +306,7 @@ class Delivery:
         for entry in run.entries:
             del self._entries[entry[:2]]
         if number:
-            add_stored(self._events, run.entries, number)
+            self._events.append(Stored(run.entries, number))
         else:
             self._events.extend([Rejected(entry, status) for entry in run.entries])
 

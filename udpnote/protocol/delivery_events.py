@@ -1,5 +1,6 @@
 """The events of a delivery: what has become of its entries, and what has happened to its server."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from udpnote.model.entry import Entry, Kind, Status
@@ -27,17 +28,34 @@ class Rejected(NamedTuple):
 DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 
 
-def add_stored(events: list[DeliveryEvent], notes: tuple[Entry, ...], number: int) -> None:
-    """Add to `events` that `notes` are stored under consecutive numbers, from `number` on.
+def joined_events(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
+    """Return `events`, in the same order, with one event in place of those about notes that follow one another.
 
-    If the last event is about the notes just before these, it becomes an event about all of them: one event for many verdicts
-    takes less time than one for each.
+    Such notes have consecutive sequence numbers and consecutive numbers in the notebook. To handle one event for many notes
+    takes less time than one for each datagram.
     """
-    last = events[-1] if events else None
-    if isinstance(last, Stored) and number == last.number + len(last.entries) and _follows(last.entries[-1], notes[0]):
-        events[-1] = Stored(last.entries + notes, last.number)
-    else:
-        events.append(Stored(notes, number))
+    joined: list[DeliveryEvent] = []
+    notes: list[Entry] = []
+    number = 0
+    for event in events:
+        if (
+            isinstance(event, Stored)
+            and notes
+            and event.number == number + len(notes)
+            and _follows(notes[-1], event.entries[0])
+        ):
+            notes += event.entries
+            continue
+        if notes:
+            joined.append(Stored(tuple(notes), number))
+            notes = []
+        if isinstance(event, Stored):
+            notes, number = list(event.entries), event.number
+        else:
+            joined.append(event)
+    if notes:
+        joined.append(Stored(tuple(notes), number))
+    return joined
 
 
 def _follows(note: Entry, following: Entry) -> bool:
