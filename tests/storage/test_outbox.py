@@ -205,6 +205,14 @@ def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: O
         outbox.make_durable()
 
 
+def test_an_outbox_whose_log_another_command_has_made_anew_takes_no_entries(outbox: Outbox, path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    log.unlink()
+    log.touch()
+    with raises(StorageError, "outbox_removed", path=str(path)):
+        add(outbox, "one")
+
+
 def test_an_outbox_that_another_one_has_replaced_takes_no_entries(outbox: Outbox, path: Path) -> None:
     add(outbox, "one")
     Outbox(path.with_name("other")).close()

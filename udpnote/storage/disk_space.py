@@ -37,7 +37,10 @@ def has_little_space(path: str) -> bool:
 
 def has_small_blocks(path: str) -> bool:
     """Whether the disk of `path` has smaller blocks than a page of memory, so that `log_index` is needed."""
-    disk = _disk(path)
+    try:
+        disk: os.statvfs_result | None = os.statvfs(path)  # this takes a tenth of the time of `_disk`
+    except OSError:
+        disk = _disk(path)
     return disk is not None and disk.f_frsize < PAGE_BYTES
 
 

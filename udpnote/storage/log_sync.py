@@ -20,7 +20,9 @@ _WRITE = 2
 class LogSync:
     """Makes durable what was committed to the log of the outbox at `path`, which an SQLite connection has open.
 
-    SQLite has no locks on the file of the log, so a descriptor of it can be closed at any time. Methods raise `OSError`.
+    SQLite has no locks on the file of the log, so a descriptor of it can be closed at any time. Make this just after SQLite has
+    opened the log: then both have the same file, and an fsync of SQLite that fails is noticed here as well, because the system
+    reports an error once to each open file. Constructor and methods raise `OSError`.
     """
 
     def __init__(self, path: str) -> None:
@@ -29,6 +31,8 @@ class LogSync:
         self._identity = _identity_of(path)
         self._descriptor: int | None = None
         self._is_used = False
+        with suppress(FileNotFoundError):  # a copy that was just put into WAL mode has no log yet
+            self._opened()
 
     def begin(self) -> None:
         """Have the disk begin to write what is in the log, and return at once. `finish` then waits for the rest.
@@ -48,7 +52,8 @@ class LogSync:
         """
         try:
             sync(self._opened())
-            is_in_place = _identity_of(self._path) == self._identity and os.fstat(self._opened()).st_nlink > 0
+            is_log_in_place = os.path.samestat(os.stat(self._log), os.fstat(self._opened()))
+            is_in_place = is_log_in_place and _identity_of(self._path) == self._identity
         except FileNotFoundError:
             is_in_place = False
         if not is_in_place:

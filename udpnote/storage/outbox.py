@@ -64,7 +64,7 @@ class Outbox(KnownNotebooks):
 
     def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False, uses_damaged_log: bool = False) -> None:
         self.path = os.fspath(path)
-        with _opening:
+        with _opening, storage_errors(self.path):
             if not uses_damaged_log and not (is_read_only and not os.path.exists(self.path)):
                 _check_log(self.path)
             self._connection = open_to_read(self.path) if is_read_only else open_database(self.path, SCHEMA)
