@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -250,6 +251,16 @@ def test_a_text_after_a_pause_waits_for_its_answer_as_long_as_the_first_one(lan:
 
     assert [sent.number for sent in client.send_many(texts())] == [1, 2]
     assert lan.now > 1015.0, "there were no pauses"
+
+
+def test_the_time_that_the_caller_takes_between_two_outcomes_is_no_wait_for_an_answer(lan: Lan) -> None:
+    lan.serve()
+    states = Counter[State]()
+    for place, sent in enumerate(lan.client(wait=5.0).send_many(f"{number:0300}" for number in range(3000))):
+        states[sent.state] += 1
+        if place % 200 == 0:
+            lan.run(lan.now + 10.0)
+    assert states == {State.STORED: 3000}
 
 
 def test_texts_that_are_sent_while_the_server_is_silent_do_not_wait_one_after_the_other(lan: Lan) -> None:

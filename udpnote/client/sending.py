@@ -109,7 +109,8 @@ class Sender:
         an error, `pending` holds the entries without an outcome, and `chunk` the texts that were taken and are not in the
         outbox.
         """
-        started, characters, notebook_changes, any_waits = self._driver.now(), 0, self._notebook_changes, False
+        started = left_at = self._driver.now()
+        characters, notebook_changes, any_waits = 0, self._notebook_changes, False
         while True:
             if notebook_changes != self._notebook_changes:
                 notebook_changes = self._notebook_changes
@@ -129,13 +130,18 @@ class Sender:
                 raise
             if source.is_exhausted and not pending and not chunk:
                 break
+            now = self._driver.now()
             with self._connection.lock():
-                if chunk and not pending and (self._session is None or not self._session.is_silent):
-                    started = self._driver.now()  # nothing has waited for an answer: the wait begins now
+                session = self._session
+                if chunk and not pending and (session is None or not session.is_silent):
+                    started = now  # nothing has waited for an answer: the wait begins now
+                else:  # the time that the caller and the iterator have taken is no wait
+                    started = max(started, session.answered_at if session is not None else started) + now - left_at
                 is_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
                 characters += sum(map(len, chunk))
                 chunk.clear()
                 self._advance(pending, started, wait_seconds, may_wait=not has_more, is_checked=is_checked)
+                left_at = self._driver.now()
         if self._session is not None and not self._session.has_old_key:  # with an old key, the outcomes are QUEUED
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
@@ -292,9 +298,7 @@ class Sender:
         notebook since it was written. An entry that is not in the outbox any more gets the outcome that `_take_removed` gives.
         """
         notebook = self._driver.finder.known()
-        for_notebook: set[int] = set()
-        if notebook is not None:
-            for_notebook = self._outbox.waiting_sequences(entries, notebook_id=notebook.notebook_id)
+        for_notebook = self._outbox.waiting_sequences(entries, notebook_id=notebook.notebook_id) if notebook else set[int]()
         waiting = self._take_removed(entries)
         elsewhere = [entry for entry in entries if entry.sequence in waiting - for_notebook]
         self._outcomes.queue(elsewhere, Notice("for_another_notebook"))
@@ -336,11 +340,7 @@ class Sender:
                 self._remember(session)
                 return
         rounds = self._driver.drive(
-            session,
-            started=started,
-            patience_seconds=wait_seconds,
-            on_events=self._take_events,
-            is_done=is_done,
+            session, started=started, patience_seconds=wait_seconds, on_events=self._take_events, is_done=is_done
         )
         try:
             for _ in rounds:
