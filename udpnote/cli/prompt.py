@@ -7,6 +7,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
+from udpnote.cli.terminal.interruption import giving_terminal_back
 from udpnote.cli.terminal.streams import escaping_output
 from udpnote.cli.terminal.text import shortened
 from udpnote.client.client import Client
@@ -113,11 +114,12 @@ class Prompt:
         """Show `prompt`, let the user edit `text`, and return the result. If `is_kept`, keep the result in the history.
 
         What other threads print meanwhile appears above the prompt. The result has several lines if several were pasted. Raises
-        `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C.
+        `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C. SIGTERM and SIGHUP end the process; see
+        `giving_terminal_back`.
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        with patch_stdout(raw=True), escaping_output():
+        with giving_terminal_back(), patch_stdout(raw=True), escaping_output():
             return (self._lines if is_kept else self._choices).prompt(prompt, default=text)
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import termios
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_a_signal_that_ends_a_command_lets_it_tidy_up_and_does_not_disturb_that(
     assert (tidied, raised.value.code, signal.getsignal(number)) == ([number], code, signal.SIG_DFL)
     with pytest.raises(KeyboardInterrupt), ending_in_order():
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("command", "prompt"), [("join", "not shown here"), ("write", "quit ends")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_prompt_leaves_the_terminal_as_it_was_before(
+    machine: Machine, command: str, prompt: str, number: signal.Signals
+) -> None:
+    terminal = machine.terminal()
+    side = terminal.descriptor
+    before = termios.tcgetattr(side)
+    process = machine.start(command, environ={"PROMPT_TOOLKIT_NO_CPR": "1"}, stdin=side, stdout=side, stderr=side)
+    terminal.expect(prompt)
+    eventually(lambda: not termios.tcgetattr(side)[3] & termios.ECHO)
+    assert (process.end(number).code, termios.tcgetattr(side)) == (-number, before)
 
 
 def test_a_signal_that_comes_just_before_a_wait_ends_the_wait_soon() -> None:

@@ -9,7 +9,7 @@ from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
 from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.options import FindingClient, Json
-from udpnote.cli.terminal.interruption import noticing_signals
+from udpnote.cli.terminal.interruption import giving_terminal_back, noticing_signals
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json
 from udpnote.client.client import Client
@@ -133,7 +133,8 @@ def _typed_code() -> str:
 
     for tries_left in reversed(range(TYPING_TRIES)):
         try:
-            code = getpass(str(Notice("ask_for_join_code")))
+            with giving_terminal_back():
+                code = getpass(str(Notice("ask_for_join_code")))
         except EOFError:
             return ""
         try:

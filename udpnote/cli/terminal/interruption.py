@@ -1,7 +1,8 @@
 """Decides what Ctrl-C, SIGTERM and SIGHUP do while a command works.
 
 Ctrl-C raises `KeyboardInterrupt`. While a command has temporary files, SIGTERM and SIGHUP raise `SystemExit`. At all other
-times these signals end the process at once, without a message. For Ctrl-C, `udpnote.__main__` arranges that (SIG_DFL).
+times these signals end the process at once, without a message, but at a prompt that has changed the terminal they first change
+it back. For Ctrl-C, `udpnote.__main__` arranges that (SIG_DFL).
 """
 
 import os
@@ -93,6 +94,35 @@ def ending_in_order() -> Iterator[None]:
 
 
 @contextmanager
+def giving_terminal_back() -> Iterator[None]:
+    """In the block, if SIGTERM or SIGHUP ends the process, first give the terminal the settings that it had before the block.
+
+    The block may let the terminal not show what is typed. Standard input must be this terminal. If the process is in the
+    background of a shell then, the terminal stays as it is: the shell uses it. A signal that was ignored or had a handler
+    before is left alone.
+    """
+    import termios  # here, because only prompts need it
+
+    settings = termios.tcgetattr(0)
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if not _is_in_background():
+            with suppress(termios.error):  # the terminal was closed
+                termios.tcsetattr(0, termios.TCSANOW, settings)
+        signal(number, SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    caught = [number for number in (SIGTERM, SIGHUP) if getsignal(number) == SIG_DFL]
+    for number in caught:
+        signal(number, end)
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal(number, SIG_DFL)
+
+
+@contextmanager
 def uninterruptible() -> Iterator[None]:
     """In the block, ignore Ctrl-C, SIGTERM and SIGHUP. Use this for a few quick steps that must all be done or none."""
     before = {number: signal(number, SIG_IGN) for number in (SIGINT, SIGTERM, SIGHUP)}
@@ -125,6 +155,14 @@ def saying_if_interrupted(notice: Notice) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         say(notice)
         raise
+
+
+def _is_in_background() -> bool:
+    """Whether a shell runs this process in the background of the terminal at standard input."""
+    try:
+        return os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:  # the terminal was closed, or it is none of this session, so that no shell of the session uses it
+        return False
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
