@@ -5,7 +5,12 @@ from itertools import chain, repeat
 
 import pytest
 
-from udpnote.client.text_source import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, TextSource
+from udpnote.client.text_source import HELD_SECONDS_MAX, PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, TextSource
+
+
+def at_once() -> float:
+    """The time, which does not pass."""
+    return 0.0
 
 
 @pytest.mark.parametrize(
@@ -25,7 +30,7 @@ def test_half_of_the_texts_that_a_caller_lets_be_under_way_are_taken_while_the_s
     sizes = []
     for _ in range(20):
         taken.clear()
-        source.take(taken, sum(under_way), 0)
+        source.take(taken, sum(under_way), 0, at_once)
         sizes.append(len(taken))
         under_way = [*under_way, len(taken)][-1:]  # the server has stored what was taken before
     assert sizes[-5:] == [chunk] * 5
@@ -33,17 +38,38 @@ def test_half_of_the_texts_that_a_caller_lets_be_under_way_are_taken_while_the_s
 
 def test_texts_are_taken_only_while_few_are_under_way() -> None:
     source, taken = TextSource(repeat("text")), list[str]()
-    assert (source.take(taken, PENDING_ENTRIES_MAX + 1, 0), source.take(taken, 1, PENDING_CHARACTERS_MAX), taken) == (
+    assert (
+        source.take(taken, PENDING_ENTRIES_MAX + 1, 0, at_once),
+        source.take(taken, 1, PENDING_CHARACTERS_MAX, at_once),
+        taken,
+    ) == (
         False,
         False,
         [],
     )
-    assert (source.take(taken, PENDING_ENTRIES_MAX, PENDING_CHARACTERS_MAX - 7), taken) == (False, ["text"] * 2)
+    assert (source.take(taken, PENDING_ENTRIES_MAX, PENDING_CHARACTERS_MAX - 7, at_once), taken) == (False, ["text"] * 2)
 
 
 def test_more_texts_may_come_at_once_only_if_the_iterator_has_given_as_many_as_were_wanted() -> None:
     source, taken = TextSource(chain(repeat("text", 128), [None])), list[str]()
-    assert (source.take(taken, 0, 0), len(taken), source.is_exhausted) == (True, 128, False)
+    assert (source.take(taken, 0, 0, at_once), len(taken), source.is_exhausted) == (True, 128, False)
     taken.clear()
-    assert (source.take(taken, 128, 0), taken, source.is_exhausted) == (False, [], False)
-    assert (source.take(taken, 128, 0), taken, source.is_exhausted) == (False, [], True)
+    assert (source.take(taken, 128, 0, at_once), taken, source.is_exhausted) == (False, [], False)
+    assert (source.take(taken, 128, 0, at_once), taken, source.is_exhausted) == (False, [], True)
+
+
+def test_texts_of_a_slow_iterator_are_not_held_back_until_there_are_many() -> None:
+    now = 0.0
+
+    def texts() -> Iterator[str]:
+        nonlocal now
+        for number in range(4):
+            now += HELD_SECONDS_MAX * 0.6
+            yield str(number)
+
+    source = TextSource(texts())
+    rounds = []
+    for _ in range(3):
+        taken: list[str] = []
+        rounds.append((source.take(taken, 0, 0, lambda: now), taken))
+    assert rounds == [(True, ["0", "1"]), (True, ["2", "3"]), (False, [])]

@@ -122,7 +122,7 @@ class Sender:
                     any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
             try:
-                has_more = source.take(chunk, len(pending), characters)
+                has_more = source.take(chunk, len(pending), characters, self._driver.now)
             except BaseException:  # also after Ctrl-C, because the iterator does not give these texts again
                 if chunk:
                     with self._connection.lock():

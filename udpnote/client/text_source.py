@@ -1,6 +1,6 @@
 """Takes texts from the iterator of a caller: which ones, how many at a time, and whether they are valid."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from udpnote.errors import InvalidEntry
 from udpnote.model.entry import Kind, SeenEntry, WritingTime, check_text
@@ -18,6 +18,10 @@ CHUNK_TEXTS_MAX = 512
 The larger the transactions, the less time they take for each text. But if the iterator gives no more texts until some of them
 have an outcome, a call adds only half as many as can be under way then. So it adds one half while the server stores the other.
 """
+
+HELD_SECONDS_MAX = 0.05
+"""A call that has taken texts for longer than this takes no further text for its transaction. So the texts of a slow iterator,
+such as one that reads a sensor, are not held back until there are `CHUNK_TEXTS_MIN` of them."""
 
 
 class TextSource:
@@ -55,20 +59,21 @@ class TextSource:
         self.is_exhausted = False
         self.error: InvalidEntry | TypeError | None = None
 
-    def take(self, taken: list[str], under_way: int, characters_under_way: int) -> bool:
+    def take(self, taken: list[str], under_way: int, characters_under_way: int, now: Callable[[], float]) -> bool:
         """Take the next texts from the iterator and add them to the empty list `taken`, which may stay empty.
 
         Returns whether the iterator may have another text at once, for which the caller should not wait. `under_way` entries of
         the call have no outcome yet. Together they have `characters_under_way` characters. If that is too many (see
-        `PENDING_ENTRIES_MAX`), this takes no text.
+        `PENDING_ENTRIES_MAX`), this takes no text. `now` returns the monotonic time in seconds.
 
         Stops at a None, which is taken but not added, at an invalid text, and at the end of the iterator. It also stops when
-        the texts are enough for one transaction. For an invalid text, this sets `error` and raises nothing. Raises the errors
-        of the iterator; then `taken` has the texts before the error.
+        the texts are enough for one transaction, or took too long (see `HELD_SECONDS_MAX`). For an invalid text, this sets
+        `error` and raises nothing. Raises the errors of the iterator; then `taken` has the texts before the error.
         """
         characters_left = PENDING_CHARACTERS_MAX - characters_under_way
         if self.is_exhausted or under_way > PENDING_ENTRIES_MAX or characters_left <= 0:
             return False
+        held_until, look_at = now() + HELD_SECONDS_MAX, 1
         for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
                 self._chunk = max(CHUNK_TEXTS_MIN, min(CHUNK_TEXTS_MAX, (under_way + len(taken)) // 2))
@@ -81,9 +86,13 @@ class TextSource:
                 break
             taken.append(text)
             characters_left -= len(text)
-            if len(taken) >= self._chunk:
-                self._chunk = min(CHUNK_TEXTS_MAX, 2 * self._chunk)
-                return True
+            if len(taken) >= look_at:  # not after each text, because asking for the time would take longer than the rest
+                if len(taken) >= self._chunk:
+                    self._chunk = min(CHUNK_TEXTS_MAX, 2 * self._chunk)
+                    return True
+                if now() > held_until:
+                    return True
+                look_at = min(2 * look_at, self._chunk)
             if characters_left <= 0:
                 return False
         self.is_exhausted = True
