@@ -156,7 +156,7 @@ class ProcessEndpoint(SimulatedEndpoint):
                 self.pace.answered(now)
                 self._lan.coverage["answer from another address"] += not self._lan.is_server(source)
             case codec.REFUSE:
-                self.pace.answered(now)
+                self.pace.refused(now)
                 self._lan.coverage["refused by another notebook"] += 1
             case codec.OFFER:
                 self.pace.offered(now)

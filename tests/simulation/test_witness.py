@@ -177,6 +177,14 @@ def test_a_client_that_sends_much_after_a_pause_is_noticed_if_its_clock_told_it_
         pace.sent(2, 11.0)
 
 
+def test_a_client_may_send_all_again_when_a_server_answers_at_the_moment_in_which_another_one_has_refused() -> None:
+    refused, answered = Pace(0.0), Pace(0.0)
+    refused.refused(1.0)
+    for pace in (refused, answered):
+        pace.answered(1.0)
+    assert (refused.has_resumed_since(1.0), answered.has_resumed_since(1.0)) == (True, False)
+
+
 # Sealing
 
 

@@ -130,7 +130,7 @@ class Pace:
         self._unheard_seconds = unheard_seconds
         self._sent_at = float("-inf")
         self._silent_since = float("inf")
-        self._found_at = self._offered_at = self._silence_ended_at = self._anew_at = float("-inf")
+        self._found_at = self._offered_at = self._silence_ended_at = self._anew_at = self._refused_at = float("-inf")
         self._found_in_vain = 0
 
     def begin(self, now: float) -> None:
@@ -158,8 +158,13 @@ class Pace:
         self._offered_at = now
         self._heard_at = now
 
+    def refused(self, now: float) -> None:
+        """Note that a server has refused a request. For the client, its server is silent then, before it says so."""
+        self.answered(now)
+        self._refused_at = now
+
     def answered(self, now: float) -> None:
-        if self.is_silent:
+        if self.is_silent or self._refused_at == now:
             self._silence_ended_at = now
         self._heard_at = now
         self._found_in_vain = 0
