@@ -6,29 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT
 
-from tests.support.disks import fill, mounted, shorten, small_blocks
+from tests.support.disks import fill, shorten, small_blocks
 from tests.support.processes import Process, eventually
 from tests.system.conftest import Pair
-from tests.system.lab import assert_once, require_tool, shell
-
-LINES = [f"{number} {'很长的一行' * 60}" for number in range(3_000)]
-LETTER = "长信" * 100_000
-
-
-def test_entries_that_do_not_fit_wait_in_the_outbox_until_there_is_space(pair: Pair, tmp_path: Path) -> None:
-    with mounted(tmp_path / "disk", megabytes=3) as disk:
-        server = pair.kitchen.serve("--quiet", notebook=disk / "notebook.sqlite3")
-        pair.laptop.succeed("send", "there is space")
-        fill(disk)
-        refused = pair.laptop.run("send", lines=LINES)
-        assert refused.code == 75
-        assert len(refused.err) < 2000, "the same reason is printed again and again"
-        assert pair.laptop.run("send", "--whole", lines=[LETTER]).code == 75
-        assert server.process.is_running, server.process.errors
-        pair.laptop.succeed("find", "--timeout", "0.5")  # the server still answers
-        shell("mount", "-o", "remount,size=64m", str(disk))
-        pair.laptop.succeed("outbox", "--send")
-        assert_once(server.texts(), ["there is space", *LINES, LETTER])
+from tests.system.lab import require_tool
 
 
 def test_a_disk_with_small_blocks_kills_no_command_when_it_is_full(pair: Pair, tmp_path: Path) -> None:

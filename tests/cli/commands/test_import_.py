@@ -69,6 +69,7 @@ def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_pr
     importing = machine.start("import", str(file), "--wait", "60", stderr=terminal.descriptor)
     terminal.expect(r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d")
     assert importing.end(signal.SIGINT).code == 130
+    terminal.expect("interrupted: ")
     is_fast.set()
     assert 0 < len(machine.texts()) < 5000
     assert set(imported(machine, file)) == {"imported", "there_already"}

@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import signal
 import sqlite3
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -131,21 +129,6 @@ def test_what_cannot_be_read_as_it_is_given_is_refused_with_the_way_out(served: 
     served.refused("import --format markdown -", facts=["path"])
     served.refused("import -", facts=["path"], typed=(sources / "memos_prod.db").read_bytes())
     assert imported(served, sources / "german.txt", "--date-format", "%d.%m.%Y %H:%M") == {"imported": 2}
-
-
-def test_an_interrupted_import_is_continued_by_the_same_command(machine: Machine, tmp_path: Path) -> None:
-    entries = [{"uuid": f"{number:032X}", "creationDate": WRITTEN, "text": f"第{number}条"} for number in range(4000)]
-    (tmp_path / "Journal.json").write_text(json.dumps({"metadata": {}, "entries": entries}))
-    is_fast = threading.Event()
-    machine.serve(on_stored=lambda _: is_fast.wait(0.003))
-    terminal = machine.terminal()
-    importing = machine.start("import", str(tmp_path / "Journal.json"), "--wait", "60", stderr=terminal.descriptor)
-    terminal.expect(r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d")
-    assert importing.end(signal.SIGINT).code == 130
-    is_fast.set()
-    assert 0 < len(machine.texts()) < 4000
-    assert set(imported(machine, tmp_path / "Journal.json")) == {"imported", "there_already"}
-    assert machine.texts() == [entry["text"] for entry in entries]
 
 
 def test_a_long_export_fills_no_memory(machine: Machine, tmp_path: Path) -> None:

@@ -99,6 +99,11 @@ def test_an_entry_for_another_server_or_notebook_is_queued_and_not_stored(served
     assert (served.waiting(), served.texts()) == (["a"] * 3, [])
 
 
+def test_the_reason_why_many_entries_wait_is_said_once(machine: Machine) -> None:
+    said = machine.refused("send --wait 0.1", code=75, typed="one\ntwo\nthree\n", facts=["3 entries queued"])
+    assert said.count("\n") == 3, "that no program receives there, the reason, and how to find the cause"
+
+
 def test_entries_get_the_time_and_the_tags_that_the_options_name_also_each_line_of_standard_input(served: Machine) -> None:
     options = "--at '2026-05-09 18:30' --tag Work --tag 家"
     assert served.run(f"send {options} met Bob").code == 0
