@@ -65,11 +65,6 @@ def faults_of(source: str, text: str) -> Iterator[str]:
         yield "no space between Chinese and other characters"
 
 
-def latin_words(text: str) -> set[str]:
-    """Return the Latin words of `text` that are not in `NAMES`, and that `_QUOTED` does not match."""
-    return {*_WORD.findall(_outside(text))} - NAMES
-
-
 def _outside(text: str) -> str:
     """Return `text` with `{}` or a backquote in place of each part that `_QUOTED` matches."""
     return _QUOTED.sub(lambda match: "{}" if match[0].startswith(("{", "quit")) else "`", text)
