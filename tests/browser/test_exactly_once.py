@@ -12,22 +12,10 @@ import pytest
 from tests.support.browser import Chromium
 from tests.support.page_site import ProcessSite, Site
 from tests.support.processes import eventually
-from tests.support.visitor import AT_A_DESK, AT_A_PHONE, WITH_A_WORKER, Visitors
+from tests.support.visitor import WITH_A_WORKER, Visitors
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
-
-
-def test_what_is_written_at_a_phone_is_read_at_another_browser_at_once(process_site: ProcessSite, visitors: Visitors) -> None:
-    process_site.start()
-    phone = visitors.visit(process_site.address, **AT_A_PHONE, **WITH_A_WORKER)
-    desk = visitors.visit(process_site.plain_address, author="bob", **AT_A_DESK)
-    phone.write("牛奶 milk", "two\nlines")
-    desk.sees("牛奶 milk", "two")
-    desk.write("from the desk")
-    phone.sees("from the desk")
-    phone.sees_nothing_waiting()
-    assert process_site.texts() == phone.texts() == desk.texts() == ["牛奶 milk", "two\nlines", "from the desk"]
 
 
 def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_the_browser_is_online(

@@ -1,4 +1,4 @@
-"""What notes, web sites and wrong names cannot do in a real browser."""
+"""What notes and other web sites cannot do in a real browser."""
 
 import threading
 from collections.abc import Iterator
@@ -58,15 +58,6 @@ def test_a_note_of_a_megabyte_is_stored_whole_shown_cut_and_opened(site: Site, v
     amy.page.locator("#notice-writing").wait_for()
     assert len(amy.page.locator("#text").input_value()) == len(MEGABYTE) + 1, "what is too long stays in the field"
     assert len(site.texts()) == 2
-
-
-def test_a_name_that_is_not_this_machines_gets_nothing_but_the_name_of_the_option(site: Site, visitors: Visitors) -> None:
-    site.start()
-    page = visitors.profile().new_page()
-    for path in ("/", "/api/state", "/static/page.js", "/api/export?format=text"):
-        answer = page.goto(f"http://attacker.test:{site.page_port}{path}")
-        assert answer is not None
-        assert (answer.status, "--allow-host" in answer.text()) == (421, True), path
 
 
 @pytest.fixture
