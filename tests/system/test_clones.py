@@ -1,4 +1,4 @@
-"""A client whose outbox was copied to another host, and notebooks that were copied or made anew."""
+"""A client whose outbox was copied to another host, and a notebook that was copied and is served twice."""
 
 import shutil
 
@@ -35,19 +35,3 @@ def test_a_copied_notebook_that_is_served_twice_is_said_to_be_to_all_who_look_fo
     assert ("two servers" in moved.err, "two servers" in desk.succeed("send", "from a new client").err) == (False, False)
     original.restart()
     assert "two servers" in lab.host("phone", pair.lan).succeed("send", "to one of them").err
-
-
-def test_a_notebook_that_was_made_anew_is_named_chosen_by_its_name_and_gets_what_waits(pair: Pair) -> None:
-    old = pair.kitchen.serve("--name", "家里")
-    pair.laptop.succeed("send", "lost")
-    old.stop()
-    for file in pair.kitchen.home.glob("notebook.sqlite3*"):
-        file.unlink()
-    new = pair.kitchen.serve("--name", "家里")
-    waiting = pair.laptop.run("send", "--wait", "1.5", "waits")
-    assert (waiting.code, "udpnote outbox --to" in waiting.err) == (75, True)
-    assert "udpnote use" in pair.laptop.succeed("find", "--timeout", "0.5").err
-    assert "udpnote outbox --to" in pair.laptop.succeed("use", "家里").err
-    pair.laptop.succeed("send", "new")
-    pair.laptop.succeed("outbox", "--to", "家里", "--send")
-    assert new.texts() == ["new", "waits"]

@@ -115,7 +115,7 @@ def test_only_what_is_named_is_discarded(machine: Machine) -> None:
         assert (result.code, machine.waiting(), said in result.err) == (0, left, True)
 
 
-def test_notes_are_moved_to_another_notebook_and_sent_and_send_says_what_waits_elsewhere(served: Machine) -> None:
+def test_notes_are_moved_to_another_notebook_and_sent_and_send_and_use_say_what_waits_elsewhere(served: Machine) -> None:
     served.send("--wait", "0", "--notebook", "cellar", typed="one\n笔记\n")
     assert "2 entries wait" in served.run("send", "three").err
     served.refused("outbox --from cellar", code=2, facts=["--to"])
@@ -128,6 +128,8 @@ def test_notes_are_moved_to_another_notebook_and_sent_and_send_says_what_waits_e
     with closing(Outbox(served.outbox)) as outbox:
         outbox.add(["for the notebook that will be chosen"], author="", written_at=0, utc_offset=0)
     assert "1 entry waits" in served.run("send", "five").err
+    served.send("--wait", "0", "--notebook", "cellar", typed="six\n")
+    assert "`udpnote outbox --to kitchen`" in served.run("use", "kitchen").err
 
 
 def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is_queued_after_what_can_be_read(
