@@ -253,6 +253,23 @@ def test_a_text_after_a_pause_waits_for_its_answer_as_long_as_the_first_one(lan:
     assert lan.now > 1015.0, "there were no pauses"
 
 
+def test_a_stored_text_has_its_outcome_before_a_slow_iterator_is_asked_for_the_next_one(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client()
+    last = client.send("before").number
+    last_before: list[int | None] = []
+
+    def texts() -> Iterator[str]:
+        for number in range(4):
+            last_before.append(last)
+            lan.run(lan.now + 60.0)
+            yield str(number)
+
+    for sent in client.send_many(texts()):
+        last = sent.number
+    assert (last_before, last) == ([1, 2, 3, 4], 5)
+
+
 def test_the_time_that_the_caller_takes_between_two_outcomes_is_no_wait_for_an_answer(lan: Lan) -> None:
     lan.serve()
     states = Counter[State]()

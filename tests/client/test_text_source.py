@@ -72,4 +72,4 @@ def test_texts_of_a_slow_iterator_are_not_held_back_until_there_are_many() -> No
     for _ in range(3):
         taken: list[str] = []
         rounds.append((source.take(taken, 0, 0, lambda: now), taken))
-    assert rounds == [(True, ["0", "1"]), (True, ["2", "3"]), (False, [])]
+    assert rounds == [(False, ["0", "1"]), (False, ["2", "3"]), (False, [])]

@@ -21,7 +21,8 @@ have an outcome, a call adds only half as many as can be under way then. So it a
 
 HELD_SECONDS_MAX = 0.05
 """A call that has taken texts for longer than this takes no further text for its transaction. So the texts of a slow iterator,
-such as one that reads a sensor, are not held back until there are `CHUNK_TEXTS_MIN` of them."""
+such as one that reads a sensor, are not held back until there are `CHUNK_TEXTS_MIN` of them. Before the call asks
+such an iterator again, it waits for a datagram: an answer gives the caller an outcome, perhaps long before the next text."""
 
 
 class TextSource:
@@ -91,7 +92,7 @@ class TextSource:
                     self._chunk = min(CHUNK_TEXTS_MAX, 2 * self._chunk)
                     return True
                 if now() > held_until:
-                    return True
+                    return False
                 look_at = min(2 * look_at, self._chunk)
             if characters_left <= 0:
                 return False
