@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.loopback import Loopback
+from tests.support.processes import DEADLINE_SECONDS
 from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
 from udpnote.lan.endpoint import Endpoint
@@ -20,7 +21,7 @@ from udpnote.lan.interfaces import no_interfaces
 InTime = Callable[[Callable[[], object]], threading.Thread]
 
 _LINES, _FIRST_LINE = inspect.getsourcelines(Connection.lock)
-TRY_LINE = _FIRST_LINE + [line.strip() for line in _LINES].index("try:")
+TRY_LINE = _FIRST_LINE + max(place for place, line in enumerate(_LINES) if line.strip() == "try:")
 """The first line of `Connection.lock` on which the lock is taken."""
 
 
@@ -103,3 +104,29 @@ def test_a_thread_that_ctrl_c_interrupts_right_after_it_took_the_lock_can_take_i
 
     in_time(interrupt_and_close).join(5.0)
     assert connection.is_closed
+
+
+def test_a_thread_that_waits_for_the_lock_gets_it_after_the_round_of_the_thread_that_has_it(in_time: InTime) -> None:
+    connection = Connection(Endpoint.client(list_interfaces=no_interfaces), SystemClock(), Random(1))
+    rounds, has_lock, is_done = [0], threading.Event(), threading.Event()
+
+    def receive_again_and_again() -> None:
+        while not is_done.is_set():
+            with connection.lock():
+                rounds[0] += 1
+                has_lock.set()
+                connection.receive(connection.now() + DEADLINE_SECONDS)
+
+    receiving = in_time(receive_again_and_again)
+    waited = 0
+    for _ in range(200):
+        assert has_lock.wait(DEADLINE_SECONDS)
+        before = rounds[0]
+        with connection.lock():
+            has_lock.clear()
+            waited += rounds[0] - before
+    is_done.set()
+    connection.endpoint.wake()
+    receiving.join()
+    connection.close()
+    assert waited <= 3, "the other thread has almost never taken the lock again before"

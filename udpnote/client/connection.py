@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup
 
 LOCK_POLL_SECONDS = 0.01
-"""While a thread waits for the lock, it ends the `receive` of the lock's holder again and again, at this interval. Once is not
-enough: the holder may take the lock again before the waiting thread gets it."""
+"""While a thread waits for the lock, it ends the `receive` of the lock's holder again and again, at this interval. Once may not
+be enough: a single round of the holder may receive several times."""
 
 
 class Clock(Protocol):
@@ -130,6 +130,9 @@ class Connection:
         # An RLock, because Ctrl-C may interrupt `lock` after it has taken the lock and before the `try` that gives it back. The
         # same thread can then still close the client.
         self._lock = threading.RLock()
+        # A thread that waits for `_lock` holds `_turn`. So the thread that has just given `_lock` back, and wants it again for
+        # its next round, does not get it first.
+        self._turn = threading.Lock()
         self._is_closed = False
 
     @property
@@ -149,10 +152,15 @@ class Connection:
         Waits until no other thread holds the lock. If the other thread waits for datagrams, this wakes it, so that it gives the
         lock back. A thread may take the lock again while it holds it. Raises `ClientClosed` if the client is closed.
         """
-        if not self._lock.acquire(blocking=False):
-            self.endpoint.wake()
-            while not self._lock.acquire(timeout=LOCK_POLL_SECONDS):
+        is_next = self._turn.acquire(timeout=LOCK_POLL_SECONDS)
+        try:
+            if not self._lock.acquire(blocking=False):
                 self.endpoint.wake()
+                while not self._lock.acquire(timeout=LOCK_POLL_SECONDS):
+                    self.endpoint.wake()
+        finally:
+            if is_next:
+                self._turn.release()
         try:
             if self._is_closed:
                 raise ClientClosed("client_closed")
