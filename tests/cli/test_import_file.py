@@ -1,9 +1,12 @@
-"""The file that `import` reads: what counts as a line of it."""
+"""The file that `import` reads: what counts as a line of it, and waiting for it."""
 
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.support.exports import notes
+from tests.support.late_signal import interrupted_late
 from udpnote.cli.import_file import LINE_BYTES_MAX, ImportFile, JsonLines
 from udpnote.errors import InvalidImport
 
@@ -17,3 +20,8 @@ def test_the_rest_of_a_line_that_is_too_long_is_not_a_line(tmp_path: Path) -> No
         entries = JsonLines(file, bad.append)
         assert ([each.entry.text for each in entries], entries.revised()) == (["one", "two"], set())
     assert [error.notice.values["line"] for error in bad] == [4]
+
+
+def test_a_signal_that_comes_just_before_an_import_waits_for_its_input_ends_it() -> None:
+    with interrupted_late() as reader, pytest.raises(KeyboardInterrupt):
+        ImportFile(f"/dev/fd/{reader}")

@@ -7,11 +7,12 @@ import tempfile
 from codecs import getincrementaldecoder
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import chain, count, islice
 from typing import BinaryIO, cast
 
+from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.progress import shown_percentage
 from udpnote.cli.times import localize
 from udpnote.client.notebook_reader import NotebookReader
@@ -265,13 +266,14 @@ def _open(path: str) -> BinaryIO:
         return file
     if file.isatty():
         print(_("Paste what was exported; Ctrl-D ends it."), file=sys.stderr)
-    with file:
-        spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - likewise
+    with file, ExitStack() as stack, noticing_signals():
+        spool = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
         first_line = file.readline(LINE_BYTES_MAX)
         _check_length(first_line)  # refuse an endless line before it fills the disk
         spool.write(first_line)
         shutil.copyfileobj(file, spool)
         spool.seek(0)
+        stack.pop_all()  # closed by the `ImportFile`, too
         return spool
 
 

@@ -4,15 +4,16 @@ import os
 import re
 import signal
 import termios
-import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.late_signal import interrupted_late
 from tests.support.machine import Machine, note
-from tests.support.processes import COMMAND, DEADLINE_SECONDS, Process, eventually
+from tests.support.processes import COMMAND, Process, eventually
 from udpnote.cli.terminal.interruption import ending_in_order, noticing_signals, uninterruptible
 
 Pausing = Callable[..., Process]
@@ -123,29 +124,7 @@ def test_a_signal_that_ends_a_prompt_leaves_the_terminal_as_it_was_before(
 
 
 def test_a_signal_that_comes_just_before_a_wait_ends_the_wait_soon() -> None:
-    """Another thread takes the signal. So nothing interrupts the wait, as if the signal had come just before."""
-    reader, writer = os.pipe()
-    is_waiting, is_noticed = threading.Event(), threading.Event()
-    ends = []
-
-    def take_signal() -> None:
-        is_waiting.wait(DEADLINE_SECONDS)
-        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-        ends.append(is_noticed.wait(DEADLINE_SECONDS))
-        os.write(writer, b"end")
-
-    thread = threading.Thread(target=take_signal)
-    before = [signal.signal(signal.SIGINT, signal.default_int_handler), signal.getsignal(signal.SIGALRM)]
-    thread.start()
-    try:
-        with noticing_signals():
-            is_waiting.set()
-            with pytest.raises(KeyboardInterrupt):
-                os.read(reader, 9)
-        is_noticed.set()
-        thread.join()
-        assert (ends, signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == ([True], before[1], (0.0, 0.0))
-    finally:
-        signal.signal(signal.SIGINT, before[0])
-        os.close(reader)
-        os.close(writer)
+    before = signal.getsignal(signal.SIGALRM)
+    with interrupted_late() as reader, pytest.raises(KeyboardInterrupt), noticing_signals():
+        list(iter(partial(os.read, reader, 1), b""))
+    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == (before, (0.0, 0.0))
