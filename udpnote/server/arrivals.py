@@ -8,8 +8,8 @@ from udpnote.model.address import Datagram
 from udpnote.protocol.fair_queue import FairQueue
 
 WAITING_DATAGRAMS_MAX = 1024
-"""The most datagrams from one address that may wait: as many as a client has in flight. The waiting datagrams of all addresses
-together take at most 11 MiB."""
+"""The most datagrams from one address that may wait: as many as a client has in flight; fewer if several addresses send (see
+`FairQueue`). The waiting datagrams of all addresses together take at most 11 MiB."""
 
 OVERLOADED_BATCH_DATAGRAMS = 128
 """The most datagrams in a batch while the server falls behind. It handles such a batch in some milliseconds."""
@@ -22,18 +22,19 @@ class Incoming(Protocol):
     """An object that returns arriving datagrams. A server passes its `lan.endpoint.Endpoint`."""
 
     def receive(self, timeout_seconds: float, /) -> list[Datagram]:
-        """Wait up to `timeout_seconds` for a datagram. Return the datagrams that have arrived; none after a timeout.
+        """Wait up to `timeout_seconds` for a datagram. Return the datagrams that have arrived.
 
-        At most about `BATCH_DATAGRAMS_MAX` are returned. More of them stay in the kernel until the next call.
+        Returns none after a timeout, or if the endpoint was woken. Returns at most `BATCH_DATAGRAMS_MAX` or a few more; all
+        others stay in the kernel until the next call.
         """
 
 
 class Arrivals:
     """The datagrams that arrive at `endpoint`, in batches for the server to handle.
 
-    Usually a batch has all datagrams that have arrived. But if one `receive` returns `BATCH_DATAGRAMS_MAX` of them, the server
-    is falling behind: more are probably waiting in the kernel. From then on, this object puts datagrams into a queue until the
-    queue is empty again. Before each batch it calls `receive` up to `RECEIVES_MAX` times. A batch then has at most
+    Usually a batch has all datagrams that have arrived. But if one `receive` returns `BATCH_DATAGRAMS_MAX` of them or more, the
+    server is falling behind: more are probably waiting in the kernel. From then on, this object puts datagrams into a queue,
+    until the queue is empty again. Before each batch it calls `receive` up to `RECEIVES_MAX` times. A batch then has at most
     `OVERLOADED_BATCH_DATAGRAMS` datagrams, taken from the senders in turn.
 
     The additional calls of `receive` empty the kernel's buffer. If that overflows, the kernel drops the datagrams of all

@@ -3,10 +3,10 @@
 One thread runs the loop: it waits for a datagram, takes all that have arrived, decodes them, stores their entries in one
 transaction with one fsync, then sends the acknowledgements. The more datagrams arrive, the more entries share one fsync.
 
-Between the batches the loop serves readers in short slices of time, so a query delays an acknowledgement by at most one slice
-and one step of a lookup. Only searches in the full-text index have long steps, so another thread does them. While entries keep
-coming, readers get a fixed share of the time: reading a million entries must not delay writing one. When nothing arrives, the
-loop updates the search index, also in slices.
+Between the batches the loop serves *readers*: clients that ask for notes, with READ messages. It does so in short slices of
+time, so a query delays an acknowledgement by at most one slice and one step of a lookup. Only searches in the full-text index
+have long steps, so another thread does them. While entries keep coming, readers get a fixed share of the time: reading a
+million entries must not delay writing one. When nothing arrives, the loop updates the search index, also in slices.
 """
 
 import time
@@ -33,7 +33,7 @@ HOUSEKEEPING_SECONDS = 60.0
 """The time between two rounds of housekeeping (see `Loop._clean_up`), and between two notices about an error of the disk."""
 
 READING_SLICE_SECONDS = 0.002
-"""How long the loop serves readers before it receives datagrams again. It finishes a step of a lookup that has begun."""
+"""How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is finished first."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
 """The same as `READING_SLICE_SECONDS`, but while entries keep coming (see `KEEP_COMING_SECONDS`)."""
@@ -51,15 +51,15 @@ KEYS_SECONDS = 1.0
 """The time between two readings of a sealed notebook's key file. It is short, so that a revoked key soon stops working."""
 
 STORAGE_RETRY_SECONDS = 1.0
-"""After an error of the disk that no request caused, the loop neither serves readers nor updates the index for this long.
-Clients send again anyway, and more attempts do not repair a disk."""
+"""For this long after an error of the disk, the loop neither serves readers nor updates the index, because more attempts do not
+repair a disk. An error in storing or looking up for a client does not count, because the answer tells the client."""
 
 
 class Loop:
     """Serves `notebook` to the clients whose datagrams arrive at `endpoint`. The owner of the loop calls `run_once` repeatedly.
 
     `sealing_keys` has the notebook's keys; None if the notebook is open. `text_file` keeps a copy of the notes, or is None.
-    `executor` does searches and checkpoints. `on_stored` and `on_notice` are those of `Server`.
+    `executor` does the searches and checkpoints of the search index. `on_stored` and `on_notice` are those of `Server`.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Loop:
                 self._answer(batch)
             self._serve_readers()
             if not batch and self._notebook.is_checkpoint_running:
-                self._notebook.check_file()
+                self._notebook.check_file()  # ends the checkpoint, if the other thread has done its part of it
             if not batch or self._handler.is_index_awaited:
                 self._update_index()
             if (now := time.monotonic()) >= self._keys_at:
@@ -187,9 +187,9 @@ class Loop:
             self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
-        """Read the key file again, use its keys, and note in the notebook which key is used. Give notice if that has changed.
+        """Read the key file again, use its keys, and record in the notebook which key is used. If that is a new key, report it.
 
-        If the file cannot be read, keep the keys, and give notice of the error, unless the last reading had the same error.
+        If the file cannot be read, keep the keys, and report the error, unless the last reading had the same error.
         """
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
@@ -210,7 +210,7 @@ class Loop:
         return self._sealing_keys.envelopes(wall_microseconds()) if self._sealing_keys is not None else OPEN_ENVELOPES
 
     def _clean_up(self) -> None:
-        """Listen on new interfaces, report dropped datagrams and a full disk, and remove incomplete entries that have expired.
+        """Do the housekeeping: use new interfaces, report drops and a full disk, remove incomplete entries that have expired.
 
         Also copies the notebook's log into its file if that is due. Raises `NotebookLost` if the notebook's file is not in its
         place any more.

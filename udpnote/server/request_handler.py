@@ -1,6 +1,7 @@
 """Handles each batch of datagrams for a server: connects the protocol with the storage, and reports dropped datagrams.
 
-It uses no socket: `loop` receives the datagrams and sends the answers.
+It uses no socket: `loop` receives the datagrams and sends the answers. A *reader* is a client that asks for notes: it sends
+READs, and the handler answers each with one page of results (see "Reading is a pull" in `docs/design.md`).
 """
 
 import os
@@ -23,7 +24,8 @@ from udpnote.version import __version__
 class RequestHandler:
     """Handles the requests for one notebook: stores entries and answers readers.
 
-    Searches in the full-text index run in `executor`. If it is None, they run in the thread that calls `serve_readers`.
+    `envelopes` open the requests and seal the answers; the default is for an open notebook. Searches in the full-text index run
+    in `executor`. If it is None, they run in the thread that calls `serve_readers`.
     """
 
     def __init__(self, notebook: Notebook, envelopes: Envelopes = OPEN_ENVELOPES, *, executor: Executor | None = None) -> None:
@@ -52,9 +54,9 @@ class RequestHandler:
         """Store the entries in a batch of datagrams, and return the answers to send. Each acknowledged entry is durable.
 
         READs in the batch are answered later, by `serve_readers`. `now` is the server's clock, in microseconds since 1970 UTC.
-        `unsent` is how many answers the system has refused to send since the server's start. If the notebook cannot be written,
-        the answers say that, and `take_failure` returns the error. Raises `NotebookLost` if the notebook's file is not in its
-        place any more; then no datagram of the batch is answered.
+        `unsent` is how many answers the system has refused to send since the server's start, for `udpnote doctor`. If the
+        notebook cannot be written, the answers say that, and `take_failure` returns the error. Raises
+        `NotebookLost` if the notebook's file is not in its place any more; then no datagram of the batch is answered.
         """
         last_before = self._notebook.last_number
         self._reporter.begin_batch(now, unsent)
@@ -96,9 +98,9 @@ class RequestHandler:
         return self._pager.datagrams_to_send()
 
     def take_failure(self) -> StorageError | None:
-        """Return one error of writing or reading the notebook since the last call, and forget all such errors.
+        """Return an error of writing or reading the notebook, if there was one since the last call, else None.
 
-        Returns None if there was none.
+        If there were several, this returns one of them, and forgets the others.
         """
         failure, self._failure, self._pager.failure = self._failure or self._pager.failure, None, None
         return failure
@@ -141,7 +143,7 @@ class RequestHandler:
         return notices
 
     def _store(self, notes: list[Arrival], now: int) -> list[Verdict | None]:
-        """Store `notes` and return the verdicts. If the notebook cannot be written, all verdicts are NOT_WRITABLE.
+        """Store `notes` and return the verdicts (see `Notebook.store`). If the file cannot be written, all are NOT_WRITABLE.
 
         Raises `NotebookLost` as `handle` does. Before that, this drops the batch and the answers that are ready.
         """

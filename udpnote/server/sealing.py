@@ -16,8 +16,7 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
 TAKE_UP_SECONDS_MAX = 3.0
-"""How long to wait until a server uses a new key. A server reads the key file every second, unless its machine is
-overloaded."""
+"""How long `wait_for_use` waits at most. A server reads the key file every second, unless its machine is overloaded."""
 
 LOOK_SECONDS = 0.05
 """The interval at which `wait_for_use` checks whether the server uses the key."""
@@ -90,7 +89,7 @@ def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> S
     `wants_sealed` says whether the owner has asked to serve a sealed notebook. `name` goes into the comment of a new key file.
     Raises `NotebookSealed` if the notebook is sealed although the owner has not asked for it. Raises `NotebookOpen` if the
     owner has asked for it, and the notebook is open and not new. Raises `StorageError` if the key file cannot be read or
-    written, or the new notebook cannot be written.
+    written, or the new notebook cannot be written. A notebook is new until it has a name or an entry.
     """
     if not wants_sealed:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)

@@ -42,7 +42,8 @@ class Server:
 
     - `file`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
-    - `bind`: the address to listen on. Default: all. `port`: the UDP port; 0: any free one. Default: the first free of four.
+    - `bind`: the address to listen on. Default: all. `port`: the UDP port; 0: any free one. Default: the first free one of
+      `settings.PORTS`, 6683 to 6686.
     - `sealed`: whether the server answers only clients that have the notebook's key. If so, a new notebook gets a new key.
     - `text_file`: the path of a text file in which the server keeps a copy of the notes. Default: none.
     - `on_stored`: the server's thread calls it with each new entry. It must not block.
@@ -74,7 +75,7 @@ class Server:
                 check_type(argument, value, kind)
         if port is not None and not 0 <= port < 65536:
             raise InvalidSetting("server_port_invalid", port=port)
-        # Port 0, any free port, is no value of a setting: `_listen` gets it from the argument below.
+        # The setting `port` cannot be 0 (any free port), so `_listen` gets a 0 from the argument, not from the settings.
         settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})
         if settings.name is not None:
             check_notebook_name(settings.name, bytes_max=NAME_BYTES_MAX)
@@ -83,7 +84,7 @@ class Server:
         text_file = absolute_path(text_file, "text_file") if text_file is not None else settings.text_file
         notices: list[Notice] = []
         own_folders = find_places(os.environ).folders
-        with ExitStack() as opened:  # first what may fail: a server that cannot start leaves no new notebook behind
+        with ExitStack() as opened:  # the notebook comes last: if the port or the text file cannot be used, none is created
             self._endpoint = _listen(settings.bind, settings.ports if port is None else (port,), notices.append)
             opened.callback(self._endpoint.close)
             make_own_folder(file, own_folders)
@@ -103,6 +104,7 @@ class Server:
             opened.pop_all()
 
     def _prepare(self, on_stored: Callable[[StoredEntry], None] | None) -> None:
+        """Make the loop and the other attributes of a server that is not started yet. The files and sockets are open."""
         self._search_thread = SearchThread(self._endpoint.wake)
         self._loop = Loop(
             self._endpoint,
@@ -114,7 +116,7 @@ class Server:
             on_notice=self._on_notice,
         )
         self._has_begun = False
-        self._is_stopped = False  # not an `Event`: a signal handler that interrupts one of its methods would wait for itself
+        self._is_stopped = False  # not an `Event`: `stop` in a signal handler could wait for a lock of the interrupted code
         self._thread: threading.Thread | None = None
         # The caller can ask for these even after the server has ended and closed its file and its sockets.
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
@@ -174,8 +176,9 @@ class Server:
     def stop(self) -> None:
         """End the server, and close its sockets and files. Any thread and any signal handler may call this, even repeatedly.
 
-        After `start`, this waits until the background thread has ended. `serve_forever` returns soon after this call. If the
-        server was not started, this closes it, and raises `NotebookLost` for the same reasons as `serve_forever`.
+        After `start`, this waits until the background thread has ended, unless that thread itself calls this. `serve_forever`
+        returns soon after this call. If the server was not started, this closes it, and raises `NotebookLost` for the same
+        reasons as `serve_forever`.
         """
         self._is_stopped = True
         self._endpoint.wake()
@@ -212,12 +215,13 @@ class Server:
 
     @property
     def wake_descriptor(self) -> int:
-        """A descriptor for `signal.set_wakeup_fd`: with it, a signal ends the loop's wait, so its handler can run `stop`."""
+        """A file descriptor for `signal.set_wakeup_fd`. A signal then ends the loop's wait, so that Python runs its handler."""
         return self._endpoint.wake_descriptor
 
     def note_number(self, number: int) -> int:
-        """The number of the note that the entry `number` is, revises or deletes; 0 if there is none. Call this only in
-        `on_stored`.
+        """The number of the note that the entry `number` is, revises or deletes; 0 if no entry has this number.
+
+        Call this only in `on_stored`, because only the server's thread may use the notebook.
         """
         return self._notebook.note_number(number)
 
@@ -230,7 +234,7 @@ class Server:
     def __del__(self) -> None:
         if not getattr(self, "_has_begun", True) and not self._is_stopped:  # it has neither if the constructor failed
             warnings.warn(f"{self!r} was neither started nor stopped", ResourceWarning, stacklevel=2, source=self)
-            if not sys.is_finalizing():  # else Python closes everything, and can import nothing that `stop` needs
+            if not sys.is_finalizing():  # at Python's exit, `stop` can import nothing, and the system closes everything anyway
                 self.stop()
 
     def __repr__(self) -> str:
@@ -241,8 +245,9 @@ class Server:
 def _listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
     """Open an endpoint on the address `bind`, at the first of the UDP `ports` that is free, and return it.
 
-    `bind` is an IP address or a host name, or None for all addresses. Calls `on_notice` if the first port is not free, or if
-    `bind` is a host name whose address only this machine can reach. Raises the errors of `Endpoint.listen`.
+    `bind` is an IP address or a host name, or None for all addresses. The port 0 stands for any free port. Calls `on_notice` if
+    the first port is not free, or if `bind` is a host name whose address only this machine can reach. Raises the errors of
+    `Endpoint.listen`.
     """
     endpoint = Endpoint.listen(bind, *ports)
     if ports[0] not in (0, endpoint.port):
@@ -254,7 +259,7 @@ def _listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice]
 
 
 def _open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[Notice], None]) -> TextMirror | None:
-    """Start to keep a copy of the notes in the text file `path`, and save this path in the notebook.
+    """Start to keep a copy of the notes in the text file `path`, and save this path in the notebook for `udpnote erase`.
 
     If `path` is None, no copy is kept, and the result is None. Raises the errors of `TextMirror`, and `StorageError` if the
     notebook cannot be written.
@@ -273,8 +278,8 @@ def _open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[N
 def _name_and_seal(notebook: Notebook, name: str | None, *, wants_sealed: bool) -> "SealingKeys | None":
     """Give the notebook its name, and seal it if it is new and `wants_sealed` is true. Returns its keys; None if it is open.
 
-    `wants_sealed` says whether the owner has asked to serve a sealed notebook. If `name` is None, the notebook keeps its name.
-    If it has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name
+    `wants_sealed` says whether the owner has asked for a sealed notebook. If `name` is None, the notebook keeps its name; if it
+    has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name
     cannot be saved.
     """
     name = name or notebook.name or host_name()
