@@ -35,6 +35,9 @@ RUN_START = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
 """The fields before the content of a RUN or BUNDLE: the header, the notebook's id, the token and the attempt."""
 
 _CONTENT_HEAD = Struct(f">{CLIENT_ID_BYTES}sQhqBB")
+"""The first fields of the content of a RUN: client id, sequence number of the first note, UTC offset, time at which the first
+note was written, number of notes, length of the author. The author, the `_numbers` and the texts follow."""
+
 _NOTE_OVERHEAD_BYTES = 6
 """How many bytes a note takes in addition to its text: four for the time since the note before, two for the length of its
 text."""
@@ -44,7 +47,10 @@ _new = tuple.__new__
 
 
 def notes_that_fit(texts: list[bytes], author: str) -> int:
-    """How many notes of `author` with these `texts` in UTF-8, counted from the first, fit into one run."""
+    """How many notes of `author` with these `texts` in UTF-8, counted from the first, fit into one run.
+
+    The caller makes sure that the notes are alike.
+    """
     room, count = BODY_BYTES_MAX - RUN_START.size - _CONTENT_HEAD.size - len(author.encode()), 0
     for text in islice(texts, RUN_NOTES_MAX):
         room -= _NOTE_OVERHEAD_BYTES + len(text)
@@ -57,7 +63,7 @@ def notes_that_fit(texts: list[bytes], author: str) -> int:
 def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
     """Convert `notes` to the content of a RUN, for `codec.run_body`. `texts` has the text of each note in UTF-8.
 
-    The caller makes sure that all fields are within their limits.
+    `notes.texts` is not used. The caller makes sure that all fields are within their limits.
     """
     author, written_at = notes.author.encode(), notes.written_at
     pauses = map(sub, written_at[1:], written_at)
@@ -77,8 +83,9 @@ def run_body_of(header: bytes, notebook_id: bytes, token: bytes, attempt: int, c
 def parse_run(body: bytes) -> tuple[Run, int]:
     """The RUN with this `body`, and the index where its padding begins.
 
-    If `body` is truncated, that index is larger than the length of `body`; the caller must check this. Raises `BadDatagram`,
-    `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
+    If texts are missing at the end of `body`, that index is larger than the length of `body`. The caller must check this, and
+    that the padding consists of zeros. Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks another
+    rule of the protocol.
     """
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     start = RUN_START.size

@@ -3,13 +3,14 @@
 A long entry travels in parts, one per datagram. Short notes that leave together travel in runs or bundles, many per datagram.
 What one datagram carries, a part, a run or a bundle, is called a payload (see `payloads`). Each payload that is not
 acknowledged is in one of three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has
-expired; it is sent again before any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. It
-never causes a retransmission: only a timer or a discovery of the server does. One timer serves all of `_in_flight`, which is
-ordered by the time of sending. If more payloads are lost than fit into the congestion window, another timer sends one window of
-lost payloads per round trip, and unsent payloads wait. An entry is outstanding until it is stored or rejected.
+expired, or the server has become silent; it is sent again before any unsent payload). An acknowledgement removes a payload from
+`_in_flight` or `_lost`. It never causes a retransmission: only a timer or a discovery of the server does. One timer serves all
+of `_in_flight`, which is ordered by the time of sending. If more payloads are lost than fit into the congestion window, another
+timer (`_resend_at`) sends one window of lost payloads per round trip, and unsent payloads wait. An entry is outstanding until
+it is stored or rejected.
 
 If the server had some notes of a run or bundle already, or cannot store one of them, no single verdict is true of all notes.
-Then each of these notes is sent in a datagram of its own.
+The server then answers `Status.SPLIT`, and every note of that run or bundle is sent in a datagram of its own.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
 revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
@@ -75,13 +76,13 @@ class Delivery:
             random=random, key_id=envelope.key_id, window_max=WINDOW_MAX, round_trip_seconds=round_trip_seconds
         )
         self._entries: dict[Identity, Entry] = {}
-        self._given_up: set[Identity] = set()
+        self._given_up: set[Identity] = set()  # only those that are outstanding still (see `give_up`)
         self._kept_by_server = KeptParts()
         self._unsent = UnsentPayloads()
         self._in_flight: dict[PayloadKey, Payload] = {}
         self._lost: dict[PayloadKey, Payload] = {}
         self._revisions = HeldRevisions()
-        self._resend_at = 0.0
+        self._resend_at = 0.0  # when the next window of lost payloads may leave
         self._retransmissions = 0
         self._answers = 0
         self._datagrams: list[bytes] = []
@@ -94,7 +95,7 @@ class Delivery:
 
     @property
     def unsent_parts(self) -> int:
-        """How many short notes, and parts of other entries, wait to be sent for the first time.
+        """How many short notes, and parts of other entries, are in `_unsent`: they wait for room in the congestion window.
 
         Revisions and deletions that wait for an earlier revision or deletion do not count.
         """
@@ -134,7 +135,10 @@ class Delivery:
         return self._kept_by_server.count(entry[:2])
 
     def add(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver `entries`. Skip an entry if one with its client id and sequence number is outstanding already."""
+        """Begin to deliver `entries`, none of which is imported. Skip one whose client id and sequence are outstanding already.
+
+        If `give_up` was called for that outstanding entry, it is delivered after all.
+        """
         self._expect_answers_from(now)
         added = dict(zip(map(_identity, entries), entries, strict=True))
         self._given_up.difference_update(added if self._given_up else ())
@@ -162,9 +166,8 @@ class Delivery:
         """Stop delivering `entries`: they are not sent again, and get no event. Entries that are not outstanding are skipped.
 
         There is one exception: a note that was sent in one datagram with other notes, which are not given up, stays
-        outstanding. It may get an event. It is given up when the other notes are given up, too, or when the server asks for
-        each note of the datagram by itself. To deliver it after all, pass it to `add` before that. None of `entries` may be
-        imported.
+        outstanding, and may get an event. It is dropped without an event if the other notes are given up, too, or if the server
+        answers `Status.SPLIT`. To deliver it after all, pass it to `add` before that happens. None of `entries` is imported.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)
@@ -257,6 +260,7 @@ class Delivery:
             self._contact.expect_answers_from(now)
 
     def _receive_ack(self, ack: Ack, now: float) -> None:
+        """Act on each verdict in `ack` whose check fits a payload in flight or lost, then fill the congestion window."""
         in_flight = len(self._in_flight)
         acknowledged = 0
         sent_at = None
@@ -279,7 +283,7 @@ class Delivery:
         if acknowledged:
             self._answers += 1
             if self._contact.receive_answer(now, sent_at=sent_at, answered=acknowledged, in_flight=in_flight):
-                self._resend_at = now
+                self._resend_at = now  # the silence is over: the next `handle_timeout` sends lost payloads
             if self._entries:
                 self._fill_window(now)
 
@@ -296,7 +300,7 @@ class Delivery:
 
     def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
         """Stop delivering a run or bundle, and add its notes' events. If `status` is SPLIT, deliver each note by itself."""
-        unwanted = self._given_up & run.identities if self._given_up else set()
+        unwanted = self._given_up & run.identities if self._given_up else set()  # see `give_up`
         self._given_up -= unwanted
         if status is Status.SPLIT:
             self._unsent.put_back([part for part in run.as_parts() if part.key[:2] not in unwanted])
@@ -335,7 +339,8 @@ class Delivery:
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
         """Record that the server keeps this part. If it has removed other parts of the entry, let all parts be sent again.
 
-        They are not sent at once. From `now` on, they count as in flight, and they are sent when their timers expire.
+        They are not sent at once, because no acknowledgement may cause a retransmission. They count as in flight again, with
+        timers that start at `now`, and are sent when these expire.
         """
         for again in self._kept_by_server.note(outgoing):
             again.timed_from = now
@@ -369,20 +374,14 @@ class Delivery:
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """If a probe is due, and there is a payload to send (see `_next_payload`), send it to the silent server.
-
-        The payload then counts as lost.
-        """
+        """If a probe is due, send the next payload, if there is one, to the silent server. It counts as lost at once."""
         if self._contact.is_probe_due(now) and (outgoing := self._next_payload()) is not None:
             self._contact.note_probe(now)
             self._lost[outgoing.key] = outgoing
             self._send([outgoing], now)
 
     def _next_payload(self) -> Payload | None:
-        """Remove and return the payload to send next: the first lost one or, if none is lost, the first unsent one.
-
-        None if there is neither.
-        """
+        """Remove and return the first lost payload or, if none is lost, the first unsent one; None if there is neither."""
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
         return self._unsent.take(lambda entry: self._entries.get(entry[:2]) is entry)
@@ -393,7 +392,7 @@ class Delivery:
             return
         for outgoing in due:
             self._retransmissions += bool(outgoing.sent_at)
-            if len(outgoing.sent_at) < ATTEMPT_MAX:
+            if len(outgoing.sent_at) < ATTEMPT_MAX:  # the length of `sent_at` is the attempt number in the datagram
                 outgoing.sent_at.append(now)
             outgoing.timed_from = now
         bodies = padded([outgoing.body(self._notebook_id, self._token) for outgoing in due])

@@ -29,10 +29,10 @@ DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 
 
 def joined_events(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
-    """Return `events`, in the same order, with one event in place of those about notes that follow one another.
+    """Return `events` in the same order, but join neighbouring `Stored` events about notes that follow one another into one.
 
-    Such notes have consecutive sequence numbers and consecutive numbers in the notebook. To handle one event for many notes
-    takes less time than one for each datagram.
+    Such notes have one client, consecutive sequence numbers, and consecutive numbers in the notebook. Handling one event for
+    many notes takes less time than handling one for each datagram.
     """
     joined: list[DeliveryEvent] = []
     notes: list[Entry] = []

@@ -11,7 +11,8 @@ from udpnote.protocol.payloads import Identity, PartPayload
 class HeldRevisions:
     """Revisions and deletions that a delivery shall send, one at a time. The server's verdict on one releases the next.
 
-    An entry is held until `take_next` returns it. From then on it is being sent, until `end` or `drop` is called for it.
+    An entry is held until `take_next` or `take_all` returns it. After `take_next` it is being sent, until `end` or `drop` is
+    called for it.
     """
 
     def __init__(self) -> None:
@@ -23,9 +24,9 @@ class HeldRevisions:
         self._held.extend(entries)
 
     def take_next(self) -> Entry | None:
-        """Remove and return the next held entry, which the caller sends now.
+        """Remove and return the entry that was held first. The caller sends it now.
 
-        Returns None if no entry is held, or if the entry before is still being sent.
+        Returns None if no entry is held, or if the entry that this method returned before is still being sent.
         """
         if self._under_way is None and self._held:
             entry = self._held.popleft()
@@ -50,7 +51,10 @@ class HeldRevisions:
         return was_under_way
 
     def drop(self, identities: Collection[Identity]) -> None:
-        """Remove the entries with these client ids and sequence numbers, whether they are held or being sent."""
+        """Forget the entries with these client ids and sequence numbers, whether they are held or being sent.
+
+        Identities of other entries are ignored.
+        """
         self._held = deque([entry for entry in self._held if entry[:2] not in identities])
         if self._under_way in identities:
             self._under_way = None
@@ -67,9 +71,9 @@ class KeptParts:
 
         Returns the parts that the client must send again: usually none.
 
-        A server stores an entry as soon as it has all parts of the entry. So if every part was acknowledged with PART_KEPT, but
-        the entry is not stored, then the server has removed some of the parts meanwhile. In this case, this method returns all
-        parts of the entry, and forgets that they are kept.
+        A server stores an entry as soon as it has all parts of the entry. So if every part was acknowledged with PART_KEPT, and
+        none with `Status.STORED`, then the server has removed some of the parts in between. In this case, this method returns
+        all parts of the entry, and forgets that they are kept.
         """
         part = payload.part
         kept = self._kept.setdefault(payload.key[:2], {})
@@ -84,5 +88,5 @@ class KeptParts:
         return len(self._kept.get(identity, ()))
 
     def forget(self, identity: Identity) -> None:
-        """Forget the parts of the entry with this client id and sequence number."""
+        """Forget the parts of the entry with this client id and sequence number, if there are any."""
         self._kept.pop(identity, None)
