@@ -131,7 +131,8 @@ class Connection:
         # same thread can then still close the client.
         self._lock = threading.RLock()
         # A thread that waits for `_lock` holds `_turn`. So the thread that has just given `_lock` back, and wants it again for
-        # its next round, does not get it first.
+        # its next round, does not get it first. No thread waits for `_turn` longer than `LOCK_POLL_SECONDS`, because the thread
+        # that holds `_lock` may call `lock` again while another one holds `_turn` and waits for `_lock`.
         self._turn = threading.Lock()
         self._is_closed = False
 

@@ -130,7 +130,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         else:
             self._delivery.add(entries, now)
         if self._acknowledged_entries >= PAGE_ENTRIES:
-            self.flush()  # now, because the disk is still writing `entries`
+            self.flush()  # now, because `Outbox.add` calls this while the disk is writing `entries`
 
     def look_into_outbox(self) -> None:
         """Let `prepare` read the outbox again: more entries may wait there, or the notebook's disk may have space again."""
@@ -147,7 +147,10 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._deliver_waiting(now)
 
     def flush(self) -> None:
-        """Call `Outbox.remove` for the acknowledged entries. That also saves the newest one, and remembers all for undo."""
+        """Remove the acknowledged entries from the outbox, which remembers them for undo (see `Outbox.remove`).
+
+        If the outbox cannot be written, the next `flush` tries again (see `optional_writes`).
+        """
         with self._optional_writes:
             self._outbox.remove(self.notebook.notebook_id, self._acknowledged)
             self._acknowledged, self._acknowledged_entries = [], 0
@@ -158,7 +161,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             return
         self.flush()
         notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
-        passed_over = self._postponed.union(*(run.sequences for run in self._acknowledged))  # the outbox still has them
+        passed_over = self._postponed.union(*(run.sequences for run in self._acknowledged))  # `flush` could not remove these
         limit = PAGE_ENTRIES + len(passed_over)
         waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, last=last, limit=limit)
         fresh = [entry for entry in waiting if entry.sequence not in passed_over]

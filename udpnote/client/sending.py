@@ -19,7 +19,7 @@ IDLE_SECONDS = 1.0
 
 
 class Sender:
-    """Sends entries through `driver`, and gives each call the outcomes of its own entries from `outcomes`.
+    """Sends entries through `driver`, and gives each call the outcomes (see `State`) of its own entries from `outcomes`.
 
     Several threads may send at once. They share one session, which lasts until the notebook is joined or left, or until the
     client uses another notebook.
@@ -79,8 +79,9 @@ class Sender:
         """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
 
         After that, delivers what earlier commands have left in the outbox for the same notebook. If the outbox fails, entries
-        that are in it without an outcome get the outcome QUEUED. Then raises the `StorageError` if any text is not in the
-        outbox; also if the outbox was removed, with the entries that wait in it.
+        that are in it without an outcome get the outcome QUEUED; then the `StorageError` is raised if any text is not in the
+        outbox. An outbox that was removed holds no entries, so its error is raised at once. If all texts have their outcomes
+        already, the error only becomes a notice.
         """
         pending, chunk = deque[Entry](), list[str]()
         try:
@@ -118,7 +119,7 @@ class Sender:
                     self._leave_to_others(pending)
             for outcome in self._outcomes.pop(pending):
                 characters -= len(outcome.entry.text)
-                if outcome.reason is not None:  # asked first, because a stored entry has none
+                if outcome.reason is not None:  # never for a stored entry; asking for the state of each would take longer
                     any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
             try:
@@ -142,7 +143,7 @@ class Sender:
                 chunk.clear()
                 self._advance(pending, started, wait_seconds, may_wait=not has_more, is_checked=is_checked)
                 left_at = self._driver.now()
-        if self._session is not None and not self._session.has_old_key:  # with an old key, the outcomes are QUEUED
+        if self._session is not None and not self._session.has_old_key:  # with an old key, nothing can be delivered
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
             raise source.error
@@ -151,8 +152,8 @@ class Sender:
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
         """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if notebook and key are known.
 
-        Returns True if there was a session already: then this has also checked that no other command has joined or left its
-        notebook. The caller must hold the lock of the connection.
+        Returns whether this has also checked that no other command has joined or left the notebook, so that `Driver.round` need
+        not check it again. The caller must hold the lock of the connection.
         """
         session, finder = self._session, self._driver.finder
         if session is None:
@@ -202,7 +203,7 @@ class Sender:
         """
         clock, finder = self._connection.clock, self._driver.finder
         written_at, utc_offset = source.written or (clock.microseconds(), clock.utc_offset_minutes())
-        if notebook is None and source.kind is not Kind.NOTE:  # the number that it revises is one of that notebook
+        if notebook is None and source.kind is not Kind.NOTE:  # the user knows its number from the notebook that was there last
             notebook = finder.server.last_notebook(finder.destination)
         return self._outbox.add(
             texts,
@@ -222,7 +223,7 @@ class Sender:
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
         """Begin to deliver `entries`, which were just added to the outbox. If `session` has no room, leave them there."""
         if session.outstanding:
-            self._connection.pass_on_arrived()  # now, because the disk is still writing `entries`
+            self._connection.pass_on_arrived()  # now, because `Outbox.add` calls this while the disk is writing `entries`
         if session.has_room:
             session.deliver_now(entries, self._driver.now())
         else:
@@ -269,11 +270,11 @@ class Sender:
             self._give_up(pending, silence if wait_seconds else Notice("not_waited"))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
-        """Do the work of `_advance` while there is no session: find the client's notebook, and begin to deliver `pending` to
-        it.
+        """While there is no session, find the client's notebook, and begin to deliver `pending` to it.
 
-        If the notebook cannot be found, all `pending` entries get the outcome QUEUED. If it is found, those that wait for
-        another notebook get it. If `pending` is empty, this only waits for up to `IDLE_SECONDS`.
+        All `pending` entries get the outcome QUEUED if the notebook cannot be found, or could not shortly before (see
+        `recent_failure`). If it is found, only those that wait for another notebook get this outcome. If `pending` is empty,
+        this only waits for datagrams, for up to `IDLE_SECONDS`.
         """
         if not pending:
             self._connection.receive(self._driver.now() + IDLE_SECONDS)
@@ -312,9 +313,7 @@ class Sender:
         self._outcomes.queue(entries, reason)
 
     def _take_removed(self, entries: Collection[Entry]) -> set[int]:
-        """Give outcomes to the `entries` that another command has delivered or discarded. Returns the sequences of the others,
-        which are in the outbox.
-        """
+        """Give outcomes to `entries` that another command has delivered or discarded. Returns the sequences that still wait."""
         waiting = self._outbox.waiting_sequences(entries)
         removed = {entry.sequence: entry for entry in entries if entry.sequence not in waiting}
         if removed:
@@ -358,7 +357,7 @@ class Sender:
         self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float, *, is_checked: bool) -> None:
-        """Do one round of `session`, until the monotonic time `until` at the latest, and note the outcomes of its entries."""
+        """Do one round of `session` (see `Driver.round`), and note the outcomes. End it if the notebook was joined or left."""
         try:
             events = self._driver.round(session, until, is_checked=is_checked)
         except JoinedOrLeftMeanwhile:

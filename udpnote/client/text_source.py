@@ -13,10 +13,12 @@ server stores all that has arrived."""
 
 CHUNK_TEXTS_MIN = 128
 CHUNK_TEXTS_MAX = 512
-"""How many texts a call adds to the outbox in one transaction, if its iterator has so many.
+"""How many texts a call adds to the outbox in one transaction, if its iterator has so many: at first `CHUNK_TEXTS_MIN`, then
+twice as many each time, up to `CHUNK_TEXTS_MAX`.
 
-The larger the transactions, the less time they take for each text. But if the iterator gives no more texts until some of them
-have an outcome, a call adds only half as many as can be under way then. So it adds one half while the server stores the other.
+The larger the transactions, the less time they take for each text. But if the iterator gives a None until some of its texts
+have an outcome, a call adds only half as many as were under way at the None. So it adds one half while the server stores the
+other.
 """
 
 HELD_SECONDS_MAX = 0.05
@@ -63,9 +65,9 @@ class TextSource:
     def take(self, taken: list[str], under_way: int, characters_under_way: int, now: Callable[[], float]) -> bool:
         """Take the next texts from the iterator and add them to the empty list `taken`, which may stay empty.
 
-        Returns whether the iterator may have another text at once, for which the caller should not wait. `under_way` entries of
-        the call have no outcome yet. Together they have `characters_under_way` characters. If that is too many (see
-        `PENDING_ENTRIES_MAX`), this takes no text. `now` returns the monotonic time in seconds.
+        Returns True if the iterator may have another text ready: then the caller should not wait for datagrams before it takes
+        again. `under_way` entries of the call have no outcome yet. Together they have `characters_under_way` characters. If
+        either is too many (see `PENDING_ENTRIES_MAX`), this takes no text. `now` returns the monotonic time in seconds.
 
         Stops at a None, which is taken but not added, at an invalid text, and at the end of the iterator. It also stops when
         the texts are enough for one transaction, or took too long (see `HELD_SECONDS_MAX`). For an invalid text, this sets
