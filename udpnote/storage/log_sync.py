@@ -20,9 +20,9 @@ _WRITE = 2
 class LogSync:
     """Makes durable what was committed to the log of the outbox at `path`, which an SQLite connection has open.
 
-    SQLite has no locks on the file of the log, so a descriptor of it can be closed at any time. Make this just after SQLite has
-    opened the log: then both have the same file, and an fsync of SQLite that fails is noticed here as well, because the system
-    reports an error once to each open file. Constructor and methods raise `OSError`.
+    SQLite has no locks on the file of the log, so a descriptor of it can be closed at any time. Make a `LogSync` just after
+    SQLite has opened the log: then both have the same file, and an fsync of SQLite that fails is noticed here as well, because
+    the system reports an error once to each open file. Constructor and methods raise `OSError`.
     """
 
     def __init__(self, path: str) -> None:
@@ -66,7 +66,7 @@ class LogSync:
             self._descriptor = None
 
     def _opened(self) -> int:
-        """The descriptor of the log, which SQLite makes with the first transaction."""
+        """The descriptor of the log's file, which is opened if necessary. SQLite makes that file with the first transaction."""
         if self._descriptor is None:
             self._descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         return self._descriptor
@@ -75,8 +75,8 @@ class LogSync:
 def begin_log_again(connection: sqlite3.Connection) -> None:
     """Copy the log into the database, as far as that works, so that the next transaction overwrites the log from its beginning.
 
-    Call this after a failed fsync. The system then takes for written what the disk has not taken, and the next fsync succeeds.
-    If power failed after that, SQLite would find a gap in the log, and drop all that follows.
+    Call this after a failed fsync. From then on, the system takes the lost pages for written, and the next fsync succeeds. If
+    power failed after that, SQLite would find a gap in the log, and drop all transactions that follow the gap.
     """
     for _ in range(2):  # the first attempt may fail like the fsync: the system reports an error once to each open file
         with suppress(sqlite3.Error):

@@ -39,7 +39,7 @@ from udpnote.storage.own_writes import HELD, OwnWrites
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
-"""The most entries, and about the most characters of their texts, that are read from the outbox at a time, to limit memory."""
+"""One read of the outbox gets at most so many entries, and ends when their texts have so many characters, to limit memory."""
 
 _ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revises, {SEEN}"
 _TEXT = _ENTRY.split(", ").index("text")
@@ -47,8 +47,8 @@ _NOTE_NEWEST = f"UPDATE notebooks SET ({SEEN}) = (?, ?, ?) WHERE notebook_id = ?
 
 _opening = Lock()
 _open_here: dict[int, str] = {}
-"""The paths of the outboxes that this process has open, by the id of each `Outbox`. SQLite loses its locks on the file of a
-log's index when the process closes a descriptor of this file. So the log is not checked then."""
+"""The paths of the outboxes that this process has open, by the `id()` of each `Outbox`. If one is opened again, its log is not
+checked: the check opens and closes the file of the log's index, so SQLite would lose its locks on that file."""
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
@@ -58,8 +58,8 @@ class Outbox(KnownNotebooks):
     """An outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
 
     If `is_read_only`, the file is never created or written: without a file, the outbox is empty, and every method that writes
-    raises the same `StorageError` as on a disk that cannot be written. Unless `uses_damaged_log`, the constructor raises the
-    `StorageError` of `check_outbox_log`.
+    raises the same `StorageError` as on a disk that cannot be written. The constructor raises the `StorageError` of
+    `check_outbox_log`. With `uses_damaged_log` it does not, and the outbox has what SQLite can read of such a log.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False, uses_damaged_log: bool = False) -> None:
@@ -78,7 +78,7 @@ class Outbox(KnownNotebooks):
         self.writes = OwnWrites(self.path, self._connection)
 
     def check_whole(self) -> None:
-        """Read the whole file. Raises `StorageError` also if it is damaged."""
+        """Read the whole file, and raise `StorageError` if it is damaged anywhere."""
         check_whole(self._connection, self.path)
 
     def without_entries(self) -> "Outbox":
@@ -117,20 +117,20 @@ class Outbox(KnownNotebooks):
         check: Callable[[], None] | None = None,
         on_added: Callable[[list[Entry]], None] | None = None,
     ) -> list[Entry]:
-        """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
+        """Add `texts`, at least one, durably as entries with the next sequences, and return the entries (see `Entry`).
 
         The entries are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says
         which one the user named. A revision or deletion without `seen` gets, as its `seen`, the newest entry that its notebook
         had when it last answered; without `notebook_id`, that of the notebook at the address of `destination`.
 
         If `undoes` is not 0, it is the sequence of one of this client's own writes. The single entry that is added then undoes
-        that write, in the notebook of that write (see `own_writes`). Raises `NotTakenBack` if that is not possible any more.
+        that write, in the notebook of that write (see `own_writes`), and `revises` may be left out. Raises `NotTakenBack` if
+        that write cannot be undone any more.
 
         `check` is called first, in the same transaction, so that no other process can change the outbox before the entries are
-        in it. If `check` raises an error, nothing is added.
-
-        `on_added` is called with the entries while the disk writes them. It may prepare their datagrams, but must not send any:
-        the entries are durable only when this method returns. A `StorageError` of `on_added` or the disk removes them.
+        in it. If `check` raises an error, nothing is added. `on_added` is called with the entries while the disk writes them.
+        It may prepare their datagrams, but must not send any: the entries are durable only when this method returns. If
+        `on_added` or the disk causes a `StorageError`, the entries are removed.
         """
         with self._without_fsync() as connection:
             if check is not None:
@@ -270,7 +270,7 @@ class Outbox(KnownNotebooks):
             return
         newest = max([run.last for run in runs])
         with self._without_fsync() as connection:
-            if not self._remove_all(notebook_id, runs):
+            if not self._remove_all(notebook_id, runs):  # some are not there: begin again, and find those that are
                 connection.execute("ROLLBACK")
                 connection.execute("BEGIN IMMEDIATE")
                 waiting = self.writes.still_waiting(notebook_id, runs)

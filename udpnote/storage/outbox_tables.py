@@ -1,9 +1,10 @@
 """The tables of an outbox file, and functions that read their rows, merge ranges of sequences and write without an fsync.
 
 `identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
-has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
-notebooks. `revisions` has the stored revisions of this client that it watches, so that it notices if somebody replaces one of
-them without having seen it. For `writes`, `undoing` and `discarded`, see `own_writes`.
+has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, `servers` which notebook answered
+last at each server that the user named, and `keys` the keys of joined notebooks. `revisions` has the stored revisions of this
+client that it watches, so that it notices if somebody replaces one of them without having seen it. For `writes`, `undoing` and
+`discarded`, see `own_writes`.
 """
 
 import errno
@@ -46,7 +47,6 @@ _TABLES = (
         seen_client BLOB NOT NULL DEFAULT (zeroblob(16)), seen_sequence INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID
     """,
-    # for `NamedServers`
     "CREATE TABLE servers (server TEXT PRIMARY KEY, notebook_id BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
     """
@@ -135,7 +135,7 @@ def open_to_read(path: str) -> sqlite3.Connection:
 
 
 def check_whole(connection: sqlite3.Connection, path: str) -> None:
-    """Raise `StorageError` if the outbox at `path`, which `connection` has open, is damaged or lacks a table."""
+    """Read the whole outbox at `path`, which `connection` has open. Raises `StorageError` if it is damaged or lacks a table."""
     with storage_errors(path):
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
@@ -147,8 +147,8 @@ def check_whole(connection: sqlite3.Connection, path: str) -> None:
 def remove_remains(path: str) -> bool:
     """Write the outbox file `path` anew, without the texts of removed entries that SQLite may have left in it.
 
-    The entries that are in the outbox stay. Returns False, and the texts may be left, if another process is using the outbox or
-    the file cannot be written. Returns True if there is no file.
+    The entries that are in the outbox stay. Returns True if no such text is left, also if there is no file. Returns False, and
+    such texts may be left, if another process is using the outbox or the file cannot be written.
     """
     if not os.path.exists(path):
         return True
@@ -170,7 +170,7 @@ def is_unwritable(error: StorageError) -> bool:
 
 
 def entry_from(row: Sequence[Any]) -> Entry:
-    """The `Entry` in `row`, which has the values of the entry's fields in their order, with the three fields of `seen` last."""
+    """The `Entry` in `row`, which has the entry's fields in their order. In place of `seen`, the last, are its three fields."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
     return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
 
@@ -205,13 +205,13 @@ def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3
     """Run the block in a write transaction, without an fsync, of the outbox at `path`, which `connection` has open.
 
     A power failure may undo the transaction. So the block may only write what the server's next answer would cause again, or
-    what the caller makes durable with `LogSync`.
-    Raises `StorageError`.
+    what the caller makes durable with `LogSync`. If the block raises an error, the transaction is rolled back. Raises
+    `StorageError`.
     """
     with storage_errors(path):
         try:
-            roll_back(connection)  # a transaction that Ctrl-C has ended between two steps
-            connection.execute("PRAGMA synchronous = NORMAL")
+            roll_back(connection)  # a transaction that is still open, because Ctrl-C came between two steps of an earlier call
+            connection.execute("PRAGMA synchronous = NORMAL")  # with a write-ahead log: COMMIT does no fsync
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")

@@ -8,9 +8,9 @@ The table `writes` has the latest entries that were stored: a row for each run o
 and a row for each revision or deletion. A row is added in the transaction that removes the entry from the outbox, so an entry
 is always in one of the two. A row `is_settled` if its entry was taken back, took another one back, or was passed over.
 
-The table `undoing` has the entries in the outbox that take another write back, which is their `target`. While the target itself
-is in the outbox, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has a number.
-If such an entry was refused, its `target` is NULL.
+The table `undoing` has the entries in the outbox that take another write back, which is their `target`. If the target is a note
+that is still in the outbox, such an entry is held: it is a deletion whose `revises` is 0, and is sent only when the target has
+a number. If the entry that takes a write back was refused, its `target` is NULL.
 
 The table `discarded` has the sequences of the entries that a command has removed from the outbox although no notebook had
 acknowledged or refused them.
@@ -113,8 +113,8 @@ class OwnWrites:
         """In the caller's transaction, record that the new entry `sequence` takes the write `target` back.
 
         Returns the notebook id of the target (None if it has no notebook yet), and the target as a `SeenEntry`. The second
-        value is None if the target has no number yet: then the new entry must be held. Raises `NotTakenBack` if the target was
-        taken back or removed meanwhile.
+        value is None if the target has no number yet: then the new entry must be a deletion with `revises` 0, which is held.
+        Raises `NotTakenBack` if the target was taken back or removed meanwhile, or another entry waits to take it back.
         """
         write = self._waiting(target) or self._stored(target)
         if write is None or self._connection.execute("SELECT 1 FROM undoing WHERE target = ?", (target,)).fetchone():
@@ -125,9 +125,8 @@ class OwnWrites:
     def still_waiting(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> list[StoredRun]:
         """Return those of `runs` whose entries are in the outbox for the notebook `notebook_id`.
 
-        Another process may have removed some of the entries already.
-
-        If only some entries of a run are there, the result has a run of its own for each of them.
+        Another process may have removed or moved some of the entries already. If only some entries of a run are there, the
+        result has a run of its own for each of them. The runs are in descending order of their sequences.
         """
         found: list[StoredRun] = []
         for run in _joined(runs):
@@ -162,7 +161,7 @@ class OwnWrites:
             self._settle(undoing, joined)
 
     def pass_over(self, sequence: int) -> None:
-        """Durably record that the stored write `sequence` can never be taken back. `last` then returns the write before it."""
+        """Durably record that the stored write `sequence` can never be taken back. From now on, `last` ignores it."""
         with storage_errors(self._path), atomic(self._connection):
             self._settle_target(sequence)
 
@@ -177,6 +176,7 @@ class OwnWrites:
         If such an entry was to take a write back, that write is not taken back any more. If such an entry is the target of a
         held deletion, the deletion is removed from the outbox, because the target never gets a number.
         """
+        # whether the entry in that column of `undoing` is in the outbox and not refused: it is sent, and gets a number
         sent = "EXISTS (SELECT 1 FROM entries AS sent WHERE NOT sent.refused AND sent.sequence = undoing.{})"
         orphans = f"SELECT sequence FROM undoing WHERE NOT {sent.format('target')}"
         self.discard(f"{HELD} AND sequence IN ({orphans})")
@@ -184,7 +184,10 @@ class OwnWrites:
         self._connection.execute(f"UPDATE undoing SET target = NULL WHERE NOT {sent.format('sequence')}")
 
     def _last_waiting(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
-        """The last write that is in the outbox; None if there is none. For the arguments, see `last`."""
+        """The last write in the outbox that neither takes another one back nor is taken back by one; None if there is none.
+
+        For the arguments, see `last`.
+        """
         row = self._connection.execute(
             "SELECT sequence FROM entries WHERE sequence NOT IN (SELECT sequence FROM undoing)"
             " AND NOT EXISTS (SELECT 1 FROM undoing WHERE target = entries.sequence)"
@@ -195,7 +198,7 @@ class OwnWrites:
         return None if row is None else self._waiting(row[0])
 
     def _waiting(self, sequence: int) -> OwnWrite | None:
-        """The write with this sequence number; None if it is not in the outbox."""
+        """The write in the outbox with this sequence number; None if it is not there."""
         row = self._connection.execute(
             "SELECT client_id, sequence, kind, notebook_id, refused FROM entries JOIN identities USING (identity)"
             " WHERE sequence = ?",
@@ -207,7 +210,10 @@ class OwnWrites:
         return OwnWrite(client_id, sequence, Kind(kind), notebook_id, 0, is_unsent=bool(refused) or notebook_id is None)
 
     def _last_stored(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
-        """The last write that is stored; None if there is none. For the arguments, see `last`."""
+        """The last stored write that neither is settled nor is the target of an entry in the outbox; None if there is none.
+
+        For the arguments, see `last`.
+        """
         targets = {target for (target,) in self._connection.execute("SELECT target FROM undoing")}
         rows = self._connection.execute(
             f"SELECT {_ROW} FROM writes WHERE NOT is_settled AND (? OR notebook_id = ?) ORDER BY sequence DESC",
@@ -220,7 +226,7 @@ class OwnWrites:
         return None
 
     def _stored(self, sequence: int) -> OwnWrite | None:
-        """The write with this sequence number; None if it is not stored, or was taken back."""
+        """The stored write with this sequence number; None if none is remembered, or if it is settled."""
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? AND NOT is_settled ORDER BY sequence DESC LIMIT 1"
         row = self._connection.execute(query, (sequence,)).fetchone()
         return _own_write(row, sequence) if row is not None and sequence < row[0] + row[1] else None
@@ -281,7 +287,7 @@ class OwnWrites:
             self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (target,))
             return
         self._connection.execute("DELETE FROM writes WHERE sequence = ?", (first,))
-        for start, end in ((first, target), (target + 1, first + count)):
+        for start, end in ((first, target), (target + 1, first + count)):  # the notes before and after it, if there are any
             if start < end:
                 self._connection.execute(
                     f"INSERT INTO writes ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)",

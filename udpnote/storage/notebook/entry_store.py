@@ -1,4 +1,4 @@
-"""Stores entries in the tables of a notebook, each (client id, sequence) once, under its own number, and gives the verdicts."""
+"""Stores entries in the tables of a notebook, each (client id, sequence) once, and gives the verdict on each arrival."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ CLIENTS_CACHED_MAX = 10_000
 class EntryStore:
     """Stores entries in the notebook that `connection` has open. Methods run in the caller's transaction.
 
-    `last_number` is the number of the latest entry, also of one that the open transaction has inserted. Only `store` sets it.
+    After `store`, `last_number` is the number of the latest entry; the caller's transaction may have inserted that entry.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -53,16 +53,22 @@ class EntryStore:
         self._partial_entries.handle_rollback()
 
     def _store_one(self, part: Part, now: int) -> Verdict | None:
+        """Store a part of a long entry, or a revision, deletion or imported note; returns what `store` does for it.
+
+        The whole entry is stored if this was its last missing part.
+        """
         verdict = verdict_if_stored(self._connection, part)
         if verdict is not None:
             return verdict
         root = root_of(self._connection, part.revises) if part.revises else 0
+        # one for a newer copy may mean another note: `_objection` gives its verdict
         if root and is_erased(self._connection, root) and not self._is_for_newer_copy(part):
             return Verdict(Status.ERASED, 0)
         if not is_whole(part):
             status, is_complete = self._partial_entries.keep(part, now)
             if not is_complete:
                 return Verdict(status, 0)
+        # if the predecessor is missing, kept parts stay: the client sends this part again when the predecessor is stored
         if part.restored is not None and not self._may_follow(*part.restored[1:]):
             return None
         data = part.data if is_whole(part) else self._partial_entries.text_of(part)
@@ -75,8 +81,8 @@ class EntryStore:
     def _objection(self, part: Part, data: bytes, root: int | None) -> Status | None:
         """The status with which to refuse a complete entry with the text `data`, or None if it can be stored.
 
-        `root` is the number of the note that the entry revises or deletes, None if the notebook does not have that note, and 0
-        if the entry is itself a note.
+        `part` is any part of the entry. `root` is the number of the note that the entry revises or deletes, None if the
+        notebook does not have that note, and 0 if the entry is itself a note.
         """
         if self._is_for_newer_copy(part):
             return Status.OLDER_COPY
@@ -85,11 +91,14 @@ class EntryStore:
         return None
 
     def _is_for_newer_copy(self, part: Part) -> bool:
-        """Whether the writer of a revision or deletion has seen an entry that the notebook does not have (see `SeenEntry`)."""
+        """Whether the writer of a revision or deletion has seen an entry that the notebook does not have.
+
+        Then the notebook was restored from an older copy, and its numbers may belong to other entries (see `SeenEntry`).
+        """
         return bool(part.seen.number) and part.seen != seen_at(self._connection, part.seen.number)
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
-        """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0.
+        """Insert a complete entry that is not stored yet. `root` is the number of the note that it revises or deletes, or 0.
 
         An imported entry keeps the time at which it was first stored, unless that is after `now`: a clock that was ahead must
         not keep the note the newest one for years.
@@ -102,6 +111,7 @@ class EntryStore:
         return verdict
 
     def _store_bundle(self, bundle: Bundle, now: int) -> Verdict | None:
+        """Insert the notes of `bundle` that are not stored already; returns what `store` does for it."""
         if not self._may_follow(bundle.after_client, bundle.after_sequence):
             return None
         before = self.last_number
@@ -117,7 +127,7 @@ class EntryStore:
         return Verdict(Status.SPLIT, 0) if first is None else Verdict(Status.STORED_ALREADY, first)
 
     def _may_follow(self, after_client: bytes, after_sequence: int) -> bool:
-        """Whether an imported entry may be stored now: the entry that must come before it is stored, or there is none."""
+        """Whether an imported entry may be stored now: its predecessor is stored, or it has none (see `Restored`)."""
         if not after_sequence:
             return True
         row = self._connection.execute(
@@ -147,7 +157,7 @@ class EntryStore:
         return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on `part`, a whole entry whose sequence is in the table. `new` has the numbers inserted just now.
+        """The verdict on `part`, a whole entry; an entry with its sequence is in the table. `new` has the numbers inserted now.
 
         STORED if the entry's number is in `new`. This removes the number from `new`, so a second such part is STORED_ALREADY.
         """
