@@ -54,6 +54,7 @@ Message: TypeAlias = "Discover | Offer | Append | Run | Ack | Read | Page | Refu
 DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT, BUNDLE = range(1, 13)
 """The types of messages: the numbers in the headers of their bodies."""
 
+# The layouts of bodies and of parts of them. docs/protocol.md names the fields, in this order. `4s` is the header.
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
 _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
 _ACK = Struct(f">4s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sH")
@@ -67,7 +68,7 @@ PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
 """The most bytes that follow the header of a PAGE."""
 
 APPEND_BYTES_MIN = _APPEND.size
-"""The length of an APPEND's body without the bytes of author and text."""
+"""The length of an APPEND's body without its author, its text, and the fields that only some APPENDs have."""
 
 PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
 """How many `PartAck`s fit into one ACK."""
@@ -90,7 +91,7 @@ _STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)
 
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
-    """The most bytes of text in one APPEND or RESTORE of this author. A longer author's name leaves less room.
+    """The most bytes of text in one APPEND or RESTORE of this author. A longer author leaves less room.
 
     Every client cuts a longer text into parts of this length. Only the last part may be shorter.
     """
@@ -98,6 +99,10 @@ def part_bytes_max(author: str) -> int:
 
 
 def _part_bytes_max(author_bytes: int) -> int:
+    """The result of `part_bytes_max` for an author of this length. It leaves room for the fields that only some APPENDs have.
+
+    So all texts of one author are cut in the same places.
+    """
     return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - SEEN.size - author_bytes
 
 
@@ -116,7 +121,7 @@ def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
 
 def parse(body: bytes) -> Message:
     """The message whose body is `body`, a result of `Envelope.unwrap`. Raises `BadDatagram` if `body` is no valid message."""
-    decoder = _DECODERS.get(body[3])
+    decoder = _DECODERS.get(body[3])  # the type of the message: the last byte of the header
     if decoder is None:
         raise BadDatagram("type")
     try:
@@ -133,7 +138,7 @@ def append_body(append: Append) -> bytes:
     notebook_id, token, attempt, part = append
     client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, seen, restored = part
     author = author_text.encode()
-    assert 0 < len(author) <= AUTHOR_BYTES_MAX, "an author no server would take"
+    assert 0 < len(author) <= AUTHOR_BYTES_MAX, "a server would drop an APPEND with this author"
     header = _APPEND_HEADER if restored is None else _HEADERS[RESTORE]
     body = _APPEND.pack(
         header, notebook_id, token, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
@@ -214,6 +219,7 @@ def _ack_body(ack: Ack) -> bytes:
 
 
 def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
+    """The APPEND with this `body`; a RESTORE if `restored` has the additional fields of one, which `body` then also has."""
     (
         _, notebook_id, token, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
         part_bytes, author_bytes,

@@ -30,7 +30,12 @@ Writer = tuple[bytes, int, str]
 """A client id, a UTC offset in minutes, and an author."""
 
 _HEAD = Struct(f">{CLIENT_ID_BYTES}sQBB")
+"""The first fields of the content of a BUNDLE: client id and sequence number of the predecessor, numbers of notes and writers.
+The writers, the `_columns` and the texts follow."""
+
 _WRITER = Struct(f">{CLIENT_ID_BYTES}shB")
+"""The fields of a writer: client id, UTC offset, length of the author. The author follows."""
+
 _NOTE_OVERHEAD_BYTES = 27
 """How many bytes a note takes in addition to its text: eight each for its two times and its sequence number, two for the length
 of its text, one for the index of its writer."""
@@ -79,8 +84,9 @@ def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
 def parse_bundle(body: bytes) -> tuple[Run, int]:
     """The `Run` in the BUNDLE with this `body`, and the index in `body` where the padding begins.
 
-    If `body` is truncated, that index is larger than the length of `body`; the caller must check this. Raises `BadDatagram`,
-    `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
+    If texts are missing at the end of `body`, that index is larger than the length of `body`. The caller must check this, and
+    that the padding consists of zeros. Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks another
+    rule of the protocol.
     """
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     after_client, after_sequence, count, writers_count = _HEAD.unpack_from(body, RUN_START.size)
@@ -97,7 +103,7 @@ def parse_bundle(body: bytes) -> tuple[Run, int]:
         and min(written_at + stored_at) >= WRITTEN_AT_MIN
         and max(written_at + stored_at) <= WRITTEN_AT_MAX
         and all(sizes)
-        and list(dict.fromkeys(indices)) == list(range(writers_count))
+        and list(dict.fromkeys(indices)) == list(range(writers_count))  # the writers are in the order of their first notes
     ):
         raise BadDatagram("malformed")
     starts = list(accumulate(sizes, initial=columns_at + columns.size))

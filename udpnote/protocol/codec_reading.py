@@ -54,6 +54,7 @@ _VIEWS = {int(view): view for view in View}
 _STATES = {int(state): state for state in PageState}
 _KINDS = {int(kind): kind for kind in Kind}
 _new = tuple.__new__
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
 def read_body(read: Read) -> bytes:
@@ -63,7 +64,7 @@ def read_body(read: Read) -> bytes:
 
 
 def query_bytes(query: Query) -> bytes:
-    """Convert `query` to the bytes of its fields in a READ. Before, the caller checks with `is_too_long` that they fit."""
+    """Convert `query` to the bytes of its fields in a READ. The caller must have checked with `is_too_long` that they fit."""
     flags = _NEWEST_FIRST * query.newest_first | _BY_TIME * query.by_time
     flags |= _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
@@ -198,6 +199,7 @@ def _cursor(number: int, offset: int, time: int) -> Cursor:
 
 
 def _parse_query(data: bytes, start: int) -> tuple[Query, int]:
+    """The query that begins at `start` in `data`, and the index where it ends."""
     view, flags, since, until = _QUERY.unpack_from(data, start)
     has_since, has_until = bool(flags & _HAS_SINCE), bool(flags & _HAS_UNTIL)
     if flags > _NEWEST_FIRST | _HAS_SINCE | _HAS_UNTIL | _BY_TIME or (since and not has_since) or (until and not has_until):
@@ -219,6 +221,7 @@ def _parse_query(data: bytes, start: int) -> tuple[Query, int]:
 
 
 def _parse_text(data: bytes, start: int) -> tuple[str, int]:
+    """The text that begins at `start` in `data` with its length, and the index where the text ends."""
     (size,) = _COUNT.unpack_from(data, start)
     begin = start + _COUNT.size
     if begin + size > len(data):
@@ -227,6 +230,7 @@ def _parse_text(data: bytes, start: int) -> tuple[str, int]:
 
 
 def _parse_texts(data: bytes, start: int) -> tuple[tuple[str, ...], int]:
+    """The list of texts that begins at `start` in `data` with the number of its texts, and the index where the list ends."""
     (count,) = _COUNT.unpack_from(data, start)
     texts, end = [], start + _COUNT.size
     for _ in range(count):
@@ -251,6 +255,10 @@ def _parse_groups(data: bytes, start: int) -> tuple[tuple[tuple[str, ...], ...],
 
 
 def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], int]:
+    """The `count` entries, or parts of entries, that begin at `start` in `data`, and the index where they end.
+
+    For speed, kinds are compared as numbers: 1 is a note, 2 a revision, 3 a deletion, 4 an erased entry (see `Kind`).
+    """
     parts: list[PageItem] = []
     unpack, head_bytes, kinds = _ARRIVED_PART.unpack_from, _ARRIVED_PART.size, _KINDS
     for _ in range(count):
@@ -286,6 +294,7 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
 
 
 def _parse_tallies(data: bytes, start: int, count: int) -> tuple[list[PageItem], int]:
+    """The `count` tallies that begin at `start` in `data`, and the index where they end."""
     tallies: list[PageItem] = []
     for _ in range(count):
         key, amount, label_bytes = _TALLY.unpack_from(data, start)

@@ -83,7 +83,7 @@ def heard_hosts_max(body_bytes: int) -> int:
 
 def examine_body(header: bytes, examine: Examine) -> bytes:
     """The body of an EXAMINE: `header`, the fields of `examine`, and padding up to `examine.body_bytes`."""
-    assert EXAMINE_BYTES_MIN <= examine.body_bytes <= BODY_BYTES_MAX, "a body no server would take"
+    assert EXAMINE_BYTES_MIN <= examine.body_bytes <= BODY_BYTES_MAX, "a server would drop an EXAMINE of this length"
     return _EXAMINE.pack(header, examine.token, examine.way).ljust(examine.body_bytes, b"\0")
 
 

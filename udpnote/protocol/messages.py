@@ -35,13 +35,13 @@ recognizes them (like the token of RFC 7252 §5.3.1)."""
 
 
 class Reason(IntEnum):
-    """Why a server answers an APPEND with a REFUSE."""
+    """Why a server answers an APPEND, RUN or BUNDLE with a REFUSE."""
 
     WRONG_NOTEBOOK = 1
-    """The server has another notebook than the one that the APPEND names."""
+    """The server has another notebook than the one that the request names."""
 
     KEY_CHANGED = 2
-    """The APPEND is sealed with an earlier key, which the server no longer accepts. This key also seals the REFUSE."""
+    """The request is sealed with an earlier key, which the server no longer accepts. That key also seals the REFUSE."""
 
 
 KEY_CHANGED = 1
@@ -51,7 +51,8 @@ KEY_CHANGED = 1
 class Discover(NamedTuple):
     """Asks servers to answer with an OFFER.
 
-    `notebook_id` is the id of the notebook that the client looks for, or `ANY_NOTEBOOK`.
+    `probe_id` is random, and new for each DISCOVER. `notebook_id` is the id of the notebook that the client looks for, or
+    `ANY_NOTEBOOK`.
     """
 
     probe_id: bytes
@@ -63,8 +64,7 @@ class Offer(NamedTuple):
 
     `name` is the notebook's name, and `entries` is how many entries it has, erased ones included. `version` is the version of
     the server's udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. `server_id` is a random id that the server
-    keeps until it stops. An OFFER does not contain the server's address, because the source address of the datagram is that
-    address.
+    keeps until it stops. An OFFER does not contain the server's address: it is the source address of the datagram.
     """
 
     probe_id: bytes

@@ -78,12 +78,15 @@ class PartPayload:
         return content_check(self.part)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the APPEND for the latest attempt to send this part."""
+        """The body of the APPEND or RESTORE for the latest attempt to send this part."""
         return append_body(_new(Append, (notebook_id, token, len(self.sent_at), self.part)))
 
 
 class RunPayload:
-    """Several short notes that are alike, in the order of their sequence numbers. For the attributes see `PartPayload`."""
+    """Several short notes that are alike: `entries`, in the order of their sequence numbers. `texts` has their texts in UTF-8.
+
+    For the other attributes see `PartPayload`.
+    """
 
     __slots__ = ("_content", "entries", "key", "sent_at", "timed_from")
 
@@ -94,7 +97,7 @@ class RunPayload:
         self.sent_at: list[float] = []
         self.timed_from = 0.0
         written_at = tuple([entry.written_at for entry in entries])
-        fields = (first.client_id, first.sequence, first.utc_offset, first.author, written_at, ())
+        fields = (first.client_id, first.sequence, first.utc_offset, first.author, written_at, ())  # no texts: see `pack_notes`
         self._content = pack_notes(_new(NoteRun, fields), texts)
 
     @property
@@ -117,7 +120,10 @@ class RunPayload:
 
 
 class BundlePayload:
-    """Several short notes that need not be alike. For the attributes see `PartPayload`."""
+    """Several short notes that need not be alike: `entries`. For the other attributes see `PartPayload`.
+
+    Either none of `notes` is imported, or each but the first names the note before it as its predecessor.
+    """
 
     __slots__ = ("_content", "_restored", "entries", "key", "sent_at", "timed_from")
 
@@ -169,7 +175,11 @@ def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]
 
 
 class UnsentPayloads:
-    """The queue of what was not sent yet. It packs short notes when `take` is called, so that many share a datagram."""
+    """The queue of what was not sent yet: parts, and groups of short notes.
+
+    Notes are packed into runs and bundles only when `take` is called. The longer notes have waited by then, the more of them
+    share a datagram.
+    """
 
     def __init__(self) -> None:
         self._queue: deque[PartPayload | _ShortNotes] = deque()
@@ -220,7 +230,10 @@ class UnsentPayloads:
         self._length += len(payloads)
 
     def drop(self, identities: Collection[Identity]) -> None:
-        """Remove the entries with these client ids and sequence numbers. None of them may be an imported entry."""
+        """Remove the entries with these client ids and sequence numbers. None of them may be an imported entry.
+
+        The notes that stay are grouped anew, because a run must not have gaps between its sequence numbers.
+        """
         queue, self._queue, self._length = self._queue, deque(), 0
         for item in queue:
             if isinstance(item, _ShortNotes) and item.restored is None:
@@ -232,8 +245,9 @@ class UnsentPayloads:
     def take(self, is_outstanding: Callable[[Entry], bool]) -> Payload | None:
         """Remove and return the next payload; None if the queue is empty.
 
-        `is_outstanding` says whether an entry still has no verdict. Parts of entries that have one are removed and not
-        returned. Short notes cannot have a verdict before they are sent, so `is_outstanding` is not called for them.
+        `is_outstanding(entry)` says whether the client still waits for the verdict on this entry. If it does not, the entry's
+        parts are removed and not returned. Short notes in a group cannot have a verdict before they are sent, so
+        `is_outstanding` is not called for them.
         """
         while self._queue:
             first = self._queue[0]
@@ -260,11 +274,12 @@ class UnsentPayloads:
         self._length += len(entries)
 
     def _take_notes(self, first: "_ShortNotes") -> Payload:
-        """Remove notes from the beginning of `first`, and return them as a run, or as a bundle if that can have more notes.
+        """Remove notes from the beginning of `first`, the first group in the queue. Return them as a run, a bundle or a part.
 
-        A single note is returned as a part.
+        A bundle is tried for imported notes, and if a run would have all notes of `first`: a bundle may then also have notes of
+        the groups after it. A note that travels alone is returned as a part.
         """
-        if len(first.entries) == len(self._queue) == 1 and first.restored is None:
+        if len(first.entries) == len(self._queue) == 1 and first.restored is None:  # one note waits alone
             self._queue.clear()
             self._length = 0
             return _whole(first.entries[0])
@@ -280,7 +295,10 @@ class UnsentPayloads:
         return RunPayload(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
 
     def _bundle_candidates(self, first: "_ShortNotes") -> Iterator[ShortNote]:
-        """Yield the notes of `first`, which is at the beginning of the queue, then those after it that may be in its bundle."""
+        """Yield the notes of `first`, which is at the beginning of the queue, then those after it that may be in its bundle.
+
+        A group of imported notes gets bundles of its own, because a bundle names the predecessor of its first note only.
+        """
         for item in self._queue:
             if not isinstance(item, _ShortNotes) or (item is not first and (item.restored or first.restored)):
                 return
@@ -322,7 +340,7 @@ class _ShortNotes:
 
 
 def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
-    """As many of `notes`, from the first on, as fit into one bundle."""
+    """As many of `notes`, from the first on, as fit into one bundle by its bytes and by `RUN_NOTES_MAX`."""
     fitting: list[ShortNote] = []
     writers: set[Writer] = set()
     room = BUNDLE_BYTES_MAX

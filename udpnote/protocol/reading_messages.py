@@ -25,7 +25,8 @@ class PageState(IntEnum):
     INDEXING = 4
     """The search index has only the entries up to the number in the page's `indexed`: the reader shall ask again later.
 
-    The server also sends this state to end the wait of a READ that needs a search. The reader then asks again without waiting.
+    The server also ends the wait of a READ with this state if a search is needed to find results. The reader then asks again
+    with a READ that does not wait at the server.
     """
 
     WRONG_NOTEBOOK = 5
@@ -38,7 +39,7 @@ class PageState(IntEnum):
     """The notebook lacks the entry in the READ's `seen`, so it was restored from an older copy."""
 
     KEY_CHANGED = 7
-    """The READ is sealed with an earlier key, which the server no longer accepts. This key also seals the PAGE."""
+    """The READ is sealed with an earlier key, which the server no longer accepts. That key also seals the PAGE."""
 
     NOT_READABLE = 9
     """The server cannot read the notebook now, because its disk fails."""
