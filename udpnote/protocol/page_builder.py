@@ -83,7 +83,7 @@ class _PagePacker:
     def __init__(self, read: Read, *, room_max: int) -> None:
         self._start = read.cursor
         self._begun = read.cursor.number if read.cursor.offset else 0
-        """The number of the entry in which the READ begins; 0 if it begins between two entries."""
+        """The number of the entry inside whose text the READ begins; 0 if it begins between two entries."""
         self._query = read.query
         self._step = 0 if read.query.by_time else (-1 if read.query.newest_first else 1)
         self._limit = read.limit or float("inf")
@@ -104,6 +104,7 @@ class _PagePacker:
         Returns whether the builder may stop after this step: a page has ended, or the lookup pauses or waits.
         """
         if isinstance(item, StoredEntry):  # nearly all items are whole short entries: they take the fastest path
+            # By index, because names take longer: `item[0]` is the entry's number, and `item[2][6]` is its text.
             packed = pack_whole(item) if item[0] != self._begun and len(item[2][6]) <= self._room_max else b""
             size = len(packed)
             if 0 < size < self._room and self._limit > 1:
@@ -178,7 +179,7 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
     def _reached(self) -> Cursor:
-        """Move `_position` past all that was taken, and return it. Doing this for each entry, not each page, takes longer."""
+        """Move `_position` past all that was taken, and return it. This is done once for each page, to save time for each entry."""
         if self._latest is not None:
             self._position, self._latest = self._after(self._latest), None
         return self._position
@@ -204,6 +205,7 @@ class _PagePacker:
             self.is_full = True
 
     def _take_tally(self, tally: Tally) -> None:
+        """Put a tally onto the current page or, if it does not fit there, onto the next page."""
         packed = pack_tally(tally)
         if len(packed) > self._room:
             self.end_page(PageState.MORE)

@@ -94,7 +94,8 @@ class ServeContext(NamedTuple):
 
 
 _BurstKey = tuple[Requester, bytes, Cursor]
-"""What identifies a burst: the requester, stream id and cursor of its READs."""
+"""What identifies a burst: the requester, stream id and cursor of its READs. The burst's number is not in it, so a reader that
+sends its READs again, in a new burst, does not let the server look for the same results twice."""
 
 
 class Pager:
@@ -202,6 +203,7 @@ class Pager:
         return drops
 
     def _serve_burst(self, key: _BurstKey, burst: _Burst, context: ServeContext) -> None:
+        """Answer `burst`, or let it wait. If the notebook cannot be read, answer `NOT_READABLE`, and set `failure`."""
         try:
             self._serve_results(key, burst, context)
         except StorageError as error:
@@ -210,6 +212,10 @@ class Pager:
             self._answer(burst.read, burst.requester, [built], newest=context.newest)
 
     def _serve_results(self, key: _BurstKey, burst: _Burst, context: ServeContext) -> None:
+        """Answer `burst` with the pages of its results, or let it wait: for its search, or for a result if it asks for that.
+
+        Raises `StorageError` if the notebook cannot be read.
+        """
         read, requester = burst.read, burst.requester
         if burst.builder is None and read.seen.number and context.seen_at(read.seen.number) != read.seen:
             self._answer(read, requester, [BuiltPage([], read.cursor, PageState.OLDER_COPY)], newest=context.newest)
@@ -229,6 +235,7 @@ class Pager:
             self._answer(read, requester, built, newest=context.newest)
 
     def _wait_for_search(self, key: _BurstKey, burst: _Burst) -> None:
+        """Keep `burst` until its search has ended. If too many bursts, of this host or of all, wait for one, drop it."""
         host = burst.requester.address[0]
         of_host = sum(other.requester.address[0] == host for other in self._searching.values())
         if len(self._searching) >= SEARCHES_MAX or of_host >= SEARCHES_PER_HOST_MAX:
@@ -237,7 +244,10 @@ class Pager:
             self._searching[key] = burst
 
     def _serve_waiting(self, waiting: WaitingRead, context: ServeContext) -> None:
-        """End the wait of a READ with a page if there is a result or an error now. If not, remember how far the lookup came."""
+        """End the wait of a READ with a page if there is a result or an error now. If not, remember how far the lookup came.
+
+        The wait also ends if a search is needed to find results: see `_page_without_search`.
+        """
         envelope = waiting.requester.envelope
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
@@ -256,7 +266,7 @@ class Pager:
     def _wait(self, read: Read, requester: Requester, looked_up_to: Cursor, context: ServeContext, *, is_due: bool) -> None:
         """Keep `read` until its lease ends, in place of an earlier READ of its stream. Answer that `read` waits.
 
-        With `is_due`, look again for results soon.
+        There are no results before the cursor `looked_up_to`. If `is_due` is true, the next `serve` looks again for results.
         """
         page = _page(
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.newest, requester.envelope

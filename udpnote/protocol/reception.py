@@ -75,7 +75,7 @@ class Reception:
         self._offerer = offerer
         self._reporter = reporter
         self._pager = pager
-        self._latest_read: tuple[bytes, Read, Requester] | None = None
+        self._latest_read: tuple[bytes, Read, Requester] | None = None  # its datagram comes first
         self._unconfirmed: list[tuple[Append | Run, Address, Envelope]] = []
         self._acks: dict[tuple[Address, Envelope, bytes, bytes], list[PartAck]] = {}
         self._datagrams: list[Datagram] = []
@@ -93,10 +93,11 @@ class Reception:
     def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
         """Handle one datagram of a batch, which came from the address `source`.
 
-        The part of an APPEND, or the notes of a RUN or BUNDLE, are added to `notes_to_store`. If they are for another notebook,
-        or no notebook would store them, they are refused at once instead. A READ goes to the pager. A DISCOVER is answered with
-        an OFFER; `entries` is the number of entries in the notebook. An EXAMINE is answered with a REPORT. All other datagrams
-        are dropped and counted.
+        The part of an APPEND, or the notes of a RUN or BUNDLE, are added to `notes_to_store`. There are two exceptions: if they
+        are for another notebook, they are answered with a REFUSE, and if no notebook would store them, with an ACK that says
+        why. A READ goes to the pager. A DISCOVER for this notebook, or for any, is answered with an OFFER; `entries` is the
+        number of entries in the notebook, erased ones included. An EXAMINE is answered with a REPORT. All other datagrams are
+        dropped and counted.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are identical
@@ -137,8 +138,8 @@ class Reception:
         """Acknowledge the `notes_to_store`. `verdicts` has one verdict for each part, run or bundle, in the same order.
 
         What the verdicts say must be durable already. The verdict None is for an imported part or bundle if the entry that must
-        be stored before it (see `Restored`) is not stored yet. It is counted as dropped and gets no answer, so its sender
-        sends it again.
+        be stored before it (see `Restored`) is not stored yet. Such a part or bundle is counted as dropped and gets no answer,
+        so its sender sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (message, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
@@ -177,6 +178,7 @@ class Reception:
         return drops
 
     def _receive_notes(self, message: Append | Run, source: Address, envelope: Envelope) -> None:
+        """Keep `message` for `notes_to_store`, or answer it at once if this notebook, or any, would not store its notes."""
         if message.notebook_id != self._notebook_id:
             self._datagrams.append((encode(_refusal(message, Reason.WRONG_NOTEBOOK), envelope), source))
             return
@@ -187,6 +189,7 @@ class Reception:
             self._acknowledge(message, source, envelope, Verdict(objection, number=0))
 
     def _acknowledge(self, message: Append | Run, source: Address, envelope: Envelope, verdict: Verdict) -> None:
+        """Add `verdict` to the ACK that answers `message`. Verdicts for one client, token and address share an ACK."""
         if isinstance(message, Append):
             client_id, sequence, offset = message.part.client_id, message.part.sequence, message.part.offset
             check = content_check(message.part)
@@ -213,6 +216,7 @@ class Reception:
         return True
 
     def _old_key_refusal(self, message: Message, requester: Requester) -> bytes | None:
+        """The datagram that tells `requester` that the key has changed; None for a message that gets no answer."""
         match message:
             case Append() | Run() if message.notebook_id == self._notebook_id:
                 return encode(_refusal(message, Reason.KEY_CHANGED), requester.envelope)

@@ -18,20 +18,20 @@ WAITING_PER_HOST_MAX = 256
 """The most waiting READs from one host, so that one host cannot fill the table and keep out the others."""
 
 WAIT_END_SENDINGS_MAX = 3
-"""How often the server may send the page that ends a wait. Therefore this page is at most a third as long as the READ. The
-reader asks for the remaining results with its next READ."""
+"""How often the server may send the page that ends a wait. Because all PAGEs for one READ together are no longer than the READ,
+this page has at most a third of that length. The reader asks for the remaining results with its next READ."""
 
 REPEAT_SECONDS = 0.02
-"""How long the server waits before it repeats the page that ends a wait. The reader's next READ stops this. The time doubles
-with each repetition."""
+"""How long the server waits before it repeats the page that ends a wait. This time doubles with each repetition. The reader's
+next READ of the same stream ends the repetitions."""
 
 
 class WaitingRead:
     """A READ that waits until there is a result, or until the monotonic time `expires_at`.
 
-    In answer to it, the server may still send `credit_bytes` bytes. There are no results before the cursor `looked_up_to`, so
-    the next lookup begins there. `answer` is the datagram that ends the wait, or None if there is no result yet. The server
-    repeats `answer` at the monotonic time `repeat_at`, and then `pause` seconds later.
+    The server may still send `credit_bytes` bytes in answer to the READ. There are no results before the cursor `looked_up_to`,
+    so the next lookup begins there. `answer` is the datagram that ends the wait, or None if there is no result yet. The server
+    repeats `answer` at the monotonic time `repeat_at` (infinity: never), and then `pause` seconds later.
     """
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
@@ -69,7 +69,7 @@ class WaitingReads:
         return bool(self._due)
 
     def have_room_for(self, read: Read, requester: Requester) -> bool:
-        """Whether `read` may wait: few enough READs wait, and none of them is a later READ of its stream."""
+        """Whether `read` may wait: the limits of all and of its host are not reached, and no later READ of its stream waits."""
         has_room = len(self._reads) < WAITING_READS_MAX and self._of_host[requester.address[0]] < WAITING_PER_HOST_MAX
         return has_room and not self.have_later(read, requester)
 
@@ -89,13 +89,13 @@ class WaitingReads:
             self._due[key] = None
 
     def notice_stored(self, last: int) -> None:
-        """Record that the highest number is now `last`. `take_due` then returns the READs that may have a result now."""
+        """Record that the notebook's highest number is now `last`. `take_due` then returns READs that may have a result now."""
         for key, waiting in self._reads.items():
             if waiting.answer is None and waiting.looked_up_to.number <= last:
                 self._due[key] = None
 
     def take_due(self) -> WaitingRead | None:
-        """Return a waiting READ for which the caller shall look for a result. It is due no longer. None if none is due."""
+        """Return a READ for which the caller shall look for a result, or None. The READ still waits, but is no longer due."""
         if not self._due:
             return None
         key = next(iter(self._due))
