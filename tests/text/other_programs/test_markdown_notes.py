@@ -76,6 +76,13 @@ def test_identities_stay_when_texts_change_and_differ_between_files_headings_and
     assert all(note.may_move and note.may_change for note in old.notes)
 
 
+def test_properties_of_logseq_may_be_long_and_may_be_there_twice() -> None:
+    long = read("x.md", f"alias:: {'y' * 3000}\na")
+    assert (long.texts, long.notes[0].place.line) == (["x\n\na"], 2)
+    twice = read("x.md", "tags:: b\ntags:: c\na")
+    assert (twice.texts, twice.notes[0].place.line) == (["x\n\na\n\n#c"], 3)
+
+
 @pytest.mark.parametrize(
     ("text", "amounts"), [("\n", {"empty": 1}), ("---\na: b\ntags: [x]\n---\n# 2026-11-23\n", {"empty": 1, "properties": 1})]
 )

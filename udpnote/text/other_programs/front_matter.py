@@ -47,18 +47,20 @@ def split_properties(text: str) -> Properties:
     if match is not None:
         return Properties(_fields(match[1]), text[match.end() :], text.count("\n", 0, match.end()))
     values: dict[str, list[str]] = {}
-    place = 0
-    while place < len(text):
-        line, _, _ = text[place : place + 2000].partition("\n")
-        found = _LOGSEQ.fullmatch(line)
+    start = lines = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        found = _LOGSEQ.fullmatch(text, start, end)
         if found is None:
             break
         values[found[1].lower()] = [value for each in re.split("[,，]", found[2]) if (value := _plain(each))]
-        place += len(line) + 1
-    return Properties(values, text[place:], len(values))
+        start, lines = end + 1, lines + 1
+    return Properties(values, text[start:], lines)
 
 
 def _fields(block: str) -> dict[str, list[str]]:
+    """The properties in the front matter `block`, which comes without the lines `---` around it (see `Properties.values`)."""
     values: dict[str, list[str]] = {}
     name = ""
     for line in block.splitlines():
