@@ -153,6 +153,8 @@ _FORMULA_SIGN = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 """The signs with which a formula begins, including their wide forms, which Chinese and Japanese keyboards type."""
 
 _FORMULA = re.compile(rf"\A[\s\"]*(?={_FORMULA_SIGN})|[;\t\r\n][\s\"]*(?={_FORMULA_SIGN}[^\r\n]*[(|])")
+"""What is directly before a sign that gets an apostrophe (see `csv_table`): the beginning of the cell, or a semicolon, a tab or
+a line end, each with the white space and quotation marks after it."""
 
 
 def csv_table(notes: Iterable[StoredEntry], *, for_file: bool) -> Iterator[str]:

@@ -58,9 +58,9 @@ def iso_time(written_at: int, utc_offset: int) -> str:
 def jsonl_line(stored: StoredEntry) -> str:
     """`stored` as a JSON object on one line, with a newline at its end and without characters that could harm a terminal."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, _), _ = stored
-    what = '"note"' if kind is _NOTE else f'"{_KIND_NAMES[kind]}", "revises": {revises}'
+    kind_and_revises = '"note"' if kind is _NOTE else f'"{_KIND_NAMES[kind]}", "revises": {revises}'
     return (
-        f'{{"number": {number}, "kind": {what}, "text": {_json_text(text)}, '
+        f'{{"number": {number}, "kind": {kind_and_revises}, "text": {_json_text(text)}, '
         f'"written_at": "{iso_time(written_at, utc_offset)}", "stored_at": "{_stored_time(stored_at)}", '
         f'{_writer(author, client_id)}, "sequence": {sequence}}}\n'
     )

@@ -68,7 +68,8 @@ class TextBlocks:
         number, is_start, stamp_line = 1, True, -1
         for piece in self._lines:
             line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
-            written = _stamp(line) if is_start and stamp_line != number - 1 else None
+            is_below_stamp = stamp_line == number - 1  # even a line that is only a time is text there
+            written = _stamp(line) if is_start and not is_below_stamp else None
             if written is not None:
                 yield from self._finish()
                 self._stamp = number, written
@@ -168,7 +169,7 @@ def stored_blocks(log: Iterable[StoredEntry], keys: Container[int]) -> Counter[i
     does not bring it back.
     """
     counts: Counter[int] = Counter()
-    later: dict[int, set[bytes]] = {}
+    later: dict[int, set[bytes]] = {}  # for the number of an entry: the digests of the later texts of its note
     for number, _, entry, _ in log:
         digests = later.pop(number, set())
         if entry.kind is not Kind.DELETION:

@@ -11,7 +11,8 @@ QUERY_TAGS_MAX = 8
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or an invalid tag.
+    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or an invalid tag. For terms
+    see `search_terms`.
 
     It is also raised in these cases:
 

@@ -91,7 +91,8 @@ def parse_words(arguments: Sequence[str]) -> QueryWords:
     """
     groups: list[list[str]] = []
     without: list[str] = []
-    may_be_joined = is_joined = False
+    is_joined = False  # the piece before is `OR`
+    may_be_joined = False  # the piece before is a word or phrase to find, so `OR` may follow it
     for piece in (piece for argument in arguments for piece in _pieces(argument)):
         if (is_joined and piece.is_left_out) or (piece.is_or and not may_be_joined):
             raise InvalidQuery("or_not_between_words")
@@ -106,7 +107,7 @@ def parse_words(arguments: Sequence[str]) -> QueryWords:
         raise InvalidQuery("or_not_between_words")
     words = tuple(group[0] for group in groups if len(group) == 1)
     found = QueryWords(words, tuple(tuple(group) for group in groups if len(group) > 1), tuple(without))
-    check_words(found if any(found) else QueryWords(tuple(arguments)))
+    check_words(found if any(found) else QueryWords(tuple(arguments)))  # without words, the error shows what was typed
     return found
 
 

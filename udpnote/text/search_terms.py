@@ -110,6 +110,8 @@ def _marks() -> str:
 
 _MARKS = _marks()
 _LETTER = rf"[^\W_{_SPACELESS}]"
+"""A regular expression for a letter or digit of a script that puts spaces between words."""
+
 JOINING = (
     f"{_MARKS}{_REMOVED}\uff9e\uff9f\u1160-\u11ff\u3133\u3135\u3136\u313a-\u313f\u314f-\u3163\u3187-\u318e"
     "\uffa0\uffa3\uffa5\uffa6\uffaa-\uffaf\uffc2-\uffdc"
@@ -129,6 +131,8 @@ _TAG_BODY = (
 )
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
+"""The `JOINING` characters at a place in a text, perhaps none. A text must not be divided before them, because folding may
+combine them with the character before that place."""
 
 
 # To compile these takes milliseconds. Most processes need none of them, so each is compiled when it is needed first.
@@ -139,6 +143,7 @@ def _long_runs_of_marks() -> re.Pattern[str]:
 
 @cache
 def _any_terms() -> re.Pattern[str]:
+    # A term may contain combining marks, which folding does not all remove, but it does not begin with one.
     return re.compile(
         f"[{_SPACELESS}{_SYMBOLS}]"
         f"|{_LETTER}{{1,{TERM_CHARACTERS_MAX}}}(?:[{_MARKS}](?:{_LETTER}|[{_MARKS}]){{0,{TERM_CHARACTERS_MAX - 1}}})?"

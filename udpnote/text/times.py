@@ -48,9 +48,9 @@ _WORDS = [
 
 
 class _Part(NamedTuple):
-    """A part of a day, such as the afternoon: the hours at which it starts and ends.
+    """A part of a day, such as the afternoon: the hours at which it starts and ends. An `end` above 24 is on the next day.
 
-    `hours` says what an hour means in this part: in the afternoon, 3 means 15. Hours above 24 are on the next day.
+    `hours` says what an hour means in this part: in the afternoon, 3 means 15. Other hours are errors (see `_hour_of_part`).
     """
 
     start: int
@@ -88,13 +88,19 @@ _TIME_FIRST = re.compile(
     rf"(?:at )?(?:{_PART} ?)?{_TIME}(?: ?{_OFFSET}| ?(?P<zone>z|utc|gmt))?"
     "[ ,]+(?:on )?(?P<day>.+)"
 )
+"""A time before its day, as in `at 3 pm on monday`."""
+
 _TIME_LAST = re.compile(rf"(?:(?:^(?:at )?|(?<=.){_GAP})(?=[^ ])(?:{_PART} ?(?:at )?)?(?:{_TIME}(?: ?{_ZONE})?)?)?")
+"""What may follow a day, or stand alone: a part of a day, a time, both, or nothing."""
+
 _TIME_INSIDE = re.compile(
     rf"(?P<day>[a-z0-9,. ]+) (?:{_PART} )?{_TIME}(?: (?P<zone>[a-z]{{3,5}}))? (?P<year>[0-9]{{4}})(?: {_OFFSET})?"
 )
 """The output of the command `date`, in which the time is before the year."""
 
 _BASIC = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})t([0-9]{2})([0-9]{2})([0-9]{2})?(?![0-9])")
+"""The basic format of ISO 8601, without signs between the numbers: 20261123t0752."""
+
 _UNIT_SECONDS = {"h": 3600, "小": 3600, "钟": 3600, "m": 60, "分": 60, "s": 1, "秒": 1}
 _ELAPSED_COUNT = rf"((?>[0-9]{{1,6}}(?:\.[0-9])?|half an|半|{COUNT_PATTERN}))(?: |(个半)|个)?"
 _ELAPSED_UNIT = "((?>hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|小时|钟头|分钟?|秒钟?))"
@@ -197,6 +203,7 @@ def _read_day_and_time(words: str, now: datetime) -> NamedTime | None:
     for day, match in _divided(words):
         days = read_days(day, now.date()) if day else Days(now.date(), now.date())
         has_time = any(match[name] for name in ("hour", "half_hour", "chinese_hour", "word"))
+        # A time, or a part of a day, is of a single day: there is no `last week 15:00`.
         if days and (days.first == days.last or not (has_time or match["part"])):
             named = _named(days, match, now) if not has_time else _named_moment(days.first, match, now)
             if not day and named.start.astimezone(UTC) > now.astimezone(UTC):  # it has not come yet today

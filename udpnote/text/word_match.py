@@ -1,7 +1,7 @@
 """Finds the words and phrases of a search in a text, exactly as a search compares them.
 
 The search index has only terms, that is, words without punctuation (see `search_terms`). For `milk` or `oat milk`, the index
-alone gives the right notes. But to the index, `C++` is `c`. So for a word with signs, a lookup also compares each note that the
+alone gives the right notes. But to the index, `C++` is `c`. So for a word with signs, a search also compares each note that the
 index finds, by `contains`. Signs are characters that are neither white space nor part of a term. The signs of a word must be in
 the text, at the same place between the terms. Signs that only the text has do not matter.
 
@@ -23,8 +23,8 @@ from udpnote.model.query import Query, SearchRunning
 from udpnote.text.search_terms import JOINING_RUN, fold, tag_term, tag_terms, term_pattern
 
 PORTION_CHARACTERS = 4 << 10
-"""How many characters of a long text are compared before a pause is possible. On a PC, that usually takes less than a
-millisecond."""
+"""How many characters of a long text are compared before a pause is possible. On a PC, comparing them with one word usually
+takes less than a millisecond, but may take 8 ms."""
 
 OVERLAP_CHARACTERS = 1 << 10
 """How many characters successive portions have in common. No word or phrase that anybody searches for is longer in a text."""
@@ -124,9 +124,8 @@ def comparison_of(query: Query) -> Comparison | None:
 def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRunning, None, bool]:
     """Compare `text` with the words of `groups`, and return whether it contains at least one word of each group.
 
-    A long text is compared in portions of `PORTION_CHARACTERS`, because comparing a portion with one word may take 8 ms. If the
-    text has more than `UNPAUSED_CHARACTERS`, this yields a `SearchRunning` after each word that a portion lacks. The caller may
-    pause there, and may continue at once.
+    A long text is compared in portions of `PORTION_CHARACTERS`. If the text has more than `UNPAUSED_CHARACTERS`, this yields a
+    `SearchRunning` after each word that a portion lacks. The caller may do other work there, but need not.
     """
     missing = list(groups)
     if any(word.tag for group in groups for word in group):
@@ -155,7 +154,8 @@ def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRun
 class FoldedTerms:
     """The terms of a folded text, and where they are in it. The text comes from `search_terms.fold`.
 
-    A text that is a portion of another one may begin or end inside a term. No word is found in a term that may be cut.
+    If the text is a portion of a longer one, its first or last term may be cut: `is_cut_at_start` and `is_cut_at_end` say so.
+    No word is found in such a term.
     """
 
     def __init__(self, folded: str, *, is_cut_at_start: bool = False, is_cut_at_end: bool = False) -> None:
@@ -209,6 +209,8 @@ class FoldedTerms:
         `first` is the index of the word's first term among the terms of the text.
         """
         count = len(word.terms)
+        # The spans of the word's terms, of the term before them, and of the term after them. If there is none before or after
+        # them, the start or end of the text takes its place. A gap is between the end of a span and the start of the next one.
         spans = [match.span() for match in self._matches[max(first - 1, 0) : first + count + 1]]
         spans = [(0, 0)] * (first == 0) + spans + [(len(self._folded), 0)]
         return all(
@@ -229,6 +231,7 @@ def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
     touches_start, touches_end = not is_first and not signs[0].isspace(), not is_last and not signs[-1].isspace()
     place = 0
     for number, piece in enumerate(pieces, 1):
+        # A piece may be anywhere after the one before it. But one that touches a term is at the start or end of the gap.
         start = max(place, len(gap) - len(piece)) if touches_end and number == len(pieces) else place
         is_fixed = touches_start and number == 1
         place = gap.find(piece, 0 if is_fixed else start)

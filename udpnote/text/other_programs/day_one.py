@@ -33,6 +33,8 @@ _FOLDERS = {"photos": "jpeg", "videos": "mp4", "audios": "m4a", "pdfAttachments"
 """The fields of an entry that list files, each with the extension of file names to use where the list gives none."""
 
 _FOLDER_NAMES = {"pdfAttachments": "pdfs"}
+"""The folder of a field's files in the export, where it does not have the name of the field."""
+
 _OBJECT_REPLACEMENT = "\ufffc"
 """Day One writes this character for a picture, in addition to the reference to it."""
 
@@ -111,6 +113,7 @@ def _files(fields: dict[str, Any]) -> dict[str, str]:
 
 
 def _rich_pieces(rich: str) -> Iterator[str]:
+    """Yield the pieces of the text that the JSON `rich`, the rich text of an entry, has. Yield none if it is not valid."""
     try:
         fields = json.loads(rich or "{}")
     except (ValueError, RecursionError):

@@ -30,7 +30,8 @@ class LeftOut(Enum):
     """Weather, music and activity in Day One."""
 
     RELATIONS = "relations"
-    """Reactions to memos, and links between memos: references, and that of a comment to its memo. The texts are kept."""
+    """Reactions to memos, and links: those from a memo to another memo, and those from a comment to its memo. The texts of
+    comments are kept."""
 
     PRIVACY = "privacy"
     """Notes that only their writer could read in the other program. In the notebook, everybody can read them."""
@@ -42,7 +43,7 @@ class LeftOut(Enum):
     """Notes and files without text."""
 
     FILES = "files"
-    """Files of a folder whose names have no ending of a text."""
+    """Files of a folder whose names do not end with .md, .markdown or .txt."""
 
     OTHER_TEXTS = "other_texts"
     """Texts in the folder of a jrnl journal that are not named as its days are, such as `2026/11/23.txt`."""
@@ -178,7 +179,7 @@ def with_tags(text: str, names: Iterable[str]) -> str:
 
 
 def _as_tag(name: str) -> str:
-    """`name` without the sign before it (`#`, `@` …). Characters that a tag cannot have become `-`."""
+    """`name` without the sign before it (`#`, `@` …). Characters that a tag cannot have become `-`. Empty if no others are left."""
     bare = name.strip().strip('"').lstrip("#＃@+-*/").strip()
     if not bare or parse_tag(bare):
         return bare

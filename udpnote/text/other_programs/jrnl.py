@@ -36,7 +36,10 @@ _TAG = re.compile(r"(?<!\S)@([-+*#/\w]+)")
 
 
 class _Block(NamedTuple):
-    """One entry in the text: its `lines`, without the date in brackets, the time in these, and the number of the first line."""
+    """One entry in the text: the number of its first line (from 1), the time in the brackets there, and its `lines`.
+
+    The first of `lines` comes without these brackets. A long line may be in several pieces.
+    """
 
     line: int
     stamp: Stamp
@@ -122,13 +125,13 @@ def _note(
 
 
 def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple[int, Stamp, str, int]]:
-    """Yield (line number, time, text, number of characters) for each entry. A text that is longer than a note can be is cut.
+    """Yield (line number, time, text, number of characters) for each entry.
 
-    Text before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in
-    `reading.left_out`.
+    If a text has more than `TEXT_BYTES_MAX` characters, it is cut, but the number of characters is that of the whole text. Text
+    before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in `reading.left_out`.
     """
     block: _Block | None = None
-    number, is_start, size = 1, True, 0
+    number, is_start, size = 1, True, 0  # `is_start`: whether the next piece begins a line; `size`: characters of the block
     for piece in lines:
         line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
         heading = _heading(line, reading.date_format) if is_start else None

@@ -19,6 +19,10 @@ RECORD_CHARACTERS_MAX = 32 << 20
 """The longest record; a longer one counts as damaged. The longest text of a note is 1 MiB. Escaped, with its second copy in the
 rich text of Day One and the descriptions of its pictures, it needs less than half of this."""
 
+_CUT_CHARACTERS_MAX = 12
+"""An error up to this many characters before the end of the buffer may come from a word or an escape that is cut off there, such
+as `false`, `-Infinity` or `\ud83d\ude00`."""
+
 _SPACE = " \t\r\n"
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -66,6 +70,7 @@ def _elements(text: "_Text", arrays: Container[str]) -> Iterator[tuple[str, Any]
 
 
 def _array_elements(text: "_Text", name: str) -> Iterator[tuple[str, Any]]:
+    """Yield (`name`, element) for each element of the array that begins here."""
     text.expect("[")
     if text.skip("]"):
         return
@@ -77,13 +82,13 @@ def _array_elements(text: "_Text", name: str) -> Iterator[tuple[str, Any]]:
 
 
 class _Text:
-    """The characters of the file that were read, and the current place in them."""
+    """The characters of the file that were read, and the current place in them. For `read` see `json_records`."""
 
     def __init__(self, read: Callable[[int], str]) -> None:
         self._read = read
         self._buffer = ""
-        self._at = 0
-        self._passed = 0
+        self._at = 0  # the current place, as an index of the buffer
+        self._passed = 0  # how many characters of the file were before the buffer
         self._more()
         self._at = len(BYTE_ORDER_MARK) if self._buffer.startswith(BYTE_ORDER_MARK) else 0
 
@@ -115,7 +120,7 @@ class _Text:
             try:
                 value, end = _DECODER.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
-                is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(self._buffer) - 12
+                is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(self._buffer) - _CUT_CHARACTERS_MAX
                 if is_cut and len(self._buffer) - self._at < RECORD_CHARACTERS_MAX and self._more():
                     continue
                 raise self.error(error.pos) from None

@@ -61,7 +61,7 @@ class KnownNotes:
         self._client_id = client_id
         self._notes: dict[int, _Known] = {}
         self._by_text: dict[tuple[int, bytes], int] = {}
-        versions: dict[int, _Known] = {}
+        versions: dict[int, _Known] = {}  # for the number of each entry that is a version of such a note: the note
         for number, _, entry, _ in log:
             known = versions.get(entry.revises)
             if entry.kind is Kind.NOTE and entry.client_id == client_id:
@@ -71,7 +71,11 @@ class KnownNotes:
                 self._note_version(known, number, entry)
 
     def decide(self, note: ImportedNote, author: str) -> Decision:
-        """Decide what an import does with `note`, and which entry it sends. Without an author, the entry gets `author`."""
+        """Decide what an import does with `note`, and which entry it sends.
+
+        The author of the entry is that of the note or, if the note has none, `author`. A note that was deleted in the notebook
+        counts as there already.
+        """
         sequence, digest = sequence_of(note.identity), digest_of(note.text)
         entry = Entry(self._client_id, sequence, Kind.NOTE, note.written_at, note.utc_offset, note.author or author, note.text)
         known = self._notes.get(sequence)
@@ -100,6 +104,7 @@ class KnownNotes:
         return digest in known.digests and not (known.is_imported and note.changed_at > known.changed_at)
 
     def _note_version(self, known: _Known, number: int, entry: Entry) -> None:
+        """Record that `entry`, with this `number`, is the newest version of the note `known`."""
         known.is_deleted = entry.kind is Kind.DELETION
         known.is_imported = entry.client_id == self._client_id
         known.newest = SeenEntry(number, entry.client_id, entry.sequence)

@@ -56,36 +56,35 @@ def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNot
 
     This counts in `reading.left_out` the properties that a notebook does not keep, and the file itself if it has no note.
     """
-    text = file.text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
-    properties = split_properties(text)
-    name = re.sub(r"\.\w+$", "", file.path.encode(errors="replace").decode())  # the path need not be UTF-8
-    named = stamp_in_name(name)
-    own = stamp_of(properties.first(*_DATES)) or (named[0] if named is not None else None)
+    properties = split_properties(file.text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n"))
+    path = re.sub(r"\.\w+$", "", file.path.encode(errors="replace").decode())  # the path need not be UTF-8
+    in_name = stamp_in_name(path)
+    stamp_of_file = stamp_of(properties.first(*_DATES)) or (in_name[0] if in_name is not None else None)
+    title = _title(properties, in_name[1] if in_name is not None else path.rpartition("/")[2])
     reading.left_out[LeftOut.PROPERTIES] += sum(key not in (*_DATES, *_TAGS, *_TITLES, *_AUTHORS) for key in properties.values)
-    sections = _sections(properties, own.day if own is not None else None)
-    title = _title(properties, named[1] if named is not None else name.rpartition("/")[2])
-    seen: Counter[str] = Counter()
-    found = 0
-    for section in sections:
-        titled = _titled(section.text, title) if section.stamp is None else section.text
-        if not titled.strip() or (section.stamp is None and not section.text.strip() and len(sections) > 1):
+    seen: Counter[str] = Counter()  # how many notes of the file have the same date or time in their headings
+    for section in _sections(properties, stamp_of_file.day if stamp_of_file is not None else None):
+        text = _titled(section.text, title) if section.stamp is None else section.text
+        if not text.strip():
             continue
-        found += 1
         heading = str(section.stamp or "")
         identity = f"{file.folder}/{file.path}\n{heading}\n{seen[heading]}"
         seen[heading] += 1
-        tagged = with_tags(titled, properties.all(*_TAGS))
-        note = _note(file, section, section.stamp or own, identity, tagged, reading)
+        tagged = with_tags(text, properties.all(*_TAGS))
+        note = _note(file, section, section.stamp or stamp_of_file, identity, tagged, reading)
         note = note._replace(author=properties.first(*_AUTHORS))
         if reading.accepts(note):
             yield note
-    if not found:
+    if not seen:
         reading.left_out[LeftOut.EMPTY] += 1
 
 
 def _note(
     file: MarkdownFile, section: _Section, stamp: Stamp | None, identity: str, text: str, reading: Reading
 ) -> ImportedNote:
+    """The note with this `text` in a section of `file`. Its time is `stamp` or, if that is None or has no date, the time at
+    which the file was changed.
+    """
     if stamp is None or stamp.day is None:
         written_at, utc_offset = file.changed_at, reading.zones.offset(file.changed_at, "")
     else:
@@ -99,7 +98,8 @@ def _sections(properties: Properties, day: date | None) -> list[_Section]:
     """Divide the text below the `properties` at headings with a date or time. `day` is the date of the file, or None.
 
     If only other headings stand before the first such heading, they belong to its section. If text stands there, too, all that
-    stands there is a section of its own.
+    stands there is a section of its own. A heading that has only a date or time, with no text below it, makes no section: it
+    gives its date to the headings below it. The last section may have no text.
     """
     sections: list[_Section] = []
     lines: list[str] = []
@@ -112,10 +112,10 @@ def _sections(properties: Properties, day: date | None) -> list[_Section]:
             lines.append(line)
             has_text |= bool(line.strip()) and heading is None
             continue
-        if has_text or (stamp is not None and "".join(lines).strip()):
+        is_section = has_text if stamp is None else any(map(str.strip, lines))
+        if is_section:
             sections.append(_Section(start, stamp, "\n".join(lines)))
-            lines = []
-        elif stamp is not None:
+        if is_section or stamp is not None:  # else `lines` are headings that belong to the section that begins here
             lines = []
         (stamp, rest), start, has_text = found, number, False
         day = stamp.day

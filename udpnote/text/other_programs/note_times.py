@@ -55,6 +55,7 @@ class Stamp(NamedTuple):
         return microseconds(local.replace(tzinfo=timezone(self.offset))), self.offset // timedelta(minutes=1)
 
     def __str__(self) -> str:
+        """What the source says of the date, the time and the offset. The identities of Markdown notes contain this text."""
         return " ".join(str(each) for each in self if each is not None)
 
 
