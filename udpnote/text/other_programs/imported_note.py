@@ -179,7 +179,10 @@ def with_tags(text: str, names: Iterable[str]) -> str:
 
 
 def _as_tag(name: str) -> str:
-    """`name` without the sign before it (`#`, `@` …). Characters that a tag cannot have become `-`. Empty if no others are left."""
+    """`name` without the sign before it (`#`, `@` …). Characters that a tag cannot have become `-`.
+
+    Empty if `name` has no other characters.
+    """
     bare = name.strip().strip('"').lstrip("#＃@+-*/").strip()
     if not bare or parse_tag(bare):
         return bare

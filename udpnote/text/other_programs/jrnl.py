@@ -128,7 +128,8 @@ def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple
     """Yield (line number, time, text, number of characters) for each entry.
 
     If a text has more than `TEXT_BYTES_MAX` characters, it is cut, but the number of characters is that of the whole text. Text
-    before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in `reading.left_out`.
+    before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in
+    `reading.left_out`.
     """
     block: _Block | None = None
     number, is_start, size = 1, True, 0  # `is_start`: whether the next piece begins a line; `size`: characters of the block

@@ -20,8 +20,8 @@ RECORD_CHARACTERS_MAX = 32 << 20
 rich text of Day One and the descriptions of its pictures, it needs less than half of this."""
 
 _CUT_CHARACTERS_MAX = 12
-"""An error up to this many characters before the end of the buffer may come from a word or an escape that is cut off there, such
-as `false`, `-Infinity` or `\ud83d\ude00`."""
+"""An error up to this many characters before the end of the buffer may only mean that a word or an escape is cut off there, as
+`false`, `-Infinity` or `\\ud83d\\ude00` may be."""
 
 _SPACE = " \t\r\n"
 _DECODER = json.JSONDecoder(strict=False)
