@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
@@ -110,7 +111,7 @@ class FileReader(NotebookReader):
         while True:
             for page in self._found(query, place):
                 yield [item for item in page if not isinstance(item, StoredEntry) or shown.show(item)]
-            shown.add(self._file.seen_at(place.cursor.number - 1))
+            shown.add(self._file.seen_at(place.cursor.number - 1))  # perhaps an entry that the query leaves out
             self._sleep(POLL_SECONDS)
             if self._file.is_replaced:
                 self._open_restored_copy()
@@ -135,36 +136,34 @@ class FileReader(NotebookReader):
         """Yield the results of `query` that the file has now, from `place` on, in pages.
 
         Before this yields a page, it moves `place` to the end of the page, and ends its transaction: while a transaction lasts,
-        the notebook's log grows with each entry, and the caller may take hours. If the query needs the search index, this first
-        brings the index up to date, which may take minutes.
+        the notebook's log grows with each entry, and the caller may take hours. At the end, `place` is also after the entries
+        that were read and are no results. If the query needs the search index, this first brings the index up to date, which
+        may take minutes.
         """
         items_max = FIRST_PAGE_ITEMS
         while True:
-            page, end = self._page(query, place.cursor, items_max)
+            page, end = self._page(query, place, items_max)
             if page:
-                place.move_after(page[-1])
                 yield page
             match end:
-                case None:
+                case _PageEnd.ALL_READ:
                     return
+                case _PageEnd.FULL:
+                    items_max = min(2 * items_max, PAGE_ITEMS_MAX)
                 case IndexBehind(indexed):
                     if self._on_indexing is not None:
                         self._on_indexing(indexed, self._file.last_number())
-                case Cursor():
-                    place.cursor = end
-                    items_max = min(2 * items_max, PAGE_ITEMS_MAX)
 
-    def _page(self, query: Query, start: Cursor, items_max: int) -> tuple[list[Item], Cursor | IndexBehind | None]:
-        """Read at most `items_max` results of `query` from `start` on. Return them, and the cursor where the next page starts.
+    def _page(self, query: Query, place: "_Place", items_max: int) -> "tuple[list[Item], _PageEnd | IndexBehind]":
+        """Read at most `items_max` results of `query` from `place` on. Return them, and why they are not more.
 
-        A page also ends when its texts have `PAGE_CHARACTERS_MAX` characters. The second value is None if there is no next
-        page. It is an `IndexBehind` if the search index is damaged, or not up to date after `INDEXING_STEP_SECONDS`. Then the
-        first value has the results so far, and the caller calls again, which goes on with the indexing.
+        Moves `place` after all that was read. A page is also full when its texts have `PAGE_CHARACTERS_MAX` characters. The
+        second value is an `IndexBehind` if the search index is damaged, or not up to date after `INDEXING_STEP_SECONDS`. Then
+        the first value has the results so far, and the caller calls again, which goes on with the indexing.
         """
         page: list[Item] = []
-        place = _Place(query, start)
         characters = 0
-        with closing(self._file.lookup.answer(query, start, _timer(INDEXING_STEP_SECONDS))) as steps:
+        with closing(self._file.lookup.answer(query, place.cursor, _timer(INDEXING_STEP_SECONDS))) as steps:
             for found in steps:
                 match found:
                     case IndexBehind():
@@ -172,14 +171,14 @@ class FileReader(NotebookReader):
                     case PausePoint(number, time_there):
                         place.cursor = Cursor(number, 0, time_there)
                     case SearchRunning(is_over):
-                        assert is_over(), "nothing would end a search in an executor, because this index has none"
+                        assert is_over(), "the search would never end: this index searches in no other thread"
                     case _:
                         page.append(found)
                         place.move_after(found)
                         characters += len(found.entry.text) if isinstance(found, StoredEntry) else 0
                         if len(page) >= items_max or characters >= PAGE_CHARACTERS_MAX:
-                            return page, place.cursor
-        return page, None
+                            return page, _PageEnd.FULL
+        return page, _PageEnd.ALL_READ
 
     def _notify(self, notice: Notice) -> None:
         if self._on_notice is not None:
@@ -190,6 +189,13 @@ def _timer(seconds: float) -> Callable[[], bool]:
     """Return a function that returns whether `seconds` have passed since now."""
     until = time.monotonic() + seconds
     return lambda: time.monotonic() >= until
+
+
+class _PageEnd(Enum):
+    """Why a page has no more results. FULL: further results go into the next page. ALL_READ: the file has none now."""
+
+    FULL = auto()
+    ALL_READ = auto()
 
 
 class _Place:
