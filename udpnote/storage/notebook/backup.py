@@ -16,6 +16,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import NamedTuple, Self
 
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, Notice, StorageError
@@ -98,7 +99,8 @@ def back_up(
     """Make a backup of the notebook in the file `notebook`, which a server may be using, as the file `path`.
 
     The backup appears at `path` when it is whole, or not at all. Only its owner can read it. If the notebook is sealed,
-    `with_key` must be True or False: True copies the key file, too, to `path` with the suffix `.key`.
+    `with_key` must be True or False: whether to copy the key file, too, to `path` with the suffix `.key`. If the notebook is
+    open, it must be False or None.
 
     `on_progress` is called after each step of the copy. `before_placing` is called when the copy is whole and was read back,
     before any file is made at `path`.
@@ -106,18 +108,12 @@ def back_up(
     With `replaces`, an earlier backup of the same notebook at `path` is replaced, and so is its key file, which is removed if
     the new backup has none. A backup that would not be complete replaces none: the earlier one may have what it lacks.
 
-    Raises `InvalidSetting` if `with_key` is None and the notebook is sealed, `NotebookOpen` if it is True and the notebook is
-    open, `NotebookInUse` if a server serves what is at `path`, `NoSpace`, and `StorageError`: also if there is a file at `path`
-    which may not be replaced, and if the copy is damaged.
+    Raises `InvalidSetting` if `with_key` is None and the notebook is sealed, `NotebookOpen` if `with_key` is True and the
+    notebook is open, `NotebookInUse` if a server serves what is at `path`, `NoSpace`, and `StorageError`: also if there is a
+    file at `path` which may not be replaced, and if the copy is damaged.
     """
     notebook, path = os.path.realpath(notebook), os.path.realpath(path)
-
-    def checked_keys(*, is_sealed: bool, notebook_id: object) -> NotebookKeys | None:
-        keys = _keys_to_copy(notebook, is_sealed=is_sealed, with_key=with_key)
-        _check_place(path, notebook)
-        _check_free(path, keys, notebook_id, replaces=replaces)
-        return keys
-
+    checked_keys = partial(_checked_keys, notebook, path, with_key=with_key, replaces=replaces)
     keys, damage = None, damage_of(notebook)
     if damage is None:  # all that can forbid the backup is checked first, because a copy may take minutes
         with opened_to_copy(notebook) as source:
@@ -164,13 +160,14 @@ def verified_copy(
 ) -> Iterator[tuple[str, Content]]:
     """Copy the notebook in the file `notebook` into a draft of `path`. Give the block (path of the draft, content).
 
-    `is_damaged` says that the log of the notebook is damaged or missing: then what can be read is copied.
+    `is_damaged` says that the log of the notebook is damaged or missing: then what can be read is copied. `on_progress` is
+    called after each step of the copy.
 
     Before the block runs, the draft is read back from the disk and found whole. The block moves the draft to its place. At the
     end of the block, a draft that was not moved is removed.
 
-    The draft has the owner and permissions of `like`, up to `mode_max` (see `own_like`). Raises `StorageError`, also for any
-    `OSError` of the block, and `NoSpace`.
+    The draft has the owner and permissions of `like`, up to `mode_max` (see `own_like`). Raises `NoSpace`, and `StorageError`:
+    also if the copy is damaged, and for any `OSError` of the block.
     """
     with storage_errors(path), draft_of(path) as (descriptor, draft):
         own_like(descriptor, like, mode_max=mode_max)
@@ -213,6 +210,7 @@ def _copy(source: sqlite3.Connection, notebook: str, draft: str, mark: Mark, on_
             if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise StorageError("database_damaged", path=notebook, problem=str(error)) from error
             raise
+        # SQLite writes the mark into a log, because the header that was copied says so
         mark.write(copy)
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -263,6 +261,20 @@ def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
 def _code(error: sqlite3.Error) -> int:
     """SQLite's primary code of an error; 0 if the error is not from SQLite but from Python's module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _checked_keys(
+    notebook: str, path: str, *, with_key: bool | None, replaces: bool, is_sealed: bool, notebook_id: object
+) -> NotebookKeys | None:
+    """Check all that can forbid a backup at `path`, and return the keys for its key file; None if it gets no key file.
+
+    `is_sealed` and `notebook_id` are those of the notebook in the file `notebook`. The other arguments and the errors are those
+    of `back_up`.
+    """
+    keys = _keys_to_copy(notebook, is_sealed=is_sealed, with_key=with_key)
+    _check_place(path, notebook)
+    _check_free(path, keys, notebook_id, replaces=replaces)
+    return keys
 
 
 def _keys_to_copy(notebook: str, *, is_sealed: bool, with_key: bool | None) -> NotebookKeys | None:

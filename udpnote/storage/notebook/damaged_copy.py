@@ -67,7 +67,7 @@ def _copy(notebook: str, draft: str, step_bytes: int, on_progress: Callable[[int
 
 
 def _state_of(notebook: str) -> list[tuple[int, int, int, int] | None]:
-    """What changes if a program changes or replaces the file `notebook` or its log."""
+    """Values of the file `notebook` and of its log that change if a program changes or replaces them. None: it is missing."""
     found: list[tuple[int, int, int, int] | None] = []
     for path in (notebook, f"{notebook}-wal"):
         try:

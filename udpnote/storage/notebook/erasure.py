@@ -65,7 +65,8 @@ class Erasure:
         These are files that somebody has kept, such as a notebook that a restore has replaced. `now` is the time of the
         erasure, in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`. After
         an error of the kind `erasure_unfinished`, the note is erased, but its text may be left in a file. After any other error
-        that comes before the rows are replaced, only the search index may be gone, which the next server builds again.
+        that comes before the rows are replaced, the note is still there, and at most the search index is gone, which the next
+        server builds again.
         """
         self._check_room()
         self._remove_index()
@@ -94,8 +95,8 @@ class Erasure:
     def _remove_rest(self, connection: sqlite3.Connection, log: Log) -> list[str]:
         """Do the steps after the rows are replaced (see the top of this module).
 
-        Returns a list: the new path of the old text file, if it was kept because somebody had changed it. Raises `StorageError`
-        if a step fails; then the text may still be in the files.
+        Returns the new path of the old text file, if it was kept because somebody had changed it; else an empty list. Raises
+        `StorageError` if a step fails; then the text may still be in the files.
         """
         try:
             with storage_errors(self.path):
@@ -108,6 +109,7 @@ class Erasure:
         return [aside] if aside is not None else []
 
     def _remove_index(self) -> None:
+        """Remove the search index. Raises `StorageError` if that is not possible."""
         path = index_path(self.path)
         if not remove_index_file(path):
             raise StorageError("index_not_removed", path=path)
@@ -170,6 +172,7 @@ def _read(path: str, number: int) -> _Content:
             later = connection.execute("SELECT number FROM revisions WHERE root = ? ORDER BY number", (root,)).fetchall()
             numbers = [root, *(each for (each,) in later)]
             [note] = entries_from(connection, "WHERE number = ?", (root,))
+            # of the latest version that has a text: a deletion has none
             text = next((text for each in reversed(numbers) if (text := _text_of(connection, each))), "")
             text_file = read_property(connection, TEXT_FILE_PROPERTY)
             note = note._replace(entry=note.entry._replace(text=text))
@@ -179,6 +182,7 @@ def _read(path: str, number: int) -> _Content:
 
 
 def _text_of(connection: sqlite3.Connection, number: int) -> str:
+    """The text with which the entry `number` was stored, which must exist."""
     (text,) = connection.execute("SELECT text FROM entries WHERE number = ?", (number,)).fetchone()
     return str(text)
 

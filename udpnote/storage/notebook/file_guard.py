@@ -135,6 +135,7 @@ class FileGuard:
         _guarded.discard(self._guarded)
 
     def _close_reader(self) -> None:
+        """Close the connection of `watch`, if there is one."""
         if self._reader is not None:
             self._reader.close()
 
@@ -149,6 +150,7 @@ class FileGuard:
                 os.rename(f"{self._path}-wal", aside_name(f"{self._path}-wal"))
 
     def _lock(self) -> None:
+        """Take the lock. Raises `NotebookInUse` if another server has it, and `StorageError` if the file has several names."""
         for _ in range(LOCK_ATTEMPTS_MAX):
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -227,6 +229,7 @@ def _loss(path: str, before: _Identity, found: _Identity) -> str:
 
 
 def _identity_and_size(path: str) -> tuple[_Identity, int]:
+    """The identity of the file at `path` and its length in bytes; None and 0 if it cannot be found."""
     try:
         status = os.stat(path)
     except OSError:  # it is gone, or its folder cannot be used any more

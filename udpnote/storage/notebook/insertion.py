@@ -74,6 +74,7 @@ def insert_bundle(connection: sqlite3.Connection, clients: Sequence[int], bundle
     changes = connection.total_changes
     values: list[object] = []
     for client, note, stored_at in zip(clients, bundle.notes, bundle.stored_at, strict=True):
+        # note[1:7] are the fields from `sequence` to `text`
         values += (client, *note[1:7], stored_at if 0 != stored_at <= now else now)
     connection.execute(_bundle_insertion_of(len(clients)), values)
     return connection.total_changes - changes
@@ -136,7 +137,7 @@ def _insertion_of(count: int) -> str:
 
 @lru_cache(maxsize=256)
 def _bundle_insertion_of(count: int) -> str:
-    """The statement that inserts a bundle of `count` notes. Its parameters are the columns of each note, one after another."""
+    """The statement that inserts a bundle of `count` notes. Its parameters are the values of `_COLUMNS` for each note."""
     rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count)
     return f"INSERT INTO entries ({_COLUMNS}) VALUES {rows} {_UNLESS_STORED}"
 

@@ -21,9 +21,9 @@ from udpnote.storage.notebook.tables import SCHEMA
 
 LOG_BYTES = 16 << 20
 """The log grows to this length before a checkpoint. Where a thousand clients write, each commit changes hundreds of pages of
-the unique index, mostly the same pages as the commit before. A checkpoint copies a page once, however often it was changed, so
-a longer log costs less copying. A checkpoint takes some 40 ms, longer than a client's first timeout, so another thread does it.
-"""
+the index of client ids and sequences, mostly the same pages as the commit before. A checkpoint copies a page once, however
+often it was changed, so a longer log costs less copying. A checkpoint takes some 40 ms, longer than a client's first timeout,
+so another thread does it."""
 
 _NO_CHECKPOINT = bytes(CHECKPOINT_ID_BYTES)
 """The id in the mark of a notebook that had no checkpoint yet."""
@@ -47,13 +47,14 @@ class Log:
         self._connection = connection
         self._guard = guard
         self._copying: Thread | None = None
-        self._checkpoint: bytes | None = None  # the id of the mark that stands in the log for sure
-        self._is_overwritten = False
+        self._checkpoint: bytes | None = None  # the id of a mark that must be in the log, unless another program overwrote it
+        self._is_overwritten = False  # whether that mark was found missing
         with storage_errors(path):
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             guard.check()
-            self._was_complete = self._copy()
+            self._was_complete = self._copy()  # whether the last checkpoint copied the whole log
             guard.check()
+            # SQLite cuts the log to `_bytes_max` after a checkpoint. A log longer than `_due_bytes` needs the next one.
             self._bytes_max = self._due_bytes = max(log_bytes, min(guard.log_bytes, log_bytes_max(log_bytes)))
             connection.execute(f"PRAGMA journal_size_limit = {self._bytes_max}")
             self._open_mark()
@@ -65,7 +66,7 @@ class Log:
 
     @property
     def _log_bytes_min(self) -> int:
-        """The least length in bytes of the log's file until the server ends. SQLite cuts the file to `_bytes_max`."""
+        """The length that the log's file has at least, in bytes, until the server ends: SQLite cuts it to no less."""
         return min(self._guard.log_bytes, self._log_bytes)
 
     def preallocate(self) -> None:
@@ -102,9 +103,9 @@ class Log:
 
         `_bytes_max` is `log_bytes` or, if the log was longer at first, up to `log_bytes_max(log_bytes)`. One call lets another
         thread copy what the log has now, while the caller continues to write. When that thread has ended, a later call copies
-        the rest. If the log was then not wholly copied, or is still longer than `_bytes_max`, the next checkpoint begins when
-        it has grown by a quarter of `log_bytes`, or at once if the server `is_idle`. Raises `NotebookLost` if the notebook's
-        file is not in its place any more: SQLite would copy the log into a file without a name.
+        the rest. If the log could not be copied as a whole, or is still longer than `_bytes_max`, the next checkpoint begins
+        when the log has grown by a quarter of `log_bytes`, or at the next call if the server `is_idle`. Raises `NotebookLost`
+        if the notebook's file is not in its place any more: SQLite would copy the log into a file without a name.
         """
         is_unfinished = not self._was_complete or self._guard.log_bytes > self._bytes_max
         if self._copying is not None:
@@ -123,8 +124,8 @@ class Log:
         """
         self._guard.check()
         with storage_errors(self._path), closing(connect(self._path, "mode=rw")) as connection:
-            self._copy(is_last=True)  # it writes a closed mark; if it does not copy everything, what follows does
-            if not self._has_closed_mark():
+            self._copy(is_last=True)  # for its closed mark; what a reader of an older state keeps it from copying follows below
+            if not self._has_closed_mark():  # the disk had no space for the mark
                 raise NoSpace("disk_full", path=self._path)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
             connection.execute("PRAGMA fullfsync = ON")
@@ -158,6 +159,7 @@ class Log:
                 self._copying = copying
 
     def _copy_ahead(self) -> None:
+        """Copy what the log has now, in the other thread. `_end_checkpoint` copies what is written meanwhile."""
         with suppress(sqlite3.Error, OSError):  # the rest is copied by the thread that writes, which then has the same error
             self._is_overwritten = self._lacks_mark()
             if not self._is_overwritten:

@@ -88,7 +88,7 @@ class Mark(NamedTuple):
         write_property(connection, _MARK_PROPERTY, value + crc32(value).to_bytes(4, "big"))
 
     def fits(self, in_file: "Mark | None") -> bool:
-        """Whether the log with this mark may belong to the notebook's file with the mark `in_file`.
+        """Whether a log with this mark may belong to a notebook's file with the mark `in_file`.
 
         `in_file` is read from the file alone, without its log. It is None if the file has no mark that can be read: a power
         failure during a checkpoint can leave half of one. A log with a closed mark may belong to such a file.

@@ -207,6 +207,7 @@ class Notebook:
         return self._log is not None and self._log.is_checkpoint_running
 
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
+        """Store all `notes` in one transaction. If it fails, nothing is stored; raises `sqlite3.Error`."""
         try:
             with atomic(self._connection):
                 verdicts = self._entry_store.store(notes, now)

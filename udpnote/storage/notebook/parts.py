@@ -168,8 +168,11 @@ class PartialEntries:
         self._add_cost(-cost)
 
     def _add_cost(self, cost_bytes: int) -> int:
-        """Add `cost_bytes`, which may be negative, to the disk space of all partial entries, and return the sum in bytes."""
-        if self._cost_bytes is None:
+        """Add `cost_bytes`, which may be negative, to the disk space of all partial entries, and return the sum in bytes.
+
+        The caller has written this change into the tables already.
+        """
+        if self._cost_bytes is None:  # then the sum of the rows includes the change
             (self._cost_bytes,) = self._connection.execute(
                 "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"
             ).fetchone()

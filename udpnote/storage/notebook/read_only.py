@@ -33,7 +33,7 @@ _opening = Lock()
 
 
 class ReadingConnection:
-    """A `connection` that only reads the notebook in the existing file `path`.
+    """A `connection` that only reads the notebook in the existing file `path`. `identity` is the file's device and inode.
 
     The constructor raises `StorageError` if the file cannot be read, or if its log is the log of another file. If no program
     uses the file, it also raises `StorageError` if the log is damaged or missing. Code that has locked the file itself counts

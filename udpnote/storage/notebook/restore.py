@@ -5,7 +5,7 @@ one; only on a file system without hard links there is none for a moment. The st
 
 1. The server's log, if a crash has left one, is copied into the old file, as a server does at its start. A damaged log,
    one that does not belong to the old file, and that of a damaged file stay until step 4.
-2. The old file gets a second name. If nothing else follows, the next server removes that name (see `remove_old_drafts`).
+2. The old file gets a second name. If the restore is killed then, the next server removes that name (`remove_old_drafts`).
 3. The copy of the backup, a draft until now, takes the place of the old file.
 4. A log that is left is renamed. Until then, servers and readers refuse it: it lacks the mark of the copy (see `log_check`).
 5. The key file, if it changes, is written. It was moved away before step 3: no notebook is ever served with the key of another.
@@ -108,10 +108,10 @@ class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
     `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_use` says what
-    happens to the key file beside the notebook. `backup_has_other_keys` says whether it is `KEPT` although the key file of
-    the backup has other keys. `backup_key_problem` is the error of reading that file if it cannot be used; else None. `aside`
-    is the path to which the replaced file is moved. If its log and its key file are moved, they get this path with the suffix
-    `-wal` and `.key`.
+    happens to the key file beside the notebook. `backup_has_other_keys` says whether that key file is `KEPT` although the key
+    file of the backup has other keys. `backup_key_problem` is the error of reading the key file of the backup; None if it can
+    be used or is not needed. `aside` is the path to which the replaced file is moved. If its log and its key file are moved,
+    they get this path with the suffix `-wal` and `.key`.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Restore:
                     os.rename(f"{self.path}-shm", f"{self.aside}-shm")
                 os.rename(f"{self.path}-wal", f"{self.aside}-wal")
                 kept.append(f"{self.aside}-wal")
-            for suffix in ("-wal", "-shm"):
+            for suffix in ("-wal", "-shm"):  # a log without a transaction, and an index
                 with suppress(FileNotFoundError):
                     os.unlink(self.path + suffix)
             remove_index_file(index_path(self.path))
@@ -220,9 +220,9 @@ def prepared_restore(
 class _KeyPlan(NamedTuple):
     """What happens to the key file: its `use`, the keys of the `backup`, and those `present` beside the old notebook.
 
-    `backup` is None if the backup has no key file, or if its key file is not needed. `present` is None if the present key
-    file is missing or damaged. `must_move` says that the present key file is moved away. `problem` is the error if the key
-    file of the backup cannot be used, and need not be.
+    `backup` is None if the backup has no key file, or one that is not needed or cannot be used. `present` is None if the
+    present key file is missing or damaged. `must_move` says that the present key file is moved away. `problem` is the error if
+    the key file of the backup cannot be used, and need not be; else None.
     """
 
     use: KeyUse
@@ -245,24 +245,24 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
     except StorageError:  # a damaged key file; the server refuses it
         present = None
     can_stay = present is not None and not is_of_other
-    stored, problem = None, None
+    keys_of_backup, problem = None, None
     if content.is_sealed and with_key is not False:
         try:
-            stored = read_key_file(key_path(backup))
+            keys_of_backup = read_key_file(key_path(backup))
         except StorageError as error:
             if with_key or not can_stay:
                 raise
             problem = error
-    if with_key and stored is None:
+    if with_key and keys_of_backup is None:
         raise StorageError("backup_without_key", path=key_path(backup))
     if not content.is_sealed:
         use = KeyUse.OPEN
-    elif can_stay and (not with_key or present == stored):
+    elif can_stay and (not with_key or present == keys_of_backup):
         use = KeyUse.KEPT
     else:
-        use = KeyUse.FROM_BACKUP if stored is not None else KeyUse.MISSING
+        use = KeyUse.FROM_BACKUP if keys_of_backup is not None else KeyUse.MISSING
     must_move = use is not KeyUse.KEPT and os.path.lexists(there)
-    return _KeyPlan(use, stored, present, must_move, problem)
+    return _KeyPlan(use, keys_of_backup, present, must_move, problem)
 
 
 def _check_places(backup: str, path: str) -> None:
@@ -297,7 +297,7 @@ def _locked(path: str) -> Iterator[FileGuard | None]:
 
 
 def _old_notebook(path: str, draft: str) -> OldNotebook | None:
-    """The notebook in the file `path`, compared with the one in the file `draft`; None if there is none, or an empty file.
+    """The notebook in the file `path`, compared with the one in the file `draft`; None if `path` is missing or an empty file.
 
     Raises `StorageError` if the file is not a notebook of this version, or cannot be read for a reason that a restore does not
     mend.

@@ -6,6 +6,8 @@ changes (`root`). `part_digests` has a digest of each part of an entry that is t
 `partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
 name, whether it is sealed, the id of the key that its server used last, the mark of its log (see `log_check`), and the path of
 the text file that its server has written last.
+
+Functions with a connection raise `sqlite3.Error`.
 """
 
 import os
@@ -146,8 +148,9 @@ def notes_by_time(
     rest = f"WHERE kind = {Kind.NOTE:d} AND {NOTED_AT} BETWEEN ? AND ? ORDER BY {NOTED_AT} {order}, number {order}"
     edge = min(start.time, until) if newest_first else max(start.time, since - 1)
     others = (since, edge - 1) if newest_first else (edge + 1, until - 1)
-    has_same = since <= start.time < until
-    for clause, values in ((same, (start.time, start.number)), (rest, others))[not has_same :]:
+    # `same` finds the notes at the time of `start`, from its number on; `rest` then finds those at the times after it
+    both = (same, (start.time, start.number)), (rest, others)
+    for clause, values in both if since <= start.time < until else both[1:]:
         for first, note in _notes(connection, clause, values):
             yield Cursor(first.number, 0, first.noted_at), note
 
@@ -220,7 +223,7 @@ def read_property(connection: sqlite3.Connection, name: str) -> object:
 
 
 def write_property(connection: sqlite3.Connection, name: str, value: str | int | bytes) -> None:
-    """Set the notebook's property `name` to `value`, durably."""
+    """Set the notebook's property `name` to `value`. It is durable at once or, if a transaction is open, with its commit."""
     connection.execute(
         "INSERT INTO properties VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
     )
