@@ -20,15 +20,16 @@ LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""
 
 BURSTS_TIMED_MAX = 64
-"""The sending times of this many latest bursts are remembered. So even a late answer gives a sample of the round-trip time."""
+"""For how many bursts, the latest ones, the time of sending is remembered. So even a late answer gives a sample of the
+round-trip time."""
 
 
 class Burst:
     """A burst in flight. It asks for several pages, the first of which starts at `cursor`.
 
-    `burst_end` is the cursor at which the burst's last page ends, or None if that is not known yet. `timed_from` is the
-    monotonic time at which the burst's timer starts. `waits_at_server` says whether the server keeps the burst's READ until
-    there is a result.
+    `burst_end` is the cursor at which the burst's last page ends, or None until a page of the burst has said it. `timed_from`
+    is the monotonic time at which the burst's timer started: when the burst was sent or, later, when its latest page arrived.
+    `waits_at_server` says whether the server keeps the burst's READ until there is a result.
     """
 
     __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
@@ -73,8 +74,8 @@ class Bursts:
     def begin(self, cursor: Cursor, now: float, *, pages: int, limit: int, may_wait: bool, seen: SeenEntry) -> None:
         """Send a burst at the monotonic time `now`: `datagrams_to_send` returns READs for `pages` pages, from `cursor` on.
 
-        With `may_wait`, there is one READ only, for which the server may wait until there is a result. The server sends at most
-        `limit` entries (0: no limit). `seen` is the field of the `Read`.
+        With `may_wait`, there is one READ only, which the server may keep for `LEASE_SECONDS` until there is a result. The
+        server sends at most `limit` entries (0: no limit). `seen` is the field of the `Read`.
         """
         self.latest += 1
         self.may_latest_wait = may_wait
@@ -98,10 +99,10 @@ class Bursts:
         self.stream_id = self._random.randbytes(STREAM_ID_BYTES)
 
     def take_sent_at(self, number: int) -> float | None:
-        """Return and forget the monotonic time at which the burst `number` was sent. This burst need not be in flight any more.
+        """Return and forget the monotonic time at which the burst `number` was sent. The burst need not be in flight.
 
-        Returns None if the time was taken before, or if `BURSTS_TIMED_MAX` later bursts were sent since. So each burst gives
-        only one sample of the round-trip time.
+        Returns None if the time was taken before, so each burst gives only one sample of the round-trip time. Also returns None
+        if `BURSTS_TIMED_MAX` bursts were sent after this one.
         """
         return self._sent_at.pop(number, None)
 

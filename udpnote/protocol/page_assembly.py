@@ -156,6 +156,7 @@ class PageAssembly:
         self._step = -1 if query.newest_first else 1
         self._entry = EntryAssembly()
         self._delivered_to: tuple[float, int] = (float("-inf"), 0)
+        """The time (0 unless the query is `by_time`) and the number of the item that was delivered last, each times `_step`."""
         self._restarts = 0
         self._items: list[Item] = []
         self.early = EarlyPages(self._step)
@@ -185,8 +186,8 @@ class PageAssembly:
         """Join pages that continue each other. Yield pairs, in order: a page, and how many of `pages` were joined to make it.
 
         For a page that was not joined, this number is 1. The reader handles a joined page in hardly more time than a single
-        one. The caller must deliver the page of each pair before it takes the next pair, because pages are joined only if the
-        first of them begins at `position`. If the reading has a limit, no pages are joined: `pages_taken` must count each.
+        one. Pages are joined only if the first of them begins at `position`, so the caller must deliver the page of each pair
+        before it takes the next pair. If the reading has a limit, no pages are joined, because `pages_taken` must count each.
         """
         series: list[Page] = []
         for page in pages:

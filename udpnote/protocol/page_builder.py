@@ -179,7 +179,7 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
     def _reached(self) -> Cursor:
-        """Move `_position` past all that was taken, and return it. This happens once for each page: for each entry is slower."""
+        """Move `_position` past all that was taken, and return it. Doing this for each entry, not for each page, is slower."""
         if self._latest is not None:
             self._position, self._latest = self._after(self._latest), None
         return self._position

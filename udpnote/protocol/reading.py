@@ -81,10 +81,12 @@ class Reading:
         self._shown = ShownEntries(selection.seen, stored_until=selection.seen_until)
         self._items: list[Item] = []
         self._resume_at: float | None = None
+        """The monotonic time at which the pause of this reading ends (see `_pause`); None if there is no pause."""
         self.refusal: PageState | None = None
         """Why the server refuses the query: `BAD_QUERY` or `NOT_READABLE`. None if its latest page refuses nothing."""
         self.answers = 0
-        """How many valid pages with this reading's stream id have arrived. Repeated pages count; refusals do not."""
+        """How many valid pages with this reading's stream id have arrived. Repeated pages count, and so do those that set
+        `refusal`. Pages in the states WRONG_NOTEBOOK and KEY_CHANGED do not."""
         self._progressed_at = now
         self._indexed_before = -1
         self.indexing: Indexing | None = None
@@ -96,7 +98,11 @@ class Reading:
 
     @property
     def is_ended(self) -> bool:
-        """Whether the reading is over: it has failed or reached its limit, or has no more results and does not follow."""
+        """Whether the reading is over: it has failed or reached its limit, or has no more results and does not follow.
+
+        It has failed if the query is bad, if the server breaks the protocol, or if the server cannot read the notebook and this
+        reading does not follow.
+        """
         is_complete = self._assembly.remaining == 0 or (self._assembly.is_at_end and not self._follows)
         is_refused = self.refusal is PageState.BAD_QUERY or (self.refusal is not None and not self._follows)
         return is_complete or is_refused or self._assembly.has_invalid_pages
@@ -110,7 +116,7 @@ class Reading:
     def progressed_at(self) -> float:
         """The monotonic time of the reading's latest progress, or of its beginning.
 
-        Progress means: pages were delivered, the server keeps a waiting READ, or its search index has grown.
+        Progress means: pages were delivered, the server said that it keeps a READ waiting, or its search index has grown.
         """
         return self._progressed_at
 
@@ -136,7 +142,10 @@ class Reading:
                 self._receive_page(page, count, now)
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`: ask again for missing pages, or send a probe to a silent server."""
+        """Act on the timers that have expired by `now`: ask again for missing pages, or send a probe to a silent server.
+
+        A probe is a burst of a single READ. If the server counts as silent from now on, report `ServerSilent`.
+        """
         if self.is_ended:
             return
         if self._contact.is_silent:
@@ -242,7 +251,10 @@ class Reading:
         self._send_next_burst(now)
 
     def _note_refusal(self, state: PageState, now: float) -> None:
-        """Set `refusal`. A reading that follows asks again after a pause; it reports the first of several NOT_READABLE."""
+        """Set `refusal` to `state`. A reading that follows asks again after a pause if the notebook cannot be read.
+
+        Of several refusals in a row, only the first is reported, as `NotebookUnreadable`.
+        """
         if self._follows and state is PageState.NOT_READABLE and self.refusal is None:
             self._events.append(NotebookUnreadable())
         self.refusal = state
@@ -264,6 +276,7 @@ class Reading:
         self._send_next_burst(now)  # if the page has ended a silence, perhaps no burst is in flight
 
     def _receive_items(self, page: Page, now: float) -> None:
+        """Deliver `page` and the early pages that follow it or, if pages are missing before it, keep it. Ask for more pages."""
         assembly, burst = self._assembly, self._bursts.get(page.burst)
         is_inside_burst = burst is not None and burst.burst_end == page.burst_end != page.next
         if burst is not None:
@@ -288,12 +301,13 @@ class Reading:
         self._bursts.remove_up_to(assembly.position, assembly.order)
 
     def _deliver(self, page: Page) -> None:
-        if not self._assembly.deliver(page):
+        """Add the items of `page` to `items`. A reading that follows leaves out entries that it has shown before."""
+        if not self._assembly.deliver(page):  # a long entry was revised: it is read again from its beginning
             self._bursts.clear()
         items = self._assembly.items()
         if self._follows:
             items = [item for item in items if not isinstance(item, StoredEntry) or self._shown.show(item)]
-            if page.next.number == page.newest.number + 1:
+            if page.next.number == page.newest.number + 1:  # all entries were read, though not all of them are results
                 self._shown.add(page.newest)
         self._items += items
 
@@ -317,6 +331,7 @@ class Reading:
         return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._bursts.may_latest_wait
 
     def _pause(self, seconds: float, now: float) -> None:
+        """Stop waiting for the bursts in flight, and send nothing for so many seconds."""
         self._bursts.clear()
         self._resume_at = now + seconds
 

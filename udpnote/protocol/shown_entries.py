@@ -56,6 +56,7 @@ class ShownEntries:
         """Entries up to this number may have been shown before the restoration and then forgotten; 0 if that is impossible."""
 
         self._step = 1
+        """By how many entries the next call of `go_back` goes back; 1 unless the follower is going back."""
 
     @property
     def latest(self) -> SeenEntry:
@@ -108,9 +109,10 @@ class ShownEntries:
         return True
 
     def _begin_to_go_back(self) -> None:
+        """Record that the notebook was restored: what was known of its latest entries has become doubtful."""
         self._restorations += 1
         self._doubtful_until = self._number_max
         if self._restorations > 1:
             self._lost_numbers.clear()
-        if len(self._lost) > SHOWN_MAX:
+        if len(self._lost) > SHOWN_MAX:  # bounds the memory; these entries are doubtful from now on
             self._lost.clear()
