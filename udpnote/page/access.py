@@ -25,7 +25,8 @@ ADDRESSES_SECONDS = 2.0
 """How long the addresses of this machine are remembered, so that many requests with a wrong Host cost little."""
 
 REQUESTS_PER_SECOND, REQUESTS_BURST = 200.0, 400.0
-"""How many requests each other host may make per second, and how many at once after a pause. Ten busy browsers make fewer."""
+"""How many requests each host may make per second, and how many at once after a pause. Ten busy browsers make fewer. For this
+machine itself there is no limit."""
 
 LANGUAGES_READ_MAX = 16
 """How many languages of an Accept-Language header are read. The others are ignored."""
@@ -173,6 +174,7 @@ class Gate:
         if not is_reading and _header(scope, b"origin").lower() != f"{scope['scheme']}://{authority}".lower():
             return refused(Refusal(403, Notice("page_origin_refused")))
         is_page = scope["path"] == "/" and _header(scope, b"sec-fetch-mode") == "navigate"
+        # A link on another site may lead to the page itself.
         if not is_page and _header(scope, b"sec-fetch-site") in ("cross-site", "same-site"):
             return refused(Refusal(403, Notice("page_origin_refused")))
         return None

@@ -13,7 +13,8 @@ def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https:
     """Return the addresses (URLs) at which other machines can open a page that listens at TCP `port`.
 
     The page listens at the IP address `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If
-    `bind` is None and other machines can reach none of `own`, the only result has the host `localhost`.
+    `bind` is None, the results have those of `own` that other machines can reach: the IPv4 addresses or, if there are none, the
+    IPv6 addresses. If there are none of both, the only result has the host `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 
@@ -56,8 +57,9 @@ def dns_name(name: str) -> str | None:
 
 
 def own_names(host: str) -> list[str]:
-    """Return the names of this host that certificates may have. `host` is the operating system's name for it, with or without a
-    domain.
+    """Return the names of this host that certificates may have, such as `localhost` and `pi.local`.
+
+    `host` is the operating system's name for the host, with or without a domain.
     """
     name = dns_name(host) or "localhost"
     names = ["localhost", f"{name.partition('.')[0]}.local", name]
@@ -65,8 +67,8 @@ def own_names(host: str) -> list[str]:
 
 
 def is_for_one_host(name: str) -> bool:
-    """Return whether `name` has a dot or is `localhost`.
+    """Return whether a certificate authority may be limited to `name`: it has a dot, or is `localhost`.
 
-    A name constraint for any other name, which may be a top-level domain, would permit too many names (see `certificates`).
+    Any other name may be a top-level domain, and would permit too many names below it (see `certificates`).
     """
     return "." in name or name == "localhost"

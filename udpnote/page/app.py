@@ -58,7 +58,7 @@ class Page:
     have given no join code.
 
     `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. `is_sealed` says
-    whether the notebook counts as sealed until its server has answered.
+    whether the page takes the notebook for sealed until its server has answered.
     """
 
     def __init__(self, open_client: ClientOpener, hosts: AllowedHosts, *, is_sealed: bool = False) -> None:
@@ -71,7 +71,10 @@ class Page:
         self.asgi: ASGIApp = Gate(self._starlette(), hosts)
 
     async def close(self) -> None:
-        """End all streams and sessions, and close the notebook's clients. Do not wait for calls that run."""
+        """End all streams and sessions, and close the notebook's clients. Do not wait for calls that run.
+
+        A second call does nothing.
+        """
         self._opened.live.end()
         self._sessions.close()
         await asyncio.to_thread(self.base.close)
@@ -82,7 +85,7 @@ class Page:
 
         Raises a `Refusal` (401) if the notebook is sealed and the browser has no session, and also if the notebook has another
         key now than the session. While the notebook's server is silent, a browser with the cookie of an ended session is
-        refused, too: only a sealed notebook has sessions.
+        refused, too: the cookie shows that the notebook was sealed.
         """
         token = request.cookies.get(_cookie_name(request))
         opened = self._sessions.find(token) if token else None
@@ -95,6 +98,8 @@ class Page:
         return self._opened
 
     def _open_with_code(self, code: str) -> PageNotebook:
+        """Open the notebook for browsers that have given the join code `code`."""
+
         def open_client(on_notice: Callable[[Notice], None]) -> Client:
             return self._open_client(code, self.base.known, on_notice)
 
@@ -122,8 +127,8 @@ class Page:
     async def _state(self, request: Request) -> Response:
         """Answer the first question of a browser: which notebook the page shows, and whether the browser may use it.
 
-        If the page does not know its notebook yet, ask the notebook's server first. If the notebook is open, the answer removes
-        the cookie of an ended session from the browser.
+        `docs/page.md` explains the answer. If the page does not know its notebook yet, it asks the notebook's server first. If
+        the notebook is open, the answer removes the cookie of an ended session from the browser.
         """
         if self.base.known is None and self.base.absence is None:
             await self.base.check()
@@ -153,7 +158,7 @@ class Page:
             state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
         response = json_response(state)
         if notebook is self.base and not state["away"] and _cookie_name(request) in request.cookies:
-            _forget_cookie(request, response)  # the notebook is open, so the session is gone for good
+            _forget_cookie(request, response)  # the notebook is open, so it has no sessions any more
         return response
 
     async def _begin_session(self, request: Request) -> Response:
@@ -198,8 +203,9 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Return the answer to a request for a path that the page does not have, or with a method that the path does not have. A
-    person may have mistyped the address.
+    """Return the answer to a request for a path that the page does not have, or with a method that the path does not have.
+
+    For a missing path outside of `/api/`, it is a page for people, because somebody may have mistyped the address.
     """
     assert isinstance(error, HTTPException), "another exception would be reported as a missing route"
     notice = Notice("page_method_refused") if error.status_code == 405 else Notice("page_not_there")

@@ -16,12 +16,12 @@ from udpnote.page.rates import counted_host
 from udpnote.page.requests import HEADER_BYTES_MAX, BoundedHeads, plain_answer
 
 CONNECTIONS_MAX = 512
-"""The most connections at a time. A browser opens one connection for its stream of live events, and six for its other requests;
-there are at most 64 streams.
+"""The most connections at a time. A browser opens one connection for its stream of live events, and up to six for its other
+requests. There are at most 64 streams, so the browsers that have one need at most 448 connections.
 """
 
 CONNECTIONS_PER_HOST_MAX = 64
-"""The most connections of one other host, so that no host can take them all."""
+"""The most connections of one host, so that no host can take them all. This machine itself may have more."""
 
 REQUEST_SECONDS = 10.0
 """How long a request's line and headers may take to arrive. For the first request, the time begins with the connection; for a
@@ -73,7 +73,7 @@ class BoundedConnection(H11Protocol):
         this.
         """
         super().connection_made(transport)
-        if self.is_admitted(transport):
+        if self.admit(transport):
             self._request_due = self._aborting_after(REQUEST_SECONDS)
         else:
             transport.abort()
@@ -85,9 +85,11 @@ class BoundedConnection(H11Protocol):
         _cancel(self._reading_due)
         super().connection_lost(exc)
 
-    def is_admitted(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
-        """Count the connection until `forget` is called. Return whether it may stay: False if its host has too many connections
-        now, or if there are more than `connections_max` in all.
+    def admit(self, transport: asyncio.Transport, connections_max: int = CONNECTIONS_MAX) -> bool:
+        """Count the connection until `forget` is called, and return whether there is room for it.
+
+        There is no room if its host has too many connections now, or if there are more than `connections_max` in all. The
+        caller then cuts the connection off.
         """
         if self._host is None:
             client, server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
@@ -132,7 +134,7 @@ class BoundedConnection(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()  # an answer to this request has begun already
             return
-        if self.cycle is not None:
+        if self.cycle is not None:  # the application waits for the rest of the request: tell it that the browser is gone
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         status, notice = HTTPStatus.BAD_REQUEST, Notice("page_request_invalid")

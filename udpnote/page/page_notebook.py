@@ -39,7 +39,7 @@ millisecond.
 """
 
 WATCH_SECONDS = 2.0
-"""How often the page asks whether the server was started again, in seconds, while browsers get live events."""
+"""The time between two questions whether the server was started again. The page asks them while browsers get live events."""
 
 PROBE_PAUSE_SECONDS_MAX = 4.0
 """While the server is silent, the page asks it again after a pause. The pauses grow from one second to this."""
@@ -50,7 +50,7 @@ keeps the whole texts of about one page of results in memory.
 """
 
 WAITING_CALLS_MAX = 200
-"""The most calls that may wait for a thread: a few for each of the browsers that use the page at once."""
+"""The most calls of each kind that may wait for a thread: a few for each of the browsers that use the page at once."""
 
 Purpose = Literal["read", "write"]
 
@@ -73,14 +73,17 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave. `is_sealed` says whether the notebook counts as sealed until its server has answered. `known` is the
-    notebook according to the server's latest answer, or None if the server has not answered yet.
+    a browser gave. `is_sealed` says whether this object takes the notebook for sealed until its server has answered.
 
-    When one of the following three attributes changes, and after `note_sealed`, the functions in `on_change` are called.
-    `absence` says why the notebook's server cannot be used now, or is None if the server answers. `ended` says why these
-    browsers can never use the notebook again, because it has a new key; it is None if they can. `served` is the id that the
-    notebook's server chose when it started, in hexadecimal digits, or None if it is not known yet. While no server runs, notes
-    may be erased without an event. So if `served` changes, a browser checks which of its notes are still there.
+    These attributes say what is known about the notebook. When one of the last three changes, and after `note_sealed`, the
+    functions in `on_change` are called.
+
+    - `known`: the notebook according to the server's latest answer, or None if the server has not answered yet.
+    - `absence`: why the notebook's server cannot be used now, or None if the server answers.
+    - `ended`: why these browsers can never use the notebook again, because it has a new key; None if they can.
+    - `served`: the id that the notebook's server chose when it started, in hexadecimal digits, or None if it is not known yet.
+      While no server runs, notes may be erased without an event. So if `served` changes, a browser checks which of its notes
+      are still there.
     """
 
     def __init__(
@@ -123,28 +126,29 @@ class PageNotebook:
         return await self._call(self._threads.writing, "write", work)
 
     async def check(self) -> NotebookStatus:
-        """Ask the server whether it answers, and return its status. Set `known`, `served` and `absence` accordingly. If it is
-        silent, start to ask again and again.
+        """Ask the server whether it answers, and return its status. Set `known`, `served` and `absence` accordingly. If the
+        server is silent, start to ask it again and again.
         """
-        return self._noted(await self._asked())
+        status = await self._ask()
+        self._note_status(status)
+        return status
 
-    async def _asked(self) -> NotebookStatus:
+    async def _ask(self) -> NotebookStatus:
         return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS, saves=True))
 
-    def _noted(self, status: NotebookStatus) -> NotebookStatus:
+    def _note_status(self, status: NotebookStatus) -> None:
         if status.failure is None:
             self.known = status.notebook
             self._note_server(status.server_id)
             self._note_presence()
         else:
-            if self.known is None or isinstance(status.failure, KeyMissing):  # it may have been sealed meanwhile
+            if self.known is None or isinstance(status.failure, KeyMissing):  # the notebook may have been sealed meanwhile
                 self.known = status.notebook or self.known
             self._note_failure(status.failure)
-        return status
 
     def suspect(self) -> None:
-        """Begin to ask the server in the background whether it answers, again and again until it does. If this is done already,
-        do nothing.
+        """Begin to ask the server in the background whether it answers, again and again until it does. Do nothing if that goes
+        on already, and after `end` or `close`.
         """
         if self._probing is None and self.ended is None and not self._is_closed:
             self._probing = asyncio.create_task(self._probe())
@@ -181,11 +185,11 @@ class PageNotebook:
                 await asyncio.sleep(WATCH_SECONDS)
                 if self._probing is not None:
                     continue  # the server is already being asked
-                status = await self._asked()
+                status = await self._ask()
                 if isinstance(status.failure, ServerNotFound):
                     self.suspect()  # one lost answer does not mean that the server is silent
                 else:
-                    self._noted(status)
+                    self._note_status(status)
 
     def note_answer(self) -> None:
         """Record that the server answers again: `absence` becomes None. Call this when the server has answered another client
@@ -275,6 +279,7 @@ class PageNotebook:
             raise unavailable(self.absence or Notice("page_busy"))
 
     async def _probe(self) -> None:
+        """Ask the server until it answers, with growing pauses."""
         pause = 1.0
         try:
             while (await self.check()).failure is not None and self.ended is None:

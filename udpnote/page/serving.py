@@ -50,7 +50,7 @@ def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted
 
     async def run() -> None:
         ended = asyncio.Event()
-        with _setting(ended):
+        with _ending_at_signal(ended):
             await serve(page, listeners, ended, on_started=on_started)
 
     asyncio.run(run())
@@ -76,7 +76,7 @@ async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event,
             await asyncio.sleep(START_POLL_SECONDS)
         on_started(status)
         await ended.wait()
-        await page.close()
+        await page.close()  # ends the streams, for which the servers would wait
         await asyncio.gather(*runs)
     finally:
         await page.close()
@@ -113,6 +113,7 @@ class _Server(uvicorn.Server):
         logger.disabled = True
         try:
             await super().shutdown(sockets)
+            # uvicorn has cancelled these tasks, but has not waited for their ends.
             if cut_off := list(self.server_state.tasks):
                 await asyncio.wait(cut_off, timeout=END_SECONDS)
         finally:
@@ -148,7 +149,7 @@ def _config(listener: Listener) -> uvicorn.Config:
 
 
 @contextmanager
-def _setting(ended: asyncio.Event) -> Iterator[None]:
+def _ending_at_signal(ended: asyncio.Event) -> Iterator[None]:
     """In the block, let each of `SIGNALS` set `ended`. A signal that this process ignores, as nohup(1) arranges it, stays
     ignored.
     """

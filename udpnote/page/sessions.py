@@ -25,7 +25,7 @@ while.
 """
 
 CODES_PER_MINUTE = 20
-"""How many join codes each host may try in a minute. Nobody can guess a code, but each attempt costs a discovery."""
+"""How many join codes each host may try in a minute. Nobody can guess a code, but for each one the page searches the LAN."""
 
 TOKEN_BYTES = 32
 """The length of a session's token: 256 random bits."""
@@ -44,6 +44,8 @@ class Opened(NamedTuple):
 
 
 class _Session:
+    """A session: the notebook's key that the browser gave, and the monotonic time of the session's last use."""
+
     def __init__(self, key: bytes, used_at: float) -> None:
         self.key, self.used_at = key, used_at
 
@@ -110,8 +112,9 @@ class Sessions:
         self._forget_unused()
 
     async def _open(self, key: bytes, code: str) -> Opened:
-        """Open the notebook by `key`, whose join code is `code`, and ask its server. Raises a `Refusal` if the server does not
-        answer or does not accept the key, or if it has another notebook.
+        """Open the notebook by `key`, whose join code is `code`, ask its server, and keep the notebook for further sessions.
+
+        Raises a `Refusal` if the server does not answer or does not accept the key, or if it has another notebook.
         """
         notebook = self._open_notebook(code)
         status = await notebook.check()

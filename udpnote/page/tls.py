@@ -129,7 +129,7 @@ class TlsConnection(BoundedConnection):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and begin TLS. If there are too many connections, cut it off. asyncio calls this."""
-        if not self.is_admitted(transport, TLS_CONNECTIONS_MAX):
+        if not self.admit(transport, TLS_CONNECTIONS_MAX):
             transport.abort()
             return
         transport.pause_reading()  # what arrives now is for TLS
