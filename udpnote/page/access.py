@@ -203,7 +203,7 @@ def _host_refused(scope: Scope, host: str) -> Response:
     notice = Notice("page_host_refused", host=_harmless_name(host))
     if scope["path"].startswith("/api/"):
         return refused(Refusal(421, notice))
-    return sentence_page(notice, 421, leads_on=False)
+    return sentence_page(notice, 421, has_link=False)
 
 
 def _harmless_name(host: str) -> str:

@@ -21,7 +21,7 @@ from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
-from udpnote.page.responses import Refusal, json_response, malformed, refused, sentence_page, told
+from udpnote.page.responses import Refusal, json_response, malformed, notice_object, refused, sentence_page
 from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
 from udpnote.page.sessions import Opened, Sessions
 from udpnote.version import __version__
@@ -152,8 +152,8 @@ class Page:
             if refusal.status == 401:
                 reason = refusal.notice if is_private(request.scope) else Notice("page_code_needs_https")
                 sealed = {"name": None, "id": None, "sealed": True}
-                return json_response(state | {"notebook": sealed, "needs_code": True, "served": None, **told(reason)})
-            state |= {"away": True, **told(refusal.notice)}
+                return json_response(state | {"notebook": sealed, "needs_code": True, "served": None, **notice_object(reason)})
+            state |= {"away": True, **notice_object(refusal.notice)}
         if (known := notebook.known) is not None:
             state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
         response = json_response(state)
@@ -210,5 +210,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "another exception would be reported as a missing route"
     notice = Notice("page_method_refused") if error.status_code == 405 else Notice("page_not_there")
     if error.status_code == 404 and not request.url.path.startswith("/api/"):
-        return sentence_page(notice, 404, leads_on=True)
+        return sentence_page(notice, 404, has_link=True)
     return refused(Refusal(error.status_code, notice, error.headers))

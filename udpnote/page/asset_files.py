@@ -28,7 +28,7 @@ TYPES = {
 
 
 class Asset(NamedTuple):
-    """A file of the page: its bytes, these bytes compressed by gzip, its media type, and its entity tag."""
+    """A file of the page: its bytes, these bytes compressed by gzip, its media type, and its entity tag (ETag)."""
 
     data: bytes
     compressed: bytes
@@ -53,7 +53,7 @@ class Assets:
             raise Refusal(404, Notice("page_not_there"))
         # `no-cache`: the browser keeps the file, and asks each time whether it is still the same one
         headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", "Content-Type": asset.media_type}
-        if name == "worker.js":
+        if name == "worker.js":  # a service worker could otherwise serve only `/static/`, the folder of its file
             headers["Service-Worker-Allowed"] = "/"
         if asset.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)

@@ -35,7 +35,8 @@ SYSTEMS = (
     ("Linux (Chrome, Chromium)", Notice("certificate_steps_linux", file=FILE_NAME), ("Linux", "X11")),
     ("Firefox", Notice("certificate_steps_firefox", file=FILE_NAME), ()),
 )
-"""For each system: its name, a notice with one line for each step, and words in the User-Agent of its browsers."""
+"""For each system: its name, a notice with one line for each step, and words of which the User-Agent of its browsers has one.
+The first system that fits counts, because browsers on Android name Linux, too."""
 
 
 class CertificatePage:
@@ -76,7 +77,7 @@ class CertificatePage:
             *(_section(name, steps, is_open=name == _system_of(agent)) for name, steps, _words in SYSTEMS),
             f"<h2>{escape(_('Compare the fingerprint'))}</h2>",
             *_paragraphs(Notice("certificate_page_compare")),
-            f"<p>SHA-256<br><code>{_in_lines(self._authority.fingerprint)}</code></p>",
+            f"<p>SHA-256<br><code>{_in_four_lines(self._authority.fingerprint)}</code></p>",
             f"<h2>{escape(_('Open the page'))}</h2>",
             f'<p><a href="{escape(address)}">{escape(address)}</a></p>',
         ]
@@ -102,15 +103,15 @@ _DOCUMENT = """\
 """
 
 
-def _in_lines(fingerprint: str) -> str:
+def _in_four_lines(fingerprint: str) -> str:
     """Return `fingerprint` as HTML in four lines, so that it fits on a phone."""
     pairs = fingerprint.split(":")
     return "<br>".join(":".join(pairs[start : start + 8]) for start in range(0, len(pairs), 8))
 
 
 def _system_of(agent: str) -> str:
-    """Return the name of the browser's system, one of `SYSTEMS`, according to its User-Agent `agent`. Return an empty string
-    for any other system.
+    """Return the name of the browser's system in `SYSTEMS`, according to its User-Agent `agent`. Return an empty string for any
+    other system.
     """
     return next((name for name, _steps, words in SYSTEMS if any(word in agent for word in words)), "")
 

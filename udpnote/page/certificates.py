@@ -174,6 +174,7 @@ def server_certificate(authority: Authority, *, names: Iterable[str], addresses:
     ]
     certificate = _signed("udpnote page", key.public_key(), authority.issuer.subject, authority.key, start, end, extensions)
     parts = (_key_bytes(key), *(each.public_bytes(Encoding.PEM) for each in (certificate, authority.issuer)))
+    # At the end of the authority, all certificates end soon: then a new one is made once a day, not for each connection.
     renewed_at = max(end - timedelta(days=RENEWAL_DAYS), _time(now) + timedelta(days=1))
     return ServerCertificate(b"".join(parts), frozenset((*covered, *private)), _microseconds(start), _microseconds(renewed_at))
 
@@ -182,7 +183,7 @@ def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: I
     """Return those of `names` and `addresses` that `server_certificate` puts into a certificate, as two lists without
     duplicates.
 
-    These are the names that `authority` may certify, and the addresses of private networks, at most `ADDRESSES_MAX` of them.
+    These are the names that `authority` may certify, and the addresses of private networks, at most the first `ADDRESSES_MAX`.
     """
     covered = [name for name in dict.fromkeys(names) if authority.covers_name(name)]
     private = [address for address in dict.fromkeys(addresses) if is_private(address)]
@@ -192,6 +193,7 @@ def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: I
 def _new_authority(host: str, names: Iterable[str], now: int) -> Authority:
     """Make an authority for `names`. The private key of its root is dropped when this returns, and was in no file."""
     made = _time(now)
+    # A clock that is behind, as on a machine without a battery, does not make the authority end early.
     end = max(made, datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(days=AUTHORITY_DAYS)
     ending = f" ({made:%Y-%m-%d})"
     name = f"udpnote on {host}"[: _COMMON_NAME_CHARACTERS_MAX - len(ending) - len(" issuer")] + ending
@@ -262,7 +264,7 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _write(path: str, authority: Authority, host: str) -> None:
-    shown = "".join(character if character.isprintable() else " " for character in host)  # it stays one line
+    shown = "".join(character if character.isprintable() else " " for character in host)  # the header has one line for it
     certificates = (each.public_bytes(Encoding.PEM) for each in (authority.issuer, authority.root))
     with secret_file(path, beside=path) as file:
         file.write(b"".join((_FILE_HEADER.format(host=shown).encode(), _key_bytes(authority.key), *certificates)))

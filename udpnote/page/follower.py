@@ -40,8 +40,8 @@ class Follower:
     """Follows `notebook` from `start` until `stop`. When there are new entries, it calls `on_change` in the page's event loop.
 
     `newest` identifies the newest entry that the follower has got, or is None if it has got none yet. `restorations` counts how
-    often the notebook was replaced by an older copy since the follower started. After that, the same number may belong to
-    another entry than before.
+    often the notebook was replaced by an older copy since the follower started. After such a replacement, the same number may
+    belong to another entry than before.
     """
 
     def __init__(self, notebook: PageNotebook, on_change: Callable[[], None]) -> None:
@@ -102,12 +102,12 @@ class Follower:
         if self.newest is not None and not has_entry(client, self.newest):
             self._restart()
         self.forget()  # between the kept events and the next ones, entries may be missing
-        for stored in client.follow(last=1):
+        for stored in client.follow(last=1):  # begins with the newest entry, so that `newest` is known at once
             self._notebook.check_key(client)
             event = StoredEvent(stored.as_seen, encoded(event_object(stored, note_number(client, stored))))
             with self._lock:
                 if self._events and self._events[-1].seen.number >= stored.number:
-                    self._events.clear()
+                    self._events.clear()  # an older copy goes on at a lower number; the kept events stay in order
                 self._events.append(event)
                 self.newest = stored.as_seen
             self._tell(self._note_entry)

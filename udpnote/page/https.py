@@ -71,6 +71,8 @@ class Https:
     def notices(self) -> list[Notice]:
         """Return notices about the names and addresses of this host that the certificate cannot have. For these, browsers show
         a warning.
+
+        The host's own public IPv6 addresses are not reported: many hosts have some, and people hardly type them.
         """
         named = {name: self.authority.covers_name(name) for name in self._names}
         without_dot = tuple(name for name in named if not is_for_one_host(name))
@@ -79,6 +81,7 @@ class Https:
         public = tuple(dict.fromkeys(each for each in [*self._further_addresses, *own_public] if not is_private(each)))
         notices = []
         if without_dot:
+            # The last name is the most particular one. There is always one: each authority covers `localhost`.
             other = next(name for name, is_covered in reversed(named.items()) if is_covered)
             notices.append(Notice("names_without_dot", names=without_dot, other=other))
         if missing:

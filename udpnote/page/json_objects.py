@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from udpnote.client.forwarding import check_entry
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status, StoredEntry, Verdict
-from udpnote.page.responses import Refusal, malformed, told
+from udpnote.page.responses import Refusal, malformed, notice_object
 from udpnote.text.highlight import occurrences
 
 ENTRIES_MAX = 100
@@ -92,7 +92,7 @@ def wrong_outcome(entry: Entry, wrong: Notice) -> dict[str, object]:
 
 
 def _outcome(entry: Entry, state: str, reason: Notice | None, number: int | None = None) -> dict[str, object]:
-    said = told(reason) if reason is not None else {"kind": None, "reason": None}
+    said = notice_object(reason) if reason is not None else {"kind": None, "reason": None}
     return {"sequence": entry.sequence, "state": state, "number": number, **said}
 
 

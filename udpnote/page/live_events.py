@@ -10,7 +10,7 @@ from udpnote.errors import Notice
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, SeenEntry
 from udpnote.page.follower import RETRY_SECONDS, Follower, has_entry, newest_entry, read_events
 from udpnote.page.page_notebook import PageNotebook
-from udpnote.page.responses import Refusal, encoded, malformed, told
+from udpnote.page.responses import Refusal, encoded, malformed, notice_object
 
 STREAMS_MAX = 64
 """The most streams at a time, for all notebooks and keys together."""
@@ -55,8 +55,8 @@ def parse_cursor(text: str) -> SeenEntry:
 
 
 class LiveEvents:
-    """The streams of one notebook. All of them get new entries from one `Follower`, which the first stream starts, together
-    with a task that watches the notebook's server.
+    """The streams of one notebook. All of them get new entries from one `Follower`. The first stream starts it, together with a
+    task that watches the notebook's server (see `PageNotebook.watch`).
     """
 
     def __init__(self, notebook: PageNotebook) -> None:
@@ -90,10 +90,11 @@ class LiveEvents:
         while not self._is_ending:
             changed, seconds = self._changed, HEARTBEAT_SECONDS  # read before the checks, so that no change is missed
             if self._notebook.ended is not None or self._notebook.needs_session:
-                yield _event("session_ended", told(self._notebook.ended or Notice("page_needs_code")))
+                yield _event("session_ended", notice_object(self._notebook.ended or Notice("page_needs_code")))
                 return
             if (absence is None) != (self._notebook.absence is None):
-                yield _event("back", {}) if self._notebook.absence is None else _event("away", told(self._notebook.absence))
+                away = self._notebook.absence
+                yield _event("back", {}) if away is None else _event("away", notice_object(away))
             absence = self._notebook.absence
             if absence is None:
                 try:
@@ -108,6 +109,7 @@ class LiveEvents:
                 yield b": still here\n\n"
 
     def _started_follower(self) -> Follower:
+        """Return the follower. The first call starts it, and begins to watch the notebook's server."""
         if self._follower is None:
             self._follower = Follower(self._notebook, self._wake)
             self._follower.start()
@@ -121,6 +123,7 @@ class LiveEvents:
         self._wake()
 
     def _wake(self) -> None:
+        """Let all streams look at once for what they must send. Each of them waits for `_changed`."""
         self._changed.set()
         self._changed = asyncio.Event()
 

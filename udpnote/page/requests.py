@@ -78,8 +78,8 @@ HEADER_BYTES_MAX = 16_384
 class BoundedHeads(h11.Connection):
     """h11's server side of a connection. It refuses requests whose line and headers have more than `HEADER_BYTES_MAX` bytes.
 
-    h11 itself accepts any length if the line and headers arrive as a whole. `head` is the beginning of the latest request.
-    `is_too_long` says whether that request was refused for its length.
+    h11 itself accepts any length if the line and headers arrive as a whole. `head` has the first bytes of the latest request,
+    at most `HEADER_BYTES_MAX`. `is_too_long` says whether that request was refused for its length.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class BoundedHeads(h11.Connection):
         """Return the next event, as h11 does. Raises `h11.RemoteProtocolError` if the request is too long or malformed."""
         if self.their_state is not h11.IDLE:
             return super().next_event()
-        received, _ = self.trailing_data
+        received, _ = self.trailing_data  # the bytes that h11 has not parsed yet
         self.head = received[:HEADER_BYTES_MAX]
         try:
             event = super().next_event()
@@ -104,8 +104,8 @@ class BoundedHeads(h11.Connection):
 
 
 def plain_answer(notice: Notice, head: bytes) -> tuple[bytes, list[tuple[str, str]]]:
-    """Return the body and the headers of an answer that has the sentence of `notice` as plain text. The connection ends after
-    it.
+    """Return the body and the headers of an answer that has the sentence of `notice` as plain text. The headers say that the
+    connection ends after it.
 
     `head` is the beginning of the request. The sentence is in the language that the request asks for (Accept-Language).
     """

@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from udpnote.errors import BadAnswer, ClientClosed, EntryRefused, InvalidEntry, InvalidQuery, KeyMissing, Notice, UdpnoteError
+from udpnote.page.browser_sentences import sentence_for_browser
 from udpnote.page.rates import host_of_client
-from udpnote.page.reader_sentences import for_reader
 from udpnote.text.language import gettext as _
 from udpnote.text.language import language
 
@@ -89,12 +89,12 @@ def refused(refusal: Refusal) -> Response:
     """Return the answer to a refused request: JSON with the notice's `kind` and, as `reason`, its sentence in the browser's
     language.
     """
-    return json_response(told(refusal.notice), refusal.status, refusal.headers)
+    return json_response(notice_object(refusal.notice), refusal.status, refusal.headers)
 
 
-def told(notice: Notice) -> dict[str, str]:
-    """Return the JSON object of a notice: its `kind` and, as `reason`, its sentence."""
-    return {"kind": notice.kind, "reason": for_reader(notice)}
+def notice_object(notice: Notice) -> dict[str, str]:
+    """Return the JSON object of a notice: its `kind` and, as `reason`, its sentence for a person at a browser."""
+    return {"kind": notice.kind, "reason": sentence_for_browser(notice)}
 
 
 class _LongAnswer(Response):
@@ -154,12 +154,12 @@ _DOCUMENT = """\
 """
 
 
-def sentence_page(notice: Notice, status: int, *, leads_on: bool) -> Response:
-    """Return an HTML page with the sentence of `notice`, and the HTTP status `status`. With `leads_on`, it has a link to the
+def sentence_page(notice: Notice, status: int, *, has_link: bool) -> Response:
+    """Return an HTML page with the sentence of `notice`, and the HTTP status `status`. If `has_link`, it has a link to the
     notebook's page.
     """
-    link = f'<p><a href="/">{escape(_("Open the page"))}</a></p>' if leads_on else ""
-    shown = _DOCUMENT.format(language=language().replace("_", "-"), sentence=marked_up(for_reader(notice)), link=link)
+    link = f'<p><a href="/">{escape(_("Open the page"))}</a></p>' if has_link else ""
+    shown = _DOCUMENT.format(language=language().replace("_", "-"), sentence=marked_up(sentence_for_browser(notice)), link=link)
     return HTMLResponse(shown, status, {"Cache-Control": "no-store"})
 
 

@@ -29,7 +29,7 @@ from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import EndingStream, Refusal, json_response, malformed, unavailable
 from udpnote.page.sessions import Opened
 from udpnote.text.calendar_image import calendar_image
-from udpnote.text.query_words import parse_words
+from udpnote.text.query_words import QueryWords, parse_words
 
 NOTES, NOTES_MAX = 50, 200
 """How many notes a list has by default, and the most that a request may ask for."""
@@ -45,7 +45,8 @@ VERSIONS_CHARACTERS_MAX = 2 << 20
 
 EXPORTS_MAX = 4
 EXPORTS_PER_HOST_MAX = 2
-"""How many exports may run at once, and how many of them for one other host. So no host can take them all."""
+"""How many exports may run at once, and how many of them for one host, so that no host can take them all. Browsers on this
+machine may have all."""
 
 QUERY_CHARACTERS_MAX = 1000
 """The most characters of a search, tag or author in a request."""
@@ -62,9 +63,15 @@ _EXPORT_TYPES: dict[Form, tuple[str, str]] = {
 }
 """For each format of an export, its media type and the ending of the file's name."""
 
+Place = tuple[int, int]
+"""The place of a note in the order of all notes: its `noted_at` and its number."""
+
 
 class ReadingRoutes:
-    """The routes that read. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`."""
+    """The routes that read. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`.
+
+    `docs/page.md` explains the answers.
+    """
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of
@@ -84,11 +91,12 @@ class ReadingRoutes:
     async def _notes(self, request: Request) -> Response:
         notebook, query = self._notebook_of(request).notebook, request.query_params
         limit = _number(query, "limit", NOTES_MAX, default=NOTES)
-        before, after = _cursor(query, "before"), _cursor(query, "after")
+        before, after = _place(query, "before"), _place(query, "after")
         filters: dict[str, Any] = {"author": _text(query, "author") or None, "tags": _text(query, "tag") or ()}
         text = _text(query, "q")
+        # A shell would have split the text into arguments at white space, but not between quotes; `parse_words` does that.
         arguments = [text] if set(text) & set(QUOTES) else text.split()
-        return json_response(await notebook.read(lambda client: _listed(client, arguments, filters, limit, before, after)))
+        return json_response(await notebook.read(lambda client: _list_notes(client, arguments, filters, limit, before, after)))
 
     async def _note(self, request: Request) -> Response:
         notebook, number = self._notebook_of(request).notebook, _path_number(request)
@@ -100,6 +108,7 @@ class ReadingRoutes:
         def versions(client: Client) -> list[dict[str, object]]:
             found: list[dict[str, object]] = []
             characters = 0
+            # The latest versions come first, so that the limits leave out and cut the earliest ones.
             for stored in client.log(numbers=[number], newest_first=True, limit=VERSIONS_MAX):
                 characters += len(stored.text)
                 found.append(version_object(stored, is_whole=characters <= VERSIONS_CHARACTERS_MAX))
@@ -133,7 +142,7 @@ class ReadingRoutes:
             raise unavailable(Notice("page_busy"))
         self._exports[host] += 1
         try:
-            pieces, first = await notebook.read(lambda client: _begun(client, form))
+            pieces, first = await notebook.read(lambda client: _begin_export(client, form))
         except BaseException:
             self._forget_export(host)
             raise
@@ -158,63 +167,74 @@ async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[
         piece = await notebook.read(lambda _: next(pieces, None))
 
 
-def _begun(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
+def _begin_export(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
     """Begin an export. Return an iterator of the pieces after the first one, and the first piece, which is empty if there is
     none.
 
-    The first piece is made here, because an error in it can still become the answer to the request.
+    The first piece is made before the answer begins, because an error in it can still become the answer to the request.
     """
     pieces = export_pieces(client, form, Filters(), for_file=True)
     return pieces, next(pieces, b"")
 
 
-def _listed(
+def _list_notes(
     client: Client,
     arguments: list[str],
     filters: dict[str, Any],
     limit: int,
-    before: tuple[int, int] | None,
-    after: tuple[int, int] | None,
+    before: Place | None,
+    after: Place | None,
 ) -> dict[str, object]:
     """Return a JSON object with at most `limit` notes that match the words in `arguments` and the `filters`, the newest first.
 
-    `before` and `after` are each None, or the `noted_at` and the number of a note: only notes before or after that note are
-    listed. If more than `limit` notes match, the newest of them are listed. With `after`, the oldest are. The object says where
-    the next list must begin.
+    Only notes between the places `before` and `after` are listed; None sets no bound. If more than `limit` notes match, the
+    newest of them are listed. With `after`, the oldest are.
 
-    Several notes may have the same `noted_at`. So more than `limit` notes are read if necessary, to get past those that an
-    earlier list had.
+    The object says where the next list begins: its field `before` is the `before` of the next request, or None if there are no
+    more notes. With `after`, it has a field `after` in place of `before`. Its field `newest` is the number of the notebook's
+    newest entry before the notes were read.
     """
     newest = client.last_number()
     words = parse_words(arguments) if arguments else None
-    if before is not None:
-        filters = {**filters, "until": before[0] + 1}
-    if after is not None:
-        filters = {**filters, "since": after[0]}
-    shown, as_typed = (words.wanted, words.as_typed) if words else ((), ())
-    asked = limit + 1
-    while True:
-        read = 0
-        notes: list[tuple[tuple[int, int], dict[str, object]]] = []  # not the entries: their texts may be very long
-        for stored in client.entries(words=as_typed, newest_first=after is None, limit=asked, **filters):
-            read += 1
-            place = (stored.noted_at, stored.number)
-            is_listed = (before is None or place < before) and (after is None or place > after)
-            if is_listed and len(notes) <= limit:
-                notes.append((place, note_object(stored, shown)))
-        if len(notes) > limit or read < asked:
-            break
-        asked *= 4
+    notes = _notes_between(client, words, filters, limit + 1, before=before, after=after)
     has_more, notes = len(notes) > limit, notes[:limit]
-    further = f"{notes[-1][0][0]}-{notes[-1][0][1]}" if has_more else None
+    further = "{}-{}".format(*notes[-1][0]) if has_more else None
     if after is not None:
         notes.reverse()
     return {"notes": [note for _, note in notes], "before" if after is None else "after": further, "newest": newest}
 
 
+def _notes_between(
+    client: Client, words: QueryWords | None, filters: dict[str, Any], amount: int, *, before: Place | None, after: Place | None
+) -> list[tuple[Place, dict[str, object]]]:
+    """Read at most `amount` notes between the places `before` and `after`. Return the place and the object of each.
+
+    The newest come first or, with `after`, the oldest. A client filters notes by their times only, and several notes may have
+    the same time. So more than `amount` notes are read if necessary, to get past those that an earlier list had.
+    """
+    if before is not None:
+        filters = {**filters, "until": before[0] + 1}
+    if after is not None:
+        filters = {**filters, "since": after[0]}
+    highlighted, as_typed = (words.wanted, words.as_typed) if words else ((), ())
+    asked = amount
+    while True:
+        read = 0
+        notes: list[tuple[Place, dict[str, object]]] = []  # not the entries: their texts may be very long
+        for stored in client.entries(words=as_typed, newest_first=after is None, limit=asked, **filters):
+            read += 1
+            place = (stored.noted_at, stored.number)
+            is_between = (before is None or place < before) and (after is None or place > after)
+            if is_between and len(notes) < amount:
+                notes.append((place, note_object(stored, highlighted)))
+        if len(notes) == amount or read < asked:
+            return notes
+        asked *= 4
+
+
 def _whole_note(client: Client, number: int) -> dict[str, object]:
-    """Return the object of the note that has a version with this `number`, with the note's whole latest text. `latest`
-    identifies its latest version.
+    """Return the object of the note that has a version with this `number`, with the note's whole latest text. Its field
+    `latest` identifies the note's latest version.
 
     Raises a `Refusal` if there is no such note, or if it is deleted or erased.
     """
@@ -237,6 +257,7 @@ def _form(name: str) -> Form:
 
 
 def _text(query: QueryParams, field: str) -> str:
+    """Return the text in the `field` of a request, empty if it is missing. Raises a `Refusal` if the text is too long."""
     text = query.get(field, "")
     if len(text) > QUERY_CHARACTERS_MAX:
         raise malformed(field)
@@ -244,6 +265,10 @@ def _text(query: QueryParams, field: str) -> str:
 
 
 def _number(query: QueryParams, field: str, number_max: int, *, default: int) -> int:
+    """Return the number in the `field` of a request, or `default` if it is missing.
+
+    Raises a `Refusal` if the field is not a number from 1 to `number_max`.
+    """
     text = query.get(field)
     if text is None:
         return default
@@ -254,17 +279,18 @@ def _number(query: QueryParams, field: str, number_max: int, *, default: int) ->
 
 
 def _path_number(request: Request) -> int:
+    """Return the number of a note in the path of `request`. Raises a `Refusal` (404) if no note can have it."""
     number = _integer(request.path_params["number"])
     if number is None or not 0 < number <= SEQUENCE_MAX:
         raise Refusal(404, Notice("page_not_there"))
     return number
 
 
-def _cursor(query: QueryParams, field: str) -> tuple[int, int] | None:
-    """Return the `noted_at` and the number of a note, which are in the `field` of a request as an earlier answer has given
-    them. Return None if the field is empty or missing.
+def _place(query: QueryParams, field: str) -> Place | None:
+    """Return the place in the `field` of a request. Return None if the field is empty or missing.
 
-    Raises a `Refusal` if the field does not have this form.
+    The field has the form `NOTED_AT-NUMBER`, in which `_list_notes` gives it to browsers. `NOTED_AT` is negative before 1970.
+    Raises a `Refusal` if the field has another form.
     """
     text = query.get(field)
     if not text:
@@ -318,7 +344,7 @@ class WritingRoutes:
 
 
 STREAMS_PER_HOST_MAX = 16
-"""The most streams of one other host at a time, so that no host can take them all."""
+"""The most streams of one host at a time, so that no host can take them all. Browsers on this machine may have more."""
 
 
 class StreamRoutes:

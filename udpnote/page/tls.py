@@ -24,7 +24,7 @@ from udpnote.storage.database import storage_errors
 from udpnote.storage.new_files import draft_of
 
 CHECK_MICROSECONDS = 1_000_000
-"""The addresses are read at most once in this time, because a browser opens several connections at once."""
+"""This host's addresses are read at most once in this time, because a browser opens several connections at once."""
 
 
 class ServerTls:
@@ -99,10 +99,10 @@ class ServerTls:
 
 
 TLS_CONNECTIONS_MAX = 200
-"""A connection over TLS is accepted if there are at most this many connections, itself included: 64 streams, and two more for
-each of their browsers.
+"""A connection over TLS is accepted if there are at most this many connections, itself included: 64 for streams of live events,
+and two more for each of their browsers.
 
-asyncio has 256 KiB of buffers for each connection, together 50 MiB.
+asyncio has 256 KiB of TLS buffers for each connection, together 50 MiB.
 """
 
 HANDSHAKE = b"\x16"

@@ -23,11 +23,10 @@ class WorkerThreads:
         self._calls = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Call `work` in a thread, and return its result. `work` makes sentences in the language of the task that
-        calls `run`.
+        """Call `work` in a thread, and return its result. Its sentences are in the language of the task that calls `run`.
 
         If that task is cancelled, a call that has begun goes on, and its result is dropped. Raises the errors of `work`, and a
-        `Refusal` if too many calls wait, or after `close`.
+        `Refusal` if too many calls wait, or after `close`. Raises `CancelledError` if `close` drops the call.
         """
         if self._calls >= self._calls_max:
             raise unavailable(Notice("page_busy"))

@@ -10,7 +10,7 @@ from tests.support.notice_calls import needs, notice_calls, sentences
 from tests.support.source import ROOT, modules
 from udpnote.errors import Notice
 from udpnote.model.language import ENGLISH, LANGUAGES
-from udpnote.page.reader_sentences import for_reader, notice_for_reader
+from udpnote.page.browser_sentences import notice_for_browser, sentence_for_browser
 from udpnote.text.language import gettext, speaking
 from udpnote.text.messages.sentences import SENTENCES
 
@@ -32,7 +32,7 @@ def read_text(asset: str) -> str:
 
 def for_browsers(kind: str) -> str:
     """The kind of the notice that a browser gets in place of one of this kind."""
-    return notice_for_reader(Notice(kind, **dict.fromkeys(needs(SENTENCES[kind]), 1))).kind
+    return notice_for_browser(Notice(kind, **dict.fromkeys(needs(SENTENCES[kind]), 1))).kind
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -52,7 +52,7 @@ def test_the_way_out_of_a_sealed_notebook_is_named_as_in_the_menu_of_the_page(la
     words = read_text(f"words.{language}.js" if language != ENGLISH else "words.js")
     [entry] = re.findall(r'^  end_session: "(.+)",$', words, re.MULTILINE)
     with speaking(language):
-        assert entry in for_reader(Notice("page_impostor"))
+        assert entry in sentence_for_browser(Notice("page_impostor"))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
     ],
 )
 def test_each_notice_has_one_for_browsers_whatever_its_values_are(notice: Notice, shown: Notice) -> None:
-    assert notice_for_reader(notice) == shown
+    assert notice_for_browser(notice) == shown
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_each_notice_has_one_for_browsers_whatever_its_values_are(notice: Notice
 )
 def test_a_sentence_for_a_browser_begins_with_a_capital_letter_and_ends_with_a_full_stop(language: str, shown: str) -> None:
     with speaking(language):
-        assert for_reader(Notice("page_not_there")) == shown
+        assert sentence_for_browser(Notice("page_not_there")) == shown

@@ -65,7 +65,7 @@ _FOR_BOTH = {
 """The kinds of notices whose sentences name no command, option or file, and which a browser shows as they are."""
 
 
-def notice_for_reader(notice: Notice) -> Notice:
+def notice_for_browser(notice: Notice) -> Notice:
     """Return the notice that a person at a browser gets in place of `notice`.
 
     Notices of the page itself stay as they are, and the tables above say what becomes of others. All that are left become
@@ -79,11 +79,11 @@ def notice_for_reader(notice: Notice) -> Notice:
     return notice if is_for_browsers else Notice("page_notebook_unusable")
 
 
-def for_reader(notice: Notice) -> str:
+def sentence_for_browser(notice: Notice) -> str:
     """Return the sentence for a person at a browser in place of `notice`, in the language of the request.
 
-    It stands alone there, so it begins with a capital letter and ends with a full stop. In a terminal, sentences follow
-    `udpnote: `.
+    The sentence stands alone there, so it begins with a capital letter and ends with a full stop. In a terminal, sentences
+    follow `udpnote: `.
     """
-    text = str(notice_for_reader(notice))
+    text = str(notice_for_browser(notice))
     return _("{sentences}.").format(sentences=text[:1].upper() + text[1:])
