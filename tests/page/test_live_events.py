@@ -1,5 +1,6 @@
 """Live events: a browser that connects again gets what it has missed, nothing twice, also after the notebook was restored."""
 
+import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -10,8 +11,11 @@ from tests.support.loopback import Loopback
 from tests.support.notebook_files import erase
 from tests.support.page_server import ADA, Event, PageServer, entry
 from tests.support.processes import eventually
+from udpnote.client.client import Client
+from udpnote.errors import ClientClosed, Notice
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
-from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, cursor_text, parse_cursor
+from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, LiveEvents, cursor_text, parse_cursor
+from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.responses import Refusal
 from udpnote.page.routes import STREAMS_PER_HOST_MAX
 
@@ -114,6 +118,27 @@ def test_there_are_so_many_streams_and_one_that_ends_makes_room(page: PageServer
     eventually(lambda: page.http.head("/api/events").status_code == 200, "a place is free again")
     with page.events() as events:
         assert next(events).name == "ready"
+
+
+def test_a_server_that_answers_again_while_away_is_sent_is_reported_as_back() -> None:
+    def open_client(_: Callable[[Notice], None]) -> Client:
+        raise ClientClosed("client_closed")
+
+    async def heads() -> list[bytes]:
+        threads = Threads()
+        notebook = PageNotebook(open_client, threads, has_key=True)
+        live = LiveEvents(notebook)
+        notebook.absence = Notice("page_server_silent")
+        stream = live.stream(None)
+        sent = [await anext(stream), await anext(stream)]
+        notebook.note_answer()
+        sent.append(await anext(stream))
+        live.end()
+        await stream.aclose()  # type: ignore[attr-defined]
+        threads.close()
+        return [each.split(b"\n")[0] for each in sent]
+
+    assert asyncio.run(heads())[1:] == [b"event: away", b"event: back"]
 
 
 @pytest.mark.parametrize(

@@ -92,10 +92,9 @@ class LiveEvents:
             if self._notebook.ended is not None or self._notebook.needs_session:
                 yield _event("session_ended", notice_object(self._notebook.ended or Notice("page_needs_code")))
                 return
-            if (absence is None) != (self._notebook.absence is None):
-                away = self._notebook.absence
-                yield _event("back", {}) if away is None else _event("away", notice_object(away))
-            absence = self._notebook.absence
+            before, absence = absence, self._notebook.absence
+            if (before is None) != (absence is None):
+                yield _event("back", {}) if absence is None else _event("away", notice_object(absence))
             if absence is None:
                 try:
                     async for event in reader.events():
