@@ -42,8 +42,9 @@ class Judge(NamedTuple):
         """Return the answer, among all answers `found`, of the notebook that `destination` names.
 
         If several such notebooks have answered, returns the answer of `expected`. Raises `SeveralNotebooks` if `expected` is
-        None or not among them. If none has answered, raises `OldKey`, `NotSealed`, `WrongNotebook` or `ServerNotFound`, as
-        `NotebookFinder.find` explains. `ports` are the UDP ports at which discovery has asked; errors name them.
+        None or not among them. If there is no such answer, or its notebook has a new key, raises `OldKey`, `NotSealed`,
+        `WrongNotebook` or `ServerNotFound`, as `NotebookFinder.find` explains. `ports` are the UDP ports at which discovery has
+        asked; errors name them.
         """
         answered = self.matching(destination, found)
         usable = [each for each in answered if not each.has_new_key]

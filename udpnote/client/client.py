@@ -328,7 +328,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def name(self) -> str:
-        """The name of the client's notebook. If this is not known, discovery looks for it. Raises the errors of `deliver`."""
+        """The name of the client's notebook. Discovery looks for an unknown notebook first. Raises the errors of `deliver`."""
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
@@ -346,7 +346,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             return notebook_status(self._driver, max(self._seconds(wait), LOCATE_SECONDS_MIN), saves=saves)
 
     def round_trips(self, notebook: KnownNotebook, on_progress: Callable[[int], None] = lambda _: None) -> "RoundTrips":
-        """Measure the round trip to the server of `notebook` for two seconds (see `measure_round_trips`). Saves nothing."""
+        """Measure the round trip to the server of `notebook` for two seconds, and save nothing; see `measure_round_trips`."""
         from udpnote.client.round_trips import measure_round_trips  # here, because a one-shot send does not need it
 
         return measure_round_trips(self._driver, notebook, on_progress)

@@ -100,7 +100,7 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
 
     If the notebook is in `known`, the text is its name, with the start of its id if another one in `known` has the same name.
     If it is not in `known`, the text is its id. If the entries are not assigned to a notebook yet, the text is the server,
-    port, name or key that the user has named.
+    port, name or key that the user has named, or `not known yet` if the user has named nothing.
     """
     if waiting.notebook_id is not None:
         known = list(known)
@@ -168,9 +168,9 @@ def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destin
 
 
 def options_for(destination: Destination) -> dict[str, Any]:
-    """The keyword arguments for a `Client` that uses `destination`. They take the place of what the settings name.
+    """The keyword arguments for a `Client` that uses `destination`, whatever other notebook or server the settings name.
 
-    There is one exception: if `destination` has a key, the settings must name this key, and the client takes it from there.
+    If `destination` has a key, the settings must name this key, because the client takes it from there.
     """
     options: dict[str, Any] = {"notebook": destination.name_or_id or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:

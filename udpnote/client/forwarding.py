@@ -142,7 +142,8 @@ class _Call:
 
     The keys of `pending` are the entries that have no verdict yet; the values are their places in the arguments of the call,
     because an entry may be given twice. The call gives up at the monotonic time `gives_up_at`. When `is_over` is True, the call
-    returns `verdicts` or raises `error`.
+    returns `verdicts` or raises `error`. The thread of the call waits for `woken`, which is set when the call is over, or
+    becomes the driving call.
     """
 
     def __init__(self, entries: Sequence[Entry], wait_seconds: float, now: float) -> None:
@@ -275,6 +276,7 @@ class Forwarder:
                 self._waiting.setdefault(entry, []).append(call)
         for call in interrupted_calls:
             self._give_up(session, call, now)
+        # A new call may have been interrupted already: then nobody waits for its entries.
         entries = [entry for call in new_calls for entry in call.pending if entry in self._waiting]
         if entries:
             session.add(entries, now)

@@ -84,7 +84,7 @@ class Imported(NamedTuple):
 
 
 class ImportSession(Session[Stored | Rejected]):
-    """Delivers entries that a `Renumbering` has prepared to `notebook`. Each occurs in one event: `Stored` or `Rejected`."""
+    """Delivers to `notebook` entries that a `Renumbering` has prepared. Each occurs in one event: `Stored` or `Rejected`."""
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope, round_trip_seconds: float | None
@@ -109,7 +109,7 @@ class ImportSession(Session[Stored | Rejected]):
         return super().may_wait and not self._has_begun_entries
 
     def add(self, prepared: list[Prepared]) -> None:
-        """Let the next `prepare` begin to deliver these entries."""
+        """Let the next `prepare` begin to deliver these entries. It must be called before further entries are added."""
         self._added = prepared
 
     def prepare(self, now: float) -> None:
@@ -331,7 +331,7 @@ def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verd
         groups += [entries[start : start + size] for start in range(0, len(entries), size)]
     arrivals = [_bundle_of(group) if len(group) > 1 else _whole(group[0]) for group in groups]
     for group, verdict in zip(groups, notebook.store(arrivals, now) if arrivals else [], strict=True):
-        if verdict is not None and verdict.status is Status.SPLIT:
+        if verdict is not None and verdict.status is Status.SPLIT:  # no single verdict is true of all entries in the bundle
             yield from notebook.store(list(map(_whole, group)), now)
         elif verdict is not None and verdict.number:
             yield from [Verdict(verdict.status, verdict.number + place) for place in range(len(group))]

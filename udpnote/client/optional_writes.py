@@ -38,9 +38,9 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     """Open the file `outbox` and return it as an `Outbox`. If `outbox` is an `Outbox` already, return it unchanged.
 
     This follows a symbolic link, because the log is beside its target. If there is no such file, this makes it, and its
-    folder. If the outbox cannot be written, it is opened for reading only.
-    If its log is damaged, this keeps the log, gives a notice, and goes on with what can be read. If there is a log without an
-    outbox, this renames the log, and gives a notice.
+    folder. If the outbox cannot be written, it is opened for reading only. If its log is damaged or gone, this goes on with
+    what can be read; a damaged log is copied to another name first. A log without an outbox is moved to another name. A notice
+    says so in each of these cases.
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
     notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. Raises

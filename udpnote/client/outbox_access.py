@@ -108,6 +108,7 @@ def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: boo
     notebook, known = named_notebook(driver, to), driver.outbox.notebooks()
 
     def select(counts: list[WaitingCount]) -> Iterable[WaitingCount]:
+        """Choose from `counts`, all groups of entries in the outbox, those to move. Raises if they may not be moved."""
         elsewhere = [each for each in counts if each.refused is None and each.notebook_id != notebook.notebook_id]
         if origin is not None:
             exactly = [each for each in elsewhere if place_name(each, known) == origin]  # as `several_origins` has shown it

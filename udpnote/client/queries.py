@@ -75,7 +75,7 @@ class Queries:
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> Iterator[Tally]:
-        """Yield a tally of the notes of each day on which notes were written. `Tally.key` is the day's ordinal (see `date`)."""
+        """Yield a tally for each day on which notes were written. `Tally.key` is the day's ordinal, as in `date.toordinal`."""
         return self._tallies(View.DAYS)
 
     def summary(self) -> dict[str, int]:

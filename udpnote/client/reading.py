@@ -206,6 +206,7 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
     current = {note.version for note in reader.entries(numbers=numbers)}
     found, decided = [], []
     for number in set(numbers) - current:  # these have a later version, or are not in the notebook
+        # The loop runs once: for the revision and the version after it. It does not run if there is no later version.
         for version, following in pairwise(reader.log(numbers=[number], limit=2, start=number)):
             decided.append(number)
             is_lost = version.as_seen in watched and is_overtaken(version, following)

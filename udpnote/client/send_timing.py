@@ -41,7 +41,8 @@ def send_durations(
 ) -> Durations:
     """Call `client.send` up to `count_max` times, and return how long each call took. No call begins after `seconds_max`.
 
-    Each call stores an entry in the notebook of `client`. An additional first call, which finds the server, does not count.
+    Each call stores an entry in the notebook of `client`. There is at least one call. An additional call before it, which finds
+    the server, does not count.
     `on_progress` is called with the number of calls so far, and `now` returns the time in seconds. Raises `UdpnoteError` if an
     entry is not stored.
     """

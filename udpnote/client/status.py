@@ -69,7 +69,7 @@ def notebook_status(driver: Driver, seconds: float, *, saves: bool) -> NotebookS
         answer = finder.find(destination, driver.now() + seconds, expected=known)
     except UdpnoteError as error:
         failure = error
-        if known is not None and error.notice.kind == "name_or_id_not_found":  # it names an id that the user has not typed
+        if known is not None and error.notice.kind == "name_or_id_not_found":  # the user has not typed the id that it names
             server = SilentServer(driver.name_of(known), format_host(address_of(known)), known.key_id is not None)
             failure = ServerNotFound("no_answer_to_reading", server=server)
     if saves and known is None and answer is not None:

@@ -153,8 +153,8 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
     """Return the key (16 bytes) in the key file beside the default notebook of `settings`.
 
     None if there is no key file, if it is damaged or this user cannot read it, or if the key is among the joined keys in
-    `outbox`. If `outbox` knows the notebook, and does not have this key, this saves the key in `outbox`. If that cannot be
-    written, this `Outbox` keeps the key in memory. Raises `StorageError` if the outbox cannot be used.
+    `outbox`. If `outbox` knows the notebook, and does not have this key, this saves the key there. If the file of the outbox
+    cannot be written, `outbox` keeps the key in memory. Raises `StorageError` if the outbox cannot be used.
     """
     if not os.path.exists(f"{settings.file}.key") and not os.path.islink(settings.file):
         return None  # most machines have no key file: this is all that a one-shot send does there

@@ -166,7 +166,7 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
         elif version.as_seen == write.as_seen:
             found = version
         elif found is None or not _is_settled(driver, version):
-            break
+            break  # the write is not there, or its note was changed since: later versions do not matter
     if found is None or latest is None:
         raise _passed_over(driver, write, NotTakenBack("undo_not_there", number=write.number))
     if latest is not found and not _is_settled(driver, latest):
@@ -174,7 +174,7 @@ def _plan_for_stored(reader: NotebookReader, driver: Driver, write: OwnWrite) ->
         raise _passed_over(driver, write, since)
     if write.kind is Kind.DELETION:
         return Undo(write, Way.RESTORE, note, text_before, text_before, latest)
-    if before is None or before.entry.kind is Kind.DELETION:
+    if before is None or before.entry.kind is Kind.DELETION:  # before the write, there was no such note, or it was deleted
         return Undo(write, Way.DELETE, note, found.text, None, latest)
     return Undo(write, Way.RESTORE, note, found.text, text_before, latest)
 

@@ -57,7 +57,7 @@ class Doctor(Client):
         self, *, server: str | None = None, port: int | None = None, on_notice: Callable[[Notice], None] | None = None
     ) -> None:
         self._wrong_settings: list[tuple[Notice, Source]] = []
-        settings = load_settings({}, on_wrong=lambda *_: None)
+        settings = load_settings({}, on_wrong=lambda *_: None)  # `_settings_of` remembers what is wrong
         self._outbox_path, self._notebook_path = settings.outbox, settings.file
         outbox, self._outbox_problem = _outbox_to_read(self._outbox_path)
         super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)

@@ -62,7 +62,8 @@ SERVERS_MAX = 64
 """The most servers whose REPORTs are kept, so that forged ones cannot fill the memory."""
 
 UNMEASURED = 29
-"""The number of the last way for broadcasts. If there are more interfaces than such ways, the last interfaces share it."""
+"""The number of the last way for broadcasts. If there are more interfaces than such ways, the last interfaces share it. Then an
+answer does not tell by which of them the broadcast has left, so the checks ignore this way."""
 
 _LOOPBACK_WAY, _MULTICAST_WAY, _FIRST_BROADCAST_WAY = 0, 1, 2
 """The numbers of the ways by which all hosts are asked: on this machine, by multicast, and by broadcast on the first
@@ -279,7 +280,7 @@ class Examination:
                 self._send(address, _LONG_WAY, size)
 
     def _send(self, address: Address, way: int, body_bytes: int) -> None:
-        assert way <= WAY_MAX, "a way without a bit"
+        assert way <= WAY_MAX, "`Report.heard` has no bit for this way, so no REPORT could say that it has reached the server"
         datagrams = [(encode(Examine(self._token, way, body_bytes), each), address) for each in self._envelopes]
         self._endpoint.send(datagrams)
 

@@ -188,7 +188,7 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
         if not server.longest:
             continue
         address = ipv4_of(server) or server.addresses[0]
-        where, interface = server_argument(address), facts.leaving_by(address) or "eth0"
+        where, interface = server_argument(address), facts.leaving_by(address) or "eth0"  # an example, if it is not known
         if server.longest < BODY_BYTES_MAX and server.is_lossy:
             findings.append(not_checked("long datagrams", Notice("long_datagrams_uncertain", server=where)))
         elif server.longest < BODY_BYTES_MAX:

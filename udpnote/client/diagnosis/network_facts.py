@@ -97,7 +97,7 @@ class NetworkFacts(NamedTuple):
         return {each.number for each in self.ways if _is_sent(each, WayKind.MULTICAST) and each.interface in self.lan_names}
 
     def loopbacks(self) -> set[int]:
-        """The numbers of the ways to this host itself. Only in answers by these, a server names the hosts it has heard."""
+        """The numbers of the ways to this host itself. A server names the hosts that it has heard only in answers to these."""
         return {each.number for each in self.ways if each.kind is WayKind.LOOPBACK}
 
     def is_refused(self, address: Address) -> bool:
