@@ -1,8 +1,10 @@
-"""What a line that is typed at the prompt asks for."""
+"""What a line that is typed at the prompt asks for, and how often queued entries are sent meanwhile."""
 
 import pytest
 
-from udpnote.cli.prompt import Action, Typed, parse_line
+from tests.support.loopback import Loopback
+from udpnote.cli.prompt import Action, BackgroundDelivery, DestinationLine, Typed, parse_line
+from udpnote.errors import Queued
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,15 @@ from udpnote.cli.prompt import Action, Typed, parse_line
 )  # fmt: skip
 def test_a_line_is_an_entry_or_a_command_of_the_prompt_or_is_no_command_that_is_known(line: str, typed: Typed) -> None:
     assert parse_line(line) == typed
+
+
+def test_attempts_to_deliver_become_rarer_up_to_a_limit_until_a_server_answers(loopback: Loopback) -> None:
+    loopback.reserve_port()
+    client = loopback.client(server=f"127.0.0.1:{loopback.port}", on_notice=lambda _: None)
+    delivery = BackgroundDelivery(client, DestinationLine(client))
+    assert delivery.attempt(24.0) == 3.0, "nothing waits"
+    with pytest.raises(Queued):
+        client.send("milk", wait=0)
+    assert delivery.attempt(20.0) == 24.0
+    loopback.serve()
+    assert (delivery.attempt(24.0), loopback.texts()) == (3.0, ["milk"])

@@ -198,20 +198,25 @@ class BackgroundDelivery:
         self._ended.set()  # closing the client ends a delivery that is still going on
 
     def _deliver(self) -> None:
-        """Try to deliver the queued entries, again and again until the block ends.
-
-        The pauses between the attempts become longer while attempts deliver nothing. Errors are not printed. After an attempt,
-        this prints which notebook the lines go to, if that has changed.
-        """
         pause = DELIVERY_PAUSE_SECONDS
         while not self._ended.wait(pause):
-            with suppress(UdpnoteError):  # no server answers: the user read that when the entry was queued
-                before = count_waiting(self._client)
-                if before:
-                    self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
-                    self._destination.print_if_new()
-                has_failed = 0 < before <= count_waiting(self._client)
-                pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if has_failed else DELIVERY_PAUSE_SECONDS
+            pause = self.attempt(pause)
+
+    def attempt(self, pause: float) -> float:
+        """Try to deliver the queued entries. Return how many seconds to wait before the next attempt.
+
+        `pause` is how many seconds were waited before this one. The next pause is longer if entries wait and none of them could
+        be delivered. Errors are not printed. If the notebook to which the lines go has changed, this prints which one it is.
+        """
+        waiting = left = 0
+        with suppress(UdpnoteError):  # no server answers: the user read that when the entry was queued
+            waiting = left = count_waiting(self._client)
+            if waiting:
+                self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
+                self._destination.print_if_new()
+                left = count_waiting(self._client)
+        has_failed = 0 < waiting <= left
+        return min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if has_failed else DELIVERY_PAUSE_SECONDS
 
 
 def count_waiting(client: Client) -> int:
