@@ -67,7 +67,8 @@ MEANT = {
     "value_out_of_range": "list -n -3: list -n 3; list -n 0: list -n 10; list -n 999999: list -n 100000",
     "value_not_a_choice": "export --format md: export --format markdown",
     "option_value_missing": "list -n: list -n 10",
-    "word_superfluous": "list help: help list; list 5 --json: show --json 5; list milk: search milk; "
+    "word_superfluous": "list help: help list; list 5 --json: show 5 --json; list milk: search milk; "
+    "list oat milk -n 5: search -n 5 oat milk; list 3 4: show 3 4; undo 3 4: delete 3 4; "
     "find kitchen: use kitchen; export notes.md: export -o notes.md; undo --json 3: delete --json 3",
 }
 """For each kind of message, wrong command lines, and the right one that is named after the message."""

@@ -1,7 +1,7 @@
 """Guesses what a user meant by a wrong command line.
 
-Each function in `_REPAIRS` takes the wrong words and the error. It returns the words with this one mistake mended, or None if
-it cannot guess what was meant.
+Each function in `_REPAIRS` takes the words after `udpnote`, and the error about the first mistake in them. It returns the words
+with this one mistake mended, or None if it cannot guess what was meant.
 """
 
 import re
@@ -57,6 +57,26 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     The notice has the command line that the user most likely meant. If none is likely, it has the first of these that exists:
     the commands with the unknown option, an example with the missing word, the command that prints help.
     """
+    guessed, mistake = _repaired(words, error)
+    if mistake is None and len(line := _quoted(["udpnote", *guessed])) <= LINE_CHARACTERS_MAX:
+        return Notice("command_line_meant", line=line)
+    commands = _commands_with_option(error)
+    if mistake is error and 0 < len(commands) <= COMMANDS_NAMED_MAX:
+        return Notice("option_of_other_commands", option=error.notice.values["option"], commands=commands)
+    names, command, _ = find_command(guessed)
+    if names == ["help"]:
+        return Notice("help_is_in", line="udpnote --help")
+    if isinstance(command, DeclaredCommand) and (example := _example(command, mistake or error)):
+        return Notice("command_line_example", line=example)
+    return Notice("help_is_in", line=" ".join(["udpnote", *names, "--help"]))
+
+
+def _repaired(words: Sequence[str], error: WrongCommandLine) -> tuple[list[str], UdpnoteError | None]:
+    """Mend one mistake in `words` after the other, up to `REPAIRS_MAX`; `error` is about the first.
+
+    Return the words, and the error about the first mistake that is left: `error` itself if nothing could be mended, and None if
+    no mistake is left.
+    """
     guessed = [*words]
     current: UdpnoteError | None = error
     for _ in range(REPAIRS_MAX):
@@ -67,17 +87,7 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
         if repaired is None:
             break
         guessed, current = repaired, _mistake_in(repaired)
-    if current is None and len(line := _quoted(["udpnote", *guessed])) <= LINE_CHARACTERS_MAX:
-        return Notice("command_line_meant", line=line)
-    commands = _commands_with_option(error)
-    if current is error and 0 < len(commands) <= COMMANDS_NAMED_MAX:
-        return Notice("option_of_other_commands", option=error.notice.values["option"], commands=commands)
-    names, command, _ = find_command(guessed)
-    if names == ["help"]:
-        return Notice("help_is_in", line="udpnote --help")
-    if isinstance(command, DeclaredCommand) and (example := _example(command, current or error)):
-        return Notice("command_line_example", line=example)
-    return Notice("help_is_in", line=" ".join(["udpnote", *names, "--help"]))
+    return guessed, current
 
 
 def _quoted(words: Sequence[str]) -> str:
@@ -121,13 +131,13 @@ def _commands_with_option(error: WrongCommandLine) -> list[str]:
 def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | None:
     """Return `words` with a known command in place of the unknown one; None if no command is likely.
 
-    If the words look like a note, the result is `send` followed by all of them. If they look like the number of a note, it is
-    `show` and the number.
+    If the unknown command is the number of a note, the result begins with `show`. If no name is similar, and there are several
+    words or one that is not in ASCII, they may be a note: then the result is `send` followed by all of them.
     """
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]
     _, group, _ = find_command(before[1:] if asks_for_help else before)
-    if asks_for_help and isinstance(group, DeclaredCommand):  # a command has no subcommands
+    if asks_for_help and isinstance(group, DeclaredCommand):  # `help list word`: the command `list` has no subcommands
         return before
     names = [*(COMMANDS if group is None else group.commands if isinstance(group, DeclaredCommands) else ())]
     names += TOPICS if asks_for_help and group is None else ()
@@ -156,13 +166,13 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     of the command, the name is moved to the beginning instead.
     """
     position, option = error.position, str(error.notice.values["option"])
-    name, sign, value = words[position].partition("=")
+    name, equals, value = words[position].partition("=")
     names, command, _ = find_command(words)
     before, after = words[:position], words[position + 1 :]
     if command is None and (later := next((each for each in after if each in COMMANDS), None)):
         place = words.index(later)
         return [later, *words[:place], *words[place + 1 :]]  # options stand after the command
-    if name != option:
+    if name != option:  # one of several short options in a word, such as the -v in -qv
         return None
     if name in NEEDLESS_OPTIONS.get(" ".join(names), "").split():
         return [*before, *after]
@@ -170,14 +180,15 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     known += [] if names else [*VERSION_NAMES, *COMPLETION_NAMES]
     if "-n" in known and re.fullmatch("-[0-9]+", words[position]):
         return [*before, "-n", words[position][1:], *after]
-    meant = (
-        f"-{name}"
-        if f"-{name}" in known
-        else (option_called(name, known) or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known))
-    )
+    if f"-{name}" in known:  # a long option with only one hyphen
+        meant: str | None = f"-{name}"
+    else:
+        meant = option_called(name, known) or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known)
     if meant is None:
         return None
-    return [*before, *([f"{meant}={value}"] if sign and meant[:2] == "--" else [meant, value] if sign else [meant]), *after]
+    if not equals:
+        return [*before, meant, *after]
+    return [*before, *([f"{meant}={value}"] if meant[:2] == "--" else [meant, value]), *after]
 
 
 def _near_synonym(name: str, known: Sequence[str]) -> str | None:
@@ -195,7 +206,8 @@ def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
         return longer[0]
     if len(name.strip("-")) < 2:  # one letter is similar to every other
         return None
-    return next(iter(get_close_matches(name, [each for each in known if len(each) > 2], 1, similarity_min)), None)
+    long = [each for each in known if len(each) > 2]  # without short options such as -n
+    return next(iter(get_close_matches(name, long, 1, similarity_min)), None)
 
 
 def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
@@ -214,23 +226,25 @@ def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
 
 
 def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """Return `words` with the superfluous word as an argument of another command, or as the value of an option; None if neither
-    is likely.
+    """Return `words` with another command, which takes the superfluous word as an argument, or with the superfluous word as the
+    value of an option. None if neither is likely.
     """
-    names, command, _ = find_command(words)
+    names, command, after_name = find_command(words)
     position = error.position
     assert isinstance(command, DeclaredCommand)
-    name, word, others = " ".join(names), words[position], [*words[len(names) : position], *words[position + 1 :]]
+    name, word = " ".join(names), words[position]
     if word == "help":
         return ["help", *names]
     if name == "list":
-        return ["show" if re.fullmatch(NUMBERS, word) else "search", *others, word]
+        return ["show" if re.fullmatch(NUMBERS, word) else "search", *after_name]
     if name == "find":
-        return ["use", *others, word]
+        return ["use", *after_name]
     if name == "undo" and re.fullmatch(NUMBERS, word):
-        return ["delete", *others, word]
+        return ["delete", *after_name]
     option = WORDS_OF_COMMANDS.get(name)
-    return [*names, *others, option, word] if option in option_names(command) and option else None
+    if option is None or option not in option_names(command):
+        return None
+    return [*words[:position], *words[position + 1 :], option, word]
 
 
 def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
@@ -238,7 +252,7 @@ def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | Non
     value is likely.
 
     If the value has no digits and the command takes arguments, the value is kept as an argument, and the missing number stands
-    before it.
+    before it: `search -n milk` becomes `search -n 10 milk`.
     """
     values, position = error.notice.values, error.position
     given = str(values["value"])
@@ -254,8 +268,8 @@ def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | Non
         return None
     _, command, _ = find_command(words)
     if not re.search("[0-9]", given) and isinstance(command, DeclaredCommand) and command.arguments:
-        return [*words[:position], meant, *words[position:]]  # the number was left out, as in `search -n milk`
-    start = words[position][: len(words[position]) - len(given)]
+        return [*words[:position], meant, *words[position:]]
+    start = words[position][: len(words[position]) - len(given)]  # the `--wait=` of `--wait=3s`
     return [*words[:position], start + meant, *words[position + 1 :]]
 
 
@@ -289,7 +303,8 @@ def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | No
     position = next((place for place, word in enumerate(words) if word.partition("=")[0] == option), None)
     if position is None or not isinstance(command, DeclaredCommand):
         return None
-    end = position + 1 + (option_names(command).get(option, False) and "=" not in words[position])
+    is_value_next = option_names(command).get(option, False) and "=" not in words[position]
+    end = position + 2 if is_value_next else position + 1
     return [*names, *words[position:end], *words[len(names) : position], *words[end:]]
 
 
