@@ -17,7 +17,7 @@ from udpnote.cli.terminal.progress import shown_percentage
 from udpnote.cli.times import localize
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport, Notice
-from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
+from udpnote.model.entry import TEXT_BYTES_MAX, Kind, StoredEntry
 from udpnote.storage.database import storage_errors
 from udpnote.text.encoding import other_encoding
 from udpnote.text.import_format import Format, format_of_binary, format_of_text, unknown_format
@@ -52,7 +52,7 @@ class ImportFile:
         self.path = None if path == "-" else path
         with storage_errors(self.name):
             self._file = _open(path)
-            self._start = self._file.tell()
+            self._start = self._file.tell()  # not 0 if a program before this one has read a part of standard input
 
     def close(self) -> None:
         """Close the file."""
@@ -148,8 +148,9 @@ def decoding(binary: BinaryIO) -> Callable[[int], str]:
 
 
 def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> Iterator[StoredEntry]:
-    """Yield all entries of `notebook` as they were stored, by their numbers, so that the caller can compare them with the file
-    to import. On a terminal, show which percentage of them has been read.
+    """Yield all entries of `notebook` as they were stored, so that the caller can compare them with the file to import.
+
+    The order is that of their numbers, reversed with `newest_first`. On a terminal, this shows which percentage has been read.
     """
     log = notebook.log(newest_first=newest_first)
     return shown_percentage(log, notebook.last_number(), lambda percent: Notice("import_comparing", percent=percent))
@@ -166,10 +167,13 @@ def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity
         known.add(stored.entry[:2])
         missing += range(last + 1, stored.number)
         last = stored.number
-    numbers = chain(missing, count(last + 1))  # `log` yields an erased entry only if its number is asked for
+    # `log` yields an erased entry only if its number is asked for. The last entries may be erased, too. As numbers have no gaps,
+    # only the numbers after the last entry find nothing.
+    numbers = chain(missing, count(last + 1))
     while found := list(notebook.log(numbers=list(islice(numbers, QUERY_NUMBERS_MAX)))):
-        erased.update(each.entry[:2] for each in found)
-    return known, erased - known
+        for stored in found:
+            (erased if stored.entry.kind is Kind.ERASED else known).add(stored.entry[:2])
+    return known, erased
 
 
 class JsonLines:
@@ -232,7 +236,7 @@ class TextEntries:
 
     def __iter__(self) -> Iterator[StoredEntry]:
         for number, (entry, key, copies) in enumerate(self._entries(self._on_bad), 1):
-            if self._stored[key] > copies:
+            if self._stored[key] > copies:  # the notebook has more notes with this time and text than the file had so far
                 self._on_stored_already()
             else:
                 yield StoredEntry(number, 0, entry, number)
