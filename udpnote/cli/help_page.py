@@ -74,6 +74,7 @@ EXIT_CODES = [
     ("75", marked("An entry is queued, and is sent again later.")),
     ("130", marked("Ctrl-C has ended the command.")),
 ]
+"""The exit codes in the module `exit_codes`, each with its meaning."""
 
 TOPICS = {
     "times": Topic(
@@ -97,7 +98,7 @@ TOPICS = {
             (marked("a part of a day"), "yesterday morning, last night, 昨天上午, 5月3日下午, 昨晚, 今天早上"),
             (marked("a time of day"), "15:00, 2026-11-23 07:52, yesterday 3 pm, 昨天下午3点半"),
             (marked("its time zone"), "2026-11-23 07:52 +08:00, 2026-11-23 07:52 UTC"),
-            (marked("so long ago"), "3 hours ago, 1h30m, 半小时前"),
+            (marked("how long ago"), "3 hours ago, 1h30m, 半小时前"),
             (
                 marked("a week, month or year"),
                 "this week, last month, 2026-W48, 2026-05, May 2026, 本周, 去年, 2026年5月",
@@ -180,7 +181,7 @@ class _Page:
 
     def text(self, usage: str | None, text: str, boxes: Sequence[Box]) -> str:
         """Return the whole help text: the line `usage` if it is not None, the paragraphs of `text`, and `boxes`."""
-        margin = " " * self._is_boxed
+        margin = " " if self._is_boxed else ""
         lines = [] if usage is None else [f"{margin}{self._styled(_('Usage:'), _BOLD)} {usage}", ""]
         for paragraph in cleaned(text).split("\n\n"):
             if paragraph.startswith(EXAMPLE_INDENT):
@@ -188,14 +189,14 @@ class _Page:
             else:
                 sentences = _(" ".join(paragraph.split()))
                 lines += [margin + line for line in wrapped(sentences, self._columns - 2)] + [""]
-        if lines[-1]:
+        if lines[-1]:  # an example, which has no blank line after it yet
             lines.append("")
         for box in boxes:
             lines += self._boxed(box) if self._is_boxed else self._listed(box)
         return "\n".join(lines).rstrip("\n")
 
     def _boxed(self, box: Box) -> Iterator[str]:
-        inner = self._columns - 4
+        inner = self._columns - 4  # without the two borders, and the space inside of each
         across, down, *corners = [*drawn("─│╭╮╰╯", "-|++++")]
         title = f"{across} {box.title} "
         yield self._styled(f"{corners[0]}{title}{across * (inner - 1 - cell_count(box.title))}{corners[1]}", _DIM)
@@ -216,7 +217,8 @@ class _Page:
         No line is wider than `columns`, unless a single word is wider. A label wider than `label_cells_max` gets a line of its
         own.
         """
-        indent = 2 + max((cells for label, _ in box.rows if (cells := cell_count(label)) <= label_cells_max), default=2)
+        beside = [cells for label, _ in box.rows if (cells := cell_count(label)) <= label_cells_max]
+        indent = 2 + max(beside, default=2)  # the sentences begin two cells after the longest label that stands beside one
         for label, sentence in box.rows:
             lines = wrapped(sentence, columns - indent)
             shown = " ".join(
