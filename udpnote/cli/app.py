@@ -59,6 +59,7 @@ COMMANDS = {
     "backup": Command("backup_restore", _HOST, "Make a backup of a notebook, also while its server runs."),
     "restore": Command("backup_restore", _HOST, "Put a backup in the place of a notebook."),
 }
+"""All commands and groups of commands by their names, in the order of `udpnote --help`."""
 
 
 def find_command(words: Sequence[str]) -> tuple[list[str], DeclaredCommand | DeclaredCommands | None, list[str]]:

@@ -60,7 +60,10 @@ def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | 
 
 
 def leave_to_typer() -> NoReturn:
-    """Let typer print the script for completion in a shell, or complete a command line. Raises `SystemExit`."""
+    """Let typer print the script for completion in a shell, or complete a command line. Raises `SystemExit`.
+
+    typer reads from `sys.argv` and from the environment what it has to do, and for which shell.
+    """
     from udpnote.cli.typer_app import app
 
     app(prog_name="udpnote")

@@ -10,6 +10,8 @@ from udpnote.cli.terminal.interruption import interruptible
 from udpnote.errors import OUT_OF_FILES, InvalidEntry, InvalidQuery, InvalidSetting, Notice, ServerNotFound, UdpnoteError
 
 DONE = os.EX_OK
+"""0: the command has done its work."""
+
 REFUSED = 1
 """1: the command could not do all of its work."""
 
@@ -98,8 +100,8 @@ def _notice_of(error: OSError) -> Notice:
     """Return the notice about `error`, an `OSError` that ends a command.
 
     Most such errors come from a standard stream, because other files and sockets raise an `UdpnoteError`. Some come from
-    elsewhere, for example from the import of a module that fails. These have a file name, or an error number that a failing
-    write never has, or do not come from this package: no other one uses standard streams.
+    elsewhere, for example from the import of a module that fails. Such an error has a file name, or an error number that a
+    failing write never has, or was raised outside of `udpnote.cli`, the only package that uses standard streams.
     """
     if error.errno in OUT_OF_FILES:
         return Notice("too_many_open_files", problem=error.strerror)
@@ -111,7 +113,7 @@ def _notice_of(error: OSError) -> Notice:
 
 
 def _module_of(error: OSError) -> str:
-    """The name of the module of udpnote that called the function which raised `error`."""
+    """The name of the last module of udpnote in the traceback of `error`; empty if there is none."""
     module, traceback = "", error.__traceback__
     while traceback is not None:
         name = traceback.tb_frame.f_globals["__name__"]

@@ -58,9 +58,9 @@ class ImportFolder:
         """Do nothing, because each file is closed as soon as it was read."""
 
     def position(self) -> int:
-        """Return how many bytes the files have together that `notes` has dealt with. At the end this is `size`.
+        """Return the number of bytes in the files that `notes` has finished. At the end this is `size`.
 
-        A file counts when all its notes have been yielded. Files that are bad or left out count, too.
+        A file is finished when all its notes have been yielded, or when it was found to be bad or is left out.
         """
         return self._done
 

@@ -19,7 +19,7 @@ NAMED_MAX = 20
 
 class ImportReport:
     """Counts what happens to the entries of the source of an import, which is a file or a folder. Prints the counts and the
-    problems. When it counts or yields the first entry, it also prints the errors that `count_bad` has kept.
+    problems.
 
     `form` is the format of the source, or None if the source is empty. `left_out` counts the things in the source that a
     notebook does not keep. With `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
@@ -51,7 +51,7 @@ class ImportReport:
             outcome = ImportOutcome.THERE_ALREADY
         self._outcomes[outcome] += 1
         if outcome is ImportOutcome.NEW:
-            self._take_new(old)
+            self._count_new(old)
         if outcome is ImportOutcome.DIFFERENT:
             self._name_different(old.number)
         if outcome is ImportOutcome.ORPHANED and len(self._orphaned) < NAMED_MAX:
@@ -75,7 +75,8 @@ class ImportReport:
         """Count a part of the source, such as a line, that is not an entry. `error` says why.
 
         The errors of the first `NAMED_MAX` such parts are printed, but not before the source has had its first entry. If the
-        source has had `NAMED_MAX` such parts and no entry, this raises `InvalidImport`.
+        source has had `NAMED_MAX` such parts and no entry, this raises `InvalidImport`: then the source most likely has another
+        format, and one error says so in place of many.
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:
@@ -130,7 +131,10 @@ class ImportReport:
             print(json.dumps(self._object()))
         return exit_codes.REFUSED if self._bad or orphaned or self._outcomes[ImportOutcome.DIFFERENT] else exit_codes.DONE
 
-    def _take_new(self, old: StoredEntry) -> None:
+    def _count_new(self, old: StoredEntry) -> None:
+        """Keep `old`, which was added to the notebook, if it was written first or last of all so far. Count it if it is a
+        revision of a note from an earlier import. A revision in an export in JSON lines is counted like any other entry.
+        """
         self._revised += self._form is not Format.JSONL and old.entry.kind is Kind.REVISION
         if self._first is None or old.entry.written_at < self._first.entry.written_at:
             self._first = old

@@ -42,11 +42,11 @@ class OtherNotes:
     def __iter__(self) -> Iterator[StoredEntry]:
         number = 0
         for note in self._notes():
-            fate, entry, known = self._known.decide(note, self._author)
+            fate, entry, known_number = self._known.decide(note, self._author)
             if fate is Fate.THERE_ALREADY:
                 self._report.count_there_already()
             elif fate is Fate.CHANGED_HERE_TOO:
-                self._report.count_different(known)
+                self._report.count_different(known_number)
             elif entry is not None:
                 number += 1
                 yield StoredEntry(number, 0, entry, number)
@@ -71,12 +71,13 @@ class OtherNotes:
 
 
 def _notes_in_file(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
-    kind = format_of_binary(file.beginning())
-    if kind is not None and kind is not form:
+    """Yield the notes in `file`, which has the format `form`. Raises `InvalidImport` if it has another format."""
+    binary_form = format_of_binary(file.beginning())  # None if the file is a text
+    if binary_form is not None and binary_form is not form:
         raise InvalidImport("import_of_other_format", path=file.name, format=form.value)
-    if kind is Format.MEMOS:
+    if binary_form is Format.MEMOS:
         yield from _memos_in_database(file, reading)
-    elif kind is Format.DAY_ONE:
+    elif binary_form is Format.DAY_ONE:
         yield from _notes_in_zip(file, form, reading)
     elif form is Format.JRNL and not file.first_line().lstrip("\ufeff ").startswith("{"):
         yield from jrnl_text_notes(file.characters(), reading)
