@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 
 from udpnote.errors import StorageError
+from udpnote.storage.file_status import from_stat, status_at
 
 _WRITE = 2
 """SYNC_FILE_RANGE_WRITE in `linux/fs.h`: begin to write all changed pages of the file, and do not wait for them."""
@@ -28,9 +29,10 @@ class LogSync:
     def __init__(self, path: str) -> None:
         self._path = path
         self._log = f"{os.path.realpath(path)}-wal"  # SQLite follows symbolic links, too
-        self._identity = _identity_of(path)
+        self._identity = from_stat(os.stat(path)).identity
+        self._log_identity: tuple[int, int] | None = None
         self._descriptor: int | None = None
-        self._is_used = False
+        self._begun = 0
         with suppress(FileNotFoundError):  # a copy that was just put into WAL mode has no log yet
             self._opened()
 
@@ -40,9 +42,9 @@ class LogSync:
         This does nothing where the system cannot begin to write without waiting. The first call does nothing, either: in a
         command that sends one note, loading `ctypes` would take more time than this saves.
         """
-        if self._is_used and (write := _sync_file_range()) is not None:
+        if self._begun and (write := _sync_file_range()) is not None:
             write(self._opened(), 0, 0, _WRITE)  # a failure does not matter: `finish` reports it
-        self._is_used = True
+        self._begun += 1
 
     def finish(self) -> None:
         """Wait until everything that was committed so far is durable.
@@ -52,8 +54,7 @@ class LogSync:
         """
         try:
             sync(self._opened())
-            is_log_in_place = os.path.samestat(os.stat(self._log), os.fstat(self._opened()))
-            is_in_place = is_log_in_place and _identity_of(self._path) == self._identity
+            is_in_place = self._identity_at(self._path) == self._identity and self._identity_at(self._log) == self._log_identity
         except FileNotFoundError:
             is_in_place = False
         if not is_in_place:
@@ -69,7 +70,14 @@ class LogSync:
         """The descriptor of the log's file, which is opened if necessary. SQLite makes that file with the first transaction."""
         if self._descriptor is None:
             self._descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
+            self._log_identity = from_stat(os.fstat(self._descriptor)).identity
         return self._descriptor
+
+    def _identity_at(self, path: str) -> tuple[int, int]:
+        """The device and inode of the file at `path`. Raises `OSError`."""
+        if self._begun > 1:
+            return status_at(path).identity
+        return from_stat(os.stat(path)).identity  # in a command that sends one note, `status_at` would have to load `ctypes`
 
 
 def begin_log_again(connection: sqlite3.Connection) -> None:
@@ -83,12 +91,6 @@ def begin_log_again(connection: sqlite3.Connection) -> None:
             is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if not is_busy and frames == copied:
                 return
-
-
-def _identity_of(path: str) -> tuple[int, int]:
-    """The device and inode of the file `path`. Raises `OSError`."""
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
 
 
 def sync(descriptor: int) -> None:

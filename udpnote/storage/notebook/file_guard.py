@@ -20,6 +20,7 @@ from time import sleep
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import storage_errors, uri_of
+from udpnote.storage.file_status import status_at
 from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts
 
 _LOCK_SUFFIX = "" if sys.platform == "linux" else ".lock"
@@ -231,7 +232,7 @@ def _loss(path: str, before: _Identity, found: _Identity) -> str:
 def _identity_and_size(path: str) -> tuple[_Identity, int]:
     """The identity of the file at `path` and its length in bytes; None and 0 if it cannot be found."""
     try:
-        status = os.stat(path)
+        status = status_at(path)
     except OSError:  # it is gone, or its folder cannot be used any more
         return None, 0
-    return (status.st_dev, status.st_ino, status.st_nlink), status.st_size
+    return (status.device, status.inode, status.names), status.size
