@@ -45,6 +45,7 @@ def has_small_blocks(path: str) -> bool:
 
 
 def _disk(path: str) -> os.statvfs_result | None:
+    """What the system says about the disk of the folder of `path`; None if it says nothing."""
     try:
         return os.statvfs(os.path.dirname(os.path.realpath(path)))
     except OSError:  # then the caller reports SQLite's own message
@@ -54,9 +55,9 @@ def _disk(path: str) -> os.statvfs_result | None:
 def refusal(path: str, byte_count: int) -> int:
     """Return the error number with which the system refuses to write `byte_count` more bytes beside the file `path`.
 
-    It is `EDQUOT` if a quota does not allow them, `EROFS` if the disk is read-only, and 0 if the system refuses nothing. No
-    system call tells what each kind of quota leaves. So this function reserves the bytes for a moment, where the system can do
-    that.
+    It is 0 if the system refuses nothing, `ENOSPC` if the disk has no space for them, `EDQUOT` if a quota does not allow them,
+    `EROFS` if the disk is read-only, or that of another error. No system call tells what each kind of quota leaves. So this
+    function reserves the bytes for a moment, where the system can do that.
     """
     try:
         with draft_of(path) as (descriptor, _):

@@ -100,14 +100,15 @@ def is_damaged(database: str) -> bool:
         if _continued(bytes(8), header[: -len(checksums)], order) != checksums:
             return True
         whole = 0  # how many frames belong to whole transactions
-        is_good, previous = True, checksums
-        for place, (length, own_salts, checksums, checked) in enumerate(_frames(file, page_bytes, salts), 1):
-            is_own = own_salts == salts
+        is_good, previous = True, checksums  # whether all frames so far are good; the checksums of the frame before
+        for place, (length, frame_salts, checksums, checked) in enumerate(_frames(file, page_bytes, salts), 1):
+            is_own = frame_salts == salts
             follows = is_own and bool(previous) and _continued(previous, checked, order) == checksums
             if follows and not is_good:
                 return True
             is_good = is_good and follows
             whole = place if is_good and length else whole
+            # after a bad frame, checksums are known again from a frame on that ends a transaction: a later one follows it
             previous = checksums if is_good or (is_own and length) else b""
     return whole < _indexed(database, salts)
 

@@ -28,7 +28,7 @@ _LOG_BYTES = 20 << 20
 def check_space(path: str) -> None:
     """Raise `OSError` if the disk of the database at `path` has no space for an index of its log, or a quota does not allow it.
 
-    Nothing is raised if there is an index without holes.
+    Nothing is raised if there is already an index without holes.
     """
     with suppress(FileNotFoundError):
         status = os.stat(f"{path}-shm")

@@ -33,8 +33,8 @@ _ENDING = ".udpnote"
 """The ending of a draft's name. No other program may use it, because this module removes old files with it in any folder."""
 
 _DRAFT = rf"(\.key|\.index)?\.[0-9a-f]{{16}}\{_ENDING}(-wal|-shm|-journal)?"
-"""A pattern for the end of the name of a draft of a file, of its key file or of its index, or of SQLite's files for such a
-draft. The pattern follows the file's own name."""
+"""A pattern for what follows a file's name in the name of a draft of that file, of its key file or of its index, or in the name
+of one of SQLite's files for such a draft."""
 
 _ASIDE = r"\.[1-9][0-9]*\.old"
 """A pattern for what `aside_name` adds to a file's name."""
@@ -120,9 +120,10 @@ def remove_old_drafts(path: str) -> None:
     with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it
         for each in os.listdir(folder or "."):
             suffix = each.removeprefix(name) if each.startswith(name) else ""
-            # patterns are compiled only for names that are rare
+            # the patterns are compiled only if there is such a name, which is rare
             is_draft = _ENDING in each and re.search(rf"{_DRAFT}\Z", each) is not None
-            is_own = re.fullmatch(_DRAFT if is_draft else _ASIDE, suffix) if is_draft or suffix.endswith(".old") else None
+            is_own_draft = is_draft and re.fullmatch(_DRAFT, suffix) is not None
+            is_own = is_own_draft or (suffix.endswith(".old") and re.fullmatch(_ASIDE, suffix) is not None)
             if is_draft or is_own:
                 beside = os.path.join(folder, each)
                 with suppress(OSError):  # another process has just removed it, or it is another user's
@@ -162,7 +163,7 @@ def kept_beside(path: str) -> list[str]:
 
 
 def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:
-    """Give an open, new file the owner, the group and the permissions of the file `path`, but no permission beyond `mode_max`.
+    """Give the new file, open by `descriptor`, the owner, group and permissions of `path`; no permission beyond `mode_max`.
 
     If `path` is a folder, only the file's owner can read the file. Only root can give a file to another user: if root does not
     run this, the owner stays. If the file cannot get the group, the group gets no permissions. Raises `OSError`.

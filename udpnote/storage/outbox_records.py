@@ -26,9 +26,7 @@ ROUND_TRIP_SECONDS_MIN = RTO_MIN_SECONDS / 3
 class NamedServers:
     """Remembers which notebook has answered at each named server: a HOST:PORT that the user gave.
 
-    The records are in the outbox at `path`, which `connection` has open.
-
-    Methods raise `StorageError` if the outbox cannot be used.
+    The records are in the outbox at `path`, which `connection` has open. Methods raise `StorageError` if it cannot be used.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
@@ -42,7 +40,7 @@ class NamedServers:
         return None if row is None else row[0]
 
     def note(self, server: str, notebook_id: bytes) -> None:
-        """Save durably that a notebook has answered at `server`. Does not write if this is saved already."""
+        """Save durably that the notebook `notebook_id` answered last at `server`. Does not write if this is saved already."""
         if self.notebook_id(server) != notebook_id:
             with storage_errors(self._path), atomic(self._connection) as connection:
                 connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
@@ -69,6 +67,7 @@ class JoinedKeys:
         self._path = path
         self._connection = connection
         self._unsaved: dict[bytes, tuple[bytes, bytes]] = {}
+        """The new keys that could not be saved: (key id, key) by notebook id."""
 
     def by_id(self) -> dict[bytes, bytes]:
         """The keys of all joined notebooks, by key id."""
@@ -76,7 +75,7 @@ class JoinedKeys:
             return dict([*self._connection.execute("SELECT key_id, key FROM keys"), *self._unsaved.values()])
 
     def with_unsaved(self, notebook: KnownNotebook) -> KnownNotebook:
-        """`notebook` as it is saved in the outbox, but with the id of its new key if that could not be saved."""
+        """Return `notebook`, which is as the outbox has it, with the id of its new key if `renew` could not save that key."""
         if notebook.notebook_id not in self._unsaved:
             return notebook
         return notebook._replace(key_id=self._unsaved[notebook.notebook_id][0])

@@ -34,8 +34,8 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
 def close_to_others(files: Iterable[str]) -> list[Notice]:
     """Take away other users' access to those of the files that this user owns. Returns a notice about each changed file.
 
-    The notice about a file includes the files beside it that belong to it. Links are left alone, and so is a file whose mode
-    cannot be changed.
+    The notice about a file includes the files beside it that belong to it (see `too_open`). Links are left alone, and so is a
+    file whose mode cannot be changed.
     """
     notices = []
     for path in files:

@@ -43,10 +43,13 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
 def reading_mode(path: str) -> str:
     """The parameters for `uri_of` with which SQLite can read the file `path`, even if its disk or folder cannot be written.
 
+    They are `mode=ro` if the file has a log, and `mode=rw` if it has none: with `mode=ro`, SQLite would leave an empty log
+    behind. If it has none, and SQLite cannot make one either, they are `immutable=1`: SQLite then takes no lock.
+
     Raises `StorageError` if the file has a log that SQLite cannot read without writing to the disk, and `OSError`.
     """
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-    if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
+    if not has_log(path):
         # While a server uses the file, there are the log and its shared memory. If they are missing, SQLite has to make both.
         cannot_be_made = not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK) or has_no_inode(path)
         is_closed = cannot_be_made and not os.path.exists(f"{path}-wal")
@@ -68,7 +71,7 @@ def _fits_log_index(path: str) -> bool:
 
 
 def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
-    """Close a connection of `open_for_reading` without a checkpoint, which only a server does (see `notebook.log`).
+    """Close a connection of `open_for_reading` without a checkpoint, which only a server may do (see `notebook.log`).
 
     When the last connection to a database is closed, SQLite does a checkpoint, unless that connection can only read. So this
     function first opens a read-only connection, and closes that one last. Raises `sqlite3.Error` and `OSError`.

@@ -92,11 +92,11 @@ class TextMirror:
         self._notebook = notebook
         self._on_notice = on_notice
         self._retry_seconds = retry_seconds
-        self._state: _FileState | None = None
-        self._number = 0
-        self._revision = 0
-        self._rebuild_at = 0.0
-        self._give_up_at = float("inf")
+        self._state: _FileState | None = None  # that of the text file after this wrote it last; None: compare the file first
+        self._number = 0  # the last entry that is in the text file
+        self._revision = 0  # the last revision or deletion that the text file shows
+        self._rebuild_at = 0.0  # when the whole file may be written again, by `time.monotonic`
+        self._give_up_at = float("inf")  # when a server that ends waits no longer, by the same clock
         self._ended = threading.Event()
         self._is_due = threading.Event()
         check_text_file(path, notebook)
@@ -167,7 +167,7 @@ class TextMirror:
             elif notes.last_number() > self._number:
                 with open(self._open(), "ab") as file:
                     if self._state != _state_of(file.fileno()):  # another program has just written or replaced it
-                        return 0.0
+                        return 0.0  # the next call compares it
                     self._write(file, notes, self._number)
             return left if is_revised else None
 
@@ -185,7 +185,7 @@ class TextMirror:
                 if found != chunk:
                     break
                 number, good_bytes = last, good_bytes + len(chunk)
-            else:
+            else:  # all notes are there: nothing must follow
                 chunk, found = b"", file.read(1)
             is_beginning = chunk.startswith(found)  # also if a crash has cut the file off in the middle of an entry
             if is_beginning:
@@ -207,12 +207,13 @@ class TextMirror:
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
     def _put_aside_if_changed(self) -> None:
+        """Rename the text file if another program was the last to write it, and tell the owner its new name."""
         aside = _put_aside_if_changed(self.path)
         if aside is not None:
             self._on_notice(Notice("text_file_put_aside", path=self.path, aside=aside))
 
     def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
-        """Write the notes after `number` to `file`, and save the file's state.
+        """Write the notes after `number` to `file`, and keep the file's new state in `_state`.
 
         If the server ends and has no more time, this leaves out the rest of the notes or, with `must_be_complete`, raises
         `_GivenUp`.

@@ -63,6 +63,8 @@ class Index:
     The index has all entries once `catch_up` has returned True. If the file at `path` cannot be opened or written, the index is
     built in a temporary file, or in memory. Methods that read the index raise `IndexDamaged` if they fail; a damaged index is
     built again by the next `catch_up`. Making this object raises `StorageError` if the notebook cannot be read.
+
+    `shard_bytes_max` and `shard_numbers_max` are the limits of `Shards`, and `log_bytes` is that of `Checkpoints`.
     """
 
     _open_index: OpenIndex
@@ -82,7 +84,8 @@ class Index:
         self._notebook = IndexedNotebook(notebook)
         self._shard_limits = (shard_bytes_max, shard_numbers_max)
         self._log_bytes = log_bytes
-        self._pause_calls = self._calls_to_pause = 0
+        self._pause_calls = 0  # how many calls of `catch_up` the last pause after an error had
+        self._calls_to_pause = 0  # how many of them are left
         self._transactions = 0
         self._open()
 
@@ -155,14 +158,16 @@ class Index:
             if number > self.indexed:
                 return number
             found = self._open_index.counts.next_candidate(number, since, until, newest_first=newest_first)
-            return found if found is not None else 0 if newest_first else self.indexed + 1
+            if found is not None:
+                return found
+            return 0 if newest_first else self.indexed + 1
 
         return self._ask(candidate)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """Yield how many notes each tag, author or day has; see `Counts.tallies`.
+        """Yield how many notes each tag, author or day has, for keys above `after_key`; see `Counts.tallies`.
 
-        Raises `IndexDamaged` also if another program has begun the index anew since the first of them.
+        Raises `IndexDamaged` also if another program begins the index anew before the last of them.
         """
         indexed = self.indexed
 
@@ -186,7 +191,10 @@ class Index:
             self._folder.cleanup()
 
     def _ask(self, question: Callable[[], _T]) -> _T:
-        """Return what `question` reads in the index, and the state with it; if that fails, raise `IndexDamaged`."""
+        """Return what `question` reads in the index, after reading the state in the same transaction.
+
+        Raises `IndexDamaged` if the index cannot be read.
+        """
         try:
             with snapshot(self._open_index.connection):
                 self._open_index.refresh()  # another process may have written
@@ -195,7 +203,7 @@ class Index:
             raise self._damage(error, self._open_index) from error
 
     def _read(self, found: Iterator[_T]) -> Iterator[_T]:
-        """Yield what `found` yields from the index; if that fails, raise `IndexDamaged`."""
+        """Yield what `found` yields from the index. Raises `IndexDamaged` if the index cannot be read."""
         read = self._open_index
         try:
             yield from found
@@ -209,7 +217,7 @@ class Index:
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
 
     def _try_step(self) -> bool:
-        """Do one transaction, and start a checkpoint if one is due; returns False if no transaction can be done now."""
+        """Do one transaction, and start a checkpoint if one is due. Returns False if no transaction could be done now."""
         if self._calls_to_pause:
             self._calls_to_pause -= 1
             return False
@@ -234,7 +242,10 @@ class Index:
         index.forget_answers()
 
     def _index_batch(self, index: OpenIndex) -> State:
-        """Index the next few entries, if any, in the open transaction, and return the state of the index after it."""
+        """Index the next few entries, if any, in the open transaction, and return the state of the index after it.
+
+        Does nothing if another version of udpnote has just begun the index anew, with its own rules.
+        """
         state = index.state
         batch = self._notebook.next_batch(state.indexed)
         if batch is not None and self._notebook.is_source_of(state):
@@ -316,6 +327,7 @@ class Index:
             self.use_executor(self._executor)
 
     def _connect(self, path: str) -> sqlite3.Connection:
+        """Open the index at `path`, created with the notebook's owner and permissions if there is none."""
         return open_index_file(path, notebook=self._notebook.path)
 
 

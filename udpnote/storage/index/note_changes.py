@@ -86,7 +86,7 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
     found = None
     characters = 0
     for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
-        if kind == Kind.ERASED:
+        if kind == Kind.ERASED:  # all versions of its note are, so it changes no note
             found = (last, Mark(*mark))
             continue
         if kind == Kind.NOTE:
@@ -97,6 +97,7 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
             characters += len(change.before or "")
         characters += len(text)
         is_too_much = characters > BATCH_CHARACTERS_MAX or change.is_long
+        # an entry that makes a batch too long is left for the next batch, or has a batch of its own
         if is_too_much and found is not None:
             break
         found = (last, Mark(*mark))

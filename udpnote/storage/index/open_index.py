@@ -20,8 +20,9 @@ from udpnote.storage.index.shards import Shards
 class OpenIndex:
     """The index of `notebook` in the file `path`, which `connection` has open. `log_bytes` is for `Checkpoints`.
 
-    The constructor reads the index, also the list of its `shards`, and empties it if it does not fit the notebook. It raises
-    `StorageError`, and closes `connection`, if the index cannot be read or emptied, or if the notebook cannot be read.
+    The constructor reads the index, also the list of its `shards`, and empties it if it does not fit the notebook (see
+    `State`). It raises `StorageError`, and closes `connection`, if the index cannot be read or emptied, or if the notebook
+    cannot be read. Methods raise `sqlite3.Error`.
     """
 
     state: State
@@ -107,12 +108,14 @@ class OpenIndex:
         self.connection.close()
 
     def _end_jobs(self) -> None:
+        """Interrupt a search that is running, and wait for a checkpoint."""
         if self.checkpoints is not None:
             self.checkpoints.finish()
         if self.search is not None:
             self.search.close()
 
     def _fits(self, notebook: IndexedNotebook) -> bool:
+        """Whether the index was made of `notebook`, with the present rules, and of entries that it still has."""
         return notebook.is_source_of(self.state) and notebook.has_last_of(self.state)
 
     def _empty(self, notebook: IndexedNotebook) -> None:

@@ -53,11 +53,12 @@ def search_by_time(connection: sqlite3.Connection, question: Question, is_time_u
     time = question.time
     assert time is not None, "a search in the order of the numbers has no time to begin at"
     numbers: list[int] = []
-    step = -1 if question.newest_first else 1
+    step = -1 if question.newest_first else 1  # `step` * time grows in the order of the search
     shards = [Shard(*row) for row in connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")]
     spans = _spans_from(connection, question)
     places = [step * span.near for span in spans]
     while True:
+        # the window has the blocks that have begun at `time`, and the next `block_count` of them, but none that is over by then
         end = bisect_right(places, step * time) + question.block_count
         in_window = [span.block for span in spans[:end] if step * span.far >= step * time]
         window_end = spans[end].near if end < len(spans) else None
@@ -70,7 +71,7 @@ def search_by_time(connection: sqlite3.Connection, question: Question, is_time_u
             return Answer(numbers, question._replace(start=number + step, time=time, block_count=block_count))
         if window_end is None:
             return Answer(numbers, None)
-        start, time = SEQUENCE_MAX if question.newest_first else 1, window_end
+        start, time = SEQUENCE_MAX if question.newest_first else 1, window_end  # the next window: all notes from that time on
         block_count = min(2 * question.block_count, WINDOW_BLOCKS_MAX)
         question = question._replace(start=start, time=time, block_count=block_count)
         if is_time_up():
