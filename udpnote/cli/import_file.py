@@ -167,8 +167,8 @@ def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity
         known.add(stored.entry[:2])
         missing += range(last + 1, stored.number)
         last = stored.number
-    # `log` yields an erased entry only if its number is asked for. The last entries may be erased, too. Numbers have no gaps. So
-    # only those after the last entry find nothing.
+    # `log` yields an erased entry only if its number is asked for. The last entries may be erased, too. Only the numbers after
+    # the last entry find nothing, because numbers have no gaps.
     numbers = chain(missing, count(last + 1))
     while found := list(notebook.log(numbers=list(islice(numbers, QUERY_NUMBERS_MAX)))):
         for stored in found:
