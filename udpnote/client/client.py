@@ -280,8 +280,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         If the notebook has stored the entry, now or earlier, `Verdict.status` is STORED, and `Verdict.number` is its number.
         Any other status says why not, and the entry is not sent again. The list has None in place of a verdict if no answer
         about any of the entries has come for `wait` seconds, if the notebook was joined or left meanwhile, or if the client
-        uses another one now. Then the entry may or may not be stored: its writer must keep it and have it forwarded again,
-        with the same client id and sequence.
+        uses another one now. Then the entry may or may not be stored: its writer must keep it and forward the same entry again.
 
         Several threads may forward at once, also the same entry. Raises the errors of `deliver`, and those of
         `forwarding.check_entry` before anything is sent.
@@ -362,6 +361,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         wait: float | None,
         undoes: int = 0,
     ) -> SentEntry:
+        """Do the work of `send`, `revise`, `delete` and `undo`. `undoes` is the sequence of the write to take back, or 0."""
         if kind is not Kind.DELETION:
             check_text(text)
         author = self._author if author is None else author

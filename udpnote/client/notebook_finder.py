@@ -149,7 +149,7 @@ class NotebookFinder:
         outbox raises nothing.
         """
         version, notebook_and_key = self._outbox.version(), (notebook.notebook_id, notebook.key_id)
-        if self._checked.get(notebook_and_key) == version:
+        if self._checked.get(notebook_and_key) == version:  # no other command has changed the outbox since
             return
         if not self._is_up_to_date(notebook):
             raise JoinedOrLeftMeanwhile("joined_or_left_meanwhile", name=display_name(notebook, self._outbox.notebooks()))
@@ -231,7 +231,7 @@ class NotebookFinder:
             if is_found or resume_at >= until:
                 break
             while self._connection.now() < resume_at:
-                self._connection.receive(resume_at)
+                self._connection.receive(resume_at)  # only to wait: no discovery runs now
             pause *= 2
         self._connection.endpoint.end_probing()
         # A new judge, because another command may have joined or left a notebook since the discovery began.

@@ -89,7 +89,12 @@ class Queries:
         return amounts
 
     def _follow_query(self, query: Query, last: int) -> Iterator[StoredEntry]:
-        latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
+        """Do the work of `follow` with `query`.
+
+        The reading of new entries gets entries from before its beginning, in `Selection.seen`. From these it can tell whether
+        the notebook was restored from an older copy.
+        """
+        latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))  # one at least, because `start` needs it
         start = latest[0].number + 1 if latest else 1
         yield from reversed(latest[:last])
         known = [*latest, *self._landmarks(start)]
@@ -130,6 +135,7 @@ class Queries:
         yield from sorted(found.values(), key=lambda stored: _order(stored, query), reverse=query.newest_first)[:limit]
 
     def _entries(self, query: Query, limit: int | None, *, start: int | None = None) -> Iterator[StoredEntry]:
+        """Yield at most `limit` results of `query` (None: all), from the number `start` on. In a `Selection`, 0 means all."""
         return self._stored(Selection(query, limit or 0, start)) if limit is None or limit > 0 else iter(())
 
     def _stored(self, selection: Selection) -> Iterator[StoredEntry]:

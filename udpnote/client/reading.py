@@ -7,7 +7,7 @@ from typing import NamedTuple
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.session import Driver, Session
-from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, StorageError
+from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
@@ -145,19 +145,12 @@ def _read_all(
 ) -> Iterator[list[Item]]:
     """Do the work of `read` with `session`. Raises the same errors."""
 
-    def note_newest() -> None:
-        notebook_id = session.notebook.notebook_id
-        with driver.finder.optional_writes:
-            # First this: the waiting entries that it assigns to the notebook were written before `newest` was seen.
-            driver.outbox.assign(notebook_id, destination=driver.finder.destination)
-            driver.outbox.note_newest(notebook_id, session.newest)
-
     def tell(events: list[NotebookRestored | NotebookUnreadable]) -> None:
         for event in events:
             match event:
                 case NotebookRestored(number):
                     driver.on_notice(Notice("notebook_restored", number=number))
-                    note_newest()
+                    _note_newest(driver, session)
                 case NotebookUnreadable():
                     driver.on_notice(Notice("followed_notebook_not_readable"))
 
@@ -173,22 +166,40 @@ def _read_all(
         if session.newest != noted:
             noted = session.newest
             with driver.connection.lock():
-                note_newest()
+                _note_newest(driver, session)
         if session.indexing is not None and on_indexing is not None:
             on_indexing(*session.indexing)
         yield session.items()
     yield session.items()  # they arrived while another thread of this client received datagrams
     with driver.connection.lock():
         driver.remember_round_trip(session)
+        failure = _failure_of(driver, session)
+    if failure is not None:
+        raise failure
+
+
+def _note_newest(driver: Driver, session: ReadSession) -> None:
+    """Save in the outbox the newest entry of the notebook that the client has seen. Does nothing if the outbox cannot be
+    written. The caller must hold the lock of the connection.
+    """
+    notebook_id = session.notebook.notebook_id
+    with driver.finder.optional_writes:
+        # First this: it gives waiting revisions, as their `seen`, what was the newest entry when they were written.
+        driver.outbox.assign(notebook_id, destination=driver.finder.destination)
+        driver.outbox.note_newest(notebook_id, session.newest)
+
+
+def _failure_of(driver: Driver, session: ReadSession) -> UdpnoteError | None:
+    """The error with which the reading of `session` has ended; None if all results were read."""
     if session.has_invalid_pages:
-        raise BadAnswer("answer_invalid")
+        return BadAnswer("answer_invalid")
     if session.refusal is PageState.BAD_QUERY:
-        raise InvalidQuery("query_refused")
+        return InvalidQuery("query_refused")
     if session.refusal is PageState.NOT_READABLE:
-        raise StorageError("notebook_not_readable")
+        return StorageError("notebook_not_readable")
     if not session.is_ended:
-        with driver.connection.lock():
-            raise ServerNotFound("no_answer_to_reading", server=driver.silent_server(session))
+        return ServerNotFound("no_answer_to_reading", server=driver.silent_server(session))
+    return None
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
