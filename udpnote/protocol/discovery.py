@@ -143,8 +143,8 @@ class Prober(Generic[Source]):
         """Handle a received datagram. If it is an OFFER that answers a DISCOVER of this discovery, `found` will return it.
 
         Other datagrams are ignored, and so are further OFFERs of a notebook in the same envelope. There is one exception: if
-        two servers answer the same DISCOVER for one notebook, `found` returns both. A single server that has restarted cannot
-        cause this, because it does not receive one DISCOVER both before and after the restart.
+        two servers answer the same DISCOVER for one notebook, `found` returns an OFFER of each. A single server that has
+        restarted cannot cause this, because it does not receive one DISCOVER both before and after the restart.
         """
         for envelope in self._seen:
             try:
@@ -155,10 +155,9 @@ class Prober(Generic[Source]):
                 self._receive_offer(message, envelope, source, now)
 
     def handle_timeout(self, now: float) -> None:
-        """If a round of probes is due by `now`, start it: then `datagrams_to_send` returns one DISCOVER for each target.
+        """If a round is due by `now`, start it: then `datagrams_to_send` returns one DISCOVER for each target.
 
-        A target is a certain notebook, or any notebook, to look for. If several rounds are due, because the machine was asleep,
-        start only one. From `finished_at` on, start no round.
+        If several rounds are due, because the machine was asleep, start only one. From `finished_at` on, start no round.
         """
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:
@@ -193,6 +192,7 @@ class Prober(Generic[Source]):
         return self._started_at + PROBE_SCHEDULE_SECONDS[self._rounds_begun]
 
     def _receive_offer(self, offer: Offer, envelope: Envelope, source: Source, now: float) -> None:
+        """Add `offer` to `found`, unless it answers no DISCOVER of this discovery or `receive_datagram` shall ignore it."""
         probe, seen = self._probes.get(offer.probe_id), self._seen[envelope]
         if probe is None or probe.target.envelope is not envelope:
             return
@@ -211,7 +211,7 @@ class Prober(Generic[Source]):
 
 
 class Offerer:
-    """Answers the DISCOVERs for a server with the notebook `notebook_id`, which has this `name`.
+    """Answers the DISCOVERs that reach the server of the notebook `notebook_id`, which has this `name`.
 
     `version` is the version of the server's udpnote. `server_id` is random, and new for each start of a server. An OFFER is
     never longer than the DISCOVER that it answers. The constructor asserts that the name and the version fit into an OFFER.

@@ -56,7 +56,10 @@ class Reporter:
         _forget_oldest(self._hosts, HEARD_HOSTS_MAX)
 
     def answer(self, examine: Examine, requester: Requester) -> bytes:
-        """Record that `examine` has come from `requester`, and return the datagram with the REPORT that answers it."""
+        """Record that `examine` has come from `requester`, and return the datagram with the REPORT that answers it.
+
+        The REPORT names the hosts that were heard lately only if `requester` is on this machine.
+        """
         source = requester.address
         self.note_heard(source)
         heard = self._heard.pop(examine.token, 0) | 1 << examine.way

@@ -16,9 +16,10 @@ Item = TypeVar("Item")
 class FairQueue(Generic[Item]):
     """A queue of items. Each item belongs to one address, such as the sender of a datagram.
 
-    The share of a host is `address_items_max` divided by the number of hosts that have items waiting. The share of a port is
-    its host's share divided by the number of that host's ports that have items waiting. Each share is at least 1. The shares
-    become smaller when another host or port comes. Items that wait already then stay, even if they exceed the share.
+    `address_items_max` is the most items that may wait for an address if no other address has items waiting. The share of a
+    host is `address_items_max` divided by the number of hosts that have items waiting. The share of a port is its host's share
+    divided by the number of that host's ports that have items waiting. Each share is at least 1. The shares become smaller when
+    another host or port comes. Items that wait already then stay, even if they exceed the share.
     """
 
     def __init__(self, address_items_max: int) -> None:
@@ -34,7 +35,8 @@ class FairQueue(Generic[Item]):
         """Add `item`, which belongs to `address`, to the queue if there is room for it. Returns whether it was added.
 
         There is no room in three cases: the items of this port have reached the port's share, the items of this host have
-        reached twice the host's share, or all items together have reached four times `address_items_max`.
+        reached twice the host's share, or all items together have reached four times `address_items_max`. The last two
+        limits are so large that newcomers find room although items that were added before exceed the shares.
         """
         host, port = address[:2]
         ports = self._hosts.setdefault(host, OrderedDict())

@@ -69,10 +69,10 @@ class Rediscovery:
     """Finds the server of `notebook` again.
 
     After `begin`, discoveries follow each other, with pauses between them, until one finds the server or `end` is called.
-    `address` is the address at which the server was last found. The server answers in `envelope`. The caller reports what
-    happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all hosts on the
-    LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids, so it must be unpredictable,
-    except in tests.
+    `address` is the address at which the server was last found. `envelope` is that of the notebook's datagrams. The caller
+    reports what happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all
+    hosts on the LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids, so it must be
+    unpredictable, except in tests.
     """
 
     def __init__(self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope) -> None:
@@ -88,9 +88,9 @@ class Rediscovery:
         self._reported: set[Address] = set()
         self._random = random
         self._prober: Prober[Address] | None = None
-        self._ended_prober: Prober[Address] | None = None  # a copy of the notebook may still answer its DISCOVERs
-        self._begin_at: float | None = None
-        self._pause_seconds = 0.0
+        self._ended_prober: Prober[Address] | None = None  # has found the server; a copy of the notebook may still answer
+        self._begin_at: float | None = None  # when the planned discovery begins
+        self._pause_seconds = 0.0  # the latest pause before a discovery
 
     def begin(self, now: float) -> None:
         """Start to look for the server, because it does not answer, and report `LookingForServer`.
@@ -144,7 +144,7 @@ class Rediscovery:
         return events
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due by `now`: begin a discovery, start its next round, or end it and plan the next discovery."""
+        """Do what is due by `now`: begin a discovery, start its next round, or end it in vain and plan the next one."""
         if self._prober is not None:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
@@ -183,9 +183,9 @@ class Rediscovery:
     def _report_another(self, found: KnownNotebook) -> None:
         """Report the notebook `found` if it has the name or the address of the notebook that the client looks for.
 
-        Nothing is reported if `found` was reported last. A notebook with the same name is more likely to replace the old
-        notebook than one with only the same address. So once a notebook with the name was reported, one with only the address
-        is not reported any more.
+        Nothing is reported if the notebook that was reported last has the same id. A notebook with the same name is more likely
+        to replace the old notebook than one with only the same address. So once a notebook with the name was reported, one with
+        only the address is not reported any more.
         """
         wanted, before = self.notebook, self.another
         has_name, has_address = found.name == wanted.name, address_of(found) == address_of(wanted)

@@ -23,7 +23,7 @@ class RoundTripMeter:
     The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each call sends `datagrams_to_send` to the
     server. Times are seconds of one monotonic clock. `random` makes the probe ids, so it must be unpredictable, except in
     tests. `sent` is how many DISCOVERs were due so far. `round_trips` has the round-trip time, in seconds, of each answered
-    DISCOVER.
+    DISCOVER, in the order of the answers.
     """
 
     def __init__(self, now: float, *, target: DiscoveryTarget, random: Randomness) -> None:
