@@ -56,7 +56,7 @@ def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) 
         for number, (_, address, broadcast) in enumerate(places):
             marks = [token + bytes((number, by_broadcast)) for by_broadcast in (0, 1)]
             errors.append(_send(address, broadcast, receiver.getsockname()[1], marks, port))
-        wanted = {(number, by) for number in range(len(places)) for by in (0, 1)}
+        wanted = {(number, by_broadcast) for number in range(len(places)) for by_broadcast in (0, 1)}
         heard = _heard(receiver, token, wanted)
     return [
         Echo(name, address, (number, 0) in heard, (number, 1) in heard, errors[number])
@@ -89,7 +89,7 @@ def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: 
 def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
     """Receive datagrams until all `wanted` ones have arrived, or `ECHO_SECONDS` have passed. Return those that have arrived.
 
-    A datagram with this `token` stands in `wanted` and in the result as a pair: its two bytes after the token.
+    Each datagram has this `token` and two bytes more. In `wanted` and in the result, a pair of these bytes stands for it.
     """
     heard: set[tuple[int, int]] = set()
     until = time.monotonic() + ECHO_SECONDS

@@ -118,7 +118,7 @@ class Endpoint:
         return sum(sender.unsent for sender in self._senders.values())
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
-        """Send `datagrams`, each to its address. A datagram that the system cannot send is dropped without an error."""
+        """Send `datagrams`, each to its address. A datagram that the system cannot send is dropped (see `errors`, `unsent`)."""
         for address, group in groups(datagrams):
             sender = self._senders.get(_family(address))
             if sender is not None:
@@ -136,7 +136,7 @@ class Endpoint:
             if isinstance(key.data, UdpSocket):
                 ready.append(key.data)
             else:
-                key.data()
+                key.data()  # the function that empties the waker, or the one that joins new interfaces
         if len(ready) == 1:
             return ready[0].receive(BATCH_DATAGRAMS_MAX)
         share = BATCH_DATAGRAMS_MAX // max(1, len(ready))
@@ -150,7 +150,7 @@ class Endpoint:
     def errors(self) -> dict[Address, SendError]:
         """Return and forget why a client's datagrams could not be sent or delivered: for each destination, the latest error.
 
-        `receive` returns at once when such an error arrives by ICMP.
+        `receive` returns at once when such an error arrives by ICMP. For a server, there are no errors.
         """
         return {address: error for sender in self._senders.values() for address, error in sender.errors().items()}
 
@@ -192,7 +192,7 @@ class Endpoint:
     def host_lookup(self, host: str, port: int) -> "HostLookup":
         """Return a lookup of the addresses of `host` with UDP `port`. It begins when the caller calls its `begin`.
 
-        When it ends, it wakes `receive`.
+        If it has not ended when `begin` returns, it calls `wake` when it ends.
         """
         from udpnote.lan.host_names import HostLookup  # here, because most clients name no host
 
@@ -203,7 +203,7 @@ class Endpoint:
         self._keep_probe_sockets(set())
 
     def join_new_interfaces(self) -> None:
-        """Join the multicast group of IPv6 probes on each interface that has IPv6, unless this was done before.
+        """Join the multicast group of IPv6 probes on each interface that has IPv6 and has not joined it yet.
 
         On Linux, `receive` does this by itself when an interface gets an IPv6 address.
         """
@@ -338,7 +338,7 @@ class Endpoint:
         for address in set(self._probe_sockets) - addresses:
             self._close_socket(self._probe_sockets.pop(address))
         for address in addresses - set(self._probe_sockets):
-            with suppress(OSError, TooManyOpenFiles):  # or the interface has lost this address: its ProbeAttempt says so
+            with suppress(OSError, TooManyOpenFiles):  # the ProbeAttempts of this address then have an error
                 self._probe_sockets[address] = self._open(socket.AF_INET, (address, 0), is_sender=False)
 
     def _probe_targets(

@@ -37,15 +37,15 @@ class HostLookup:
     def begin(self) -> None:
         """Begin a lookup, unless one is running.
 
-        The lookup of an IP address needs no thread: it ends before this returns, and `on_end` is not called. Nor is it called
-        if the system cannot start a thread; then `failure` is set.
+        If `host` is an IP address, or cannot be a host name, the lookup needs no thread: it ends before this returns, and
+        `on_end` is not called. The same is true if the system has no thread or file left for the lookup: `failure` is then set.
         """
         if self._is_running:
             return
         try:
             self.addresses, self.failure = resolve(self._host, self._port, flags=socket.AI_NUMERICHOST), None
         except ServerNotFound as error:
-            if error.notice.kind != "host_not_resolved":
+            if error.notice.kind != "host_not_resolved":  # with AI_NUMERICHOST, any name has this error
                 self.failure = error
                 return
             thread = threading.Thread(target=self._look_up, name="udpnote host lookup", daemon=True)

@@ -24,7 +24,7 @@ No datagram is sent to it."""
 
 _TUNNEL_KINDS = {"tun", "wireguard", "gre", "ipip", "sit", "vti", "xfrm", "ip6tnl", "ppp"}
 _TUNNEL_HARDWARE = {512, 768, 769, 776, 778, 65534}  # ARPHRD_PPP, _TUNNEL, _TUNNEL6, _SIT, _IPGRE, _NONE
-_CABLE_KINDS = {"", "bond", "team", "vlan", "macvlan"}
+_CABLE_KINDS = {"", "bond", "team", "vlan", "macvlan"}  # kinds that lead out of the host; empty: real hardware
 _CONTAINER_NAMES = ("veth", "cali")
 _FORBIDDEN = (errno.EACCES, errno.EHOSTUNREACH, errno.EINVAL)  # prohibit, unreachable, blackhole: ip-route(8)
 _COMPLETE = 0x2  # ATF_COM, <linux/if_arp.h>
@@ -44,6 +44,7 @@ class InterfaceKind(Enum):
 
     TUNNEL = auto()
     UNKNOWN = auto()
+    """This system does not say the kind."""
 
     @property
     def is_lan(self) -> bool:
@@ -103,7 +104,7 @@ class Routes(NamedTuple):
 class PortUser(NamedTuple):
     """A socket at a UDP port of this host.
 
-    `host` is its address (0.0.0.0 or :: for all), and `user` is its owner's login name.
+    `host` is its IP address (0.0.0.0 or :: for all). `user` is its owner's login name, or the user id if there is no name.
     """
 
     host: str
@@ -137,9 +138,9 @@ def host_interfaces() -> list[HostInterface]:
 
 def routes(interfaces: Collection[HostInterface]) -> Routes | None:
     """Ask the kernel by which interfaces datagrams to the networks of `interfaces`, and to hosts beyond them, leave this host.
-    Only connected interfaces to a LAN are examined.
 
-    Returns None if this system does not say.
+    Networks of interfaces that are not connected, or do not lead to a LAN, are left out. Returns None if this system does not
+    say.
     """
     known = _links()
     detours, forbidden = [], []
@@ -254,7 +255,7 @@ def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> D
     """
     own = IPv4Address(network.partition("/")[0])
     whole = IPv4Network(network, strict=False)
-    if whole.prefixlen >= 31:
+    if whole.prefixlen >= 31:  # a network without neighbours
         return None
     neighbour = next(each for each in whole.hosts() if each != own)
     route = route_to(str(neighbour))
@@ -266,7 +267,7 @@ def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> D
 
 
 def _default_route(known: dict[int, Link]) -> str | None:
-    """The interface by which datagrams to hosts beyond the LAN leave; None if there is no way to them."""
+    """The interface by which datagrams to hosts beyond the LAN leave; None if there is no way to them or none is known."""
     try:
         route = route_to(_PUBLIC_HOST)
     except Refused:

@@ -105,7 +105,8 @@ class Refused(OSError):
 def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes]:
     """Send `request`, of the type `kind`, and yield the body of each answer of the type `reply`.
 
-    Raises `Refused` if the kernel answers with an error, and other kinds of `OSError` if it cannot be asked or is silent.
+    `flags` is `_DUMP` to ask for all links or rules, and 0 to ask for one route. Raises `Refused` if the kernel answers with an
+    error, and other kinds of `OSError` if it cannot be asked or is silent.
     """
     if not hasattr(socket, "AF_NETLINK"):
         raise OSError("no netlink")

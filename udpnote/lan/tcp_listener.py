@@ -9,7 +9,7 @@ from udpnote.lan.udp_socket import format_address, opening_sockets
 from udpnote.model.address import Address
 
 TcpSocket = socket.socket
-"""A socket that listens for connections."""
+"""A TCP socket: one that listens for connections, or a connection. Only the package `lan` imports `socket` itself."""
 
 WAITING_CONNECTIONS_MAX = 128
 """How many connections the system keeps until they are accepted: enough if all tabs of a few phones reconnect at once."""
@@ -59,6 +59,7 @@ def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, 
 
 
 def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:
+    """A socket that listens at `address`. Raises `TooManyOpenFiles`, and `OSError` if `address` cannot be used."""
     with opening_sockets():
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, so that asyncio sets TCP_NODELAY
     try:

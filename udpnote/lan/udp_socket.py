@@ -116,7 +116,7 @@ class UdpSocket:
         self._socket.setblocking(False)
         self._buffer = bytearray(_RECEIVE_BYTES)
         self._view = memoryview(self._buffer)
-        self._can_segment = _IS_LINUX
+        self._can_segment = _IS_LINUX  # whether one call may send a group
         if family == socket.AF_INET6:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
@@ -125,7 +125,7 @@ class UdpSocket:
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             with suppress(OSError):  # the system refuses: with its default size, more datagrams are lost
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
-        self._is_merging = self._enable_merging()
+        self._is_merging = self._enable_merging()  # whether one call may receive a group
         self._is_noting_errors = False
         self.unsent = 0
         """How many datagrams the system has refused to send with EPERM, for example because of a firewall."""
@@ -261,14 +261,16 @@ class UdpSocket:
                 receive(datagrams)
         except BlockingIOError:
             pass
-        except OSError:  # it came by ICMP, and what arrives after it is received next time
+        except OSError:  # an error that came by ICMP; the next call returns the datagrams that have arrived after it
             self._take_delivery_errors()
         return datagrams
 
     def _receive_one(self, datagrams: list[Datagram]) -> None:
+        """Receive one datagram, and append it to `datagrams`. Raises `BlockingIOError` if there is none."""
         datagrams.append(self._socket.recvfrom(_KEPT_BYTES_MAX))
 
     def _receive_merged(self, datagrams: list[Datagram]) -> None:
+        """Receive the datagrams of one group, and append them to `datagrams`. Raises `BlockingIOError` if there are none."""
         size, control, _, source = self._socket.recvmsg_into([self._buffer], _ANCILLARY_BYTES)
         segment = size
         for level, kind, value in control:

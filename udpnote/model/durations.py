@@ -8,7 +8,7 @@ class Durations:
 
     def __init__(self, seconds: Iterable[float]) -> None:
         self.seconds = sorted(seconds)
-        assert self.seconds, "no durations have no median"
+        assert self.seconds, "a median needs at least one duration"
 
     @property
     def count(self) -> int:

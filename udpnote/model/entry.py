@@ -239,9 +239,9 @@ class Verdict(NamedTuple):
 class StoredEntry(NamedTuple):
     """An entry as a notebook has it. `number` is its number there.
 
-    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. A reader of notes gets each
-    note with its latest text in `entry`, and `version` is then the number of the revision with that text. In all other cases,
-    `version` equals `number`.
+    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. Where notes are read
+    (`View.NOTES`), `entry` has a note's latest text, and `version` is the number of the revision with that text, if the note
+    was revised. In all other cases, `version` equals `number`.
     """
 
     number: int
@@ -279,7 +279,7 @@ def check_text(text: str) -> None:
 
     Raises `TypeError` if `text` is not a str.
     """
-    if type(text) is not str:  # decided here, without a call, because it is asked for every text
+    if type(text) is not str:  # this comparison spares most texts the slower call
         check_type("text", text, str)
     if not text.strip():
         raise InvalidEntry("text_blank")

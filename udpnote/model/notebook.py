@@ -51,10 +51,11 @@ class SealedNotebook(NamedTuple):
 
 
 class SilentServer(NamedTuple):
-    """A server that does not answer: its notebook's `display_name`, its host as messages show it, and whether the notebook is
-    sealed.
+    """A server that does not answer.
 
-    `another` is a notebook with the same name or address that has answered in its place; None if no such notebook has.
+    `name` is the `display_name` of its notebook, `host` is its host as messages show it, and `is_sealed` says whether the
+    notebook is sealed. `another` is a notebook with the same name or address that has answered in its place; None if no such
+    notebook has.
     """
 
     name: str | Notice

@@ -29,9 +29,9 @@ class WaitingEntry(NamedTuple):
 
 
 class WaitingCount(NamedTuple):
-    """A group of entries in the outbox that have the first four fields in common (see `WaitingEntry`).
+    """A group of entries in the outbox that have the same `notebook_id`, `key_id`, `destination` and `refused`.
 
-    `entries` is how many entries the group has.
+    These fields have the same meaning as in `WaitingEntry`. `entries` is how many entries the group has.
     """
 
     notebook_id: bytes | None
