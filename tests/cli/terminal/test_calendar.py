@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from wcwidth import wcswidth
 
-from udpnote.cli.terminal.calendar import picture, year_picture
+from udpnote.cli.terminal.calendar import days_chart, year_calendar
 from udpnote.cli.terminal.styles import Line
 from udpnote.model.language import SIMPLIFIED
 from udpnote.text.language import speaking
@@ -20,7 +20,7 @@ def plain(line: Line) -> str:
 
 def lines(amounts: dict[date, int], width: int = 80) -> list[str]:
     """The picture without its styles."""
-    return [plain(line) for line in picture(amounts, TODAY, width)]
+    return [plain(line) for line in days_chart(amounts, TODAY, width)]
 
 
 def days_back(*amounts: int, every: int = 1) -> dict[date, int]:
@@ -66,7 +66,7 @@ def test_the_calendar_is_of_the_last_year_in_as_many_parts_as_the_width_needs(wi
 @pytest.mark.parametrize(("year", "days", "weeks"), [(2026, 327, 48), (2012, 366, 54), (1, 365, 53), (9999, 1, 1)])
 def test_a_year_is_drawn_as_far_as_it_has_come(year: int, days: int, weeks: int) -> None:
     drawn = [
-        "".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in year_picture({}, year, TODAY, 80)
+        "".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in year_calendar({}, year, TODAY, 80)
     ]
     assert (drawn[0][:8], drawn[-1]) == ("     Jan", "     · 0   notes a day")
     assert ("".join(drawn[1:8]).count("·"), max(map(len, drawn[1:8])) - 5) == (days, weeks)
@@ -101,4 +101,4 @@ def test_the_first_and_the_last_days_of_all_can_be_drawn() -> None:
         drawn = lines({first: 1, last: 1})
         assert "".join(drawn[1:8]).count("█") == 2
         assert {*label.split()} >= {*drawn[0].split()} > set()
-    assert "".join(map(plain, year_picture({date.max: 1}, 9999, TODAY, 80))).count("█") == 2, "one of them in the legend"
+    assert "".join(map(plain, year_calendar({date.max: 1}, 9999, TODAY, 80))).count("█") == 2, "one of them in the legend"

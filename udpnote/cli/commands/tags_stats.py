@@ -123,10 +123,10 @@ def _print_all(printer: Printer, notebook: NotebookReader, *, as_json: bool) -> 
     for line in _lines(figures, authors, tallies):
         printer.print(line)
     if days:
-        from udpnote.cli.terminal.calendar import picture
+        from udpnote.cli.terminal.calendar import days_chart
 
         printer.print()
-        for pieces in picture(days, _today(), printer.width):
+        for pieces in days_chart(days, _today(), printer.width):
             printer.print(*pieces)
 
 
@@ -139,7 +139,7 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
     if as_json:
         print(in_json(_year_object(year, figures, days)))
         return
-    from udpnote.cli.terminal.calendar import heading, year_picture
+    from udpnote.cli.terminal.calendar import heading, year_calendar
 
     rows = [(_("year"), str(year)), (_("notes"), f"{figures.notes:,}"), (_("days with notes"), f"{figures.days:,}")]
     if figures.busiest is not None:
@@ -148,7 +148,7 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
     for line in _table(rows):
         printer.print(line)
     printer.print()
-    for pieces in year_picture(days, year, _today(), printer.width):
+    for pieces in year_calendar(days, year, _today(), printer.width):
         printer.print(*pieces)
 
 

@@ -35,7 +35,7 @@ def heading(day: time.struct_time) -> str:
     return dated_weekday(day.tm_year, day.tm_mon, day.tm_mday, day.tm_wday)
 
 
-def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
+def days_chart(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
     """Yield the lines of a chart that shows how many notes were written on each day.
 
     `amounts` has the number of notes for each day that has notes; there must be at least one. If the first and the last day are
@@ -62,7 +62,7 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
         yield [_("not drawn: {notes}, dated after {day} by a clock that is ahead").format(notes=notes, day=last)]
 
 
-def year_picture(amounts: Mapping[date, int], year: int, today: date, width: int) -> Iterator[Line]:
+def year_calendar(amounts: Mapping[date, int], year: int, today: date, width: int) -> Iterator[Line]:
     """Yield the lines of a calendar of `year`. Days that are later than both `today` and the last day with notes are left out.
 
     `amounts` has the number of notes for each day of the year that has notes. The calendar fits into `width` terminal cells.
@@ -87,8 +87,9 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
     are drawn in several parts of about the same width, one below the other.
     """
     weeks = [monday_of(first) + place * WEEK for place in range((monday_of(last) - monday_of(first)) // WEEK + 1)]
+    # A day is two cells wide if a whole year has room for that. So shorter and longer calendars look alike on one terminal.
     cells = 2 if width >= _LABEL_CELLS + 2 * max(len(weeks), CALENDAR_WEEKS_MAX) else 1
-    parts = -(-len(weeks) // max((width - _LABEL_CELLS) // cells, 1))
+    parts = -(-len(weeks) // max((width - _LABEL_CELLS) // cells, 1))  # rounded up
     shown = {day: amount for day, amount in amounts.items() if first <= day <= last}
     limits = quartiles(shown.values())
     for part in range(parts):
@@ -96,7 +97,7 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
         yield [_month_names(mondays, cells)]
         for weekday in range(7):
             line: Line = [padded("" if weekday % 2 else short_weekday_name(weekday), _LABEL_CELLS)]
-            for ordinal in (monday.toordinal() + weekday for monday in mondays):
+            for ordinal in (monday.toordinal() + weekday for monday in mondays):  # a week may end after `date.max`
                 is_drawn = first.toordinal() <= ordinal <= last.toordinal()
                 line.append(_shade(shown.get(date.fromordinal(ordinal), 0), limits, cells) if is_drawn else " " * cells)
             yield line
@@ -127,10 +128,10 @@ def _month_names(mondays: list[date], cells: int) -> str:
     """
     line, filled = "", 0
     for place, monday in enumerate(mondays):
-        sunday = min(monday, date.max - 6 * DAY) + 6 * DAY
+        sunday = min(monday, date.max - 6 * DAY) + 6 * DAY  # at most `date.max`
         name = short_month_name(sunday.month)
         start = _LABEL_CELLS + place * cells
-        if sunday.day <= 7 and start >= filled:
+        if sunday.day <= 7 and start >= filled:  # the first day of the month is in this week, and the name has room
             line += " " * (start - filled) + name
             filled = start + cell_count(name)
     return line
