@@ -12,7 +12,9 @@ CHARACTERS_MAX = 1 << 18
 """The most lines, and characters in them, that may wait for a slow output. Further lines are skipped to limit memory."""
 
 PORTION_CHARACTERS = 1 << 16
-"""About how many characters the thread writes in one system call. During each call the other threads work more slowly."""
+"""About how many characters the thread writes in one system call. After each call, the thread takes Python's global lock
+from the other threads. So fewer and longer calls delay them less.
+"""
 
 END_WAIT_SECONDS = 0.3
 """How long `close` waits for an output that has stopped."""
@@ -58,6 +60,7 @@ class BackgroundWriter:
         """Wait until all lines are written and the thread has ended, but at most `END_WAIT_SECONDS`.
 
         If the output is slow or has stopped, the process can end before the remaining lines are written: then they are lost.
+        So may be those that `write` gets after this.
         """
         with self._changed:
             self._is_closed = True
@@ -65,6 +68,7 @@ class BackgroundWriter:
         self._thread.join(END_WAIT_SECONDS)
 
     def _write_all(self) -> None:
+        """Do the work of the thread: write lines until the writer is closed and no line waits."""
         while lines := self._next_portion():
             data = memoryview("".join(line() for line in lines).encode(self._encoding, self._errors))
             with suppress(OSError):

@@ -38,7 +38,7 @@ def bar_line(label: str, amount: int, *, highest: int, width: int) -> Line:
 
 
 ROWS_MAX = 8
-"""The durations up to the 99th percentile are in about as many intervals as this, or fewer."""
+"""The most intervals, or about as many, into which `histogram` divides the durations up to the 99th percentile."""
 
 
 def histogram(durations: "Durations", width: int) -> Iterator[Line]:
@@ -50,7 +50,7 @@ def histogram(durations: "Durations", width: int) -> Iterator[Line]:
     step = _step(durations)
     first, last = (round(seconds * 1e6) // step for seconds in (durations.seconds[0], durations.percentile_99))
     amounts = Counter(min(round(seconds * 1e6) // step, last + 1) for seconds in durations.seconds)
-    decimals = 4 - len(str(step)) if step < 1000 else 0
+    decimals = 4 - len(str(step)) if step < 1000 else 0  # as many as `step` has in milliseconds
     labels = [f"{place * step / 1000:.{decimals}f}" for place in range(first, last + 2)]
     cells = max(map(len, labels))
     for place, label in enumerate(labels, first):

@@ -99,16 +99,16 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     with _EndingSignals() as signals, _folder() as folder:
         path = os.path.join(folder, name)
         _write(path, before)
-        started, is_sent = time.monotonic(), False
+        started, is_used = time.monotonic(), False
         try:
             is_done = _run(command, path, signals)
             is_quick = is_done and time.monotonic() - started < AT_ONCE_SECONDS
             if is_quick and not _is_terminal_editor(command) and not _is_changed(path, before):
                 say(Notice("editor_ended_at_once", editor=command[0], variable=_variable()))
             yield _without_additions(decoded(_read(path), encoding), text).removesuffix(ending) if is_done else None
-            is_sent = is_done
+            is_used = is_done
         finally:
-            if not is_sent and _is_changed(path, before):
+            if not is_used and _is_changed(path, before):
                 say(Notice("text_kept", path=path))
             else:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -280,7 +280,7 @@ def _write(path: str, data: bytes) -> None:
 
 def _is_changed(path: str, data: bytes) -> bool:
     """Return whether the content of the file `path` is not `data`, or whether the editor has put another file into the same
-    folder.
+    folder: for example what it saves when a signal ends it.
 
     Return False if the editor has removed the file `path`.
     """

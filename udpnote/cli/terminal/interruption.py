@@ -1,8 +1,10 @@
 """Decides what Ctrl-C, SIGTERM and SIGHUP do while a command works.
 
-Ctrl-C raises `KeyboardInterrupt`. While a command has temporary files, SIGTERM and SIGHUP raise `SystemExit`. At all other
-times these signals end the process at once, without a message, but at a prompt that has changed the terminal they first change
-it back. For Ctrl-C, `udpnote.__main__` arranges that (SIG_DFL).
+Each of them ends the process at once, without a message, unless a context manager changes that for its block. Every command
+works in `interruptible`, where Ctrl-C raises `KeyboardInterrupt`. A block that has temporary files can use `ending_in_order`,
+where SIGTERM and SIGHUP raise `SystemExit`.
+
+Python itself would let Ctrl-C raise `KeyboardInterrupt` everywhere; `udpnote.__main__` prevents that (SIG_DFL).
 """
 
 import os
@@ -69,7 +71,8 @@ def ending_in_order() -> Iterator[None]:
     """In the block, let SIGTERM and SIGHUP raise `SystemExit`, so that the block can remove its temporary files.
 
     The code of `SystemExit` is 128 plus the number of the signal, as in a shell. SIGHUP comes when the terminal is closed. A
-    signal that was ignored before, as nohup(1) does it, stays ignored. After the first signal, the block ignores further ones.
+    signal that was ignored before (by nohup(1), for example) or had a handler is left alone. After the first signal, the block
+    ignores further ones.
     """
     codes = []
 
@@ -97,9 +100,9 @@ def ending_in_order() -> Iterator[None]:
 def giving_terminal_back() -> Iterator[None]:
     """In the block, if SIGTERM or SIGHUP ends the process, first give the terminal the settings that it had before the block.
 
-    The block may let the terminal not show what is typed. Standard input must be this terminal. If the process is in the
-    background of a shell then, the terminal stays as it is: the shell uses it. A signal that was ignored or had a handler
-    before is left alone.
+    This is for a block that changes them, for example so that the terminal does not show what is typed. Standard input must be
+    the terminal. If a shell has put the process into the background when the signal comes, the terminal stays as it is, because
+    the shell uses it. A signal that was ignored or had a handler before is left alone.
     """
     import termios  # here, because only prompts need it
 
@@ -124,7 +127,7 @@ def giving_terminal_back() -> Iterator[None]:
 
 @contextmanager
 def uninterruptible() -> Iterator[None]:
-    """In the block, ignore Ctrl-C, SIGTERM and SIGHUP. Use this for a few quick steps that must all be done or none."""
+    """In the block, ignore Ctrl-C, SIGTERM and SIGHUP. Use this for a few quick steps of which all or none must be done."""
     before = {number: signal(number, SIG_IGN) for number in (SIGINT, SIGTERM, SIGHUP)}
     try:
         yield

@@ -12,10 +12,12 @@ from udpnote.model.entry import Entry
 from udpnote.text.harmless import harmless_lines
 
 WIDE_COLUMNS_MIN = 60
-"""On a terminal of this width or wider, the lines of a text are indented by `INDENT_CELLS`, on a narrower one by two cells."""
+"""On a terminal of this width or wider, the second and later lines of a text are indented by `INDENT_CELLS`. On a
+narrower one they are indented by two cells.
+"""
 
 INDENT_CELLS = len("09:00:00  ")
-"""The indentation of a text leaves the column of the times free, so that the eye finds where an entry begins."""
+"""This indentation leaves the column of the times free, so that the eye finds where an entry begins."""
 
 TEXT_CELLS_MIN = 10
 """No text is wrapped to fewer cells than this. On a narrower terminal, lines are longer than the terminal."""

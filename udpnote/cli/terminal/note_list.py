@@ -30,8 +30,9 @@ INDENT = "  "
 class NoteList:
     """Prints notes under headings. A heading is the day on which the notes below it were written, in this machine's time zone.
 
-    Each note is one line, with as much of its text as fits. With `is_full`, the whole text follows on lines of its own, wrapped
-    to the width of the terminal. On a terminal, the `words` of a search are highlighted.
+    Each note is one line, with as much of its text as fits; below `COLUMNS_MIN` cells the text is on a second line. With
+    `is_full`, the whole text follows on lines of its own, wrapped to the width of the terminal. On a terminal, the `words` of a
+    search are highlighted.
     """
 
     def __init__(self, printer: Printer, words: Sequence[str], *, is_full: bool) -> None:
@@ -45,12 +46,12 @@ class NoteList:
         Lines of the same portion have columns of the same width. The columns of the next portion can be wider, not narrower.
         """
         self._number_cells = max(self._number_cells, *(len(f"#{stored.number}") for stored in portion))
-        lines = self._blocks if self._is_full or self._printer.width < COLUMNS_MIN else self._rows
-        for stored, parts in zip(portion, lines(portion), strict=True):
+        lines_of_each = self._blocks if self._is_full or self._printer.width < COLUMNS_MIN else self._rows
+        for stored, lines in zip(portion, lines_of_each(portion), strict=True):
             is_new_day = self._print_heading(stored)
             if self._is_full and not is_new_day:
                 self._printer.print()
-            for line in parts:
+            for line in lines:
                 self._printer.print(*line)
 
     def _print_heading(self, stored: StoredEntry) -> bool:

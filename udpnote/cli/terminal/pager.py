@@ -52,9 +52,9 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
     """In the block, show standard output in the user's pager if it is a terminal and the output is longer than its screen.
 
     If the user closes the pager early, the block ends there, without an error. At the end of the block, this waits until the
-    user closes the pager. Messages that were meant for standard error meanwhile are printed afterwards. If the pager cannot be
-    started or fails, all the output is printed on the terminal, and a message says so. There is no message if the user has
-    named no pager, and `less` is not installed.
+    user closes the pager. What is written to standard error meanwhile, if that is a terminal, is printed afterwards. If the
+    pager cannot be started or fails, all the output is printed on the terminal, and a message says so. There is no message if
+    the user has named no pager, and `less` is not installed.
 
     With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 
@@ -105,9 +105,9 @@ class _PagedOutput:
     def __init__(self, screen: TextIO, command: str, *, starts_at_end: bool) -> None:
         self._screen, self._command, self._starts_at_end = screen, command, starts_at_end
         self._pager: Popen[bytes] | None = None
-        self._kept: list[str] | None = []
+        self._kept: list[str] | None = []  # all output so far, or None if that was too much
         self._characters = 0
-        self._is_plain = False
+        self._is_plain = False  # whether there is no pager any more, so that output goes to the terminal
         self._columns, self._rows_left, self._line = terminal_columns(), terminal_lines() - 1, ""
         self._before: Any = None
         self.failure: int | None = None
@@ -147,6 +147,7 @@ class _PagedOutput:
             self._end()
 
     def _keep(self, text: str) -> None:
+        """Keep `text`. Once the pager runs and the output is longer than `KEPT_CHARACTERS_MAX`, keep nothing any more."""
         if self._kept is not None:
             self._kept.append(text)
             self._characters += len(text)
@@ -190,6 +191,7 @@ class _PagedOutput:
         self._pass_on("".join(self._kept or ()))
 
     def _pass_on(self, text: str) -> None:
+        """Write `text` to the pager. Raises `_PagerClosed` if the user has closed it."""
         assert self._pager is not None, "there would be nobody to read the output"
         assert self._pager.stdin is not None, "the pager would read the keys of the user as its text"
         try:

@@ -29,7 +29,9 @@ UTF_8 = "utf-8"
 """UTF-8, as Python names it."""
 
 _spare: list[int] = []
-"""A descriptor that `say` closes if no more files can be opened: then the modules with the sentences can be, one by one."""
+"""At most one open descriptor. If the process has so many files open that `say` cannot load the modules with the sentences,
+it closes this one. One is enough: Python opens these modules one after the other.
+"""
 
 
 def prepare() -> None:

@@ -58,10 +58,11 @@ def without_styles(text: str) -> str:
 
 
 class Printer:
-    """Prints lines to standard output, and calls `on_print` before each line.
+    """Prints lines to standard output.
 
-    `is_terminal` says whether standard output is a terminal. Styles have an effect only on a terminal. The caller must have
-    passed texts from the network through `harmless` (in `udpnote.text.harmless`).
+    Before each line it calls `on_print`, which must remove a line of progress from the terminal if one is there. `is_terminal`
+    says whether standard output is a terminal. Styles have an effect only on a terminal. The caller must have passed texts from
+    the network through `harmless` (in `udpnote.text.harmless`).
     """
 
     def __init__(self, on_print: Callable[[], None]) -> None:

@@ -172,19 +172,12 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
     part is the text around this match, with spaces in place of line ends. `…` stands for text that is left out. Control
     characters are replaced.
     """
-    from rich.cells import cell_len
     from rich.text import Text
 
     from udpnote.text.highlight import occurrences  # here, because a one-shot send shows no snippet
 
     matches = occurrences(text, words) if words else []
-    characters_max = 8 * cells  # enough, except for a text of combining characters only
-    start, end = _first_line(text)
-    if matches and not (
-        matches[0][1] <= min(end, start + characters_max) and cell_len(harmless(text[start : matches[0][1]])) < cells
-    ):
-        start, end = _start_of_context(text, matches[0][0], cells // 3), len(text.rstrip())
-    end = min(end, start + characters_max)
+    start, end = _ends_of_part(text, matches, cells)
     line = Text("…" if text[:start].strip() else "")
     for match_start, match_end in matches:
         if start <= match_start < end:
@@ -197,6 +190,24 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
         line.rstrip()
         line.append("…")
     return line
+
+
+def _ends_of_part(text: str, matches: Sequence[tuple[int, int]], cells: int) -> tuple[int, int]:
+    """Two positions in `text`: the beginning and the end of the part that `snippet` shows.
+
+    Each of `matches` is a pair (start, end), as for a slice of `text`. The part may be wider than `cells` terminal cells,
+    but not much: so the rest of a long text need not be measured.
+    """
+    from rich.cells import cell_len
+
+    characters_max = 8 * cells  # enough, except for a text of combining characters only
+    start, end = _first_line(text)
+    if matches:
+        match_start, match_end = matches[0]
+        is_in_first_line = match_end <= min(end, start + characters_max)
+        if not is_in_first_line or cell_len(harmless(text[start:match_end])) >= cells:
+            start, end = _start_of_context(text, match_start, cells // 3), len(text.rstrip())
+    return start, min(end, start + characters_max)
 
 
 def _first_line(text: str) -> tuple[int, int]:

@@ -18,8 +18,13 @@ _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0
 
 _OPENING = "（「『【《〈〔｛［“‘"
 _CLOSING = "，。、；：？！）」』】》〉〕｝］”’…—～·,.;:?!)\\]}%"
+"""The signs after which, and before which, a line is not broken."""
+
 _FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
+"""A pattern of the two code points of a flag."""
+
 _ADDED = "(?:[\u0300-\u036f\u20e3\u3099\u309a\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d.)*"
+"""A pattern of what belongs to the character before it: accents, variation selectors, skin tones, tags, joined characters."""
 
 
 def wrapped(text: str, columns: int) -> list[str]:
@@ -53,14 +58,17 @@ def _filled(line: str, columns: int) -> list[str]:
     """
     lines, cells = [""], 0
     for gap, piece in _pieces(line):
-        length = cell_count(piece)
-        room = cells + cell_count(gap) + length
-        if cells and room > columns:
-            lines.append(piece)
-            cells = length
+        piece_cells = cell_count(piece)
+        longer = cells + cell_count(gap) + piece_cells
+        if not cells:
+            lines[-1] += piece
+            cells = piece_cells
+        elif longer <= columns:
+            lines[-1] += gap + piece
+            cells = longer
         else:
-            lines[-1] += gap + piece if cells else piece
-            cells = room if cells else length
+            lines.append(piece)
+            cells = piece_cells
     return lines
 
 
@@ -70,6 +78,7 @@ def marked_lines(text: str, matches: Sequence[tuple[int, int]], columns: int) ->
     Each match is a pair (start, end), as for a slice of `text`. The matches are in order and do not overlap. Characters that
     could harm a terminal are replaced.
     """
+    # Wrapping changes only white space. So a match is found again in the lines by counting all other characters.
     shown, marks, place = "", [], 0
     for number, (start, end) in enumerate(matches, 1):
         for piece, mark in ((text[place:start], 0), (text[start:end], number)):
@@ -112,7 +121,7 @@ def _pieces(text: str) -> list[tuple[str, str]]:
     """Return the pieces of `text` between which a line may be broken, in order: for each, the white space before it, and the
     piece itself.
     """
-    if text.isascii() and "  " not in text:
+    if text.isascii() and "  " not in text:  # the pattern would give the same, but slower
         return [(" ", word) for word in text.split()]
     return [(found[1], found[2]) for found in _pattern().finditer(text)]
 
