@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Annotated, Literal
 
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
@@ -138,12 +138,11 @@ def _entries(
     )
 
 
-@contextmanager
 def _importing(
     entries: Entries, report: ImportReport, options: ClientOptions, file: str | None, *, is_rehearsal: bool
-) -> Iterator[Iterator[Imported]]:
-    """Prepare the import of `entries`. The block gets an iterator, which imports them one after the other and yields the
-    outcome of each.
+) -> AbstractContextManager[Iterator[Imported]]:
+    """Return a context manager for the import of `entries`. Its block gets an iterator, which imports them one after the other
+    and yields the outcome of each.
 
     The entries go into the notebook's file `file`. If `file` is None, a client with `options` sends them to its server, and
     after the block this client also delivers queued entries (see `QueuedDelivery`). `report` learns whether there are any
@@ -155,19 +154,32 @@ def _importing(
     `import_into_file`.
     """
     if file is not None:
-        path = notebook_path(file, options)
-        if os.path.exists(path):
-            with FileReader(path) as reader:
-                entries.compare_with(reader)
-                if is_rehearsal:
-                    yield _rehearsed(report.watched(entries), entries.revised(), reader)
-                    return
-        yield (
-            _rehearsed(report.watched(entries), entries.revised())
-            if is_rehearsal
-            else import_into_file(path, report.watched(entries), entries.revised())
-        )
-        return
+        return _importing_into_file(entries, report, notebook_path(file, options), is_rehearsal=is_rehearsal)
+    return _importing_through_server(entries, report, options, is_rehearsal=is_rehearsal)
+
+
+@contextmanager
+def _importing_into_file(
+    entries: Entries, report: ImportReport, path: str, *, is_rehearsal: bool
+) -> Iterator[Iterator[Imported]]:
+    """Do the work of `_importing` for the notebook's file `path`, which need not exist."""
+    if os.path.exists(path):
+        with FileReader(path) as reader:
+            entries.compare_with(reader)
+            if is_rehearsal:
+                yield _rehearsed(report.watched(entries), entries.revised(), reader)
+                return
+    if is_rehearsal:
+        yield _rehearsed(report.watched(entries), entries.revised())
+    else:
+        yield import_into_file(path, report.watched(entries), entries.revised())
+
+
+@contextmanager
+def _importing_through_server(
+    entries: Entries, report: ImportReport, options: ClientOptions, *, is_rehearsal: bool
+) -> Iterator[Iterator[Imported]]:
+    """Do the work of `_importing` for the notebook of a client with `options`."""
     delivery = QueuedDelivery()
     with delivery.client(options, IndexingProgress()) as client:
         entries.compare_with(client)
@@ -181,7 +193,8 @@ def _importing(
 def _rehearsed(
     entries: Iterable[StoredEntry], revised: Collection[int], notebook: NotebookReader | None = None
 ) -> Iterator[Imported]:
-    """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED.
+    """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED. The
+    `number` in each outcome is 0.
 
     `notebook` is None if the notebook's file does not exist yet. `revised` are the numbers of those `entries` that other
     `entries` revise or delete. All client ids and sequences of `notebook` are held in memory.
@@ -189,12 +202,13 @@ def _rehearsed(
     Two outcomes of an import are not foreseen: this yields NEW in place of ORPHANED, and THERE_ALREADY in place of DIFFERENT.
     """
     known, erased = identities_in(notebook) if notebook is not None else (set(), set())
-    erased_numbers = set[int]()
+    erased_numbers = set[int]()  # only of entries that later ones revise or delete: the others need no memory
     for old in entries:
-        identity, outcome = old.entry[:2], ImportOutcome.NEW
+        identity, outcome = old.entry[:2], ImportOutcome.NEW  # client id and sequence
         if identity in erased or old.entry.revises in erased_numbers:
             outcome = ImportOutcome.ERASED
-            erased_numbers.update({old.number}.intersection(revised))
+            if old.number in revised:
+                erased_numbers.add(old.number)
         elif identity in known:
             outcome = ImportOutcome.THERE_ALREADY
         yield Imported(old, outcome, 0)
