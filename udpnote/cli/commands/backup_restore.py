@@ -143,14 +143,15 @@ def restore(
         if not dry_run:
             begin_last_step()
             kept = prepared.commit()
-        _report(prepared, kept, is_done=not dry_run, as_json=as_json)
+        _report_restore(prepared, kept, is_done=not dry_run, as_json=as_json)
     return exit_codes.DONE
 
 
-def _report(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:
+def _report_restore(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:
     """Print what a restore has done or, if not `is_done`, that nothing was changed.
 
-    `kept` are the paths under which the replaced files are kept.
+    `kept` are the paths under which the replaced files are kept. If a notebook was replaced, its file is the first of them. If
+    that notebook could not be read, JSON has null for what has vanished and for the erased notes that have come back.
     """
     if as_json:
         old = prepared.old
@@ -211,7 +212,8 @@ def _object(content: Content) -> dict[str, object]:
 
 def _say_what_vanishes(prepared: Restore) -> None:
     """Print what is in the file that the restore replaces: which of its entries the backup lacks, which erased notes come back,
-    and whether a sealed notebook becomes open. If no file is replaced, print nothing.
+    and whether a sealed notebook becomes open. If the file cannot be read, print only that. If no file is replaced, print
+    nothing.
     """
     old, path = prepared.old, prepared.path
     if old is None:

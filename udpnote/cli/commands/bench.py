@@ -28,7 +28,8 @@ FIND_SECONDS = 2.0
 """How long each measurement and the search for the server may take, in seconds, and how many fsyncs or sends are measured at
 most.
 
-The round trips take two more seconds. So everything takes less than ten seconds, even with two disks.
+The round trips take two more seconds. So everything takes less than ten seconds, even if the outbox and the notebook are on two
+disks.
 """
 
 app = DeclaredCommands()

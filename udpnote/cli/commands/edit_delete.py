@@ -135,10 +135,11 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
     """Delete the notes whose numbers are in the range `numbers`. Return the exit codes of the deletions; [REFUSED] if the range
     has no note.
 
-    `notes` is how many notes have a number in `numbers`. `within` goes from the first of these notes to the last. Print how
-    many notes were deleted, and how many numbers were skipped: those of deleted notes and of revisions. As soon as one deletion
-    is queued, delete no further notes, because the user would not see what further deletions do. Print then which part of the
-    range is left. The exit code of the queued deletion is in the result. Raises the errors of reading.
+    `notes` is how many notes have a number in `numbers` and are not deleted yet. `within` goes from the first of these notes to
+    the last. Print how many notes were deleted, and how many numbers were skipped: those of notes deleted before, and of
+    revisions. As soon as one deletion is queued, delete no further notes, because the user would not see what further deletions
+    do. Print then which part of the range is left. The exit code of the queued deletion is in the result. Raises the errors of
+    reading (see `NotebookReader`).
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))

@@ -73,7 +73,7 @@ def erase(
         now = wall_microseconds()
         begin_last_step()
         kept = [*erasure.commit(now), *_clean_own_files(erasure.note.entry.text)]
-        erased_at = erasure.note.entry.written_at if was_done else now
+        erased_at = erasure.note.entry.written_at if was_done else now  # an erased note has the time of its erasure there
         _report(erasure, kept, erased_at=erased_at, as_json=as_json)
     return exit_codes.DONE
 
@@ -130,7 +130,7 @@ def _clean_own_files(text: str) -> list[str]:
     kept = [] if remove_remains(settings.outbox) else [settings.outbox]
     lines = {line for each in text.splitlines() if (line := each.strip().encode())}
     with suppress(OSError), open(settings.history, "rb") as history:  # there is no history, or it cannot be read
-        if any(line.removeprefix(b"+").strip() in lines for line in history):
+        if any(line.removeprefix(b"+").strip() in lines for line in history):  # the prompt writes a `+` before a typed line
             kept.append(settings.history)
     return kept
 
@@ -151,6 +151,7 @@ def _report(erasure: Erasure, kept: list[str], *, erased_at: int, as_json: bool)
         print(Notice("erased_now", number=number, versions=len(erasure.numbers)))
     if kept:
         say(Notice("erased_but_kept_in", files=kept))
+    # These client ids are those of imports that may compute the sequence of an entry from its time and text.
     if erasure.note.entry.client_id in (TEXT_CLIENT_ID, *(source_client_id(each.value) for each in Format)):
         say(Notice("erased_but_identity_computed", number=number))
     if erasure.note.entry.client_id == source_client_id(Format.MARKDOWN.value):

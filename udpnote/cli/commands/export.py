@@ -122,13 +122,12 @@ class _Export:
         """Read the entries that the filters choose. Call `put` with each piece of the text, in order."""
         self.has_begun = True
         with self._progress:
-            pieces = export_pieces(
-                self._notebook, self._form, self._filters, for_file=not self._prints, on_written=self._note_written
-            )
+            pieces = export_pieces(self._notebook, self._form, self._filters, for_file=not self._prints, on_written=self._count)
             for piece in pieces:
                 put(piece)
 
-    def _note_written(self, entries: list[StoredEntry]) -> None:
+    def _count(self, entries: list[StoredEntry]) -> None:
+        """Count `entries`, whose text `put` has got, and update the progress."""
         self.entries += len(entries)
         self._number = entries[-1].number
         self._progress.advance(len(entries))

@@ -144,7 +144,8 @@ def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
 
     `found` are the notebooks that have answered. A notebook may have replaced the notebook of `client` if both have the same
     name or the same address, and if both are sealed or both are open. Print nothing in four cases: the notebook of `client` is
-    not known, it has answered, no notebook in `found` may have replaced it, or an impostor has its name or address.
+    not known, it has answered, no notebook in `found` may have replaced it, or an impostor has its name or address: then a
+    warning was printed already.
     """
     own = client.notebook
     if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:
@@ -164,12 +165,11 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
     """
     host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
     round_trip = f"{notebook.round_trip_seconds * 1000:.1f} ms"
-    rows = [
-        (_("NOTEBOOK"), _("ADDRESS"), _("ENTRIES"), _("ROUND TRIP"), _("SEAL"), _("ID")),
-        (notebook.name, f"{host}:{notebook.port}", f"{notebook.entries:,}", round_trip, _seal(notebook), notebook.notebook_id),
-    ]
+    headings = (_("NOTEBOOK"), _("ADDRESS"), _("ENTRIES"), _("ROUND TRIP"), _("SEAL"), _("ID"))
+    amount = f"{notebook.entries:,}"
+    row = (notebook.name, f"{host}:{notebook.port}", amount, round_trip, _seal(notebook), notebook.notebook_id)
     width = terminal_columns() if sys.stdout.isatty() else None
-    for name, address, entries, duration, seal, notebook_id in rows[not is_first :]:
+    for name, address, entries, duration, seal, notebook_id in [headings, row] if is_first else [row]:
         cells = (
             padded(name, 20), padded(address, 21), padded_left(entries, 9), padded_left(duration, 10), padded(seal, 8),
             notebook_id,

@@ -244,6 +244,7 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
 
     width = terminal_columns() if sys.stdout.isatty() else None
     places = max(cell_len(_("FOR")), *(cell_len(harmless(place_name(each, known))) for each in counts))
+    # On a terminal, a place is cut to a quarter of the line, but an IPv4 address with its port is not cut.
     place_cells = places if width is None else min(places, max(width // 4, len("127.0.0.1:65535")))
     sequence_cells = max(cell_len(_("SEQUENCE")), SEQUENCE_CELLS)
     state_cells = max(cell_len(_("STATE")), *(cell_len(_state(each)) for each in counts))

@@ -174,8 +174,8 @@ def _address_lines(
 ) -> tuple[list[tuple[str, str]], str]:
     """Return two values: the lines with addresses, as labels and texts, and the address that a device must open first.
 
-    With HTTPS (`secure`), that is the address of the page with the certificate. The lines then also have the certificate's
-    fingerprint.
+    `own` are the addresses of this host. With HTTPS (`secure`), a device must first open the page with the certificate. The
+    lines then have only addresses that the certificate covers, if it covers any, and also its fingerprint.
     """
     if secure is None:
         addresses = page_addresses(bind, port, own)

@@ -89,15 +89,16 @@ def unseal(file: ServedFile = None) -> int:
         unseal_notebook(notebook)
         say(Notice("notebook_unsealed", name=notebook.name, entries=notebook.last_number))
         say(Notice("unsealed_then_serve"))
-        has_left = _is_left_here(notebook.notebook_id)
+        has_left = _leave_here(notebook.notebook_id)
         say(Notice("unsealed_then_leave_elsewhere" if has_left else "unsealed_then_leave", name=notebook.name))
     return exit_codes.DONE
 
 
-def _is_left_here(notebook_id: bytes) -> bool:
-    """Leave the notebook that was just unsealed, for the user of this command, so that entries go there unencrypted.
+def _leave_here(notebook_id: bytes) -> bool:
+    """Leave the notebook that was just unsealed, as `udpnote leave` does, so that this user's entries go there unencrypted.
 
-    Returns False if the user's outbox does not know the notebook as sealed, has entries that wait for it, or cannot be written.
+    Return whether that was done. It is not done if the user's outbox does not know the notebook as sealed, has entries that
+    wait for it, or cannot be written.
     """
     from udpnote.client.client import Client
     from udpnote.settings import load_settings

@@ -162,7 +162,7 @@ def _page_of(server: Server, bind: str | None, options: PageOptions) -> Abstract
     The page listens at the same address as the server: `bind`, or all addresses if `bind` is None.
     """
     host = parse_server(server.addresses[0], PORT)[0]
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # those two mean all addresses; nobody sends to them
     address = f"[{reached}]:{server.port}" if ":" in reached else f"{reached}:{server.port}"
     return page_beside(options, address, server.notebook_id, bind, is_sealed=server.join_code is not None)
 

@@ -187,7 +187,7 @@ def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
 
     `program` is the command line that runs udpnote, for the message.
     """
-    check_manager(is_system=True)
+    check_manager(is_system=True)  # first: without systemd, another user could not do it either
     if service.is_system and os.geteuid():
         raise ServiceRefused("service_needs_root", command=join(["sudo", *program, *sys.argv[1:]]))
     if not service.is_system and os.geteuid() == 0 and os.environ.get("SUDO_USER"):
@@ -203,6 +203,7 @@ def _say_steps(heading: Notice, steps: Sequence[Notice]) -> None:
 
 
 def _runs(commands: Sequence[Sequence[str]]) -> list[Notice]:
+    """Return the steps that say that each of `commands` is run."""
     return [Notice("step_runs", command=join(command)) for command in commands]
 
 
@@ -232,9 +233,15 @@ def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]
     try:
         run(restart)
     except FailedCommand:
-        why, again = last_message(service, since=began), properties(service).get("SubState") == TRIED_AGAIN
-        why, more = why and why.rstrip("."), join(journal(service, "-n", "20"))
-        say(Notice("service_not_started", unit=service.unit, problem=why, is_tried_again=again, journal=more))
+        problem = last_message(service, since=began)
+        notice = Notice(
+            "service_not_started",
+            unit=service.unit,
+            problem=problem.rstrip(".") if problem is not None else None,
+            is_tried_again=properties(service).get("SubState") == TRIED_AGAIN,
+            journal=join(journal(service, "-n", "20")),
+        )
+        say(notice)
         return exit_codes.REFUSED
     print(_state_lines(_state(service)))
     for label, text in _next_steps(service, plan, program):

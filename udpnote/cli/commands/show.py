@@ -60,7 +60,7 @@ def show(
     parsed = parse_ranges(numbers)
     with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
         shown = _NotePrinter(notebook, printer, as_json=as_json)
-        for is_one, ranges in groupby(parsed, is_one_number):
+        for is_one, ranges in groupby(parsed, is_one_number):  # numbers that follow each other are read together
             if is_one:
                 shown.print_numbers(list(dict.fromkeys(each.start for each in ranges)), has_history=history)
             else:
@@ -211,9 +211,9 @@ class _NotePrinter:
         if not self._is_first:
             self._printer.print()
         self._is_first = False
-        late = stored.stored_at - entry.written_at > LATE_MICROSECONDS
-        stored_at = _("stored {time}").format(time=zoned_time(stored.stored_at, entry.utc_offset))
-        remarks = [stored_at] * late + [remark] * bool(remark)
+        remarks = [remark] if remark else []
+        if stored.stored_at - entry.written_at > LATE_MICROSECONDS:
+            remarks.insert(0, _("stored {time}").format(time=zoned_time(stored.stored_at, entry.utc_offset)))
         self._printer.print(
             (f"#{stored.number}", "bold cyan"), "  ", (zoned_time(entry.written_at, entry.utc_offset), "dim"), "  ",
             (harmless(entry.author), f"color({author_colour(entry.author)})"),

@@ -117,6 +117,7 @@ def _ask(options: ClientOptions, settings: Settings) -> _Client:
     If there is no outbox, none is made. If the outbox cannot be read, or if the settings name a wrong key, nothing is sent, and
     the result has only the `failure`. The client's notices are printed.
     """
+    # Without a file, a read-only outbox is empty and in memory. With `outbox=None`, the client opens the file, or makes it.
     empty = None if os.path.lexists(settings.outbox) else Outbox(settings.outbox, is_read_only=True)
     try:
         with options.client(outbox=empty) as client:

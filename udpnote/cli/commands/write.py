@@ -130,6 +130,7 @@ class _LineSender:
                 raise
 
     def _run(self, send: Callable[[], SentEntry | None]) -> None:
+        """Call `send`, note what it has done, and print its outcome (see `run`)."""
         reason = None
         try:
             sent = send()
