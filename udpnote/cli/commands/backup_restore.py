@@ -31,7 +31,11 @@ def backup(
     backup_file: Annotated[str, Argument(metavar="FILE", help="The backup to make.")],
     with_key: Annotated[
         bool | None,
-        Option("--with-key", opposite="--without-key", help="Whether to save the key of a sealed notebook, too, in FILE.key."),
+        Option(
+            "--with-key",
+            opposite="--without-key",
+            help="Whether to save the key, too, in FILE.key. A sealed notebook needs one of these two.",
+        ),
     ] = None,
     force: Annotated[bool, Option("--force", help="Replace an earlier backup of this notebook, and its key file.")] = False,
     file: ServedFile = None,
