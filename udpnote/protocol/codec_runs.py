@@ -93,7 +93,7 @@ def parse_run(body: bytes) -> tuple[Run, int]:
     author_at = start + _CONTENT_HEAD.size
     numbers_at = author_at + author_bytes
     numbers = _numbers(count)
-    values = numbers.unpack_from(body, numbers_at)
+    values = numbers.unpack_from(body, numbers_at)  # `count` times since the note before, then `count` lengths of texts
     starts = list(accumulate(values[count:], initial=numbers_at + numbers.size))
     written_at = tuple(accumulate(values[1:count], initial=first_written_at))
     if not (

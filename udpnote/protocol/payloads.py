@@ -1,8 +1,9 @@
 """What one datagram of a sender carries, and the queue of what was not sent yet, which packs short notes together.
 
-Short notes that are alike (see `NoteRun`) are packed into runs, which take the fewest bytes. Short notes that are not alike are
-packed into bundles if a bundle then carries more notes than a run would. Imported notes are always packed into bundles. A
-payload is what one datagram carries: a part, a run or a bundle. It gets one verdict of the server.
+A short note is a new note of at most `SHORT_NOTE_BYTES_MAX` bytes. Short notes that are alike (see `NoteRun`) are packed into
+runs, which take the fewest bytes. Short notes that are not alike are packed into bundles if a bundle then carries more notes
+than a run would. Imported short notes are always packed into bundles. A payload is what one datagram carries: a part, a run or
+a bundle. It gets one verdict of the server.
 """
 
 from collections import deque
@@ -177,8 +178,8 @@ def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]
 class UnsentPayloads:
     """The queue of what was not sent yet: parts, and groups of short notes.
 
-    Notes are packed into runs and bundles only when `take` is called. The longer notes have waited by then, the more of them
-    share a datagram.
+    Notes are packed into runs and bundles only when `take` is called, because more notes may come until then and share a
+    datagram with those that wait.
     """
 
     def __init__(self) -> None:
