@@ -8,11 +8,11 @@ from udpnote.errors import UdpnoteError
 
 
 class InvalidToml(UdpnoteError):
-    """A text is not TOML. The message says where, but does not show any of the text, because it may be secret."""
+    """A text is not TOML, or cannot be read. The message says where or why. It shows none of the text, which may be secret."""
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """Return the table in `text`. Raises `InvalidToml` if `text` is not TOML, or has too large a number or too deep nesting."""
+    """Return the table in `text`. Raises `InvalidToml` if `text` is not TOML, has too long a number, or is nested too deep."""
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

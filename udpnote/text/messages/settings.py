@@ -27,7 +27,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "settings_file_damaged": "the settings file {path} is damaged ({reason}): mend it, or move it away",
     "toml_wrong_at": "line {line:,}, column {column:,}",
     "toml_wrong_at_end": "at its end",
-    "toml_beyond_limits": "a number or a list in it is too long",
+    "toml_beyond_limits": "a number in it is too long, or its lists are nested too deep",
     "settings_file_not_utf8": "the settings file {path} is not UTF-8: save it with the encoding UTF-8, or move it away",
     "setting_unknown": _setting_unknown,
     # Folders
