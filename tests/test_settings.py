@@ -13,7 +13,7 @@ from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from tests.support.errors import raises
 from udpnote.client.status import find_sources, source_of_place
-from udpnote.errors import InvalidKey, InvalidSetting
+from udpnote.errors import InvalidKey, InvalidSetting, Notice
 from udpnote.machine.names import host_name
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
@@ -203,7 +203,9 @@ def test_a_user_without_a_home_folder_is_told_to_name_one(home: Environ, monkeyp
 
 def test_a_home_folder_that_is_not_utf8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/b\udcfcro")
-    assert (refused({}).notice.kind, refused({"UDPNOTE_HOME": "/b\udcfcro"}).notice.kind) == ("setting_not_utf8",) * 2
+    for environ, where in (({}, Notice("home_folder")), ({"UDPNOTE_HOME": "/b\udcfcro"}, "UDPNOTE_HOME")):
+        notice = refused(environ).notice
+        assert (notice.kind, notice.values["where"]) == ("setting_not_utf8", where)
 
 
 def test_a_relative_path_from_a_folder_that_was_deleted_is_refused(

@@ -43,7 +43,7 @@ If one comes from a place with higher precedence than the other, only that one c
 
 
 class Settings(NamedTuple):
-    """The settings of a command. A field is None if that setting is not set.
+    """The settings of a command. A field is None if that setting is not set. For `outbox` and `history` see `Places`.
 
     Paths are absolute. `server` is a text that `model.address.parse_server` accepts, `key` the bytes of a key, `wait` in
     seconds. `notebook` is the name, the id or the start of the id of the notebook to use. `name`, `file`, `sealed`, `text_file`
@@ -96,8 +96,8 @@ UNSET: Any = object()
 class Places(NamedTuple):
     """Where udpnote keeps a user's files: the path of the settings file, and the folders `data` and `state`.
 
-    Unless the settings name other paths, the notebook and the outbox are in `data`, and the history of `udpnote write` is in
-    `state`.
+    The outbox is in `data`, and so is the notebook unless the setting `file` names another path. The history of the lines
+    typed in `udpnote write` is in `state`.
     """
 
     settings_file: str
@@ -198,7 +198,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
         return Places(os.path.join(home, "config.toml"), home, home)
     if not all(map(os.path.isabs, folders := _user_folders(environ))):  # the system names no absolute path of the home folder
         raise InvalidSetting("no_home_folder", user=os.getuid())
-    config, data, state = (_text(folder, "the path of the user's home folder") for folder in folders)
+    config, data, state = (_text(folder, Notice("home_folder")) for folder in folders)
     return Places(os.path.join(config, "config.toml"), data, state)
 
 

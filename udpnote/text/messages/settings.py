@@ -37,6 +37,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "current_folder_gone": "{where}: {value!r} starts from the current folder, which was deleted: go to another one with cd",
     "setting_home_unknown": "{where}: {value!r} begins with a home folder that does not exist: write the whole path",
+    "home_folder": "the path of the user's home folder",
     # One setting
     "setting_in_file": "{path}: {name}",
     "setting_not_text": "{where} must be text, and not empty; it is {value!r}",
