@@ -146,28 +146,29 @@ def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
 def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCursor:
     """Find out what may stand at the cursor after `words`, the words after the name of `command`."""
     given: dict[str, str] = {}
-    arguments, pending, may_be_option = 0, None, True
+    option_without_value: Option | None = None  # its value is the next word
+    argument_count, may_be_option = 0, True
     for word in words:
-        if pending is not None:
-            given[pending.names[0]], pending = word, None
+        if option_without_value is not None:
+            given[option_without_value.names[0]], option_without_value = word, None
         elif may_be_option and word.startswith("-") and word != "-":
             option_name, equals, value = word.partition("=")
             option = _option(command, option_name)
             may_be_option = word != "--"
             if option is not None and option.metavar and not equals:
-                pending = option
+                option_without_value = option
             elif option is not None:
                 given[option.names[0]] = value
         else:
-            may_be_option = may_be_option and not _argument(command, arguments).startswith(_TEXTS)
-            arguments += 1
-    if pending is not None:
-        return _value(command, pending.metavar, _OPTION_KINDS, WordAtCursor(typed, given))
+            may_be_option = may_be_option and not _argument(command, argument_count).startswith(_TEXTS)
+            argument_count += 1
+    if option_without_value is not None:
+        return _value(command, option_without_value.metavar, _OPTION_KINDS, WordAtCursor(typed, given))
     if may_be_option and typed.startswith("-"):
         return _options(command, typed, given)
-    if arguments == 0 and not command.arguments and may_be_option and not typed:
+    if may_be_option and not typed and not command.arguments and argument_count == 0:  # only an option can follow
         return _among(_unused(command, given), typed)
-    return _value(command, _argument(command, arguments), _ARGUMENT_KINDS, WordAtCursor(typed, given))
+    return _value(command, _argument(command, argument_count), _ARGUMENT_KINDS, WordAtCursor(typed, given))
 
 
 def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCursor:
