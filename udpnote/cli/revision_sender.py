@@ -67,7 +67,7 @@ class RevisionSender:
         self._client = client
         self._wait, self._offline_wait = wait, min(wait, OFFLINE_WAIT_SECONDS)
         self._as_json = as_json
-        self._undone: dict[str, object] = {}
+        self._undone: dict[str, object] = {}  # what `undo` adds to each JSON object: which write it takes back
         self.has_queued = False
 
     @property
@@ -77,7 +77,7 @@ class RevisionSender:
 
     @property
     def end_of_numbers(self) -> int:
-        """The number after that of the last entry in the notebook, which is read. Raises `Unreachable` if no server answers."""
+        """The number after that of the notebook's last entry. It is read now. Raises `Unreachable` if no server answers."""
         return self._client.last_number() + 1
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
@@ -177,8 +177,8 @@ class RevisionSender:
     def delete_unseen(self, number: int, *, is_first: bool) -> int:
         """Send a deletion of the note `number`, which was not read because no server answers. Return the exit code.
 
-        Only the first of several deletions (`is_first`) waits for an acknowledgement. If the deletion is queued, also print
-        that the whole note will be deleted if `number` is that of a revision.
+        Only the first of several deletions (`is_first`) waits for an acknowledgement. If the deletion is queued, also print a
+        warning: `number` may be that of a revision, and then the whole note will be deleted.
         """
         wait = self._offline_wait if is_first else 0.0
         code = self._send(number, lambda: self._client.delete(number, wait=wait))
@@ -203,9 +203,10 @@ class RevisionSender:
             self._print_discarded(undo.written or "")
             return exit_codes.DONE
         wait = self._wait if latest is not None else self._offline_wait
-        shown = shortened(undo.written or "" if undo.text is None else undo.text, DELETED_TEXT_CELLS)
+        shown_text = undo.text if undo.text is not None else undo.written or ""  # the text that comes back, or that is deleted
+        shown = shortened(shown_text, DELETED_TEXT_CELLS)
         code = self._send(undo.note, lambda: self._client.undo(undo, wait=wait), shown, latest)
-        if code == exit_codes.QUEUED and latest is None:
+        if code == exit_codes.QUEUED and latest is None:  # the note was not read; a write without a number may be stored or not
             say(Notice("undo_unseen" if write.number else "undo_later"))
         elif code == exit_codes.DONE and undo.way is Way.DELETE:
             say(Notice("edit_brings_back", number=undo.note))
@@ -268,7 +269,9 @@ class RevisionSender:
 
     def _print_queued(self, queued: Queued) -> None:
         """With `--json`, print the entry that was queued, if it is still in the outbox."""
-        for each in islice(self._client.waiting(first=queued.sequence), 1) if self._as_json else ():
+        if not self._as_json:
+            return
+        for each in islice(self._client.waiting(first=queued.sequence), 1):
             if each.entry.sequence == queued.sequence:
                 self._print(SentEntry(each.entry, State.QUEUED, None, queued.notice), each.entry.revises, each.entry.text)
 

@@ -1,4 +1,4 @@
-"""Repeats a search that has found nothing: it takes the words that no note has as the beginnings of longer words."""
+"""Makes another query of one that has found nothing: words that are in no note become beginnings of words, such as `milk*`."""
 
 from collections.abc import Sequence
 from itertools import islice

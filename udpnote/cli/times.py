@@ -45,7 +45,7 @@ def writing_time(text: str, now: float) -> WritingTime:
 
     If `text` names a moment, the result is that moment. If `text` names a day or a part of a day, the result is the middle of
     that span, such as noon. Of a span that goes on after midnight, only the part before midnight counts. The result is not
-    later than `now`. The UTC offset is the one in `text`, or else this machine's offset at that time.
+    later than `now`. The UTC offset is the one in `text` or, if there is none or it is 0, this machine's offset at that time.
 
     Raises `InvalidSetting` if the time is not understood, begins after `now`, or is longer than a day.
     """
@@ -57,7 +57,8 @@ def writing_time(text: str, now: float) -> WritingTime:
         raise InvalidSetting("at_longer_than_a_day", text=text)
     midnight = microseconds(named.start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
     middle = min(start + (min(end, midnight) - start) // 2, present) if not named.is_moment else start
-    return WritingTime(middle, _offset_in(LocalZone() if named.start.tzinfo is UTC else named.start.tzinfo, middle))
+    zone = LocalZone() if named.start.tzinfo is UTC else named.start.tzinfo  # `3 hours ago` is in UTC, too
+    return WritingTime(middle, _offset_in(zone, middle))
 
 
 def localize(moment: datetime) -> tuple[int, int]:
