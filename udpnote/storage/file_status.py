@@ -12,7 +12,6 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 _AT_FDCWD = -100
-_AT_EMPTY_PATH = 0x1000
 _WANTED = 0x4 | 0x100 | 0x200  # STATX_NLINK, STATX_INO and STATX_SIZE; a time is not among them
 _STATX_BYTES = 256
 _FIELDS = Struct("=16xI12xQQ88xII")  # stx_nlink, stx_ino, stx_size, stx_dev_major and stx_dev_minor of a `struct statx`
@@ -35,12 +34,7 @@ class FileStatus(NamedTuple):
 
 def status_at(path: str) -> FileStatus:
     """Return the status of the file at `path`, or of the file to which a symbolic link there leads. Raises `OSError`."""
-    return _asked(_AT_FDCWD, path, 0) or from_stat(os.stat(path))
-
-
-def status_of(descriptor: int) -> FileStatus:
-    """Return the status of the open file. Raises `OSError`."""
-    return _asked(descriptor, "", _AT_EMPTY_PATH) or from_stat(os.fstat(descriptor))
+    return _asked(path) or from_stat(os.stat(path))
 
 
 def from_stat(result: os.stat_result) -> FileStatus:
@@ -48,20 +42,20 @@ def from_stat(result: os.stat_result) -> FileStatus:
     return FileStatus(result.st_dev, result.st_ino, result.st_nlink, result.st_size)
 
 
-def _asked(folder: int, path: str, flags: int) -> FileStatus | None:
-    """Return what statx(2) answers to these arguments; None if it fails, or if this system has no such function."""
+def _asked(path: str) -> FileStatus | None:
+    """Return what statx(2) answers about the file at `path`; None if it fails, or if this system has no such function."""
     ask = _statx()
-    if ask is None or (answer := ask(folder, os.fsencode(path), flags)) is None:
+    if ask is None or (answer := ask(os.fsencode(path))) is None:
         return None
     names, inode, size, major, minor = _FIELDS.unpack_from(answer)
     return FileStatus(os.makedev(major, minor), inode, names, size)
 
 
 @cache
-def _statx() -> Callable[[int, bytes, int], Any] | None:
-    """Return a function that calls statx(2), which only Linux has; None if it cannot be called.
+def _statx() -> Callable[[bytes], Any] | None:
+    """Return a function that calls statx(2) for a path, which only Linux has; None if it cannot be called.
 
-    The function takes the first three arguments of statx. It returns a buffer with a `struct statx`, or None after an error.
+    The function returns a buffer with a `struct statx`, or None after an error.
     """
     try:
         import ctypes  # here, because a one-shot send does not need it
@@ -72,8 +66,8 @@ def _statx() -> Callable[[int, bytes, int], Any] | None:
     statx.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
     answer_type = ctypes.c_char * _STATX_BYTES
 
-    def ask(folder: int, path: bytes, flags: int) -> Any:
+    def ask(path: bytes) -> Any:
         answer = answer_type()
-        return answer if statx(folder, path, flags, _WANTED, answer) == 0 else None
+        return answer if statx(_AT_FDCWD, path, 0, _WANTED, answer) == 0 else None
 
     return ask
