@@ -272,7 +272,7 @@ class Delivery:
                 if self._in_flight.pop(key, None) is None:
                     del self._lost[key]
                 acknowledged += 1
-                if attempt <= len(outgoing.sent_at):
+                if attempt <= len(outgoing.sent_at):  # else a copy of this client has sent it more often
                     sent_at = outgoing.sent_at[attempt - 1]
                 if not isinstance(outgoing, PartPayload):
                     self._settle_run(outgoing, status, number)

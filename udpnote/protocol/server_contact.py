@@ -133,9 +133,8 @@ class ServerContact:
         return ends_silence
 
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Record that datagrams were not answered in time.
+        """Record that datagrams were not answered in time. Returns `ServerSilent` if the server now is silent, else None.
 
-        Returns `ServerSilent` if the server counts as silent from now on, and None if it does not.
         `sent_at` is when the last of these datagrams was sent. If no answer has arrived since then, the window collapses. If
         an answer to another datagram has arrived since, the window is halved. The timeout doubles. If several datagrams that
         were in flight together are lost, the window is halved and the timeout is doubled only once.
@@ -155,8 +154,9 @@ class ServerContact:
     def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
         """Record that the server has refused a request, because its key has changed or because it has another notebook.
 
-        The server then counts as silent. Returns the event for the caller to report. If the server is silent already, the
-        result of a refusal for a wrong notebook is None, because discovery is looking for the right server.
+        `is_key_changed` says which of the two it is. The server then counts as silent. Returns the event for the caller to
+        report. If the server is silent already, the result of a refusal for a wrong notebook is None, because discovery is
+        looking for the right server.
         """
         self._probe_again_at = next_probe_at = now + SILENT_INTERVAL_SECONDS
         if is_key_changed and self._key_id is not None:
