@@ -15,6 +15,7 @@ from tests.support.late_signal import interrupted_late
 from tests.support.machine import Machine, note
 from tests.support.processes import COMMAND, Process, eventually
 from udpnote.cli.terminal.interruption import ending_in_order, noticing_signals, uninterruptible
+from udpnote.errors import Notice
 
 Pausing = Callable[..., Process]
 PAUSE = "import sys; print('paused', flush=True); sys.stdin.readline()"
@@ -63,7 +64,7 @@ def test_ctrl_c_at_a_terminal_leaves_the_prompt_a_line_of_its_own(machine: Machi
 def test_ctrl_c_ends_a_command_while_python_shuts_down_without_a_traceback(pausing: Pausing) -> None:
     at_exit = f"import atexit\n@atexit.register\ndef pause(): {PAUSE}"
     result = pausing("outbox", "sitecustomize", at_exit).end(signal.SIGINT)
-    assert (result.code, result.err) == (-signal.SIGINT, "udpnote: nothing waits\n")
+    assert (result.code, result.err) == (-signal.SIGINT, f"udpnote: {Notice('nothing_waits')}\n")
 
 
 def test_a_starting_command_goes_on_where_ctrl_c_is_ignored_as_in_the_background_of_a_shell(pausing: Pausing) -> None:

@@ -160,7 +160,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "--notebook names a notebook by its name or id, but {path} is a file. A command that reads opens it with --file {path}"
     ),
     "file_and_server": "--file opens a file, but {option} is for a server: use only one of them",
-    "option_without_to": "{option} says what `--to` moves, but `--to` is missing",
+    "option_without_to": "{option} works only together with `--to`, which is missing",
     "changes_not_moved": _changes_not_moved,
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "numbers_without_spaces": "{text!r} is not one number. Write several numbers with spaces between them: {meant}",
@@ -243,7 +243,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # backups
     "backup_is_stream": "a backup is read back and checked, so it must be a file: name one other than -",
     # sealing
-    "open_already": "{path} is open already",
+    "open_already": "nothing was done: {path} is not sealed",
     "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",
     "sealed_already": "{path} is sealed already: `udpnote key show` prints its join code",
     "sealing_while_served": "a server uses {path}: stop the server first, then run the command again",

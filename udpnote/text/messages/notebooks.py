@@ -133,7 +133,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "no_notebook_found": _no_notebook_found,
     "probe_not_sent": "could not be sent: {problem}",
     "probe_unanswered": "sent, no answer",
-    "no_interface": "This machine has no usable network interface: `ip address` shows them",
+    "no_interface": "This machine has no usable network interface. `ip address` shows which it has",
     "common_causes": _common_causes,
     "no_notebook_chosen": (
         "no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one notebook answers"
@@ -163,7 +163,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "examining": "Examining this host and its LAN takes some seconds",
     "troubles_found": _troubles_found,
     # outbox
-    "nothing_waits": "nothing waits",
+    "nothing_waits": "the outbox is empty",
     "entries_removed": _entries_removed,
     "notes_moved": _notes_moved,
     "notes_moved_unsent": _notes_moved_unsent,
