@@ -124,7 +124,7 @@ def test_a_notebook_that_cannot_be_sealed_stays_open_and_says_if_its_key_file_ca
     class Failing(Notebook):
         """The disk fails at the last moment; another process may have made a folder in the key file's place."""
 
-        def mark(self, *, is_sealed: bool) -> None:
+        def set_sealed(self, *, is_sealed: bool) -> None:
             assert is_sealed and key_file.exists(), "a notebook would be sealed without a key"
             if is_in_the_way:
                 key_file.unlink()

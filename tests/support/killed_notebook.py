@@ -42,7 +42,7 @@ class Killed:
         self.path = folder / "notebook.sqlite3"
         with closing(Notebook(served)) as notebook:
             notebook.preallocate_log()
-            notebook.mark(is_sealed=is_sealed)
+            notebook.set_sealed(is_sealed=is_sealed)
             for number in range(1, NOTES):
                 notebook.store([part(number, f"note {number}")], NOW)
             notebook.store([part(NOTES, "x" * 5000)], NOW)

@@ -113,7 +113,7 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
     keys = NotebookKeys(new_key(os.urandom))
     write_key_file(path, keys, notebook_name=name)  # first: nobody could use a sealed notebook without a key file
     try:
-        notebook.mark(is_sealed=True)
+        notebook.set_sealed(is_sealed=True)
     except BaseException:
         if not notebook.is_sealed:
             try:
@@ -132,12 +132,12 @@ def unseal_notebook(notebook: Notebook) -> None:
     there.
     """
     path = key_path(notebook.path)
-    notebook.mark(is_sealed=False)
+    notebook.set_sealed(is_sealed=False)
     try:
         remove_key_file(path)
     except StorageError as error:
         try:
-            notebook.mark(is_sealed=True)
+            notebook.set_sealed(is_sealed=True)
         except StorageError:
             raise _left_behind(notebook, error) from error
         raise StorageError("key_file_not_removed", path=notebook.path, error=error) from error

@@ -39,7 +39,7 @@ COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".inde
 """Suffixes of the files that belong to a database: its logs, search index, key, and the lock against a second server."""
 
 _FILES_OF_DATABASE = 4
-"""How many files SQLite has open at most while it opens a database: the database, its log, its shared memory, its folder."""
+"""How many files SQLite has open at most while it opens a database: the database, its log, the log's index, its folder."""
 
 # READONLY: a file was opened only to read it; CANTOPEN: the disk has no inode for a log
 _CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
@@ -118,9 +118,9 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
 
 
 def check_log_index(path: str) -> None:
-    """Raise `OSError` if SQLite, which is about to open the database at `path`, would be killed for want of disk space.
+    """Raise `OSError` if the disk has so little space that the system would kill a process which opens the database at `path`.
 
-    See `log_index`.
+    Call this just before SQLite opens the database; see `log_index`.
     """
     if has_small_blocks(path):
         from udpnote.storage.log_index import check_space  # here, because few disks need it

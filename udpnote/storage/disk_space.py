@@ -7,10 +7,10 @@ import sys
 from udpnote.storage.new_files import draft_of
 
 SPACE_BYTES_MIN = 64 << 10
-"""With less free space than this the disk counts as full. SQLite needs 32 KiB for its shared-memory file (-shm)."""
+"""With less free space than this the disk counts as full. SQLite needs 32 KiB for its index of a log (-shm)."""
 
 PAGE_BYTES = 4096
-"""SQLite's shared-memory file is mapped into memory in pages of this size."""
+"""SQLite's index of a log is mapped into memory in pages of this size."""
 
 
 def is_disk_full(path: str) -> bool:
@@ -18,7 +18,7 @@ def is_disk_full(path: str) -> bool:
     system does not say.
 
     The caller asks this after an error of SQLite, because some of these errors do not name a full disk. SQLite reports an I/O
-    error if there is no space for its shared-memory file. It reports that it cannot open a file if its log gets no inode.
+    error if there is no space for its index of a log. It reports that it cannot open a file if a log gets no inode.
     """
     return has_little_space(path) or has_no_inode(path)
 

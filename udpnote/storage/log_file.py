@@ -181,7 +181,7 @@ _FLOCK = struct.Struct("hhqqi0q" if _IS_LINUX else "qqihh")
 """C's `struct flock`: type of a lock, what its start counts from, start, length, process. Elsewhere the first two are last."""
 
 _TYPE = struct.Struct("h" if _IS_LINUX else "20xh")
-"""The first of these fields."""
+"""The type of a lock, in such a structure."""
 
 
 def is_open_elsewhere(path: str) -> bool:

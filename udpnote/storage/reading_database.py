@@ -50,7 +50,7 @@ def reading_mode(path: str) -> str:
     """
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):
-        # While a server uses the file, there are the log and its shared memory. If they are missing, SQLite has to make both.
+        # While a server uses the file, there are the log and its index (-shm). If they are missing, SQLite has to make both.
         cannot_be_made = not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK) or has_no_inode(path)
         is_closed = cannot_be_made and not os.path.exists(f"{path}-wal")
         is_full = has_little_space(path) or not _fits_log_index(path)

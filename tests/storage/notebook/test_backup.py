@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def sealed(path: Path) -> Path:
     with closing(Notebook(path)) as notebook:
-        notebook.mark(is_sealed=True)
+        notebook.set_sealed(is_sealed=True)
     write_key_file(f"{path}.key", KEYS, notebook_name="厨房")
     return path
 

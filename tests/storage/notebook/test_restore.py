@@ -45,7 +45,7 @@ class Place:
 
     def seal(self, path: Path, *, is_sealed: bool = True) -> None:
         with closing(Notebook(path)) as notebook:
-            notebook.mark(is_sealed=is_sealed)
+            notebook.set_sealed(is_sealed=is_sealed)
 
     def crash(self) -> None:
         """Leave what a server leaves that is killed after it has stored entry 4."""

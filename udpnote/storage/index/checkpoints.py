@@ -28,7 +28,7 @@ class Checkpoints:
         self._path = path
         self._log_bytes = log_bytes
         self._executor = executor
-        self._moved_bytes = 0
+        self._moved_bytes = 0  # the length of the log when the last checkpoint began
         self._job: Future[None] | None = None
 
     @property

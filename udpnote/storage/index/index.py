@@ -251,7 +251,7 @@ class Index:
         if batch is not None and self._notebook.is_source_of(state):
             step = _write(index, batch)
             indexed = state.indexed if step else batch.last
-            state = State(state.notebook_id, state.rules, indexed, step, *batch.mark)
+            state = State(state.notebook_id, state.rules, indexed, step, *batch.fingerprint)
             state.write(index.connection)
         return state
 

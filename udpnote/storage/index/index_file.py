@@ -1,7 +1,8 @@
 """The file of a search index: its tables, how to open and remove it, what its errors mean, and what it records of itself.
 
 An index is for one notebook and for one version of the rules by which `search_terms` makes search terms from texts. The one row
-of the table `state` records both, and how far the index has got.
+of the table `state` records both, and how far the index has got. For the table `shards` see the module `shards`, for all others
+`counts`.
 """
 
 import os
@@ -104,7 +105,7 @@ class State(NamedTuple):
         return cls(*row)
 
     def has_all_of(self, earlier: Self) -> bool:
-        """Whether an index in this state has all that it had in the state `earlier`, and no change of a note by half.
+        """Whether an index in this state has all that it had in the state `earlier`, and no change that is only half indexed.
 
         If not, a long change is being indexed, or another program has begun the index anew.
         """

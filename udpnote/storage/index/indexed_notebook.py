@@ -5,7 +5,7 @@ import sqlite3
 
 from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.index.index_file import State
-from udpnote.storage.index.note_changes import Batch, mark_of, next_batch
+from udpnote.storage.index.note_changes import Batch, fingerprint_of, next_batch
 from udpnote.storage.notebook.tables import last_number, read_property
 from udpnote.text.search_terms import RULES_VERSION
 
@@ -50,4 +50,4 @@ class IndexedNotebook:
         """
         last = state.indexed + bool(state.step)
         with storage_errors(self.path):
-            return last == 0 or mark_of(self._connection, last) == state[4:]
+            return last == 0 or fingerprint_of(self._connection, last) == state[4:]

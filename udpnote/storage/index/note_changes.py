@@ -47,10 +47,10 @@ class Change(NamedTuple):
         return len(self.before or "") + len(self.after or "") > BATCH_CHARACTERS_MAX
 
 
-class Mark(NamedTuple):
+class Fingerprint(NamedTuple):
     """Identifies an entry. `stored_at` is in microseconds since 1970 UTC.
 
-    If the entry with the same number has another mark later, the notebook's file was replaced by an older copy.
+    If the entry with the same number has another fingerprint later, the notebook's file was replaced by an older copy.
     """
 
     client_id: bytes
@@ -61,11 +61,12 @@ class Mark(NamedTuple):
 class Batch(NamedTuple):
     """Consecutive entries that are indexed together, as the `changes` that they make, in the order of the notes' numbers.
 
-    `last` is the number of the last of these entries, and `mark` is its mark. A long change is alone in its batch.
+    `last` is the number of the last of these entries, and `fingerprint` is that of this entry. A long change is alone in its
+    batch.
     """
 
     last: int
-    mark: Mark
+    fingerprint: Fingerprint
     changes: list[Change]
 
     @property
@@ -85,12 +86,13 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
     changes: dict[int, Change] = {}
     found = None
     characters = 0
-    for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
+    for last, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at in rows:
+        fingerprint = Fingerprint(client_id, sequence, stored_at)
         if kind == Kind.ERASED:  # all versions of its note are, so it changes no note
-            found = (last, Mark(*mark))
+            found = (last, fingerprint)
             continue
         if kind == Kind.NOTE:
-            change = Change(last, author, written_at, utc_offset, min(written_at, mark[-1]), None, text)
+            change = Change(last, author, written_at, utc_offset, min(written_at, stored_at), None, text)
         else:
             change = changes.get(root) or _shown_at(notebook, root, number)
             change = change._replace(after=None if kind == Kind.DELETION else text)
@@ -100,7 +102,7 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
         # an entry that makes a batch too long is left for the next batch, or has a batch of its own
         if is_too_much and found is not None:
             break
-        found = (last, Mark(*mark))
+        found = (last, fingerprint)
         changes[change.root] = change
         if is_too_much:
             break
@@ -108,12 +110,12 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
     return Batch(*found, [changes[root] for root in sorted(changes)]) if found else None
 
 
-def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
-    """The mark of the entry with the number `number`; None if there is no such entry."""
+def fingerprint_of(notebook: sqlite3.Connection, number: int) -> Fingerprint | None:
+    """The fingerprint of the entry with the number `number`; None if there is no such entry."""
     row = notebook.execute(
         "SELECT client_id, sequence, stored_at FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
     ).fetchone()
-    return Mark(*row) if row else None
+    return Fingerprint(*row) if row else None
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:

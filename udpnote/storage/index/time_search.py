@@ -21,7 +21,7 @@ from udpnote.storage.index.shard_search import Answer, Question, long_matches
 from udpnote.storage.index.shards import SHARD_COLUMNS, SHARD_NUMBERS_MAX, Shard
 
 WINDOW_BLOCKS_MAX = SHARD_NUMBERS_MAX // BLOCK_NUMBERS
-"""The most blocks by which a window is made longer: as many as a shard has."""
+"""The most blocks whose spans begin in one window: as many as a shard has."""
 
 
 class _Span(NamedTuple):

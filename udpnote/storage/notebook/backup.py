@@ -203,7 +203,7 @@ def _copy(source: sqlite3.Connection, notebook: str, draft: str, mark: Mark, on_
     with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
         copy.execute("PRAGMA journal_mode = OFF")  # after a failure the draft is removed
         copy.execute("PRAGMA synchronous = OFF")  # the caller fsyncs
-        copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # makes no shared memory file
+        copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # SQLite then makes no index of the log (-shm)
         try:
             source.backup(copy, pages=STEP_BYTES // SCHEMA.page_bytes, progress=report)
         except sqlite3.DatabaseError as error:

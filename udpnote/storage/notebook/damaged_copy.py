@@ -33,7 +33,7 @@ def damaged_copy(
         if _state_of(notebook) != before:
             raise StorageError("database_busy", path=notebook)
         with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
-            copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # makes no shared memory file
+            copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # SQLite then makes no index of the log (-shm)
             copy.execute("PRAGMA synchronous = OFF")
             with storage_errors(notebook):
                 copy.execute("PRAGMA schema_version").fetchone()  # now SQLite reads the log

@@ -223,7 +223,10 @@ class Log:
         return True
 
     def _lacks_mark(self) -> bool:
-        """Whether another program has overwritten the log: the last mark in it, or something before that, is not there."""
+        """Whether another program has overwritten the log: the last mark in it, or something before that mark, is not there.
+
+        False if the log need not have a mark, because SQLite may overwrite it from its beginning.
+        """
         if self._checkpoint is None:
             return False
         return not has_frames_up_to(f"{self._path}-wal", SCHEMA.page_bytes, self._checkpoint)

@@ -30,7 +30,7 @@ class Notebook:
     Entries are numbered in the order in which they are stored, from 1, without gaps. The constructor raises `NotebookInUse` if
     another server has the notebook open, and `StorageError` if the write-ahead log is missing, damaged or of another file. The
     constructor and every method raise `StorageError` if the file cannot be used. `log_bytes` is the length to which the log
-    grows before it is copied into the file.
+    grows before it is copied into the file. With `IN_MEMORY` as the path, there is neither a file nor a log.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, log_bytes: int = LOG_BYTES) -> None:
@@ -114,7 +114,7 @@ class Notebook:
         """Give the notebook another name, durably."""
         self._set_property("name", name)
 
-    def mark(self, *, is_sealed: bool) -> None:
+    def set_sealed(self, *, is_sealed: bool) -> None:
         """Save durably whether the notebook is sealed; the caller writes or removes the key file."""
         self._set_property("sealed", int(is_sealed))
 
@@ -153,7 +153,7 @@ class Notebook:
             return [Verdict(Status.NO_SPACE, 0)] * len(notes)
 
     def expire_partial_entries(self, now: int) -> None:
-        """Remove the partial entries of which no part has arrived for a day; `now` is in microseconds since 1970 UTC."""
+        """Remove the partial entries (see `parts`) of which no part has arrived for a day. `now` is as in `store`."""
         try:
             with storage_errors(self.path), atomic(self._connection):
                 self._entry_store.expire_partial_entries(now)

@@ -156,7 +156,7 @@ def notes_by_time(
 
 
 def times_of(connection: sqlite3.Connection, numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """The `noted_at` and the number of each of the entries with these `numbers`, in the order of time."""
+    """The `noted_at` and the number of each entry with one of these `numbers`, in the order of time."""
     select = f"SELECT {NOTED_AT}, number FROM entries WHERE number = ?"
     return sorted(row for number in numbers for row in connection.execute(select, (number,)))
 
