@@ -86,11 +86,12 @@ class Endpoint:
 
     @classmethod
     def listen(cls, bind: str | None, *ports: int, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """Make an endpoint for a server: at the first free one of the UDP `ports`, on the address `bind` (None: on all).
+        """Make an endpoint for a server: at the first free one of the UDP `ports`, on one address or on all (`bind` is None).
 
-        The port 0 stands for any free port. The endpoint also receives probes. Raises `AddressInUse` if other processes use all
-        `ports`, and `AddressUnavailable` if this machine does not have the address or the user may not use the port. A port is
-        not shared (no SO_REUSEADDR, no SO_REUSEPORT), because two servers on one port would take each other's datagrams.
+        `bind` is an IP address or a host name, for which `own_address` chooses one. The port 0 stands for any free port. The
+        endpoint also receives probes. Raises `AddressInUse` if other processes use all `ports`, and `AddressUnavailable` if
+        this machine does not have the address or the user may not use the port. No port is shared (SO_REUSEADDR, SO_REUSEPORT),
+        because two servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
         try:

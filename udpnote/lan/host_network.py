@@ -7,6 +7,7 @@ import errno
 import os
 import pwd
 import socket
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from enum import Enum, auto
@@ -39,6 +40,8 @@ class InterfaceKind(Enum):
     """An Ethernet interface without hardware of its own, such as that of a container, a VLAN or a bond."""
 
     BRIDGE = auto()
+    """A bridge that connects other interfaces of this host, at least one of which leads out of the host."""
+
     CONTAINER = auto()
     """A bridge or an interface that connects this host only with its own containers or virtual machines."""
 
@@ -197,7 +200,10 @@ def neighbour_answers(host: str) -> bool | None:
 
 
 def granted_buffer_bytes() -> int:
-    """How many bytes the system grants when a socket asks for a receive buffer of `BUFFER_BYTES`. Raises `OSError`."""
+    """How many bytes the system grants when a socket asks for a receive buffer of `BUFFER_BYTES`.
+
+    Raises `OSError` if no socket can be opened.
+    """
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asking:
         with suppress(OSError):
             asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
@@ -248,10 +254,9 @@ def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> Detour | None:
-    """The `Detour` that datagrams to `network`, a network of `interface`, take; None if they take none, or if that is not
-    known.
+    """The `Detour` that datagrams to `network`, a network of `interface`, take; None if none is known.
 
-    Raises `Refused` if a route or rule forbids these datagrams.
+    This asks for the route to one neighbour in that network. Raises `Refused` if a route or rule forbids these datagrams.
     """
     own = IPv4Address(network.partition("/")[0])
     whole = IPv4Network(network, strict=False)
@@ -298,8 +303,8 @@ def _address(digits: str, family: socket.AddressFamily) -> str:
 
     `digits` has 32-bit words in hexadecimal digits. The bytes of each word are in the byte order of this machine.
     """
-    words = [bytes.fromhex(digits[start : start + 8]) for start in range(0, len(digits), 8)]
-    packed = b"".join(word[::-1] for word in words)
+    words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
+    packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
     return socket.inet_ntop(family, packed)
 
 

@@ -80,11 +80,11 @@ def opening_sockets() -> Iterator[None]:
 
 
 class SendError(NamedTuple):
-    """Why a datagram was not sent or delivered: an errno, and whether it came by ICMP.
+    """Why a datagram was not sent or delivered: `number` is the errno.
 
-    If it did not, this system itself has refused to send. If it did, the error is only a hint, because anybody can forge ICMP
-    messages (RFC 8085 §5.2). `is_prohibition` says that a firewall or a router forbids the datagram: the ICMP message says so,
-    or the host to which the datagram went has sent it, and so is there.
+    If `came_by_icmp` is false, this system itself has refused to send. If it is true, the error is only a hint, because anybody
+    can forge ICMP messages (RFC 8085 §5.2). `is_prohibition` says that a firewall or a router forbids the datagram: the ICMP
+    message says so, or it says that the destination cannot be reached although it comes from the destination.
     """
 
     number: int
@@ -221,12 +221,11 @@ class UdpSocket:
     def _send_buffers(
         self, buffers: Sequence[bytes], control: list[tuple[int, int, bytes]], address: Address
     ) -> OSError | None:
-        """Send `buffers`, the bytes of one datagram or of several, to `address` in one call. Return the error, or None if they
-        were sent.
+        """Send `buffers`, the bytes of one datagram or of several, to `address` in one call. Return the error; None if sent.
 
         If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and tries once more. It tries once more at once if the
         error came by ICMP and is about an earlier datagram. If the error means that a firewall of this host forbids sending
-        (EPERM), it counts in `unsent`. If `_is_noting_errors`, the error is noted for `address`, or for the address of the
+        (EPERM), it counts in `unsent`. If `_is_noting_errors`, the error is recorded for `address`, or for the address of the
         earlier datagram.
         """
         try:
