@@ -1,9 +1,11 @@
-"""The folder that `udpnote import` reads: how far the reading is."""
+"""The folder that `udpnote import` reads: how far the reading is, and which files are too long."""
 
+import os
 from pathlib import Path
 
 from tests.support.other_programs import Read
-from udpnote.cli.import_folder import ImportFolder
+from udpnote.cli.import_folder import FILE_BYTES_MAX, ImportFolder
+from udpnote.errors import InvalidImport, Notice
 from udpnote.text.import_format import Format
 
 
@@ -18,3 +20,11 @@ def test_the_progress_ends_at_the_size_of_the_folder_though_some_files_are_bad_o
     read = Read(folder.notes, Format.JRNL)
     assert (read.texts, len(read.bad), read.amounts) == (["milk"], 1, {"other_texts": 1})
     assert folder.position() == folder.size
+
+
+def test_a_file_that_is_too_long_is_named_with_the_limit_of_files_and_not_that_of_entries(tmp_path: Path) -> None:
+    (tmp_path / "long.md").touch()
+    os.truncate(tmp_path / "long.md", FILE_BYTES_MAX + 1)
+    [error] = Read(ImportFolder(str(tmp_path)).notes, Format.MARKDOWN).bad
+    problem = error.notice.values["problem"]
+    assert isinstance(problem, InvalidImport) and problem.notice == Notice("import_file_too_long", bytes_max=FILE_BYTES_MAX)

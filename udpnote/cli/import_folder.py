@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from udpnote.errors import InvalidEntry, InvalidImport
+from udpnote.errors import InvalidImport
 from udpnote.storage.database import storage_errors
 from udpnote.text.encoding import other_encoding
 from udpnote.text.import_format import Format
@@ -122,7 +122,7 @@ class ImportFolder:
     def _text(self, file: _File, reading: Reading) -> str | None:
         """Read and return the text of `file`. If `file` is too long or not in UTF-8, call `reading.on_bad` and return None."""
         if file.size > FILE_BYTES_MAX:
-            problem: Exception = InvalidEntry("text_longer_than", bytes_max=FILE_BYTES_MAX)
+            problem = InvalidImport("import_file_too_long", bytes_max=FILE_BYTES_MAX)
         else:
             with storage_errors(file.path), open(os.path.join(self._root, file.path), "rb") as opened:
                 data = opened.read(FILE_BYTES_MAX)

@@ -194,8 +194,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "hour_of_half_day_invalid": "with am or pm, the hour must be in 1..12",
     "time_skipped_by_clocks": "the clocks were put forward and skipped it",
     "offset_from_utc_invalid": "an offset from UTC is written as in +08:00",
-    "on_and_range": "--on selects a whole day: use it without --since and --until",
-    "on_needs_a_day": "--on: {text!r} is a time of day, not a day: use --since and --until",
+    "on_and_range": "--on alone sets the beginning and the end: use it without --since and --until",
+    "on_needs_a_day": "--on: {text!r} is a moment, but --on takes a span of time, such as a day: use --since and --until",
     "time_not_understood": "{text!r} is not a time that udpnote understands: write for example 2026-11-23, "
     "'2026-11-23 07:52', yesterday, 'last friday', '3 hours ago' or 昨天",
     "time_option": "{option}: {problem}",

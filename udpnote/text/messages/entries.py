@@ -88,6 +88,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "join_code_length_wrong": f"the join code has {{symbols}} instead of {{symbols_expected}} symbols: {_COMPARE}",
     "join_code_too_large": f"the join code begins with {{symbol!r}}, but must begin with 0 to 7: {_COMPARE}",
     "join_code_mistyped": f"the join code is mistyped, because its check symbol does not match: {_COMPARE}",
+    "import_file_too_long": "the file has more than {bytes_max:,} bytes, and udpnote reads no longer file: split it",
     "import_not_unicode": f"the file is not valid UTF-8: {_CONVERT}",
     "import_in_other_encoding": (
         "the file is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
