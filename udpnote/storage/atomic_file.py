@@ -24,8 +24,8 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -
     `before_placing` is called after the fsync. If `before_placing` or the block raises, the new file is removed and `path`
     stays as it was. The new file has the owner, the group and the permissions of the file that it replaces; if it replaces
     nothing, only its owner can read it. If `path` is a link, the link's target is replaced. A pipe or a device at `path` is
-    written to directly. Raises `StorageError` if `path` is a folder, a database or a file that belongs to a database, and for
-    any `OSError`, also one from the block.
+    written to directly, and `before_placing` is not called. Raises `StorageError` if `path` is a folder, a database or a file
+    that belongs to a database, and for any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)

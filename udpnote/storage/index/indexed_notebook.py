@@ -44,7 +44,7 @@ class IndexedNotebook:
         return (state.notebook_id, state.rules) == (self._notebook_id, RULES_VERSION)
 
     def has_last_of(self, state: State) -> bool:
-        """Whether this notebook still has the last entry of which an index in this state has anything.
+        """Whether this notebook still has the last entry that an index in this state has, wholly or in part.
 
         If not, the notebook's file was replaced by an older copy, and the index does not fit it.
         """

@@ -72,11 +72,13 @@ def conditions_of(query: Query) -> Conditions:
     The query must have a word, tag or author to find, not only words to leave out.
     """
     check_words(words_of(query))
+    # each of `query.words` is a group by itself
     groups = [[parse_word(word) for word in group] for group in (*((word,) for word in query.words), *query.any_of)]
     required = [" OR ".join(dict.fromkeys(map(_condition, group))) for group in groups if all(word.terms for word in group)]
     required = [f"({condition})" if " OR " in condition else condition for condition in required]
     required += [f'tags : "{whole_term(tag_term(tag))}"' for tag in query.tags]
-    required += [f'author : "{whole_term(fold(query.author))}"'] * bool(query.author)
+    if query.author:
+        required.append(f'author : "{whole_term(fold(query.author))}"')
     assert required, "a search without a condition would find nothing, and the reader asked for everything"
     left_out = [word for word in map(parse_word, query.without) if word.terms and not word.has_signs]
     return Conditions(tuple(dict.fromkeys(required)), tuple(dict.fromkeys(map(_condition, left_out))))

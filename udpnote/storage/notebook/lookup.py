@@ -193,7 +193,7 @@ class Lookup:
         places = times_of(self._connection, roots) if query.by_time else [(0, root) for root in sorted(roots)]
         first = (start.time, start.number)
         for time, root in reversed(places) if query.newest_first else places:
-            if (time, root) > first if query.newest_first else (time, root) < first:
+            if (time, root) > first if query.newest_first else (time, root) < first:  # it is before the cursor
                 continue
             for number, note in notes_from(self._connection, "WHERE number = ?", (root,)):
                 is_result = note is not None and self._passes_filters(note, query)

@@ -244,7 +244,7 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
         present = read_key_file(there)
     except StorageError:  # a damaged key file; the server refuses it
         present = None
-    can_stay = present is not None and not is_of_other
+    can_stay = present is not None and not is_of_other  # whether the server can use the present key file after the restore
     keys_of_backup, problem = None, None
     if content.is_sealed and with_key is not False:
         try:
