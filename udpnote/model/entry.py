@@ -251,7 +251,7 @@ class StoredEntry(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The text of `entry`. It is empty for a deletion."""
+        """The text of `entry`. It is empty for a deletion or an erased entry."""
         return self.entry.text
 
     @property
@@ -332,7 +332,10 @@ def check_writing_time(written: WritingTime) -> None:
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:
-    """Cut `entry` into parts with at most `part_bytes_max` bytes of text each, in order. Each part gets `restored`."""
+    """Cut `entry` into parts with at most `part_bytes_max` bytes of text each, in order. Each part gets `restored`.
+
+    A deletion, which has no text, has one part.
+    """
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen_entry = entry
     data = text.encode()
     size = len(data)
