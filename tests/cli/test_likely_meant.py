@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.machine import Machine
 from udpnote.cli.command_line import WrongCommandLine, option_names, read_command_line
 from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.likely_meant import WORDS_OF_COMMANDS, advice
+from udpnote.cli.likely_meant import OPTIONS_FOR_SUPERFLUOUS_WORDS, advice
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 
 WORDS = [
@@ -136,6 +136,6 @@ def test_help_prints_what_the_option_prints_and_names_the_command_that_was_likel
 
 
 def test_the_options_that_take_superfluous_words_exist() -> None:
-    for name, option in WORDS_OF_COMMANDS.items():
+    for name, option in OPTIONS_FOR_SUPERFLUOUS_WORDS.items():
         command = read_command_line(name.split()).command
         assert isinstance(command, DeclaredCommand) and option in option_names(command)

@@ -19,7 +19,7 @@ MARKS = {"_", "gettext", "ngettext", "marked", "count"}
 """The functions whose literal arguments are messages; `count` puts a number before them."""
 
 SENTENCE_TABLES = {"SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "Option", "Argument"}
-SENTENCE_TABLES |= {"COMMANDS_OF_OTHER_PROGRAMS", "WORDS_OF_COMMANDS", "TOPICS"}  # names, not sentences
+SENTENCE_TABLES |= {"COMMANDS_OF_OTHER_PROGRAMS", "OPTIONS_FOR_SUPERFLUOUS_WORDS", "TOPICS"}  # names, not sentences
 """Names of tables and classes whose literals are messages. `marked_messages` imports the tables, and so finds the messages."""
 
 SYSTEM_ERRORS = """

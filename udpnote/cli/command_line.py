@@ -189,7 +189,7 @@ def _options_and_others(
         if parameter is None:
             raise WrongCommandLine("option_unknown", position, command=name_of_command, option=word.partition("=")[0])
         if parameter.kind is bool:
-            if equals or value[:1] == "-":
+            if equals or value[:1] == "-":  # as in `--json=1` or `-q-`
                 raise WrongCommandLine("option_takes_no_value", position, option=name, value=value)
             given[parameter.name] = [_Given(name not in opposites, position, name)]
             rest += [(position, f"-{value}")] if value else []  # of -qv, the option -v is left

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 10.0
 """If a command runs longer than this for one entry, a message says that the following entries wait for it."""
 
 END_SECONDS = 2.0
-"""How long a command has time to end after SIGTERM. After that, udpnote kills it."""
+"""How much time a command has to end after SIGTERM. After that, udpnote kills it."""
 
 
 class EntryCommand:

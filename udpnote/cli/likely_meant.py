@@ -38,11 +38,11 @@ COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
 equal.
 """
 
-WORDS_OF_COMMANDS = {
+OPTIONS_FOR_SUPERFLUOUS_WORDS = {
     "export": "-o", "serve": "--file", "service install": "--file", "status": "--notebook", "tags": "--notebook",
     "stats": "--notebook", "write": "--notebook", "follow": "--notebook", "tail": "--notebook",
 }  # fmt: skip
-"""For commands that take no arguments: the option whose value a superfluous word most likely is."""
+"""For commands that take no arguments: the option for which a superfluous word most likely is the value."""
 
 NUMBERS = "#?[0-9]+(-[0-9]*)?"
 """A regular expression for the number of a note or a range of numbers."""
@@ -241,7 +241,7 @@ def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | Non
         return ["use", *after_name]
     if name == "undo" and re.fullmatch(NUMBERS, word):
         return ["delete", *after_name]
-    option = WORDS_OF_COMMANDS.get(name)
+    option = OPTIONS_FOR_SUPERFLUOUS_WORDS.get(name)
     if option is None or option not in option_names(command):
         return None
     return [*words[:position], *words[position + 1 :], option, word]

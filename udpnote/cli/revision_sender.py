@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from udpnote.model.outbox_entries import OwnWrite
 
 READING_WAIT_SECONDS_MIN = 1.0
-"""The least time that the command waits for an answer when it reads the note to change, even if `--wait` is shorter."""
+"""The least time that the command waits for an answer when it reads the note to change, even if `--wait` is shorter. A change
+of a note that was not read cannot be checked.
+"""
 
 OFFLINE_WAIT_SECONDS = 0.5
 """The longest time that the command waits for an acknowledgement if no server has answered when it read the note."""

@@ -1,4 +1,4 @@
-"""A server with a new notebook, in a process of its own, for the duration of a measurement; hides the user's settings from it.
+"""A server with a new notebook, in a process of its own, for a measurement. Also hides the user's settings from a command.
 
 In reality, client and server are two processes. In one process they would take turns, because only one thread of Python runs at
 a time, and would seem half as fast as they are.

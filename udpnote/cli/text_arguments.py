@@ -1,4 +1,4 @@
-"""Finds where the text begins on the command line of a command that stores a text. Options stand before it, as with `ssh`."""
+"""Finds where the text that is stored or searched for begins on a command line. Options stand before it, as with `ssh`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple

@@ -7,11 +7,11 @@ from udpnote.model.notebook import KnownNotebook, display_name, name_or_id
 
 
 def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice | None:
-    """Return a notice that entries in the outbox of `client` wait for another notebook or server than `notebook`.
+    """Return a notice that entries in the outbox of `client` wait for something else than `notebook`; None if no entry does, or
+    if `notebook` is None. Refused entries do not count.
 
-    Return None if no entry does, or if `notebook` is None. Refused entries do not count. An entry that was written before any
-    notebook was known waits for the notebook that the user has chosen by `udpnote use`. Such an entry counts unless `notebook`
-    is the chosen one.
+    An entry that is not assigned to a notebook yet waits for what the user named when writing it, such as a server. If the user
+    named nothing, it waits for the notebook that the user has chosen by `udpnote use`.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:
