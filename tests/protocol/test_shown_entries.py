@@ -28,13 +28,13 @@ def restore(shown: ShownEntries, *copy: StoredEntry) -> list[StoredEntry]:
     while shown.latest.number and shown.latest not in there:
         shown.go_back()
     shown.confirm()
-    return [each for each in copy if each.number > shown.latest.number and shown.show(each)]
+    return [each for each in copy if each.number > shown.latest.number and shown.remember(each)]
 
 
 def test_the_newest_entries_are_all_remembered_and_of_the_older_ones_the_fewer_the_older_they_are() -> None:
     shown = ShownEntries()
     for number in range(1, 20 * SHOWN_MAX):
-        assert shown.show(note(number))
+        assert shown.remember(note(number))
     kept = []
     while shown.latest.number:
         kept.append(shown.latest.number)
@@ -49,13 +49,13 @@ def test_many_entries_that_an_earlier_restoration_removed_are_forgotten() -> Non
     shown = ShownEntries()
     for first in (1, 2 * SHOWN_MAX):
         for number in range(first, first + SHOWN_MAX):
-            shown.show(note(number))
+            shown.remember(note(number))
         while shown.latest.number:
             shown.go_back()
         shown.confirm()
-    shown.show(note(10**6))
+    shown.remember(note(10**6))
     shown.go_back()
-    assert shown.show(note(1)._replace(stored_at=STORED_AT + LATER)), "it would take ever more memory"
+    assert shown.remember(note(1)._replace(stored_at=STORED_AT + LATER)), "it would take ever more memory"
 
 
 def test_shown_entries_are_not_shown_again_after_the_follower_went_back_too_far() -> None:
@@ -66,7 +66,7 @@ def test_shown_entries_are_not_shown_again_after_the_follower_went_back_too_far(
     assert shown.latest == NOTHING_SEEN
     shown.confirm()
     read = (note(1), note(2), note(3, client_id=OTHER_CLIENT_ID), note(4))
-    assert [shown.show(each) for each in read] == [False, False, True, True]
+    assert [shown.remember(each) for each in read] == [False, False, True, True]
     assert (shown.is_going_back, shown.latest) == (False, seen(4))
 
 
@@ -75,7 +75,7 @@ def test_shown_entries_are_not_shown_again_after_the_follower_went_back_too_far(
 def test_a_follower_that_began_after_the_copy_was_made_is_shown_all_new_entries_and_no_older_ones(last: int, kept: int) -> None:
     known = [*range(101 - max(last, 1), 101), *(100 - last - 2**power for power in range(4, 6))]
     shown = ShownEntries(map(seen, known), stored_until=STORED_AT + 100)
-    assert all(shown.show(old(number)) for number in range(101, 106))
+    assert all(shown.remember(old(number)) for number in range(101, 106))
     theirs = [new(number) for number in range(kept + 1, 110)]
     assert restore(shown, *map(old, range(1, kept + 1)), *theirs) == theirs
     assert not shown.is_going_back
@@ -85,17 +85,17 @@ def test_a_follower_that_began_after_the_copy_was_made_is_shown_all_new_entries_
 def test_no_entry_of_a_long_history_is_shown_again_though_most_of_them_are_forgotten(kept: int, before: int) -> None:
     shown, theirs = ShownEntries(), [new(number) for number in range(kept + 1, kept + 9)]
     for number in range(1, before + 1):
-        shown.show(note(number, client_id=b"t" * 16))
+        shown.remember(note(number, client_id=b"t" * 16))
     restore(shown)
     for number in range(1, 5 * SHOWN_MAX):
-        shown.show(old(number))
+        shown.remember(old(number))
     assert restore(shown, *map(old, range(1, kept + 1)), *theirs) == theirs
 
 
 def test_a_new_entry_with_an_older_time_is_shown_if_all_is_remembered_or_after_another_new_entry() -> None:
     shown = ShownEntries()
     for number in range(1, 101):
-        shown.show(old(number))
+        shown.remember(old(number))
     theirs = [new(number, later=-LATER) for number in range(61, 90)]
     assert restore(shown, *map(old, range(1, 61)), *theirs) == theirs
     shown = ShownEntries(map(seen, (100, 84, 68)), stored_until=STORED_AT + 100)
@@ -107,7 +107,7 @@ def test_a_new_entry_with_an_older_time_is_shown_if_all_is_remembered_or_after_a
 def test_entries_from_before_both_are_not_shown_again_if_a_newer_copy_is_restored_after_an_older_one(began: int) -> None:
     shown = ShownEntries(map(seen, {began, 84, 68} if began > 1 else ()), stored_until=STORED_AT + began)
     for number in range(began + 1, 121):
-        shown.show(old(number))
+        shown.remember(old(number))
     between, last = new(71), new(121, later=2 * LATER)
     assert restore(shown, *map(old, range(1, 71)), between) == [between]
     assert restore(shown, *map(old, range(1, 121)), last) == [last]

@@ -110,7 +110,7 @@ class FileReader(NotebookReader):
         """
         while True:
             for page in self._found(query, place):
-                yield [item for item in page if not isinstance(item, StoredEntry) or shown.show(item)]
+                yield [item for item in page if not isinstance(item, StoredEntry) or shown.remember(item)]
             shown.add(self._file.seen_at(place.cursor.number - 1))  # perhaps an entry that the query leaves out
             self._sleep(POLL_SECONDS)
             if self._file.is_replaced:

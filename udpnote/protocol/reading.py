@@ -306,7 +306,7 @@ class Reading:
             self._bursts.clear()
         items = self._assembly.items()
         if self._follows:
-            items = [item for item in items if not isinstance(item, StoredEntry) or self._shown.show(item)]
+            items = [item for item in items if not isinstance(item, StoredEntry) or self._shown.remember(item)]
             if page.next.number == page.newest.number + 1:  # all entries were read, though not all of them are results
                 self._shown.add(page.newest)
         self._items += items

@@ -94,7 +94,7 @@ class ShownEntries:
             if len(self._entries) > SHOWN_MAX:
                 del self._entries[1 : SHOWN_MAX // 2 : 2]
 
-    def show(self, stored: StoredEntry) -> bool:
+    def remember(self, stored: StoredEntry) -> bool:
         """Remember the entry `stored`, which the follower has read. Returns whether it is new and shall be shown.
 
         The module's docstring says which entries count as new.
