@@ -95,7 +95,7 @@ class Delivery:
 
     @property
     def unsent_parts(self) -> int:
-        """How many short notes, and parts of other entries, are in `_unsent`: they wait for room in the congestion window.
+        """How many short notes, and parts of other entries, wait in `_unsent`.
 
         Revisions and deletions that wait for an earlier revision or deletion do not count.
         """
