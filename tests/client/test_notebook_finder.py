@@ -8,6 +8,7 @@ from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
 from udpnote.errors import Notice, Queued
+from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.sealed_envelope import key_id
 from udpnote.settings import PORTS
@@ -115,3 +116,20 @@ def test_a_named_server_whose_port_is_said_to_be_closed_is_asked_further_and_the
     notices: list[Notice] = []
     assert lan.client(server=KITCHEN, on_notice=notices.append).send("after all").number == 1
     assert notices == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]
+
+
+def test_a_discovery_gets_the_answers_that_arrive_while_another_call_of_the_client_waits(lan: Lan) -> None:
+    kitchen, cellar = lan.serve(), lan.serve("cellar", CELLAR)
+
+    def answer_later(data: bytes, source: Address) -> None:
+        lan.after(0.01, lambda: cellar._receive(data, source))
+
+    lan.network.receivers[cellar.address] = answer_later
+    client = lan.client(notebook="kitchen")
+    client.send("stored")
+    finding = client.find(0.08)  # all are asked only once in this time
+    found = [next(finding).name]
+    kitchen.stop()
+    with raises(Queued, "no_answer_yet"):
+        client.send("waits", wait=0.03)
+    assert [*found, *(each.name for each in finding)] == ["kitchen", "cellar"]

@@ -17,7 +17,7 @@ from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.lan.udp_socket import format_address, format_host
-from udpnote.model.address import Address
+from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
 from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
@@ -74,12 +74,18 @@ class Discovery(NamedTuple):
     """A discovery in progress: its `prober` makes the probes and takes the answers, and its `judge` recognizes impostors.
 
     A probe is a datagram that asks servers for their notebooks. `expected` is the notebook that the caller wants to find, or
-    None if it wants any notebook.
+    None if it wants any notebook. A discovery is a listener of the connection, because another thread of the client may receive
+    its answers.
     """
 
     prober: Prober[Address]
     judge: Judge
     expected: KnownNotebook | None
+
+    def receive_datagrams(self, datagrams: Sequence[Datagram], now: float) -> None:
+        """Handle datagrams, each with its source address, that arrived at the monotonic time `now`."""
+        for data, source in datagrams:
+            self.prober.receive_datagram(data, source, now)
 
 
 class NotebookFinder:
@@ -238,7 +244,9 @@ class NotebookFinder:
         return self._judge().pick(destination, list(found.values()), ports=self._ports, expected=expected)
 
     def start(self, until: float, destination: Destination, *, expected: KnownNotebook | None = None) -> Discovery:
-        """Begin a discovery of all open notebooks, and of those whose keys the client has. The caller continues it with `step`.
+        """Begin a discovery of all open notebooks, and of those whose keys the client has.
+
+        The caller continues it with `step`, and ends it with `end`.
 
         If a notebook is `expected`, its last address is asked as well. If a server is named, this waits for its address until
         the monotonic time `until`. If the address is not found, the discovery looks only for the notebook that has answered at
@@ -249,7 +257,13 @@ class NotebookFinder:
         if stand_in is not None:
             expected, targets = stand_in, [DiscoveryTarget(self._keyring.envelope(stand_in), stand_in.notebook_id)]
         prober: Prober[Address] = Prober(self._connection.now(), random=self._connection.random, targets=targets)
-        return Discovery(prober, self._judge(), expected)
+        discovery = Discovery(prober, self._judge(), expected)
+        self._connection.add_listener(discovery)
+        return discovery
+
+    def end(self, discovery: Discovery) -> None:
+        """End a discovery: from now on, answers to it are ignored."""
+        self._connection.remove_listener(discovery)
 
     def _judge(self) -> Judge:
         """Make a judge of answers, with the notebooks and keys that are in the outbox now."""
@@ -259,18 +273,20 @@ class NotebookFinder:
         """Send the probes that are due, wait for datagrams, and return the answers that have come.
 
         `Prober.found` says which answers are returned. The wait ends when a datagram arrives, when the next probe is due, or at
-        the monotonic time `until`.
+        the monotonic time `until`. If answers have come since the last call already, this does not wait.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
             self._probe(data, discovery.expected)
+        if arrived := prober.found():
+            return arrived
         now = self._connection.now()
         due = prober.next_timeout() if now < prober.finished_at else until
         datagrams = self._connection.receive(min(due, until))
         self.server.note_errors()
         now = self._connection.now()
-        for data, source in datagrams:
-            prober.receive_datagram(data, source, now)
+        if datagrams:
+            self._connection.pass_on(datagrams, now)
         prober.handle_timeout(now)
         return prober.found()
 
@@ -348,18 +364,21 @@ class NotebookFinder:
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))
-        while True:
-            end = discovery.prober.settled_at if is_found else min(until, discovery.prober.finished_at)
-            if expected is None:
-                is_enough = is_found and destination.host is not None
-            else:
-                is_enough = is_found and (expected.notebook_id, expected.key_id) in found
-            if is_enough or self._connection.now() >= end:
-                return is_found
-            for answer in self.step(discovery, end):
-                is_meant = bool(discovery.judge.matching(destination, [answer]))
-                if is_meant and answer.other_source is not None:
-                    self._on_notice(served_twice_notice(answer, discovery.judge.known))
-                if answer.other_source is None:
-                    found[answer.offer.notebook_id, answer.key_id] = answer
-                is_found = is_found or is_meant
+        try:
+            while True:
+                end = discovery.prober.settled_at if is_found else min(until, discovery.prober.finished_at)
+                if expected is None:
+                    is_enough = is_found and destination.host is not None
+                else:
+                    is_enough = is_found and (expected.notebook_id, expected.key_id) in found
+                if is_enough or self._connection.now() >= end:
+                    return is_found
+                for answer in self.step(discovery, end):
+                    is_meant = bool(discovery.judge.matching(destination, [answer]))
+                    if is_meant and answer.other_source is not None:
+                        self._on_notice(served_twice_notice(answer, discovery.judge.known))
+                    if answer.other_source is None:
+                        found[answer.offer.notebook_id, answer.key_id] = answer
+                    is_found = is_found or is_meant
+        finally:
+            self.end(discovery)

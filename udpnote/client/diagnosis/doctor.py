@@ -164,6 +164,7 @@ class Doctor(Client):
             while self._connection.now() < (end := min(latest_end, discovery.prober.settled_at)):
                 for answer in self._finder.step(discovery, end):
                     found[answer.source] = self._finder.describe(discovery, answer)
+            self._finder.end(discovery)
         return found, None
 
     def _expected_addresses(self) -> list[Address]:
