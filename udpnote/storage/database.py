@@ -84,7 +84,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
             if _is_empty(connection):
                 _set_up(connection, schema)
             check_schema(connection, path, schema)
-            connection.execute("PRAGMA journal_mode = WAL")  # copies that SQLite makes have another mode
+            connection.execute("PRAGMA journal_mode = WAL")  # the file may be a copy that SQLite has made with another mode
             if path != IN_MEMORY and has_small_blocks(path):
                 from udpnote.storage.log_index import fill_holes  # here, because few disks need it
 
@@ -241,7 +241,8 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         yield connection
         connection.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.ProgrammingError):  # Ctrl-C came before the block, and the database was closed meanwhile
+        # if Ctrl-C came just before the block, this runs when Python removes the generator: the database may be closed by then
+        with suppress(sqlite3.ProgrammingError):
             roll_back(connection)
         raise
 

@@ -123,7 +123,7 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
     from udpnote.text.jsonl import iso_time  # here, because clients only read
 
     assert len(keys.earlier) <= EARLIER_KEYS_MAX, "a file with more keys would be refused when it is read"
-    name = "".join(character if character.isprintable() else " " for character in notebook_name)  # no newline
+    name = "".join(character if character.isprintable() else " " for character in notebook_name)  # no line break
     lines = [_HEADER.format(name=name), f'key = "{join_code(keys.current)}"\n']
     for earlier in keys.earlier:
         accepted_until = iso_time(earlier.accepted_until, 0)

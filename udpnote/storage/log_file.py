@@ -108,7 +108,7 @@ def is_damaged(database: str) -> bool:
                 return True
             is_good = is_good and follows
             whole = place if is_good and length else whole
-            # after a bad frame, checksums are known again from a frame on that ends a transaction: a later one follows it
+            # after a bad frame, a frame that ends a transaction counts as right: the next transaction continues its checksums
             previous = checksums if is_good or (is_own and length) else b""
     return whole < _indexed(database, salts)
 

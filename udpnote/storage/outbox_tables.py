@@ -80,7 +80,7 @@ SCHEMA = Schema(
     file_kind="outbox",
     application_id=0x554E4F42,  # "UNOB"
     version=1,
-    page_bytes=4096,  # SQLite's default: entries are added at one end
+    page_bytes=4096,  # SQLite's default; smaller pages would save nothing, because entries are added at one end
     create=_create_outbox,
 )
 
@@ -216,6 +216,6 @@ def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3
             yield connection
             connection.execute("COMMIT")
         finally:
-            with suppress(sqlite3.ProgrammingError):  # Ctrl-C came before the block, and the outbox was closed meanwhile
+            with suppress(sqlite3.ProgrammingError):  # the outbox may be closed by then, as in `atomic`
                 roll_back(connection)
                 connection.execute("PRAGMA synchronous = FULL")

@@ -177,7 +177,7 @@ def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connec
     connection = open_database(path, SCHEMA, beside=notebook)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA journal_size_limit = 0")  # cuts off a log that begins again: all of its length is then in use
+    connection.execute("PRAGMA journal_size_limit = 0")  # a log that begins again is cut: `Checkpoints` goes by its length
     connection.execute("PRAGMA secure_delete = OFF")  # some builds of SQLite overwrite deleted rows, which takes time
     return connection
 

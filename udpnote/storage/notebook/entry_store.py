@@ -61,7 +61,7 @@ class EntryStore:
         if verdict is not None:
             return verdict
         root = root_of(self._connection, part.revises) if part.revises else 0
-        # one for a newer copy may mean another note: `_objection` gives its verdict
+        # if it is for a newer copy, its writer may have meant another note than `root`: `_objection` refuses it
         if root and is_erased(self._connection, root) and not self._is_for_newer_copy(part):
             return Verdict(Status.ERASED, 0)
         if not is_whole(part):

@@ -124,7 +124,7 @@ class Log:
         """
         self._guard.check()
         with storage_errors(self._path), closing(connect(self._path, "mode=rw")) as connection:
-            self._copy(is_last=True)  # for its closed mark; what a reader of an older state keeps it from copying follows below
+            self._copy(is_last=True)  # it writes a closed mark; what it cannot copy now is copied below
             if not self._has_closed_mark():  # the disk had no space for the mark
                 raise NoSpace("disk_full", path=self._path)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
