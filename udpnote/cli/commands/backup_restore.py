@@ -222,31 +222,20 @@ def _say_what_vanishes(prepared: Restore) -> None:
     old, path = prepared.old, prepared.path
     if old is None:
         return
-    if old.content is None and old.problem is not None and old.problem.notice.kind in LOG_DAMAGES:
-        say(Notice("loss_unknown_by_log", path=path, log=f"{path}-wal"))
-        return
     if old.content is None:
-        say(Notice("loss_unknown", path=path, problem=old.problem))
+        if old.problem is not None and old.problem.notice.kind in LOG_DAMAGES:
+            say(Notice("loss_unknown_by_log", path=path, log=f"{path}-wal"))
+        else:
+            say(Notice("loss_unknown", path=path, problem=old.problem))
         return
-    entries, newest = old.content.entries, local_time(old.content.newest_at)
+    facts = {"path": path, "entries": old.content.entries, "newest": local_time(old.content.newest_at)}
     vanishing, first, last = old.vanishing
+    facts |= {"vanishing": vanishing, "first": first, "last": last}
     if prepared.replaces_another:
-        notice = Notice(
-            "other_notebook_replaced",
-            path=path,
-            name=old.content.name,
-            notebook_id=old.content.notebook_id.hex(),
-            entries=entries,
-            newest=newest,
-            vanishing=vanishing,
-            first=first,
-            last=last,
-        )
+        name, notebook_id = old.content.name, old.content.notebook_id.hex()
+        say(Notice("other_notebook_replaced", name=name, notebook_id=notebook_id, **facts))
     else:
-        notice = Notice(
-            "notebook_replaced", path=path, entries=entries, newest=newest, vanishing=vanishing, first=first, last=last
-        )
-    say(notice)
+        say(Notice("notebook_replaced", **facts))
     if old.returning:
         say(Notice("erased_notes_return", numbers=old.returning))
     if old.content.is_sealed and not prepared.content.is_sealed:

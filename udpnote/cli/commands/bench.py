@@ -87,8 +87,9 @@ def _measure_machine(settings: Settings, status: StatusLine, on_disk: Callable[[
     with ExitStack() as stack:
         for_outbox = stack.enter_context(temporary_folder(beside_outbox))
         for_notebook = stack.enter_context(temporary_folder(beside_notebook))
-        places = [(("outbox", "notebook") if is_same else ("outbox",), beside_outbox, for_outbox)]
-        places += [] if is_same else [(("notebook",), beside_notebook, for_notebook)]
+        places: list[tuple[Sequence[str], str, str]] = [(("outbox", "notebook"), beside_outbox, for_outbox)]
+        if not is_same:
+            places = [(("outbox",), beside_outbox, for_outbox), (("notebook",), beside_notebook, for_notebook)]
         disks = []
         for files, folder, temporary in places:
             disks.append(_measure_disk(files, folder, temporary, status))

@@ -114,7 +114,7 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
     Once a deletion is queued, the ranges that follow are not deleted. A message names each.
     """
     counted = [(each, *sender.count(each)) for each in ranges]
-    numbers = [number for number, state in states.items() if state is not None]
+    numbers = [number for number, state in states.items() if state is not None]  # the question names the ends of these
     numbers += chain.from_iterable((within.start, within.stop - 1) for _, notes, within in counted if notes)
     notes = sum(state is not None for state in states.values()) + sum(notes for _, notes, _ in counted)
     if notes > DELETED_WITHOUT_QUESTION_MAX and not yes and sys.stdin.isatty():

@@ -11,6 +11,7 @@ from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import (
     GAP,
+    cell_count,
     change_label,
     fitted,
     in_json,
@@ -240,25 +241,16 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
     a line with the whole text. The widths of the columns come from `counts`, which has every destination and every state of an
     entry.
     """
-    from rich.cells import cell_len
-
     width = terminal_columns() if sys.stdout.isatty() else None
-    places = max(cell_len(_("FOR")), *(cell_len(harmless(place_name(each, known))) for each in counts))
+    places = max(cell_count(_("FOR")), *(cell_count(harmless(place_name(each, known))) for each in counts))
     # On a terminal, a place is cut to a quarter of the line, but an IPv4 address with its port is not cut.
     place_cells = places if width is None else min(places, max(width // 4, len("127.0.0.1:65535")))
-    sequence_cells = max(cell_len(_("SEQUENCE")), SEQUENCE_CELLS)
-    state_cells = max(cell_len(_("STATE")), *(cell_len(_state(each)) for each in counts))
+    sequence_cells = max(cell_count(_("SEQUENCE")), SEQUENCE_CELLS)
+    state_cells = max(cell_count(_("STATE")), *(cell_count(_state(each)) for each in counts))
 
     def print_row(sequence: str, state: str, since: str, place: str, text: str) -> None:
         place = padded(shortened(place, place_cells), place_cells)
-        cells = (padded_left(sequence, sequence_cells), padded(state, state_cells), since, place)
-        if width is None:
-            lines = fitted((*cells, harmless(text)), None)
-        else:
-            lines = fitted(cells, width)
-            if width - cell_len(lines[-1] + GAP) < TEXT_CELLS_MIN:
-                lines.append("")
-            lines[-1] += GAP + shortened(text, max(width - cell_len(lines[-1] + GAP), 1))
+        lines = _row((padded_left(sequence, sequence_cells), padded(state, state_cells), since, place), text, width)
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
     print_row(_("SEQUENCE"), _("STATE"), padded(_("SINCE"), TIME_CELLS), _("FOR"), _("TEXT"))
@@ -266,6 +258,21 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
         entry = each.entry
         text = f"{change_label(entry)}  {entry.text}".strip()
         print_row(str(entry.sequence), _state(each), local_time(entry.written_at), place_name(each, known), text)
+
+
+def _row(cells: Sequence[str], text: str, width: int | None) -> list[str]:
+    """Return the lines of a row of the table: the `cells`, which are padded, and then the `text`.
+
+    If `width` is None, the row is one line with the whole text. On a terminal with `width` cells, the text is shortened. It
+    begins on a new line if the last line of the cells has less than `TEXT_CELLS_MIN` cells left.
+    """
+    if width is None:
+        return fitted((*cells, harmless(text)), None)
+    lines = fitted(cells, width)
+    if width - cell_count(lines[-1] + GAP) < TEXT_CELLS_MIN:
+        lines.append("")
+    lines[-1] += GAP + shortened(text, max(width - cell_count(lines[-1] + GAP), 1))
+    return lines
 
 
 def _state(waiting: WaitingEntry | WaitingCount) -> str:

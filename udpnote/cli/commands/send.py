@@ -170,19 +170,18 @@ def send_words_or_input(
     taken, and return REFUSED. Each entry gets the `additions`. Raises `InvalidEntry` if the words, or the whole input, cannot
     be an entry. Raises the errors of opening the client.
     """
-    reads_input = words in ([], ["-"])
-    text = additions.tagged(typed_text(words))
-    if not reads_input:
+    text = None
+    if words not in ([], ["-"]):
+        text = additions.tagged(typed_text(words))
         check_text(text)
     report = _Report(as_json=as_json)
     with options.client(on_delivered=report.delivered_earlier) as client:
         try:
-            if not reads_input:
-                report.take_all(client.send_many([text], written=additions.written))
-            elif is_whole:
+            if text is None and is_whole:
                 from udpnote.cli.terminal.typed_input import typed_entry
 
                 text = additions.tagged(typed_entry(Notice("type_an_entry")))
+            if text is not None:
                 report.take_all(client.send_many([text], written=additions.written))
             else:
                 _send_lines(client, report, additions)
@@ -190,7 +189,7 @@ def send_words_or_input(
             report.interrupted()
             return exit_codes.INTERRUPTED
         except StorageError as error:
-            if not reads_input or is_whole:
+            if text is not None:
                 raise
             report.cut_short(error)
             return exit_codes.REFUSED

@@ -105,10 +105,12 @@ class _NotePrinter:
         found = 0
         for note in self._notes_in(numbers, has_history=has_history):
             found += 1
-            if has_history and not self._is_printed(note.note.number):
+            if self._is_printed(note.note.number):
+                continue
+            if has_history:
                 versions = self._notebook.log(numbers=[note.note.number])
                 self._print_history(next(versions), versions)
-            elif not self._is_printed(note.note.number):
+            else:
                 self._print_note(*note)
         skipped = min(numbers.stop - 1, self._notebook.last_number()) - numbers.start + 1 - found
         if not found:
