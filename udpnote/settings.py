@@ -191,7 +191,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
     """The places of this user's files, as the environment `environ` determines them.
 
     If `UDPNOTE_HOME` is set, all files are in the folder that it names. If it is not set, they are in the user's folders for
-    configuration, data and state. Raises `InvalidSetting` if `UDPNOTE_HOME` is no path, or if the user's home is not known.
+    configuration, data and state. Raises `InvalidSetting` if `UDPNOTE_HOME` is no path, or the home is unknown or not UTF-8.
     """
     if home := environ.get("UDPNOTE_HOME"):
         home = absolute_path(home, "UDPNOTE_HOME")

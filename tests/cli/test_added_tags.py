@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.errors import raises
-from udpnote.cli.added_tags import check_added_tags, with_tags
+from udpnote.cli.added_tags import check_tags, with_tags
 from udpnote.errors import InvalidSetting
 from udpnote.text.search_terms import tags
 
@@ -27,4 +27,4 @@ def test_a_text_gets_the_tags_that_it_does_not_have_once_and_as_they_are_spelled
 @pytest.mark.parametrize("tag", ["", "#", "two words", "a,b", "12"])
 def test_what_is_not_one_tag_is_refused(tag: str) -> None:
     with raises(InvalidSetting, "tag_filter_invalid", tag=tag):
-        check_added_tags(["milk", tag])
+        check_tags(["milk", tag])

@@ -1,4 +1,4 @@
-"""Tags that a command adds to the texts that it sends."""
+"""The values of `--tag`: checks them, and adds them to the texts that a command sends."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from udpnote.errors import InvalidSetting
 from udpnote.text.search_terms import parse_tag, tags
 
 
-def check_added_tags(added: Sequence[str]) -> None:
-    """Check `added`, the values of `--tag`. Raise `InvalidSetting` if a value is not exactly one tag, with or without `#`."""
-    for tag in added:
+def check_tags(typed: Sequence[str]) -> None:
+    """Check `typed`, the values of `--tag`. Raise `InvalidSetting` if a value is not exactly one tag, with or without `#`."""
+    for tag in typed:
         if not parse_tag(tag):
             raise InvalidSetting("tag_filter_invalid", tag=tag)
 

@@ -38,7 +38,9 @@ class FilterOptions(NamedTuple):
             raise InvalidSetting("author_filter_empty")
         tags = self.tags or ()
         if tags:
-            _check_tags(tags)
+            from udpnote.cli.added_tags import check_tags  # here, because most commands filter by no tag
+
+            check_tags(tags)
         since, until = self._times()
         return {"since": since, "until": until, "author": self.author, "tags": tags}
 
@@ -73,11 +75,3 @@ Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, 
 
 NO_FILTERS = FilterOptions()
 """The value for a command line on which the user has typed none of these options: all notes match."""
-
-
-def _check_tags(tags: Sequence[str]) -> None:
-    from udpnote.text.search_terms import parse_tag  # here, because most commands filter by no tag
-
-    for tag in tags:
-        if not parse_tag(tag):
-            raise InvalidSetting("tag_filter_invalid", tag=tag)

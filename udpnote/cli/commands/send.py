@@ -115,9 +115,9 @@ def _additions(at: str | None, tags: list[str]) -> Additions:
     """Return the `Additions` for the values of `--at` and `--tag`. Raises `InvalidSetting` if one of them is wrong."""
     written = None
     if tags:
-        from udpnote.cli.added_tags import check_added_tags
+        from udpnote.cli.added_tags import check_tags
 
-        check_added_tags(tags)
+        check_tags(tags)
     if at is not None:
         from udpnote.cli.times import writing_time
         from udpnote.machine.clock import wall_seconds
