@@ -26,10 +26,10 @@ class EntryStore:
         self.last_number = 0
 
     def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        """Store `notes`, and return a verdict on each, as `Notebook.store` does. Inserts whole notes together, which is fast.
+        """Store parts, runs and bundles, and return a verdict on each, as `Notebook.store` does.
 
-        `now` is the server's clock, in microseconds since 1970 UTC. Raises `sqlite3.IntegrityError` if the database rejects any
-        of `notes`.
+        Whole notes are inserted together, which is fast. `now` is the server's clock, in microseconds since 1970 UTC. Raises
+        `sqlite3.IntegrityError` if the database rejects a value.
         """
         self.last_number = last_number(self._connection)
         verdicts: list[Verdict | None] = []

@@ -119,7 +119,7 @@ class FileGuard:
     def end_use(self, connection: sqlite3.Connection) -> None:
         """Close `connection` as `close` does, with the same error, but keep other servers out until `release` is called."""
         try:
-            if self._file is not None:  # `watch` was called, and did not fail because no more files can be opened
+            if self._file is not None:  # `watch` has recorded it: it cannot if, for example, no more files can be opened
                 self.check()
             if self.is_log_copied:
                 self._close_reader()  # before the other one, which then removes the log

@@ -131,11 +131,11 @@ class Notebook:
     def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store parts of entries, runs and bundles (see `Arrival`), and return a verdict on each, in order.
 
-        They are stored in one transaction or, if the database rejects that, each in its own. They are durable when this
-        returns. `now` is the server's clock, in microseconds since 1970 UTC. `Status` explains the verdicts. If the disk is
-        full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is SPLIT, some of its notes may
-        be stored. An imported part or bundle whose predecessor (see `Restored`) is missing is not stored, and its verdict is
-        None. Raises `StorageError` if the file cannot be written for another reason, and `NotebookLost` if it is not in its
+        All are stored in one transaction or, if the database rejects a value, each in its own. What is stored is durable when
+        this returns. `now` is the server's clock, in microseconds since 1970 UTC. `Status` explains the verdicts. If the disk
+        is full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is SPLIT, some of its notes
+        may be stored. An imported part or bundle whose predecessor (see `Restored`) is missing is not stored, and its verdict
+        is None. Raises `StorageError` if the file cannot be written for another reason, and `NotebookLost` if it is not in its
         place any more; then the server must not acknowledge anything.
         """
         try:
@@ -207,7 +207,7 @@ class Notebook:
         return self._log is not None and self._log.is_checkpoint_running
 
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        """Store all `notes` in one transaction. If it fails, nothing is stored; raises `sqlite3.Error`."""
+        """Store all `notes` in one transaction; if it fails, none is stored. Raises `sqlite3.Error`."""
         try:
             with atomic(self._connection):
                 verdicts = self._entry_store.store(notes, now)
