@@ -79,7 +79,7 @@ def test_every_command_closes_an_outbox_that_others_can_read_and_says_so(machine
         machine.outbox.chmod(0o644)
         result = machine.run(command, typed="quit\n")
         assert result.code in (0, 75)
-        assert (result.err.count("only you can"), str(machine.outbox) in result.err.partition("\n")[0]) == (1, True)
+        assert (result.err.count("only you have access"), str(machine.outbox) in result.err.partition("\n")[0]) == (1, True)
         assert {modes(machine.home)[path.name] for path in machine.home.glob("outbox*")} == {0o600}
 
 

@@ -108,7 +108,7 @@ async def test_a_browser_without_the_certificate_is_forgotten(site: Site) -> Non
 
 @served
 async def test_a_browser_that_speaks_no_tls_is_told_to_in_its_language(site: Site) -> None:
-    for language, words in (("zh-CN,en;q=0.5", "开头"), ("\xff", "begins")):
+    for language, words in (("zh-CN,en;q=0.5", "前面"), ("\xff", "Type")):
         reader, writer = await site.connect(None)
         writer.write(f"GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Language: {language}\r\n\r\n".encode())
         head, _, body = (await reader.read()).decode().partition("\r\n\r\n")

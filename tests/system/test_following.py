@@ -74,7 +74,7 @@ def test_after_an_older_copy_is_restored_a_follower_skips_nothing_and_a_waiting_
     wait_for([follower], 7)
     wait_for([late], 4)
     sent = pair.laptop.run("outbox", "--send")
-    assert (sent.code, "older copy" in sent.out, "older copy" in sent.err) == (75, True, True)
+    assert (sent.code, "restored" in sent.out, "older copy" in sent.err) == (75, True, True)
     theirs = [(1, "one"), (2, "two"), (3, "their third"), (4, "their fourth"), (5, "their fifth")]
     assert [(each.number, each.entry.text) for each in server.stored()] == theirs
     for each, printed in (

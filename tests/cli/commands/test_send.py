@@ -67,7 +67,7 @@ def test_an_outbox_that_fails_within_the_input_says_how_many_lines_were_saved(se
     saved = {*served.texts(), *served.waiting()} - {"first"}
     assert (result.code, saved) == (1, {*map(str, range(128))})
     assert result.err.endswith(
-        f"the input is not saved to its end: {stored} stored, {128 - stored} queued. Send only what comes after these again\n"
+        f"only the first part of the input was saved: {stored} stored, {128 - stored} queued. Send only the rest again\n"
     )
 
 

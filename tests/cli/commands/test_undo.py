@@ -73,7 +73,7 @@ def test_a_note_that_cannot_be_read_is_taken_back_without_its_text(machine: Mach
     machine.send("milk")
     server.signal(signal.SIGKILL)
     result = machine.run("undo --wait 0.2")
-    assert (result.code, "takes back #1, " in result.err) == (75, True), result.err
+    assert (result.code, "takes back #1. " in result.err) == (75, True), result.err
 
 
 def test_commands_that_are_killed_while_they_take_back_leave_no_write_out_and_take_none_back_twice(machine: Machine) -> None:

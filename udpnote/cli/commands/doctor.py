@@ -26,7 +26,7 @@ app = DeclaredCommands()
 def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Say why a notebook is not found, and which command mends that.
 
-    It examines this host, the LAN, and the way to the servers and back, for which it asks the servers. That takes some
+    It examines this host, the LAN, and the way to the servers and back: the servers report what they receive. That takes some
     seconds and needs no privileges. What cannot be examined is shown as "not checked". Exit code 0: no trouble was found. 1:
     there is one.
 

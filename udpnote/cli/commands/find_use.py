@@ -84,8 +84,8 @@ def use(
     """Choose the notebook that entries go to, or show the choice.
 
     A choice is needed only if the LAN has several notebooks. It holds until the next choice. An option, environment variable
-    or setting that names a server, a notebook or a key comes before the choice. If a notebook was lost and made anew under
-    its name, NAME chooses the new one.
+    or setting that names a server, a notebook or a key takes precedence over the choice. If a notebook was lost and made anew
+    under its name, NAME chooses the new one.
 
     Examples:
 

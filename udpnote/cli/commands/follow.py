@@ -51,7 +51,8 @@ def follow(
     colour; in a pipe each entry is one line. Ctrl-C ends it, with exit code 130.
 
     `--exec` runs COMMAND for each entry that is printed, one after the other. It gets the text on standard input, and the
-    variables NOTE_NUMBER, NOTE_AUTHOR, NOTE_TIME, NOTE_KIND (note, revision or deletion) and NOTE_REVISES.
+    variables NOTE_NUMBER, NOTE_AUTHOR, NOTE_TIME, NOTE_KIND (note, revision or deletion) and NOTE_REVISES (the number of the
+    version that a revision or deletion replaces).
 
     Examples:
 

@@ -89,7 +89,8 @@ def leave(
 ) -> int:
     """Leave a sealed notebook: forget its key.
 
-    From then on this machine trusts an open notebook with the same name or id.
+    While this machine has joined a notebook, it refuses an open one with the same name or id. After it has left, it uses such
+    a notebook.
 
     Examples:
 

@@ -70,7 +70,7 @@ class _File(NamedTuple):
 @app.command()
 @as_command
 def status(options: ReadingClient = NO_OPTIONS, as_json: Json = False) -> int:
-    """Show which notebook is meant, and why, and whether it answers.
+    """Show which notebook commands use, and why, and whether it answers.
 
     It also shows what waits in the outbox, the notebook that this host has, and which files and settings are in force, each
     with the option, environment variable or file that it comes from. Nothing is created or chosen, and no key is shown.

@@ -84,7 +84,7 @@ def stats(
     as_json: Json = False,
     no_pager: NoPager = False,
 ) -> int:
-    """Show how many notes, authors, tags and days the notebook has.
+    """Show how many notes, authors, tags and days with notes the notebook has.
 
     A chart shows how many notes were written on each day of the last year; on a narrow terminal it has several parts. `--json`
     has all days. The picture of `--svg` is light or dark as the reader's system is, and has no text of any note.

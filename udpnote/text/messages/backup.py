@@ -109,7 +109,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "loss_unknown": "{path} cannot be read, so it is not known which of its entries the restore would remove: {problem}",
     "loss_unknown_by_log": (
         "{log}, the log with the latest entries of {path}, is damaged or missing, so it is not known which entries the "
-        "restore would remove. The restore keeps what is there under another name"
+        "restore would remove. The restore keeps the present files under other names"
     ),
     "restore_opens": (
         "the notebook is sealed now, but the backup is open. After the restore everybody on the LAN can use the notebook"

@@ -120,7 +120,7 @@ def _impostor(address: str, name: str, argument: str) -> str:
 def _several_origins(places: Sequence[str]) -> str:
     from shlex import quote  # here, because it is slow to import
 
-    return _("entries wait in several places: {places}. Choose one of these places with `--from`").format(
+    return _("entries wait for several destinations: {places}. Choose one of them with `--from`").format(
         places=listed(map(quote, places))
     )
 
@@ -262,7 +262,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "no_answer_on_lan": _no_answer_on_lan,
     "notebook_of_lost_host_sought": (
-        "{failure}. Looking for {name}, which was there before, at its last address and on this LAN"
+        "{failure}. Looking for {name}, which that server had, at its last address and on this LAN"
     ),
     "number_of_unknown_notebook": (
         "your change of #{number} was not made, and is not saved for later: no server answered, and udpnote does not "

@@ -26,10 +26,10 @@ def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, 
 
 def _key_not_named(entries: int) -> str:
     return ngettext(
-        "1 entry was not sent, because it was written for a key that is not set now. Set UDPNOTE_KEY to that key, and run "
-        "the command again",
-        "{count:,} entries were not sent, because they were written for a key that is not set now. Set UDPNOTE_KEY to that "
-        "key, and run the command again",
+        "1 entry was not sent, because it was written with a join code in UDPNOTE_KEY that is not there now. Set "
+        "UDPNOTE_KEY to that code, and run the command again",
+        "{count:,} entries were not sent, because they were written with a join code in UDPNOTE_KEY that is not there now. "
+        "Set UDPNOTE_KEY to that code, and run the command again",
         entries,
     ).format(count=entries)
 

@@ -11,7 +11,7 @@ from udpnote.text.messages.troubles import TROUBLES
 
 def _routes_direct(default: str | None, is_tunnel: bool, rules: int) -> str:
     if default is None:
-        routes = _("datagrams to each LAN leave by its own interface; no way leads beyond the LAN")
+        routes = _("datagrams to each LAN leave by its own interface; no route leads beyond the LAN")
     elif is_tunnel:
         routes = _(
             "datagrams to each LAN leave by its own interface. The default route leads into the tunnel {default}, but does "
@@ -83,14 +83,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "this host does not hear its own broadcasts on {interfaces}. This does no harm, because the answers that it needs "
         "arrive"
     ),
-    "own_broadcasts_not_sent": "this host has no IPv4 broadcast that it could hear",
+    "own_broadcasts_not_sent": "this host could not send an IPv4 broadcast to any LAN",
     "server_hears": _server_hears,
     "host_heard": "{host} ({network} on {interface}, {seconds:,} s ago)",
     "host_heard_elsewhere": "{host} (another network, {seconds:,} s ago)",
     "port_user": "{address} (user {user})",
     "server_asked_elsewhere": (
-        "the server on this host tells which hosts it has heard only at a loopback address, but it does not listen at one. "
-        "Started without `--bind`, it does"
+        "the server on this host says which hosts it has heard only if it is asked at a loopback address, but it does not "
+        "listen at one. To see these hosts, start it without `--bind`"
     ),
     # Between hosts
     "notebooks_found": "{notebooks}",

@@ -13,9 +13,9 @@ CHARACTERS_SHOWN_MAX = 60
 
 
 def shown(value: object) -> str:
-    """Return the first `CHARACTERS_SHOWN_MAX` characters of `repr(value)`; only the type of a list or a dict."""
+    """Return the first `CHARACTERS_SHOWN_MAX` characters of `repr(value)`. For a list or a dict, return what JSON calls it."""
     if isinstance(value, (list, dict)):
-        return _("a list") if isinstance(value, list) else _("a dict")
+        return _("an array") if isinstance(value, list) else _("an object")
     shown = repr(value[:50] if isinstance(value, str) else value)
     return shown if len(shown) <= CHARACTERS_SHOWN_MAX else f"{shown[: CHARACTERS_SHOWN_MAX - 3]}..."
 
@@ -39,7 +39,7 @@ def _field_is_wrong(template: str) -> Callable[..., str]:
 
 
 def _field_is_out_of_range(field: str, maximum: int, value: int) -> str:
-    return _("{field} must be from 1 to {maximum}, not {value}").format(field=field, maximum=maximum, value=shown(value))
+    return _("`{field}` must be from 1 to {maximum}, not {value}").format(field=field, maximum=maximum, value=shown(value))
 
 
 def _text_before_first_time(line: int, text: str) -> str:
@@ -100,23 +100,23 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "this is not JSON of `udpnote export`: a number in it is too long, or its lists are nested too deep"
     ),
     "json_not_an_object": _value_is_wrong(marked("the line must be a JSON object, not {value}")),
-    "field_missing": "{field} is missing",
-    "field_not_text": _field_is_wrong(marked("{field} must be a text, not {value}")),
-    "field_not_whole_number": _field_is_wrong(marked("{field} must be a whole number, not {value}")),
+    "field_missing": "`{field}` is missing",
+    "field_not_text": _field_is_wrong(marked("`{field}` must be a text, not {value}")),
+    "field_not_whole_number": _field_is_wrong(marked("`{field}` must be a whole number, not {value}")),
     "field_out_of_range": _field_is_out_of_range,
-    "field_not_time": _field_is_wrong(marked("{field} must be a time such as 2019-05-09T16:37:08+08:00, not {value}")),
+    "field_not_time": _field_is_wrong(marked("`{field}` must be a time such as 2019-05-09T16:37:08+08:00, not {value}")),
     "time_without_utc_offset": _field_is_wrong(
-        marked("{field} must have a UTC offset, as in 2019-05-09T16:37:08+08:00, not {value}")
+        marked("`{field}` must have a UTC offset, as in 2019-05-09T16:37:08+08:00, not {value}")
     ),
     "utc_offset_invalid": _field_is_wrong(
-        marked("{field} must have a UTC offset of whole minutes, at most 18 hours, not {value}")
+        marked("`{field}` must have a UTC offset of whole minutes, at most 18 hours, not {value}")
     ),
-    "time_out_of_range": _field_is_wrong(marked("{field} must be from 0001-01-02 to 9999-12-31, not {value}")),
-    "kind_invalid": _value_is_wrong(marked("kind must be note, revision or deletion, not {value}")),
-    "client_invalid": _value_is_wrong(marked("client must be 32 hexadecimal digits, not {value}")),
-    "author_invalid": "author: {error}",
-    "text_invalid": "text: {error}",
-    "deletion_with_text": _value_is_wrong(marked("a deletion must have an empty text, not {value}")),
-    "note_with_revises": "a note must not have revises, because it revises nothing",
-    "revises_not_before": "revises must be less than number, which is {number}, not {revises}",
+    "time_out_of_range": _field_is_wrong(marked("`{field}` must be from 0001-01-02 to 9999-12-31, not {value}")),
+    "kind_invalid": _value_is_wrong(marked("`kind` must be `note`, `revision` or `deletion`, not {value}")),
+    "client_invalid": _value_is_wrong(marked("`client` must be 32 hexadecimal digits, not {value}")),
+    "author_invalid": "`author`: {error}",
+    "text_invalid": "`text`: {error}",
+    "deletion_with_text": _value_is_wrong(marked("`text` of a deletion must be empty, not {value}")),
+    "note_with_revises": "a note must not have the field `revises`, because it revises nothing",
+    "revises_not_before": "`revises` must be less than `number`: {revises} is not less than {number}",
 }

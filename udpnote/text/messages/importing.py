@@ -23,8 +23,8 @@ def _import_result(new: int, revised: int, there: int, different: int, named: Se
         clauses.append(ngettext("{count:,} there already", "{count:,} there already", there).format(count=there))
     if different:
         differing = ngettext(
-            "{count:,} differs from the notebook, which stays as it is: {numbers}",
-            "{count:,} differ from the notebook, which stays as it is: {numbers}",
+            "{count:,} differs from the same entry in the notebook, which stays as it is: {numbers}",
+            "{count:,} differ from the same entries in the notebook, which stay as they are: {numbers}",
             different,
         )
         numbers = listed([f"#{number}" for number in named], different - len(named))
@@ -52,8 +52,8 @@ def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
 
 def _more_not_imported(count: int) -> str:
     return ngettext(
-        "{count:,} more was not imported, because it is no entry",
-        "{count:,} more were not imported, because they are no entries",
+        "{count:,} more line or entry was not imported, for reasons like these",
+        "{count:,} more lines or entries were not imported, for reasons like these",
         count,
     ).format(count=count)
 

@@ -11,7 +11,7 @@ from udpnote.text.messages.client import port_numbers
 _REFUSALS = {
     "TOO_LARGE": marked("refused: too large"),
     "REFUSED": marked("refused"),
-    "OLDER_COPY": marked("refused: older copy"),
+    "OLDER_COPY": marked("refused: notebook restored"),
     "ERASED": marked("refused: erased"),
 }
 """The states of refused entries in the outbox. The keys are names of members of `model.entry.Status`."""

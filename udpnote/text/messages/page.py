@@ -85,7 +85,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "this note was written for another notebook than the one that the page shows now. The note waits in this browser"
     ),
     # Sealed notebooks
-    "page_speaks_https": "this address begins with `https://`. Type that in front of the address, and open the page again",
+    "page_speaks_https": "this page is served only over HTTPS. Type `https://` in front of the address, and open it again",
     "page_needs_code": "this notebook is sealed: give its join code",
     "page_code_needs_https": (
         "a sealed notebook opens only with its join code, and this page was opened over HTTP, where others on the LAN could "
@@ -121,8 +121,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "remove {path} and start again. Then install the new certificate on each device"
     ),
     "names_without_dot": (
-        "open the page at {other}, not at {names}: there browsers show a warning, because the page's certificate "
-        "covers no name without a dot"
+        "open the page at {other}. At {names} browsers show a warning, because the page's certificate covers no name without "
+        "a dot"
     ),
     "addresses_not_private": (
         "browsers show a warning at {addresses}: the certificate authority certifies only addresses of private networks. To "

@@ -11,16 +11,16 @@ from udpnote.text.language import ngettext
 
 def _notebook_sealed(name: str, entries: int) -> str:
     return ngettext(
-        "{name} is sealed and keeps its {entries:,} entry. Now",
-        "{name} is sealed and keeps its {entries:,} entries. Now",
+        "{name} is sealed and keeps its {entries:,} entry. Now:",
+        "{name} is sealed and keeps its {entries:,} entries. Now:",
         entries,
     ).format(name=name, entries=entries)
 
 
 def _notebook_unsealed(name: str, entries: int) -> str:
     return ngettext(
-        "{name} is open and keeps its {entries:,} entry; its keys are deleted. Now",
-        "{name} is open and keeps its {entries:,} entries; its keys are deleted. Now",
+        "{name} is open and keeps its {entries:,} entry; its keys are deleted. Now:",
+        "{name} is open and keeps its {entries:,} entries; its keys are deleted. Now:",
         entries,
     ).format(name=name, entries=entries)
 
@@ -94,7 +94,7 @@ def _entries_wait(entries: int, name: str) -> str:
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_sealed": _notebook_sealed,
     "sealed_then_serve": "  - start its server with `udpnote serve --sealed`",
-    "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: if {path} is ever lost, the server answers nobody",
+    "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: without the key file {path}, the server does not start",
     "sealed_then_join": "  - run  udpnote join CODE  on each machine that is to use it, with this code:",
     "notebook_unsealed": _notebook_unsealed,
     "unsealed_then_serve": "  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it",
@@ -140,6 +140,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "entries_wait": _entries_wait,
     "several_joined": _several_joined,
     "not_joined": _not_joined,
-    "left": "left {name} and deleted its key. From now on this machine trusts an open notebook with this name",
+    "left": "left {name} and deleted its key. From now on this machine also uses an open notebook that has this name",
     "ask_for_join_code": "Join code (printed by `udpnote key show` on the notebook's host; not shown here): ",
 }

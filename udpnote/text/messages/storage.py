@@ -60,7 +60,7 @@ def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, ca
 
 def _closed_to_others(paths: tuple[str, ...], can_read: bool, can_change: bool) -> str:
     known = _for_deeds(_COULD_BE_REACHED, can_read, can_change).format(files=_files(paths))
-    return _("{known}. udpnote has changed the permissions: now only you can").format(known=known)
+    return _("{known}. udpnote has changed the permissions: now only you have access").format(known=known)
 
 
 _CAN_BE_REACHED = {

@@ -79,13 +79,13 @@ TROUBLES: dict[str, Trouble] = {
     "lan_routed_into_tunnel": Trouble(
         "the main routes of this host lead datagrams to {network}, the LAN of {interface}, into the tunnel {by}",
         "sudo ip route add {network} dev {interface} table 6683 && sudo ip rule add to {network} lookup 6683 priority 100",
-        "A network behind a VPN has addresses of your LAN. While the command holds, they mean hosts of your LAN.",
+        "A network behind a VPN has addresses of your LAN. After the command, they mean hosts of your LAN.",
     ),
     "answers_filtered": Trouble(
         "{interface} drops datagrams from its own LAN, {network}. The reason is that datagrams to that LAN leave by {by}, "
         "and the reverse-path filter of {interface} is strict (rp_filter = 1)",
         "sudo ip rule add to {network} lookup main priority 100",
-        "Probes leave this host, but the kernel drops the answers. Mostly a VPN has taken over the addresses of your LAN.",
+        "Probes leave this host, but the kernel drops the answers. Usually a VPN has taken over the addresses of your LAN.",
     ),
     "bridge_takes_network": Trouble(
         "the bridge {by} has the addresses of {network}, the LAN of {interface}: datagrams to the LAN end in the bridge",
@@ -112,7 +112,7 @@ TROUBLES: dict[str, Trouble] = {
     "variable_wrong": Trouble(
         "{problem}. Until this is mended, no other command works. This examination goes on without {variable}",
         "unset {variable}",
-        "An environment variable has a value that no command can use. The command removes it; or set it to a right value.",
+        "An environment variable has a value that no command can use. The command removes it. Or set it to a valid value.",
     ),
     "settings_file_wrong": Trouble(
         "{problem}. Until this is mended, no other command works. This examination goes on without the settings file",
@@ -178,7 +178,7 @@ TROUBLES: dict[str, Trouble] = {
     "host_unknown": Trouble(
         "{problem}",
         "getent hosts {host}",
-        "The name of the server in `--server`, `UDPNOTE_SERVER` or the settings file leads nowhere. Its IP address works, too.",
+        "The server's name in `--server`, `UDPNOTE_SERVER` or the settings file has no address. Its IP address works, too.",
     ),
     "datagrams_lost": Trouble(
         "{lost} of {sent} short datagrams to {server}, or the answers to them, were lost. The Wi-Fi or a cable is bad, or "
@@ -214,7 +214,7 @@ TROUBLES: dict[str, Trouble] = {
         "{server} answers short datagrams, but none with more than {bytes:,} bytes. The network on the way loses long "
         "datagrams",
         "sudo ip link set dev {interface} mtu {mtu}",
-        "A switch or tunnel between passes shorter packets only (MTU). Run the command on both hosts; reading needs long ones.",
+        "A switch or tunnel between them passes only shorter packets (MTU). Reading notes needs long ones.",
         "on both hosts",
     ),
     "no_program_there": Trouble(
@@ -246,7 +246,7 @@ TROUBLES: dict[str, Trouble] = {
     "no_route": Trouble(
         "{name} should be at {server}, but this host has no route there. The server is in another network",
         "ip route get {host}",
-        "Connect both hosts to one network, or give this one a router. The command shows the way, as soon as there is one.",
+        "Connect both hosts to one network, or give this one a router. The command shows the route, as soon as there is one.",
     ),
     "rejected_elsewhere": Trouble(
         "{name} should be at {server}, but a router or firewall on another host rejects datagrams to that address. A rule "

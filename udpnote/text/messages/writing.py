@@ -25,8 +25,8 @@ def _notes_deleted(notes: int) -> str:
 
 def _write_others_passed_over(entries: int) -> str:
     return ngettext(
-        "1 more entry of others: `udpnote list` shows it",
-        "{entries:,} more entries of others: `udpnote list` shows them",
+        "1 more entry of others is not shown here: `udpnote list` shows it",
+        "{entries:,} more entries of others are not shown here: `udpnote list` shows them",
         entries,
     ).format(entries=entries)
 
@@ -89,10 +89,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "more_lines_not_sent": _more_lines_not_sent,
     "sending_interrupted": "interrupted: {stored:,} stored. `udpnote outbox` shows which of the others are queued",
     "input_not_saved": (
-        "the input is not saved to its end: {stored:,} stored, {queued:,} queued. Send only what comes after these again"
+        "only the first part of the input was saved: {stored:,} stored, {queued:,} queued. Send only the rest again"
     ),
     "nothing_to_send": "nothing to send: the input holds no text",
-    "at_in_future": "--at: {text!r} is in the future, but the note must have been written by now: name a time that has come",
+    "at_in_future": "--at: {text!r} is in the future, but --at says when the note was written: name a time in the past",
     "at_longer_than_a_day": "--at: {text!r} is longer than a day: name a day or a time, such as yesterday or "
     "'2026-11-23 18:30'",
     "edit_and_input": "--edit opens the editor, so it cannot be used with - or --whole, which read standard input: "
@@ -120,11 +120,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_revision": "takes back #{number}, your edit of note #{note}: {text}",
     "undo_deletion": "takes back #{number}, your deletion of note #{note}: {text}",
     "undo_waiting": "takes back entry {sequence} of the outbox: {text}",
-    "undo_unread": "takes back #{number}, whose text only the notebook has",
+    "undo_unread": "takes back #{number}. Its text is not shown, because only the notebook has it",
     "undo_discarded": "no notebook has the entry: it is removed from the outbox",
     "undo_later": (
-        "the entry may be stored already, so a deletion waits behind it in the outbox. The deletion is sent when the "
-        "server answers"
+        "the entry may be stored already, so its deletion waits behind it in the outbox. Both are sent with the next entry "
+        "or by `udpnote outbox --send`"
     ),
     "undo_unseen": (
         "the note could not be looked up, so it is not known whether others have changed it. It will be deleted all "
@@ -146,8 +146,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "nothing is taken back: another command has just sent, removed or taken back your last write. Run `udpnote undo` again"
     ),
     "undo_without_server": (
-        "{problem}. Nothing is taken back, because only the notebook knows the note before your change #{number}. "
-        "Run `udpnote undo` again when its server answers"
+        "{problem}. Nothing is taken back, because only the server has the text that the note had before your change "
+        "#{number}. Run `udpnote undo` again when the server answers"
     ),
     "undo_of_waiting_deletion": (
         "nothing is taken back: your deletion of #{number} is queued, and may be stored already. When the server has "
@@ -184,9 +184,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "write_no_tags": "no tag is added any more",
     "write_nothing_to_edit": "no note was stored here yet: /edit 42 changes note #42",
-    "write_edit_elsewhere": "note #{number} is deleted or long: `udpnote edit {number}` opens its text in your editor",
+    "write_edit_elsewhere": (
+        "note #{number} is deleted or too long to be edited here: `udpnote edit {number}` opens its text in your editor"
+    ),
     "write_unchanged": "note #{number} stays as it is",
-    "write_undo_elsewhere": "your last write was in another command: `udpnote undo` takes it back",
+    "write_undo_elsewhere": "your last write was not made at this prompt: `udpnote undo` takes it back",
     "write_others_passed_over": _write_others_passed_over,
     "write_pasted": "{lines:,} lines were pasted: each is stored as an entry",
     "write_how_to_store": "{lines:,} lines were pasted. Store each (`e`), all as one entry (`a`), or none (`n`)? ",
@@ -198,6 +200,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_interrupted": "the prompt no longer waits for an answer: `udpnote outbox` shows whether the entry is queued",
     "write_delivered": "delivered: {line}",
     "write_refused": "not stored: {reason}",
-    "write_waiting": "still queued: {entries:,} (`udpnote outbox`)",
+    "write_waiting": "entries still queued: {entries:,}. `udpnote outbox --send` sends them",
     "write_goodbye": "Goodbye",
 }
