@@ -223,8 +223,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         outcome QUEUED. So do all further entries, which are not sent until the server answers again.
 
         Raises `InvalidEntry` at the first text that no notebook would take, `TypeError` at the first one that is no str, and
-        `StorageError` if the outbox takes no further text; the outcomes of all texts before it are yielded first. An error of
-        the iterable is raised at once; the texts before it are queued.
+        `StorageError` if the outbox takes no further text; the outcomes of all texts before it are yielded first, unless the
+        outbox was removed. An error of the iterable is raised at once; the texts before it are queued.
         """
         author = self._author if author is None else author
         check_several("texts", texts, "an iterable of strs")

@@ -110,10 +110,10 @@ class Sender:
         an error, `pending` holds the entries without an outcome, and `chunk` the texts that were taken and are not in the
         outbox.
         """
-        started = left_at = self._driver.now()
+        started = left_at = self._driver.now()  # when this began to wait for an answer, and when its latest round ended
         characters, notebook_changes, any_waits = 0, self._notebook_changes, False
         while True:
-            if notebook_changes != self._notebook_changes:
+            if notebook_changes != self._notebook_changes:  # the client uses another notebook now
                 notebook_changes = self._notebook_changes
                 with self._connection.lock():
                     self._leave_to_others(pending)
@@ -130,7 +130,7 @@ class Sender:
                         self._add_to_outbox(chunk, source, author, pending)
                 raise
             if source.is_exhausted and not pending and not chunk:
-                break
+                break  # all outcomes were yielded
             now = self._driver.now()
             with self._connection.lock():
                 session = self._session
