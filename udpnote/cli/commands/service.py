@@ -166,6 +166,7 @@ def status(as_json: Json = False) -> int:
 
 
 def _service(*, is_system: bool, instance: str | None) -> Service:
+    """Return the service that `--system` and `--instance` name. Raises `InvalidSetting` as `check_instance` does."""
     if instance is not None:
         check_instance(instance)
     return Service(is_system, instance or "")

@@ -223,6 +223,7 @@ class _Dialogue:
         return True
 
     def _store(self, text: str) -> None:
+        """Send `text` as an entry, with the tags of the last `/tag`."""
         self._sender.send(with_tags(text, self._tags))
 
     def _pasted_entries(self, text: str, lines: list[str]) -> list[str]:

@@ -50,6 +50,7 @@ class LiveEntries:
         return "".join(f"{line}\n" for line in [*self._heading(entry), *self._wrapped(number, entry, note)])
 
     def _heading(self, entry: Entry) -> list[str]:
+        """Return the lines of a heading with the day of `entry`, or no lines if the last heading had this day."""
         day = heading(time.localtime(entry.written_at // 1_000_000))
         if day == self._day:
             return []
@@ -57,6 +58,7 @@ class LiveEntries:
         return [self._styled(day, _HEADING)] if is_first else ["", self._styled(day, _HEADING)]
 
     def _wrapped(self, number: int, entry: Entry, note: int) -> list[str]:
+        """Return the lines of an entry on a terminal: time, number, author and text, wrapped to the terminal's width."""
         columns = terminal_columns()
         indent = INDENT_CELLS if columns >= WIDE_COLUMNS_MIN else 2
         parts = (

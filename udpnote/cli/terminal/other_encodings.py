@@ -36,18 +36,27 @@ class EscapingOutput:
 
 
 def _text_escapes(error: UnicodeError) -> tuple[str, int]:
+    """The handler `TEXT_ESCAPES`: return what is printed in place of the characters that `error` names, and the position in the
+    text at which Python goes on.
+    """
     assert isinstance(error, UnicodeEncodeError), "only outputs have this handler"
     return "".join(map(_escaped, error.object[error.start : error.end])), error.end
 
 
 def _escaped(character: str) -> str:
+    """What `TEXT_ESCAPES` prints for `character`, which the encoding lacks."""
     code = ord(character)
-    if code in _PICTURES or code == _PICTURE_OF_DELETE:
-        return f"^{chr((code & 0x7F) ^ 0x40)}" if code in _PICTURES else "^?"
+    if code in _PICTURES:
+        return f"^{chr((code & 0x7F) ^ 0x40)}"
+    if code == _PICTURE_OF_DELETE:
+        return "^?"
     return "u" if character == "µ" else character.encode("ascii", "backslashreplace").decode()
 
 
 def _json_escapes(error: UnicodeError) -> tuple[str, int]:
+    """The handler `JSON_ESCAPES`: return the same two values. There is an escape for each UTF-16 code unit (RFC 8259,
+    section 7).
+    """
     assert isinstance(error, UnicodeEncodeError), "only outputs have this handler"
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2)), error.end

@@ -246,6 +246,7 @@ class OptionalOutput:
             self._drop(error)
 
     def _drop(self, error: OSError) -> None:
+        """Keep `error`, and discard all later output."""
         self.error = error
         mute_output()
 
