@@ -193,9 +193,9 @@ class _Dialogue:
 
     def _take(self, text: str) -> bool:
         """Send the typed `text`, or obey it if it is a command of the prompt. Print the outcome. Return whether the dialogue
-        goes on.
+        goes on. Do nothing with a blank text.
 
-        If `text` has several lines, because the user has pasted them, none of them is a command.
+        If `text` has several lines that are not blank, because the user has pasted them, none of them is a command.
         """
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) > 1:
@@ -227,7 +227,7 @@ class _Dialogue:
         self._sender.send(with_tags(text, self._tags))
 
     def _pasted_entries(self, text: str, lines: list[str]) -> list[str]:
-        """Return the entries in a pasted `text`, which has several `lines`.
+        """Return the entries in a pasted `text`. Those of its lines that are not blank are `lines`: two or more.
 
         Up to `PASTED_LINES_MAX` lines are an entry each; this prints how many. If there are more, ask the user: an entry each,
         one entry, or none.

@@ -38,11 +38,13 @@ def prepare() -> None:
     """Make standard input, output and error usable.
 
     A standard input or standard error that was closed when the process started becomes /dev/null. In place of a closed standard
-    output comes one on which every write fails, so that a command says that its results are lost. A character that an output's
-    encoding lacks is printed as an escape. A byte of the input that is not in the input's encoding becomes a lone surrogate. No
-    entry may contain lone surrogates, so the check of the entry reports them. A variable of `SIZE_VARIABLES` that is not a
-    number from 1 to `SIZE_MAX` is removed from the environment, because typer and rich would fail. A descriptor is kept for
-    `say` (see `_spare`).
+    output comes one on which every write fails, so that a command says that its results are lost.
+
+    A character that an output's encoding lacks is printed as an escape. A byte of the input that is not in the input's encoding
+    becomes a lone surrogate. No entry may contain lone surrogates, so the check of the entry reports them.
+
+    A variable of `SIZE_VARIABLES` that is not a number from 1 to `SIZE_MAX` is removed from the environment, because typer and
+    rich would fail. A descriptor is kept for `say` (see `_spare`).
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - it stays open until the process ends
     sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115 - the system refuses writes
