@@ -150,9 +150,12 @@ class ImportQueue:
         self._renumbering = Renumbering(revised)
         self._last_number = before
         self._held: StoredEntry | None = None
+        """An entry that was read from the file, and must wait for the verdict on another one."""
         self._items: deque[_Item] = deque()
+        """The entries whose outcomes were not yielded yet. Their texts have `_characters` characters."""
         self._characters = 0
         self._pending: dict[_Identity, _Item] = {}
+        """The entries among them that are to be sent, and have no verdict yet."""
         self._is_exhausted = False
 
     @property

@@ -119,8 +119,11 @@ class NotebookFinder:
         self._failure: Notice | None = None
         self._discover_again_at = 0.0
         self._answered: KnownNotebook | None = None
+        """The notebook of the latest `remember`. It is not in the outbox if the outbox cannot be written."""
         self._fixed_notebook_id: bytes | None = None
+        """The id of the notebook that `known` returns until `decide_again` is called; None if that is still to be decided."""
         self._checked: dict[tuple[bytes, bytes | None], int] = {}
+        """For the ids of a notebook and its key: the `Outbox.version` at which `check` has found them up to date."""
 
     def known(self) -> KnownNotebook | None:
         """The client's notebook; None if only a discovery can find it.

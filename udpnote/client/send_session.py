@@ -70,11 +70,14 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._optional_writes = optional_writes
         self._has_old_key = False
         self._acknowledged: list[StoredRun] = []
+        """The stored entries that `flush` has not removed from the outbox yet."""
         self._acknowledged_entries = 0
         self._postponed: set[int] = set()
+        """The sequences of the entries that the notebook could not store since the last `look_into_outbox`."""
         self._postponed_for: Status | None = None
         self._renewed: list[Entry] = []
         self._may_find_more = True
+        """Whether `prepare` reads the outbox, because more entries may wait there."""
 
     @property
     def outstanding(self) -> int:

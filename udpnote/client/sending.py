@@ -32,7 +32,7 @@ class Sender:
         self._outcomes = outcomes
         self._removals = OptionalWrites(lambda error: driver.on_notice(Notice("not_removed", error=error)))
         self._session: SendSession | None = None
-        self._notebook_changes = 0
+        self._notebook_changes = 0  # how often a session was ended because the client uses another notebook
 
     @property
     def retransmissions(self) -> int:

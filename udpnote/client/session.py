@@ -93,7 +93,9 @@ class Session(Generic[Event]):
         self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
         self._conversation = conversation
         self._answers = 0
+        """How many answers the conversation had received when its events were taken last."""
         self._is_unreachable = False
+        """Whether `note_unreachable` has begun to look for the server, and the server has not answered since."""
         self._events: list[Event | RediscoveryEvent] = []
 
     @property
@@ -253,6 +255,7 @@ class Driver:
         self.finder = finder
         self.on_notice = on_notice
         self._unreachable: Notice | None = None
+        """Why a server could not be reached; the notice about the next search for a server says so."""
 
     def locate(self, seconds: float) -> Located:
         """Return the client's notebook, and the round-trip time to its server, as a `Located`.

@@ -54,6 +54,7 @@ class TextSource:
         self._texts = texts
         self._is_checked = is_checked
         self._chunk = CHUNK_TEXTS_MIN
+        """How many texts the next transaction has, if the iterator has so many."""
         self.kind = kind
         self.revises = revises
         self.seen = seen

@@ -45,8 +45,9 @@ class Keyring:
         self._outbox = outbox
         self._random_bytes = random_bytes
         self._is_joining = is_joining
-        self._own = own if named is None else None
+        self._own = own if named is None else None  # None also when it is among `_envelopes`
         self._envelopes: dict[bytes, Envelope] = {}
+        """The envelopes that were made so far, by the ids of their keys."""
         self.named_id = self._add(named) if named is not None else None
 
     def can_open(self, notebook: KnownNotebook) -> bool:
