@@ -8,11 +8,12 @@ const REQUEST_SECONDS_MAX = 30;
 /** How many notes are loaded first: more than a screen shows, and few enough to be shown soon. */
 export const FIRST_NOTES = 20;
 
-const PAGE_NOTES = 50;
+/** How many notes a request asks for if nothing else is said. */
+const NOTES = 50;
 
 /**
  * A request has failed. `status` is the HTTP status, or 0 without an answer of the page's server. `kind` (for programs) and `reason`
- * (for people) say why; null: not known. The server asks to wait for `retrySeconds` before the next request.
+ * (for people) say why; null: not known. The server asks to wait for `retrySeconds` before the next request; 0: it does not.
  */
 export class Failure extends Error {
   constructor(status, { kind = null, reason = null, retrySeconds = 0 } = {}) {
@@ -24,7 +25,10 @@ export class Failure extends Error {
   }
 }
 
-/** Send a request for `path`, and return the object in the answer; null if it has no content. Aborting `signal` throws a `Failure`. */
+/**
+ * Send a request for `path`, with the object `body` as JSON. Returns the object in the answer; null if it has no content. Throws a
+ * `Failure`, also if `signal` is aborted.
+ */
 export async function request(path, { method = "GET", body = null, signal = null } = {}) {
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), REQUEST_SECONDS_MAX * 1000);
@@ -60,7 +64,10 @@ export function filtersIn(search) {
   return { q: query.get("q") ?? "", tag: query.get("tag") ?? "", author: query.get("author") ?? "" };
 }
 
-/** The path of a request for the latest `limit` notes that match `filters`, or for those next to the place `before` or `after`. */
-export function notesPath(filters, { before = null, after = null, limit = PAGE_NOTES } = {}) {
+/**
+ * The path of a request for the latest `limit` notes that match `filters`, or for those next to the place `before` or `after`. A
+ * place is the time and the number of a note, as `NOTED_AT-NUMBER`.
+ */
+export function notesPath(filters, { before = null, after = null, limit = NOTES } = {}) {
   return withParameters("/api/notes", { limit, before, after, ...filters });
 }

@@ -24,6 +24,11 @@ const MEASURED_CHARACTERS_MAX = 20_000;
 /** The `keyCode` of keys that go to an input method, for example for Chinese. */
 const COMPOSITION_KEY_CODE = 229;
 
+/**
+ * A draft has an `id` and a `text`. `editing` says what is edited: `{ order }` for a waiting entry, `{ seen, note }` for a stored note
+ * (see `Writing.edit`), null for a new note. While something is edited, `title` says so, `earlier` is the text of the new note, which
+ * comes back afterwards, and `isChanged` says whether the person has changed the text.
+ */
 export class Composer {
   #timer = null;
   #isSending = false;

@@ -7,7 +7,7 @@
 
 const VERSION = 1;
 
-/** A promise of the result of one request in a transaction. */
+/** A promise of the result of one `request` to the database. */
 export function result(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -54,7 +54,7 @@ export class Database {
           try {
             transaction.abort();
           } catch {
-            reject(error); // it has ended already
+            reject(error); // the transaction has ended already
           }
         },
       );

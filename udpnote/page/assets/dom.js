@@ -40,7 +40,8 @@ export async function copyText(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Over plain HTTP there is no clipboard object, only this command on a selection. A dialog makes the rest of the page inert.
+    // Over plain HTTP there is no clipboard object, only this command on a selection. While a dialog is open, only what is in it can
+    // be selected.
     const field = make("textarea", { value: text, readOnly: true, className: "unseen" });
     (document.querySelector("dialog[open]") ?? document.body).append(field);
     field.select();

@@ -9,11 +9,11 @@ const PATHS = ["/api/state", notesPath(filtersIn(location.search), { limit: FIRS
 
 /** A promise of the answer for each path, until `answerTo` has used it. */
 const answers = new Map(PATHS.map((path) => [path, request(path)]));
-for (const answer of answers.values()) answer.catch(() => {}); // `answerTo` asks again
+for (const answer of answers.values()) answer.catch(() => {}); // nothing to report: after a failure, `answerTo` asks again
 
 /**
- * Return the server's answer for `path`: that to the first request if it has one that was not used yet, else that to a new request.
- * Throws a `Failure`.
+ * Return the server's answer for `path`. The answer to a first request is used once, if the request has succeeded. Otherwise this
+ * sends a new request. Throws a `Failure`.
  */
 export async function answerTo(path) {
   const first = answers.get(path);

@@ -9,6 +9,7 @@
 
 import { result } from "./database.js";
 
+/** How long a lease lasts, unless it is renewed, and how often a tab renews it or tries to become the leader. */
 export const LEASE_MILLISECONDS = 6_000;
 const RENEWAL_MILLISECONDS = 2_000;
 
@@ -30,7 +31,7 @@ export class Lease {
       const facts = transaction.objectStore("facts");
       const lease = await result(facts.get("lease"));
       const { left } = this;
-      this.left = null; // the tab may come back
+      this.left = null; // the closed tab may come back, and its next lease counts again
       const isFree = !lease || lease.owner === this.owner || lease.owner === left || lease.until <= this.now()
         || lease.until > this.now() + LEASE_MILLISECONDS; // the clock was set back
       if (isFree) await result(facts.put({ owner: this.owner, until: this.now() + LEASE_MILLISECONDS }, "lease"));

@@ -9,7 +9,10 @@
 import { withParameters } from "./api.js";
 import { pause } from "./leader.js";
 
+/** The names of the server's events; `docs/page.md` explains them. */
 const EVENTS = ["ready", "entry", "restored", "away", "back", "session_ended"];
+
+/** The pauses between attempts to open a stream grow from the first to the second of these. */
 const PAUSE_MILLISECONDS_MIN = 1_000;
 const PAUSE_MILLISECONDS_MAX = 30_000;
 
@@ -39,6 +42,8 @@ export class Channel {
 
 export class Live {
   #source = null;
+
+  /** Ends the stream, or the pause before the next one: then `run` opens a stream at once. */
   #renew = () => {};
 
   /**
@@ -79,7 +84,10 @@ export class Live {
     this.#renew();
   }
 
-  /** Listen to one EventSource until it ends for good, or until the stream is renewed. Returns also whether it was open at any time. */
+  /**
+   * Listen to one EventSource until it ends for good, is renewed (`isRenewed`), or `signal` is aborted. Returns a promise of that,
+   * and of whether the stream was open at any time (`wasOpen`).
+   */
   #listen(signal) {
     return new Promise((resolve) => {
       let wasOpen = false;

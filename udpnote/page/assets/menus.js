@@ -44,9 +44,10 @@ export class Menus {
     ], state.version ? make("p", { className: "hint", text: words.say("about", { version: state.version }) }) : "");
   }
 
+  /** Show the history of a note. The promise is fulfilled when the person closes it. */
   async showHistory({ number }) {
     const { sheets, builder } = this.page;
-    const answer = await this.#asked(`/api/notes/${number}/history`);
+    const answer = await this.#ask(`/api/notes/${number}/history`);
     if (!answer) return;
     this.#history = number;
     await sheets.history(number, answer.versions, builder);
@@ -74,7 +75,7 @@ export class Menus {
    * request fails: then the reason is shown, unless `isQuiet`.
    */
   wholeNote(number, { isQuiet = false } = {}) {
-    return this.#asked(`/api/notes/${number}`, { isQuiet });
+    return this.#ask(`/api/notes/${number}`, { isQuiet });
   }
 
   /** Copy `text`, and say whether that was possible. */
@@ -90,7 +91,7 @@ export class Menus {
 
   async #showTags() {
     const { sheets, search } = this.page;
-    const answer = await this.#asked("/api/tags");
+    const answer = await this.#ask("/api/tags");
     if (answer) sheets.tags(answer.tags, (tag) => search.filter({ tag }));
   }
 
@@ -100,7 +101,7 @@ export class Menus {
   }
 
   /** Return what the server answers for `path`. Null if the request fails: then the reason is shown, unless `isQuiet`. */
-  async #asked(path, { isQuiet = false } = {}) {
+  async #ask(path, { isQuiet = false } = {}) {
     const { words, telling } = this.page;
     try {
       return await request(path);

@@ -31,7 +31,7 @@ function languageOf(text, pageLanguage) {
   return found === "zh" && pageLanguage.startsWith("zh") ? pageLanguage : found;
 }
 
-/** The part of `text` that is shown first, and whether it is cut. It is not cut before the first word that a search has found. */
+/** The part of `text` that is shown first, and whether it is cut. It reaches beyond the first word that a search has found. */
 export function shortened(text, highlights = []) {
   let end = Math.min(text.length, SHOWN_CHARACTERS_MAX);
   let line = -1;
@@ -46,7 +46,10 @@ export function shortened(text, highlights = []) {
   return { text: text.slice(0, end), isCut: end < text.length };
 }
 
-/** Put `text` into `element`: tags as buttons that call `onTag`, and the `highlights` (places in UTF-16 code units) marked. */
+/**
+ * Put `text` into `element`. Its tags become buttons that call `onTag`, unless that is null. The `highlights`, pairs of places in
+ * UTF-16 code units, are marked.
+ */
 export function fillText(element, text, { words, highlights = [], onTag = null }) {
   const pieces = document.createDocumentFragment();
   const appendMarked = (target, from, to) => {

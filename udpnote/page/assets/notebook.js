@@ -6,21 +6,21 @@ import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
 import { lastNotebook, rememberNotebook } from "./settings.js";
 
-/** While a filter is on: how soon after an entry is stored the page asks which notes match, and the least pause between two times. */
+/** While a filter is on: how soon after an entry is stored the page asks which notes match, and how long before it asks again. */
 const SOON_MILLISECONDS = 200;
 const PAUSE_MILLISECONDS = 2_000;
 
 export class Notebook {
-  /** The server's latest answer to /api/state. */
+  /** The server's latest answer to /api/state; `docs/page.md` explains its fields. */
   state = { notebook: lastNotebook(), needs_code: false, away: false, version: "" };
 
   /** The highest number of an entry that the page knows of. */
   #newest = 0;
 
-  /** `served` of the state when the shown notes were last compared with all notes: an id that a restart of the server changes. */
+  /** The state's `served` when all shown notes were last loaded. If it is another one now, notes may have been erased since. */
   #served = null;
 
-  /** The data of the latest event `ready`. */
+  /** The data of the latest event `ready` of the stream. */
   #ready = { newest: 0, served: null };
 
   /** Whether the server has no stream for this browser: then each attempt to get one loads the notes again. */
@@ -83,7 +83,21 @@ export class Notebook {
       this.noteFailure(failure);
       return false;
     }
-    const { state, timeline } = this;
+    this.#noteState();
+    if (this.state.needs_code) {
+      if (!wasSealed) this.onLocked();
+      this.timeline.clear();
+      this.live.forget();
+      return true;
+    }
+    await this.#loadNotes(this.state.served);
+    if (isSign) this.onSign();
+    return true;
+  }
+
+  /** Show what the server's new answer says of the notebook, and remember the notebook for the next visit. */
+  #noteState() {
+    const { state } = this;
     this.#hasKey = !state.needs_code && state.notebook?.sealed === true;
     if (state.notebook?.id) rememberNotebook(state.notebook);
     else if (!state.needs_code) state.notebook ??= lastNotebook();
@@ -91,19 +105,15 @@ export class Notebook {
     this.show();
     if (this.waiting.entries.length > 0) this.waiting.show(); // an entry may wait for another notebook than this one
     this.showConnection(state.away ? "away" : "live", state.reason);
-    if (state.needs_code) {
-      if (!wasSealed) this.onLocked();
-      timeline.clear();
-      this.live.forget();
-      return true;
-    }
-    const { served } = state;
+  }
+
+  /** Load the notes or, if they are shown already, what has changed among them. `served` is that of the state. */
+  async #loadNotes(served) {
+    const { timeline } = this;
     const isUpToDate = !timeline.isLoaded || (await this.#renewNotes({ isWhole: served !== this.#served }));
     if (isUpToDate) this.#served = served;
     if (!timeline.isLoaded) await this.showNotes();
     this.#newest = timeline.newest;
-    if (isSign) this.onSign();
-    return true;
   }
 
   /** Send waiting entries and ask for events at once: there is a sign that the notebook can be reached again. */
@@ -116,8 +126,8 @@ export class Notebook {
   get #isCodeAsked() {
     const { needs_code, may_give_code, away, notebook } = this.state;
     const wasSealed = notebook?.sealed ?? true; // when this browser saw it last
-    const maySeal = away && wasSealed && !this.#hasKey && may_give_code; // it is silent towards a page without its key
-    return this.#codeChoice === "enter" || (this.#codeChoice === null && (needs_code || maySeal));
+    const mayBeSealed = away && wasSealed && !this.#hasKey && may_give_code; // a sealed notebook is silent if the page has no key
+    return this.#codeChoice === "enter" || (this.#codeChoice === null && (needs_code || mayBeSealed));
   }
 
   /** Show the notebook's name and, if its join code is asked for, the form for that. */
@@ -140,7 +150,10 @@ export class Notebook {
     if (isOpening && state.may_give_code) code.focus();
   }
 
-  /** Show whether the page and the notebook answer: "connecting", "live", "away" or "lost". `reason`: what the server says of it. */
+  /**
+   * Show the state of the connection: "connecting", "live" (page and notebook answer), "away" (only the page's server answers) or
+   * "lost" (neither is known to answer). `reason`: what the server says of it.
+   */
   showConnection(state, reason = null) {
     const { words, telling } = this;
     const isAsked = this.#isCodeAsked;
@@ -173,12 +186,13 @@ export class Notebook {
     const { status, reason } = failure;
     if (status === 401) this.#noteRefusal();
     else if (status === 409) this.refresh({ isSign: false }); // the page shows another notebook now
-    else if (status === 0) this.showConnection(reason ? "live" : "lost");
+    else if (status === 0) this.showConnection(reason ? "live" : "lost"); // only an answer has a reason: an entry was not stored
     else if (status === 503) this.showConnection("away", reason);
     else if (reason) this.telling.toast(reason);
     this.waiting.showHeld();
   }
 
+  /** Send the join code that the person has entered, and show the notes or what is wrong with the code. */
   async #giveCode() {
     const { code, codeWrong, text } = this.elements;
     codeWrong.textContent = "";
@@ -230,13 +244,14 @@ export class Notebook {
     this.showConnection(away ? "away" : "live", reason);
   }
 
+  /** Act on an event of the stream, or on what has happened to the stream itself: "open", "refused" or "lost". */
   #onLive(name, data) {
     switch (name) {
       case "ready":
         this.#isPolled = false;
         this.showConnection("live");
         this.#ready = data;
-        if (this.#codeChoice) this.refresh(); // the notebook is open
+        if (this.#codeChoice) this.refresh(); // this browser needs no join code now
         else this.#catchUp();
         return;
       case "entry":
@@ -255,7 +270,7 @@ export class Notebook {
       case "back":
         this.showConnection("live");
         this.onSign();
-        if (this.state.needs_code || this.#codeChoice) this.refresh(); // it is not sealed
+        if (this.state.needs_code || this.#codeChoice) this.refresh(); // this browser needs no join code now
         else this.#catchUp();
         return;
       case "session_ended":

@@ -21,7 +21,7 @@ import { result } from "./database.js";
 export const BATCH_ENTRIES_MAX = 100;
 export const BATCH_CHARACTERS_MAX = 1 << 18;
 
-/** How many drafts are remembered, so that none is sent twice, and how many own writes, so that they can be taken back. */
+/** How many drafts are remembered, so that none is sent twice, and how many stored writes of this browser, to take them back. */
 const DRAFTS_MAX = 50;
 const WRITES_MAX = 50;
 
@@ -58,6 +58,14 @@ export function draftName(id, text) {
 /** The entry that is edited does not wait any more: it was refused or erased, or a person has taken it back. */
 export class EntryGone extends Error {}
 
+/**
+ * An entry has what the notebook gets (`SENT_FIELDS`), its `client` id, and these fields:
+ * - `order`: its key in the database. A later entry has a higher one.
+ * - `notebook`: the id of the notebook that it is for; null: the one to which it is sent first.
+ * - `state`: `waiting`, `refused` or `erased`; `reason`: what the server has said of it; null: nothing.
+ * - `is_sent`: whether it may have been sent; `after`: the `order` of the entry behind which it waits, or null.
+ * - `is_undoable`: whether a person can take it back. What takes something back is not taken back itself.
+ */
 export class Outbox {
   /** `newId()` returns a client id that no other browser has. `onChange` is called after each change. */
   constructor(database, newId, onChange = () => {}) {
@@ -161,7 +169,7 @@ export class Outbox {
         if (batch.length === entriesMax || (batch.length > 0 && characters > BATCH_CHARACTERS_MAX)) return false;
         batch.push({ ...entry, notebook, is_sent: true });
         return true;
-      }, (entry) => (entry.is_sent && entry.notebook ? null : batch.find(({ order }) => order === entry.order)));
+      }, (entry) => (entry.is_sent && entry.notebook ? null : batch.find(({ order }) => order === entry.order))); // marks them
     });
     return batch;
   }
@@ -208,12 +216,14 @@ export class Outbox {
     });
   }
 
+  /** Call `work` with a transaction that may write, then `onChange`. Returns what `work` has returned. */
   async #change(work) {
     const returned = await this.database.transact("readwrite", work);
     this.onChange();
     return returned;
   }
 
+  /** Give `entry` the next identity, and keep it. Returns the whole entry. */
   async #append(transaction, entry) {
     const known = await fact(transaction, "identity");
     const isWhole = typeof known?.client === "string" && Number.isSafeInteger(known.next);
@@ -242,6 +252,7 @@ export class Outbox {
     return this.#append(transaction, { ...change, notebook: write.notebook, ...seenAs(write, write.number) });
   }
 
+  /** Remove `entry`, which is stored under `number`. Remember it as an own write, and let the changes behind it be sent. */
   async #noteStored(transaction, entry, number) {
     const store = transaction.objectStore("entries");
     await result(store.delete(entry.order));
@@ -275,6 +286,7 @@ function find(transaction, order) {
   return result(transaction.objectStore("entries").get(order));
 }
 
+/** The value that the outbox remembers under `name`, besides entries; undefined if there is none. */
 function fact(transaction, name) {
   return result(transaction.objectStore("facts").get(name));
 }
@@ -297,6 +309,7 @@ async function remember(transaction, name, value, countMax) {
   return true;
 }
 
+/** Forget the own write `order`. Returns false if it is not remembered, for example because it was taken back already. */
 async function forgetWrite(transaction, order) {
   const writes = await list(transaction, "writes");
   if (!writes.some((write) => write.order === order)) return false;
@@ -334,6 +347,7 @@ async function drop(transaction, entry) {
   for (const other of await followers(transaction, entry.order)) await drop(transaction, other);
 }
 
+/** The entries that wait behind the entry `order`. */
 async function followers(transaction, order) {
   return (await result(transaction.objectStore("entries").getAll())).filter((other) => other.after === order);
 }

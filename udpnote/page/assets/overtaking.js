@@ -23,7 +23,7 @@ export class Overtaking {
     }
   }
 
-  /** Say what has happened to the note, until the person has read it. */
+  /** Say what has happened to the note, until the person closes the notice. */
   #tell({ note, author, kind, isDeletion }) {
     const { words, telling } = this;
     const sentence = kind === "deletion" ? "overtaken_deletion" : isDeletion ? "overtaken_by_deletion" : "overtaken_edit";

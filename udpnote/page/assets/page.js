@@ -24,7 +24,7 @@ import { Waiting } from "./waiting.js";
 import { Words } from "./words.js";
 import { Writing } from "./writing.js";
 
-/** After so long in the background, a page loads the notes again: its browser may have stopped it. */
+/** After so long in the background, a page loads the notes again, because its browser may have stopped it meanwhile. */
 const LONG_HIDDEN_MILLISECONDS = 60_000;
 
 const MINUTE_MILLISECONDS = 60_000;
@@ -59,7 +59,7 @@ class Page {
     });
     this.live = new Live({ channel: this.channel });
     this.lease = new Lease(this.database, newId());
-    this.lease.noteLeft(recall("left")); // a page that is reloaded closes before this one can hear it
+    this.lease.noteLeft(recall("left")); // the page that was here before a reload: this one could not hear from it by the channel
     this.leader = new Leader({ locks: navigator.locks, lease: this.lease });
     this.takingBack = new TakingBack({ outbox: this.outbox, request, change: (fields) => this.writing.change(fields) });
   }
@@ -132,6 +132,7 @@ class Page {
     Object.assign(this, { telling, sheets, author, composer, waiting, writing, notebook });
   }
 
+  /** Show the notes as soon as possible. Then begin to send, and to get live events. */
   async start() {
     this.words.fill(document);
     document.documentElement.lang = this.words.language;
@@ -167,13 +168,14 @@ class Page {
       if (this.lease.isHeld) keep("left", this.lease.owner);
     });
     addEventListener("pageshow", (event) => {
-      if (!event.persisted) return;
+      if (!event.persisted) return; // only a page that was left above goes on: the browser has kept it, and the person is back
       keep("left", null);
       begin();
       this.notebook.refresh();
     });
   }
 
+  /** Listen to the other tabs, to the browser, and to the buttons that belong to no part. */
   #listen() {
     const { channel, notebook } = this;
     channel.on("outbox", () => {
@@ -205,6 +207,7 @@ class Page {
     this.timeline.showEnd();
   }
 
+  /** The browser keeps no entries: let the person only read. */
   #noteMissingStorage() {
     this.telling.notice("storage", this.words.say("no_storage"));
     document.body.classList.add("read-only");

@@ -1,6 +1,6 @@
 /**
- * The place in the notes where a person reads. It stays the same on the screen, whatever is added or removed. Only a person at the
- * end sees new notes come in; a person further up gets a button with their count.
+ * The place in the notes where a person reads. It stays where it is on the screen, whatever is added or removed. Only a person at
+ * the end sees new notes come in. A person further up gets a button that says how many have come.
  */
 
 /** A person who is at most this many pixels from the end counts as being at the end. */
@@ -67,6 +67,7 @@ export class ScrollPlace {
     if (this.isAtEnd) this.scrollToEnd();
   }
 
+  /** Note whether the person is at the end after scrolling. */
   #noteScroll() {
     const { main } = this;
     if (main.clientHeight !== this.#height) return; // the new height has caused this: `#noteHeight` is called next
@@ -74,6 +75,7 @@ export class ScrollPlace {
     if (this.isAtEnd && this.#unread > 0) this.#showUnread(0);
   }
 
+  /** Show the button with this `count` of new notes; 0: only if it leads to notes that are not shown. */
   #showUnread(count) {
     this.#unread = count;
     this.newest.hidden = count === 0 && this.#isEndShown;

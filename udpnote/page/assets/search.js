@@ -34,14 +34,14 @@ export class Search {
       event.preventDefault();
       this.begin();
     });
-    addEventListener("popstate", () => this.#isAddressShown() || this.showAddress());
+    addEventListener("popstate", () => this.#isAddressShown() || this.showAddress()); // a dialog that closes does not change it
   }
 
   /** Show the notes that match these filters, and put the filters into the address. `isTyped`: the words are still being typed. */
   async filter({ q = "", tag = "", author = "" }, { isTyped = false } = {}) {
     const query = new URLSearchParams(Object.entries({ q, tag, author }).filter(([, value]) => value));
     const address = String(query) ? `?${query}` : location.pathname;
-    const isFurther = isTyped && this.timeline.filters.q !== "";
+    const isFurther = isTyped && this.timeline.filters.q !== ""; // a further letter: Back leads to before the first one
     history[isFurther ? "replaceState" : "pushState"](null, "", address);
     await this.showAddress({ isTyped });
   }

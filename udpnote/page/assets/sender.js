@@ -17,10 +17,10 @@ const PAUSE_SPREAD = 0.25;
 const WRONG_REQUEST = new Set([400, 413]);
 
 export class Sender {
-  #wake = () => {};
-  #isRetryDue = false;
-  #isNew = false;
-  #failures = 0;
+  #wake = () => {}; // ends the pause
+  #isRetryDue = false; // `retry` was called after the last batch was taken
+  #isNew = false; // `nudge` was called after the last batch was taken
+  #failures = 0; // in a row, since the last success or call of `retry`
 
   /**
    * `post(body, signal)` sends a request, and returns the object in the answer or throws a `Failure`. `notebook()` returns the id
@@ -99,6 +99,7 @@ export class Sender {
     return false;
   }
 
+  /** Report a failure, and pause before the next attempt. It is a `Failure`, another error, or the outcome of an entry. */
   async #fail({ status = 0, kind = null, reason = null, retrySeconds = 0 }, signal) {
     if (this.#isRetryDue) return; // the sign came while the request was under way
     const growing = Math.min(PAUSE_SECONDS_MIN * 2 ** this.#failures, PAUSE_SECONDS_MAX);

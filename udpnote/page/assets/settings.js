@@ -43,7 +43,7 @@ export function lastNotebook() {
 /** Remember `notebook` as the one that the page shows, and its name for entries that wait for it when the page shows another one. */
 export function rememberNotebook(notebook) {
   keep("notebook", notebook);
-  const { [notebook.id]: _, ...others } = recall("names") ?? {};
+  const { [notebook.id]: _, ...others } = recall("names") ?? {}; // so that this notebook becomes the last one
   keep("names", Object.fromEntries([...Object.entries(others), [notebook.id, notebook.name]].slice(-NAMES_MAX)));
 }
 

@@ -2,8 +2,13 @@
 
 import { button, icon, make, prose } from "./dom.js";
 
+/** How long a short message is shown. */
 const TOAST_MILLISECONDS = 8_000;
+
+/** How long sentences for screen readers are collected, so that they are read as one. */
 const ANNOUNCEMENT_MILLISECONDS = 2_000;
+
+/** How many characters of a new note are read out. */
 const ANNOUNCED_CHARACTERS_MAX = 200;
 
 export class Telling {
@@ -19,7 +24,8 @@ export class Telling {
 
   /**
    * Show the notice `name`, perhaps with a `detail` and `actions`, until this is called for the same `name` with the `text`
-   * null. An action has a text for its button, and the function `act` that the button calls.
+   * null. An action has a text for its button, and the function `act` that the button calls. If the notice is shown with the same
+   * `text` already, it stays as it is, unless there is another `detail`.
    */
   notice(name, text, detail = null, ...actions) {
     const id = `notice-${name}`;

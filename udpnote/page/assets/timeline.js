@@ -15,7 +15,7 @@ import { ScrollPlace } from "./scroll_place.js";
 /** The most notes that are shown: half of them fill several screens, and a page that is open for weeks stays fast. */
 const SHOWN_NOTES_MAX = 400;
 
-/** The most notes that the server gives at a time: so many are looked up at once when some that are shown may have been erased. */
+/** How many notes are asked for at a time when some that are shown may have been erased: the most that the server gives. */
 const LOOKED_UP_NOTES = 200;
 
 /** Further notes are loaded when a person is so many pixels from the first or last one. */
@@ -32,9 +32,9 @@ export class Timeline {
   #refusal = null; // why no notes are shown, as a sentence
   #meanwhile = []; // changes of notes while requests are under way
   #highest = 0; // the highest number of a note that has been shown
-  #stored = new Set(); // the `order` of each entry that is shown as a stored note
+  #stored = new Set(); // the `order` (see `Outbox`) of each entry that is shown as a stored note
   #fresh = new Set(); // the number of each note that was written here since the page was opened
-  #waiting = new Map(); // by its `order`, each waiting entry that is shown, with its element
+  #waiting = new Map(); // by its `order`, each waiting entry that is shown, with its element and what that shows
 
   /** The number of the newest entry in the notebook when the notes were last loaded. */
   newest = 0;
@@ -70,21 +70,21 @@ export class Timeline {
   }
 
   /**
-   * Show the latest notes that match `filters`. Returns whether they could be loaded. If not, notes that match other filters go:
-   * nobody should take them for those that were asked for.
+   * Show the latest notes that match `filters`. Returns whether they could be loaded. If not, notes that match other filters are
+   * removed: nobody should take them for those that were asked for.
    */
   async load(filters = this.filters) {
     if (notesPath(filters) !== notesPath(this.filters)) this.filters = filters;
     this.#loads += 1;
     const load = this.#loads;
-    const hasAnswer = await this.#loadedBy(() => this.#page({ limit: FIRST_NOTES }), (page) => {
+    const hasAnswer = await this.#loadBy(() => this.#ask({ limit: FIRST_NOTES }), (answer) => {
       if (load !== this.#loads) return;
       this.#forget();
       this.#shown = this.filters;
-      this.#refusal = page.refusal ?? null;
-      this.newest = page.newest;
-      this.#edges.before = page.before === null ? null : page.notes.at(-1);
-      for (const note of page.notes.reverse()) this.#insert(note);
+      this.#refusal = answer.refusal ?? null;
+      this.newest = answer.newest;
+      this.#edges.before = answer.before === null ? null : answer.notes.at(-1);
+      for (const note of answer.notes.reverse()) this.#insert(note);
       this.#showState();
       this.place.scrollToEnd();
     });
@@ -104,54 +104,59 @@ export class Timeline {
     const { list } = this;
     const { after } = this.#edges;
     if (list.size === 0 || (isWhole && this.place.isAtEnd)) return this.load();
-    return this.#merge(() => (isWhole || after ? this.#pageOf(list.oldest, after) : this.#page()), (page) => {
-      this.newest = page.newest;
-      const numbers = new Set(page.notes.map(({ number }) => number));
-      const oldest = page.before === null ? null : page.notes.at(-1);
-      const isAsked = (note) => (oldest === null || isBefore(oldest, note)) && (after === null || !isBefore(after, note));
-      for (const note of list.notes) if (isAsked(note) && !numbers.has(note.number)) this.#drop(note.number);
+    return this.#merge(() => (isWhole || after ? this.#askBack(list.oldest, after) : this.#ask()), (answer) => {
+      this.newest = answer.newest;
+      const numbers = new Set(answer.notes.map(({ number }) => number));
+      const oldest = answer.before === null ? null : answer.notes.at(-1);
+      // The answer has all notes of its part: one that it lacks was deleted or erased.
+      const isInPart = (note) => (oldest === null || isBefore(oldest, note)) && (after === null || !isBefore(after, note));
+      for (const note of list.notes) if (isInPart(note) && !numbers.has(note.number)) this.#drop(note.number);
     });
   }
 
   /**
    * Load the latest notes that match the filters, and show those that are new or have a new text. Nothing is removed: a note that
-   * was written or edited under the reader's eyes stays. Returns the notes that have arrived.
+   * a person sees stays, even if its new text does not match. Returns the notes that have arrived, the oldest first.
    */
   async addMatches() {
     const highest = this.#highest;
     let arrived = [];
-    await this.#merge(() => this.#page(), ({ notes }) => {
+    await this.#merge(() => this.#ask(), ({ notes }) => {
       arrived = notes.filter(({ number }) => number > highest && this.get(number) === null).reverse();
     });
     return arrived;
   }
 
-  /** Get notes by `ask`, call `prepare` with them, and show them among those that are shown. Returns whether there was an answer. */
+  /**
+   * Get the latest notes by `ask`, call `prepare` with the answer, and show its notes among those that are shown. Returns whether
+   * there was an answer. If there may be further notes between the shown ones and those of the answer, load the latest anew.
+   */
   #merge(ask, prepare = () => {}) {
     const load = this.#loads;
-    return this.#loadedBy(ask, (page) => {
+    return this.#loadBy(ask, (answer) => {
       if (load !== this.#loads) return null;
-      const isGap = this.#edges.after === null && page.before !== null && page.notes.every(({ number }) => this.get(number) === null);
+      const isShown = ({ number }) => this.get(number) !== null;
+      const isGap = this.#edges.after === null && answer.before !== null && !answer.notes.some(isShown);
       if (isGap || this.#refusal !== null) return this.load();
-      prepare(page);
-      for (const note of page.notes.reverse()) this.#show(note);
+      prepare(answer);
+      for (const note of answer.notes.reverse()) this.#show(note);
       return null;
     });
   }
 
   /**
-   * Get notes by `ask`, and `show` them. Notes that were put or removed meanwhile may be newer than the answer, so they are put or
-   * removed again. Returns whether there was an answer.
+   * Get notes by `ask`, and call `show` with the answer. Notes that were put or removed meanwhile may be newer than the answer, so
+   * they are put or removed again. Returns whether there was an answer.
    */
-  async #loadedBy(ask, show) {
+  async #loadBy(ask, show) {
     this.#loading += 1;
-    const page = await ask();
+    const answer = await ask();
     this.#loading -= 1;
-    if (page !== null) await show(page);
+    if (answer !== null) await show(answer);
     const changes = this.#meanwhile;
     if (this.#loading === 0) this.#meanwhile = [];
-    if (page !== null) for (const { filters, change } of changes) if (filters === this.filters) change();
-    return page !== null;
+    if (answer !== null) for (const { filters, change } of changes) if (filters === this.filters) change();
+    return answer !== null;
   }
 
   /** Let `change` be called once more after the requests that are under way. */
@@ -187,11 +192,11 @@ export class Timeline {
     const edge = this.#edges[side];
     if (edge === null || this.#isLoading[side]) return;
     this.#isLoading[side] = true;
-    const hasAnswer = await this.#loadedBy(() => this.#page({ [side]: placeOf(edge) }), (page) => {
+    const hasAnswer = await this.#loadBy(() => this.#ask({ [side]: placeOf(edge) }), (answer) => {
       if (this.#edges[side] !== edge) return; // other notes were loaded meanwhile
       this.place.keep((anchor) => {
-        this.#edges[side] = page[side] === null ? null : page.notes.at(side === "before" ? -1 : 0);
-        for (const note of page.notes) this.#insert(note);
+        this.#edges[side] = answer[side] === null ? null : answer.notes.at(side === "before" ? -1 : 0);
+        for (const note of answer.notes) this.#insert(note);
         this.#removeFar(anchor);
         this.#showState();
       });
@@ -199,10 +204,10 @@ export class Timeline {
     this.#isLoading[side] = false;
     if (!hasAnswer) return;
     this.nearness.unobserve(button);
-    this.nearness.observe(button); // it tells once more whether the button is near
+    this.nearness.observe(button); // the observer then tells once more whether the button is near
   }
 
-  /** If too many notes are shown, remove those that are far away from `anchor`, the element at which a person reads, or the end. */
+  /** If too many notes are shown, remove those far away from `anchor`, the element at which a person reads; null: the end. */
   #removeFar(anchor) {
     const { list } = this;
     if (list.size <= SHOWN_NOTES_MAX) return;
@@ -225,6 +230,7 @@ export class Timeline {
     return this.#show(note);
   }
 
+  /** `put` once, or once more. A note after the last one that was loaded is only counted: a person comes to it by loading more. */
   #show(note) {
     const { list } = this;
     const shown = this.get(note.number);
@@ -315,24 +321,24 @@ export class Timeline {
     });
   }
 
-  /** All notes from `newest` (null: the newest of all) back to `oldest` or beyond it, as one page; null: there is no answer. */
-  async #pageOf(oldest, newest) {
+  /** Ask for all notes from `newest` (null: the newest of all) back to `oldest` or beyond it, and join the answers of `#ask`. */
+  async #askBack(oldest, newest) {
     const before = newest && placeOf({ ...newest, number: newest.number + 1 });
-    const whole = await this.#page({ before, limit: LOOKED_UP_NOTES });
+    const whole = await this.#ask({ before, limit: LOOKED_UP_NOTES });
     while (whole !== null && whole.before !== null && isBefore(oldest, whole.notes.at(-1))) {
-      const page = await this.#page({ before: whole.before, limit: LOOKED_UP_NOTES });
-      if (page === null) return null;
-      whole.notes.push(...page.notes);
-      whole.before = page.before;
+      const answer = await this.#ask({ before: whole.before, limit: LOOKED_UP_NOTES });
+      if (answer === null) return null;
+      whole.notes.push(...answer.notes);
+      whole.before = answer.before;
     }
     return whole;
   }
 
   /**
-   * One page of the notes that match the filters; `choice` as in `notesPath`. No notebook can search for some texts: then the page
-   * has no notes, and `refusal`, which says why. null: there is no answer, and the reason was passed to `onFailure`.
+   * Ask for notes that match the filters; `choice` as in `notesPath`. Returns the server's answer. No notebook can search for some
+   * texts: then the answer has no notes, and `refusal`, which says why. Returns null if there is no answer, after `onFailure`.
    */
-  async #page(choice = {}) {
+  async #ask(choice = {}) {
     try {
       return await answerTo(notesPath(this.filters, choice));
     } catch (failure) {
@@ -363,6 +369,7 @@ export class Timeline {
     if (hadFocus) this.elements.main.focus();
   }
 
+  /** Show whether there are more notes and waiting entries, and if no note is shown, why. */
   #showState() {
     const { older, newer, empty, waiting } = this.elements;
     const { before, after } = this.#edges;

@@ -10,6 +10,7 @@ const FORMS = {
 export class Times {
   #formats = new Map();
 
+  /** `now()` returns the time in milliseconds since 1970 UTC. */
   constructor(words, now = Date.now) {
     this.words = words;
     this.now = now;

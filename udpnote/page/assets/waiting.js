@@ -19,9 +19,9 @@ export class Waiting {
   /** Why the last request of the `Sender` has failed, as a `Failure`; null: it has succeeded. */
   failure = null;
 
-  #isStale = false;
+  #isStale = false; // the outbox has changed since the last reading began
   #isReading = false;
-  #isPersistent = undefined;
+  #isPersistent = undefined; // whether the browser promises to keep entries; undefined: it was not asked yet
   #quickTimer = null;
 
   /**

@@ -156,6 +156,7 @@ export class Words {
     this.sentences = sentences;
   }
 
+  /** The sentences in the `chosenLanguage` of `languages`. Those in Chinese are requested from the server. */
   static async load(languages) {
     const language = chosenLanguage(languages);
     return new Words(language, language === "en" ? ENGLISH : (await LOADERS[language]()).SENTENCES);

@@ -5,7 +5,10 @@
  * keeps the notes, and the outbox keeps what waits.
  */
 
+/** The name of the browser's cache for these files. */
 const CACHE = "udpnote-page";
+
+/** How long the service worker waits for the server before it answers with a file that it has kept. */
 const ANSWER_SECONDS_MAX = 3;
 
 const FILES = ["/", ...[

@@ -63,8 +63,9 @@ export class Writing {
   /** Let a person edit the stored `note` in the composer. */
   async edit(note) {
     const whole = note.is_cut ? await this.wholeNote(note.number) : (await this.#withLatest(note)) ?? note;
-    const editing = { seen: seenIn(whole ?? note), note: note.number };
-    if (whole) this.composer.edit(editing, this.words.say("editing", { number: `#${note.number}` }), whole.text);
+    if (!whole) return; // the server does not answer, and the person was told so
+    const editing = { seen: seenIn(whole), note: note.number };
+    this.composer.edit(editing, this.words.say("editing", { number: `#${note.number}` }), whole.text);
   }
 
   /** If `entry` of somebody else has changed the note that is edited, say what happens when the person saves the text. */
@@ -72,7 +73,7 @@ export class Writing {
     const { words, composer, waiting } = this;
     const editing = composer.draft.editing;
     if (!editing || editing.note !== note || waiting.ownClients.has(client)) return;
-    const isDeletion = kind === "deletion"; // there is nothing more to see of it
+    const isDeletion = kind === "deletion"; // this sentence tells all of it, but not the text of an edit: that counts as not seen
     composer.noteEdited(isDeletion ? { seen: { number, client, sequence } } : {},
       words.say(isDeletion ? "editing_deleted" : "editing_edited", { number: `#${note}` }));
   }
