@@ -228,14 +228,25 @@ def _say_what_vanishes(prepared: Restore) -> None:
         else:
             say(Notice("loss_unknown", path=path, problem=old.problem))
         return
-    facts = {"path": path, "entries": old.content.entries, "newest": local_time(old.content.newest_at)}
+    entries, newest = old.content.entries, local_time(old.content.newest_at)
     vanishing, first, last = old.vanishing
-    facts |= {"vanishing": vanishing, "first": first, "last": last}
     if prepared.replaces_another:
-        name, notebook_id = old.content.name, old.content.notebook_id.hex()
-        say(Notice("other_notebook_replaced", name=name, notebook_id=notebook_id, **facts))
+        notice = Notice(
+            "other_notebook_replaced",
+            path=path,
+            name=old.content.name,
+            notebook_id=old.content.notebook_id.hex(),
+            entries=entries,
+            newest=newest,
+            vanishing=vanishing,
+            first=first,
+            last=last,
+        )
     else:
-        say(Notice("notebook_replaced", **facts))
+        notice = Notice(
+            "notebook_replaced", path=path, entries=entries, newest=newest, vanishing=vanishing, first=first, last=last
+        )
+    say(notice)
     if old.returning:
         say(Notice("erased_notes_return", numbers=old.returning))
     if old.content.is_sealed and not prepared.content.is_sealed:
