@@ -82,7 +82,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "old number, perhaps because the browser's profile was copied"
     ),
     "page_other_notebook": (
-        "this note was written for another notebook than the one that the page shows now. The note waits in this browser"
+        "this note was written for another notebook than the one that the page shows now. The note waits in this browser until "
+        "the page shows that notebook again"
     ),
     # Sealed notebooks
     "page_speaks_https": "this page is served only over HTTPS. Type `https://` in front of the address, and open it again",
