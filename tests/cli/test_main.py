@@ -34,7 +34,7 @@ USAGE_ERRORS = {
     "list --on yesterday --since today": "--on", "list --tag #!?": "#!?", "list --author ' '": "--author",
     "list --tag 工作,没有": "工作,没有", "tail --tag 'work nosuch'": "work nosuch",
     f"list --notebook {__file__}": f"--file {__file__}",
-    "list --file a --server 127.0.0.1": "--server", "stats --svg ''": "--svg", "export -o ''": "-o", "import ''": "FILE",
+    "list --file a --server 127.0.0.1": "--server", "stats --svg ''": "--svg", "export -o ''": "-o", "import ''": "PATH",
     "export --since someday -o never": "--since",
     "search": "WORDS", "search ?!": "", "show": "NUMBER", "show 0": "0",
     "show 9223372036854775808": "9223372036854775808", f"show {'9' * 5000}": "", "follow -n -1": "100,000",

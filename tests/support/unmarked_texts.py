@@ -37,7 +37,7 @@ WORDS_FOR_PROGRAMS = frozenset(
     notebook nothing number ours outbox changed foreign port problem reason replace restart running degraded starting stopping
     auto-restart search send sequence serve service setting show start stop strict sudo surrogateescape backslashreplace
     systemctl systemd text uninstall use user vi yes color({}) bold dim green yellow cyan File Name LoadState UnitFileState
-    ActiveState SubState Result ExecMainStatus StatusText Ctrl-C THIS-HOST:{} FILE ID NAME SEQUENCE WORDS PAGER FRX COLUMNS
+    ActiveState SubState Result ExecMainStatus StatusText Ctrl-C THIS-HOST:{} FILE ID NAME PATH SEQUENCE WORDS PAGER FRX COLUMNS
     VISUAL EDITOR page tag edit undo quit delete LINES IPv6 <br> *.txt _files _UDPNOTE_COMPLETE ~/.config SHA-256
     """.split()  # noqa: SIM905 - shorter than a list
 ) | {

@@ -239,7 +239,7 @@ class TextEntries:
             if self._stored[key] > copies:  # the notebook has more notes with this time and text than the file had so far
                 self._on_stored_already()
             else:
-                yield StoredEntry(number, 0, entry, number)
+                yield StoredEntry(number, stored_at=0, entry=entry, version=number)  # 0: the time of the import
 
     def compare_with(self, notebook: NotebookReader) -> None:
         """Read the whole file and the whole `notebook` to find the entries that the notebook already has.

@@ -49,7 +49,7 @@ class OtherNotes:
                 self._report.count_different(known_number)
             elif entry is not None:
                 number += 1
-                yield StoredEntry(number, 0, entry, number)
+                yield StoredEntry(number, stored_at=0, entry=entry, version=number)  # 0: the time of the import
 
     def compare_with(self, notebook: NotebookReader) -> None:
         """Read the whole `notebook` to find the notes that earlier imports have added. After this, iteration leaves out the

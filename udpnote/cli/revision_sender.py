@@ -84,7 +84,7 @@ class RevisionSender:
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
         """Return for each of `numbers` the state of the note that has a version with this number. A number that is not in the
-        notebook is left out.
+        notebook is left out. There must be at least one number.
 
         Raises `Unreachable` if no server answers. Raises `WrongNotebook` if the server that the user has named now has another
         notebook than before: the user took the numbers from the earlier one.

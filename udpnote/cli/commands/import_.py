@@ -82,7 +82,7 @@ def import_file(
     """
     author = load_settings({"author": author}).author
     if source_path != "-":
-        check_path(source_path, "FILE")
+        check_path(source_path, "PATH")
     with closing(_open(source_path, format_name)) as source:
         form = Format(format_name) if format_name else source.form(date_format or "")
         report = ImportReport(form, is_rehearsal=dry_run)
