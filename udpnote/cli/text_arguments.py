@@ -48,20 +48,22 @@ def split_arguments(
     word there is text. A word that looks like an option, but is not in `options`, is returned with the words before the text;
     the caller must report it.
 
-    Raises `InvalidEntry` if a word of the text is one of the `options`, even if typed with other dashes (see
-    `in_ascii_dashes`). Raises it, too, if words follow a `-`, which stands for standard input. For a query, this raises
-    `InvalidQuery` in place of the first error. It also raises `InvalidQuery` if a word before the query, such as `-tea`, is not
-    an option: the user may want to leave out notes with that word.
+    Unless there is such a word, raises `InvalidEntry` if a word of the text is one of the `options`, even if typed with other
+    dashes (see `in_ascii_dashes`). Raises it, too, if words follow a `-`, which stands for standard input. For a query, this
+    raises `InvalidQuery` in place of the first error. It also raises `InvalidQuery` if a word before the query, such as `-tea`,
+    is not an option: the user may want to leave out notes with that word.
     """
-    position = 0
+    position, has_unknown_option = 0, False
     while position < len(arguments):
         word = arguments[position]
         if word == "--":
             return Arguments([*arguments[:position]], [*arguments[position + 1 :]])
         name = _option_name(word)
         if name:
-            if is_query and not name.startswith("--") and name not in options and name[:2] not in options:
+            is_unknown = name not in options and (name.startswith("--") or name[:2] not in options)
+            if is_query and is_unknown and not name.startswith("--"):
                 raise InvalidQuery("word_to_leave_out_first", word=word, command=command)
+            has_unknown_option = has_unknown_option or is_unknown
             position += 2 if name == word and options.get(name, False) else 1
         elif words_before_text:
             words_before_text -= 1
@@ -69,7 +71,8 @@ def split_arguments(
         else:
             break
     split = Arguments([*arguments[:position]], [*arguments[position:]])
-    _check(split, options, command, is_query=is_query)
+    if not has_unknown_option:  # else the value of that option may be taken for the beginning of the text
+        _check(split, options, command, is_query=is_query)
     return split
 
 
