@@ -15,7 +15,8 @@ from udpnote.errors import InvalidEntry
         ("git push --force -f", "", "git push --force -f"), ("--json git push --force", "--json", "git push --force"),
         ("--wait 5 -5 degrees", "--wait 5", "-5 degrees"), ("--wait=5 a -- --b", "--wait=5", "a -- --b"),
         ("- ", "", "-"), ("--author lin -- use --author x", "--author lin", "use --author x"), ("-- - milk", "", "- milk"),
-        ("--forse a", "--forse", "a"), ("-x a", "-x", "a"), ("--outbox a --wait 2 b", "--outbox", "a --wait 2 b"), ("--author", "--author", ""), ("-今天 -- a", "", "-今天 -- a"),
+        ("--forse a", "--forse", "a"), ("-x a", "-x", "a"),
+        ("--outbox a --wait 2 b", "--outbox", "a --wait 2 b"), ("--author", "--author", ""), ("-今天 -- a", "", "-今天 -- a"),
         ("---", "", "---"), ("--author -- -- a", "--author --", "a"), ("", "", ""),
     ],
 )  # fmt: skip

@@ -51,13 +51,13 @@ def _entries_stored(entries: int) -> str:
 
 
 def _entries_queued(entries: int, reason: Notice) -> str:
-    return ngettext("1 entry queued: {reason}", "{count:,} entries queued: {reason}", entries).format(
+    return ngettext("1 entry queued: {reason}", "{count:,} entries queued, each for this reason: {reason}", entries).format(
         count=entries, reason=reason
     )
 
 
 def _entries_refused(entries: int, reason: Notice) -> str:
-    return ngettext("1 entry refused: {reason}", "{count:,} entries refused: {reason}", entries).format(
+    return ngettext("1 entry refused: {reason}", "{count:,} entries refused, each for this reason: {reason}", entries).format(
         count=entries, reason=reason
     )
 
