@@ -118,7 +118,7 @@ def lan_lines(lan: Lan, disk: Disk, width: int) -> Iterator[Line]:
     yield from _row(width, _("notebook"), name, _("at {place}").format(place=place))
     durations, losses = lan.round_trips.durations, _lost(lan.round_trips)
     least = lan.entry_seconds_min(disk)
-    if durations is None or least is None:
+    if durations is None or least is None:  # both are None if the server answered no datagram
         yield from _row(width, GAP + _("round trip"), losses)
         return
     yield from _durations_row(width, _("round trip"), durations, losses)

@@ -143,8 +143,8 @@ def _option_of_group(name: str, rest: Sequence[str]) -> str:
     empty string if there are no words.
 
     `name` is what was typed before `rest`: the group's name or `udpnote`. Raises `WrongCommandLine` if the first word is not
-    one of the options. Further words that begin with `-` must be options, too. The first word that does not, and all after it,
-    are ignored, because click ignores them.
+    one of the options. The words after it must be options, too, up to the first word that does not begin with `-`. That word
+    and all after it are ignored, because click ignores them.
     """
     known = HELP_NAMES if name != "udpnote" else (*HELP_NAMES, *VERSION_NAMES, *COMPLETION_NAMES)
     for position, word in enumerate(rest):

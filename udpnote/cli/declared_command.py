@@ -49,9 +49,9 @@ class Argument(NamedTuple):
 class OptionGroup:
     """Marks a parameter of a command whose value is made from several options.
 
-    The type of that parameter is a NamedTuple, such as `ClientOptions`. A keyword argument of the constructor names a field of
-    the NamedTuple. Its value is the annotation that declares the option for this field: `Annotated[type, Option(…)]`. If the
-    user does not type the option, the field is None. A field that the constructor does not name keeps its default.
+    The type of that parameter is a NamedTuple, such as `ClientOptions`. In `OptionGroup(port=Port)`, `port` is a field of the
+    NamedTuple, and `Port` declares the option for this field: `Port = Annotated[type, Option(…)]`. If the user does not type
+    the option, the field is None. A field that the `OptionGroup` does not name keeps its default.
     """
 
     def __init__(self, **fields: Any) -> None:

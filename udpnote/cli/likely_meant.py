@@ -284,7 +284,8 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
     if found and 1 <= number < inf and (largest is None or number <= largest):
         return found[0]
     example = EXAMPLES_OF_NUMBERS.get(str(values["name"]))
-    # A number that is too large most likely means the largest amount. It hardly means the largest port or year.
+    # An option with an example takes an amount. A number that is too large most likely means the largest amount. For a port or
+    # a year, which have no example, it hardly means the largest one.
     return str(largest) if example is not None and largest is not None and number >= 1 else example
 
 
