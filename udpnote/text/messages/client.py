@@ -48,6 +48,7 @@ def _no_answer_on_lan(ports: Sequence[int]) -> str:
 
 
 def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[KnownNotebook]) -> str:
+    """`host` is the server that the user has named, or None if the whole LAN was asked. `found` has the notebooks there."""
     if host is not None:
         place = _("{host} {ports}").format(host=host, ports=port_numbers(ports))
     else:
@@ -73,6 +74,7 @@ def _name_or_id_not_found(name_or_id: str, found: Sequence[KnownNotebook]) -> st
 
 
 def _setting_precedes_choice(name: str, setting: str, place: str, is_variable: bool) -> str:
+    """`place` is an environment variable if `is_variable` is true, else the path of the settings file, which has `setting`."""
     if is_variable:
         sentence = _("{name} is chosen, but {place} decides where entries go. To use the choice, `unset {place}`")
     else:
@@ -83,7 +85,9 @@ def _setting_precedes_choice(name: str, setting: str, place: str, is_variable: b
 
 
 def _other_notebook_at_server(server: str, name: str, last: str, address: str | None) -> str:
-    """`address` is where `last` was seen last, or None if that is the address of `server`."""
+    """`name` is the notebook that `server` has, `last` the one that it had before. `address` is where `last` was seen last, or
+    None if that is the address of `server`.
+    """
     if address is None:
         sentence = _(
             "{server} now has the notebook {name}, and had {last} before. If you mean {last}: `udpnote find` lists it if it is "

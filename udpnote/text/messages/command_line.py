@@ -11,6 +11,7 @@ WORD_CHARACTERS_MAX = 60
 
 
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
+    """The user's revision `number` of `note` was replaced by the version `by_number`, which is a deletion if `is_deleted`."""
     if is_deleted:
         sentence = _(
             "{author} has deleted note #{note} with #{by_number}, without having seen your revision #{number}. Your "
@@ -45,6 +46,10 @@ def _changes_not_moved(changes: int) -> str:
 
 
 def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
+    """`author` has written the version `number` of `note`, and the user has just replaced it without having seen it.
+
+    `is_deletion` says that `author` has deleted the note, and `is_deleted_now` that the user has.
+    """
     if is_deletion:
         change = _("meanwhile {author} had deleted note #{note} too, with #{number}")
     else:
@@ -108,6 +113,7 @@ def _value_not_a_choice(name: str, value: str, choices: Sequence[str]) -> str:
 
 
 def _value_out_of_range(name: str, value: str, smallest: int, largest: int | None) -> str:
+    """`largest` is None if the value may be as large as one likes."""
     if largest is None:
         sentence = _("{name} must be at least {smallest:,}, not {value}")
     else:

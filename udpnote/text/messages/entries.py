@@ -51,6 +51,7 @@ def _text_before_first_time(line: int, text: str) -> str:
 
 
 def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
+    """`has_lines` says that the text has several lines, which may be sent one by one."""
     if has_lines:
         sentence = _(
             "the text has {size:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it, or send it line by line"

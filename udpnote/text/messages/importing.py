@@ -16,6 +16,7 @@ def _import_format_unknown(text: str) -> str:
 
 
 def _import_result(new: int, revised: int, there: int, different: int, named: Sequence[int]) -> str:
+    """`named` has the numbers of the first of the `different` entries."""
     clauses = [ngettext("{count:,} entry imported", "{count:,} entries imported", new).format(count=new)]
     if revised:
         clauses.append(ngettext("{count:,} revised", "{count:,} revised", revised).format(count=revised))
@@ -33,6 +34,7 @@ def _import_result(new: int, revised: int, there: int, different: int, named: Se
 
 
 def _import_rehearsed(result: object, first: str, last: str) -> str:
+    """`first` and `last` are the times of the new entries; both are empty if there are none."""
     sentences = [_("nothing was stored; an import would end with: {result}").format(result=result)]
     if first:
         sentences.append(_("The new entries were written from {first} to {last}").format(first=first, last=last))
@@ -40,6 +42,7 @@ def _import_rehearsed(result: object, first: str, last: str) -> str:
 
 
 def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
+    """`named` has, for each of the first of the `count` entries, its number and that of the note that it revises."""
     entries = [_("#{number} (#{note})").format(number=number, note=note) for number, note in named]
     return ngettext(
         "{count:,} entry is not imported, because the note that it revises is missing. The entry, with that note in "

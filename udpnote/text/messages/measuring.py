@@ -24,6 +24,9 @@ def _disk_is_memory(files: Sequence[str], folder: str, file_system: str) -> str:
 
 
 def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option: str | None) -> str:
+    """`file_system` is None if it is not known. `option` is the mount option that makes fsync return without writing, or None
+    if the disk is not known to be mounted with such an option.
+    """
     place = folder
     if file_system is not None:
         place = _("{folder}, on {file_system},").format(folder=folder, file_system=file_system)

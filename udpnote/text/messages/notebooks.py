@@ -18,6 +18,7 @@ _REFUSALS = {
 
 
 def _notebook_chosen(notebook: KnownNotebook, is_preceded: bool) -> str:
+    """`is_preceded` says that a setting takes precedence over the choice, so that entries may go to another notebook."""
     is_open = notebook.key_id is None
     if is_preceded and is_open:
         sentence = _("chosen: {name}, which is open  (id {notebook_id}, last seen at {host} port {port})")

@@ -34,7 +34,10 @@ def _new_key_without_server(until: str | None, had_key_file: bool) -> str:
 
 
 def _end_of_old_key(until: str | None, had_key_file: bool) -> str:
-    """Return a sentence that says until when the old key is accepted. `until` is None if it is not accepted any more."""
+    """Return a sentence that says until when the old key is accepted. `until` is None if it is not accepted any more.
+
+    `had_key_file` says that the notebook had its key file. Without it, nobody knows the old key.
+    """
     if not had_key_file:
         return _("The key file was missing, so no earlier key is accepted any more")
     if until is None:

@@ -13,6 +13,7 @@ _TRUSTED_PLACE = (
 
 
 def _service_not_started(unit: str, problem: str | None, is_tried_again: bool, journal: str) -> str:
+    """`problem` is the last message of the server, or None if it has printed none. `journal` is a command that shows more."""
     if problem is None:
         what = _("{unit} is installed, but its server did not start").format(unit=unit)
     else:
@@ -25,6 +26,7 @@ def _service_not_started(unit: str, problem: str | None, is_tried_again: bool, j
 
 
 def _service_does_not_run(exit_code: int | None, is_tried_again: bool) -> str:
+    """`exit_code` is None if the server has not failed."""
     if exit_code is None:
         return _("does not run; systemd will start it again") if is_tried_again else _("does not run")
     if is_tried_again:
@@ -33,6 +35,7 @@ def _service_does_not_run(exit_code: int | None, is_tried_again: bool) -> str:
 
 
 def _notebook_stays(path: str | None, command: str) -> str:
+    """`path` is the file that the service has named, or None if somebody has changed that line of its unit file."""
     if path is None:
         return _("the notebook stays, with the files beside it. To serve it again: `{command}`").format(command=command)
     return _("{path} stays, with the files beside it. To serve it again: `{command}`").format(path=path, command=command)

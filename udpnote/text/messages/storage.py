@@ -50,6 +50,9 @@ def _named(file_kind: str) -> str:
 
 
 def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, can_change: bool, needs_owner: bool) -> str:
+    """`command` is the command that closes the files, without their paths: `chmod 600`. `needs_owner` says that the user is not
+    the owner of the files, and so cannot run it.
+    """
     from shlex import quote  # here, because there is seldom anything to report
 
     known = _for_deeds(_CAN_BE_REACHED, can_read, can_change).format(files=_files(paths))
