@@ -133,3 +133,16 @@ def test_a_discovery_gets_the_answers_that_arrive_while_another_call_of_the_clie
     with raises(Queued, "no_answer_yet"):
         client.send("waits", wait=0.03)
     assert [*found, *(each.name for each in finding)] == ["kitchen", "cellar"]
+
+
+def test_a_discovery_leaves_to_another_call_of_the_client_what_arrives_for_that_call(lan: Lan) -> None:
+    lan.serve()
+    writer, client = lan.client("other.sqlite3"), lan.client()
+    following = client.follow(last=0)
+    lan.after(5.0, lambda: writer.send("before the discovery"))  # when the client has begun to follow
+    next(following)
+    lan.after(0.01, lambda: writer.send("during the discovery"))
+    list(client.find(0.05))
+    began = lan.now
+    assert next(following).text == "during the discovery"
+    assert lan.now == began, "the entry was lost, and had to be asked for again"
