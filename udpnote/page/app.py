@@ -162,6 +162,7 @@ class Page:
         return response
 
     async def _begin_session(self, request: Request) -> Response:
+        """Begin a session for a browser that gives a join code, and set the cookie with the session's token."""
         if not is_private(request.scope):
             raise Refusal(403, Notice("page_code_needs_https"))
         room, too_long = BodyRoom(CODE_BYTES_MAX), Notice("page_code_mistyped")

@@ -84,6 +84,7 @@ class Follower:
             return [event for event in self._events if event.seen.number > number]
 
     def _run(self) -> None:
+        """Follow the notebook until `stop`, and begin again after an error. This runs in the follower's thread."""
         while not self._stopping.is_set():
             try:
                 with self._notebook.open_client(self._take_notice) as client:

@@ -137,6 +137,7 @@ class PageNotebook:
         return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS, saves=True))
 
     def _note_status(self, status: NotebookStatus) -> None:
+        """Set `known`, `served`, `absence` and `ended` to what `status` says."""
         if status.failure is None:
             self.known = status.notebook
             self._note_server(status.server_id)
@@ -242,6 +243,10 @@ class PageNotebook:
         return self._open_client(on_notice)
 
     async def _call(self, threads: WorkerThreads, purpose: Purpose, work: Callable[[Client], T]) -> T:
+        """Call `work` in one of `threads` with the client for `purpose`, as `read` and `write` do.
+
+        If the call takes long, ask meanwhile whether the server answers, and give the call up if it does not.
+        """
         if self.absence is not None:
             raise unavailable(self.absence)
 

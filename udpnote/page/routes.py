@@ -134,6 +134,7 @@ class ReadingRoutes:
         return Response(svg, headers={"Cache-Control": "no-store"}, media_type="image/svg+xml")
 
     async def _export(self, request: Request) -> Response:
+        """Answer with a download. It counts for its host until it has ended."""
         notebook, form = self._notebook_of(request).notebook, _form(request.query_params.get("format", "jsonl"))
         media_type, ending = _EXPORT_TYPES[form]
         host = host_of_client(request.scope)
@@ -359,6 +360,10 @@ class StreamRoutes:
         return [Route("/api/events", self._events, methods=["GET"])]
 
     async def _events(self, request: Request) -> Response:
+        """Answer with a stream of live events. It counts for its host until it has ended.
+
+        The stream begins after the entry that the browser names; with those that are stored from now on, if it names none.
+        """
         opened = self._notebook_of(request)
         text = request.headers.get("last-event-id") or request.query_params.get("after")
         cursor = parse_cursor(text) if text else None

@@ -88,6 +88,7 @@ class ServerTls:
         return server_certificate(self._authority, names=self._names, addresses=self._own_addresses(), now=self._now())
 
     def _context_with(self, certificate: ServerCertificate) -> ssl.SSLContext:
+        """Return a new context with `certificate`. It calls `_choose` for each connection."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         context.sni_callback = self._choose
