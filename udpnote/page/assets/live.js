@@ -62,16 +62,18 @@ export class Live {
 
   /** Keep a stream open until `signal` is aborted. */
   async run(signal) {
+    const stop = () => this.#renew();
+    signal.addEventListener("abort", stop);
     let milliseconds = PAUSE_MILLISECONDS_MIN;
     while (!signal.aborted) {
-      const { wasOpen, isRenewed } = await this.#listen(signal);
+      const { wasOpen, isRenewed } = await this.#listen();
       if (isRenewed) continue;
       milliseconds = wasOpen ? PAUSE_MILLISECONDS_MIN : Math.min(2 * milliseconds, PAUSE_MILLISECONDS_MAX);
       const waiting = new AbortController();
       this.#renew = () => waiting.abort();
-      signal.addEventListener("abort", this.#renew, { once: true });
       if (!signal.aborted) await pause(milliseconds, waiting.signal);
     }
+    signal.removeEventListener("abort", stop);
   }
 
   /** Open the stream now, if it is not open: there is a sign that the server can be reached again. */
@@ -85,10 +87,10 @@ export class Live {
   }
 
   /**
-   * Listen to one EventSource until it ends for good, is renewed (`isRenewed`), or `signal` is aborted. Returns a promise of that,
-   * and of whether the stream was open at any time (`wasOpen`).
+   * Listen to one EventSource until it ends for good, or until `#renew` is called (`isRenewed`). Returns a promise of that, and of
+   * whether the stream was open at any time (`wasOpen`).
    */
-  #listen(signal) {
+  #listen() {
     return new Promise((resolve) => {
       let wasOpen = false;
       let isRenewed = false;
@@ -96,14 +98,12 @@ export class Live {
       this.#source = source;
       const end = () => {
         source.close();
-        signal.removeEventListener("abort", end);
         resolve({ wasOpen, isRenewed });
       };
       this.#renew = () => {
         isRenewed = true;
         end();
       };
-      signal.addEventListener("abort", end);
       source.onopen = () => {
         wasOpen = true;
         this.channel.say("live", { name: "open", data: {} });
