@@ -144,8 +144,8 @@ class Gate:
     """Passes allowed requests on to `app`, which answers in the language of the browser. Refuses other requests. Adds `HEADERS`
     to all answers.
 
-    A request is allowed if it names one of `hosts`, if its host has not made too many requests, and if no other web site has
-    caused it.
+    A request is allowed if it names one of `hosts`, if the browser's machine has not made too many requests, and if no other
+    web site has caused the request.
     """
 
     def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
@@ -162,9 +162,7 @@ class Gate:
             await answer(scope, receive, _with_headers(send, is_private=is_private(scope)))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """Return the answer to a request that is not allowed; None if the request is allowed. Count the request of the
-        browser's host.
-        """
+        """Return the answer to a request that is not allowed; None if the request is allowed. Count the request."""
         authority, client = _header(scope, b"host"), scope.get("client")
         if host_of(authority) not in self._hosts:
             return _host_refused(scope, host_of(authority))
@@ -199,7 +197,7 @@ def language_of(accepted: str) -> str:
 
 
 def _host_refused(scope: Scope, host: str) -> Response:
-    """The answer to a request whose host is not this machine (status 421, RFC 9110, section 15.5.20)."""
+    """The answer to a request for `host`, which is no name of this machine (status 421, RFC 9110, section 15.5.20)."""
     notice = Notice("page_host_refused", host=_harmless_name(host))
     if scope["path"].startswith("/api/"):
         return refused(Refusal(421, notice))

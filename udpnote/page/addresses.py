@@ -14,7 +14,7 @@ def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https:
 
     The page listens at the IP address `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If
     `bind` is None, the results have those of `own` that other machines can reach: the IPv4 addresses or, if there are none, the
-    IPv6 addresses. If there are none of both, the only result has the host `localhost`.
+    IPv6 addresses. If there are neither, the only result has the host `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 

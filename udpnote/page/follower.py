@@ -72,7 +72,7 @@ class Follower:
 
     def events_after(self, number: int, restorations: int) -> list[StoredEvent] | None:
         """Return the events of all entries after the entry with this `number`, which may be none. Return None if the follower
-        may not keep all of them any more.
+        has perhaps dropped some of them.
 
         `restorations` is the value that the attribute `restorations` had when the caller learned `number`. If it has changed
         since, return None.

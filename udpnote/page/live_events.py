@@ -128,8 +128,8 @@ class LiveEvents:
 
 
 class _StreamReader:
-    """Finds what one stream must send. Its browser has all entries up to the entry `cursor`. If `cursor` is None, it has loaded
-    no notes yet.
+    """Finds what one stream must send. Its browser has all entries up to the entry `cursor`. If `cursor` is None, the browser
+    has loaded no notes yet.
     """
 
     def __init__(self, notebook: PageNotebook, follower: Follower, cursor: SeenEntry | None) -> None:

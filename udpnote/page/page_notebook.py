@@ -157,8 +157,8 @@ class PageNotebook:
     def check_key(self, client: Client) -> None:
         """Raise `KeyMissing` if `client` has this machine's own key for a sealed notebook, and no browser gave that key.
 
-        If the notebook is `known`, `needs_session` is True from then on, even if the server has not said yet that the notebook
-        is sealed.
+        Only browsers that give the key may use a sealed notebook. If the notebook is `known`, `needs_session` is True from then
+        on, even if the server has not said yet that the notebook is sealed.
         """
         if self._has_key or client.key_id is None:
             return

@@ -16,10 +16,10 @@ def counted_host(client: str, server: str) -> str:
     """Return the name under which to count the requests of the browser at the address `client`: an address, or an IPv6 network.
     The browser has connected to the page at the address `server`.
 
-    A host can take many addresses of an IPv6 network, so all addresses of such a network count as one host. There are two
-    exceptions. In the network of `server`, and among link-local and loopback addresses, each address counts as a host: these
-    are neighbours, who all share the prefix. Each IPv4 address counts as a host. If `client` is not an IP address, it is
-    returned as it is.
+    Each IPv4 address counts as a host. A host can take many addresses of an IPv6 network, so all addresses of such a network
+    count as one host. There are two exceptions: in the network of `server`, and among link-local and loopback addresses, each
+    address counts as a host, because there all neighbours share one network. If `client` is not an IP address, it is returned
+    as it is.
     """
     address, own = _address(client), _address(server)
     if not isinstance(address, ipaddress.IPv6Address):

@@ -1,16 +1,16 @@
 /**
  * The outbox: entries that were written in this browser and may not be stored yet, each under its own identity.
  *
- * The identity of an entry is its client id (16 random bytes) and its sequence number. It never changes. One transaction allots
- * the sequence number and keeps the text. Only after that may the entry be sent. Sending it again is harmless, whatever happens
- * to an answer, this page or the servers: the notebook stores each identity once.
+ * The identity of an entry is its client id (16 random bytes) and its sequence number. Only the third rule below changes it. One
+ * transaction allots the sequence number and keeps the text. Only after that may the entry be sent. Sending it again is harmless,
+ * whatever happens to an answer, this page or the servers: the notebook stores each identity once.
  *
  * Three rules follow, and each method obeys them:
  * - The text of an entry that may have been sent (`is_sent`) never changes, and the entry stays until it is answered.
  *   A later edit or deletion of it waits behind it (`after`) until the number of the note is known.
  * - An entry counts as stored, and leaves the outbox, only when the notebook has stored exactly its identity.
- * - If the browser's profile was copied, the notebook may have another entry under an identity. Then the entry here and all that
- *   were never sent get a new client id. An entry that was sent without an answer keeps its identity: under a new one it
+ * - If the browser's profile was copied, the notebook may have another entry under the identity of one here. Then this entry and
+ *   all that were never sent get a new identity. All that were sent, and are not answered yet, keep theirs: under a new one they
  *   might be stored twice.
  */
 
