@@ -90,7 +90,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "join_code_too_large": f"the join code begins with {{symbol!r}}, but must begin with 0 to 7: {_COMPARE}",
     "join_code_mistyped": f"the join code is mistyped, because its check symbol does not match: {_COMPARE}",
     "import_file_too_long": "the file has more than {bytes_max:,} bytes, and udpnote reads no longer file: split it",
-    "import_not_unicode": f"the file is not valid UTF-8: {_CONVERT}",
+    "import_not_unicode": f"the file is not a text in UTF-8: {_CONVERT}",
     "import_in_other_encoding": (
         "the file is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
     ),
@@ -100,7 +100,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "json_not_of_an_export": (
         "this is not JSON of `udpnote export`: a number in it is too long, or its lists are nested too deep"
     ),
-    "json_not_an_object": _value_is_wrong(marked("the line must be a JSON object, not {value}")),
+    "json_not_an_object": _value_is_wrong(marked("not a JSON object, but {value}")),
     "field_missing": "`{field}` is missing",
     "field_not_text": _field_is_wrong(marked("`{field}` must be a text, not {value}")),
     "field_not_whole_number": _field_is_wrong(marked("`{field}` must be a whole number, not {value}")),

@@ -130,7 +130,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the note could not be looked up, so it is not known whether others have changed it. It will be deleted all "
         "the same, and its history keeps all texts"
     ),
-    "undo_nothing": "there is nothing to take back: only the latest writes of your user on this machine are remembered",
+    "undo_nothing": "there is nothing to take back: udpnote remembers only the latest writes of your user on this machine",
     "undo_elsewhere": _undo_elsewhere,
     "undo_not_there": (
         "nothing is taken back: #{number}, your last write, is no longer in the notebook. It was erased, or the "
