@@ -18,7 +18,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import Ack, Append, PartAck, Run, content_check
+from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, Run, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
@@ -133,6 +133,20 @@ def test_an_entry_that_cannot_leave_the_outbox_is_not_sent_again_and_leaves_it_l
         assert world.carry_all(stored) == [3]
         other.execute("DROP TRIGGER failing")
     assert world.waiting() == []
+
+
+@pytest.mark.parametrize("refused_last", [True, False])
+def test_of_an_answer_and_a_refusal_that_arrive_together_the_later_one_counts(world: World, refused_last: bool) -> None:
+    world.carry("stored before the server moved")
+    world.carry("refused by the server that has the address now")
+    [first, second] = world.sent()
+    assert isinstance(second, Append)
+    refuse = Refuse(second.token, Reason.WRONG_NOTEBOOK, second.part.client_id, second.part.sequence, 0, second.attempt)
+    datagrams = [(encode(acknowledgement(first, stored)), ADDRESS), (encode(refuse), ADDRESS)]
+    world.session.receive_datagrams(datagrams if refused_last else datagrams[::-1], world.now)
+    world.session.handle_timeout(world.now)
+    is_sent_again, is_looked_for = bool(world.sent()), bool(world.session.probes_to_send())
+    assert (world.session.is_silent, is_sent_again, is_looked_for) == (refused_last, not refused_last, refused_last)
 
 
 def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:

@@ -210,23 +210,25 @@ class Session(Generic[Event]):
         """Act on the new events of the conversation and of the rediscovery. A subclass overrides this to act on all of them
         together.
 
-        If the server is silent, or has another notebook now, begin the rediscovery. If the server has answered a request, end
-        the rediscovery, and call `_take_answer`. Pass every other event to `_take_event`.
+        If the server has answered a request, end the rediscovery, and call `_take_answer`. If the server is silent, or has
+        another notebook now, begin the rediscovery. Pass every other event to `_take_event`.
         """
+        if self._conversation.answers > self._answers:  # first, because the server may have fallen silent after its answers
+            self._answers = self._conversation.answers
+            self._is_unreachable = False
+            self._rediscovery.end()
+            self._take_answer()
         for event in self._conversation.events():
             match event:
                 case ServerSilent() | WrongServer():
-                    if not self._is_unreachable:  # if it is, `note_unreachable` has begun the discovery already
+                    # If an answer that came with the event has ended the silence, nobody is looked for. If the server is
+                    # unreachable, `note_unreachable` has begun the discovery already.
+                    if self._conversation.is_silent and not self._is_unreachable:
                         self._rediscovery.begin(now)
                 case _:
                     self._take_event(event)
         for rediscovery_event in self._rediscovery.events():
             self._take_event(rediscovery_event)
-        if self._conversation.answers > self._answers:
-            self._answers = self._conversation.answers
-            self._is_unreachable = False
-            self._rediscovery.end()
-            self._take_answer()
 
     def _take_event(self, event: Event | RediscoveryEvent) -> None:
         """Keep an event for `events`. A subclass overrides this to act on some events."""
