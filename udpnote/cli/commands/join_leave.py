@@ -89,8 +89,8 @@ def leave(
 ) -> int:
     """Leave a sealed notebook: forget its key.
 
-    While this machine has joined a notebook, it refuses an open one with the same name or id. After it has left, it uses such
-    a notebook.
+    While this machine has joined a notebook, it sends nothing to an open one with the same name or id. After it has left, it
+    may do so.
 
     Examples:
 

@@ -143,6 +143,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "entries_wait": _entries_wait,
     "several_joined": _several_joined,
     "not_joined": _not_joined,
-    "left": "left {name} and deleted its key. From now on this machine also uses an open notebook that has this name",
+    "left": "left {name} and deleted its key. From now on this machine may send entries to an open notebook with this name",
     "ask_for_join_code": "Join code (printed by `udpnote key show` on the notebook's host; not shown here): ",
 }

@@ -214,7 +214,7 @@ TROUBLES: dict[str, Trouble] = {
         "{server} answers short datagrams, but none with more than {bytes:,} bytes. The network on the way loses long "
         "datagrams",
         "sudo ip link set dev {interface} mtu {mtu}",
-        "A switch or tunnel between them passes only shorter packets (MTU). Reading notes needs long ones.",
+        "A switch or tunnel between the hosts passes only shorter packets (MTU). Reading notes needs long ones.",
         "on both hosts",
     ),
     "no_program_there": Trouble(
@@ -252,7 +252,7 @@ TROUBLES: dict[str, Trouble] = {
         "{name} should be at {server}, but a router or firewall on another host rejects datagrams to that address. A rule "
         "there forbids them, or the router has no route",
         "udpnote doctor",
-        "Run the command on the notebook's host: it tests the firewall there. If it finds none, a router between rejects them.",
+        "Run the command on the notebook's host: it tests the firewall there. If it finds no fault, a router rejects them.",
         "on that host",
     ),
     "server_far": Trouble(
@@ -264,12 +264,12 @@ TROUBLES: dict[str, Trouble] = {
     "served_by_two": Trouble(
         "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy",
         "udpnote list --server {other}",
-        "Entries are stored in one of the two only. The command shows what the second has; end the wrong server.",
+        "Each entry is stored in only one of the two. The command shows what the second has: end the wrong server.",
     ),
     "same_name": Trouble(
         "{count} notebooks have the name {name}, and none of them is chosen",
         "udpnote use {notebook_id}",
-        "A name means one notebook only if the LAN has one of that name. `udpnote find` shows which id is which.",
+        "A name is enough only if one notebook of the LAN has it. `udpnote find` shows which id is which.",
     ),
     "impostor_there": Trouble(
         "the server at {address} claims to be {name}, which is sealed, but does not have the key of {name}",
@@ -291,7 +291,7 @@ TROUBLES: dict[str, Trouble] = {
         "nothing answers on this LAN, and no fault was found on this host. Perhaps no server runs, or the server is in "
         "another network or behind a firewall",
         "udpnote serve",
-        "Run the command on the machine that should keep the notes. If it runs already, run `udpnote doctor` there.",
+        "Run the command on the machine that should keep the notes. If a server runs there, run `udpnote doctor` there.",
         "on the host of the notebook",
     ),
 }
