@@ -1,5 +1,6 @@
 """Several threads of one client, and several clients of one outbox, over real sockets on loopback."""
 
+import ast
 import inspect
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS
+from tests.support.source import modules
 from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
 from udpnote.lan.endpoint import Endpoint
@@ -84,6 +86,19 @@ def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback,
         client.send(text)
         assert seen.get(timeout=10) == text
         assert client.last_number() > 1
+
+
+def test_a_datagram_that_one_thread_receives_reaches_the_listeners_of_all() -> None:
+    droppers = []
+    for module in modules().values():
+        functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef)]
+        for function in functions if module.name.startswith("udpnote.client.") else ():
+            called = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+            if any(each.endswith("connection.receive") for each in called) and not any(
+                each.endswith("connection.pass_on") for each in called
+            ):
+                droppers.append(module.place(function))
+    assert droppers == []
 
 
 def test_a_thread_that_ctrl_c_interrupts_right_after_it_took_the_lock_can_take_it_again(in_time: InTime) -> None:

@@ -190,8 +190,7 @@ class Connection:
         for listener in self._listeners:
             listener.receive_datagrams(datagrams, now)
 
-    def pass_on_arrived(self) -> None:
-        """Pass the datagrams that have arrived to all listeners. Do not wait. The caller must hold the lock."""
-        now = self.now()
-        if datagrams := self.receive(now):
-            self.pass_on(datagrams, now)
+    def wait(self, until: float) -> None:
+        """Wait as `receive` does, and pass on to all listeners what has arrived. A time in the past means: do not wait."""
+        if datagrams := self.receive(until):
+            self.pass_on(datagrams, self.now())

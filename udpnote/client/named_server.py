@@ -94,7 +94,7 @@ class NamedServer:
             until = now + min(RESOLVING_SECONDS, (until - now) / 2)
         lookup.begin()
         while lookup.is_running and self._connection.now() < until:
-            self._connection.receive(until)  # only to wait: the end of the lookup ends this
+            self._connection.wait(until)  # the end of the lookup ends this
         if not lookup.has_no_result:
             return None
         failure = lookup.failure or ServerNotFound("host_not_resolved_in_time", host=self._destination.host)

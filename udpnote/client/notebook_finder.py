@@ -240,7 +240,7 @@ class NotebookFinder:
             if is_found or resume_at >= until:
                 break
             while self._connection.now() < resume_at:
-                self._connection.receive(resume_at)  # only to wait: no discovery runs now
+                self._connection.wait(resume_at)  # no discovery runs now
             pause *= 2
         self._connection.endpoint.end_probing()
         # A new judge, because another command may have joined or left a notebook since the discovery began.

@@ -223,7 +223,8 @@ class Sender:
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
         """Begin to deliver `entries`, which were just added to the outbox. If `session` has no room, leave them there."""
         if session.outstanding:
-            self._connection.pass_on_arrived()  # now, because `Outbox.add` calls this while the disk is writing `entries`
+            # Take what has arrived, without waiting. Now, because `Outbox.add` calls this while the disk is writing `entries`.
+            self._connection.wait(until=0.0)
         if session.has_room:
             session.deliver_now(entries, self._driver.now())
         else:
@@ -277,7 +278,7 @@ class Sender:
         this only waits for datagrams, for up to `IDLE_SECONDS`.
         """
         if not pending:
-            self._connection.receive(self._driver.now() + IDLE_SECONDS)
+            self._connection.wait(self._driver.now() + IDLE_SECONDS)
             return
         failure = self._driver.finder.recent_failure()
         if failure is not None:
