@@ -75,9 +75,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "somebody who has the notebook's file and guesses the erased text of #{number} can check the guess: the note was "
-        "imported, and the file keeps ids that were perhaps computed from its time and text. These ids stay, so that no "
-        "import stores the note again. Nobody can read the text in them"
+        "somebody who has the notebook's file and guesses the text of #{number} can still check the guess. The note was "
+        "imported, and the file keeps an id that may be computed from its time and text. The id stays, so that no import "
+        "stores the note again. Nobody can read the text in the id"
     ),
     "erased_but_in_markdown": (
         "#{number} was imported from a Markdown file. Delete the text in that file, too: if the file is renamed and "

@@ -146,11 +146,12 @@ def _details_left_out(what: str, count: int) -> str:
         case "dates_not_read":
             return ngettext(
                 "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date, and "
-                "takes the line as text of the entry before it. To import it as an entry, delete the one before it if "
-                "that was imported. Then import the file with --date-format and the `timeformat` of jrnl's settings",
+                "takes the line as text of the entry before it. To import it as an entry, give the `timeformat` of jrnl's "
+                "settings with --date-format. If you have imported the file already, first delete the entry with this line",
                 "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their dates, and "
-                "takes the lines as text of the entries before them. To import them as entries, delete those before them if "
-                "these were imported. Then import the file with --date-format and the `timeformat` of jrnl's settings",
+                "takes the lines as text of the entries before them. To import them as entries, give the `timeformat` of "
+                "jrnl's settings with --date-format. If you have imported the file already, first delete the entries with "
+                "these lines",
                 count,
             )
         case _:  # details
