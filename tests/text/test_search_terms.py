@@ -52,8 +52,9 @@ def test_a_word_that_is_none_is_cut_but_no_word_by_a_portion() -> None:
     assert unicodedata.normalize("NFD", tag)[0] == "a"
 
 
-def test_a_long_run_of_any_mark_is_cut() -> None:
+def test_every_mark_of_this_unicode_version_is_known_and_a_long_run_of_it_is_cut() -> None:
     for mark in filter(lambda each: unicodedata.category(each)[0] == "M", map(chr, range(sys.maxunicode + 1))):
+        assert limits.JOINING_RUN.fullmatch(mark), f"{ord(mark):x}"
         assert len(unicodedata.normalize("NFD", fold("x" + mark * 99))) <= 4 * limits.MARKS_MAX + 1, f"{ord(mark):x}"
 
 

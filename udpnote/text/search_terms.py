@@ -53,7 +53,7 @@ more characters apart, but only if text and query were always divided into the s
 
 _VARIANTS = frozenset(map(chr, _ONE_FORM))
 
-RULES_VERSION = f"5 {unicodedata.unidata_version} {HAN_VERSION}"
+RULES_VERSION = f"6 {unicodedata.unidata_version} {HAN_VERSION}"
 """The version of the rules in this module, of Unicode, and of the table of Chinese characters.
 
 If an index was made with another version, it is built again.
@@ -91,7 +91,7 @@ scripts are not removed, because they distinguish words."""
 
 _MARK_BLOCKS = (
     (0x300, 0x2FFF), (0x302A, 0x30FF), (0xA66F, 0xABFF), (0xFB1E, 0xFB1E), (0xFE00, 0xFE2F), (0x101FD, 0x11FFF),
-    (0x16AF0, 0x16FFF), (0x1BC9D, 0x1E94F),
+    (0x13440, 0x13455), (0x1611E, 0x1612F), (0x16AF0, 0x16FFF), (0x1BC9D, 0x1E94F),
 )  # fmt: skip
 """Ranges of Unicode (first, last). Together they have all combining marks, and few Chinese characters and punctuation marks."""
 
