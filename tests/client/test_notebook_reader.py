@@ -24,7 +24,7 @@ from udpnote.protocol.sealed_envelope import key_id
 
 
 @pytest.fixture(params=["server", "file"])
-def notebook(request: pytest.FixtureRequest, lan: Lan) -> NotebookReader:
+def notebook(request: pytest.FixtureRequest, lan: Lan) -> Iterator[NotebookReader]:
     """A notebook with some entries in it, to be read in one way or the other."""
     lan.serve()
     client = lan.client()
@@ -33,7 +33,11 @@ def notebook(request: pytest.FixtureRequest, lan: Lan) -> NotebookReader:
     lan.client("bob.sqlite3", author="bob@desk").send("bob was here #work")
     client.revise(1, "买豆浆 #家")
     client.delete(4)
-    return client if request.param == "server" else FileReader(lan.notebook())
+    if request.param == "server":
+        yield client
+    else:
+        with FileReader(lan.notebook()) as reader:
+            yield reader
 
 
 def numbers(found: object) -> list[int]:
@@ -102,14 +106,15 @@ def test_tags_authors_days_and_the_whole_are_counted(notebook: NotebookReader) -
 def test_an_empty_notebook_reads_as_nothing_and_a_long_entry_whole_though_datagrams_are_lost(lan: Lan) -> None:
     lan.serve()
     client = lan.client(wait=60.0)
-    for empty in (client, FileReader(lan.notebook())):
-        assert not [*empty.entries(), *empty.log(), *empty.tags(), *empty.days()]
-        assert (empty.last_number(), empty.stats().notes, empty.stats().first) == (0, 0, None)
-    lan.network.weather = lan.network.weather._replace(loss=0.1)
-    client.send("长" * 100_000)
-    assert client.retransmissions > 0
-    for reader in (client, FileReader(lan.notebook())):
-        assert [each.entry.text for each in reader.entries(limit=5)] == ["长" * 100_000]
+    with FileReader(lan.notebook()) as file:
+        for reader in (client, file):
+            assert not [*reader.entries(), *reader.log(), *reader.tags(), *reader.days()]
+            assert (reader.last_number(), reader.stats().notes, reader.stats().first) == (0, 0, None)
+        lan.network.weather = lan.network.weather._replace(loss=0.1)
+        client.send("长" * 100_000)
+        assert client.retransmissions > 0
+        for reader in (client, file):
+            assert [each.entry.text for each in reader.entries(limit=5)] == ["长" * 100_000]
 
 
 def test_two_readings_may_be_interleaved_and_one_that_is_given_up_leaves_the_client_usable(lan: Lan) -> None:
