@@ -186,10 +186,11 @@ def test_of_a_damaged_notebook_no_backup_is_made_even_if_every_page_can_be_read(
         overwritten(path.stat().st_size // 2)(str(path))
     else:
         with closing(sqlite3.connect(path)) as connection, connection:
+            (index,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'notes_by_time'").fetchone()
+            connection.execute("DROP INDEX notes_by_time")
+            connection.execute(index.replace(" WHERE", " WHERE 1 -"))  # an index of no entry
             connection.execute("PRAGMA writable_schema = ON")
-            connection.execute(
-                "UPDATE sqlite_master SET sql = replace(sql, ' WHERE', ' WHERE 1 -') WHERE name = 'notes_by_time'"
-            )
+            connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'notes_by_time'", (index,))
     with pytest.raises(StorageError) as raised:
         back_up(str(path), str(tmp_path / "b"), with_key=None)
     assert raised.value.notice.kind == ("database_damaged" if fault == "pages are lost" else "copy_damaged")
