@@ -73,9 +73,9 @@ class Disk:
             case "fsync" | "fdatasync" if self._path.rpartition("/")[0] == call.path:
                 _rename(self._durable, self._pending)
                 self._pending.clear()
-            case "link" | "rename" if self._is_kept(call.quoted[0].decode()):
+            case "link" | "linkat" | "rename" if self._is_kept(call.quoted[0].decode()):
                 old, new = (each.decode() for each in call.quoted)
-                self._rename({new: self._names[old]} | ({} if call.name == "link" else {old: None}))
+                self._rename({new: self._names[old]} | ({old: None} if call.name == "rename" else {}))
             case "unlink" if (name := call.quoted[0].decode()) in self._names:
                 self._rename({name: None})
             case _:

@@ -10,7 +10,7 @@ from tests.system.lab import require_tool, unavailable
 from udpnote.protocol.codec import Message, decode
 from udpnote.protocol.envelope import MAGIC
 
-CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,link,rename,unlink,sendmsg,recvmsg"
+CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,link,linkat,rename,unlink,sendmsg,recvmsg"
 _CALL = re.compile(r"(?P<name>\w+)\((?P<arguments>.*)\) += \d+")
 _DESCRIPTOR = re.compile(r"^\w+<((?:\\x..)*)>")
 _QUOTED = re.compile(r'"((?:\\x..)*)"')
