@@ -4,6 +4,7 @@ import ast
 import inspect
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from queue import Queue
 from random import Random
@@ -13,12 +14,13 @@ from typing import Any
 import pytest
 
 from tests.support.loopback import Loopback
-from tests.support.processes import DEADLINE_SECONDS
+from tests.support.processes import DEADLINE_SECONDS, eventually
 from tests.support.source import modules
 from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.model.address import Datagram
 
 InTime = Callable[[Callable[[], object]], threading.Thread]
 
@@ -86,6 +88,82 @@ def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback,
         client.send(text)
         assert seen.get(timeout=10) == text
         assert client.last_number() > 1
+
+
+class CountingEndpoint(Endpoint):
+    """Counts how often a client begins to wait for datagrams, and how often somebody ends such a wait."""
+
+    waits = wakes = 0
+
+    def wake(self) -> None:
+        self.wakes += 1
+        super().wake()
+
+    def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
+        self.waits += 1
+        return super().receive(timeout_seconds)
+
+
+def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopback: Loopback, in_time: InTime) -> None:
+    loopback.serve()
+    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    client, typed, seen = loopback.client(endpoint=endpoint), Queue[str | None](), Queue[str]()
+
+    def follow() -> None:
+        for stored in client.follow(last=0):
+            seen.put(stored.entry.text)
+            if stored.entry.text == "last":
+                return
+
+    def lines() -> Iterator[str | None]:
+        while (text := typed.get_nowait() if not typed.empty() else None) != "end":
+            yield text
+
+    def is_quiet() -> bool:
+        before = endpoint.waits
+        time.sleep(0.1)
+        return endpoint.waits <= before + 3
+
+    client.send("first")
+    threads = [in_time(follow), in_time(follow), in_time(lambda: list(client.send_many(lines())))]
+    eventually(is_quiet)
+    for text in ("one", "two", "last"):
+        typed.put(text)
+        client.wake()
+        assert [seen.get(timeout=DEADLINE_SECONDS) for _ in range(2)] == [text, text]
+    typed.put("end")
+    client.wake()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_thread_that_rests_learns_of_a_datagram_although_another_thread_takes_the_lock_at_once(in_time: InTime) -> None:
+    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    connection = Connection(endpoint, SystemClock(), Random(1))
+    is_rested, may_end = threading.Event(), threading.Event()
+
+    def receive_and_rest() -> None:
+        with connection.lock():
+            connection.receive(float("inf"))
+        connection.rest()
+        is_rested.set()
+
+    def hold() -> None:
+        with connection.lock():
+            assert may_end.wait(DEADLINE_SECONDS)
+
+    resting = in_time(receive_and_rest)
+    eventually(lambda: endpoint.waits == 1)
+    with connection.lock():
+        holding = in_time(hold)
+        eventually(lambda: endpoint.wakes > 1)
+        assert not is_rested.is_set()
+        connection.pass_on([(b"news", ("192.0.2.7", 6683))], connection.now())
+    assert is_rested.wait(DEADLINE_SECONDS)
+    may_end.set()
+    for thread in (resting, holding):
+        thread.join()
+    connection.close()
 
 
 def test_a_datagram_that_one_thread_receives_reaches_the_listeners_of_all() -> None:

@@ -45,7 +45,7 @@ class Loopback(Place):
             self.port = endpoint.port
 
     def client(self, outbox: str = "outbox.sqlite3", **options: object) -> Client:
-        endpoint = Endpoint.client(list_interfaces=no_interfaces)
         settings: dict[str, object] = {"port": self.port, "wait": 5.0, "author": "amy@pi"}
-        client = Client(outbox=str(self.folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
+        settings["endpoint"] = options.get("endpoint") or Endpoint.client(list_interfaces=no_interfaces)
+        client = Client(outbox=str(self.folder / outbox), **settings | options)  # type: ignore[arg-type]
         return self._open.enter_context(client)

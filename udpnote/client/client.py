@@ -145,7 +145,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     def wake(self) -> None:
         """Wake a call that waits in another thread. A waiting `send_many` then asks its iterator for the next text."""
-        self._connection.endpoint.wake()
+        self._connection.wake()
 
     @property
     def retransmissions(self) -> int:

@@ -131,9 +131,16 @@ class Connection:
         # same thread can then still close the client.
         self._lock = threading.RLock()
         # A thread that waits for `_lock` holds `_turn`. So the thread that has just given `_lock` back, and wants it again for
-        # its next round, does not get it first. No thread waits for `_turn` longer than `LOCK_POLL_SECONDS`, because the thread
-        # that holds `_lock` may call `lock` again while another one holds `_turn` and waits for `_lock`.
+        # its next round, does not get it first.
         self._turn = threading.Lock()
+        self._depth = 0  # how often the holder has taken `_lock`; 0 if nobody holds it
+        self._rest = threading.Condition()  # guards the next three, and wakes threads in `rest`
+        self._waiting = 0  # how many threads wait for `_lock`
+        self._resting = 0
+        self._news = 0  # how often datagrams were passed on or `wake` was called
+        self._interrupted: dict[int, tuple[int, float]] = {}
+        """For the id of each thread whose latest `receive` was ended by a thread that wants the lock: `_news` at its beginning,
+        and until when it would have waited."""
         self._is_closed = False
 
     @property
@@ -156,18 +163,45 @@ class Connection:
         is_next = self._turn.acquire(timeout=LOCK_POLL_SECONDS)
         try:
             if not self._lock.acquire(blocking=False):
-                self.endpoint.wake()
-                while not self._lock.acquire(timeout=LOCK_POLL_SECONDS):
-                    self.endpoint.wake()
+                self._wait_for_lock()
         finally:
             if is_next:
                 self._turn.release()
         try:
+            self._depth += 1
             if self._is_closed:
                 raise ClientClosed("client_closed")
             yield
         finally:
+            self._depth -= 1
             self._lock.release()
+            if self._resting:
+                self._wake_resting()
+
+    def rest(self) -> None:
+        """If another thread has ended the latest `receive` of this one, let the others work until there is something to do.
+
+        A thread calls this between two rounds, without the lock. Without the rest, it would at once want the lock back, and
+        end the `receive` of the other thread. The rest ends when datagrams were passed on or `wake` was called, when no other
+        thread holds the lock or waits for it, or when the interrupted `receive` would have ended.
+        """
+        interrupted = self._interrupted.pop(threading.get_ident(), None)
+        if interrupted is None:
+            return
+        news, until = interrupted
+        with self._rest:
+            self._resting += 1
+            try:
+                while self._news == news and (self._depth or self._waiting) and (seconds := until - self.now()) > 0:
+                    self._rest.wait(None if seconds == float("inf") else seconds)
+            finally:
+                self._resting -= 1
+
+    def wake(self) -> None:
+        """End the `receive` that waits now, or the next one, and the rests of all threads."""
+        self._news += 1
+        self.endpoint.wake()
+        self._wake_resting()
 
     def add_listener(self, listener: Listener) -> None:
         """From now on pass each arriving datagram also to `listener`, whichever thread receives the datagram."""
@@ -183,14 +217,37 @@ class Connection:
 
         The result is that of `ClientEndpoint.receive`. The caller passes the datagrams to the listeners with `pass_on`.
         """
-        return self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
+        news, thread = self._news, threading.get_ident()
+        datagrams = self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
+        if self._waiting and not datagrams:
+            self._interrupted[thread] = news, until
+        elif self._interrupted:
+            self._interrupted.pop(thread, None)
+        return datagrams
 
     def pass_on(self, datagrams: Sequence[Datagram], now: float) -> None:
         """Pass datagrams that arrived at the monotonic time `now`, each with its source address, to all listeners."""
         for listener in self._listeners:
             listener.receive_datagrams(datagrams, now)
+        self._news += 1  # seen by the threads in `rest` when this one gives the lock back
 
     def wait(self, until: float) -> None:
         """Wait as `receive` does, and pass on to all listeners what has arrived. A time in the past means: do not wait."""
         if datagrams := self.receive(until):
             self.pass_on(datagrams, self.now())
+
+    def _wait_for_lock(self) -> None:
+        """Take `_lock`, which another thread holds. If that thread waits for datagrams, end this wait."""
+        with self._rest:
+            self._waiting += 1
+        try:
+            self.endpoint.wake()
+            while not self._lock.acquire(timeout=LOCK_POLL_SECONDS):
+                self.endpoint.wake()
+        finally:
+            with self._rest:
+                self._waiting -= 1
+
+    def _wake_resting(self) -> None:
+        with self._rest:
+            self._rest.notify_all()

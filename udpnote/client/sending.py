@@ -142,7 +142,8 @@ class Sender:
                 characters += sum(map(len, chunk))
                 chunk.clear()
                 self._advance(pending, started, wait_seconds, may_wait=not has_more, is_checked=is_checked)
-                left_at = self._driver.now()
+            self._connection.rest()
+            left_at = self._driver.now()
         if self._session is not None and not self._session.has_old_key:  # with an old key, nothing can be delivered
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
@@ -223,8 +224,7 @@ class Sender:
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
         """Begin to deliver `entries`, which were just added to the outbox. If `session` has no room, leave them there."""
         if session.outstanding:
-            # Take what has arrived, without waiting. Now, because `Outbox.add` calls this while the disk is writing `entries`.
-            self._connection.wait(until=0.0)
+            self._connection.wait(until=0.0)  # take what has arrived, because now the disk is writing `entries`
         if session.has_room:
             session.deliver_now(entries, self._driver.now())
         else:

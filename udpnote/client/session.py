@@ -296,6 +296,7 @@ class Driver:
                 yielded_at = self.now()
             yield
             started = max(started, session.progressed_at) + self.now() - yielded_at
+            self.connection.rest()
 
     def round(self, session: Session[Event], until: float, *, is_checked: bool = False) -> list[Event]:
         """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the session's own events.
