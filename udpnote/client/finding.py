@@ -20,6 +20,7 @@ def find_notebooks(driver: Driver, timeout: float) -> Iterator[FoundNotebook]:
             with driver.connection.lock():
                 found = [driver.finder.describe(discovery, each) for each in driver.finder.step(discovery, until)]
             yield from found
+            driver.connection.rest()
     finally:
         with suppress(ClientClosed), driver.connection.lock():
             driver.finder.end(discovery)
