@@ -18,7 +18,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, Run, content_check
+from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
@@ -147,6 +147,53 @@ def test_of_an_answer_and_a_refusal_that_arrive_together_the_later_one_counts(wo
     world.session.handle_timeout(world.now)
     is_sent_again, is_looked_for = bool(world.sent()), bool(world.session.probes_to_send())
     assert (world.session.is_silent, is_sent_again, is_looked_for) == (refused_last, not refused_last, refused_last)
+
+
+def arriving(random: Random, sent: Sequence[Append | Run], probes: Sequence[bytes]) -> list[tuple[bytes, Address]]:
+    """Make datagrams that may arrive together: verdicts on some of `sent`, refusals of others, and an answer to a probe."""
+    datagrams = []
+    for message in random.choices(sent, k=random.randint(1, 3)) if sent else ():
+        first, offset = sequences_in(message)[0], message.part.offset if isinstance(message, Append) else 0
+        client_id = message.part.client_id if isinstance(message, Append) else message.notes.client_id
+        refuse = Refuse(message.token, Reason.WRONG_NOTEBOOK, client_id, first, offset, message.attempt)
+        answer = refuse if random.random() < 0.5 else acknowledgement(message, stored)
+        datagrams.append((encode(answer), ADDRESS))
+    if probes and random.random() < 0.3:
+        discover = decode(random.choice(probes))
+        assert isinstance(discover, Discover)
+        offer = Offer(discover.probe_id, HOME.notebook_id, HOME.name, 9, "1", 0, b"s" * 16)
+        datagrams.append((encode(offer), random.choice([ADDRESS, ("192.0.2.9", 6683)])))
+    random.shuffle(datagrams)
+    return datagrams
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_server_that_answers_nothing_more_is_looked_for_in_every_state(world: World, seed: int) -> None:
+    random, session, sent, probes = Random(seed), world.session, list[Append | Run](), list[bytes]()
+    for _ in range(40):
+        match random.randrange(4):
+            case 0:
+                world.carry("milk" * random.choice([1, 1000]))
+            case 1:
+                world.now += random.choice([0.001, 0.3, 1.0, 5.0])
+                session.handle_timeout(world.now)
+            case 2:
+                session.receive_datagrams(arriving(random, sent, probes), world.now)
+            case _:
+                session.note_unreachable(world.now)
+        messages = [decode(data) for data, _ in session.datagrams_to_send()]
+        sent += [message for message in messages if isinstance(message, Append | Run)]
+        probes += session.probes_to_send()
+    world.carry("bread")
+    is_looked_for = False
+    for _ in range(1000):  # about three minutes: the longest pause before a discovery is one
+        due = session.next_timeout()
+        assert due is not None
+        world.now = max(world.now, due)
+        session.handle_timeout(world.now)
+        session.datagrams_to_send()
+        is_looked_for = is_looked_for or bool(session.probes_to_send())
+    assert is_looked_for
 
 
 def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:
