@@ -22,7 +22,8 @@ from udpnote.text.query_check import check_query
 
 
 class Overtaken(NamedTuple):
-    """A revision that was overtaken: the next version of its note is `by`, whose writer had not seen the revision.
+    """A revision that was overtaken: the next version of its note is `by`, which another client has written without having seen
+    the revision.
 
     `entry` is the number of the note in the notebook, and `number` that of the revision.
     """
@@ -150,7 +151,7 @@ def _read_all(
             match event:
                 case NotebookRestored(number):
                     driver.on_notice(Notice("notebook_restored", number=number))
-                    _note_newest(driver, session)
+                    _note_newest(driver, session)  # `drive` calls `tell` while it holds the lock
                 case NotebookUnreadable():
                     driver.on_notice(Notice("followed_notebook_not_readable"))
 
@@ -190,7 +191,7 @@ def _note_newest(driver: Driver, session: ReadSession) -> None:
 
 
 def _failure_of(driver: Driver, session: ReadSession) -> UdpnoteError | None:
-    """The error with which the reading of `session` has ended; None if all results were read."""
+    """Return the error with which the reading of `session` has ended. Return None if all results were read."""
     if session.has_invalid_pages:
         return BadAnswer("answer_invalid")
     if session.refusal is PageState.BAD_QUERY:
@@ -203,7 +204,8 @@ def _failure_of(driver: Driver, session: ReadSession) -> UdpnoteError | None:
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
-    """Return the stored revisions from this outbox that another client has overtaken, in the order of their notes' numbers.
+    """Return the revisions from the outbox of `driver` that were stored and then overtaken (see `Overtaken`), in the order of
+    their notes' numbers.
 
     Each revision is returned only once: after that, the outbox forgets it. `reader` reads the client's notebook. If this
     notebook is not known without a discovery, the result is empty. Raises the errors of `read`.

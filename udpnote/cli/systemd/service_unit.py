@@ -76,8 +76,9 @@ class Service(NamedTuple):
 class Unit(NamedTuple):
     """What a unit file says of the notebook: the path of the notebook's file, and the notebook's name.
 
-    `file` is None if somebody has changed that line of the unit file. `name` is None if that line was changed, or if the server
-    chooses the name.
+    `file` is None if its line is missing, or if the value there is not a JSON string. `name` is None in the same cases, and if
+    the server chooses the name. If somebody has written another JSON string there, that is the value: only `Found.CHANGED` (see
+    `read_unit`) says that the file is not as udpnote has written it.
     """
 
     file: str | None
@@ -169,8 +170,8 @@ def read_unit(path: str) -> tuple[Found, Unit | None]:
 
 
 def _text_of(value: str) -> str | None:
-    """Return the string that the JSON `value` stands for. Return None if it is not a JSON string, because somebody has changed
-    the file.
+    """Return the string that the JSON `value` stands for. Return None if `value` is not a JSON string: it is `null`, or somebody
+    has changed the file.
     """
     try:
         text = json.loads(value)
