@@ -197,7 +197,7 @@ class Forwarder:
         self._driving: _Call | None = None
 
     def forward(self, entries: Sequence[Entry], *, wait_seconds: float) -> list[Verdict | None]:
-        """Deliver `entries`, and return a verdict for each, in their order; see `Client.forward`."""
+        """Deliver `entries`, and return a verdict or None for each, in their order; see `Client.forward`."""
         call = _Call(entries, wait_seconds, self._driver.now())
         try:
             if entries and not self._begins_to_drive(call):

@@ -143,7 +143,8 @@ class RequestHandler:
         return notices
 
     def _store(self, notes: list[Arrival], now: int) -> list[Verdict | None]:
-        """Store `notes` and return the verdicts (see `Notebook.store`). If the file cannot be written, all are NOT_WRITABLE.
+        """Store `notes`, and return a verdict or None for each, in order (see `Notebook.store`). If the file cannot be written,
+        all verdicts are NOT_WRITABLE.
 
         Raises `NotebookLost` as `handle` does. Before that, this drops the batch and the answers that are ready.
         """

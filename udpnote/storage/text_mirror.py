@@ -347,7 +347,7 @@ def _free_name(path: str) -> str:
 
 
 def _mark_as_own(descriptor: int) -> _FileState | None:
-    """Mark an open file, by its modification time, as last written by this module; returns the file's new state."""
+    """Mark an open file, by its modification time, as last written by this module. Returns what `_state_of` then returns."""
     status = os.fstat(descriptor)
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))

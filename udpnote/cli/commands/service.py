@@ -173,8 +173,8 @@ def _service(*, is_system: bool, instance: str | None) -> Service:
 
 
 def _own_unit(service: Service) -> tuple[Found, Unit | None]:
-    """Read the unit file of `service`, as `read_unit` does. Raises `ServiceRefused` if udpnote has not made the file that is
-    there.
+    """Read the unit file of `service`, and return what `read_unit` returns. Raises `ServiceRefused` if udpnote has not made the
+    file that is there.
     """
     found, unit = read_unit(service.path)
     if found is Found.FOREIGN:

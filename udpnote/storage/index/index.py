@@ -181,7 +181,7 @@ class Index:
             after_key = some[-1].key
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; see `Counts.time_span`."""
+        """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; both None if there is no note."""
         return self._ask(self._open_index.counts.time_span)
 
     def close(self) -> None:

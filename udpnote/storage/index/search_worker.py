@@ -152,7 +152,7 @@ class BackgroundSearch:
         self._answers: dict[Question, Answer | None] = {}
 
     def ask(self, question: Question) -> Generator[SearchRunning, None, Answer | None]:
-        """Yield `SearchRunning` until `question` is answered, then return the answer; None if the index is half changed (see
+        """Yield `SearchRunning` until `question` is answered. Then return the answer, or None if the index may lack notes (see
         `search`).
 
         A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, its file was replaced, or `close`
@@ -188,7 +188,7 @@ class BackgroundSearch:
         self._executor.finish(self._executor.submit(self._disconnect))
 
     def _answer(self, question: Question) -> Answer | None:
-        """Answer one question, in the executor's thread."""
+        """Search for `question`, in the executor's thread, and return what `search` returns. Raises `sqlite3.Error`."""
         until = time.monotonic() + self._question_seconds
         return search(self._connect(), question, lambda: time.monotonic() >= until)
 

@@ -26,7 +26,7 @@ class EntryStore:
         self.last_number = 0
 
     def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        """Store parts, runs and bundles, and return a verdict on each, as `Notebook.store` does.
+        """Store parts, runs and bundles, and return a verdict or None for each, in order, as `Notebook.store` does.
 
         Whole notes are inserted together, which is fast. `now` is the server's clock, in microseconds since 1970 UTC. Raises
         `sqlite3.IntegrityError` if the database rejects a value.
@@ -53,7 +53,7 @@ class EntryStore:
         self._partial_entries.handle_rollback()
 
     def _store_one(self, part: Part, now: int) -> Verdict | None:
-        """Store a part of a long entry, or a revision, deletion or imported note; returns what `store` does for it.
+        """Store a part of a long entry, or a revision, deletion or imported note. Returns what `store` returns for it.
 
         The whole entry is stored if this was its last missing part.
         """
@@ -111,7 +111,7 @@ class EntryStore:
         return verdict
 
     def _store_bundle(self, bundle: Bundle, now: int) -> Verdict | None:
-        """Insert the notes of `bundle` that are not stored already; returns what `store` does for it."""
+        """Insert the notes of `bundle` that are not stored already. Returns what `store` returns for it."""
         if not self._may_follow(bundle.after_client, bundle.after_sequence):
             return None
         before = self.last_number

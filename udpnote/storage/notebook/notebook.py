@@ -207,7 +207,10 @@ class Notebook:
         return self._log is not None and self._log.is_checkpoint_running
 
     def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        """Store all `notes` in one transaction; if it fails, none is stored. Raises `sqlite3.Error`."""
+        """Store all `notes` in one transaction, and return a verdict or None for each, in order, as `store` does.
+
+        If the transaction fails, nothing is stored. Raises `sqlite3.Error`.
+        """
         try:
             with atomic(self._connection):
                 verdicts = self._entry_store.store(notes, now)
@@ -218,7 +221,11 @@ class Notebook:
         return verdicts
 
     def _store_alone(self, notes: Arrival, now: int) -> Verdict | None:
-        """Store one part, run or bundle in a transaction of its own; it is REFUSED or SPLIT if the database rejects it."""
+        """Store one part, run or bundle in a transaction of its own, and return what `store` returns for it.
+
+        If the database rejects a value, the verdict on a part is REFUSED, and that on a run or bundle is SPLIT. Raises
+        `sqlite3.Error` if the transaction fails for another reason.
+        """
         try:
             return self._store([notes], now)[0]
         except sqlite3.IntegrityError:
