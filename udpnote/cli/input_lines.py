@@ -213,8 +213,8 @@ def decoded(data: bytes, encoding: str = UTF_8) -> str:
     """Return `data` decoded by `encoding`, the encoding of the locale. Raises `InvalidEntry` if `data` is not in this encoding
     or has a NUL byte.
 
-    Also raises `InvalidEntry` if `encoding` is not UTF-8, but `data` is more likely UTF-8 (see `is_rather_utf8`). Then either the
-    text or the locale is wrong, and a wrong guess would store nonsense.
+    Also raises `InvalidEntry` if `encoding` is not UTF-8, but `data` is more likely UTF-8 (see `is_rather_utf8`). Then either
+    the text or the locale is wrong, and a wrong guess would store nonsense.
     """
     _check_encoding(data)
     if 0 in data:

@@ -123,9 +123,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         self._forwarder: Forwarder | None = None
 
     def _settings_of(self, flags: Flags) -> tuple[Settings, bytes | None]:
-        """Return the settings of this client, and the key that they name (see `named_key_of`). Raises as the constructor
-        does.
-        """
+        """The settings of this client, and the key that they name, or None. Raises as the constructor does."""
         settings = load_settings(flags)
         return settings, named_key_of(settings)
 

@@ -170,8 +170,8 @@ def read_unit(path: str) -> tuple[Found, Unit | None]:
 
 
 def _text_of(value: str) -> str | None:
-    """Return the string that the JSON `value` stands for. Return None if `value` is not a JSON string: it is `null`, or somebody
-    has changed the file.
+    """Return the string that the JSON `value` stands for. Return None if `value` is not a JSON string: it is `null`, or
+    somebody has changed the file.
     """
     try:
         text = json.loads(value)

@@ -170,8 +170,8 @@ class _PagedOutput:
     def _start(self) -> None:
         """Start the pager, and give it the output so far.
 
-        Two effects outlast this call. Ctrl-C is for the pager (see `_interrupt`) until `_end` finds that the pager has ended. If
-        standard error is a terminal, messages are not printed before the end of `paged`.
+        Two effects outlast this call. Ctrl-C is for the pager (see `_interrupt`) until `_end` finds that the pager has ended.
+        If standard error is a terminal, messages are not printed before the end of `paged`.
 
         If the pager cannot be started, print the output on the terminal instead, and a message, unless the pager is
         `DEFAULT_PAGER`. Raises `_PagerClosed` if the user has closed the pager already.

@@ -101,8 +101,8 @@ def typed_text(words: list[str]) -> str:
 def typed_line(line: str, encoding: str) -> str:
     """Return `line`, which the user has typed, and which Python has decoded by `encoding`, the encoding of the locale.
 
-    If `encoding` is not UTF-8 and `line` is not ASCII, check the bytes that the user has typed. Raise `InvalidEntry` if they are
-    not in `encoding`, or if they are more likely UTF-8 (see `is_rather_utf8`).
+    If `encoding` is not UTF-8 and `line` is not ASCII, check the bytes that the user has typed. Raise `InvalidEntry` if they
+    are not in `encoding`, or if they are more likely UTF-8 (see `is_rather_utf8`).
     """
     if encoding != UTF_8 and not line.isascii():
         from udpnote.cli.input_lines import decoded
