@@ -1,9 +1,12 @@
 """Tests of udpnote.client.results."""
 
 from collections import deque
+from contextlib import closing
 
 from udpnote.client.results import Outcomes
 from udpnote.model.entry import Entry, Kind
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.outbox import Outbox
 
 
 def test_an_entry_that_waits_under_a_new_sequence_is_not_taken_for_one_that_another_command_has_removed() -> None:
@@ -11,7 +14,8 @@ def test_an_entry_that_waits_under_a_new_sequence_is_not_taken_for_one_that_anot
     renewed = first._replace(client_id=bytes(16), sequence=2)
     outcomes.expect([first])
     outcomes.renew(first, renewed)
-    outcomes.take_removed(first, is_discarded=False)
+    with closing(Outbox(IN_MEMORY)) as outbox:  # has neither of the two, as if another command had delivered both
+        assert outcomes.take_removed([first], outbox) == set()
     assert outcomes.pop(deque([first])) == []
     outcomes.store([renewed], 7)
     assert [sent.number for sent in outcomes.pop(deque([first]))] == [7]

@@ -28,7 +28,11 @@ class Post(NamedTuple):
 
 
 class PageProcess(Process):
-    """One process that forwards what browsers post, until it is killed. It forwards all posts that wait in one call."""
+    """One process that forwards what browsers post, until it is killed.
+
+    All posts that wait when it is free go into one call of `Client.forward`. After it has learnt that the notebook's key has
+    changed, it joins the notebook again some time later (see `Page.join_again`), before it forwards anything more.
+    """
 
     trade = "forwarder"
     waits_seconds = (0.5, 3.0, 20.0)
@@ -81,7 +85,9 @@ class PageProcess(Process):
 
 
 class Page:
-    """A host that runs `udpnote page`: one process at a time. After it was killed, the next post starts a new one."""
+    """A host that runs `udpnote page`: one process at a time. After it was killed, the next post starts a new one, and so does
+    `join_again`.
+    """
 
     def __init__(self, lan: Lan, outbox: OutboxDisk) -> None:
         self._lan, self.outbox = lan, outbox

@@ -57,7 +57,11 @@ class ProcessEndpoint(SimulatedEndpoint):
         self._network.attach(self.address, self._arrive)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
-        """Send requests, or a probe to the last address of a server. The process may crash before each datagram."""
+        """Send requests, or a DISCOVER to the last address of a server. The process may crash before each datagram.
+
+        Raises `Violation` if a datagram is not sealed as it must be, if a part or run is sent again too soon, or if several
+        requests at once, or requests without a pause, go to a server that is silent (see `Pace.sent`) or builds its index.
+        """
         for data, _ in datagrams:
             self._check(data)
         requests = [data for data, _ in datagrams if message_type(self._lan.seals.opened(data)) not in (0, codec.DISCOVER)]
@@ -122,12 +126,14 @@ class ProcessEndpoint(SimulatedEndpoint):
             raise Violation("a client goes round and round without waiting")
 
     def _check(self, data: bytes) -> None:
-        """Check that `data` is sealed with a key of this process, or may be sent in the open."""
+        """Raise `Violation` unless `data` is sealed with a key of this process, or may be sent in the open."""
         self._lan.seals.overhear(data)
         self._lan.seals.check_request(data, self._process.disk.key_ids)
 
     def _look_at_request(self, data: bytes) -> None:
-        """Check that no part or run is sent again too soon. Count readings that go back because an entry was revised."""
+        """Raise `Violation` if a part or run is sent again too soon. Count readings that go back because an entry was
+        revised.
+        """
         opened = self._lan.seals.opened(data)
         match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):
             case Append(_, _, attempt, part):

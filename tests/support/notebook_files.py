@@ -14,10 +14,13 @@ BUSY_SECONDS = 20.0
 """How long reading waits for a program that locks the file."""
 
 
-def read(path: Path, columns: str) -> list[tuple[Any, ...]]:
-    """Return the rows of `SELECT {columns}` in the database `path`. A server may write to it meanwhile."""
+def read(path: Path, selection: str) -> list[tuple[Any, ...]]:
+    """Return the rows of `SELECT {selection}` in the database `path`. A server may write to it meanwhile.
+
+    `selection` is the rest of the statement, with its table, such as `text FROM entries ORDER BY number`.
+    """
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
-        return connection.execute(f"SELECT {columns}").fetchall()
+        return connection.execute(f"SELECT {selection}").fetchall()
 
 
 def texts(notebook: Path) -> list[str]:

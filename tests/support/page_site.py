@@ -161,7 +161,10 @@ class ProcessSite(Place):
         return self.page
 
     def run(self, *arguments: str, lines: Iterable[str] = ()) -> str:
-        """Run a command to its end with `lines` as its standard input, and return its output."""
+        """Run a command to its end with `lines` as its standard input, and return its standard output.
+
+        Raises `AssertionError`, with its standard error, if the command does not end with code 0.
+        """
         process = self._process(*arguments)
         process.type("".join(f"{line}\n" for line in lines))
         process.end_input()

@@ -80,18 +80,19 @@ def unmarked_in(source: str) -> list[str]:
     return [text for _, text in _literals(ast.parse(source))]
 
 
-Found = Iterator[tuple[ast.expr, str]]
+NodesWithTexts = Iterator[tuple[ast.expr, str]]
+"""Pairs: the node of a literal in a syntax tree, and its text, with `{}` for each value in an f-string."""
 
 
-def _values_of_notices(module: Module) -> Found:
+def _values_of_notices(module: Module) -> NodesWithTexts:
     """Yield the values of notices and errors that are literals with several words: they would stay in English."""
     for call, _ in notice_calls(module):
         for value in call.keywords:
             yield from ((node, text) for node, text in _literals(value.value) if " " in text)
 
 
-def _literals(node: ast.AST) -> Found:
-    """Yield the literals below `node` that a person may see, with `{}` for each value in an f-string."""
+def _literals(node: ast.AST) -> NodesWithTexts:
+    """Yield the literals below `node` that a person may see."""
     match node:
         case ast.JoinedStr() | ast.Constant(value=str()):
             text = _text(node)

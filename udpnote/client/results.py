@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, Status
+from udpnote.storage.outbox import Outbox
 
 _new = tuple.__new__
-"""Makes a NamedTuple by `_new(Class, values)`, in half the time of `Class(*values)`. Every stored entry needs one."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. Every stored entry needs one."""
 
 _sequence = attrgetter("sequence")
 
@@ -104,17 +105,23 @@ class Outcomes:
         """Queue `entries` as `queue` does, because the notebook has stored nothing for the reason `status`, a temporary one."""
         self.queue(entries, _POSTPONED[status])
 
-    def take_removed(self, entry: Entry, *, is_discarded: bool) -> None:
-        """Give `entry` its outcome, because another command has removed it from the outbox: DISCARDED if it `is_discarded`,
-        and STORED without a number if not, because then that command has delivered it.
+    def take_removed(self, entries: Collection[Entry], outbox: Outbox) -> set[int]:
+        """Give outcomes to those `entries` that another command has removed from `outbox`. Returns the sequences of those that
+        are still there.
 
-        If the entry has an outcome already, it keeps that one. An entry that was renewed is in the outbox under its new
-        sequence, so it gets no outcome here. A call must be waiting for the entry.
+        The outcome is DISCARDED if that command has discarded the entry. Otherwise it has delivered the entry, and the outcome
+        is STORED, without a number. If the entry has an outcome already, it keeps that one. An entry that was renewed is in the
+        outbox under its new sequence, so it gets no outcome here. A call must be waiting for each of `entries`.
         """
-        if self._awaited[entry.sequence] is not None or entry.sequence in self._origins.values():
-            return
-        state, reason = (State.DISCARDED, Notice("entry_discarded")) if is_discarded else (State.STORED, None)
-        self._awaited[entry.sequence] = SentEntry(entry, state, None, reason)
+        waiting = outbox.waiting_sequences(entries)
+        removed = {entry.sequence: entry for entry in entries if entry.sequence not in waiting}
+        discarded = outbox.writes.discarded(removed) if removed else ()
+        for sequence, entry in removed.items():
+            if self._awaited[sequence] is None and sequence not in self._origins.values():
+                is_discarded = sequence in discarded
+                state, reason = (State.DISCARDED, Notice("entry_discarded")) if is_discarded else (State.STORED, None)
+                self._awaited[sequence] = SentEntry(entry, state, None, reason)
+        return waiting
 
     def store(self, entries: Collection[Entry], first: int) -> None:
         """Give each of `entries` the outcome STORED. Their numbers in the notebook are consecutive, from the number `first` on.
@@ -123,7 +130,7 @@ class Outcomes:
         """
         sequences = list(map(_sequence, entries))
         fields = zip(entries, repeat(State.STORED), count(first), repeat(None))
-        outcomes: list[SentEntry] = list(map(_new, repeat(SentEntry), fields))
+        outcomes: list[SentEntry] = list(map(_new, repeat(SentEntry), fields))  # for each entry `_new(SentEntry, values)`
         if not self._origins and all(map(self._awaited.__contains__, sequences)):  # nearly always
             self._awaited.update(zip(sequences, outcomes, strict=True))
         else:

@@ -116,7 +116,7 @@ class Sender:
             if notebook_changes != self._notebook_changes:  # the client uses another notebook now
                 notebook_changes = self._notebook_changes
                 with self._connection.lock():
-                    self._leave_to_others(pending)
+                    self._give_up_elsewhere(pending)
             for outcome in self._outcomes.pop(pending):
                 characters -= len(outcome.entry.text)
                 if outcome.reason is not None:  # never for a stored entry; asking for the state of each would take longer
@@ -136,12 +136,14 @@ class Sender:
                 session = self._session
                 if chunk and not pending and (session is None or not session.is_silent):
                     started = now  # nothing has waited for an answer: the wait begins now
-                else:  # the time that the caller and the iterator have taken is no wait
+                else:
+                    # The caller and the iterator had control from `left_at` until now. That time is no wait for an answer, so
+                    # `started` moves on by as much.
                     started = max(started, session.answered_at if session is not None else started) + now - left_at
-                is_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
+                is_key_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
                 characters += sum(map(len, chunk))
                 chunk.clear()
-                self._advance(pending, started, wait_seconds, may_wait=not has_more, is_checked=is_checked)
+                self._advance(pending, started, wait_seconds, may_wait=not has_more, is_key_checked=is_key_checked)
             self._connection.rest()
             left_at = self._driver.now()
         if self._session is not None and not self._session.has_old_key:  # with an old key, nothing can be delivered
@@ -153,8 +155,8 @@ class Sender:
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
         """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if notebook and key are known.
 
-        Returns whether this has also checked that no other command has joined or left the notebook, so that `Driver.round` need
-        not check it again. The caller must hold the lock of the connection.
+        Returns whether this has also checked that no other command has joined or left the notebook, and so changed its key:
+        then `Driver.round` need not check it again. The caller must hold the lock of the connection.
         """
         session, finder = self._session, self._driver.finder
         if session is None:
@@ -244,13 +246,15 @@ class Sender:
         self._session = None
         session.flush()
 
-    def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool, is_checked: bool) -> None:
+    def _advance(
+        self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool, is_key_checked: bool
+    ) -> None:
         """Do one round of sending and receiving. If there is no session, find the notebook and begin one instead.
 
         The `pending` entries get the outcome QUEUED in three cases: `wait_seconds` have passed since the latest answer and
         since the call began to wait (`started`); the server says that its key has changed; it says that it can store nothing
-        now. The round waits for datagrams only if `may_wait` is True. For `is_checked` see `Driver.round`. The caller must hold
-        the lock of the connection.
+        now. The round waits for datagrams only if `may_wait` is True. For `is_key_checked` see `Driver.round`. The caller must
+        hold the lock of the connection.
         """
         session = self._session
         if session is None:
@@ -261,7 +265,7 @@ class Sender:
         if not pending:
             session.flush()  # the next text may come in an hour
         given_up_at = max(started, session.answered_at) + wait_seconds if pending else now + IDLE_SECONDS
-        self._round(session, given_up_at if may_wait else 0.0, is_checked=is_checked)
+        self._round(session, given_up_at if may_wait else 0.0, is_key_checked=is_key_checked)
         if pending and session.postponed_for is not None:
             self._outcomes.postpone(pending, session.postponed_for)
         elif pending and session.has_old_key:
@@ -291,37 +295,28 @@ class Sender:
             return
         for_notebook = self._outbox.waiting_sequences(pending, notebook_id=session.notebook.notebook_id)
         session.deliver_now([entry for entry in pending if entry.sequence in for_notebook], self._driver.now())
-        self._leave_to_others(pending)
+        self._give_up_elsewhere(pending)
 
-    def _leave_to_others(self, entries: Collection[Entry]) -> None:
+    def _give_up_elsewhere(self, entries: Collection[Entry]) -> None:
         """Give outcomes to the `entries` that do not wait for the client's present notebook, unless they have outcomes already.
 
         An entry that waits for another notebook gets QUEUED: another command has moved it, or the client has chosen another
-        notebook since it was written. An entry that is not in the outbox any more gets the outcome that `_take_removed` gives.
+        notebook since it was written. An entry that is not in the outbox any more gets the outcome that
+        `Outcomes.take_removed` gives.
         """
         notebook = self._driver.finder.known()
         for_notebook = self._outbox.waiting_sequences(entries, notebook_id=notebook.notebook_id) if notebook else set[int]()
-        waiting = self._take_removed(entries)
+        waiting = self._outcomes.take_removed(entries, self._outbox)
         elsewhere = [entry for entry in entries if entry.sequence in waiting - for_notebook]
         self._outcomes.queue(elsewhere, Notice("for_another_notebook"))
 
     def _give_up(self, entries: Collection[Entry], reason: Notice) -> None:
         """Give the outcome QUEUED, with this `reason`, to those `entries` that wait in the outbox and have no outcome. Those
-        that are not in the outbox any more get the outcomes that `_take_removed` gives. Raises `StorageError`.
+        that are not in the outbox any more get the outcomes that `Outcomes.take_removed` gives. Raises `StorageError`.
         """
         self._outbox.make_durable()  # notices if the outbox was removed
-        self._take_removed(entries)
+        self._outcomes.take_removed(entries, self._outbox)
         self._outcomes.queue(entries, reason)
-
-    def _take_removed(self, entries: Collection[Entry]) -> set[int]:
-        """Give outcomes to `entries` that another command has delivered or discarded. Returns the sequences that still wait."""
-        waiting = self._outbox.waiting_sequences(entries)
-        removed = {entry.sequence: entry for entry in entries if entry.sequence not in waiting}
-        if removed:
-            discarded = self._outbox.writes.discarded(removed)
-            for sequence, entry in removed.items():
-                self._outcomes.take_removed(entry, is_discarded=sequence in discarded)
-        return waiting
 
     def _finish(self, session: SendSession, started: float, wait_seconds: float, *, leaves_rest: bool = True) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
@@ -357,10 +352,10 @@ class Sender:
         session.flush()
         self._driver.remember_round_trip(session)
 
-    def _round(self, session: SendSession, until: float, *, is_checked: bool) -> None:
+    def _round(self, session: SendSession, until: float, *, is_key_checked: bool) -> None:
         """Do one round of `session` (see `Driver.round`), and note the outcomes. End it if the notebook was joined or left."""
         try:
-            events = self._driver.round(session, until, is_checked=is_checked)
+            events = self._driver.round(session, until, is_key_checked=is_key_checked)
         except JoinedOrLeftMeanwhile:
             self._end(session)
         else:

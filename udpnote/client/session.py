@@ -298,7 +298,7 @@ class Driver:
             started = max(started, session.progressed_at) + self.now() - yielded_at
             self.connection.rest()
 
-    def round(self, session: Session[Event], until: float, *, is_checked: bool = False) -> list[Event]:
+    def round(self, session: Session[Event], until: float, *, is_key_checked: bool = False) -> list[Event]:
         """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the session's own events.
 
         Does not wait if the session's `may_wait` is False. Events of the rediscovery become notices for the user, and are not
@@ -308,9 +308,9 @@ class Driver:
         Raises `JoinedOrLeftMeanwhile` if another command has joined or left the notebook: entries might else be sent
         unencrypted, or an open server be trusted. Raises `OldKey` if the server answers that the notebook's key has changed.
 
-        With `is_checked`, the caller has just made sure itself that no other command has joined or left the notebook.
+        With `is_key_checked`, the caller has just made sure itself that no command has joined or left it and changed its key.
         """
-        if not is_checked:
+        if not is_key_checked:
             self.finder.check(session.notebook)
         self._exchange(session, until if session.may_wait else 0.0)
         happened: list[Event] = []

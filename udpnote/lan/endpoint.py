@@ -89,9 +89,9 @@ class Endpoint:
         """Make an endpoint for a server: at the first free one of the UDP `ports`, on one address or on all (`bind` is None).
 
         `bind` is an IP address or a host name, for which `own_address` chooses one. The port 0 stands for any free port. The
-        endpoint also receives probes. Raises `AddressInUse` if other processes use all `ports`, and `AddressUnavailable` if
-        this machine does not have the address or the user may not use the port. No port is shared (SO_REUSEADDR, SO_REUSEPORT),
-        because two servers on one port would take each other's datagrams.
+        endpoint also receives probes. Raises `TooManyOpenFiles`, `AddressInUse` if other processes use all `ports`, and
+        `AddressUnavailable` if this machine does not have the address or the user may not use the port. No port is shared
+        (SO_REUSEADDR, SO_REUSEPORT), because two servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
         try:

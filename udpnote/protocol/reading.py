@@ -3,8 +3,8 @@
 The reader sends READs in bursts. A burst is a group of identical READs. The server answers each READ of a burst with one page,
 and the pages follow each other. Each page says where the last page of its burst will end. So the reader can send the next burst
 while pages of the first one are still arriving. Unless pages are missing, at most two bursts are in flight. `page_assembly`
-orders the pages. If a burst's timer expires, the reader asks again for the missing pages: one page at each gap, and more after
-the last one.
+orders the pages. If a burst's timer expires, the reader asks again for the missing pages, as many as the congestion window
+allows: one page at each gap, and more after the last one.
 
 A reading that follows does not end at the last result: it sends a READ that waits at the server, and the server answers when
 there is another result. The server keeps that READ for a limited time, its lease; the reader sends the READ again before that.
@@ -367,7 +367,11 @@ class Reading:
                 self._send_burst(burst.burst_end, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
-        """Ask again for one page at each gap, and for more after the last page. If the server is silent, only probe it."""
+        """Ask again for one page at each gap between the early pages and, if the window has room left, for more after the last
+        one. If the gaps are more than the window has room for, ask for the first ones only.
+
+        If the server counts as silent, send a probe instead, but only if one is due (see `_send_probe`).
+        """
         if self._contact.is_silent:
             self._send_probe(now)
             return

@@ -53,8 +53,8 @@ class Server:
 
     For arguments that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command.
 
-    The constructor raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `InvalidSetting`, `NotebookSealed` or
-    `NotebookOpen` if it cannot serve.
+    The constructor raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `TooManyOpenFiles`, `InvalidSetting`,
+    `NotebookSealed` or `NotebookOpen` if it cannot serve.
     """
 
     # Notices go to a callback. So `udpnote serve` can print them without `logging`, which is only the default.
@@ -84,9 +84,11 @@ class Server:
         text_file = absolute_path(text_file, "text_file") if text_file is not None else settings.text_file
         notices: list[Notice] = []
         own_folders = find_places(os.environ).folders
-        with ExitStack() as opened:  # the notebook comes last: if the port or the text file cannot be used, none is created
+        with ExitStack() as opened:
+            # Notices about the port wait until all is open: after an error, nobody would listen at that port.
             self._endpoint = _listen(settings.bind, settings.ports if port is None else (port,), notices.append)
             opened.callback(self._endpoint.close)
+            # If the port is not free, or the text file is unsuitable, no notebook is made.
             make_own_folder(file, own_folders)
             if text_file is not None:
                 make_own_folder(text_file, own_folders)
@@ -95,7 +97,7 @@ class Server:
             opened.callback(self._notebook.close)
             self._notebook.preallocate_log()
             self._sealing_keys = _name_and_seal(self._notebook, settings.name, wants_sealed=settings.sealed)
-            self._text_file = _open_text_file(self._notebook, text_file, on_notice)
+            self._text_file = _open_text_file(self._notebook, text_file, on_notice)  # its thread gives notices while it runs
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
             for notice in (*notices, *too_open(filter(None, (file, text_file)), own_folders)):
@@ -246,8 +248,8 @@ def _listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice]
     """Open an endpoint on the address `bind`, at the first of the UDP `ports` that is free, and return it.
 
     `bind` is an IP address or a host name, or None for all addresses. The port 0 stands for any free port. Calls `on_notice` if
-    the first port is not free, or if `bind` is a host name whose address only this machine can reach. Raises the errors of
-    `Endpoint.listen`.
+    the first port is not free, or if `bind` is a host name whose address only this machine can reach. Raises `AddressInUse`,
+    `AddressUnavailable` or `TooManyOpenFiles`, as `Endpoint.listen` does.
     """
     endpoint = Endpoint.listen(bind, *ports)
     if ports[0] not in (0, endpoint.port):

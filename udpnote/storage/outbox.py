@@ -51,7 +51,7 @@ _open_here: dict[int, str] = {}
 checked: the check opens and closes the file of the log's index, so SQLite would lose its locks on that file."""
 
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; this is done for every entry."""
 
 
 class Outbox(KnownNotebooks):
@@ -145,7 +145,7 @@ class Outbox(KnownNotebooks):
             same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
             insert_entries(connection, same, first, texts)
         self._begin_to_write()
-        entries: list[Entry] = list(map(_new, repeat(Entry), zip(
+        entries: list[Entry] = list(map(_new, repeat(Entry), zip(  # for each text `_new(Entry, values)`
             repeat(client_id), count(first), repeat(kind), repeat(written_at), repeat(utc_offset), repeat(author), texts,
             repeat(revises), repeat(seen),
         )))  # fmt: skip

@@ -113,11 +113,11 @@ def _is_private_folder(mode: int) -> bool:
     return stat.S_ISDIR(mode) and not mode & stat.S_ISVTX
 
 
-def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) -> list[Notice]:
+def _notices(paths: list[str], is_private_kind: Callable[[int], bool], command: str) -> list[Notice]:
     """Return at most two notices about those of `paths` to which other users have access.
 
-    A path counts only if `is_checked` is true for its mode. One notice is about the paths on which this user may run `command`,
-    the other about those on which only their owner may.
+    A path counts only if `is_private_kind` is true for its mode. One notice is about the paths on which this user may run
+    `command`, the other about those on which only their owner may.
     """
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}
@@ -125,7 +125,7 @@ def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) 
     for path in paths:
         with suppress(OSError, ValueError):  # it does not exist, or cannot be reached: opening it gives that error
             status = os.stat(path)
-            if status.st_mode & _ANYTHING_BY_OTHERS and is_checked(status.st_mode):
+            if status.st_mode & _ANYTHING_BY_OTHERS and is_private_kind(status.st_mode):
                 (ours if user in (status.st_uid, 0) else theirs)[path] = status.st_mode
     return [_notice(group, command, needs_owner=group is theirs) for group in (ours, theirs) if group]
 
