@@ -18,7 +18,7 @@ def test_find_lists_name_address_entries_round_trip_and_id_until_it_is_interrupt
     result = finding.end(signal.SIGINT)
     heading, row = result.lines
     assert (result.code, heading.split()) == (130, ["NOTEBOOK", "ADDRESS", "ENTRIES", "ROUND", "TRIP", "SEAL", "ID"])
-    assert re.fullmatch(rf"厨房␛\[2J +127\.0\.0\.1:{machine.port} +2 +[\d.]+ ms  open +{server.notebook_id}", row)
+    assert re.fullmatch(rf"厨房␛\[2J +127\.0\.0\.1:{machine.port} +2 +[\d.]+ ms  not sealed  {server.notebook_id}", row)
     assert row.index("127") + len("厨房") == heading.index("ADDRESS"), "a Chinese character takes two cells"
     [found] = machine.json("find --timeout 0.4 --json")
     assert 0 < found.pop("rtt_ms") < 400

@@ -124,7 +124,7 @@ def test_what_cannot_be_read_as_it_is_given_is_refused_with_the_way_out(served: 
         (f"import --format jrnl {sources}/memos_prod.db", "leave out --format"),
         (f"import '{sources}/empty folder'", ".md"),
         (f"import {sources}/pictures.zip", "unpack it"),
-        (f"import {sources}/cut.zip", "unpack it"),
+        (f"import {sources}/cut.zip", "get the zip file again"),
         (f"import {served.notebook}", "udpnote export --file"),
     ):
         served.refused(command, facts=[fact])

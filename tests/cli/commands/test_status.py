@@ -49,9 +49,9 @@ def test_status_tells_by_which_setting_or_choice_the_notebook_is_meant_and_where
         assert [(count["entries"], count["notebook"]) for count in each["waiting"]] == [(1, None)]
         assert (each["this_host"]["name"], each["this_host"]["in_use"]) == ("厨房", True)
     shown = machine.run("status")
-    assert re.search(rf"^notebook +厨房, open +\(id {server.notebook_id}\)\nbecause +chosen", shown.out)
+    assert re.search(rf"^notebook +厨房, not sealed +\(id {server.notebook_id}\)\nbecause +chosen", shown.out)
     assert re.search(
-        r"^server .*answers.*1 entry\nwaiting +1 entry for 127.0.0.1.*\nthis host +厨房, open, 1 entry", shown.out, re.M
+        r"^server .*answers.*1 entry\nwaiting +1 entry for 127.0.0.1.*\nthis host +厨房, not sealed, 1 entry", shown.out, re.M
     )
     machine.stop()
     silent = machine.run("status", UDPNOTE_WAIT="0.4")

@@ -82,7 +82,7 @@ def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8_and_names_the_
     assert result.out.count("厨房") == 1
     assert result.out.index("one") < result.out.index("厨房") < result.out.index("今天")
     assert "`help`" not in result.out, "a line `help` is an entry here"
-    assert "写入记事本：厨房（公开）\n" in machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8").out
+    assert "写入记事本：厨房（没有加密）\n" in machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8").out
 
 
 def test_from_a_pipe_ctrl_c_ends_it_while_an_entry_waits_for_an_answer(machine: Machine) -> None:

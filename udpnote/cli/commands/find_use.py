@@ -171,19 +171,19 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
     width = terminal_columns() if sys.stdout.isatty() else None
     for name, address, entries, duration, seal, notebook_id in [headings, row] if is_first else [row]:
         cells = (
-            padded(name, 20), padded(address, 21), padded_left(entries, 9), padded_left(duration, 10), padded(seal, 8),
+            padded(name, 20), padded(address, 21), padded_left(entries, 9), padded_left(duration, 10), padded(seal, 10),
             notebook_id,
         )  # fmt: skip
         print("\n".join(line.rstrip() for line in fitted(cells, width)), flush=True)
 
 
 def _seal(notebook: FoundNotebook) -> str:
-    """The word for `notebook` in the column SEAL: `open`, `sealed`, `old key` (this machine has an old key) or `impostor`."""
+    """The word for `notebook` in the column SEAL: `not sealed`, `sealed`, `impostor`, or `old key` (that of this machine)."""
     if notebook.is_impostor:
         return _("impostor")
     if notebook.has_new_key:
         return _("old key")
-    return _("sealed") if notebook.is_sealed else _("open")
+    return _("sealed") if notebook.is_sealed else _("not sealed")
 
 
 _INTERFACES = {THIS_MACHINE: marked("this machine"), NAMED_SERVER: marked("the named server")}

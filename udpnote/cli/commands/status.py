@@ -220,7 +220,7 @@ def _row(label: str, text: str) -> str:
 def _seal(status: NotebookStatus) -> str:
     """A text that says whether the notebook of `status` is sealed, and whether this machine has its key."""
     if status.notebook is None or status.notebook.key_id is None:
-        return _("open")
+        return _("not sealed")
     return _("sealed, and its key is here") if status.has_key else _("sealed, and its key is not here")
 
 

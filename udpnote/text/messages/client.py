@@ -194,7 +194,7 @@ def _sealed_hint(server: SilentServer) -> str:
     """
     if server.is_sealed:
         return _("If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there")
-    return _("If the notebook was sealed meanwhile, `udpnote join` it")
+    return _("If the notebook was sealed meanwhile, join it with `udpnote join CODE`")
 
 
 def _entry_erased(number: int) -> str:

@@ -77,7 +77,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erased_but_identity_computed": (
         "somebody who has the notebook's file and guesses the text of #{number} can still check the guess. The note was "
         "imported, and the file keeps an id that may be computed from its time and text. The id stays, so that no import "
-        "stores the note again. Nobody can read the text in the id"
+        "stores the note again. The text itself cannot be computed from the id"
     ),
     "erased_but_in_markdown": (
         "#{number} was imported from a Markdown file. Delete the text in that file, too: if the file is renamed and "

@@ -103,8 +103,9 @@ def _left_out(what: str, count: int) -> str:
             )
         case "other_texts":
             sentence = ngettext(
-                "{count:,} file was not read, because its name is not a day of the journal, such as 2026/11/23.txt",
-                "{count:,} files were not read, because their names are not days of the journal, such as 2026/11/23.txt",
+                "{count:,} file was not read, because its name is not a day of the journal: it should be like 2026/11/23.txt",
+                "{count:,} files were not read, because their names are not days of the journal: they should be like "
+                "2026/11/23.txt",
                 count,
             )
         case "hidden":
@@ -180,7 +181,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the JSON is damaged or cut off at character {character:,}, so nothing after that is imported. Get the file again, "
         "and import it again"
     ),
-    "import_zip_damaged": "the zip file {path} is damaged, cut off or encrypted: unpack it, and import the JSON file in it",
+    "import_zip_damaged": (
+        "the zip file {path} is encrypted, damaged or cut off. Unpack it with another program, and import the JSON file in it. "
+        "If unpacking fails, too, get the zip file again"
+    ),
     "import_zip_without_json": "{path} has no JSON of Day One in it: unpack it, and import a file or folder in it",
     "import_database_unknown": (
         "{path} is a database, but not one of the program memos. If it is a notebook of udpnote, run `udpnote export "

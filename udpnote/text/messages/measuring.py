@@ -19,7 +19,7 @@ def _disk_is_memory(files: Sequence[str], folder: str, file_system: str) -> str:
     return _(
         "{folder} has the {files}, and is on {file_system}, which keeps files in memory only. When this machine stops, "
         "even acknowledged entries are lost. Set UDPNOTE_HOME to a folder on a disk. Or set UDPNOTE_FILE to a file on a "
-        "disk, for the notebook alone"
+        "disk, to move only the notebook there"
     ).format(folder=folder, files=_named(files), file_system=file_system)
 
 

@@ -21,11 +21,11 @@ def _notebook_chosen(notebook: KnownNotebook, is_preceded: bool) -> str:
     """`is_preceded` says that a setting takes precedence over the choice, so that entries may go to another notebook."""
     is_open = notebook.key_id is None
     if is_preceded and is_open:
-        sentence = _("chosen: {name}, which is open  (id {notebook_id}, last seen at {host} port {port})")
+        sentence = _("chosen: {name}, which is not sealed  (id {notebook_id}, last seen at {host} port {port})")
     elif is_preceded:
         sentence = _("chosen: {name}, which is sealed  (id {notebook_id}, last seen at {host} port {port})")
     elif is_open:
-        sentence = _("entries go to {name}, which is open  (id {notebook_id}, last seen at {host} port {port})")
+        sentence = _("entries go to {name}, which is not sealed  (id {notebook_id}, last seen at {host} port {port})")
     else:
         sentence = _("entries go to {name}, which is sealed  (id {notebook_id}, last seen at {host} port {port})")
     return sentence.format(name=notebook.name, notebook_id=notebook.notebook_id.hex(), host=notebook.host, port=notebook.port)
@@ -76,7 +76,7 @@ def _entries_refused_by(entries: int, place: str) -> str:
 
 def _hosted_notebook(name: str, notebook_id: str, entries: int, is_sealed: bool, has_key_file: bool, is_in_use: bool) -> str:
     if not is_sealed:
-        start = ngettext("{name}, open, {entries:,} entry", "{name}, open, {entries:,} entries", entries)
+        start = ngettext("{name}, not sealed, {entries:,} entry", "{name}, not sealed, {entries:,} entries", entries)
     elif has_key_file:
         start = ngettext("{name}, sealed, {entries:,} entry", "{name}, sealed, {entries:,} entries", entries)
     else:

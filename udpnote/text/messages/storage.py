@@ -134,9 +134,9 @@ _LOG_LOSSES = {
         "second name, and start again"
     ),
     "replaced": marked(
-        "the server or import has stopped, because another file was put at {log} while it was in use. The file there was the "
-        "log with the latest acknowledged entries of {path}. Put the log back, and start again. If it is lost, the next start "
-        "says how to keep the other entries"
+        "the server or import has stopped, because another file was put at {log} while it was in use. The file that was "
+        "there before is the log with the latest acknowledged entries of {path}. Put that log back, and start again. If it is "
+        "lost, the next start says how to keep the other entries"
     ),
 }
 """What was done to a notebook's file or to its log, and what to do then. The keys are the values of `loss`. If the file changes
@@ -301,9 +301,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "if it was not sent: compare `udpnote list` with what you wrote"
     ),
     "outbox_log_left": (
-        "{log}, the log of an outbox, was there, but its outbox {path} was not. A new outbox begins there. The log may have "
-        "notes that were not stored yet, so it is kept as {aside}. To send them, move the old outbox and this log into a new "
-        "folder, as `outbox.sqlite3` and `outbox.sqlite3-wal`, and run `UDPNOTE_HOME=FOLDER udpnote outbox --send`"
+        "{log}, the log of an outbox, was there, but its outbox {path} was not. udpnote makes a new outbox {path}. The log may "
+        "have notes that were not stored yet, so it is kept as {aside}. If you find the old outbox, move that outbox and this "
+        "log into a new folder, as `outbox.sqlite3` and `outbox.sqlite3-wal`, and run `UDPNOTE_HOME=FOLDER udpnote outbox "
+        "--send`. If you do not find the old outbox, udpnote cannot send these notes: compare `udpnote list` with what you "
+        "wrote"
     ),
     "outbox_log_kept": (
         "{log}, the log with the latest changes of your outbox, was damaged or cut while no command used it. Notes that were "
@@ -313,8 +315,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "log_overwritten": (
         "the server or import has stopped, because another program has overwritten {log}, the log with the latest "
         "acknowledged entries. {path} itself is not damaged. Stop that program. If you have a copy of {path} and its "
-        "log, put both in their place. Then start again. Without such a copy, the entries from the overwritten part on "
-        "are lost, and the next start says how to keep the others"
+        "log, put both in their place. Then start again. Without such a copy, the entries in the overwritten part of the "
+        "log, and those after it, are lost, and the next start says how to keep the others"
     ),
     "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
@@ -380,8 +382,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}. The server has moved the changed file to {aside}, and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "other programs change {path} again and again. Each time the server keeps the changed file under a name that ends "
-        "with .old, but all {count} such names are taken. The notebook has every note. Stop those programs from writing to "
-        "{path}, and move the *.old files away"
+        "other programs change the text file {path} again and again. Each time the changed file is kept under a name that ends "
+        "with .old, but all {count} such names are taken. The text file is not updated until you move the *.old files away. "
+        "Stop those programs from writing to {path}, too. The notebook has every note"
     ),
 }

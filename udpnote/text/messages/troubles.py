@@ -138,7 +138,7 @@ TROUBLES: dict[str, Trouble] = {
     "folder_not_writable": Trouble(
         "nothing can be written in {folder} ({reason}), so no note can be put into the outbox, and none is sent",
         "export UDPNOTE_HOME=/var/lib/udpnote",
-        "A note is sent only after it is safe in the outbox. The variable names a folder in which this user may write.",
+        "A note is sent only after it is safe in the outbox. The variable names a folder in which you may write.",
     ),
     "disk_pretends": Trouble(
         "an fsync in {folder} takes {microseconds} µs. Hardly any disk writes so fast, so a power failure may lose entries",
@@ -233,7 +233,7 @@ TROUBLES: dict[str, Trouble] = {
     ),
     "program_here_silent": Trouble(
         "a program on this host listens at {users}, but does not answer. It may be a server that hangs, the server of "
-        "a sealed notebook that this user has not joined, or another program",
+        "a sealed notebook that you have not joined, or another program",
         "sudo ss -ulpn",
         "The command lists programs and their ports. If it is a server of udpnote, start it again, or join its notebook.",
     ),

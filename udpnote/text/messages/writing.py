@@ -193,7 +193,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_pasted": "{lines:,} lines were pasted: each is stored as an entry",
     "write_how_to_store": "{lines:,} lines were pasted. Store each (`e`), all as one entry (`a`), or none (`n`)? ",
     "write_pasted_dropped": "nothing is stored",
-    "write_to_open": "your lines go to {name}, which is open",
+    "write_to_open": "your lines go to {name}, which is not sealed",
     "write_to_sealed": "your lines go to {name}, which is sealed",
     "write_queued": "queued, delivered as soon as the server answers",
     "write_queued_because": "queued, delivered as soon as the server answers ({reason})",
