@@ -16,6 +16,7 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from tests.support.source import modules
+from udpnote.client import sending
 from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
 from udpnote.lan.endpoint import Endpoint
@@ -68,6 +69,52 @@ def test_send_many_goes_on_when_it_is_woken_for_more(loopback: Loopback, in_time
         assert told.get(timeout=10) == text
     typed.put("end")
     client.wake()
+
+
+def test_a_call_of_wake_is_not_lost_while_the_thread_that_it_means_waits_for_the_lock(
+    loopback: Loopback, in_time: InTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loopback.serve()
+    client = loopback.client()
+    client.send("first")
+    monkeypatch.setattr(sending, "IDLE_SECONDS", 10 * DEADLINE_SECONDS)
+    connection, told = client._connection, Queue[str]()
+    is_asked, is_woken = threading.Event(), threading.Event()
+
+    def lines() -> Iterator[str | None]:
+        is_asked.set()
+        yield None
+        assert is_woken.is_set()
+        yield "typed meanwhile"
+
+    def send() -> None:
+        for sent in client.send_many(lines()):
+            told.put(sent.entry.text)
+
+    with connection.lock():
+        sending_thread = in_time(send)
+        assert is_asked.wait(DEADLINE_SECONDS)
+        is_woken.set()
+        client.wake()
+        connection.wait(0.0)  # as another thread that has the lock, which ends the wait of this one
+    assert told.get(timeout=DEADLINE_SECONDS) == "typed meanwhile"
+    sending_thread.join()
+
+
+def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: Loopback) -> None:
+    loopback.serve()
+    client, wait = loopback.client(), 10 * DEADLINE_SECONDS
+    client.send("first")
+
+    def lines() -> Iterator[str | None]:
+        yield "one"
+        yield None
+        client.deliver()  # without the lock, as another thread could while this one wants the lock
+        yield None
+
+    started = time.monotonic()
+    assert [sent.number for sent in client.send_many(lines(), wait=wait)] == [2]
+    assert time.monotonic() - started < wait / 2
 
 
 def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback, in_time: InTime) -> None:

@@ -116,8 +116,8 @@ class Listener(Protocol):
 class Connection:
     """Shares the sockets of one client among its threads, and passes arriving datagrams to listeners.
 
-    A thread may call a method only while it holds the lock (`with connection.lock():`). Only `lock`, `now` and `is_closed` may
-    be called, and `endpoint`, `clock` and `random` be used, without the lock.
+    A thread may call a method only while it holds the lock (`with connection.lock():`). Only `lock`, `rest`, `wake`, `now` and
+    `is_closed` may be called, and `endpoint`, `clock`, `random` and `wakes` be used, without the lock.
     """
 
     def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Randomness) -> None:
@@ -141,6 +141,9 @@ class Connection:
         self._interrupted: dict[int, tuple[int, float]] = {}
         """For the id of each thread whose latest `receive` was ended by a thread that wants the lock: `_news` at its beginning,
         and until when it would have waited."""
+        self.wakes = 0
+        """How often `wake` was called. A thread that looks for something to do without the lock reads this before. If it has
+        changed when the thread has the lock, the thread does not wait, because another one may have been woken in its place."""
         self._is_closed = False
 
     @property
@@ -199,6 +202,7 @@ class Connection:
 
     def wake(self) -> None:
         """End the `receive` that waits now, or the next one, and the rests of all threads."""
+        self.wakes += 1
         self._news += 1
         self.endpoint.wake()
         self._wake_resting()

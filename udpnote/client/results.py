@@ -80,6 +80,10 @@ class Outcomes:
         for entry in entries:
             self._awaited.pop(entry.sequence, None)
 
+    def are_ready(self, entries: deque[Entry]) -> bool:
+        """Whether `pop` would return any outcome."""
+        return bool(entries) and self._awaited[entries[0].sequence] is not None
+
     def pop(self, entries: deque[Entry]) -> list[SentEntry]:
         """Return the outcomes of the first `entries`, in order, up to the first entry without an outcome.
 

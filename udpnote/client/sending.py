@@ -59,8 +59,7 @@ class Sender:
             self._notebook_changes += 1
 
     def deliver(self, wait_seconds: float) -> None:
-        """Deliver the entries that wait in the outbox for the client's notebook, until none waits. Raises as `Client.deliver`
-        does.
+        """Deliver what waits in the outbox for the client's notebook, until nothing waits. Raises as `Client.deliver` does.
 
         Ends earlier if the server is silent for `wait_seconds`, or if another command has joined or left the notebook. While
         calls in other threads send, this also waits for the outcomes of their entries.
@@ -122,6 +121,7 @@ class Sender:
                 if outcome.reason is not None:  # never for a stored entry; asking for the state of each would take longer
                     any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
+            wakes = self._connection.wakes
             try:
                 has_more = source.take(chunk, len(pending), characters, self._driver.now)
             except BaseException:  # also after Ctrl-C, because the iterator does not give these texts again
@@ -143,7 +143,7 @@ class Sender:
                 is_key_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
                 characters += sum(map(len, chunk))
                 chunk.clear()
-                self._advance(pending, started, wait_seconds, may_wait=not has_more, is_key_checked=is_key_checked)
+                self._advance(pending, started, wait_seconds, None if has_more else wakes, is_key_checked)
             self._connection.rest()
             left_at = self._driver.now()
         if self._session is not None and not self._session.has_old_key:  # with an old key, nothing can be delivered
@@ -247,24 +247,25 @@ class Sender:
         session.flush()
 
     def _advance(
-        self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool, is_key_checked: bool
+        self, pending: deque[Entry], started: float, wait_seconds: float, wakes: int | None, is_key_checked: bool
     ) -> None:
         """Do one round of sending and receiving. If there is no session, find the notebook and begin one instead.
 
         The `pending` entries get the outcome QUEUED in three cases: `wait_seconds` have passed since the latest answer and
         since the call began to wait (`started`); the server says that its key has changed; it says that it can store nothing
-        now. The round waits for datagrams only if `may_wait` is True. For `is_key_checked` see `Driver.round`. The caller must
-        hold the lock of the connection.
+        now. The round does not wait for datagrams if `wakes` is None or `Connection.wakes` has changed since, or if another
+        thread has received an outcome of `pending`. For `is_key_checked` see `Driver.round`. The caller must hold the lock of
+        the connection.
         """
-        session = self._session
+        session, now = self._session, self._driver.now()
         if session is None:
-            self._advance_without_server(pending, started, wait_seconds)
+            self._advance_without_server(pending, started, wait_seconds, wakes)
             return
-        now = self._driver.now()
         session.prepare(now)
         if not pending:
             session.flush()  # the next text may come in an hour
         given_up_at = max(started, session.answered_at) + wait_seconds if pending else now + IDLE_SECONDS
+        may_wait = wakes == self._connection.wakes and not self._outcomes.are_ready(pending)
         self._round(session, given_up_at if may_wait else 0.0, is_key_checked=is_key_checked)
         if pending and session.postponed_for is not None:
             self._outcomes.postpone(pending, session.postponed_for)
@@ -274,15 +275,15 @@ class Sender:
             silence = Notice("no_answer_yet", server=self._driver.silent_server(session))
             self._give_up(pending, silence if wait_seconds else Notice("not_waited"))
 
-    def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
+    def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float, wakes: int | None) -> None:
         """While there is no session, find the client's notebook, and begin to deliver `pending` to it.
 
         All `pending` entries get the outcome QUEUED if the notebook cannot be found, or could not shortly before (see
         `recent_failure`). If it is found, only those that wait for another notebook get this outcome. If `pending` is empty,
-        this only waits for datagrams, for up to `IDLE_SECONDS`.
+        this only waits for datagrams, for up to `IDLE_SECONDS`. For `wakes` see `_advance`.
         """
         if not pending:
-            self._connection.wait(self._driver.now() + IDLE_SECONDS)
+            self._connection.wait(self._driver.now() + IDLE_SECONDS if wakes == self._connection.wakes else 0.0)
             return
         failure = self._driver.finder.recent_failure()
         if failure is not None:
