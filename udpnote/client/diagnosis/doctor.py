@@ -93,6 +93,7 @@ class Doctor(Client):
                 yield finding
 
     def _host_facts(self) -> HostFacts:
+        """Gather what the system says about this host, for `HOST_CHECKS`. This writes a temporary file, and removes it."""
         interfaces = host_interfaces()
         folder = _existing_folder(os.path.dirname(self._outbox_path))
         return HostFacts(
@@ -111,10 +112,15 @@ class Doctor(Client):
         )
 
     def _network_facts(self, host: HostFacts) -> NetworkFacts:
+        """Gather the facts about the network, for `NETWORK_CHECKS`, in three steps that each send datagrams and take some time.
+
+        First this host sends datagrams to itself (`echoes`). Then a discovery looks for notebooks. Last, an `Examination` asks
+        all hosts of the LAN, the servers that have answered the discovery, and the server that the user expects.
+        """
         echoes = self._echoes()
         answers, failure = self._discovered()
         found = list(answers.values())
-        addresses = self._expected_addresses()
+        addresses = self._server_addresses()
         with self._connection.lock():
             targets = self._keyring.targets()[:ENVELOPES_MAX]
             examination = Examination(
@@ -127,7 +133,7 @@ class Doctor(Client):
                 microseconds=self._connection.clock.microseconds,
             )
             examination.run([*addresses, *answers])
-        known = {each.notebook_id: each.name for each in self.known()}
+        names_in_outbox = {each.notebook_id: each.name for each in self.known()}
         return NetworkFacts(
             interfaces=host.interfaces,
             firewall=host.firewall,
@@ -136,8 +142,8 @@ class Doctor(Client):
             servers=examination.servers,
             found=found,
             port_users=port_users(self._ports),
-            names=known | {bytes.fromhex(each.notebook_id): each.name for each in found},
-            expected=self._expected(addresses, found, examination),
+            names=names_in_outbox | {bytes.fromhex(each.notebook_id): each.name for each in found},
+            expected=self._expected_server(addresses, found, examination),
             failure=failure,
             is_notebook_decided=self.is_notebook_decided,
             names_server=self._finder.destination.host is not None,
@@ -146,6 +152,7 @@ class Doctor(Client):
         )
 
     def _echoes(self) -> list[Echo]:
+        """Find out which datagrams from this host to itself arrive, by unicast and by broadcast (see `listen_for_echoes`)."""
         token = self._connection.random.randbytes(ECHO_TOKEN_BYTES)
         return listen_for_echoes(lan_interfaces(), token, PORT)
 
@@ -167,7 +174,7 @@ class Doctor(Client):
             self._finder.end(discovery)
         return found, None
 
-    def _expected_addresses(self) -> list[Address]:
+    def _server_addresses(self) -> list[Address]:
         """The addresses of the server that the user has named or, if none is named, the last address of the user's notebook.
 
         Empty if that notebook is not known, or if the name of the server cannot be resolved.
@@ -177,7 +184,9 @@ class Doctor(Client):
         notebook = self.notebook
         return [address_of(notebook)] if notebook is not None else []
 
-    def _expected(self, addresses: list[Address], found: list[FoundNotebook], examination: Examination) -> Expected | None:
+    def _expected_server(
+        self, addresses: list[Address], found: list[FoundNotebook], examination: Examination
+    ) -> Expected | None:
         """The server or notebook that should be at `addresses`, and whether it has answered. None if `addresses` is empty.
 
         `found` are the notebooks that have answered the discovery.

@@ -18,11 +18,12 @@ answers even on an idle machine."""
 class HostFacts(NamedTuple):
     """What the system says about this host.
 
-    `routes` is None if the system does not name its routes. `firewalls` says which of ufw and firewalld are active. udpnote
-    asks for a receive buffer of `wanted_bytes`, and the system grants `buffer_bytes`. `folder` is the folder of the outbox, and
-    `fsync_seconds` the median time of an fsync there, or the reason why nothing can be written there. If that folder does not
-    exist yet, `folder` is the folder in which it will be made. `outbox` is the path of the outbox, and `outbox_problem` says
-    why it cannot be read; None if it can, or if it does not exist yet.
+    `interfaces` are those that can carry probes. `routes` is None if the system does not name its routes. `firewalls` says
+    which of ufw and firewalld are active. udpnote asks for a receive buffer of `wanted_bytes`, and the system grants
+    `buffer_bytes`. `folder` is the folder of the outbox, and `fsync_seconds` the median time of an fsync there, or the reason
+    why nothing can be written there. If that folder does not exist yet, `folder` is the folder in which it will be made.
+    `outbox` is the path of the outbox, and `outbox_problem` says why it cannot be read; None if it can, or if it does not exist
+    yet.
 
     `wrong_settings` are the settings that cannot be used, each as the problem and the source. `own_key_file` is the path of the
     key file that belongs to this host's notebook, and `own_key_problem` says how it is damaged. It is None if there is no key

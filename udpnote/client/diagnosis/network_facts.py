@@ -25,8 +25,8 @@ class Expected(NamedTuple):
     """The notebook or server that the user means, and which should answer.
 
     `name` is the notebook's name or, if that is not known, a notice that names the server. `address` is where the server should
-    be. `error` is why datagrams to `address` have failed, or None if none has failed. `neighbour` is the
-    result of `lan.host_network.neighbour_answers` for this address.
+    be, and `has_answered` says whether it has answered the discovery or the examination. `error` is why datagrams to `address`
+    have failed, or None if none has failed. `neighbour` is the result of `lan.host_network.neighbour_answers` for this address.
     """
 
     name: str | Notice
@@ -38,6 +38,9 @@ class Expected(NamedTuple):
 
 class NetworkFacts(NamedTuple):
     """The facts about the network, from which the checks make findings.
+
+    `interfaces` are the interfaces of this host that can carry probes. `expected` is the notebook or server that the user
+    means, and whether it has answered; None if its address is not known.
 
     `firewall` is that of `HostFacts`. `ways`, `servers` and `errors` are those of the `Examination`. `echoes` say which of its
     own broadcasts this host hears. `found` are the notebooks that have answered a discovery. `port_users` are the sockets at
