@@ -35,3 +35,23 @@ def test_the_package_has_its_errors_and_its_help_shows_both_classes() -> None:
     assert done.stdout.startswith("Queued ['Client', 'Server', '__version__', 'errors']\n")
     assert all(f"    class {name}(" in done.stdout for name in ("Client", "Server"))
     assert "serve_forever(self)" in done.stdout
+
+
+WITHOUT_FILES = """
+import os, resource
+from udpnote.errors import AddressInUse
+error = AddressInUse("port_taken", port=6683, address="[::]:6683")
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+lowest = os.dup(0)
+os.close(lowest)
+for files in (*range(lowest, lowest + 8), hard):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    print(error)
+"""
+
+
+def test_without_a_file_to_open_for_its_sentence_an_error_tells_its_kind_and_values() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_FILES], capture_output=True, text=True, check=True)
+    first, *_, last = done.stdout.splitlines()
+    assert all(fact in first for fact in ("port_taken", "6683", "[::]"))
+    assert "port_taken" not in last and "6683" in last

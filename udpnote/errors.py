@@ -15,8 +15,8 @@ OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 class Notice:
     """A message to a person. `kind` names a sentence in `text.messages`, and `values` are the values that the sentence shows.
 
-    `str()` of a notice is the sentence, in the language that `text.language.language` returns. Two notices are equal if they
-    have the same kind and values.
+    `str()` of a notice is the sentence, in the language that `text.language.language` returns. It is the `repr()` if too many
+    files are open to import the sentences. Two notices are equal if they have the same kind and values.
     """
 
     __slots__ = ("kind", "values")
@@ -26,7 +26,10 @@ class Notice:
         self.values = values
 
     def __str__(self) -> str:
-        return _sentence_of(self)
+        try:
+            return _sentence_of(self)
+        except OSError:  # from an import: no more files can be opened, and perhaps this notice is to say so
+            return repr(self)
 
     def __repr__(self) -> str:
         values = "".join(f", {name}={value!r}" for name, value in self.values.items())
@@ -40,7 +43,7 @@ class Notice:
 
 
 def _sentence_of(notice: Notice) -> str:
-    """The sentence for `notice`.
+    """Return the sentence for `notice`. Raises `OSError` if too many files are open to import the sentences.
 
     This module must not import `text.messages`, because `text.messages` imports this module. Therefore this function takes
     `sentence_of` from the package `udpnote`, which imports it on the first use.

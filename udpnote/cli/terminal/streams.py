@@ -171,17 +171,21 @@ def said(message: str | Notice) -> str:
 
 def say(message: str | Notice) -> None:
     """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
-    try:
-        line = said(message)
-    except OSError:  # no more files can be opened, not even a module with sentences
-        while _spare:
-            os.close(_spare.pop())
+    if isinstance(message, Notice):
         try:
-            line = said(message)
-        except OSError:
-            line = f"udpnote: {message!r}"
+            _load_sentence(message)
+        except OSError:  # no more files can be opened, not even a module with sentences
+            while _spare:
+                os.close(_spare.pop())
     with suppress(OSError):  # the terminal was closed; the work goes on
-        print(line, file=sys.stderr, flush=True)
+        print(said(message), file=sys.stderr, flush=True)
+
+
+def _load_sentence(notice: Notice) -> None:
+    """Import the modules that make the sentence of `notice`. Raises `OSError` if they cannot be opened."""
+    from udpnote.text.messages.sentences import sentence_of  # here, because most commands have no message
+
+    sentence_of(notice)
 
 
 def terminal_columns() -> int:
