@@ -128,16 +128,32 @@ def check_log_index(path: str) -> None:
         check_space(path)
 
 
-def make_own_folder(path: str, own: Collection[str]) -> None:
-    """Make the folder of the file `path` if the folder is missing and is in `own`, the folders that belong to udpnote.
+def make_own_folder(path: str, own: Collection[str]) -> list[str]:
+    """Make the folder of the file `path` if the folder is missing and is in `own`, the folders that belong to udpnote. Return
+    what `make_folders` returns.
 
     Any other missing folder stays missing, so that a mistyped path, or a disk that is not mounted, is noticed later. Raises
     `StorageError` if the folder cannot be made.
     """
     folder = os.path.dirname(path)
-    if folder in own:
-        with storage_errors(folder):
-            make_folders(folder)
+    if folder not in own:
+        return []
+    with storage_errors(folder):
+        return make_folders(folder)
+
+
+@contextmanager
+def own_folder_if_used(path: str, own: Collection[str]) -> Iterator[None]:
+    """For the block, make the folder of the file `path` as `make_own_folder` does. At its end, remove those of the folders made
+    in which there is nothing.
+    """
+    made = make_own_folder(path, own)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # there is something in it
+            for folder in reversed(made):
+                os.rmdir(folder)
 
 
 def check_folder(path: str) -> None:

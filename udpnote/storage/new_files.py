@@ -40,13 +40,14 @@ _ASIDE = r"\.[1-9][0-9]*\.old"
 """A pattern for what `aside_name` adds to a file's name."""
 
 
-def make_folders(folder: str) -> None:
-    """Make `folder` and the folders above it that are missing. Only their owner can use them, whatever the umask.
+def make_folders(folder: str) -> list[str]:
+    """Make `folder` and the folders above it that are missing, and return the paths of those that this has made, the highest
+    first. Only their owner can use them, whatever the umask.
 
     If root runs this, their owner is that of the folder above them. After making a folder, this fsyncs the folder above it, so
     that a power failure does not undo it. Raises `OSError`.
     """
-    missing = []
+    missing, made = [], []
     folder = os.path.abspath(folder)
     while not os.path.isdir(folder):
         missing.append(folder)
@@ -54,8 +55,10 @@ def make_folders(folder: str) -> None:
     for each in reversed(missing):
         with suppress(FileExistsError):  # another process has just made it; if it is a file, what is made in it fails
             os.mkdir(each, 0o700)
+            made.append(each)
         _own_folder(each)
         sync_folder(os.path.dirname(each))
+    return made
 
 
 def sync_folder(folder: str) -> None:

@@ -79,6 +79,13 @@ def test_on_a_new_host_a_restore_makes_the_folder_and_asks_nothing(kept: Machine
     assert (restored["restored"], restored["vanished"], restored["kept"], new.texts()) == (True, 0, [], ["今天开会"])
 
 
+@pytest.mark.parametrize(("options", "code"), [("--dry-run {backup}", 0), ("{backup}.gone", 1), ("--with-key {backup}", 1)])
+def test_on_a_new_host_a_restore_that_restores_nothing_leaves_no_folder(kept: Machine, options: str, code: int) -> None:
+    new = Machine(kept.home.parent / "new")
+    assert new.run(f"restore {options.format(backup=kept.home / 'b')}").code == code
+    assert not new.home.exists()
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "texts"),
     [
