@@ -110,10 +110,11 @@ def insert_entries(connection: sqlite3.Connection, same: tuple[Any, ...], first:
 def _insertion_of(count: int) -> str:
     """Return the SQL statement that adds `count` entries at once, in a fifth of the time of one statement for each entry.
 
-    Its parameters are the values of `_NEW`, the first sequence, and the text of each entry.
+    Its parameters are the values of `_NEW`, the first sequence, and the text of each entry. The texts have no numbers: since
+    Python 3.12, binding numbered parameters takes a time that grows with the square of their count.
     """
     same = ", ".join(f"?{place}" for place in range(1, 15))
-    rows = ", ".join(f"({same}, ?15 + {place}, ?{16 + place})" for place in range(count))
+    rows = ", ".join(f"({same}, ?15 + {place}, ?)" for place in range(count))
     return f"INSERT INTO entries ({_NEW}, sequence, text) VALUES {rows}"
 
 

@@ -41,7 +41,8 @@ def insert_whole(connection: sqlite3.Connection, whole: Sequence[tuple[int, Part
         if parts:
             connection.executemany(_INSERT, parts)
             parts = []
-        values = client, notes.sequence, notes.utc_offset, notes.author, now, *notes.written_at, *notes.texts
+        values: list[object] = [client, notes.sequence, notes.utc_offset, notes.author, now, *notes.written_at, *notes.texts]
+        values[5::2], values[6::2] = notes.written_at, notes.texts  # the time and the text of one note after the other
         connection.execute(_insertion_of(len(notes.texts)), values)
     connection.executemany(_INSERT, parts)
     return connection.total_changes - changes
@@ -128,11 +129,13 @@ def _continues(last: NoteRun, run: NoteRun) -> bool:
 def _insertion_of(count: int) -> str:
     """The statement that inserts a run of `count` notes at once, in half of the time of one statement for each note.
 
-    Its parameters are the client, the sequence of the first note, the UTC offset, the author and the time of storing, then the
-    time at which each note was written, then each text.
+    Its parameters are the client, the sequence of the first note, the UTC offset, the author and the time of storing, then, for
+    each note, the time at which it was written and its text. These have no numbers: since Python 3.12, binding numbered
+    parameters takes a time that grows with the square of their count.
     """
-    rows = [f"(?1, ?2 + {place}, {Kind.NOTE:d}, ?{6 + place}, ?3, ?4, ?{6 + count + place}, ?5)" for place in range(count)]
-    return f"INSERT INTO entries ({_COLUMNS}) VALUES {', '.join(rows)} {_UNLESS_STORED}"
+    rows = ", ".join(f"(?1, ?2 + {place}, ?3, ?4, ?5, {Kind.NOTE:d}, ?, ?)" for place in range(count))
+    columns = "client, sequence, utc_offset, author, stored_at, kind, written_at, text"
+    return f"INSERT INTO entries ({columns}) VALUES {rows} {_UNLESS_STORED}"
 
 
 @lru_cache(maxsize=256)
