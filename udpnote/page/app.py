@@ -98,7 +98,7 @@ class Page:
         return self._opened
 
     def _open_with_code(self, code: str) -> PageNotebook:
-        """Open the notebook for browsers that have given the join code `code`."""
+        """Return a `PageNotebook` for browsers that have given the join code `code`."""
 
         def open_client(on_notice: Callable[[Notice], None]) -> Client:
             return self._open_client(code, self.base.known, on_notice)
@@ -119,16 +119,19 @@ class Page:
         return Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http_error})
 
     async def _index(self, request: Request) -> Response:
+        """Answer with the page itself, which needs no session."""
         return self._assets.answer(request, INDEX)
 
     async def _static(self, request: Request) -> Response:
+        """Answer with one of the files for browsers. Raises a `Refusal` (404) if there is no such file."""
         return self._assets.answer(request, request.path_params["name"])
 
     async def _state(self, request: Request) -> Response:
         """Answer the first question of a browser: which notebook the page shows, and whether the browser may use it.
 
         `docs/page.md` explains the answer. If the page does not know its notebook yet, it asks the notebook's server first. If
-        the notebook is open, the answer removes the cookie of an ended session from the browser.
+        the notebook is open, the answer removes the cookie of an ended session from the browser. Raises nothing: if the browser
+        needs a join code, or the notebook cannot be read, the answer says so.
         """
         if self.base.known is None and self.base.absence is None:
             await self.base.check()
@@ -162,7 +165,12 @@ class Page:
         return response
 
     async def _begin_session(self, request: Request) -> Response:
-        """Begin a session for a browser that gives a join code, and set the cookie with the session's token."""
+        """Begin a session for a browser that gives a join code, and set the cookie with the session's token.
+
+        Raises a `Refusal`: 403 if the connection is not private (see `is_private`), 400 if the body has no code, and those of
+        `body_of` and of `Sessions.begin`. So a wrong code is refused with 403, and after too many codes of one host, each
+        further one with 429, right or wrong.
+        """
         if not is_private(request.scope):
             raise Refusal(403, Notice("page_code_needs_https"))
         room, too_long = BodyRoom(CODE_BYTES_MAX), Notice("page_code_mistyped")
@@ -177,6 +185,7 @@ class Page:
         return response
 
     async def _end_session(self, request: Request) -> Response:
+        """End the browser's session, if it has one, and remove its cookie. Raises nothing without a session."""
         self._sessions.end(request.cookies.get(_cookie_name(request), ""))
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         _forget_cookie(request, response)

@@ -174,7 +174,9 @@ def read_events(reader: NotebookReader, after: SeenEntry, limit: int) -> list[St
 
 
 def note_number(reader: NotebookReader, stored: StoredEntry) -> int | None:
-    """Return the number of the note that the entry `stored` adds or changes; None if the notebook cannot be read."""
+    """Return the number of the note that the entry `stored` adds or changes. Return None if the notebook cannot be read, or has
+    no entry with the number that `stored` revises.
+    """
     if stored.entry.kind is Kind.NOTE:
         return stored.number
     with suppress(UdpnoteError):  # the browser then reads its notes again

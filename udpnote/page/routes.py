@@ -70,7 +70,8 @@ Place = tuple[int, int]
 class ReadingRoutes:
     """The routes that read. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`.
 
-    `docs/page.md` explains the answers.
+    `docs/page.md` explains the answers. Each route raises the `Refusal` of `notebook_of`, that of `PageNotebook.read` if the
+    notebook cannot be read now, and a `Refusal` (400) if a parameter is malformed.
     """
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
@@ -89,6 +90,7 @@ class ReadingRoutes:
         ]
 
     async def _notes(self, request: Request) -> Response:
+        """Answer with a list of notes (see `_list_notes`)."""
         notebook, query = self._notebook_of(request).notebook, request.query_params
         limit = _number(query, "limit", NOTES_MAX, default=NOTES)
         before, after = _place(query, "before"), _place(query, "after")
@@ -99,10 +101,12 @@ class ReadingRoutes:
         return json_response(await notebook.read(lambda client: _list_notes(client, arguments, filters, limit, before, after)))
 
     async def _note(self, request: Request) -> Response:
+        """Answer with one whole note. Raises a `Refusal` (404, 410) as `_path_number` and `_whole_note` do."""
         notebook, number = self._notebook_of(request).notebook, _path_number(request)
         return json_response(await notebook.read(lambda client: _whole_note(client, number)))
 
     async def _history(self, request: Request) -> Response:
+        """Answer with the latest versions of a note. Raises a `Refusal` (404) if there is no such note."""
         notebook, number = self._notebook_of(request).notebook, _path_number(request)
 
         def versions(client: Client) -> list[dict[str, object]]:
@@ -134,7 +138,7 @@ class ReadingRoutes:
         return Response(svg, headers={"Cache-Control": "no-store"}, media_type="image/svg+xml")
 
     async def _export(self, request: Request) -> Response:
-        """Answer with a download. It counts for its host until it has ended."""
+        """Answer with a download. It counts for its host until it has ended. Raises a `Refusal` (503) if there are too many."""
         notebook, form = self._notebook_of(request).notebook, _form(request.query_params.get("format", "jsonl"))
         media_type, ending = _EXPORT_TYPES[form]
         host = host_of_client(request.scope)
@@ -326,6 +330,9 @@ class WritingRoutes:
         return [Route("/api/entries", self._store, methods=["POST"])]
 
     async def _store(self, request: Request) -> Response:
+        """Answer with an outcome for each entry in the body. Raises the `Refusal` of `notebook_of`, of `body_of` or of
+        `_outcomes`.
+        """
         notebook = self._notebook_of(request).notebook
         too_long = Notice("page_body_too_long", bytes_max=ENTRIES_BYTES_MAX)
         async with body_of(request, ENTRIES_BYTES_MAX, self._room, too_long=too_long) as body:
@@ -363,6 +370,8 @@ class StreamRoutes:
         """Answer with a stream of live events. It counts for its host until it has ended.
 
         The stream begins after the entry that the browser names; with those that are stored from now on, if it names none.
+        Raises the `Refusal` of `notebook_of`, and a `Refusal` if the name is malformed (400) or if there are too many streams
+        (503).
         """
         opened = self._notebook_of(request)
         text = request.headers.get("last-event-id") or request.query_params.get("after")

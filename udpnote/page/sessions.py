@@ -67,9 +67,10 @@ class Sessions:
     async def begin(self, code: str, host: str) -> str:
         """Begin a session for a browser that has given the join code `code`, and return the session's token.
 
-        `host` is what `counted_host` returns for the browser. Raises a `Refusal` if `code` is not the join code of this
-        notebook, if `host` has tried too many codes, or if the notebook's server does not answer. If there are too many
-        sessions, the one whose last use is the longest ago ends.
+        `host` is what `host_of_client` returns for the browser. Raises a `Refusal` if `code` is not the join code of this
+        notebook (403), if `host` has tried too many codes (429), or if the notebook's server does not answer (503). A code with
+        a typing mistake is refused (403) without being counted. If there are too many sessions, the one whose last use is the
+        longest ago ends.
         """
         try:
             key = parse_join_code(code)

@@ -1,5 +1,7 @@
 """The messages of discovery and of sending, as immutable values; `codec` converts them to bytes and back.
 
+On the wire, each message is a datagram of the type with its name in capitals: `Append` is an APPEND, `Ack` an ACK. Only a `Run`
+has two types: RUN for a `NoteRun`, and BUNDLE for a `Bundle` (see `model.entry`).
 The other messages are in `reading_messages` and `examination_messages`, because a one-shot send needs none of them.
 """
 

@@ -129,7 +129,7 @@ def find_mount(table: str, path: str) -> Mount | None:
 
 
 def _without_escapes(field: str) -> str:
-    """`field` of the table with its escapes replaced, such as `\\040` by a space."""
+    """Return `field`, a field of a line of `/proc/self/mountinfo`, with its escapes replaced, such as `\\040` by a space."""
     for character in " \t\n\\":
         field = field.replace(f"\\{ord(character):03o}", character)
     return field

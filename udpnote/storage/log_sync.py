@@ -23,7 +23,8 @@ class LogSync:
 
     SQLite has no locks on the file of the log, so a descriptor of it can be closed at any time. Make a `LogSync` just after
     SQLite has opened the log: then both have the same file, and an fsync of SQLite that fails is noticed here as well, because
-    the system reports an error once to each open file. Constructor and methods raise `OSError`.
+    the system reports an error once to each open file. Constructor and methods raise `OSError`, and `finish` also raises
+    `StorageError`.
     """
 
     def __init__(self, path: str) -> None:

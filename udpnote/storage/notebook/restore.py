@@ -297,8 +297,8 @@ def _locked(path: str) -> Iterator[FileGuard | None]:
 
 
 def _old_notebook(path: str, draft: str) -> OldNotebook | None:
-    """The notebook in the file `path`, compared with the one in the file `draft`; None if `path` is missing or an empty file.
-
+    """Return the notebook in the file `path`, compared with the one in the file `draft`. Return None if `path` is missing or an
+    empty file, and has no log with a transaction (see `has_log`) either.
     Raises `StorageError` if the file is not a notebook of this version, or cannot be read for a reason that a restore does not
     mend.
     """
