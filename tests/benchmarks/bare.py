@@ -1,7 +1,8 @@
-"""The least programs in Python with SQLite that keep udpnote's two durable promises: they show how fast such a design can be.
+"""The least programs in Python with SQLite that keep two promises of udpnote: they show how fast such a design can be.
 
-The client adds notes to a durable outbox, then sends them, as many in each datagram as fit. The server stores each of them
-once, in a table with udpnote's columns and unique index, fsyncs, and acknowledges them. There is nothing else: no loss, no
+The promises are that a note is durable in the outbox before it is sent, and in the notebook before it is acknowledged. The
+client adds notes to its outbox, then sends them, as many in each datagram as fit. The server stores each of them once, in a
+table with udpnote's columns and unique index, fsyncs, and acknowledges them. There is nothing else: no loss, no
 options, no other clients, no readers. A program `with_interface` also has what the users of udpnote see: the client takes and
 checks one text after the other, and yields a `SentEntry` for each. Its notebook has udpnote's page size and its index of times.
 """
