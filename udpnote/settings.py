@@ -127,7 +127,7 @@ class Source(NamedTuple):
 
 
 DEFAULT = Source("default", None)
-OnWrong = Callable[[InvalidSetting, Source], None]
+OnWrong = Callable[[InvalidSetting, Source], None]  # called with the error about a wrong setting, and its source
 
 XDG_FOLDERS = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state"}
 """The variables that move the user's folders, each with the usual place of its folder in the home folder."""

@@ -35,6 +35,7 @@ the other fields.
 """
 
 OnBad = Callable[[InvalidImport], None]
+"""Called with the error about each line or block that cannot be imported."""
 
 
 class ImportFile:

@@ -89,6 +89,7 @@ class InputLines:
             yield from self._checked(self._finish(b""))
 
     def _read(self) -> None:
+        """Put chunks into the queue until the end of the file, or until it cannot be read. The last chunk is empty."""
         chunk = b" "
         while chunk:
             try:

@@ -66,6 +66,7 @@ class NotesOfOthers:
             self._ended.wait(LOOK_SECONDS if notebook is None else RETRY_SECONDS)
 
     def _follow_notebook(self, notebook_id: bytes) -> None:
+        """Take each entry that others store in this notebook from now on, until the reader is closed. Raises `UdpnoteError`."""
         options = self._options._replace(notebook=notebook_id.hex())
         with options.client(on_notice=lambda _: None) as reader:
             with self._lock:

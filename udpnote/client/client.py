@@ -75,8 +75,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     Methods block, and several threads may call them. The `author` and `wait` of a method apply to one call; None stands for
     those of the client. An argument of a wrong type raises `TypeError`, before anything is saved or sent. The constructor
-    raises `InvalidSetting` for a value that a setting cannot have, `InvalidKey` if the key file has no join code, and
-    `StorageError` if the key file cannot be read or the outbox cannot be used.
+    raises `InvalidSetting` for a value that a setting cannot have, `InvalidKey` if the key file has no join code,
+    `StorageError` if the key file cannot be read or the outbox cannot be used, and `TooManyOpenFiles`.
     """
 
     def __init__(

@@ -90,6 +90,10 @@ class FileReader(NotebookReader):
         return wall_microseconds()
 
     def _read(self, selection: Selection) -> Iterator[list[Item]]:
+        """Yield the results of `selection`, in order, in lists of those that are found together.
+
+        If the selection follows the notebook, this goes on with each new result, without end.
+        """
         query, limit, start, follows, seen, seen_until = selection
         place = _Place(query, Cursor(start, 0) if start is not None else beginning_of(query))
         if follows:

@@ -55,6 +55,7 @@ CHARACTERS_MAX = 4 << 20
 """About how many characters of text may be in memory, and in one transaction: a few of the longest entries."""
 
 _Identity = tuple[bytes, int]
+"""The client id and the sequence of an entry."""
 
 
 class ImportOutcome(Enum):
@@ -215,6 +216,7 @@ class ImportQueue:
         return old
 
     def _imported(self, old: StoredEntry, verdict: Verdict) -> Imported:
+        """The outcome of the entry `old` by the notebook's `verdict` on it. Raises the errors of `finished`."""
         status, number = verdict
         if verdict is _ORPHANED:
             return Imported(old, ImportOutcome.ORPHANED, 0)

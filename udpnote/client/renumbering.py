@@ -10,6 +10,7 @@ from typing import NamedTuple
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, SeenEntry, Status, StoredEntry, Verdict
 
 _Identity = tuple[bytes, int]
+"""The client id and the sequence of an entry."""
 
 
 class Prepared(NamedTuple):

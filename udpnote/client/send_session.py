@@ -183,6 +183,11 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self._delivery.add(renewed, now)  # together, so that they can share datagrams
 
     def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent) -> None:
+        """Record in the outbox and in this session what `event` says, and keep the event for `events`.
+
+        If the notebook has another entry under the same client id and sequence, the event becomes `Renewed`. A `KeyChanged`
+        is not kept: see `has_old_key`.
+        """
         match event:
             case Stored():
                 self._take_stored(event.entries, event.number)

@@ -41,6 +41,7 @@ class Listener(NamedTuple):
 
 
 OnStarted = Callable[[NotebookStatus], None]
+"""Called once the page listens, with what is known of its notebook."""
 
 
 def run_page(page: Page, listeners: Sequence[Listener], *, on_started: OnStarted) -> None:
