@@ -2,18 +2,22 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
+from typing import Self, cast
 
 import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.notebook_files import erase
 from tests.support.page_server import ADA, Event, PageServer, entry
-from tests.support.processes import eventually
+from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote.client.client import Client
 from udpnote.errors import ClientClosed, Notice
-from udpnote.model.entry import NOTHING_SEEN, SeenEntry
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
+from udpnote.page.follower import Follower
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, LiveEvents, cursor_text, parse_cursor
 from udpnote.page.page_notebook import PageNotebook, Threads
 from udpnote.page.responses import Refusal
@@ -139,6 +143,58 @@ def test_a_server_that_answers_again_while_away_is_sent_is_reported_as_back() ->
         return [each.split(b"\n")[0] for each in sent]
 
     assert asyncio.run(heads())[1:] == [b"event: away", b"event: back"]
+
+
+class FollowingClient:
+    """A client for which the server is silent from the beginning on, until it is closed."""
+
+    def __init__(self, on_notice: Callable[[Notice], None]) -> None:
+        self._on_notice, self._is_closed, self.is_following = on_notice, threading.Event(), threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def follow(self, **_: int) -> Iterator[StoredEntry]:
+        self._on_notice(Notice("server_silent"))
+        self.is_following.set()
+        assert self._is_closed.wait(DEADLINE_SECONDS)
+        raise ClientClosed("client_closed")
+
+    def close(self) -> None:
+        self._is_closed.set()
+
+
+def test_when_the_server_answers_again_a_follower_that_takes_it_for_silent_begins_anew() -> None:
+    """Otherwise new notes would appear up to a minute later, while browsers show that they are connected."""
+    followers: list[FollowingClient] = []
+
+    def open_client(on_notice: Callable[[Notice], None]) -> Client:
+        if not isinstance(getattr(on_notice, "__self__", None), Follower):
+            raise ClientClosed("client_closed")
+        followers.append(FollowingClient(on_notice))
+        return cast(Client, followers[-1])
+
+    async def count() -> int:
+        threads = Threads()
+        notebook = PageNotebook(open_client, threads, has_key=True)
+        notebook.absence = Notice("page_server_silent")
+        live = LiveEvents(notebook)
+        stream = live.stream(None)
+        assert (await anext(stream)).startswith(b"retry")
+        assert (await anext(stream)).startswith(b"event: away")
+        await asyncio.to_thread(eventually, lambda: bool(followers) and followers[0].is_following.is_set(), "it follows")
+        notebook.note_answer()
+        with suppress(AssertionError):
+            await asyncio.to_thread(eventually, lambda: len(followers) == 2, "it follows with a new client", 5.0)
+        live.end()
+        await stream.aclose()  # type: ignore[attr-defined]
+        threads.close()
+        return len(followers)
+
+    assert asyncio.run(count()) == 2
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ class Follower:
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._client: Client | None = None
+        self._is_silent = False
+        """Whether the server counts as silent for `_client`."""
         self._lock = threading.Lock()
         self._events: deque[StoredEvent] = deque(maxlen=KEPT_EVENTS_MAX)
         self.newest: SeenEntry | None = None
@@ -61,9 +63,24 @@ class Follower:
     def stop(self) -> None:
         """Let the thread end soon. Do not wait for it."""
         self._stopping.set()
+        self._end_reading()
+
+    def renew(self) -> None:
+        """If the follower's client takes the server for silent, let the thread go on with a new client.
+
+        Call this when the server answers other clients again: the old client would ask a server that was silent for long only
+        once a minute.
+        """
+        if self._is_silent:
+            self._is_silent = False
+            self._end_reading()
+
+    def _end_reading(self) -> None:
+        """Close the client, which ends its reading. `_lock` is not held meanwhile, because the reading may wait for it."""
         with self._lock:
-            if self._client is not None:
-                self._client.close()  # ends the reading
+            client = self._client
+        if client is not None:
+            client.close()
 
     def forget(self) -> None:
         """Drop the kept events, so that streams read their next entries from the notebook."""
@@ -90,10 +107,11 @@ class Follower:
                 with self._notebook.open_client(self._take_notice) as client:
                     with self._lock:
                         self._client = client
+                    self._is_silent = False
                     if not self._stopping.is_set():
                         self._follow(client)
             except ClientClosed:
-                return
+                pass  # by `stop` or `renew`
             except UdpnoteError as error:
                 self._tell(lambda error=error: self._note_error(error))  # type: ignore[misc]
             self._stopping.wait(RETRY_SECONDS)
@@ -111,6 +129,7 @@ class Follower:
                     self._events.clear()  # an older copy goes on at a lower number; the kept events stay in order
                 self._events.append(event)
                 self.newest = stored.as_seen
+            self._is_silent = False
             self._tell(self._note_entry)
 
     def _take_notice(self, notice: Notice) -> None:
@@ -120,8 +139,10 @@ class Follower:
         if notice.kind == "notebook_restored":
             self._restart()
         elif notice.kind == "server_found_again":
+            self._is_silent = False
             self._tell(self._notebook.note_answer)
         elif notice.kind in _SILENT_KINDS:
+            self._is_silent = True
             self._tell(self._notebook.suspect)
 
     def _restart(self) -> None:

@@ -65,6 +65,7 @@ class LiveEvents:
         self._follower: Follower | None = None
         self._watching: asyncio.Task[None] | None = None
         self._served = notebook.served
+        self._was_absent = notebook.absence is not None
         self._is_ending = False
         notebook.on_change.append(self._note_change)
 
@@ -119,6 +120,9 @@ class LiveEvents:
         if self._served != self._notebook.served and self._follower is not None:
             self._follower.forget()  # notes may have been erased while no server ran
         self._served = self._notebook.served
+        was_absent, self._was_absent = self._was_absent, self._notebook.absence is not None
+        if was_absent and not self._was_absent and self._follower is not None:
+            self._follower.renew()
         self._wake()
 
     def _wake(self) -> None:
