@@ -112,7 +112,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "restore would remove. The restore keeps the present files under other names"
     ),
     "restore_opens": (
-        "the notebook is sealed now, but the backup is open. After the restore everybody on the LAN can use the notebook"
+        "the notebook is sealed now, but the backup is not sealed. After the restore everybody on the LAN can use the notebook"
     ),
     "restore_takes_key": "the notebook gets the key of the backup. Clients that have joined with a later key must join again",
     "restore_keeps_key": "the notebook keeps the key that it has now",

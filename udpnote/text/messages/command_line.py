@@ -250,7 +250,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "backup_is_stream": "a backup is read back and checked, so it must be a file: name one other than -",
     # sealing
     "open_already": "nothing was done: {path} is not sealed",
-    "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",
+    "open_without_key": "{path} is not sealed, so it has no key: `udpnote seal` seals it",
     "sealed_already": "{path} is sealed already: `udpnote key show` prints its join code",
     "sealing_while_served": "a server uses {path}: stop the server first, then run the command again",
     # the outbox

@@ -19,8 +19,8 @@ def _notebook_sealed(name: str, entries: int) -> str:
 
 def _notebook_unsealed(name: str, entries: int) -> str:
     return ngettext(
-        "{name} is open and keeps its {entries:,} entry; its keys are deleted. Now:",
-        "{name} is open and keeps its {entries:,} entries; its keys are deleted. Now:",
+        "{name} is not sealed any more, and keeps its {entries:,} entry; its keys are deleted. Now:",
+        "{name} is not sealed any more, and keeps its {entries:,} entries; its keys are deleted. Now:",
         entries,
     ).format(name=name, entries=entries)
 

@@ -66,8 +66,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "everybody"
     ),
     "notebook_is_open": (
-        "{path} is open, so its clients have no key. `udpnote seal` seals it and keeps every entry. `udpnote serve --open` "
-        "serves it unsealed"
+        "{path} is not sealed, so its clients have no key. `udpnote seal` seals it and keeps every entry. `udpnote serve "
+        "--open` serves it unsealed"
     ),
     "server_ended": "this Server has stopped and cannot serve again: make a new Server",
     "server_started": "this Server was started already: `stop` ends it",
@@ -82,7 +82,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "use the earlier notebook, first move the present one elsewhere, then put the earlier one back"
     ),
     "key_file_left_behind": (
-        "{path} is open, but its key file {key_file} is still there ({error}). Remove that file before you seal the "
+        "{path} is not sealed, but its key file {key_file} is still there ({error}). Remove that file before you seal the "
         "notebook again"
     ),
     "key_file_not_removed": "{path} is still sealed, because its key file cannot be removed: {error}",

@@ -89,7 +89,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "service_needs_sealed": "nothing was done: {path} is sealed. Give --sealed to serve it to the machines that have its key",
     "service_of_open": (
-        "nothing was done: {path} is open, so its clients have no key. Leave out --sealed. Or seal the notebook while no "
+        "nothing was done: {path} is not sealed, so its clients have no key. Leave out --sealed. Or seal the notebook while no "
         "server runs: `udpnote seal --file {quoted}`"
     ),
     "unit_not_ours": (

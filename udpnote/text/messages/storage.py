@@ -334,7 +334,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "earlier_key_missing_in_file": 'an earlier key is missing: there should be a line key = "CODE"',
     "earlier_keys_not_a_list": "`earlier` is not a list of tables",
     "too_many_earlier_keys": "it has {count} earlier keys, but at most {count_max} are allowed",
-    "accepted_until_not_a_time": "`accepted_until` is not a time with a UTC offset, such as 2026-11-30T08:00:00Z",
+    "accepted_until_not_a_time": "`accepted_until` is not a time with a UTC offset: it should be like 2026-11-30T08:00:00Z",
     "accepted_until_out_of_range": "`accepted_until` is a time before the year 1 or after the year 9999",
     "unknown_name_in_key_file": "a key file has no field {name!r}",
     # Backups
