@@ -92,13 +92,46 @@ def test_a_call_of_wake_is_not_lost_while_the_thread_that_it_means_waits_for_the
             told.put(sent.entry.text)
 
     with connection.lock():
-        sending_thread = in_time(send)
+        sender = in_time(send)
         assert is_asked.wait(DEADLINE_SECONDS)
         is_woken.set()
         client.wake()
         connection.wait(0.0)  # as another thread that has the lock, which ends the wait of this one
     assert told.get(timeout=DEADLINE_SECONDS) == "typed meanwhile"
-    sending_thread.join()
+    sender.join()
+
+
+def test_a_thread_that_was_woken_just_before_it_waits_does_not_rest(
+    loopback: Loopback, in_time: InTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loopback.serve()
+    client = loopback.client()
+    client.send("first")
+    monkeypatch.setattr(sending, "IDLE_SECONDS", 10 * DEADLINE_SECONDS)
+    connection, threads = client._connection, list[threading.Thread]()
+    receive, is_asked_again, may_end = connection.receive, threading.Event(), threading.Event()
+
+    def lines() -> Iterator[str | None]:
+        yield None
+        is_asked_again.set()
+
+    def hold() -> None:
+        with connection.lock():
+            assert may_end.wait(DEADLINE_SECONDS)
+
+    def receive_after_wake(until: float) -> list[Datagram]:
+        monkeypatch.undo()
+        client.wake()
+        threads.append(in_time(hold))
+        eventually(lambda: connection._waiting == 1)
+        return receive(until)
+
+    monkeypatch.setattr(connection, "receive", receive_after_wake)
+    threads.append(in_time(lambda: list(client.send_many(lines()))))
+    assert is_asked_again.wait(DEADLINE_SECONDS)
+    may_end.set()
+    for thread in threads:
+        thread.join()
 
 
 def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: Loopback) -> None:

@@ -144,7 +144,8 @@ class Sender:
                 characters += sum(map(len, chunk))
                 chunk.clear()
                 self._advance(pending, started, wait_seconds, None if has_more else wakes, is_key_checked)
-            self._connection.rest()
+            if wakes == self._connection.wakes:  # else the iterator may have a text
+                self._connection.rest()
             left_at = self._driver.now()
         if self._session is not None and not self._session.has_old_key:  # with an old key, nothing can be delivered
             self._finish(self._session, started, wait_seconds)
