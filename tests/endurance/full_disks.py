@@ -1,5 +1,7 @@
 """Full disks: small disks under the server or the client that fill up while entries flow, and get space again."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from random import Random
@@ -10,7 +12,7 @@ from tests.support.disks import fill, mounted, shorten
 from tests.support.processes import memory_bytes_max
 from tests.system.lab import NEW_PROCESS, Lab, lost_and_doubled, wait_at_random
 
-LINES = 16_000
+LINES = 40_000
 """So many that the disk is full before they are all stored, and so few that all of a round fit on an empty one."""
 ROOM_BYTES = 5000
 """What is left of some full disks: a few entries fit."""
@@ -31,8 +33,10 @@ def full_disks(lab: Lab, seed: int, *, times: int = 4) -> Iterator[Row]:
             sending = writer.start(LINES)
             sending.expect("\n", SECONDS_MAX)
             wait_at_random(source, seconds_max=0.05)
+            os.killpg(sending.pid, signal.SIGSTOP)  # on a busy machine it could send everything before the disk is full
             filler = fill(source.choice([disk, writer.home]))
             shorten(filler, source.choice([0, ROOM_BYTES]))
+            os.killpg(sending.pid, signal.SIGCONT)
             assert sending.wait(SECONDS_MAX).code, "the disk was full too late"
             filler.unlink()
             assert server.process.is_running, server.process.errors
