@@ -28,10 +28,11 @@ ITEMS_BEFORE_FAILURE = 3  # how many items of an answer a broken disk still give
 
 
 class IndexDisk(Index):
-    """A search index whose file outlives its server: unchanged, as it was `earlier`, damaged, or lost.
+    """A search index whose file outlives its server. The index is written without fsync, so a crash may undo its latest
+    transactions: `left_by_a_crash` draws what is left.
 
-    `image` is the content of the file when it is opened; None stands for no file. The index is written without fsync, so a
-    crash may undo its latest transactions.
+    The argument `image` is the content of the file when the server opens it; None stands for no file. `earlier` is the content
+    at the latest `NotebookDisk.remember_index`, or None.
     """
 
     def __init__(self, notebook: sqlite3.Connection, image: bytes | None) -> None:

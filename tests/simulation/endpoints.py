@@ -131,8 +131,8 @@ class ProcessEndpoint(SimulatedEndpoint):
         self._lan.seals.check_request(data, self._process.disk.key_ids)
 
     def _look_at_request(self, data: bytes) -> None:
-        """Raise `Violation` if a part or run is sent again too soon. Count readings that go back because an entry was
-        revised.
+        """Raise `Violation` if a part or run is sent again too soon. Count the READs that ask for an entry again from its
+        beginning, because it was revised while it was read.
         """
         opened = self._lan.seals.opened(data)
         match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):

@@ -13,7 +13,10 @@ mixed = st.lists(pieces, max_size=12).map("".join) | st.text(st.characters(exclu
 
 
 def is_match(text: str, words: Iterable[str]) -> bool:
-    """Whether `text` has each of `words`: all terms of the word, one after the other. The words must have no signs."""
+    """Whether `text` has each of `words`: all terms of the word, one after the other. The words must have no signs.
+
+    Terms and signs are those of `udpnote.text.search_terms` and `udpnote.text.word_match`.
+    """
     joined = _joined_terms(text)
     return all(_joined_terms(word) in joined for word in words)
 

@@ -187,7 +187,7 @@ class Sender:
         return True
 
     def _expect(self, entries: list[Entry], pending: deque[Entry]) -> None:
-        """Add `entries`, which were just added to the outbox, to `pending`, and wait for their outcomes."""
+        """Add `entries`, which were just added to the outbox, to `pending`, and have their outcomes kept for this call."""
         self._outcomes.expect(entries)
         pending.extend(entries)
 

@@ -204,7 +204,7 @@ def _say_steps(heading: Notice, steps: Sequence[Notice]) -> None:
 
 
 def _runs(commands: Sequence[Sequence[str]]) -> list[Notice]:
-    """Return the steps that say that each of `commands` is run."""
+    """Return a step for each of `commands`: the notice that says that it is run (see `_say_steps`)."""
     return [Notice("step_runs", command=join(command)) for command in commands]
 
 

@@ -53,8 +53,9 @@ def wrapped_lines(text: str, columns: int) -> list[str]:
 
 
 def _filled(line: str, columns: int) -> list[str]:
-    """Break `line`, which has no line ends, into lines of at most `columns` cells, and return these. Several spaces between
-    words are kept.
+    """Break `line`, which has no line ends, into lines of at most `columns` cells, and return these.
+
+    A longer word stays whole, and makes a longer line. Spaces at a break are dropped; several spaces elsewhere are kept.
     """
     lines, cells = [""], 0
     for gap, piece in _pieces(line):
