@@ -199,6 +199,17 @@ def test_another_notebook_with_the_name_or_address_is_reported_and_not_used_and_
     assert search.another is None
 
 
+def test_another_notebook_is_not_reported_after_the_server_was_found() -> None:
+    search = new_search()
+    search.begin(1.0)
+    search.handle_timeout(1.0)
+    [question] = decoded(Discover, search.probes_to_send())
+    assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0)
+    another = HOME._replace(notebook_id=b"o" * 16)
+    assert search.receive_datagram(encode(offer(question, another)), OLD_ADDRESS, 1.001) is None
+    assert (search.events(), search.another) == ([LookingForServer(), ServerMoved(NEW_ADDRESS)], None)
+
+
 def test_a_second_server_of_the_notebook_is_reported_until_a_request_is_answered() -> None:
     for is_answered in (False, True):
         search = new_search()

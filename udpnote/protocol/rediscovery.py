@@ -114,7 +114,8 @@ class Rediscovery:
 
         - An OFFER that says that the key has changed becomes `KeyChanged`, and also ends the discovery.
         - The OFFER of an impostor becomes `ImpostorFound`.
-        - The OFFER of another notebook with the same name or address becomes `AnotherNotebookFound`.
+        - The OFFER of another notebook with the same name or address becomes `AnotherNotebookFound`, unless the server was
+          found.
         - The OFFER of a second server of the notebook becomes `ServedTwice`.
 
         All other datagrams are ignored.
@@ -127,7 +128,8 @@ class Rediscovery:
             if answer.key_id != self.notebook.key_id:
                 self._report_impostor(answer)
             elif answer.offer.notebook_id != self.notebook.notebook_id:
-                self._report_another(known_notebook(answer))
+                if self._prober is not None:  # else the server was found
+                    self._report_another(known_notebook(answer))
             elif answer.other_source is not None:
                 self._events.append(ServedTwice(answer))
             elif answer.has_new_key:
