@@ -115,6 +115,12 @@ def test_a_command_line_that_is_named_can_be_run(words: list[str]) -> None:
         pass
 
 
+def test_a_quoted_text_in_place_of_a_command_is_taken_for_a_note() -> None:
+    with pytest.raises(WrongCommandLine) as raised:
+        read_command_line(["buy bread"])
+    assert advice(["buy bread"], raised.value) == Notice("command_line_meant", line="udpnote send 'buy bread'")
+
+
 def test_a_long_text_in_place_of_a_command_does_not_fill_the_screen(machine: Machine) -> None:
     for words in (["milk " * 9999], ["list", "milk" * 9999], ["list", "-n", "milk" * 9999], ["list", "-n", "9" * 4000]):
         assert len(machine.refused(*words, code=2)) < 300

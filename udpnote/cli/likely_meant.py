@@ -132,7 +132,7 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
     """Return `words` with a known command in place of the unknown one; None if no command is likely.
 
     If the unknown command is the number of a note, the result begins with `show`. If no name is similar, and there are several
-    words or one that is not in ASCII, they may be a note: then the result is `send` followed by all of them.
+    words, or one that is not in ASCII or has spaces, they may be a note: then the result is `send` followed by all of them.
     """
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]
@@ -156,7 +156,8 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
         return [*before, name, *after]
     if near := _near(word.lower(), names, COMMAND_SIMILARITY_MIN):
         return [*before, near, *after]
-    return ["send", *words] if not before and (after or not word.isascii()) else None
+    is_text = after or not word.isascii() or " " in word
+    return ["send", *words] if not before and is_text else None
 
 
 def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | None:
