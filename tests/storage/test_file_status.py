@@ -29,6 +29,8 @@ def test_the_status_is_that_of_stat(tmp_path: Path) -> None:
     assert status_at(str(tmp_path)) == from_stat(status) == expected
     found = answers(tmp_path)
     assert found == [found[0]] * 2
+    link = tmp_path / "link"
+    assert status_at(str(link), follows=False) == from_stat(link.lstat())
     assert (found[0].names, found[0].size, found[0].identity) == (2, 7, (status.st_dev, os.stat(tmp_path / "second").st_ino))
 
 

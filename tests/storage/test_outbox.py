@@ -205,6 +205,15 @@ def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: O
         outbox.make_durable()
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_an_outbox_that_was_moved_and_has_left_a_link_takes_no_entries(outbox: Outbox, path: Path, suffix: str) -> None:
+    add(outbox, "one")
+    file = path.with_name(f"{path.name}{suffix}")
+    file.symlink_to(file.rename(path.with_name("moved")))
+    with raises(StorageError, "outbox_removed", path=str(path)):
+        add(outbox, "two")
+
+
 def test_an_outbox_whose_log_another_command_has_made_anew_takes_no_entries(outbox: Outbox, path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     log.unlink()

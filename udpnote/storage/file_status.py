@@ -12,6 +12,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 _AT_FDCWD = -100
+_AT_SYMLINK_NOFOLLOW = 0x100
 _WANTED = 0x4 | 0x100 | 0x200  # STATX_NLINK, STATX_INO and STATX_SIZE; a time is not among them
 _STATX_BYTES = 256
 _FIELDS = Struct("=16xI12xQQ88xII")  # stx_nlink, stx_ino, stx_size, stx_dev_major and stx_dev_minor of a `struct statx`
@@ -32,9 +33,12 @@ class FileStatus(NamedTuple):
         return self.device, self.inode
 
 
-def status_at(path: str) -> FileStatus:
-    """Return the status of the file at `path`, or of the file to which a symbolic link there leads. Raises `OSError`."""
-    return _asked(path) or from_stat(os.stat(path))
+def status_at(path: str, *, follows: bool = True) -> FileStatus:
+    """Return the status of the file at `path`. Raises `OSError`.
+
+    If a symbolic link is there, returns the status of the file to which it leads or, if `follows` is False, that of the link.
+    """
+    return _asked(path, follows) or from_stat(os.stat(path, follow_symlinks=follows))
 
 
 def from_stat(result: os.stat_result) -> FileStatus:
@@ -42,18 +46,18 @@ def from_stat(result: os.stat_result) -> FileStatus:
     return FileStatus(result.st_dev, result.st_ino, result.st_nlink, result.st_size)
 
 
-def _asked(path: str) -> FileStatus | None:
+def _asked(path: str, follows: bool) -> FileStatus | None:
     """Return what statx(2) answers about the file at `path`; None if it fails, or if this system has no such function."""
     ask = _statx()
-    if ask is None or (answer := ask(os.fsencode(path))) is None:
+    if ask is None or (answer := ask(os.fsencode(path), 0 if follows else _AT_SYMLINK_NOFOLLOW)) is None:
         return None
     names, inode, size, major, minor = _FIELDS.unpack_from(answer)
     return FileStatus(os.makedev(major, minor), inode, names, size)
 
 
 @cache
-def _statx() -> Callable[[bytes], Any] | None:
-    """Return a function that calls statx(2) for a path, which only Linux has; None if it cannot be called.
+def _statx() -> Callable[[bytes, int], Any] | None:
+    """Return a function that calls statx(2), which only Linux has, for a path and flags; None if it cannot be called.
 
     The function returns a buffer with a `struct statx`, or None after an error.
     """
@@ -66,8 +70,8 @@ def _statx() -> Callable[[bytes], Any] | None:
     statx.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
     answer_type = ctypes.c_char * _STATX_BYTES
 
-    def ask(path: bytes) -> Any:
+    def ask(path: bytes, flags: int) -> Any:
         answer = answer_type()
-        return answer if statx(_AT_FDCWD, path, 0, _WANTED, answer) == 0 else None
+        return answer if statx(_AT_FDCWD, path, flags, _WANTED, answer) == 0 else None
 
     return ask

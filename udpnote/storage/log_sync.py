@@ -29,7 +29,8 @@ class LogSync:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._log = f"{os.path.realpath(path)}-wal"  # SQLite follows symbolic links, too
+        self._file = os.path.realpath(path)  # SQLite follows symbolic links, too
+        self._log = f"{self._file}-wal"
         self._identity = from_stat(os.stat(path)).identity
         self._log_identity: tuple[int, int] | None = None
         self._descriptor: int | None = None
@@ -51,11 +52,15 @@ class LogSync:
         """Wait until everything that was committed so far is durable.
 
         Raises `StorageError` if the outbox or its log was removed or replaced: SQLite goes on with the removed file, which the
-        system deletes when the last program closes it.
+        system deletes when the last program closes it. An outbox that was moved, and has left a symbolic link, counts as
+        removed, too: other programs look for its log beside the file to which the link leads.
         """
         try:
             sync(self._opened())
-            is_in_place = self._identity_at(self._path) == self._identity and self._identity_at(self._log) == self._log_identity
+            is_in_place = (
+                self._identity_at(self._path) == self._identity == self._identity_at(self._file, follows=False)
+                and self._identity_at(self._log, follows=False) == self._log_identity
+            )
         except FileNotFoundError:
             is_in_place = False
         if not is_in_place:
@@ -74,11 +79,12 @@ class LogSync:
             self._log_identity = from_stat(os.fstat(self._descriptor)).identity
         return self._descriptor
 
-    def _identity_at(self, path: str) -> tuple[int, int]:
-        """The device and inode of the file at `path`. Raises `OSError`."""
+    def _identity_at(self, path: str, *, follows: bool = True) -> tuple[int, int]:
+        """The device and inode of the file at `path`; for `follows` see `status_at`. Raises `OSError`."""
         if self._begun > 1:
-            return status_at(path).identity
-        return from_stat(os.stat(path)).identity  # in a command that sends one note, `status_at` would have to load `ctypes`
+            return status_at(path, follows=follows).identity
+        # In a command that sends one note, `status_at` would have to load `ctypes`.
+        return from_stat(os.stat(path, follow_symlinks=follows)).identity
 
 
 def begin_log_again(connection: sqlite3.Connection) -> None:

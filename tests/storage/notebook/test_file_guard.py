@@ -41,12 +41,18 @@ def replace_log(path: Path) -> None:
     log_of(path).write_bytes(b"of another program")
 
 
+def leave_link(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("moved")))
+
+
 LOSSES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "deleted": (os.unlink, "notebook_lost", "gone"),
     "moved": (lambda path: path.rename(path.with_name("moved")), "notebook_lost", "gone"),
+    "moved, and a link left": (leave_link, "notebook_lost", "gone"),
     "replaced": (replace, "notebook_lost", "replaced"),
     "a second name": (lambda path: path.with_name("second").hardlink_to(path), "notebook_lost", "linked"),
     "its log deleted": (lambda path: log_of(path).unlink(), "log_lost", "gone"),
+    "its log moved, and a link left": (lambda path: leave_link(log_of(path)), "log_lost", "gone"),
     "its log replaced": (replace_log, "log_lost", "replaced"),
     "a second name of its log": (lambda path: path.with_name("second").hardlink_to(log_of(path)), "log_lost", "linked"),
 }

@@ -95,7 +95,8 @@ class FileGuard:
     def check(self) -> None:
         """Raise `NotebookLost` if the file or its log was deleted, moved, replaced or hard-linked, or the file is empty.
 
-        SQLite would remove the log of an empty file.
+        SQLite would remove the log of an empty file. A file that was moved, and has left a symbolic link, is not in its place
+        either: the next start would look for its log beside the file to which the link leads.
         """
         file, log = self._found()
         if self._log is None:  # there was none yet, because SQLite had written nothing
@@ -146,7 +147,8 @@ class FileGuard:
         `check_log` gives the log its name back when our notebook is at the path again.
         """
         file, log = self._found()
-        if file is not None and self._file is not None and file[:2] != self._file[:2] and log is not None and log == self._log:
+        is_replaced = file is not None and self._file is not None and file[:2] != self._file[:2]
+        if is_replaced and log is not None and log == self._log and not os.path.islink(self._path):
             with suppress(OSError):  # it stays there; nothing else can be done
                 os.rename(f"{self._path}-wal", aside_name(f"{self._path}-wal"))
 
@@ -224,6 +226,8 @@ def _loss(path: str, before: _Identity, found: _Identity) -> str:
 
     `before` and `found` are its identities before and now. They differ.
     """
+    if os.path.islink(path):  # the file was moved, and a link to it was left
+        return "gone"
     if found is None:
         return "emptied" if os.path.exists(path) else "gone"
     return "linked" if before is not None and before[:2] == found[:2] else "replaced"
@@ -232,7 +236,7 @@ def _loss(path: str, before: _Identity, found: _Identity) -> str:
 def _identity_and_size(path: str) -> tuple[_Identity, int]:
     """The identity of the file at `path` and its length in bytes; None and 0 if it cannot be found."""
     try:
-        status = status_at(path)
+        status = status_at(path, follows=False)
     except OSError:  # it is gone, or its folder cannot be used any more
         return None, 0
     return (status.device, status.inode, status.names), status.size
