@@ -175,6 +175,18 @@ def test_a_log_that_another_program_has_overwritten_is_not_copied_into_the_file(
     assert path.read_bytes() == before
 
 
+def test_nothing_is_acknowledged_once_another_program_has_cut_the_log(path: Path) -> None:
+    notebook = opened(path)
+    notebook.preallocate_log()
+    add(notebook, "one")
+    os.truncate(log_of(path), 0)
+    for _ in range(2):
+        with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+            add(notebook, "two")
+    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+        notebook.close()
+
+
 def test_a_log_without_its_file_is_kept_and_no_notebook_made_until_it_is_moved(path: Path, tmp_path: Path) -> None:
     with closing(opened(path)) as notebook:
         add(notebook, "one")

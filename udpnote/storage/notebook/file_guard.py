@@ -46,7 +46,8 @@ class FileGuard:
 
     The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names.
 
-    `log_bytes` is the length of the log's file at the last check. The code that uses the guard sets `is_log_copied` to True
+    `log_bytes` is the length of the log's file at the last check. The code that uses the guard sets `log_bytes_min` to the
+    length that this file always has; a shorter log was cut by another program. That code also sets `is_log_copied` to True
     when the whole log was copied into the file. While it is False, closing the file leaves the log where it is: SQLite would
     copy the log without the mark by which it is recognized afterwards (see `log_check`).
     """
@@ -56,7 +57,7 @@ class FileGuard:
         self._file: _Identity = None
         self._log: _Identity = None
         self._reader: sqlite3.Connection | None = None
-        self.log_bytes = 0
+        self.log_bytes = self.log_bytes_min = 0
         self.is_log_copied = False
         with storage_errors(path):
             status = os.stat(path)
@@ -93,7 +94,7 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path, loss=loss)
 
     def check(self) -> None:
-        """Raise `NotebookLost` if the file or its log was deleted, moved, replaced or hard-linked, or the file is empty.
+        """Raise `NotebookLost` if the file or its log was deleted, moved, replaced, hard-linked or cut, or the file is empty.
 
         SQLite would remove the log of an empty file. A file that was moved, and has left a symbolic link, is not in its place
         either: the next start would look for its log beside the file to which the link leads.
@@ -106,6 +107,8 @@ class FileGuard:
         if log != self._log:
             log_path = f"{self._path}-wal"
             raise NotebookLost("log_lost", path=self._path, log=log_path, loss=_loss(log_path, self._log, log))
+        if self.log_bytes < self.log_bytes_min:
+            raise NotebookLost("log_overwritten", path=self._path, log=f"{self._path}-wal")
 
     def close(self, connection: sqlite3.Connection) -> None:
         """Close `connection` and release the lock. All other connections of this process to the file must be closed before.

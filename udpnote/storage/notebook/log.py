@@ -202,7 +202,7 @@ class Log:
             checkpoint = os.urandom(CHECKPOINT_ID_BYTES)
             log_bytes = 0 if is_last else self._log_bytes_min
             Mark(checkpoint, before, is_open=False, is_last=is_last, log_bytes=log_bytes).write(self._connection)
-            self._checkpoint = checkpoint
+            self._checkpoint, self._guard.log_bytes_min = checkpoint, log_bytes
             return True
         return False
 
