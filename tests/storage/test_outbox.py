@@ -214,6 +214,13 @@ def test_an_outbox_that_was_moved_and_has_left_a_link_takes_no_entries(outbox: O
         add(outbox, "two")
 
 
+def test_an_outbox_that_was_emptied_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path) -> None:
+    add(outbox, "one")
+    os.truncate(path, 0)
+    with raises(StorageError, "outbox_removed", path=str(path)):
+        add(outbox, "two")
+
+
 def test_an_outbox_whose_log_another_command_has_made_anew_takes_no_entries(outbox: Outbox, path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     log.unlink()

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 
 from udpnote.errors import StorageError
-from udpnote.storage.file_status import from_stat, status_at
+from udpnote.storage.file_status import FileStatus, from_stat, status_at
 
 _WRITE = 2
 """SYNC_FILE_RANGE_WRITE in `linux/fs.h`: begin to write all changed pages of the file, and do not wait for them."""
@@ -52,14 +52,17 @@ class LogSync:
         """Wait until everything that was committed so far is durable.
 
         Raises `StorageError` if the outbox or its log was removed or replaced: SQLite goes on with the removed file, which the
-        system deletes when the last program closes it. An outbox that was moved, and has left a symbolic link, counts as
-        removed, too: other programs look for its log beside the file to which the link leads.
+        system deletes when the last program closes it. An outbox that was emptied counts as removed, because SQLite deletes the
+        log of an empty file at the end. So does one that was moved and has left a symbolic link: other programs look for its
+        log beside the file to which the link leads.
         """
         try:
             sync(self._opened())
+            file = self._status_at(self._file, follows=False)
             is_in_place = (
-                self._identity_at(self._path) == self._identity == self._identity_at(self._file, follows=False)
-                and self._identity_at(self._log, follows=False) == self._log_identity
+                self._status_at(self._path).identity == self._identity == file.identity
+                and file.size > 0
+                and self._status_at(self._log, follows=False).identity == self._log_identity
             )
         except FileNotFoundError:
             is_in_place = False
@@ -79,12 +82,12 @@ class LogSync:
             self._log_identity = from_stat(os.fstat(self._descriptor)).identity
         return self._descriptor
 
-    def _identity_at(self, path: str, *, follows: bool = True) -> tuple[int, int]:
-        """The device and inode of the file at `path`; for `follows` see `status_at`. Raises `OSError`."""
+    def _status_at(self, path: str, *, follows: bool = True) -> FileStatus:
+        """What `status_at` returns. Raises `OSError`."""
         if self._begun > 1:
-            return status_at(path, follows=follows).identity
+            return status_at(path, follows=follows)
         # In a command that sends one note, `status_at` would have to load `ctypes`.
-        return from_stat(os.stat(path, follow_symlinks=follows)).identity
+        return from_stat(os.stat(path, follow_symlinks=follows))
 
 
 def begin_log_again(connection: sqlite3.Connection) -> None:
