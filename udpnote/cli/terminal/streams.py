@@ -29,7 +29,7 @@ UTF_8 = "utf-8"
 """UTF-8, as Python names it."""
 
 _spare: list[int] = []
-"""At most one open descriptor. If the process has so many files open that `say` cannot load the modules with the sentences,
+"""At most one open descriptor. If the process has so many files open that `said` cannot load the modules with the sentences,
 it closes this one. One is enough: Python opens these modules one after the other.
 """
 
@@ -44,7 +44,7 @@ def prepare() -> None:
     becomes a lone surrogate. No entry may contain lone surrogates, so the check of the entry reports them.
 
     A variable of `SIZE_VARIABLES` that is not a number from 1 to `SIZE_MAX` is removed from the environment, because typer and
-    rich would fail. A descriptor is kept for `say` (see `_spare`).
+    rich would fail. A descriptor is kept for `said` (see `_spare`).
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - it stays open until the process ends
     sys.stdout = sys.stdout or open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115 - the system refuses writes
@@ -164,19 +164,20 @@ def _codec_name(stream: TextIO) -> str:
 def said(message: str | Notice) -> str:
     """The line that `say` prints for `message`, without its newline: `udpnote: ` and the message.
 
-    Control characters are replaced, because parts of the message may come from the network.
+    Control characters are replaced, because parts of the message may come from the network. If no file can be opened to import
+    the sentence of a notice, the spare descriptor is closed for it.
     """
-    return f"udpnote: {harmless(str(message))}"
-
-
-def say(message: str | Notice) -> None:
-    """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
     if isinstance(message, Notice):
         try:
             _load_sentence(message)
         except OSError:  # no more files can be opened, not even a module with sentences
             while _spare:
                 os.close(_spare.pop())
+    return f"udpnote: {harmless(str(message))}"
+
+
+def say(message: str | Notice) -> None:
+    """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
     with suppress(OSError):  # the terminal was closed; the work goes on
         print(said(message), file=sys.stderr, flush=True)
 
