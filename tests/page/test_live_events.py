@@ -1,6 +1,7 @@
 """Live events: a browser that connects again gets what it has missed, nothing twice, also after the notebook was restored."""
 
 import asyncio
+import errno
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ from tests.support.loopback import Loopback
 from tests.support.notebook_files import erase
 from tests.support.page_server import ADA, Event, PageServer, entry
 from tests.support.processes import DEADLINE_SECONDS, eventually
+from udpnote.client.answers import unreachable_notice
 from udpnote.client.client import Client
 from udpnote.errors import ClientClosed, Notice
+from udpnote.lan.udp_socket import SendError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.page.follower import Follower
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, LiveEvents, cursor_text, parse_cursor
@@ -146,10 +149,11 @@ def test_a_server_that_answers_again_while_away_is_sent_is_reported_as_back() ->
 
 
 class FollowingClient:
-    """A client for which the server is silent from the beginning on, until it is closed."""
+    """A client that is told at the beginning that its server is silent, by `notice`, and waits until it is closed."""
 
-    def __init__(self, on_notice: Callable[[Notice], None]) -> None:
-        self._on_notice, self._is_closed, self.is_following = on_notice, threading.Event(), threading.Event()
+    def __init__(self, on_notice: Callable[[Notice], None], notice: Notice) -> None:
+        self._on_notice, self._notice = on_notice, notice
+        self._is_closed, self.is_following = threading.Event(), threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +162,7 @@ class FollowingClient:
         self.close()
 
     def follow(self, **_: int) -> Iterator[StoredEntry]:
-        self._on_notice(Notice("server_silent"))
+        self._on_notice(self._notice)
         self.is_following.set()
         assert self._is_closed.wait(DEADLINE_SECONDS)
         raise ClientClosed("client_closed")
@@ -167,14 +171,25 @@ class FollowingClient:
         self._is_closed.set()
 
 
-def test_when_the_server_answers_again_a_follower_that_takes_it_for_silent_begins_anew() -> None:
+@pytest.mark.parametrize(
+    "notice",
+    [
+        Notice("server_silent"),
+        *(
+            unreachable_notice(("192.0.2.1", 6683), SendError(each, came_by_icmp=True))
+            for each in (errno.ECONNREFUSED, errno.EHOSTUNREACH)
+        ),
+    ],
+    ids=lambda notice: notice.kind,
+)
+def test_when_the_server_answers_again_a_follower_that_takes_it_for_silent_begins_anew(notice: Notice) -> None:
     """Otherwise new notes would appear up to a minute later, while browsers show that they are connected."""
     followers: list[FollowingClient] = []
 
     def open_client(on_notice: Callable[[Notice], None]) -> Client:
         if not isinstance(getattr(on_notice, "__self__", None), Follower):
             raise ClientClosed("client_closed")
-        followers.append(FollowingClient(on_notice))
+        followers.append(FollowingClient(on_notice, notice))
         return cast(Client, followers[-1])
 
     async def count() -> int:

@@ -107,6 +107,10 @@ def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice
     return Notice("served_twice", name=name, address=format_address(found.source), other=format_address(found.other_source))
 
 
+LOOKING_KINDS = frozenset({"server_silent", "server_port_closed", "server_unreachable"})
+"""The kinds of the notices that a client looks for its server: it is silent, or there is an `unreachable_notice`."""
+
+
 def unreachable_notice(address: Address, error: SendError) -> Notice:
     """The notice that datagrams do not reach `address`, with `error` as the reason.
 

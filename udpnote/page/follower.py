@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from udpnote.client.answers import LOOKING_KINDS
 from udpnote.client.client import Client
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import ClientClosed, Notice, UdpnoteError
@@ -25,8 +26,6 @@ KEPT_EVENTS_MAX = 256
 
 RETRY_SECONDS = 1.0
 """How long after an error the follower begins again."""
-
-_SILENT_KINDS = {"server_silent", "server_unreachable"}
 
 
 class StoredEvent(NamedTuple):
@@ -141,7 +140,7 @@ class Follower:
         elif notice.kind == "server_found_again":
             self._is_silent = False
             self._tell(self._notebook.note_answer)
-        elif notice.kind in _SILENT_KINDS:
+        elif notice.kind in LOOKING_KINDS:
             self._is_silent = True
             self._tell(self._notebook.suspect)
 
