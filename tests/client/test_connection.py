@@ -140,6 +140,7 @@ def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: 
     client.send("first")
 
     def lines() -> Iterator[str | None]:
+        client.wake()  # so that the round that sends the text does not wait for its answer
         yield "one"
         yield None
         client.deliver()  # without the lock, as another thread could while this one wants the lock
