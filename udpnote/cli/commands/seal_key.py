@@ -97,19 +97,18 @@ def unseal(file: ServedFile = None) -> int:
 def _leave_here(notebook_id: bytes) -> bool:
     """Leave the notebook that was just unsealed, as `udpnote leave` does, so that this user's entries go there unencrypted.
 
-    Return whether that was done. It is not done if the user's outbox does not know the notebook as sealed, has entries that
-    wait for it, or cannot be written.
+    Return whether this user's outbox does not know the notebook as sealed now. It still does if entries in it wait for the
+    notebook, or if it cannot be written.
     """
     from udpnote.client.client import Client
     from udpnote.settings import load_settings
 
     try:
-        if not os.path.exists(load_settings().outbox):
-            return False
-        with Client(on_notice=say) as client:
-            client.leave(notebook_id.hex())
-    except UdpnoteError:  # the notebook is unsealed all the same, and the user can leave it later
-        return False
+        if os.path.exists(load_settings().outbox):
+            with Client(on_notice=say) as client:
+                client.leave(notebook_id.hex())
+    except UdpnoteError as error:  # the notebook is unsealed all the same, and the user can leave it later
+        return error.notice.kind == "not_joined"
     return True
 
 
