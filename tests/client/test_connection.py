@@ -19,6 +19,7 @@ from tests.support.source import modules
 from udpnote.client import sending
 from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
+from udpnote.errors import ClientClosed, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.address import Datagram
@@ -245,6 +246,27 @@ def test_a_thread_that_rests_learns_of_a_datagram_although_another_thread_takes_
     for thread in (resting, holding):
         thread.join()
     connection.close()
+
+
+def test_closing_a_client_ends_the_search_of_another_thread_for_the_notebook(loopback: Loopback, in_time: InTime) -> None:
+    loopback.reserve_port()
+    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    client, errors = loopback.client(server=f"127.0.0.1:{loopback.port}", endpoint=endpoint), Queue[UdpnoteError]()
+
+    def send() -> None:
+        try:
+            client.send("queued", wait=10 * DEADLINE_SECONDS)
+        except UdpnoteError as error:
+            errors.put(error)
+
+    thread = in_time(send)
+    eventually(lambda: endpoint.waits > 2)
+    started = time.monotonic()
+    client.close()
+    assert isinstance(errors.get(timeout=DEADLINE_SECONDS), ClientClosed)
+    assert time.monotonic() - started < DEADLINE_SECONDS
+    thread.join()
+    assert [each.entry.text for each in loopback.client().waiting()] == ["queued"]
 
 
 def test_a_datagram_that_one_thread_receives_reaches_the_listeners_of_all() -> None:

@@ -138,7 +138,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     def close(self) -> None:
         """Close the sockets and the outbox: then methods raise `ClientClosed`. Unacknowledged entries stay in the outbox."""
-        with suppress(ClientClosed), self._connection.lock():
+        with suppress(ClientClosed), self._connection.lock_to_close():
             self._sender.flush()
             self._connection.close()
             self._outbox.close()

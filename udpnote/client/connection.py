@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from udpnote.errors import ClientClosed
@@ -116,8 +116,8 @@ class Listener(Protocol):
 class Connection:
     """Shares the sockets of one client among its threads, and passes arriving datagrams to listeners.
 
-    A thread may call a method only while it holds the lock (`with connection.lock():`). Only `lock`, `rest`, `wake`, `now` and
-    `is_closed` may be called, and `endpoint`, `clock`, `random` and `wakes` be used, without the lock.
+    A thread may call a method only while it holds the lock (`with connection.lock():`). Only `lock`, `rest`, `wake`, `now`,
+    `lock_to_close` and `is_closed` may be called, and `endpoint`, `clock`, `random` and `wakes` be used, without the lock.
     """
 
     def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Randomness) -> None:
@@ -144,12 +144,21 @@ class Connection:
         self.wakes = 0
         """How often `wake` was called. A thread that looks for something to do without the lock reads this before. If it has
         changed when the thread has the lock, the thread does not wait, because another one may have been woken in its place."""
-        self._is_closed = False
+        self._is_closing = self._is_closed = False
 
     @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._is_closed
+
+    def lock_to_close(self) -> AbstractContextManager[None]:
+        """A context manager like `lock`. From now on, `receive` raises `ClientClosed` in every thread, also if it waits now.
+
+        Else a thread that looks for the notebook would keep the lock for as long as it looks.
+        """
+        self._is_closing = True
+        self.wake()
+        return self.lock()
 
     def close(self) -> None:
         """Close the sockets. From then on `lock` raises `ClientClosed`."""
@@ -219,10 +228,13 @@ class Connection:
     def receive(self, until: float) -> list[Datagram]:
         """Wait for a datagram or `wake`, until the monotonic time `until` (infinity: for ever), and return what has arrived.
 
-        The result is that of `ClientEndpoint.receive`. The caller passes the datagrams to the listeners with `pass_on`.
+        The result is that of `ClientEndpoint.receive`. The caller passes the datagrams to the listeners with `pass_on`. Raises
+        `ClientClosed` after `lock_to_close`.
         """
         news, thread = self._news, threading.get_ident()
         datagrams = self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
+        if self._is_closing:
+            raise ClientClosed("client_closed")
         if self._waiting and not datagrams:
             self._interrupted[thread] = news, until
         elif self._interrupted:

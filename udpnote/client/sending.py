@@ -9,7 +9,7 @@ from udpnote.client.results import Outcomes, SentEntry, State
 from udpnote.client.send_session import Renewed, SendSession
 from udpnote.client.session import Driver
 from udpnote.client.text_source import TextSource
-from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
+from udpnote.errors import ClientClosed, JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
 from udpnote.model.entry import Entry, Kind
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery_events import Rejected, Stored
@@ -292,6 +292,8 @@ class Sender:
             return
         try:
             session = self._locate(started, wait_seconds)
+        except ClientClosed:
+            raise
         except UdpnoteError as error:
             self._give_up(pending, error.notice)
             return
