@@ -194,6 +194,19 @@ def test_an_outbox_behind_a_symbolic_link_takes_entries(tmp_path: Path) -> None:
         assert waiting(outbox) == ["one", "two"]
 
 
+def test_an_outbox_whose_symbolic_link_leads_elsewhere_now_takes_no_entries(tmp_path: Path) -> None:
+    link = tmp_path / "link.sqlite3"
+    link.symlink_to(tmp_path / "one.sqlite3")
+    for name in ("one", "other"):
+        Outbox(tmp_path / f"{name}.sqlite3").close()
+    with closing(Outbox(link)) as outbox:
+        add(outbox, "one")
+        link.unlink()
+        link.symlink_to(tmp_path / "other.sqlite3")
+        with raises(StorageError, "outbox_removed", path=str(link)):
+            add(outbox, "two")
+
+
 @pytest.mark.parametrize("pattern", ["*", "*-wal", "*.sqlite3"])
 def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path, pattern: str) -> None:
     add(outbox, "one")

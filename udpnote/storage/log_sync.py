@@ -30,6 +30,7 @@ class LogSync:
     def __init__(self, path: str) -> None:
         self._path = path
         self._file = os.path.realpath(path)  # SQLite follows symbolic links, too
+        self._links_to_it = [path] if self._file != os.path.abspath(path) else []
         self._log = f"{self._file}-wal"
         self._identity = from_stat(os.stat(path)).identity
         self._log_identity: tuple[int, int] | None = None
@@ -60,9 +61,10 @@ class LogSync:
             sync(self._opened())
             file = self._status_at(self._file, follows=False)
             is_in_place = (
-                self._status_at(self._path).identity == self._identity == file.identity
+                file.identity == self._identity
                 and file.size > 0
                 and self._status_at(self._log, follows=False).identity == self._log_identity
+                and all(self._status_at(link).identity == self._identity for link in self._links_to_it)
             )
         except FileNotFoundError:
             is_in_place = False
