@@ -72,8 +72,11 @@ class Visitor:
     def sees(self, *texts: str) -> None:
         """Wait until each of these notes is shown as stored, once."""
         for text in texts:
-            self.note(text).wait_for()
-            assert self.note(text).count() == 1, text
+            self._sees_one(self.note(text), text)
+
+    def _sees_one(self, note: "Locator", text: str) -> None:
+        """Wait until `note` is one note that is shown: while the page loads all notes again, it shows none for a moment."""
+        eventually(lambda: note.count() == 1 and note.is_visible(), f"{text} is shown once")
 
     def texts(self) -> list[str]:
         """Return the texts of the stored notes that are shown."""
