@@ -16,6 +16,7 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from tests.support.source import modules
+from udpnote import Client
 from udpnote.client import sending
 from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
@@ -29,6 +30,40 @@ InTime = Callable[[Callable[[], object]], threading.Thread]
 _LINES, _FIRST_LINE = inspect.getsourcelines(Connection.lock)
 TRY_LINE = _FIRST_LINE + max(place for place, line in enumerate(_LINES) if line.strip() == "try:")
 """The first line of `Connection.lock` on which the lock is taken."""
+
+
+class CountingEndpoint(Endpoint):
+    """Counts how often a client begins to wait for datagrams, and how often somebody ends such a wait. `timeouts` has how long
+    the client would have waited each time.
+    """
+
+    waits = wakes = 0
+    timeouts: tuple[float | None, ...] = ()
+
+    def wake(self) -> None:
+        self.wakes += 1
+        super().wake()
+
+    def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
+        self.waits += 1
+        self.timeouts += (timeout_seconds,)
+        return super().receive(timeout_seconds)
+
+
+@pytest.fixture
+def patient_client(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A client that has found its server. A call of it that waits in vain for work waits too long for a test."""
+    monkeypatch.setattr(sending, "IDLE_SECONDS", 10 * DEADLINE_SECONDS)
+    loopback.serve()
+    client = loopback.client()
+    client.send("first")
+    return client
+
+
+def send_to(told: Queue[str], client: Client, lines: Iterator[str | None]) -> None:
+    """Send `lines` by one call, and put the text of each entry into `told` when it has its outcome."""
+    for sent in client.send_many(lines):
+        told.put(sent.entry.text)
 
 
 def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: Loopback, in_time: InTime) -> None:
@@ -59,11 +94,7 @@ def test_send_many_goes_on_when_it_is_woken_for_more(loopback: Loopback, in_time
         while (text := typed.get_nowait() if not typed.empty() else None) != "end":
             yield text
 
-    def send() -> None:
-        for sent in client.send_many(lines()):
-            told.put(sent.entry.text)
-
-    in_time(send)
+    in_time(lambda: send_to(told, client, lines()))
     for text in ("one", "two", "three"):
         typed.put(text)
         client.wake()
@@ -73,13 +104,9 @@ def test_send_many_goes_on_when_it_is_woken_for_more(loopback: Loopback, in_time
 
 
 def test_a_call_of_wake_is_not_lost_while_the_thread_that_it_means_waits_for_the_lock(
-    loopback: Loopback, in_time: InTime, monkeypatch: pytest.MonkeyPatch
+    patient_client: Client, in_time: InTime
 ) -> None:
-    loopback.serve()
-    client = loopback.client()
-    client.send("first")
-    monkeypatch.setattr(sending, "IDLE_SECONDS", 10 * DEADLINE_SECONDS)
-    connection, told = client._connection, Queue[str]()
+    client, connection, told = patient_client, patient_client._connection, Queue[str]()
     is_asked, is_woken = threading.Event(), threading.Event()
 
     def lines() -> Iterator[str | None]:
@@ -88,12 +115,8 @@ def test_a_call_of_wake_is_not_lost_while_the_thread_that_it_means_waits_for_the
         assert is_woken.is_set()
         yield "typed meanwhile"
 
-    def send() -> None:
-        for sent in client.send_many(lines()):
-            told.put(sent.entry.text)
-
     with connection.lock():
-        sender = in_time(send)
+        sender = in_time(lambda: send_to(told, client, lines()))
         assert is_asked.wait(DEADLINE_SECONDS)
         is_woken.set()
         client.wake()
@@ -103,13 +126,9 @@ def test_a_call_of_wake_is_not_lost_while_the_thread_that_it_means_waits_for_the
 
 
 def test_a_thread_that_was_woken_just_before_it_waits_does_not_rest(
-    loopback: Loopback, in_time: InTime, monkeypatch: pytest.MonkeyPatch
+    patient_client: Client, in_time: InTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loopback.serve()
-    client = loopback.client()
-    client.send("first")
-    monkeypatch.setattr(sending, "IDLE_SECONDS", 10 * DEADLINE_SECONDS)
-    connection, threads = client._connection, list[threading.Thread]()
+    client, connection, threads = patient_client, patient_client._connection, list[threading.Thread]()
     receive, is_asked_again, may_end = connection.receive, threading.Event(), threading.Event()
 
     def lines() -> Iterator[str | None]:
@@ -121,7 +140,7 @@ def test_a_thread_that_was_woken_just_before_it_waits_does_not_rest(
             assert may_end.wait(DEADLINE_SECONDS)
 
     def receive_after_wake(until: float) -> list[Datagram]:
-        monkeypatch.undo()
+        monkeypatch.setattr(connection, "receive", receive)
         client.wake()
         threads.append(in_time(hold))
         eventually(lambda: connection._waiting == 1)
@@ -136,20 +155,23 @@ def test_a_thread_that_was_woken_just_before_it_waits_does_not_rest(
 
 
 def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: Loopback) -> None:
-    loopback.serve()
-    client, wait = loopback.client(), 10 * DEADLINE_SECONDS
+    server = loopback.serve()
+    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    client = loopback.client(endpoint=endpoint)
     client.send("first")
 
     def lines() -> Iterator[str | None]:
-        client.wake()  # so that the round that sends the text does not wait for its answer
+        server.stop()  # so that the round that sends the text gets no answer
+        client.wake()  # and does not wait for it
         yield "one"
         yield None
+        loopback.serve()
         client.deliver()  # without the lock, as another thread could while this one wants the lock
+        endpoint.timeouts = ()
         yield None
 
-    started = time.monotonic()
-    assert [sent.number for sent in client.send_many(lines(), wait=wait)] == [2]
-    assert time.monotonic() - started < wait / 2
+    assert [sent.number for sent in client.send_many(lines())] == [2]
+    assert set(endpoint.timeouts) <= {0.0}, "it waits although it has the outcome"
 
 
 def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback, in_time: InTime) -> None:
@@ -170,20 +192,6 @@ def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback,
         client.send(text)
         assert seen.get(timeout=10) == text
         assert client.last_number() > 1
-
-
-class CountingEndpoint(Endpoint):
-    """Counts how often a client begins to wait for datagrams, and how often somebody ends such a wait."""
-
-    waits = wakes = 0
-
-    def wake(self) -> None:
-        self.wakes += 1
-        super().wake()
-
-    def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
-        self.waits += 1
-        return super().receive(timeout_seconds)
 
 
 def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopback: Loopback, in_time: InTime) -> None:

@@ -144,8 +144,8 @@ def make_own_folder(path: str, own: Collection[str]) -> list[str]:
 
 @contextmanager
 def own_folder_if_used(path: str, own: Collection[str]) -> Iterator[None]:
-    """For the block, make the folder of the file `path` as `make_own_folder` does. At its end, remove those of the folders made
-    in which there is nothing.
+    """For the block, make the folder of the file `path` as `make_own_folder` does. At the end of the block, remove the folders
+    that this has made, if they are empty.
     """
     made = make_own_folder(path, own)
     try:

@@ -52,7 +52,7 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
     """In the block, show standard output in the user's pager if it is a terminal and the output is longer than its screen.
 
     If the user closes the pager early, the block ends there, without an error. At the end of the block, this waits until the
-    user closes the pager. What is written to standard error meanwhile, if that is a terminal, is printed afterwards. If the
+    user closes the pager. If standard error is a terminal, messages are held back until then. If the
     pager cannot be started or fails, all the output is printed on the terminal, and a message says so. There is no message if
     the user has named no pager, and `less` is not installed.
 

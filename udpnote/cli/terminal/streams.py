@@ -167,13 +167,13 @@ def said(message: str | Notice) -> str:
     Control characters are replaced, because parts of the message may come from the network. If no file can be opened to import
     the sentence of a notice, the spare descriptor is closed for it.
     """
-    if isinstance(message, Notice):
-        try:
-            _load_sentence(message)
-        except OSError:  # no more files can be opened, not even a module with sentences
-            while _spare:
-                os.close(_spare.pop())
-    return f"udpnote: {harmless(str(message))}"
+    try:
+        text = _sentence(message) if isinstance(message, Notice) else message
+    except OSError:  # no more files can be opened, not even a module with sentences
+        while _spare:
+            os.close(_spare.pop())
+        text = str(message)
+    return f"udpnote: {harmless(text)}"
 
 
 def say(message: str | Notice) -> None:
@@ -182,11 +182,11 @@ def say(message: str | Notice) -> None:
         print(said(message), file=sys.stderr, flush=True)
 
 
-def _load_sentence(notice: Notice) -> None:
-    """Import the modules that make the sentence of `notice`. Raises `OSError` if they cannot be opened."""
+def _sentence(notice: Notice) -> str:
+    """Return the sentence of `notice`. Raises `OSError` if the modules that make it cannot be opened."""
     from udpnote.text.messages.sentences import sentence_of  # here, because most commands have no message
 
-    sentence_of(notice)
+    return sentence_of(notice)
 
 
 def terminal_columns() -> int:

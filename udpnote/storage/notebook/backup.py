@@ -109,8 +109,8 @@ def back_up(
     the new backup has none. A backup that would not be complete replaces none: the earlier one may have what it lacks.
 
     Raises `InvalidSetting` if `with_key` is None and the notebook is sealed, `NotebookOpen` if `with_key` is True and the
-    notebook is open, `NotebookInUse` if a server serves what is at `path`, `NoSpace`, and `StorageError`: also if there is a
-    file at `path` which may not be replaced, and if the copy is damaged.
+    notebook is not sealed, `NotebookInUse` if a server serves the file at `path`, `NoSpace`, and `StorageError`. It is also a
+    `StorageError` if the file at `path` may not be replaced, or if the copy is damaged.
     """
     notebook, path = os.path.realpath(notebook), os.path.realpath(path)
     checked_keys = partial(_checked_keys, notebook, path, with_key=with_key, replaces=replaces)

@@ -131,7 +131,7 @@ class Notebook:
     def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store parts of entries, runs and bundles (see `Arrival`), and return a verdict on each, in order.
 
-        All are stored in one transaction or, if the database rejects a value, each in its own. What is stored is durable when
+        All are stored in one transaction or, if the database rejects a value, each in its own. The stored ones are durable when
         this returns. `now` is the server's clock, in microseconds since 1970 UTC. `Status` explains the verdicts. If the disk
         is full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is SPLIT, some of its notes
         may be stored. An imported part or bundle whose predecessor (see `Restored`) is missing is not stored, and its verdict
