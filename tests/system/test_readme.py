@@ -20,7 +20,7 @@ MASKS = [
     (r"(?<!\+)\b\d\d:\d\d(:\d\d)?\b", "CLOCK"),
     (r"[0-9a-f]{32}", "ID"),
     (CODE, "CODE"),
-    (r"10\.(6\.83|77\.\d+)\.\d+|\[?fe80::[0-9a-f:]+[0-9a-f](%\w+\])?", "ADDRESS"),  # by IPv6 if that answer has come first
+    (r"10\.(6\.83|77\.\d+)\.\d+|\[?fe80::[0-9a-f:]+[0-9a-f](%\w+)?\]?", "ADDRESS"),  # by IPv6 if that answer has come first
     (r"\d+\.\d ms", "MS"),
     (r" +", " "),
 ]
