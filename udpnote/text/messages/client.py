@@ -152,10 +152,10 @@ def _no_answer_yet(server: SilentServer) -> str:
         )
         return in_sentences(start, _with_notebook(end, server.another))
     start = _(
-        "no answer from {name} at {host} yet, so the entry may or may not be stored. The entry stays in the outbox, and is "
-        "sent again with the next entry or by `udpnote outbox --send`"
+        "no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox, and is sent "
+        "again with the next entry or by `udpnote outbox --send`"
     ).format(name=server.name, host=server.host)
-    return in_sentences(start, _sealed_hint(server))
+    return _with_key_hint(start, server)
 
 
 def _no_answer_to_reading(server: SilentServer) -> str:
@@ -165,7 +165,7 @@ def _no_answer_to_reading(server: SilentServer) -> str:
         "no answer from {name} at {host}: check that `udpnote serve` runs there. On that host, `--file FILE` reads the "
         "notebook's file"
     ).format(name=server.name, host=server.host)
-    return in_sentences(start, _sealed_hint(server))
+    return _with_key_hint(start, server)
 
 
 def _no_answer_to_import(server: SilentServer) -> str:
@@ -187,14 +187,12 @@ def _with_notebook(template: str, notebook: KnownNotebook) -> str:
     return template.format(name=notebook.name, host=notebook.host, argument=short_id(notebook))
 
 
-def _sealed_hint(server: SilentServer) -> str:
-    """A sentence on another possible cause of the silence: a changed key, or a sealed notebook.
-
-    A server answers only clients that use a key which it knows.
-    """
-    if server.is_sealed:
-        return _("If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there")
-    return _("If the notebook was sealed meanwhile, join it with `udpnote join CODE`")
+def _with_key_hint(start: str, server: SilentServer) -> str:
+    """Return `start`. If the notebook is sealed, add a sentence: the server may ignore the client for having an old key."""
+    if not server.is_sealed:
+        return start
+    end = _("If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there")
+    return in_sentences(start, end)
 
 
 def _entry_erased(number: int) -> str:
