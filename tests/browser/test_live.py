@@ -3,12 +3,13 @@
 import shutil
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.browser import SECONDS_MAX
 from tests.support.page_site import ProcessSite, Site
 from tests.support.processes import eventually
-from tests.support.visitor import Visitors
+from tests.support.visitor import Visitor, Visitors
 from udpnote.page.live_events import STREAMS_MAX
 
 if TYPE_CHECKING:
@@ -281,7 +282,46 @@ def test_who_edits_a_note_that_somebody_else_changes_meanwhile_is_told_before_or
         assert site.revised()[-1] == seen, "nobody has seen the new text, but that the note was deleted"
 
 
+COUNT_NOTES = """() => {
+    const days = document.querySelector("#days")
+    window.fewestNotes = Infinity
+    const count = () => { window.fewestNotes = Math.min(window.fewestNotes, days.querySelectorAll("article").length) }
+    new MutationObserver(count).observe(days, { childList: true, subtree: true })
+}"""
+"""From now on, note in `fewestNotes` how many notes the page shows at the least."""
+
+
 def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(site: Site, visitors: Visitors) -> None:
+    amy, backup = _visit_before_restoration(site, visitors)
+    amy.page.evaluate(COUNT_NOTES)
+    site.restore(backup)
+    site.send("after the restoration")
+    amy.sees("kept", "after the restoration")
+    eventually(lambda: amy.texts() == ["kept", "after the restoration"])
+    assert amy.page.evaluate("fewestNotes") >= 2, "the notes of before stay until those of now are there"
+    amy.write("still under the same identity")
+    amy.sees("still under the same identity")
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["kept", "after the restoration", "still under the same identity"]
+
+
+def test_while_the_notes_of_a_restored_notebook_cannot_be_loaded_those_of_before_stay_and_the_page_says_so(
+    site: Site, visitors: Visitors
+) -> None:
+    amy, backup = _visit_before_restoration(site, visitors)
+    amy.page.route("**/api/notes?**", lambda route: route.abort())
+    site.restore(backup)
+    amy.page.locator("#empty", has_text="could not be loaded").wait_for()
+    assert amy.texts() == ["kept", "after the backup"]
+    amy.page.unroute_all()
+    site.server.stop()
+    site.serve()
+    eventually(lambda: amy.texts() == ["kept"])
+    assert not amy.page.locator("#empty").is_visible()
+
+
+def _visit_before_restoration(site: Site, visitors: Visitors) -> tuple[Visitor, Path]:
+    """Return a visitor who has written a note after a backup, and the path of the backup."""
     site.start()
     site.send("kept")
     backup = site.folder / "backup.sqlite3"
@@ -292,16 +332,7 @@ def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(s
     amy.write("after the backup")
     amy.sees("kept", "after the backup")
     amy.sees_nothing_waiting()
-    site.server.stop()
-    shutil.copy(backup, site.notebook)
-    site.serve()
-    site.send("after the restoration")
-    amy.sees("kept", "after the restoration")
-    eventually(lambda: amy.texts() == ["kept", "after the restoration"])
-    amy.write("still under the same identity")
-    amy.sees("still under the same identity")
-    amy.sees_nothing_waiting()
-    assert site.texts() == ["kept", "after the restoration", "still under the same identity"]
+    return amy, backup
 
 
 SHOWN_MAX = 400

@@ -6,6 +6,7 @@ processor time. `ProcessSite` runs real processes, for tests that kill them or t
 
 import os
 import secrets
+import shutil
 import socket
 import threading
 from collections.abc import Iterable
@@ -121,6 +122,12 @@ class Site(Place):
         """Write notes as bob, another person of the LAN."""
         with self._client() as client:
             assert all(sent.state is State.STORED for sent in client.send_many(texts))
+
+    def restore(self, backup: Path) -> None:
+        """Put an older copy in the place of the notebook, and serve that."""
+        self.server.stop()
+        shutil.copy(backup, self.notebook)
+        self.serve()
 
     def erase(self, *numbers: int) -> None:
         """Erase notes of the notebook, which no server has open."""

@@ -75,7 +75,7 @@ class Visitor:
             self._sees_one(self.note(text), text)
 
     def _sees_one(self, note: "Locator", text: str) -> None:
-        """Wait until `note` is one note that is shown: while the page loads all notes again, it shows none for a moment."""
+        """Wait until `note` is one note that is shown, also while the page loads all notes anew."""
         eventually(lambda: note.count() == 1 and note.is_visible(), f"{text} is shown once")
 
     def texts(self) -> list[str]:

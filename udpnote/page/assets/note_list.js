@@ -84,11 +84,12 @@ export class NoteList {
     if (section.children.length === 1) section.remove();
   }
 
-  clear() {
+  /** Forget all notes. With `stayOnPage`, their elements are removed only by the next `clear` without it. */
+  clear({ stayOnPage = false } = {}) {
     this.#notes.clear();
     this.#sorted = [];
     this.#numbers.clear();
-    this.days.replaceChildren();
+    if (!stayOnPage) this.days.replaceChildren();
   }
 
   /** Write the headings of the days anew: at midnight, today becomes yesterday. */

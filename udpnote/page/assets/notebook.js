@@ -260,7 +260,7 @@ export class Notebook {
         return;
       case "restored":
         this.#newest = 0;
-        this.timeline.clear(); // numbers may name other notes than before
+        this.timeline.clear({ stayOnPage: true }); // numbers may name other notes than before
         if (data.cause !== "far_behind") this.telling.toast(this.words.say("restored"));
         this.refresh();
         return;

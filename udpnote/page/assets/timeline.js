@@ -29,6 +29,7 @@ export class Timeline {
   #loads = 0; // calls of `load` so far: only the answer for the latest one is shown
   #loading = 0; // requests that are under way
   #shown = null; // the filters whose notes are shown
+  #outdated = null; // the filters whose notes are forgotten, but still on the page
   #refusal = null; // why no notes are shown, as a sentence
   #meanwhile = []; // changes of notes while requests are under way
   #highest = 0; // the highest number of a note that has been shown
@@ -89,7 +90,7 @@ export class Timeline {
       this.place.scrollToEnd();
     });
     if (!hasAnswer && load === this.#loads && !this.isLoaded) {
-      this.#forget();
+      if (this.#outdated !== this.filters) this.#forget();
       this.#refusal = this.words.say("load_failed");
       this.#showState();
     }
@@ -164,16 +165,19 @@ export class Timeline {
     if (this.#loading > 0) this.#meanwhile.push({ filters: this.filters, change });
   }
 
-  /** Forget all stored notes, for example because the session has ended. */
-  clear() {
+  /** Forget all stored notes, for example because the session has ended. With `stayOnPage` they are shown until notes are loaded. */
+  clear({ stayOnPage = false } = {}) {
+    const outdated = stayOnPage ? this.#shown ?? this.#outdated : null;
     this.#meanwhile = [];
-    this.#forget();
+    this.#loads += 1; // answers that are under way may have forgotten notes
+    this.#forget({ stayOnPage });
+    this.#outdated = outdated;
   }
 
-  #forget() {
-    this.#shown = null;
+  #forget({ stayOnPage = false } = {}) {
+    this.#shown = this.#outdated = null;
     this.#refusal = null;
-    this.list.clear();
+    this.list.clear({ stayOnPage });
     this.#edges = { before: null, after: null };
     this.#highest = 0;
     this.place.forgetUnread();
