@@ -65,7 +65,10 @@ class UdpnoteError(Exception):
 
     @classmethod
     def from_notice(cls, notice: Notice, /, **more: "Any") -> "Self":
-        """Make an error of this class with the kind and values of `notice`. `more` are the keyword arguments of a subclass."""
+        """Make an error of this class with the kind and values of `notice`.
+
+        `more` are the keyword arguments that only this class takes, such as the `sequence` of `Queued`.
+        """
         return cls(notice.kind, **more, **notice.values)
 
     def __str__(self) -> str:
@@ -119,7 +122,10 @@ class SeveralNotebooks(UdpnoteError):
 
 
 class WrongNotebook(UdpnoteError):
-    """The server that the user named has another notebook than the user named, or than before. Nothing was stored in it."""
+    """The server that the user named does not have the notebook that the user named, or not the notebook that it had before.
+
+    Nothing was stored on that server.
+    """
 
 
 class KeyMissing(Unreachable):

@@ -43,7 +43,7 @@ If one comes from a place with higher precedence than the other, only that one c
 
 
 class Settings(NamedTuple):
-    """The settings of a command. A field is None if that setting is not set. For `outbox` and `history` see `Places`.
+    """The settings of a command. A setting that is not set has its default, None for most. For `history` see `Places`.
 
     Paths are absolute. `server` is a text that `model.address.parse_server` accepts, `key` the bytes of a key, `wait` in
     seconds. `notebook` is the name, the id or the start of the id of the notebook to use. `name`, `file`, `sealed`, `text_file`
@@ -73,7 +73,7 @@ class Settings(NamedTuple):
 
 
 class Flags(TypedDict, total=False):
-    """The values of options, by the fields of `Settings`. None means that the option was not given."""
+    """The values of options as they were given, under the names of the fields of `Settings`. None: the option was not given."""
 
     server: str | None
     port: int | None
@@ -111,7 +111,7 @@ class Places(NamedTuple):
 
     @property
     def folders(self) -> list[str]:
-        """The folders `data` and `state` and that of the settings file, each once. Only the user should have access to them."""
+        """The folders `data`, `state` and the one of the settings file, each once. Only the user should have access to them."""
         return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))
 
 
@@ -190,8 +190,8 @@ def given_settings(
 def find_places(environ: Mapping[str, str]) -> Places:
     """The places of this user's files, as the environment `environ` determines them.
 
-    If `UDPNOTE_HOME` is set, all files are in the folder that it names. If it is not set, they are in the user's folders for
-    configuration, data and state. Raises `InvalidSetting` if `UDPNOTE_HOME` is no path, or the home is unknown or not UTF-8.
+    If `UDPNOTE_HOME` is set, all files are in the folder that it names. If not, they are in the user's folders for settings,
+    data and state. Raises `InvalidSetting` if `UDPNOTE_HOME` is no path, or the home folder is unknown or not UTF-8.
     """
     if home := environ.get("UDPNOTE_HOME"):
         home = absolute_path(home, "UDPNOTE_HOME")
@@ -203,7 +203,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 
 def _user_folders(environ: Mapping[str, str]) -> list[str]:
-    """The user's folders for udpnote's configuration, data and state. If the home is unknown, a path starts with `~`."""
+    """The user's folders for udpnote's configuration, data and state. If the home folder is unknown, one starts with `~`."""
     if sys.platform == "linux" and "ANDROID_ROOT" not in environ:  # the same as platformdirs, which is slow to import
         home = os.path.expanduser("~") if os.path.isabs(os.environ.get("HOME", "/")) else "~"
         given = [(environ.get(variable, ""), usual) for variable, usual in XDG_FOLDERS.items()]
@@ -249,7 +249,7 @@ def _variable(name: str) -> str:
 
 
 def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
-    """Remove `key` and `key_file` from `given` if either is in `names`, the settings from a place with higher precedence."""
+    """Remove `key` and `key_file` from `given` if a place with higher precedence has either: `names` are its settings."""
     if not _KEYS.isdisjoint(names):
         for name in _KEYS:
             given.pop(name, None)
@@ -315,7 +315,7 @@ def absolute_path(value: object, where: str | Notice) -> str:
 
 
 def check_path(path: str, where: str | Notice) -> None:
-    """Raise `InvalidSetting` if `path` is blank, or if it is relative and the current folder was deleted."""
+    """Raise `InvalidSetting` if `path`, set at `where`, is blank, or is relative and the current folder was deleted."""
     try:
         os.path.abspath(path if path.strip() else _text(path, where))
     except FileNotFoundError:

@@ -2,8 +2,8 @@
 
 An impostor is a server that claims to have a sealed notebook, but does not have its key (see `client.trust`).
 
-Also makes the notices about servers that several modules of the client give: of an impostor, of a notebook that is served
-twice, and of an address that datagrams do not reach.
+Also makes notices for several modules of the client: about an impostor, about a notebook that two servers have, and about an
+address that datagrams do not reach.
 """
 
 import errno
@@ -28,8 +28,8 @@ class Judge(NamedTuple):
     """Judges the answers to a discovery. `detector` recognizes impostors; `known` are all notebooks in the outbox.
 
     `detector` and `known` show the outbox as it was when the judge was made. `server` is the HOST:PORT that the user has named
-    for the client, or None if no server is named. If a sealed notebook has answered there before, an open server that answers
-    there counts as its impostor.
+    for the client, or None if no server is named. If a sealed notebook has answered at `server` before, and now an open
+    notebook answers there, the server counts as an impostor of the sealed notebook.
     """
 
     detector: ImpostorDetector
@@ -42,9 +42,9 @@ class Judge(NamedTuple):
         """Return the answer, among all answers `found`, of the notebook that `destination` names.
 
         If several such notebooks have answered, returns the answer of `expected`. Raises `SeveralNotebooks` if `expected` is
-        None or not among them. If there is no such answer, or its notebook has a new key, raises `OldKey`, `NotSealed`,
-        `WrongNotebook` or `ServerNotFound`, as `NotebookFinder.find` explains. `ports` are the UDP ports at which discovery has
-        asked; errors name them.
+        None or not among them. If no such notebook has answered, or only one whose key has changed, raises `OldKey`,
+        `NotSealed`, `WrongNotebook` or `ServerNotFound`, as `NotebookFinder.find` explains. `ports` are the UDP ports at which
+        discovery has asked; errors name them.
         """
         answered = self.matching(destination, found)
         usable = [each for each in answered if not each.has_new_key]
@@ -108,13 +108,14 @@ def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice
 
 
 LOOKING_KINDS = frozenset({"server_silent", "server_port_closed", "server_unreachable"})
-"""The kinds of the notices that a client looks for its server: it is silent, or there is an `unreachable_notice`."""
+"""The kinds of the notices that the client looks for its server, which is silent or, as an `unreachable_notice` says, cannot
+be reached."""
 
 
 def unreachable_notice(address: Address, error: SendError) -> Notice:
     """The notice that datagrams do not reach `address`, with `error` as the reason.
 
-    ECONNREFUSED gives the notice that no program receives datagrams there.
+    If `error` is ECONNREFUSED, the notice says that no program receives datagrams there.
     """
     if error.number == errno.ECONNREFUSED:
         return Notice("server_port_closed", address=format_address(address))
@@ -140,7 +141,7 @@ def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[i
 
 
 def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether `destination` may name the sealed notebook `impersonated`. An impostor of it has answered with `notebook`.
+    """Whether `destination` may name the sealed notebook `impersonated`, whose impostor has answered that it has `notebook`.
 
     True if the key in `destination` fits one of these two notebooks, and the name or id in `destination` fits one of them. A
     field of `destination` that is None fits every notebook.

@@ -62,8 +62,9 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
 def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNotebook:
     """Find the notebook with the join code `code`, save its key in the outbox, choose the notebook, and return it.
 
-    A discovery looks for the notebook at the UDP `ports`; a server that the user has named is asked, too. Entries that wait for
-    this key are assigned to the notebook (see `KnownNotebooks.join`). Raises the errors of `Client.join`.
+    If the user has named a server, only that server is asked. If not, a discovery looks for the notebook on the LAN, at the UDP
+    `ports`. Entries that wait for this key are assigned to the notebook (see `KnownNotebooks.join`). Raises the errors of
+    `Client.join`.
     """
     if not isinstance(code, str):
         raise TypeError(f"code must be a str, not {type(code).__name__}")  # its value is a secret
@@ -83,7 +84,7 @@ def leave_notebook(outbox: Outbox, name_or_id: str, *, sends_open: bool) -> Know
     """Forget the key of the joined notebook `name_or_id`, and that it was sealed. Returns the notebook as it was known before.
 
     Raises `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries in the
-    outbox wait for it, because they might then be sent unencrypted. If `sends_open` is true, this is not checked.
+    outbox wait for this notebook, because they might then be sent unencrypted. `sends_open` allows that: then it is not raised.
     """
     check_type("name_or_id", name_or_id, str)
     check_type("sends_open", sends_open, bool)

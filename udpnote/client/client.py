@@ -280,7 +280,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         If the notebook has stored the entry, now or earlier, `Verdict.status` is STORED, and `Verdict.number` is its number.
         Any other status says why not, and the entry is not sent again. The list has None in place of a verdict if no answer
         about any of the entries has come for `wait` seconds, if the notebook was joined or left meanwhile, or if the client
-        uses another one now. Then the entry may or may not be stored: its writer must keep it and forward the same entry again.
+        uses another notebook now. Then the entry may or may not be stored: its writer must keep it and forward it again.
 
         Several threads may forward at once, also the same entry. Raises the errors of `deliver`, and those of
         `forwarding.check_entry` before anything is sent.
@@ -327,7 +327,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def name(self) -> str:
-        """The name of the client's notebook. Discovery looks for an unknown notebook first. Raises the errors of `deliver`."""
+        """The name of the client's notebook. If the notebook is not known, a discovery runs first. Raises as `deliver` does."""
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 

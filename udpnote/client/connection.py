@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LOCK_POLL_SECONDS = 0.01
 """While a thread waits for the lock, it ends the `receive` of the lock's holder again and again, at this interval. Once may not
-be enough: a single round of the holder may receive several times."""
+be enough: the holder may call `receive` several times before it gives the lock back."""
 
 
 class Clock(Protocol):
@@ -116,6 +116,8 @@ class Listener(Protocol):
 class Connection:
     """Shares the sockets of one client among its threads, and passes arriving datagrams to listeners.
 
+    A thread works in *rounds*: it takes the lock, sends datagrams, waits for datagrams, and gives the lock back.
+
     A thread may call a method only while it holds the lock (`with connection.lock():`). Only `lock`, `rest`, `wake`, `now`,
     `lock_to_close` and `is_closed` may be called, and `endpoint`, `clock`, `random` and `wakes` be used, without the lock.
     """
@@ -139,11 +141,11 @@ class Connection:
         self._resting = 0
         self._news = 0  # how often datagrams were passed on or `wake` was called
         self._interrupted: dict[int, tuple[int, float]] = {}
-        """For the id of each thread whose latest `receive` was ended by a thread that wants the lock: `_news` at its beginning,
-        and until when it would have waited."""
+        """For the id of each thread whose latest `receive` was ended by a thread that wants the lock: the value of `_news` when
+        that `receive` began, and the monotonic time until which it would have waited."""
         self.wakes = 0
-        """How often `wake` was called. A thread that looks for something to do without the lock reads this before. If it has
-        changed when the thread has the lock, the thread does not wait, because another one may have been woken in its place."""
+        """How often `wake` was called. A thread reads this before it looks, without the lock, for something to do. If the value
+        has changed when the thread has the lock, it does not wait, because `wake` may have ended another thread's wait."""
         self._is_closing = self._is_closed = False
 
     @property
@@ -191,7 +193,7 @@ class Connection:
                 self._wake_resting()
 
     def rest(self) -> None:
-        """If another thread has ended the latest `receive` of this one, let the others work until there is something to do.
+        """Rest, if another thread has ended this thread's latest `receive`, so that other threads can work.
 
         A thread calls this between two rounds, without the lock. Without the rest, it would at once want the lock back, and
         end the `receive` of the other thread. The rest ends when datagrams were passed on or `wake` was called, when no other

@@ -57,10 +57,10 @@ def named_by(settings: Settings, destination: Destination) -> dict[str, Destinat
 
 
 def matches(destination: Destination, notebook: KnownNotebook) -> bool:
-    """Whether `notebook` has the key id, and the name or id, that `destination` names. A field that is None fits every
-    notebook.
+    """Whether `notebook` has the key id, and the name or id, that `destination` names.
 
-    The address is not compared, because a notebook may move. If a server is named, discovery asks only that server.
+    A field of `destination` that is None fits every notebook. The address is not compared, because a notebook may move. If a
+    server is named, discovery asks only that server.
     """
     has_key = destination.key_id is None or notebook.key_id == destination.key_id
     return has_key and (destination.name_or_id is None or _is_called(destination.name_or_id, notebook))
@@ -207,7 +207,7 @@ def _may_go_to(
     `chosen` is the chosen notebook (None if there is none), `sealed` are all sealed notebooks in the outbox. If `destination`
     names nothing, the result is True only if `notebook` is the chosen one. If it names a key, the result is False, because
     these entries are never sent without the key. If it names a server by a host name, and the port is that of the notebook's
-    server, the result is True: the host may be the same, and no name is resolved here.
+    server, the result is True: host names are not resolved here, and this one may be that of the notebook's server.
     """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id
@@ -219,7 +219,7 @@ def _may_go_to(
         return destination.name_or_id is not None or destination.port == notebook.port
     host, port = destination.host, destination.port or 0
     at_server = [each.notebook.notebook_id for each in sealed if each.is_at(destination.server or "", host, port)]
-    is_perhaps_there = not _is_address(host) and port == notebook.port  # `leave` does not resolve a host name only for this
+    is_perhaps_there = not _is_address(host) and port == notebook.port
     return is_perhaps_there or notebook.notebook_id in at_server
 
 

@@ -83,7 +83,7 @@ class NamedServer:
         If they are not found, return `last_notebook`, so that the caller can look for this notebook instead; the first time,
         also give a notice. If `last_notebook` is None, raise `ServerNotFound`.
 
-        The lookup ends at the monotonic time `until`. If `last_notebook` is not None, it ends earlier: see `RESOLVING_SECONDS`.
+        This waits until the monotonic time `until` or, if `last_notebook` is not None, less long: see `RESOLVING_SECONDS`.
         """
         lookup = self.lookup
         if lookup is None:
@@ -94,7 +94,7 @@ class NamedServer:
             until = now + min(RESOLVING_SECONDS, (until - now) / 2)
         lookup.begin()
         while lookup.is_running and self._connection.now() < until:
-            self._connection.wait(until)  # the end of the lookup ends this
+            self._connection.wait(until)  # ends early when the lookup ends
         if not lookup.has_no_result:
             return None
         failure = lookup.failure or ServerNotFound("host_not_resolved_in_time", host=self._destination.host)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class NotebookChoice:
-    """The part of `Client` that chooses its notebook. `Client` sets the attributes. Methods raise `StorageError`."""
+    """The part of `Client` that chooses its notebook. `Client` sets the attributes.
+
+    Methods raise `StorageError` if the outbox cannot be read or written.
+    """
 
     _connection: Connection
     _outbox: Outbox
@@ -88,7 +91,7 @@ class NotebookChoice:
 
         Returns the notebook as it was known before. From now on the client trusts an open notebook with this id or name. Raises
         `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries in the outbox
-        wait for it, because they might then be sent unencrypted. If `sends_open` is true, this is not checked.
+        wait for this notebook, because they might then be sent unencrypted. `sends_open` allows that: then it is not raised.
         """
         from udpnote.client.choosing import leave_notebook  # here, because a one-shot send leaves nothing
 
@@ -110,11 +113,11 @@ def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen
 
     If the user has named no notebook and none is chosen, a discovery looks for one. Raises `ServerNotFound` if none answers,
     and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it has, unless it
-    has just failed to answer. If it does not answer, this raises nothing, because the change can wait for it in the outbox.
-    Discovery and question last up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`.
+    has just failed to answer. If it does not answer, this raises nothing, because the change can wait in the outbox. Looking
+    for a notebook or a server takes up to `wait_seconds`, or up to `LOCATE_SECONDS_MIN` if that is longer.
 
-    `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same one. If `is_seen` is
-    False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.
+    `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same note. If `is_seen`
+    is False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.
     """
     finder, seconds = driver.finder, max(wait_seconds, LOCATE_SECONDS_MIN)
     if not finder.is_notebook_decided:

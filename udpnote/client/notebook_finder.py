@@ -278,7 +278,7 @@ class NotebookFinder:
         """Send the probes that are due, wait for datagrams, and return the answers that have come.
 
         `Prober.found` says which answers are returned. The wait ends when a datagram arrives, when the next probe is due, or at
-        the monotonic time `until`. If answers have come since the last call already, this does not wait.
+        the monotonic time `until`. If answers have come since the last call, this does not wait.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():

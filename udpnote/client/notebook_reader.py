@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from udpnote.model.query import Item, Selection, Tally
 
 SMALL_RANGE_NOTES_MAX = 1000
-"""If the range of `states_between` has at most this many numbers, the query is limited to as many notes. For a longer range it
-is not: then the server may send a few pages of notes beyond the range, which are not used."""
+"""If the range of `states_between` has at most this many numbers, the query asks for at most as many notes as the range has
+numbers. For a longer range it has no limit: then the server may send a few pages of notes beyond the range, which are not
+used."""
 
 
 class Stats(NamedTuple):

@@ -37,10 +37,10 @@ class OptionalWrites:
 def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]) -> Outbox:
     """Open the file `outbox` and return it as an `Outbox`. If `outbox` is an `Outbox` already, return it unchanged.
 
-    This follows a symbolic link, because the log is beside its target. If there is no such file, this makes it, and its
-    folder. If the outbox cannot be written, it is opened for reading only. If its log is damaged or gone, this goes on with
-    what can be read; a damaged log is copied to another name first. A log without an outbox is moved to another name. A notice
-    says so in each of these cases.
+    This follows a symbolic link, because the log of the outbox is beside the link's target. If there is no such file, this
+    makes it, and its folder. If the outbox cannot be written, it is opened for reading only. If its log is damaged or gone,
+    this goes on with what can be read; a damaged log is copied to another name first. A log without an outbox is moved to
+    another name. A notice tells the user about a log that is damaged, gone or without an outbox.
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
     notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. Raises
@@ -67,7 +67,7 @@ def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
     """Open the outbox at `path`, even if its log is damaged or gone, or if there is a log but no outbox.
 
     A damaged log is first copied to another name, and a log without an outbox is moved to another name. A notice says what was
-    found, and names the new file.
+    found, and names the copy or the moved log, if there is one.
     """
     try:
         return Outbox(path)

@@ -19,7 +19,10 @@ from udpnote.storage.outbox import Outbox
 
 
 class OutboxAccess:
-    """The part of `Client` for its outbox. `Client` sets the attributes. Methods raise `StorageError`."""
+    """The part of `Client` for its outbox. `Client` sets the attributes.
+
+    Methods raise `StorageError` if the outbox cannot be read or written.
+    """
 
     _connection: Connection
     _outbox: Outbox
@@ -74,11 +77,11 @@ class OutboxAccess:
     def move(self, to: str, *, origin: str | None = None, sends_open: bool = False) -> "Moved":
         """Move notes that wait in the outbox for other notebooks to the notebook `to`: its name, its id or the start of its id.
 
-        Returns a `Moved` with the notebook and how many notes were moved to it; `deliver` or the next `send` there sends them.
-        `origin` says where they wait now: the name, id or start of the id of a notebook, or HOST or HOST:PORT of a server that
-        was named when they were written. None stands for anywhere. A note keeps its client id and sequence, so no notebook
-        stores it twice; but if its old notebook has stored it, and only the answer was lost, then both have it. Refused
-        entries, revisions, and deletions of stored notes stay where they are.
+        Returns a `Moved` with the notebook and how many notes were moved to it. The next `deliver` or `send` to that notebook
+        sends them. `origin` says where they wait now: the name, id or start of the id of a notebook, or HOST or HOST:PORT of a
+        server that was named when they were written. None stands for anywhere. A note keeps its client id and sequence, so no
+        notebook stores it twice. But if its old notebook has stored it, and only the answer was lost, both notebooks have it.
+        Refused entries, revisions, and deletions of stored notes stay where they are.
 
         Raises `InvalidSetting` if entries wait for several notebooks or servers, and `origin` is None or fits several of them.
         Also raises it if no entry waits for `origin`. Raises `EntriesWait` if the notes wait for a sealed notebook and `to` is

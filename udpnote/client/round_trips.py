@@ -11,9 +11,9 @@ from udpnote.protocol.round_trip_meter import RoundTripMeter
 
 
 class RoundTrips(NamedTuple):
-    """The result of `sent` DISCOVERs to one server.
+    """The result of sending DISCOVER, the question for notebooks, to one server `sent` times. The answer is an OFFER.
 
-    `durations` are the times from an answered DISCOVER to its OFFER, or None if no DISCOVER was answered.
+    `durations` are the times from each answered DISCOVER to its OFFER, or None if no DISCOVER was answered.
     """
 
     sent: int

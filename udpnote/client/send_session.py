@@ -23,7 +23,8 @@ from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
 UNSENT_PARTS_MAX = 4 * WINDOW_MAX
-"""While this many parts wait to be sent, the session takes no further entries. Only long entries have so many parts."""
+"""While this many parts wait to be sent, the session takes no further entries. A long entry is sent in several parts, one in a
+datagram. Short entries never reach this number."""
 
 
 def is_held(entry: Entry) -> bool:

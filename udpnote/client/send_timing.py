@@ -42,9 +42,8 @@ def send_durations(
     """Call `client.send` up to `count_max` times, and return how long each call took. No call begins after `seconds_max`.
 
     Each call stores an entry in the notebook of `client`. There is at least one call. An additional call before it, which finds
-    the server, does not count.
-    `on_progress` is called with the number of calls so far, and `now` returns the time in seconds. Raises `UdpnoteError` if an
-    entry is not stored.
+    the server, does not count. `on_progress` is called with the number of calls so far, and `now` returns the time in seconds.
+    Raises `UdpnoteError` if an entry is not stored.
     """
     seconds: list[float] = []
     _send(client, _text(0))

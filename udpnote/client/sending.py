@@ -279,9 +279,9 @@ class Sender:
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float, wakes: int | None) -> None:
         """While there is no session, find the client's notebook, and begin to deliver `pending` to it.
 
-        All `pending` entries get the outcome QUEUED if the notebook cannot be found, or could not shortly before (see
-        `recent_failure`). If it is found, only those that wait for another notebook get this outcome. If `pending` is empty,
-        this only waits for datagrams, for up to `IDLE_SECONDS`. For `wakes` see `_advance`.
+        All `pending` entries get the outcome QUEUED if the notebook cannot be found, or could not be found shortly before (see
+        `NotebookFinder.recent_failure`). If it is found, only those that wait for another notebook get this outcome. If
+        `pending` is empty, this only waits for datagrams, for up to `IDLE_SECONDS`. For `wakes` see `_advance`.
         """
         if not pending:
             self._connection.wait(self._driver.now() + IDLE_SECONDS if wakes == self._connection.wakes else 0.0)
@@ -318,7 +318,7 @@ class Sender:
         """Give the outcome QUEUED, with this `reason`, to those `entries` that wait in the outbox and have no outcome. Those
         that are not in the outbox any more get the outcomes that `Outcomes.take_removed` gives. Raises `StorageError`.
         """
-        self._outbox.make_durable()  # notices if the outbox was removed
+        self._outbox.make_durable()  # raises `StorageError` if the outbox was removed
         self._outcomes.take_removed(entries, self._outbox)
         self._outcomes.queue(entries, reason)
 
@@ -357,7 +357,7 @@ class Sender:
         self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float, *, is_key_checked: bool) -> None:
-        """Do one round of `session` (see `Driver.round`), and note the outcomes. End it if the notebook was joined or left."""
+        """Do one round of `session` (see `Driver.round`), and note the outcomes. End it if its notebook was joined or left."""
         try:
             events = self._driver.round(session, until, is_key_checked=is_key_checked)
         except JoinedOrLeftMeanwhile:

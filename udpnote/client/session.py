@@ -221,8 +221,8 @@ class Session(Generic[Event]):
         for event in self._conversation.events():
             match event:
                 case ServerSilent() | WrongServer():
-                    # If an answer that came with the event has ended the silence, nobody is looked for. If the server is
-                    # unreachable, `note_unreachable` has begun the discovery already.
+                    # If an answer that came with the event has ended the silence, the server is not looked for. If the server
+                    # is unreachable, `note_unreachable` has begun the discovery already.
                     if self._conversation.is_silent and not self._is_unreachable:
                         self._rediscovery.begin(now)
                 case _:
@@ -308,7 +308,7 @@ class Driver:
         Raises `JoinedOrLeftMeanwhile` if another command has joined or left the notebook: entries might else be sent
         unencrypted, or an open server be trusted. Raises `OldKey` if the server answers that the notebook's key has changed.
 
-        With `is_key_checked`, the caller has just made sure itself that no command has joined or left it and changed its key.
+        With `is_key_checked`, the caller has just checked that no command has joined or left the notebook, so this does not.
         """
         if not is_key_checked:
             self.finder.check(session.notebook)

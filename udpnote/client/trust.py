@@ -119,9 +119,9 @@ class ImpostorDetector(NamedTuple):
     def impersonated(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
         """The sealed notebook that the server of the answer `found` impersonates; None if the server is no impostor.
 
-        A server claims to have a notebook by answering with its id or, as an open server, with its name. A server with the
-        named key is trusted, unless another key was joined for the notebook that it claims to have. While joining, it is always
-        trusted.
+        A server claims to have a notebook by answering with the notebook's id or, if the answer is not sealed, with its name. A
+        server with the named key is trusted, unless the client has joined the notebook that it claims to have, with another
+        key. While joining, it is always trusted.
 
         `server` is the HOST:PORT that the user has named (None if no server is named). If a server is named, an open server is
         also an impostor in two cases, whatever the name of its notebook: it answers from the last known address of a sealed
