@@ -18,7 +18,7 @@ def is_disk_full(path: str) -> bool:
     system does not say.
 
     The caller asks this after an error of SQLite, because some of these errors do not name a full disk. SQLite reports an I/O
-    error if there is no space for its index of a log. It reports that it cannot open a file if a log gets no inode.
+    error if there is no space for its index of a log. It reports that it cannot open a file if there is no inode for a log.
     """
     return has_little_space(path) or has_no_inode(path)
 
@@ -36,7 +36,7 @@ def has_little_space(path: str) -> bool:
 
 
 def has_small_blocks(path: str) -> bool:
-    """Whether the disk of `path` has smaller blocks than a page of memory, so that `log_index` is needed."""
+    """Whether the disk of `path` has blocks smaller than a page of memory. On such a disk, `log_index` is needed."""
     try:
         disk: os.statvfs_result | None = os.statvfs(path)  # this takes a tenth of the time of `_disk`
     except OSError:
@@ -55,9 +55,9 @@ def _disk(path: str) -> os.statvfs_result | None:
 def refusal(path: str, byte_count: int) -> int:
     """Return the error number with which the system refuses to write `byte_count` more bytes beside the file `path`.
 
-    It is 0 if the system refuses nothing, `ENOSPC` if the disk has no space for them, `EDQUOT` if a quota does not allow them,
-    `EROFS` if the disk is read-only, or that of another error. No system call tells what each kind of quota leaves. So this
-    function reserves the bytes for a moment, where the system can do that.
+    Returns 0 if the system does not refuse, `ENOSPC` if the disk has no space for them, `EDQUOT` if a quota does not allow
+    them, `EROFS` if the disk is read-only, or the number of another error. No system call says how much space every kind of
+    quota leaves. So this function reserves the bytes for a moment, where the system can do that.
     """
     try:
         with draft_of(path) as (descriptor, _):

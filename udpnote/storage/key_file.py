@@ -62,11 +62,10 @@ def key_path(notebook_path: str) -> str:
 
 
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
-    """Return the keys after `new` has replaced the current key of `keys`, which stays accepted until `accepted_until`.
+    """Return `keys` with `new` as the current key. The key that was current before becomes the newest earlier key.
 
-    `accepted_until` is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are then more
-    than `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped. If `new` was an earlier key, it is removed from the earlier
-    keys.
+    No earlier key is accepted after `accepted_until`, a time in microseconds since 1970 UTC. If there are then more than
+    `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped. If `new` was an earlier key, it is removed from the earlier keys.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]

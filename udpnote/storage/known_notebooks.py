@@ -16,6 +16,9 @@ _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, 
 class KnownNotebooks:
     """The notebooks in an outbox. This is the base class of `Outbox`, which sets the attributes.
 
+    A notebook is *known* when the outbox has its id, name and address, because its server has answered this client. It is
+    *joined* when the outbox has its key. The *chosen* notebook gets the new entries if the user names no notebook.
+
     Every method raises `StorageError` if the outbox cannot be used.
     """
 
@@ -25,11 +28,12 @@ class KnownNotebooks:
     _connection: Connection
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Durably save the name, address and key id with which a notebook has answered. Return the chosen notebook, or None.
+        """Durably save the name, address and key id with which `notebook` has answered. Return the chosen notebook.
 
-        With `may_choose`, `notebook` becomes the chosen one if none is chosen. In two cases nothing is saved, and `notebook`
-        does not become the chosen one: it answers as open but is saved as sealed, or this client has joined it and it answers
-        with another key. Only `join` and `leave` save such a change.
+        With `may_choose`, `notebook` becomes the chosen one if none is chosen. Returns None if none is chosen then. In two
+        cases `notebook` is neither saved nor chosen: it has answered as open but is saved as sealed, or it has answered with
+        another key than the one with which this client has joined it. Only `join`, `leave` and `JoinedKeys.renew` save such a
+        change.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -48,20 +52,17 @@ class KnownNotebooks:
             return self.chosen()
 
     def choose(self, notebook_id: bytes) -> None:
-        """Durably make the notebook `notebook_id` the chosen one: new entries go to it if the user names no notebook.
-
-        If this notebook is not known, the choice stays as it is.
-        """
+        """Durably make the notebook `notebook_id` the chosen one. If it is not known, the choice stays as it is."""
         known = "EXISTS (SELECT 1 FROM notebooks WHERE notebook_id = ?1)"
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(f"UPDATE notebooks SET chosen = (notebook_id = ?1) WHERE {known}", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
+        """Durably save a sealed notebook and its `key`, which replaces an earlier key, and make the notebook the chosen one.
 
         Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
-        gave, or None. It replaces the servers that were saved for this notebook. From now on, an open server at this HOST:PORT
-        counts as an impostor.
+        gave: from now on, an open server there counts as an impostor. It replaces the servers that were saved for this
+        notebook. If it is None, they are only removed.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
@@ -75,7 +76,8 @@ class KnownNotebooks:
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
         """Durably assign to `notebook` the entries for which the user named only the key with the id `notebook.key_id`.
 
-        By now the notebook has another key. If the notebook is not known yet, it is saved first (see `remember`).
+        The caller has learned that the notebook has a newer key now. If the notebook is not known yet, it is saved first (see
+        `remember`).
         """
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
@@ -97,10 +99,10 @@ class KnownNotebooks:
         self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of the notebook `notebook_id`, that it is sealed, and that it is chosen, if it is.
+        """Durably forget the key of the notebook `notebook_id`. From now on it is saved as open, and is not the chosen one.
 
-        `check` is called first, in the same transaction, so that no other process can add an entry meanwhile. If `check` raises
-        an error, nothing is forgotten.
+        `check` is called first, in the same transaction, so that no other process can add an entry between the two. If `check`
+        raises an error, nothing changes.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             if check is not None:
@@ -109,7 +111,7 @@ class KnownNotebooks:
             connection.execute(DELETE_UNUSED_KEYS)
 
     def chosen(self) -> KnownNotebook | None:
-        """The chosen notebook, to which entries go if the user names no notebook; None if none is chosen."""
+        """The chosen notebook; None if none is chosen."""
         return next(iter(self._notebooks("WHERE chosen")), None)
 
     def notebooks(self) -> list[KnownNotebook]:
@@ -117,9 +119,10 @@ class KnownNotebooks:
         return self._notebooks("ORDER BY name, notebook_id")
 
     def sealed(self) -> list[SealedNotebook]:
-        """All known notebooks that are sealed, sorted by notebook name: each once for every server that the user named for it.
+        """All known notebooks that are sealed, sorted by notebook name.
 
-        A notebook for which the user named no server is there once, with None as its server.
+        A notebook is in the list once for each server that the user named for it. If the user named none, it is there once,
+        with None as its server.
         """
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -135,8 +138,8 @@ class KnownNotebooks:
     def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
         """Durably assign to the notebook `notebook_id` the entries that have no notebook yet and exactly this destination.
 
-        A revision or deletion without `seen` then gets, as its `seen`, the newest entry that the notebook had when it last
-        answered.
+        If the `seen` of a revision or deletion is `NOTHING_SEEN`, it becomes the newest entry that the notebook had when it
+        last answered.
         """
         with storage_errors(self.path), atomic(self._connection):
             self._assign(notebook_id, f"({DESTINATION}) IS (?, ?, ?, ?)", destination)

@@ -28,7 +28,8 @@ _HEADER = struct.Struct(">8xI4x8s8s")
 """The header: the size of a page in bytes, two salts, two checksums."""
 
 _FRAME_HEADER = struct.Struct(">4xI8s8s")
-"""The header of a frame: the length of the database if the frame ends a transaction (0 if not), two salts, two checksums."""
+"""The header of a frame: the length of the database in pages if the frame ends a transaction, else 0; two salts; two checksums.
+"""
 
 _CHECKED_BYTES = 8
 """How many bytes at the beginning of a frame's header its checksums cover, besides the page."""
@@ -58,10 +59,11 @@ def is_log(path: str) -> bool:
 
 
 def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
-    """Whether the log `path` contains the bytes `content`, and every frame before them has the log's salts.
+    """Whether the log `path` contains the bytes `content`, and no frame before them was overwritten.
 
-    A frame with other salts was overwritten. Only the salts are checked, not the pages: a program that overwrites at least one
-    page's length of the log also overwrites the header of a frame. `page_bytes` is the size of a page. Raises `OSError`.
+    A frame was overwritten if it has other salts than the log's header. The pages are not checked: a program that overwrites at
+    least one page's length of the log also overwrites the header of a frame. `page_bytes` is the size of a page. Raises
+    `OSError`.
     """
     frame_bytes = _FRAME_HEADER.size + page_bytes
     frame = struct.Struct(f">8x8s8x{page_bytes}x")
@@ -114,9 +116,10 @@ def is_damaged(database: str) -> bool:
 
 
 def _frames(file: BinaryIO, page_bytes: int, salts: bytes) -> Iterator[tuple[int, bytes, bytes, bytes]]:
-    """Yield the fields of `_FRAME_HEADER` of each frame, and the bytes that its checksums cover.
+    """Yield for each frame the fields of its `_FRAME_HEADER`, and the bytes that its checksums cover.
 
-    Many frames together that do not have these `salts`, such as the zeros at the end of a log, are yielded as one bad frame.
+    If none of the frames that are read at once has these `salts`, they are yielded as one bad frame. At the end of a log, for
+    example, there may be many zeros.
     """
     frame_bytes = _FRAME_HEADER.size + page_bytes
     while frames := file.read(_FRAMES_AT_ONCE * frame_bytes):
@@ -130,9 +133,9 @@ def _frames(file: BinaryIO, page_bytes: int, salts: bytes) -> Iterator[tuple[int
 
 
 def index_counts_uncopied(database: str) -> bool:
-    """Whether SQLite's index, which a killed program has left, counts transactions that were in the log of `database` alone.
+    """Whether the index of the log of `database` counts frames that were not copied into the database yet.
 
-    Returns False without a valid index. Raises `OSError`.
+    Call this when a killed program has left the index. Returns False without a valid index. Raises `OSError`.
     """
     frames, _, copied = _index(database)
     return frames > copied
@@ -145,8 +148,9 @@ def _indexed(database: str, salts: bytes) -> int:
 
 
 def _index(database: str) -> tuple[int, bytes, int]:
-    """What the index of the log of `database` says: how many frames the log has, its salts, and how many frames were copied
-    into the database. Without a valid index, these are 0, nothing and 0.
+    """Return what the index of the log of `database` says: (frames in the log, its salts, frames copied into the database).
+
+    Without a valid index, returns (0, b"", 0).
     """
     try:
         with open(f"{database}-shm", "rb") as file:

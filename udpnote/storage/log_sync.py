@@ -21,7 +21,7 @@ _WRITE = 2
 class LogSync:
     """Makes durable what was committed to the log of the outbox at `path`, which an SQLite connection has open.
 
-    SQLite has no locks on the file of the log, so a descriptor of it can be closed at any time. Make a `LogSync` just after
+    SQLite has no locks on the file of the log, so closing a descriptor of it drops none. Make a `LogSync` just after
     SQLite has opened the log: then both have the same file, and an fsync of SQLite that fails is noticed here as well, because
     the system reports an error once to each open file. Constructor and methods raise `OSError`, and `finish` also raises
     `StorageError`.
@@ -35,7 +35,7 @@ class LogSync:
         self._identity = from_stat(os.stat(path)).identity
         self._log_identity: tuple[int, int] | None = None
         self._descriptor: int | None = None
-        self._begun = 0
+        self._begun = 0  # how often `begin` was called
         with suppress(FileNotFoundError):  # a copy that was just put into WAL mode has no log yet
             self._opened()
 

@@ -1,4 +1,4 @@
-"""Makes files and folders: for their owner only, in the hands of the right user, and still there after a power failure.
+"""Makes files and folders that belong to the right user, are closed to others, and are still there after a power failure.
 
 A file that must appear whole or not at all is written as a *draft* beside its place, `NAME.<16 hexadecimal digits>.udpnote`,
 and then renamed. A program that is killed leaves its draft. The next program that makes a file in that folder removes the old
@@ -41,11 +41,10 @@ _ASIDE = r"\.[1-9][0-9]*\.old"
 
 
 def make_folders(folder: str) -> list[str]:
-    """Make `folder` and the folders above it that are missing, and return the paths of those that this has made, the highest
-    first. Only their owner can use them, whatever the umask.
+    """Make `folder` and the folders above it, where they are missing. Return the paths of the new folders, the highest first.
 
-    If root runs this, their owner is that of the folder above them. After making a folder, this fsyncs the folder above it, so
-    that a power failure does not undo it. Raises `OSError`.
+    Only its owner can use a new folder, whatever the umask. If root runs this, a new folder gets the owner of the folder above
+    it. After making a folder, this fsyncs the folder above it, so that a power failure does not undo it. Raises `OSError`.
     """
     missing, made = [], []
     folder = os.path.abspath(folder)
@@ -79,7 +78,8 @@ def draft_of(path: str) -> Iterator[tuple[int, str]]:
     """Make an empty draft of the file `path`. Give the block its descriptor, open for reading and writing, and its path.
 
     Only this user can read it. At the end of the block the descriptor is closed, so the block must not close it; and the draft
-    is removed, unless it was renamed. First of all, this removes old drafts (see `remove_old_drafts`). Raises `OSError`.
+    is removed, unless the block has renamed it. Before it makes the draft, this removes old drafts (see `remove_old_drafts`).
+    Raises `OSError`.
     """
     remove_old_drafts(path)
     draft = f"{path}.{os.urandom(8).hex()}{_ENDING}"
@@ -97,7 +97,7 @@ def draft_of(path: str) -> Iterator[tuple[int, str]]:
 def link_draft(draft: str, path: str) -> bool:
     """Give the file `draft` the name `path`. Returns False if there is a file `path` already, which then stays as it is.
 
-    The name `draft` stays as a second name of the file, unless the file system has no hard links. Raises `OSError`.
+    The file then has both names. On a file system without hard links, it is renamed instead. Raises `OSError`.
     """
     try:
         os.link(draft, path)

@@ -120,8 +120,8 @@ class Outbox(KnownNotebooks):
         """Add `texts`, at least one, durably as entries with the next sequences, and return the entries (see `Entry`).
 
         The entries are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says
-        which one the user named. A revision or deletion without `seen` gets, as its `seen`, the newest entry that its notebook
-        had when it last answered; without `notebook_id`, that of the notebook at the address of `destination`.
+        which one the user named. If `seen` of a revision or deletion is None, the entry gets the newest entry that its notebook
+        had when it last answered. If `notebook_id` is None, too, the notebook at the address of `destination` counts.
 
         If `undoes` is not 0, it is the sequence of one of this client's own writes. The single entry that is added then undoes
         that write, in the notebook of that write (see `own_writes`), and `revises` may be left out. Raises `NotTakenBack` if

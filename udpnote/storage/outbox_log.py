@@ -1,4 +1,4 @@
-"""Notices that the log of an outbox was damaged or removed while no command used the outbox, or is alone, and keeps that log.
+"""Notices that the log of an outbox was damaged, removed or left alone while no command used it, and keeps such a log.
 
 A command that is killed leaves the log of its latest transactions. SQLite reads it up to the first bad page and drops the rest
 without a word, so entries that were never sent would vanish. As in a notebook, the log itself and SQLite's index of it show the
@@ -10,12 +10,12 @@ kept only in part, looks like a damaged one. So a log that was last written befo
 If a person has moved or deleted an outbox without its log, SQLite would apply that log to the new outbox: the client would send
 the old notes under its new client id, and the notebook would store them twice if it had them already.
 
-If only the log was removed or emptied, the index of it may be left, and counts what was in the log alone. Without the index,
-nothing shows that there was a log.
+If only the log was removed or emptied, its index may be left, and counts transactions that were in the log alone. Without the
+index, nothing shows that there was a log.
 
-An outbox is no notebook: it must take the next entry in any case. So the damaged log is kept under another name, and the
-outbox goes on with what can be read. If the latest sequences were lost, the next entries get them again; the notebook refuses
-these as conflicts, and the client sends them under a new client id.
+Unlike a notebook, an outbox must take the next entry in any case. So the client keeps the damaged log under another name, and
+opens the outbox with what SQLite can read. If the latest sequences were lost, the next entries get them again. The notebook
+refuses these entries as conflicts, and the client sends them under a new client id.
 """
 
 import os
@@ -28,7 +28,7 @@ from udpnote.storage.log_file import index_counts_uncopied, is_damaged, is_log, 
 from udpnote.storage.new_files import aside_name, locked_folder, own_like, sync_folder
 
 LOOKS = 2
-"""How often a log must be found damaged: at the first look, another command may just be changing it."""
+"""How often a log must be found damaged or gone: at the first look, another command may just be changing it."""
 
 
 def check_outbox_log(path: str) -> None:
@@ -78,7 +78,10 @@ def move_lone_log(path: str) -> str | None:
 
 
 def _is_damaged(path: str, log: str) -> bool:
-    """Whether the log was damaged since this machine was started, and no other process has the outbox open."""
+    """Whether the file `log`, the log of the outbox at `path`, was damaged since this machine was started.
+
+    False if another process has the outbox open.
+    """
     if is_open_elsewhere(path):  # asked first, because reading the log takes long
         return False
     try:
@@ -88,7 +91,10 @@ def _is_damaged(path: str, log: str) -> bool:
 
 
 def _is_gone(path: str) -> bool:
-    """Whether the log was removed or emptied since this machine was started, and no other process has the outbox open."""
+    """Whether the log of the outbox at `path` was removed or emptied since this machine was started.
+
+    False if another process has the outbox open.
+    """
     if is_open_elsewhere(path):
         return False
     try:

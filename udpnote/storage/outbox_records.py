@@ -75,17 +75,16 @@ class JoinedKeys:
             return dict([*self._connection.execute("SELECT key_id, key FROM keys"), *self._unsaved.values()])
 
     def with_unsaved(self, notebook: KnownNotebook) -> KnownNotebook:
-        """Return `notebook`, which is as the outbox has it, with the id of its new key if `renew` could not save that key."""
+        """Return `notebook`, which was read from the outbox, with the id of its new key if `renew` could not save that key."""
         if notebook.notebook_id not in self._unsaved:
             return notebook
         return notebook._replace(key_id=self._unsaved[notebook.notebook_id][0])
 
     def renew(self, notebook_id: bytes, key_id: bytes, key: bytes) -> None:
-        """Durably save that the known notebook `notebook_id` has the key `key` now, whose id is `key_id`, and no earlier one.
+        """Durably save `key`, whose id is `key_id`, in place of an earlier key of the known notebook `notebook_id`.
 
-        From now on the outbox has the notebook as sealed and joined, also if it was open before. This does not change which
-        notebook the user has chosen. If the outbox cannot be written, this object keeps the key in memory, and
-        raises no error.
+        From now on the notebook is saved as sealed and joined, also if it was saved as open before. The chosen notebook stays
+        the same. If the outbox cannot be written, this object keeps the key in memory, and raises no error.
         """
         try:
             with storage_errors(self._path), atomic(self._connection) as connection:

@@ -171,13 +171,13 @@ def is_unwritable(error: StorageError) -> bool:
 
 
 def entry_from(row: Sequence[Any]) -> Entry:
-    """The `Entry` in `row`, which has the entry's fields in their order. In place of `seen`, the last, are its three fields."""
+    """The `Entry` in `row`. A row has the fields of an `Entry` in their order, but the three fields of `seen` in its place."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
     return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
 
 
 def waiting_entry_from(row: tuple[Any, ...]) -> WaitingEntry:
-    """The `WaitingEntry` in `row`, which has first the values that `entry_from` takes.
+    """The `WaitingEntry` in `row`, which begins with the values that `entry_from` takes.
 
     After them come the notebook's id, name and key id, the four fields of the `Destination`, and `refused`: a `Status`, or 0 if
     the entry was not refused.

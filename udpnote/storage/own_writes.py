@@ -32,7 +32,7 @@ WRITES_MAX = 100
 
 DISCARDED_MAX = 100_000
 """The table `discarded` forgets a sequence when one that is higher by more than this is discarded. So it has at most as many
-rows. If a call waits for an entry while others write that many, it may take a discarded entry for a delivered one."""
+rows. If a program waits for an entry while others write that many, it may take a discarded entry for a delivered one."""
 
 RUNS_AT_ONCE_MAX = 10
 """If more runs than this are acknowledged together, only the latest are remembered: more would slow a bulk send noticeably."""
@@ -250,9 +250,9 @@ class OwnWrites:
         )
 
     def _release(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """Write the number of each target in `runs`, which are stored now, into the held deletion that takes it back.
+        """Write the number of each target in `runs`, which are stored now, into the held deletion that takes the target back.
 
-        From now on that deletion may be sent.
+        From now on that deletion may be sent. `undoing` has the rows of the table `undoing`.
         """
         for sequence, target in undoing:
             for run in runs:
@@ -265,7 +265,10 @@ class OwnWrites:
                     )
 
     def _settle(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """If an entry in `runs`, which are stored now, takes a target back, record in both rows that they are settled."""
+        """If an entry in `runs`, which are stored now, takes a target back, record that both writes are settled.
+
+        `undoing` has the rows of the table `undoing`.
+        """
         for sequence, target in undoing:
             if any(sequence in run.sequences for run in runs):
                 self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))

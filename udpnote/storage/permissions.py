@@ -81,7 +81,7 @@ def _is_remembered(line: str, memory: str) -> bool:
                 file.truncate(0)
                 file.seek(0)
             file.write(line)
-    except (OSError, UnicodeError):  # the disk is full or read-only, or it is another file
+    except (OSError, UnicodeError):  # the disk is full or read-only, or the file has something else in it
         pass
     return False
 

@@ -43,8 +43,8 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
 def reading_mode(path: str) -> str:
     """The parameters for `uri_of` with which SQLite can read the file `path`, even if its disk or folder cannot be written.
 
-    They are `mode=ro` if the file has a log, and `mode=rw` if it has none: with `mode=ro`, SQLite would leave an empty log
-    behind. If it has none, and SQLite cannot make one either, they are `immutable=1`: SQLite then takes no lock.
+    If the file has a log, they are `mode=ro`. If it has none, but SQLite can make one, they are `mode=rw`: with `mode=ro`,
+    SQLite would leave an empty log behind. If SQLite cannot make one, they are `immutable=1`: SQLite then takes no lock.
 
     Raises `StorageError` if the file has a log that SQLite cannot read without writing to the disk, and `OSError`.
     """

@@ -92,7 +92,7 @@ class TextMirror:
         self._notebook = notebook
         self._on_notice = on_notice
         self._retry_seconds = retry_seconds
-        self._state: _FileState | None = None  # that of the text file after this wrote it last; None: compare the file first
+        self._state: _FileState | None = None  # of the text file when this object last wrote it; None: compare it first
         self._number = 0  # the last entry that is in the text file
         self._revision = 0  # the last revision or deletion that the text file shows
         self._rebuild_at = 0.0  # when the whole file may be written again, by `time.monotonic`
@@ -324,7 +324,7 @@ def _opened(path: str) -> Iterator[_Notes]:
 
 
 def _put_aside_if_changed(path: str) -> str | None:
-    """Rename the text file at `path` if another program was the last to write it, by the state that the file has now.
+    """Rename the text file at `path` if its modification time shows that another program was the last to write it.
 
     Returns its new path, or None if it was not renamed. An empty file is not renamed. Raises `StorageError` if all `ASIDE_MAX`
     names are taken.
@@ -347,7 +347,7 @@ def _free_name(path: str) -> str:
 
 
 def _mark_as_own(descriptor: int) -> _FileState | None:
-    """Mark an open file, by its modification time, as last written by this module. Returns what `_state_of` then returns."""
+    """Mark an open file, by its modification time, as last written by this module. Return the state that it has then."""
     status = os.fstat(descriptor)
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))
