@@ -28,8 +28,7 @@ _HEADER = struct.Struct(">8xI4x8s8s")
 """The header: the size of a page in bytes, two salts, two checksums."""
 
 _FRAME_HEADER = struct.Struct(">4xI8s8s")
-"""The header of a frame: the length of the database in pages if the frame ends a transaction, else 0; two salts; two checksums.
-"""
+"""The header of a frame: the pages that the database has if the frame ends a transaction (else 0), two salts, two checksums."""
 
 _CHECKED_BYTES = 8
 """How many bytes at the beginning of a frame's header its checksums cover, besides the page."""

@@ -1,6 +1,6 @@
 """Counts in the search index: how many notes each tag, author and day has, and when the notes of each block were written.
 
-The index also has the `noted_at` of each note, by which a search orders its results (see `search_by_time`).
+The index also has the `noted_at` of each note (see `StoredEntry`), by which a search orders its results (see `time_search`).
 
 Each indexed change of a note updates the counts, so the server answers a summary or a list of tags without reading any note.
 Deleted notes are not counted. A block is a range of 1,024 entry numbers; for each one the index has the earliest and the latest

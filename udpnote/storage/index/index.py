@@ -167,7 +167,7 @@ class Index:
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
         """Yield how many notes each tag, author or day has, for keys above `after_key`; see `Counts.tallies`.
 
-        Raises `IndexDamaged` also if another program begins the index anew before the last of them.
+        Also raises `IndexDamaged` if another program begins the index anew before all tallies were yielded.
         """
         indexed = self.indexed
 

@@ -84,11 +84,11 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
     """Read the entries after the number `number`, as many as one transaction may index; None if there are none."""
     rows = notebook.execute(_ENTRIES, (number, BATCH_ENTRIES_MAX))
     changes: dict[int, Change] = {}
-    found = None
+    found = None  # the last entry of the batch so far: its number and fingerprint
     characters = 0
     for last, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at in rows:
         fingerprint = Fingerprint(client_id, sequence, stored_at)
-        if kind == Kind.ERASED:  # all versions of its note are, so it changes no note
+        if kind == Kind.ERASED:  # all versions of its note were erased, so the entry changes no note
             found = (last, fingerprint)
             continue
         if kind == Kind.NOTE:
@@ -99,7 +99,7 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
             characters += len(change.before or "")
         characters += len(text)
         is_too_much = characters > BATCH_CHARACTERS_MAX or change.is_long
-        # an entry that makes a batch too long is left for the next batch, or has a batch of its own
+        # an entry that makes the batch too long is left for the next batch, unless it is the first one of this batch
         if is_too_much and found is not None:
             break
         found = (last, fingerprint)

@@ -56,10 +56,10 @@ def search_by_time(connection: sqlite3.Connection, question: Question, is_time_u
     step = -1 if question.newest_first else 1  # `step` * time grows in the order of the search
     shards = [Shard(*row) for row in connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")]
     spans = _spans_from(connection, question)
-    places = [step * span.near for span in spans]
+    beginnings = [step * span.near for span in spans]
     while True:
-        # the window has the blocks that have begun at `time`, and the next `block_count` of them, but none that is over by then
-        end = bisect_right(places, step * time) + question.block_count
+        # in the window: each block whose span includes `time`, and the next `block_count` blocks whose spans begin after it
+        end = bisect_right(beginnings, step * time) + question.block_count
         in_window = [span.block for span in spans[:end] if step * span.far >= step * time]
         window_end = spans[end].near if end < len(spans) else None
         window = _window(time, window_end, in_window, newest_first=question.newest_first)
@@ -69,9 +69,10 @@ def search_by_time(connection: sqlite3.Connection, question: Question, is_time_u
             time, number = found[-1]
             block_count = max(question.block_count // 2, 1)  # the next page probably needs fewer: this window had enough
             return Answer(numbers, question._replace(start=number + step, time=time, block_count=block_count))
-        if window_end is None:
+        if window_end is None:  # that was the last window
             return Answer(numbers, None)
-        start, time = SEQUENCE_MAX if question.newest_first else 1, window_end  # the next window: all notes from that time on
+        # continue with the next window, which has all notes from `window_end` on, whatever their numbers
+        start, time = SEQUENCE_MAX if question.newest_first else 1, window_end
         block_count = min(2 * question.block_count, WINDOW_BLOCKS_MAX)
         question = question._replace(start=start, time=time, block_count=block_count)
         if is_time_up():

@@ -67,7 +67,10 @@ def _copy(notebook: str, draft: str, step_bytes: int, on_progress: Callable[[int
 
 
 def _state_of(notebook: str) -> list[tuple[int, int, int, int] | None]:
-    """Values of the file `notebook` and of its log that change if a program changes or replaces them. None: it is missing."""
+    """The device, inode, length and modification time of the file `notebook` and of its log; None for a missing one.
+
+    The values of a file change if a program changes or replaces the file.
+    """
     found: list[tuple[int, int, int, int] | None] = []
     for path in (notebook, f"{notebook}-wal"):
         try:

@@ -16,7 +16,7 @@ CLIENTS_CACHED_MAX = 10_000
 class EntryStore:
     """Stores entries in the notebook that `connection` has open. Methods run in the caller's transaction.
 
-    After `store`, `last_number` is the number of the latest entry; the caller's transaction may have inserted that entry.
+    After `store`, `last_number` is the number of the latest entry, which the open transaction may have inserted.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -25,7 +25,7 @@ class EntryStore:
         self._clients: dict[bytes, int] = {}
         self.last_number = 0
 
-    def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
+    def store(self, arrivals: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store parts, runs and bundles, and return a verdict or None for each, in order, as `Notebook.store` does.
 
         Whole notes are inserted together, which is fast. `now` is the server's clock, in microseconds since 1970 UTC. Raises
@@ -34,7 +34,7 @@ class EntryStore:
         self.last_number = last_number(self._connection)
         verdicts: list[Verdict | None] = []
         whole: list[Part | NoteRun] = []
-        for each in notes:
+        for each in arrivals:
             if isinstance(each, NoteRun) or (isinstance(each, Part) and is_plain(each)):
                 whole.append(each)
                 continue
@@ -61,14 +61,14 @@ class EntryStore:
         if verdict is not None:
             return verdict
         root = root_of(self._connection, part.revises) if part.revises else 0
-        # if it is for a newer copy, its writer may have meant another note than `root`: `_objection` refuses it
+        # If the part is for a newer copy, its writer may have meant another note than `root`: `_objection` refuses it below.
         if root and is_erased(self._connection, root) and not self._is_for_newer_copy(part):
             return Verdict(Status.ERASED, 0)
         if not is_whole(part):
             status, is_complete = self._partial_entries.keep(part, now)
             if not is_complete:
                 return Verdict(status, 0)
-        # if the predecessor is missing, kept parts stay: the client sends this part again when the predecessor is stored
+        # If the predecessor is missing, kept parts stay: the client sends this part again when the predecessor is stored.
         if part.restored is not None and not self._may_follow(*part.restored[1:]):
             return None
         data = part.data if is_whole(part) else self._partial_entries.text_of(part)
@@ -157,7 +157,7 @@ class EntryStore:
         return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on `part`, a whole entry; an entry with its sequence is in the table. `new` has the numbers inserted now.
+        """The verdict on `part`, a whole entry, after the insertion of several. `new` has the numbers that were inserted.
 
         STORED if the entry's number is in `new`. This removes the number from `new`, so a second such part is STORED_ALREADY.
         """
@@ -169,7 +169,7 @@ class EntryStore:
         return verdict
 
     def _compare_run(self, run: NoteRun, new: set[int]) -> Verdict:
-        """The verdict on a run. Its sequences are in the table, perhaps with other notes. `new` is as in `_compare`."""
+        """The verdict on a run. Its sequences are stored, but perhaps with other notes. `new` is as in `_compare`."""
         first = first_number_of(self._connection, self._client(run.client_id), run)
         if first is None:
             return Verdict(Status.SPLIT, 0)

@@ -1,14 +1,13 @@
 """Erases a note with all of its versions: afterwards no file of the notebook has its text, its author or a digest of them.
 
-Of each version there stays a row of the kind ERASED, with its number, client id, sequence and time of storing. So no entry
-gets another number, and a client that sends the entry again is told that it was erased. To remove the rest from the files takes
-these steps:
+Of each version, a row of the kind ERASED stays, with the number, client id, sequence and time of storing. So no entry gets
+another number, and a client that sends the entry again is told that it was erased. These steps remove the rest from the files:
 
 1. The search index is removed. The next server builds it again.
 2. One transaction replaces the rows, and removes the digests of their parts and the parts of revisions that are not complete.
 3. VACUUM writes all pages of the file anew: earlier versions of rows may be left between the rows of a page.
 4. The log is copied into the file and cut to nothing.
-5. The index is removed again, because a reader may have built it meanwhile; and the text file is written anew.
+5. The index is removed again, because a reader may have built it since step 1; and the text file is written anew.
 
 If the program is killed before step 2, nothing was changed, because the index is only derived. If it is killed later, the note
 is erased, and erasing it once more does the steps that are left. No server can use the file meanwhile, because it is locked
@@ -172,7 +171,7 @@ def _read(path: str, number: int) -> _Content:
             later = connection.execute("SELECT number FROM revisions WHERE root = ? ORDER BY number", (root,)).fetchall()
             numbers = [root, *(each for (each,) in later)]
             [note] = entries_from(connection, "WHERE number = ?", (root,))
-            # of the latest version that has a text: a deletion has none
+            # the text of the latest version that has one: a deletion has none
             text = next((text for each in reversed(numbers) if (text := _text_of(connection, each))), "")
             text_file = read_property(connection, TEXT_FILE_PROPERTY)
             note = note._replace(entry=note.entry._replace(text=text))

@@ -162,7 +162,7 @@ class FileGuard:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not _is_shared(self._descriptor):
+                if not _can_share(self._descriptor):
                     raise NotebookInUse("notebook_in_use", path=self._path) from None
                 sleep(LOCK_ATTEMPT_SECONDS)
         else:
@@ -200,15 +200,15 @@ def is_guarded(path: str) -> bool:
     except OSError:  # it is another user's
         return True
     try:
-        return not _is_shared(descriptor)
+        return not _can_share(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _is_shared(descriptor: int) -> bool:
-    """Whether no server holds the lock on the open file: it is free, or is shared by programs that only look at it.
+def _can_share(descriptor: int) -> bool:
+    """Whether the lock on the open file `descriptor` can be shared: no server holds it.
 
-    The file must be open by `descriptor`, which has no lock afterwards.
+    Other programs that only look at the lock may share it at this moment. Afterwards `descriptor` has no lock.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -49,7 +49,7 @@ def insert_whole(connection: sqlite3.Connection, whole: Sequence[tuple[int, Part
 
 
 def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -> int | None:
-    """Return the number of the first note of `run` if all of its notes are stored, as they are, under consecutive numbers.
+    """Return the number of the first note of `run` if all of its notes are stored unchanged under consecutive numbers.
 
     Returns None if any note is missing, differs from the stored one, or has a number out of order. `client` is the row number
     of the client. The caller makes sure that the client has a stored entry with the sequence of the first note or a later one.
@@ -82,7 +82,7 @@ def insert_bundle(connection: sqlite3.Connection, clients: Sequence[int], bundle
 
 
 def first_bundle_number(connection: sqlite3.Connection, clients: Sequence[int], bundle: Bundle) -> int | None:
-    """Return the number of the first note of `bundle` if all of its notes are stored, as they are, under consecutive numbers.
+    """Return the number of the first note of `bundle` if all of its notes are stored unchanged under consecutive numbers.
 
     Returns None if any note differs from the stored one or has a number out of order. The times of storing are not compared.
     `clients` has the row number of the client of each note. The caller makes sure that the first note's sequence is stored.

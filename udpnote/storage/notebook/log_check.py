@@ -159,7 +159,7 @@ def check_is_whole(path: str) -> None:
 
 
 def check_has_its_log(path: str) -> None:
-    """Raise `StorageError` if the log of the notebook at `path` is missing or cut, by what the notebook's mark says of the log.
+    """Raise `StorageError` if the mark of the notebook at `path` shows that the log is missing or was cut.
 
     The log may be missing if the mark is open or is the last one of a server that ended. A missing or empty notebook is no
     error. Call this after `check_log`, before SQLite opens the file to write.
@@ -206,7 +206,7 @@ def _fits(path: str) -> bool:
 
 
 def has_own_log(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether the log of the database at `path`, which `connection` has open, may belong to the file, as `_fits` says."""
+    """Whether the log of the database at `path`, which `connection` has open, may belong to the file (see `_fits`)."""
     with closing(connect(path, "immutable=1")) as file_alone:
         in_log, in_file = _mark_in(connection), _mark_in(file_alone)
     return in_log.fits(in_file) if in_log is not None else in_file is None

@@ -128,10 +128,10 @@ class Notebook:
         if self._property(TEXT_FILE_PROPERTY) != os.fsencode(path):
             self._set_property(TEXT_FILE_PROPERTY, os.fsencode(path))
 
-    def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
+    def store(self, arrivals: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store parts of entries, runs and bundles (see `Arrival`), and return a verdict on each, in order.
 
-        All are stored in one transaction or, if the database rejects a value, each in its own. The stored ones are durable when
+        All are stored in one transaction or, if the database rejects a value, each in its own. What was stored is durable when
         this returns. `now` is the server's clock, in microseconds since 1970 UTC. `Status` explains the verdicts. If the disk
         is full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is SPLIT, some of its notes
         may be stored. An imported part or bundle whose predecessor (see `Restored`) is missing is not stored, and its verdict
@@ -143,14 +143,14 @@ class Notebook:
                 self._log.shorten(is_idle=False)
             with storage_errors(self.path):
                 try:
-                    verdicts = self._store(notes, now)
+                    verdicts = self._store(arrivals, now)
                 except sqlite3.IntegrityError:
-                    verdicts = [self._store_alone(each, now) for each in notes]
+                    verdicts = [self._store_alone(each, now) for each in arrivals]
                 if self._guard is not None:
                     self._guard.check()
                 return verdicts
         except NoSpace:
-            return [Verdict(Status.NO_SPACE, 0)] * len(notes)
+            return [Verdict(Status.NO_SPACE, 0)] * len(arrivals)
 
     def expire_partial_entries(self, now: int) -> None:
         """Remove the partial entries (see `parts`) of which no part has arrived for a day. `now` is as in `store`."""
@@ -206,30 +206,30 @@ class Notebook:
         """Whether another thread is copying the write-ahead log, or has copied it and `check_file` must copy the rest of it."""
         return self._log is not None and self._log.is_checkpoint_running
 
-    def _store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        """Store all `notes` in one transaction, and return a verdict or None for each, in order, as `store` does.
+    def _store(self, arrivals: Sequence[Arrival], now: int) -> list[Verdict | None]:
+        """Store all `arrivals` in one transaction, and return a verdict or None for each, in order, as `store` does.
 
         If the transaction fails, nothing is stored. Raises `sqlite3.Error`.
         """
         try:
             with atomic(self._connection):
-                verdicts = self._entry_store.store(notes, now)
+                verdicts = self._entry_store.store(arrivals, now)
         except BaseException:
             self._entry_store.handle_rollback()
             raise
         self._last_number = self._entry_store.last_number
         return verdicts
 
-    def _store_alone(self, notes: Arrival, now: int) -> Verdict | None:
+    def _store_alone(self, arrival: Arrival, now: int) -> Verdict | None:
         """Store one part, run or bundle in a transaction of its own, and return what `store` returns for it.
 
         If the database rejects a value, the verdict on a part is REFUSED, and that on a run or bundle is SPLIT. Raises
         `sqlite3.Error` if the transaction fails for another reason.
         """
         try:
-            return self._store([notes], now)[0]
+            return self._store([arrival], now)[0]
         except sqlite3.IntegrityError:
-            return Verdict(Status.REFUSED if isinstance(notes, Part) else Status.SPLIT, 0)
+            return Verdict(Status.REFUSED if isinstance(arrival, Part) else Status.SPLIT, 0)
 
     def _set_property(self, name: str, value: str | int | bytes) -> None:
         with storage_errors(self.path):

@@ -26,7 +26,7 @@ from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, 
 from udpnote.storage.reading_database import close_after_reading, open_for_reading
 
 LOG_DAMAGES = ("log_damaged", "log_gone")
-"""The kinds of errors which say that stored entries are lost, but that the others can be read."""
+"""The kinds of errors which say that some stored entries are lost, but that the other entries can be read."""
 
 _opening = Lock()
 """Held while a file is checked and opened, so that no other thread opens it in between."""
@@ -36,8 +36,8 @@ class ReadingConnection:
     """A `connection` that only reads the notebook in the existing file `path`. `identity` is the file's device and inode.
 
     The constructor raises `StorageError` if the file cannot be read, or if its log is the log of another file. If no program
-    uses the file, it also raises `StorageError` if the log is damaged or missing. Code that has locked the file itself counts
-    as such a program, so it must check the log before.
+    uses the file, it also raises `StorageError` if the log is damaged or missing. A caller that has locked the file (see
+    `FileGuard`) counts as such a program, so it must check the log itself.
     """
 
     def __init__(self, path: str) -> None:

@@ -3,12 +3,13 @@
 A restore may be killed between any two of its steps. There is a whole notebook at the path at every moment, the old or the new
 one; only on a file system without hard links there is none for a moment. The steps are:
 
-1. The server's log, if a crash has left one, is copied into the old file, as a server does at its start. A damaged log,
-   one that does not belong to the old file, and that of a damaged file stay until step 4.
+1. If a crash has left the server's log, it is copied into the old file, as a server does at its start. But a log stays until
+   step 4 if it is damaged, if it belongs to another file, or if the old file is damaged.
 2. The old file gets a second name. If the restore is killed then, the next server removes that name (`remove_old_drafts`).
 3. The copy of the backup, a draft until now, takes the place of the old file.
 4. A log that is left is renamed. Until then, servers and readers refuse it: it lacks the mark of the copy (see `log_check`).
-5. The key file, if it changes, is written. It was moved away before step 3: no notebook is ever served with the key of another.
+5. If the key file changes, the new one is written. The old one was moved away before step 3, so that no notebook is ever
+   served with the key of another.
 
 No server can use the file meanwhile, because it is locked (see `file_guard`).
 """
@@ -151,15 +152,7 @@ class Restore:
             if self._guard is not None and is_readable and has_log(self.path):
                 with suppress(StorageError):  # the disk fails: the log is kept beside the replaced file
                     _finish_log(self.path, self._guard)
-            kept = self._place()
-            if has_log(self.path):
-                with suppress(FileNotFoundError):  # perhaps only the index of the log shows that it is damaged
-                    os.rename(f"{self.path}-shm", f"{self.aside}-shm")
-                os.rename(f"{self.path}-wal", f"{self.aside}-wal")
-                kept.append(f"{self.aside}-wal")
-            for suffix in ("-wal", "-shm"):  # a log without a transaction, and an index
-                with suppress(FileNotFoundError):
-                    os.unlink(self.path + suffix)
+            kept = self._place() + self._move_log()
             remove_index_file(index_path(self.path))
             if self.key_use is KeyUse.FROM_BACKUP and self._keys.backup is not None:
                 write_key_file(key_path(self.path), self._keys.backup, notebook_name=self.content.name)
@@ -189,6 +182,22 @@ class Restore:
             elif not link_draft(self._draft, self.path):
                 raise StorageError("restore_place_taken", path=self.path)
             undo.pop_all()
+        return kept
+
+    def _move_log(self) -> list[str]:
+        """If the old notebook has a log, move away the log and SQLite's index of it. Return the new name of the log, if any.
+
+        A log without a transaction is removed, and so is its index.
+        """
+        kept = []
+        if has_log(self.path):
+            with suppress(FileNotFoundError):  # perhaps only the index of the log shows that it is damaged
+                os.rename(f"{self.path}-shm", f"{self.aside}-shm")
+            os.rename(f"{self.path}-wal", f"{self.aside}-wal")
+            kept.append(f"{self.aside}-wal")
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
         return kept
 
 
@@ -238,10 +247,10 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
     Raises `StorageError` if `with_key` is True and the backup has no key file or is open. Also raises it if the key file of a
     sealed backup is damaged and needed.
     """
-    there = key_path(path)
+    key_file = key_path(path)
     is_of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
     try:
-        present = read_key_file(there)
+        present = read_key_file(key_file)
     except StorageError:  # a damaged key file; the server refuses it
         present = None
     can_stay = present is not None and not is_of_other  # whether the server can use the present key file after the restore
@@ -250,7 +259,7 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
         try:
             keys_of_backup = read_key_file(key_path(backup))
         except StorageError as error:
-            if with_key or not can_stay:
+            if with_key or not can_stay:  # then the key file of the backup is needed
                 raise
             problem = error
     if with_key and keys_of_backup is None:
@@ -261,7 +270,7 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
         use = KeyUse.KEPT
     else:
         use = KeyUse.FROM_BACKUP if keys_of_backup is not None else KeyUse.MISSING
-    must_move = use is not KeyUse.KEPT and os.path.lexists(there)
+    must_move = use is not KeyUse.KEPT and os.path.lexists(key_file)
     return _KeyPlan(use, keys_of_backup, present, must_move, problem)
 
 
@@ -297,10 +306,10 @@ def _locked(path: str) -> Iterator[FileGuard | None]:
 
 
 def _old_notebook(path: str, draft: str) -> OldNotebook | None:
-    """Return the notebook in the file `path`, compared with the one in the file `draft`. Return None if `path` is missing or an
-    empty file, and has no log with a transaction (see `has_log`) either.
-    Raises `StorageError` if the file is not a notebook of this version, or cannot be read for a reason that a restore does not
-    mend.
+    """Return the notebook in the file `path`, compared with the copy of the backup in the file `draft`.
+
+    Returns None if the file is missing or empty, and has no log with a transaction (see `has_log`) either. Raises
+    `StorageError` if the file is not a notebook of this version, or cannot be read for a reason that a restore does not mend.
     """
     if not has_log(path) and (not os.path.exists(path) or not os.path.getsize(path)):
         return None
