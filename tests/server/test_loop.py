@@ -5,12 +5,12 @@ from udpnote.server.loop import KEEP_COMING_SECONDS, Schedule
 
 def test_a_quiet_moment_does_not_end_the_pause_after_an_error() -> None:
     schedule = Schedule()
-    schedule.wait_until(5.0)
+    schedule.delay_indexing(5.0)
     assert schedule.indexing_at == 5.0
     schedule.postpone(10.0)
-    schedule.wait_until(9.0)
+    schedule.delay_indexing(9.0)
     assert (schedule.reading_at, schedule.indexing_at) == (10.0, 10.0)
-    schedule.wait_until(11.0)
+    schedule.delay_indexing(11.0)
     assert schedule.indexing_at == 11.0
 
 

@@ -1,8 +1,9 @@
 """Finds out whether this host hears its own broadcasts. It sends itself datagrams by broadcast and by unicast.
 
 The system delivers a broadcast to its own sender, too, as if it had arrived at the interface. So a firewall that drops arriving
-broadcasts drops this one as well. It does not drop the datagram by unicast, which passes through the loopback interface. The
-datagrams come from the port of udpnote's servers if that port is free, so that they look like the answers of a server.
+broadcasts drops this one as well. Such a firewall does not drop the datagram by unicast, because that passes through the
+loopback interface. The datagrams come from the port of udpnote's servers if that port is free, so that they look like the
+answers of a server.
 """
 
 import select
@@ -87,9 +88,9 @@ def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: 
 
 
 def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Receive datagrams until all `wanted` ones have arrived, or `ECHO_SECONDS` have passed. Return those that have arrived.
+    """Receive datagrams until all `wanted` ones have arrived, or `ECHO_SECONDS` have passed. Return which have arrived.
 
-    Each datagram has this `token` and two bytes more. In `wanted` and in the result, a pair of these bytes stands for it.
+    Each datagram consists of `token` and two further bytes. In `wanted` and in the result, these two bytes stand for it.
     """
     heard: set[tuple[int, int]] = set()
     until = time.monotonic() + ECHO_SECONDS

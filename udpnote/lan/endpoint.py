@@ -86,12 +86,12 @@ class Endpoint:
 
     @classmethod
     def listen(cls, bind: str | None, *ports: int, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """Make an endpoint for a server: at the first free one of the UDP `ports`, on one address or on all (`bind` is None).
+        """Make an endpoint for a server: at the first free one of the UDP `ports`, on one address, or on all if `bind` is None.
 
         `bind` is an IP address or a host name, for which `own_address` chooses one. The port 0 stands for any free port. The
         endpoint also receives probes. Raises `TooManyOpenFiles`, `AddressInUse` if other processes use all `ports`, and
-        `AddressUnavailable` if this machine does not have the address or the user may not use the port. No port is shared
-        (SO_REUSEADDR, SO_REUSEPORT), because two servers on one port would take each other's datagrams.
+        `AddressUnavailable` if this machine does not have the address or the user may not use the port. The sockets do not use
+        SO_REUSEADDR or SO_REUSEPORT, because two servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
         try:
@@ -265,7 +265,7 @@ class Endpoint:
     def _listen_at_first_free(self, bind: str | None, ports: Sequence[int]) -> None:
         """Listen at the first of `ports` that is free (see `listen`).
 
-        With several `ports`, a port also counts as taken if another server listens at its broadcast or multicast addresses.
+        If there are several `ports`, a port also counts as taken if another server receives the probes that are sent to it.
         """
         for port in ports:
             try:
@@ -288,7 +288,7 @@ class Endpoint:
         If `port` is 0 and the port that the system chooses for IPv4 is in use for IPv6, this tries another one. Raises
         `AddressInUse` or `AddressUnavailable`.
         """
-        for may_retry in reversed(range(_PORT_TRIES if port == 0 else 1)):
+        for tries_left in reversed(range(_PORT_TRIES if port == 0 else 1)):
             self._bind(socket.AF_INET, ("0.0.0.0", port))
             try:
                 self._bind(socket.AF_INET6, ("::", self.port, 0, 0))
@@ -296,7 +296,7 @@ class Endpoint:
             except AddressUnavailable:
                 return  # a machine without IPv6
             except AddressInUse:
-                if not may_retry:
+                if not tries_left:
                     raise
                 self._close_socket(self._senders.pop(socket.AF_INET))
 

@@ -84,7 +84,7 @@ class SendError(NamedTuple):
 
     If `came_by_icmp` is false, this system itself has refused to send. If it is true, the error is only a hint, because anybody
     can forge ICMP messages (RFC 8085 §5.2). `is_prohibition` says that a firewall or a router forbids the datagram: the ICMP
-    message says so, or it says that the destination cannot be reached although it comes from the destination.
+    message says so, or the ICMP message comes from the destination although it says that the destination cannot be reached.
     """
 
     number: int

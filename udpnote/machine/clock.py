@@ -15,7 +15,10 @@ def wall_microseconds() -> int:
 
 
 def boot_seconds() -> float:
-    """When this machine was started, by its present clock, in seconds since 1970 UTC."""
+    """When this machine was started, in seconds since 1970 UTC: the time now, minus the time since the start.
+
+    If the clock is set, the result changes by as much.
+    """
     since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # on macOS, the latter also counts while it sleeps
     return wall_seconds() - time.clock_gettime(since_boot)
 

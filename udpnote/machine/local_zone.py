@@ -11,8 +11,9 @@ _LAST = datetime(9999, 12, 30)
 the only ones that Python's `datetime` has."""
 
 _DAYS_AHEAD = timedelta(days=2)
-"""Python's `datetime` needs a day before the time that it converts. So `fromutc` moves a time in the first days of the year 1
-ahead by this much, converts it, and moves it back. All clocks have the same UTC offset in these days."""
+"""To convert a time, Python's `datetime` also computes the time one day earlier, which must not be before the year 1. So
+`fromutc` moves a time in the first days of the year 1 ahead by this much, converts it, and moves it back. No clock changed its
+UTC offset in these days."""
 
 
 class LocalZone(tzinfo):
@@ -36,7 +37,7 @@ class LocalZone(tzinfo):
 
     def fromutc(self, moment: datetime) -> datetime:
         """Convert `moment`, whose time is in UTC although its `tzinfo` is this zone, to local time. `astimezone` calls this."""
-        if moment.replace(tzinfo=None) < _FIRST + _DAYS_AHEAD:  # Python looks a day back for a change of the clocks
+        if moment.replace(tzinfo=None) < _FIRST + _DAYS_AHEAD:
             return self.fromutc(moment + _DAYS_AHEAD) - _DAYS_AHEAD
         return datetime.fromtimestamp(moment.replace(tzinfo=UTC).timestamp()).replace(tzinfo=self)
 

@@ -1,4 +1,4 @@
-"""Durations that were measured several times, and two figures that describe them: the median and the 99th percentile."""
+"""Repeated measurements of how long something takes, and two figures about them: the median and the 99th percentile."""
 
 from collections.abc import Iterable
 

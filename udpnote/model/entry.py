@@ -1,7 +1,7 @@
 """Entries, the parts in which they travel, and the server's verdict on each part.
 
 Everything that a client writes into a notebook is an entry: a new note, a revision, which replaces a note's text, or a
-deletion.
+deletion. Each datagram carries one part of an entry, or several whole short notes: a run or a bundle (see `NoteRun`, `Bundle`).
 """
 
 from enum import IntEnum
@@ -73,13 +73,13 @@ class Status(IntEnum):
     """The text or the author is invalid, or the entry revises or deletes a number that the notebook does not have."""
 
     OLDER_COPY = 8
-    """The notebook lacks the entry in `seen` of this revision or deletion, because it was restored from an older copy."""
+    """The notebook was restored from an older copy: it lacks the entry in `seen` (see `Entry`) of this revision or deletion."""
 
     NOT_WRITABLE = 9
     """The server cannot write the notebook now, though its disk is not full. The client may send the part again later."""
 
     SPLIT = 10
-    """No other status is true of all notes in this run or bundle. The client sends each note again, by itself."""
+    """No other status is true of all notes in this run or bundle. The client sends each note again, in its own datagram."""
 
     ERASED = 11
     """The notebook has erased this entry, or the note that this entry would revise or delete."""
@@ -93,9 +93,9 @@ class Status(IntEnum):
 class SeenEntry(NamedTuple):
     """An entry that a client has seen in a notebook: its number there, and what identifies it for ever (see `Entry`).
 
-    With it, a client and a server notice that the notebook was restored from an older copy: then the notebook has no entry with
-    this number, or has another one. This number and higher ones may then belong to other entries than before. The `number` 0
-    means: the client has seen no entry.
+    If the notebook has no entry with this number, or has another one, the notebook was restored from an older copy. In such a
+    notebook, this number and higher ones may belong to other entries than before. The `number` 0 means: the client has seen no
+    entry.
     """
 
     number: int
@@ -144,11 +144,12 @@ class Entry(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What a part of an imported entry says besides the entry's own fields: when it was first stored, and its predecessor.
+    """The fields that only an imported entry has: when it was first stored, and its predecessor. Each part of it has them.
 
     `stored_at` is in microseconds since 1970 UTC; 0 stands for the time of the import. The predecessor is the entry that must
-    be stored before this one. `after_client` is its client id, and `after_sequence` is its sequence number, 0 if there is no
-    predecessor. Thus imported entries keep their order, even if the network loses or reorders datagrams.
+    be stored before this one: `after_client` is the predecessor's client id, and `after_sequence` its sequence number. If there
+    is no predecessor, they are `NO_PREDECESSOR`. Thus imported entries keep their order, even if the network loses or reorders
+    datagrams.
     """
 
     stored_at: int
@@ -201,7 +202,7 @@ class Bundle(NamedTuple):
 
     The notes may have several clients and authors, and gaps between their sequence numbers. They all have the kind `Kind.NOTE`.
 
-    If the notes are imported, the other fields say what `Restored` says. `stored_at` has one time for each note. `after_client`
+    If the notes are imported, the other fields are those of `Restored`. `stored_at` has one time for each note. `after_client`
     and `after_sequence` identify the predecessor of the first note. The predecessor of any other note is the note before it. If
     the notes are not imported, each time in `stored_at` is 0, and `after_sequence` is 0.
     """
@@ -239,9 +240,9 @@ class Verdict(NamedTuple):
 class StoredEntry(NamedTuple):
     """An entry as a notebook has it. `number` is its number there.
 
-    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. Where notes are read
-    (`View.NOTES`), `entry` has a note's latest text, and `version` is the number of the revision with that text, if the note
-    was revised. In all other cases, `version` equals `number`.
+    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. In the results of a query
+    with `View.NOTES`, `entry` has the latest text of a note. If the note was revised, `version` is the number of the revision
+    with that text. In all other cases, `version` equals `number`.
     """
 
     number: int

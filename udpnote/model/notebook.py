@@ -105,7 +105,7 @@ def address_of(notebook: KnownNotebook) -> Address:
 
 
 def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook], *, shown: str | None = None) -> str | Notice:
-    """How messages name `notebook`: by its name or, if given, by the text `shown`.
+    """How messages name `notebook`: by its name or, if given, by `shown`, which is its name cut to a certain length.
 
     If another notebook in `known` has the same name, the result is a `Notice` that also shows the start of the notebook's id.
     """

@@ -1,6 +1,6 @@
-"""Values for the entries of an outbox: those that wait in it, and those that were written with it last.
+"""Values for the entries that a client writes: those that wait in its outbox, and the latest ones, which it can take back.
 
-`udpnote undo` takes the last ones back: it deletes a new note, and gives a revised or deleted note its former text.
+`udpnote undo` takes an entry back: it deletes a new note, and gives a revised or deleted note its former text.
 """
 
 from typing import NamedTuple
@@ -65,11 +65,11 @@ class StoredRun(NamedTuple):
 
 
 class OwnWrite(NamedTuple):
-    """The last entry that was written with an outbox and was not taken back.
+    """The latest entry of an outbox's user that was not taken back.
 
     `notebook_id` is None if it is not known yet for which notebook the entry is. `number` is the entry's number there, or 0 if
-    it is still in the outbox. The notebook may have an entry of the outbox already, because the server's answer can be lost.
-    `is_unsent` is true if the notebook certainly does not have it: the entry was never sent, or was refused for good.
+    the entry is still in the outbox. `is_unsent` is true if the notebook certainly does not have the entry: it was never sent,
+    or was refused for good. Any other entry in the outbox may be stored already, because the server's answer can be lost.
     """
 
     client_id: bytes

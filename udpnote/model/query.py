@@ -86,8 +86,9 @@ class Selection(NamedTuple):
     """What to read: at most `limit` results of `query` (0: all), beginning at the number `start` (None: at the first result).
 
     If `follows` is true, reading does not end at the last result, but waits for results that are stored later. In this case,
-    `seen` may have entries that the caller has read before. The latest of them was stored at `seen_until`, in microseconds
-    since 1970 UTC.
+    `seen` may have entries that the caller has read before. They show from where on to read again if the notebook is restored
+    from an older copy (see `protocol.shown_entries`). The latest of them was stored at `seen_until`, in microseconds since 1970
+    UTC.
     """
 
     query: Query
@@ -149,7 +150,7 @@ class PausePoint(NamedTuple):
 
 
 class IndexBehind(NamedTuple):
-    """The lookup ends here, because it needs the search index, which has only the entries up to the number `indexed` so far."""
+    """The lookup ends here: it needs the search index, and the index has only the entries up to the number `indexed` so far."""
 
     indexed: int
 

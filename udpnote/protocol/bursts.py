@@ -1,6 +1,6 @@
 """The bursts of one reading: makes their READs, and knows which bursts are in flight and when the reader sent each of them.
 
-A burst is a group of identical READs. The server answers each READ of it with one page, and the pages follow each other.
+A burst is a group of identical READs. The server answers each READ with one page, which begins where the page before it ends.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""
 
 BURSTS_TIMED_MAX = 64
-"""For how many bursts, the latest ones, the time of sending is remembered. So even a late answer gives a sample of the
+"""How many of its latest bursts a reading remembers the time of sending of. So even a late answer gives a sample of the
 round-trip time."""
 
 
@@ -75,7 +75,7 @@ class Bursts:
         """Send a burst at the monotonic time `now`: `datagrams_to_send` returns READs for `pages` pages, from `cursor` on.
 
         With `may_wait`, there is one READ only, which the server may keep for `LEASE_SECONDS` until there is a result. The
-        server sends at most `limit` entries (0: no limit). `seen` is the field of the `Read`.
+        server sends at most `limit` entries (0: no limit). `seen` has the same meaning as in a `Read`.
         """
         self.latest += 1
         self.may_latest_wait = may_wait

@@ -62,7 +62,8 @@ _PART_ACK = Struct(">QIHBQI")
 _REFUSE = Struct(f">4s{TOKEN_BYTES}sB{CLIENT_ID_BYTES}sQIH")
 
 READ_BYTES = BODY_BYTES_MAX
-"""The length of a READ's body, which is padded to the length of the longest PAGE. So a PAGE does not amplify traffic either."""
+"""The length of a READ's body, which is padded to the length of the longest PAGE. So a PAGE is never longer than its
+READ, and nobody can use a server to amplify traffic."""
 
 PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
 """The most bytes that follow the header of a PAGE."""
@@ -219,7 +220,7 @@ def _ack_body(ack: Ack) -> bytes:
 
 
 def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
-    """The APPEND with this `body`; a RESTORE if `restored` has the additional fields of one, which `body` then also has."""
+    """The APPEND with this `body`. For the `body` of a RESTORE, `restored` has the fields that an APPEND does not have."""
     (
         _, notebook_id, token, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
         part_bytes, author_bytes,
@@ -241,7 +242,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
         and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
     ):
         raise BadDatagram("malformed")
-    if part_bytes != total_bytes or offset or part_bytes > _part_bytes_max(author_bytes):  # unless the entry has a single part
+    if part_bytes != total_bytes or offset or part_bytes > _part_bytes_max(author_bytes):  # false for most entries
         _check_cut(total_bytes, offset, part_bytes, bytes_max=_part_bytes_max(author_bytes))
     if text_end != len(body):
         _check_padding(body, text_end)
@@ -254,7 +255,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
 
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
-    """Raise `BadDatagram` unless a part begins at a multiple of `bytes_max`, and has `bytes_max` bytes or is the last part.
+    """Raise `BadDatagram` unless the part begins at a multiple of `bytes_max`, and has `bytes_max` bytes or ends the text.
 
     If clients could cut texts in other ways, parts of one text could overlap, and a server would have to merge them.
     """

@@ -191,7 +191,7 @@ def _author_bytes(author: str) -> bytes:
 def _cursor(number: int, offset: int, time: int) -> Cursor:
     """The `Cursor` with these fields. Raises `BadDatagram` if one of them is out of range.
 
-    Cached, because a page begins where the page before it ends, and all pages of a burst name the same end.
+    Cached, because a page begins where the page before it ends, and all pages of a burst (see `Read`) name the same end.
     """
     if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX or not WRITTEN_AT_MIN <= time <= WRITTEN_AT_MAX:
         raise BadDatagram("malformed")
@@ -274,7 +274,7 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
             and sequence > 0
             and version > 0
             and (not revises if kind == 1 else 0 < revises < number or (kind == 4 and not revises))
-            and (part_bytes or (kind >= 3 and not total_bytes))
+            and (part_bytes or (kind >= 3 and not total_bytes))  # only deletions and erased entries have no text
             and offset + part_bytes <= total_bytes <= TEXT_BYTES_MAX
             and (0 < author_bytes <= AUTHOR_BYTES_MAX if kind != 4 else not author_bytes + total_bytes)
             and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
@@ -283,7 +283,7 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
         ):
             raise BadDatagram("malformed")
         is_whole = part_bytes == total_bytes
-        text = data[text_at:start].decode() if is_whole else ""
+        text = data[text_at:start].decode() if is_whole else ""  # a part may end within a character
         author = data[author_at:text_at].decode()
         entry = _new(Entry, (client_id, sequence, kinds[kind], written_at, utc_offset, author, text, revises, NOTHING_SEEN))
         stored = _new(StoredEntry, (number, stored_at, entry, version))

@@ -4,10 +4,10 @@ A long entry travels in parts, one per datagram. Short notes that leave together
 What one datagram carries, a part, a run or a bundle, is called a payload (see `payloads`). Each payload that is not
 acknowledged is in one of three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has
 expired, or the server has become silent; it is sent again before any unsent payload). An acknowledgement removes a payload from
-`_in_flight` or `_lost`. It never causes a retransmission: only a timer or a discovery of the server does. One timer serves all
-of `_in_flight`, which is ordered by the time of sending. If more payloads are lost than fit into the congestion window, another
-timer (`_resend_at`) sends one window of lost payloads per round trip, and unsent payloads wait. An entry is outstanding until
-it is stored or rejected.
+`_in_flight` or `_lost`. It never causes a retransmission: only a timer or a discovery of the server does. `_in_flight` is
+ordered by the times at which the timers started, so the timer of its first payload expires first. If more payloads are lost
+than fit into the congestion window, another timer (`_resend_at`) sends one window of lost payloads per round trip, and unsent
+payloads wait. An entry is outstanding until it is stored or rejected.
 
 If the server had some notes of a run or bundle already, or cannot store one of them, no single verdict is true of all notes.
 The server then answers `Status.SPLIT`, and every note of that run or bundle is sent in a datagram of its own.
@@ -131,13 +131,13 @@ class Delivery:
         return self._entries.get((client_id, sequence))
 
     def kept_parts(self, entry: Entry) -> int:
-        """How many parts of the long, outstanding `entry` the server keeps while it waits for the others."""
+        """How many parts of the long, outstanding `entry` the server keeps while it waits for the other parts."""
         return self._kept_by_server.count(entry[:2])
 
     def add(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver `entries`, none of which is imported. Skip one whose client id and sequence are outstanding already.
+        """Begin to deliver `entries`, none of which is imported. Skip each entry that is outstanding already.
 
-        If `give_up` was called for that outstanding entry, it is delivered after all.
+        If `give_up` was called for such an outstanding entry, it is delivered after all.
         """
         self._expect_answers_from(now)
         added = dict(zip(map(_identity, entries), entries, strict=True))

@@ -72,8 +72,8 @@ class KeptParts:
         Returns the parts that the client must send again: usually none.
 
         A server stores an entry as soon as it has all parts of the entry. So if every part was acknowledged with PART_KEPT, and
-        none with `Status.STORED`, then the server has removed some of the parts in between. In this case, this method returns
-        all parts of the entry, and forgets that they are kept.
+        none with `Status.STORED`, the server has removed some of the parts after it had acknowledged them. In this case, this
+        method returns all parts of the entry, and forgets that they are kept.
         """
         part = payload.part
         kept = self._kept.setdefault(payload.key[:2], {})

@@ -44,8 +44,9 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
     """An OFFER that a notebook's server has sent from the address `source`.
 
     `round_trip_seconds` is the time from the DISCOVER to this OFFER. `key_id` is the id of the notebook key that sealed the
-    OFFER, or None if the OFFER came in the open envelope. `other_source` is the address of another server with the same
-    notebook, which was found before this one. Then one of the two has a copy of the notebook. None if no other was found.
+    OFFER, or None if the OFFER came in the open envelope. `other_source` is the address of another server of the same
+    notebook that was found before this one: one of the two servers has a copy of the notebook. It is None if no other server
+    was found.
     """
 
     offer: Offer

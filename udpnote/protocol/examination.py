@@ -12,8 +12,8 @@ from udpnote.protocol.envelope import Requester
 from udpnote.protocol.examination_messages import HEARD_HOSTS_MAX, Examine, HeardHost, Report, heard_hosts_max
 
 UNSENT_MICROSECONDS = 60_000_000
-"""If the system has refused to send an answer, REPORTs say so for this long after the latest refusal. So they do not speak of a
-firewall for long after it was corrected."""
+"""If the system has refused to send an answer, REPORTs say so for this long after the latest refusal. After that, the
+cause, such as a firewall, was probably corrected."""
 
 EXAMINATIONS_MAX = 64
 """The number of examinations that a server remembers: the latest ones, which may still be running."""

@@ -19,7 +19,7 @@ class FairQueue(Generic[Item]):
     `address_items_max` is the most items that may wait for an address if no other address has items waiting. The share of a
     host is `address_items_max` divided by the number of hosts that have items waiting. The share of a port is its host's share
     divided by the number of that host's ports that have items waiting. Each share is at least 1. The shares become smaller when
-    another host or port comes. Items that wait already then stay, even if they exceed the share.
+    another host or port comes. The items that are waiting at that time stay, even if they exceed the share.
     """
 
     def __init__(self, address_items_max: int) -> None:

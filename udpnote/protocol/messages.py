@@ -43,11 +43,13 @@ class Reason(IntEnum):
     """The server has another notebook than the one that the request names."""
 
     KEY_CHANGED = 2
-    """The request is sealed with an earlier key, which the server no longer accepts. That key also seals the REFUSE."""
+    """The request is sealed with an earlier key, which the server no longer accepts. The REFUSE is sealed with that key,
+    too, so that the client can open it."""
 
 
 KEY_CHANGED = 1
-"""A flag of an OFFER: the DISCOVER and the OFFER are sealed with an earlier key, which the server no longer accepts."""
+"""A flag of an OFFER: the DISCOVER is sealed with an earlier key, which the server no longer accepts. The OFFER is sealed with
+that key, too, so that the client can open it."""
 
 
 class Discover(NamedTuple):

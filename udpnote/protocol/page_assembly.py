@@ -1,8 +1,8 @@
 """Puts the pages that a reader has received in order, and delivers their items: it gives each item to the reader once.
 
 Pages that arrive out of order are kept until the missing pages have arrived. An entry that is longer than a page comes in
-parts, which this module joins. If somebody revises the entry meanwhile, the later parts belong to another text. The reader then
-asks for the entry again from its beginning.
+parts, which this module joins. If somebody revises the entry before all parts were sent, the later parts belong to another
+text. The reader then asks for the entry again from its beginning.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -200,8 +200,8 @@ class PageAssembly:
     def _continues(self, before: Page, page: Page) -> bool:
         """Whether `page` may be joined to the page `before` it.
 
-        It may if `page` begins where `before` ends, moves the cursor forward, both are of one burst, and further results follow
-        both.
+        It may if `page` begins where `before` ends, and ends after its own beginning. Also, both must be pages of one burst,
+        and both must say that further results follow.
         """
         start, following = page.start, page.next
         return (
@@ -265,12 +265,12 @@ class PageAssembly:
         sets `has_invalid_pages`.
         """
         if self.order(self._cursor_in(part)) < self.order(self.position):
-            if part.stored.number != self.position.number:
+            if part.stored.number != self.position.number:  # of an entry that was delivered before
                 return True
             if not self._entry.is_same_version(part):
                 return False
             part = part.rest(self.position.offset)
-            if not part.data:
+            if not part.data:  # all of it was taken before
                 return True
         if not self._entry.fits(part):
             return False

@@ -104,7 +104,8 @@ class _PagePacker:
         Returns whether the builder may stop after this step: a page has ended, or the lookup pauses or waits.
         """
         if isinstance(item, StoredEntry):  # nearly all items are whole short entries: they take the fastest path
-            # By index, because names take longer: `item[0]` is the entry's number, and `item[2][6]` is its text.
+            # By index, because names take longer: `item[0]` is the entry's number, and `item[2][6]` is its text. `packed` stays
+            # empty if the entry is sent in parts: it is too long for a page, or the READ begins inside it.
             packed = pack_whole(item) if item[0] != self._begun and len(item[2][6]) <= self._room_max else b""
             size = len(packed)
             if 0 < size < self._room and self._limit > 1:
@@ -179,7 +180,7 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
     def _reached(self) -> Cursor:
-        """Move `_position` past all that was taken, and return it. Doing this for each entry, not for each page, is slower."""
+        """Move `_position` past all that was taken, and return it. To save time, this is not done for each entry."""
         if self._latest is not None:
             self._position, self._latest = self._after(self._latest), None
         return self._position

@@ -1,15 +1,15 @@
 """The server's side of reading: decides which pages answer which READ, and when.
 
 The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
-`codec`). A burst is a group of identical READs. The server answers each READ of a burst with one page. The pages follow each
-other, and the server builds them together. If a burst needs a search, a worker thread searches, and the server answers other
-READs meanwhile. The number of such bursts is limited. Apart from them, and from waiting READs (see below), the server keeps no
+`codec`). A burst is a group of identical READs. The server builds all pages for a burst together: each page begins where the
+page before it ends. If a burst needs a search, it waits while a worker thread searches and the server answers other READs. The
+number of bursts that wait for a search is limited. Apart from them, and from waiting READs (see below), the server keeps no
 state of a reader between READs.
 
 A READ may ask the server to wait if there is no result yet. The server keeps such a READ for a limited time, its lease, in a
 table of limited size. All PAGEs for such a READ together are no longer than the READ (`credit_bytes`): the first PAGE says that
 the READ waits, and a second PAGE ends the wait when there is a result. The second PAGE may be lost, so a timer with backoff
-repeats it, until the reader's next READ replaces this one or the bytes are used up.
+repeats it, until the reader's next READ replaces this one or `credit_bytes` is used up.
 
 The caller reports what happens to a `Pager` (`receive_read`, `notice_stored`, `handle_timeout`), calls `serve`, and takes
 `datagrams_to_send`. Times are seconds of one monotonic clock.
@@ -235,7 +235,7 @@ class Pager:
             self._answer(read, requester, built, newest=context.newest)
 
     def _wait_for_search(self, key: _BurstKey, burst: _Burst) -> None:
-        """Keep `burst` until its search has ended. If too many bursts, of this host or of all, wait for one, drop it."""
+        """Keep `burst` until its search has ended. Drop it if too many bursts, of its host or of all, wait for searches."""
         host = burst.requester.address[0]
         of_host = sum(other.requester.address[0] == host for other in self._searching.values())
         if len(self._searching) >= SEARCHES_MAX or of_host >= SEARCHES_PER_HOST_MAX:
@@ -246,17 +246,17 @@ class Pager:
     def _serve_waiting(self, waiting: WaitingRead, context: ServeContext) -> None:
         """End the wait of a READ with a page if there is a result or an error now. If not, remember how far the lookup came.
 
-        The wait also ends if a search is needed to find results: see `_page_without_search`.
+        The wait also ends if only a search can find results: see `_page_without_search`.
         """
         envelope = waiting.requester.envelope
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
-        looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
-        builder = PageBuilder(looked_up, context.lookup, body_bytes_max=body_bytes_max)
+        read = waiting.read._replace(cursor=waiting.looked_up_to)
+        builder = PageBuilder(read, context.lookup, body_bytes_max=body_bytes_max)
         try:
-            [built] = builder.build(pages_max=1, is_time_up=context.is_time_up) or [_page_without_search(looked_up, context)]
+            [built] = builder.build(pages_max=1, is_time_up=context.is_time_up) or [_page_without_search(read, context)]
         except StorageError as error:
             self.failure = error
-            built = BuiltPage([], looked_up.cursor, PageState.NOT_READABLE)
+            built = BuiltPage([], read.cursor, PageState.NOT_READABLE)
         if built.state is PageState.END and not built.items:
             waiting.looked_up_to = built.next
             return
@@ -291,7 +291,7 @@ class Pager:
 
 
 def _page_without_search(read: Read, context: ServeContext) -> BuiltPage:
-    """The empty page that ends a wait if a search is needed to find results. The reader then asks again without a wait."""
+    """The empty page that ends a wait if only a search can find results. The reader then asks again without a wait."""
     return BuiltPage([], read.cursor, PageState.INDEXING, context.last)
 
 

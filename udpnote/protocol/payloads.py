@@ -1,9 +1,10 @@
-"""What one datagram of a sender carries, and the queue of what was not sent yet, which packs short notes together.
+"""Payloads, and the queue of the entries that were not sent yet, which packs short notes together.
+
+A payload is what one datagram of a sender carries: a part, a run or a bundle. It gets one verdict of the server.
 
 A short note is a new note of at most `SHORT_NOTE_BYTES_MAX` bytes. Short notes that are alike (see `NoteRun`) are packed into
-runs, which take the fewest bytes. Short notes that are not alike are packed into bundles if a bundle then carries more notes
-than a run would. Imported short notes are always packed into bundles. A payload is what one datagram carries: a part, a run or
-a bundle. It gets one verdict of the server.
+runs, which take the fewest bytes. Short notes that are not alike are packed into a bundle if the bundle carries more
+notes than a run would. Imported short notes are always packed into bundles.
 """
 
 from collections import deque
@@ -54,9 +55,9 @@ class PartPayload:
     """One part of `entry` to deliver.
 
     `sent_at` has the monotonic time of each attempt to send the part, the first one first. Attempts after the number
-    `ATTEMPT_MAX` are not recorded. `timed_from` is the monotonic time at which the part's timer started. Usually this is the
-    time of the latest attempt. But the timer starts again when the client learns that the server has lost parts of the entry
-    which it kept (see `KeptParts`).
+    `ATTEMPT_MAX` are not recorded. `timed_from` is the monotonic time at which the part's retransmission timer started. Usually
+    this is the time of the latest attempt. But the timer starts again when the client learns that the server has lost parts of
+    the entry that it had kept (see `delivery_state.KeptParts`).
     """
 
     __slots__ = ("entry", "key", "part", "sent_at", "timed_from")
@@ -162,9 +163,9 @@ Payload = PartPayload | RunPayload | BundlePayload
 
 
 def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]) -> set[Identity]:
-    """Remove from `payloads` each payload that has only entries in `given_up`, which the client no longer wants to send.
+    """Remove from `payloads` each payload all of whose entries are in `given_up`: the client no longer wants to send these.
 
-    Returns those of `given_up` that must still be sent, because they are in one payload with other entries.
+    Returns the entries of `given_up` that must still be sent, because each of them shares a payload with other entries.
     """
     shared: set[Identity] = set()
     for payload in list(payloads.values()):
@@ -176,10 +177,10 @@ def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]
 
 
 class UnsentPayloads:
-    """The queue of what was not sent yet: parts, and groups of short notes.
+    """The queue of the parts, and of the groups of short notes, that were not sent yet.
 
-    Notes are packed into runs and bundles only when `take` is called, because more notes may come until then and share a
-    datagram with those that wait.
+    Notes are packed into runs and bundles only when `take` is called. Until then, more notes may come and share a datagram with
+    notes that are in the queue already.
     """
 
     def __init__(self) -> None:
@@ -211,7 +212,7 @@ class UnsentPayloads:
         self._length += len(parts)
 
     def add_imported(self, entry: Entry, restored: Restored) -> None:
-        """Add an imported entry to the end of the queue. `restored` says when it was stored, and what precedes it."""
+        """Add an imported entry to the end of the queue. `restored` has the fields that only an imported entry has."""
         text = entry.text.encode()
         if entry.kind is not Kind.NOTE or len(text) > SHORT_NOTE_BYTES_MAX:
             self.add_parts(entry, restored)
@@ -226,7 +227,7 @@ class UnsentPayloads:
         self._length += 1
 
     def put_back(self, payloads: Sequence[PartPayload]) -> None:
-        """Add payloads to the beginning of the queue: the notes of a run or bundle that got the verdict `Status.SPLIT`."""
+        """Add the notes of a run or bundle that got the verdict `Status.SPLIT` to the beginning of the queue, in order."""
         self._queue.extendleft(reversed(payloads))
         self._length += len(payloads)
 
@@ -277,14 +278,15 @@ class UnsentPayloads:
     def _take_notes(self, first: "_ShortNotes") -> Payload:
         """Remove notes from the beginning of `first`, the first group in the queue. Return them as a run, a bundle or a part.
 
-        A bundle is tried for imported notes, and if a run would have all notes of `first`: a bundle may then also have notes of
-        the groups after it. A note that travels alone is returned as a part.
+        Imported notes are packed into a bundle, other notes into a run. But if a run would carry all notes of `first`, and a
+        bundle would carry more, because it may also have notes of the next groups, these leave as a bundle. A note that travels
+        alone is returned as a part.
         """
         if len(first.entries) == len(self._queue) == 1 and first.restored is None:  # one note waits alone
             self._queue.clear()
             self._length = 0
             return _whole(first.entries[0])
-        count = notes_that_fit(first.texts, first.entries[0].author) if first.restored is None else 1
+        count = notes_that_fit(first.texts, first.entries[0].author) if first.restored is None else 1  # without a bundle
         if first.restored is not None or (count == len(first.entries) and len(self._queue) > 1):
             notes = _fitting(self._bundle_candidates(first))
             if len(notes) > count:
@@ -296,7 +298,7 @@ class UnsentPayloads:
         return RunPayload(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
 
     def _bundle_candidates(self, first: "_ShortNotes") -> Iterator[ShortNote]:
-        """Yield the notes of `first`, which is at the beginning of the queue, then those after it that may be in its bundle.
+        """Yield the notes that may be in one bundle, in order: those of `first`, the first group in the queue, and later ones.
 
         A group of imported notes gets bundles of its own, because a bundle names the predecessor of its first note only.
         """
@@ -341,7 +343,7 @@ class _ShortNotes:
 
 
 def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
-    """As many of `notes`, from the first on, as fit into one bundle by its bytes and by `RUN_NOTES_MAX`."""
+    """The first of `notes`: as many as one bundle may have, by its length in bytes and by `RUN_NOTES_MAX`."""
     fitting: list[ShortNote] = []
     writers: set[Writer] = set()
     room = BUNDLE_BYTES_MAX
@@ -358,7 +360,7 @@ def _fitting(notes: Iterable[ShortNote]) -> list[ShortNote]:
 
 
 def _may_travel_together(entries: Sequence[Entry]) -> bool:
-    """Whether `entries` may form a run in this order: whether they are notes that are alike (see `NoteRun`).
+    """Whether `entries`, in this order, may form a run: they are notes that are alike (see `NoteRun`). False if there are none.
 
     Each field is compared for all entries at once, because comparing entry by entry takes longer than packing them.
     """

@@ -1,10 +1,10 @@
 """The client's side of reading: sends a query in READs, and delivers the items of the answering pages, in order, each once.
 
-The reader sends READs in bursts. A burst is a group of identical READs. The server answers each READ of a burst with one page,
-and the pages follow each other. Each page says where the last page of its burst will end. So the reader can send the next burst
-while pages of the first one are still arriving. Unless pages are missing, at most two bursts are in flight. `page_assembly`
-orders the pages. If a burst's timer expires, the reader asks again for the missing pages, as many as the congestion window
-allows: one page at each gap, and more after the last one.
+The reader sends READs in bursts. A burst is a group of identical READs. The server answers each READ with one page, which
+begins where the page before it ends. Each page says where the last page of its burst will end. So the reader can send the next
+burst while pages of the first one are still arriving. Unless pages are missing, at most two bursts are in flight.
+`page_assembly` orders the pages. If a burst's timer expires, the reader asks again for the missing pages, as many as the
+congestion window allows: one page at each gap, and more after the last page that has arrived.
 
 A reading that follows does not end at the last result: it sends a READ that waits at the server, and the server answers when
 there is another result. The server keeps that READ for a limited time, its lease; the reader sends the READ again before that.

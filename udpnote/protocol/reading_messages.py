@@ -25,8 +25,8 @@ class PageState(IntEnum):
     INDEXING = 4
     """The search index has only the entries up to the number in the page's `indexed`: the reader shall ask again later.
 
-    The server also ends the wait of a READ with this state if a search is needed to find results. The reader then asks again
-    with a READ that does not wait at the server.
+    The server also answers a waiting READ with this state if only a search can find out whether there are results now. The
+    reader then asks again with a READ that does not wait at the server.
     """
 
     WRONG_NOTEBOOK = 5
@@ -39,7 +39,8 @@ class PageState(IntEnum):
     """The notebook lacks the entry in the READ's `seen`, so it was restored from an older copy."""
 
     KEY_CHANGED = 7
-    """The READ is sealed with an earlier key, which the server no longer accepts. That key also seals the PAGE."""
+    """The READ is sealed with an earlier key, which the server no longer accepts. The PAGE is sealed with that key, too, so the
+    reader can open it."""
 
     NOT_READABLE = 9
     """The server cannot read the notebook now, because its disk fails."""
@@ -49,10 +50,10 @@ class Read(NamedTuple):
     """Asks for one page of the results of `query` in the notebook, from `cursor` on.
 
     `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a group of
-    identical READs; the server answers each of them with one page, and the pages follow each other. `burst` numbers the bursts
-    of a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result
-    yet, the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the
-    cursor that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is
+    identical READs; the server answers each of them with one page, which begins where the page before it ends. `burst` numbers
+    the bursts of a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is
+    no result yet, the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry
+    before the cursor that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is
     `NOTHING_SEEN`, the server does not check this.
     """
 

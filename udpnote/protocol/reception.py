@@ -6,8 +6,8 @@ key has changed.
 
 The caller handles datagrams in batches. It passes each datagram to `receive_datagram`, stores the `notes_to_store`, reports the
 verdicts with `confirm_stored`, and sends the `datagrams_to_send`. Only `confirm_stored` acknowledges stored parts, so no
-acknowledgement can leave before its part is durable. Between batches this module keeps only counters and what the pager keeps,
-so its memory is bounded.
+acknowledgement can leave before its part is durable. Between batches this module keeps only counters, the latest READ and what
+the pager keeps, so its memory is bounded.
 """
 
 from collections import Counter
@@ -75,7 +75,8 @@ class Reception:
         self._offerer = offerer
         self._reporter = reporter
         self._pager = pager
-        self._latest_read: tuple[bytes, Read, Requester] | None = None  # its datagram comes first
+        self._latest_read: tuple[bytes, Read, Requester] | None = None
+        """The READ that came last, after its datagram and before its requester; None if there is none."""
         self._unconfirmed: list[tuple[Append | Run, Address, Envelope]] = []
         self._acks: dict[tuple[Address, Envelope, bytes, bytes], list[PartAck]] = {}
         self._datagrams: list[Datagram] = []

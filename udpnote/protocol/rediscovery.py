@@ -69,7 +69,7 @@ class Rediscovery:
     """Finds the server of `notebook` again.
 
     After `begin`, discoveries follow each other, with pauses between them, until one finds the server or `end` is called.
-    `address` is the address at which the server was last found. `envelope` is that of the notebook's datagrams. The caller
+    `address` is the address at which the server was last found. All datagrams for the notebook travel in `envelope`. The caller
     reports what happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all
     hosts on the LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids, so it must be
     unpredictable, except in tests.
@@ -114,8 +114,8 @@ class Rediscovery:
 
         - An OFFER that says that the key has changed becomes `KeyChanged`, and also ends the discovery.
         - The OFFER of an impostor becomes `ImpostorFound`.
-        - The OFFER of another notebook with the same name or address becomes `AnotherNotebookFound`, unless the server was
-          found.
+        - The OFFER of another notebook with the same name or address becomes `AnotherNotebookFound`, unless this discovery has
+          found the server before.
         - The OFFER of a second server of the notebook becomes `ServedTwice`.
 
         All other datagrams are ignored.
@@ -186,8 +186,8 @@ class Rediscovery:
         """Report the notebook `found` if it has the name or the address of the notebook that the client looks for.
 
         Nothing is reported if the notebook that was reported last has the same id. A notebook with the same name is more likely
-        to replace the old notebook than one with only the same address. So once a notebook with the name was reported, one with
-        only the address is not reported any more.
+        to replace the old notebook than one with only the same address. So once a notebook with the name was reported, a
+        notebook with only the address is not reported any more.
         """
         wanted, before = self.notebook, self.another
         has_name, has_address = found.name == wanted.name, address_of(found) == address_of(wanted)

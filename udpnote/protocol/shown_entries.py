@@ -5,9 +5,9 @@ copy, its latest entries are gone, and later their numbers belong to other entri
 entry that was shown. If the notebook lacks that entry, the follower goes back: it names earlier and earlier entries, in growing
 steps, until the notebook has the named entry. From that entry on it reads again, and shows only what is new.
 
-A follower does not remember all entries of the notebook: it remembers none from before it began, and at most `SHOWN_MAX` in
-all. So it may go back too far, and read entries that are neither new nor remembered. Until the follower has read the first new
-entry, an entry that it does not remember counts as new only in one of these cases:
+A follower does not remember all entries of the notebook: it remembers only some from before it began, and at most `SHOWN_MAX`
+in all. So it may go back too far, and read entries that are neither new nor remembered. Until the follower has read the first
+new entry, an entry that it does not remember counts as new only in one of these cases:
 
 - The entry was stored after everything that was shown.
 - The entry's number is higher than all numbers that the follower had seen before the notebook was restored.
@@ -35,8 +35,8 @@ class NotebookRestored(NamedTuple):
 class ShownEntries:
     """The entries that a follower has read, in the order of their numbers. It has shown them, or left them out as not new.
 
-    At first they are `entries`, which were shown by an earlier follower. The latest of these was stored at `stored_until`, in
-    microseconds since 1970 UTC.
+    At first they are `entries`: some entries from before the follower began, which it shall not show. The latest of these was
+    stored at `stored_until`, in microseconds since 1970 UTC.
     """
 
     def __init__(self, entries: Iterable[SeenEntry] = (), *, stored_until: int = 0) -> None:

@@ -31,7 +31,7 @@ class WaitingRead:
 
     The server may still send `credit_bytes` bytes in answer to the READ. There are no results before the cursor `looked_up_to`,
     so the next lookup begins there. `answer` is the datagram that ends the wait, or None if there is no result yet. The server
-    repeats `answer` at the monotonic time `repeat_at` (infinity: never), and then `pause` seconds later.
+    repeats `answer` at the monotonic time `repeat_at` (infinity: never), and once more `pause` seconds after that.
     """
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
@@ -79,7 +79,7 @@ class WaitingReads:
         return waiting is not None and waiting.read.burst > read.burst
 
     def add(self, waiting: WaitingRead, *, is_due: bool) -> None:
-        """Let a READ wait, in place of an earlier READ of its stream. With `is_due`, `take_due` returns it."""
+        """Let a READ wait, in place of an earlier READ of its stream. If `is_due` is true, `take_due` returns it next time."""
         key = (waiting.requester, waiting.read.stream_id)
         self._forget(key)
         self._reads[key] = waiting
@@ -95,7 +95,7 @@ class WaitingReads:
                 self._due[key] = None
 
     def take_due(self) -> WaitingRead | None:
-        """Return a READ for which the caller shall look for a result, or None. The READ still waits, but is no longer due."""
+        """Return a READ for which the caller shall look for a result now; None if there is none. The READ goes on waiting."""
         if not self._due:
             return None
         key = next(iter(self._due))

@@ -15,7 +15,7 @@ OVERLOADED_BATCH_DATAGRAMS = 128
 """The most datagrams in a batch while the server falls behind. It handles such a batch in some milliseconds."""
 
 RECEIVES_MAX = 4
-"""The most calls of `receive` for one batch. They take some 20 ms together, and clients wait for answers meanwhile."""
+"""The most calls of `receive` for one batch. They take some 20 ms together, in which clients wait for answers."""
 
 
 class Incoming(Protocol):

@@ -59,7 +59,8 @@ class Loop:
     """Serves `notebook` to the clients whose datagrams arrive at `endpoint`. The owner of the loop calls `run_once` repeatedly.
 
     `sealing_keys` has the notebook's keys; None if the notebook is open. `text_file` keeps a copy of the notes, or is None.
-    `executor` does the searches and checkpoints of the search index. `on_stored` and `on_notice` are those of `Server`.
+    `executor` does the searches and checkpoints of the search index. `on_stored` and `on_notice` have the same meaning
+    as in `Server`.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Loop:
         The loop then does not update the search index for `QUIET_SECONDS`, unless a reader waits for the index.
         """
         if not self._handler.is_index_awaited:
-            self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
+            self._schedule.delay_indexing(time.monotonic() + QUIET_SECONDS)
         before = self._notebook.last_number
         self._endpoint.send(self._handler.handle(batch, wall_microseconds(), unsent=self._endpoint.unsent))
         if self._notebook.last_number > before:
@@ -182,9 +183,9 @@ class Loop:
         self._handler.update_index(lambda: time.monotonic() >= until)
         end = time.monotonic()
         if self._schedule.is_busy(end):
-            self._schedule.wait_until(end + (end - now))
+            self._schedule.delay_indexing(end + (end - now))
         if index.transactions == before:  # its disk is full, or another process has locked it: try again later
-            self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
+            self._schedule.delay_indexing(time.monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
         """Read the key file again, use its keys, and record in the notebook which key is used. If that is a new key, report it.
@@ -250,9 +251,9 @@ class Schedule:
         """After an error of the disk, let the loop neither serve readers nor update the index before `until`."""
         self.reading_at = self.indexing_at = self._postponed_to = until
 
-    def wait_until(self, quiet: float) -> None:
-        """Do not let the loop update the index before `quiet`. If `postpone` has set a later time, that time counts."""
-        self.indexing_at = max(quiet, self._postponed_to)
+    def delay_indexing(self, until: float) -> None:
+        """Do not let the loop update the index before `until`. If `postpone` has set a later time, that time counts."""
+        self.indexing_at = max(until, self._postponed_to)
 
     def is_busy(self, now: float) -> bool:
         """Whether entries keep coming: the latest one was stored less than `KEEP_COMING_SECONDS` before `now`."""

@@ -104,8 +104,8 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
     """Seal an open notebook with a new key, durably. All entries stay. Returns the notebook's keys: only the new one.
 
     `name` is the notebook's name, for the comment in the key file. Raises `StorageError` if the notebook or the key file cannot
-    be written, or if there is a key file already, which may hold the only copy of a key. Then the notebook stays open. If the
-    error has the kind `key_file_left_behind`, there is now a key file that belongs to no notebook.
+    be written, or if there is a key file already, which may hold the only copy of a key. After an error, the notebook is still
+    open. If the error has the kind `key_file_left_behind`, there is now a key file that belongs to no notebook.
     """
     path = key_path(notebook.path)
     if read_key_file(path) is not None:
@@ -127,9 +127,9 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
 def unseal_notebook(notebook: Notebook) -> None:
     """Open a sealed notebook to everybody, durably, and remove its key file. All entries stay.
 
-    Raises `StorageError` if the notebook cannot be written or the key file cannot be removed. Then the notebook stays sealed.
-    There is one exception: if the error has the kind `key_file_left_behind`, the notebook is open, and its key file is still
-    there.
+    Raises `StorageError` if the notebook cannot be written or the key file cannot be removed. After an error, the notebook is
+    still sealed. There is one exception: if the error has the kind `key_file_left_behind`, the notebook is open, and its key
+    file is still there.
     """
     path = key_path(notebook.path)
     notebook.set_sealed(is_sealed=False)

@@ -20,7 +20,7 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.server.loop import Loop
-from udpnote.settings import absolute_path, find_places, load_settings
+from udpnote.settings import Settings, absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
@@ -70,40 +70,39 @@ class Server:
         on_stored: Callable[[StoredEntry], None] | None = None,
         on_notice: Callable[[Notice], None] = _LOGGER.warning,
     ) -> None:
-        for argument, value, kind in (("port", port, int), ("sealed", sealed, bool)):
-            if value is not None:
-                check_type(argument, value, kind)
-        if port is not None and not 0 <= port < 65536:
-            raise InvalidSetting("server_port_invalid", port=port)
-        # The setting `port` cannot be 0 (any free port), so `_listen` gets a 0 from the argument, not from the settings.
-        settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})
-        if settings.name is not None:
-            check_notebook_name(settings.name, bytes_max=NAME_BYTES_MAX)
+        settings = _settings(name=name, bind=bind, port=port, sealed=sealed)
+        ports = settings.ports if port is None else (port,)
         self._on_notice = on_notice
         file = absolute_path(file, "file") if file is not None else settings.file
         text_file = absolute_path(text_file, "text_file") if text_file is not None else settings.text_file
-        notices: list[Notice] = []
-        own_folders = find_places(os.environ).folders
         with ExitStack() as opened:
-            # Notices about the port wait until all is open: after an error, nobody would listen at that port.
-            self._endpoint = _listen(settings.bind, settings.ports if port is None else (port,), notices.append)
-            opened.callback(self._endpoint.close)
-            # If the port is not free, or the text file is unsuitable, no notebook is made.
-            make_own_folder(file, own_folders)
-            if text_file is not None:
-                make_own_folder(text_file, own_folders)
-                check_text_file(text_file, file)
-            self._notebook = Notebook(file)
-            opened.callback(self._notebook.close)
-            self._notebook.preallocate_log()
-            self._sealing_keys = _name_and_seal(self._notebook, settings.name, wants_sealed=settings.sealed)
-            self._text_file = _open_text_file(self._notebook, text_file, on_notice)  # its thread gives notices while it runs
-            if self._text_file is not None:
-                opened.callback(self._text_file.close)
-            for notice in (*notices, *too_open(filter(None, (file, text_file)), own_folders)):
-                on_notice(notice)
+            self._open(opened, settings, ports, file, text_file)
             self._prepare(on_stored)
             opened.pop_all()
+
+    def _open(self, opened: ExitStack, settings: Settings, ports: Sequence[int], file: str, text_file: str | None) -> None:
+        """Open the UDP port, the notebook in `file` and the `text_file`, and give the notices about them.
+
+        After an error, `opened` closes what was opened. No notebook is made if no port is free or the text file is unsuitable.
+        """
+        notices: list[Notice] = []  # given when all is open: after an error, nobody would listen at the port that they name
+        self._endpoint = _listen(settings.bind, ports, notices.append)
+        opened.callback(self._endpoint.close)
+        own_folders = find_places(os.environ).folders
+        make_own_folder(file, own_folders)
+        if text_file is not None:
+            make_own_folder(text_file, own_folders)
+            check_text_file(text_file, file)
+        self._notebook = Notebook(file)
+        opened.callback(self._notebook.close)
+        self._notebook.preallocate_log()
+        self._sealing_keys = _name_and_seal(self._notebook, settings.name, wants_sealed=settings.sealed)
+        # The text file's thread gives notices while it runs.
+        self._text_file = _open_text_file(self._notebook, text_file, self._on_notice)
+        if self._text_file is not None:
+            opened.callback(self._text_file.close)
+        for notice in (*notices, *too_open(filter(None, (file, text_file)), own_folders)):
+            self._on_notice(notice)
 
     def _prepare(self, on_stored: Callable[[StoredEntry], None] | None) -> None:
         """Make the loop and the other attributes of a server that is not started yet. The files and sockets are open."""
@@ -242,6 +241,23 @@ class Server:
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "serving" if self._has_begun else "not started"
         return f"<Server {self._name!r} (id {self._notebook_id}) at {', '.join(self._addresses)}, {state}>"
+
+
+def _settings(*, name: str | None, bind: str | None, port: int | None, sealed: bool | None) -> Settings:
+    """Check these arguments of `Server`, and return its settings: an argument that is not None replaces the user's setting.
+
+    The port 0 stands for any free port. The setting `port` cannot be 0, so that argument is not in the result. Raises
+    `TypeError` or `InvalidSetting` for an invalid argument or setting.
+    """
+    for argument, value, kind in (("port", port, int), ("sealed", sealed, bool)):
+        if value is not None:
+            check_type(argument, value, kind)
+    if port is not None and not 0 <= port < 65536:
+        raise InvalidSetting("server_port_invalid", port=port)
+    settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})
+    if settings.name is not None:
+        check_notebook_name(settings.name, bytes_max=NAME_BYTES_MAX)
+    return settings
 
 
 def _listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
