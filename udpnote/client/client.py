@@ -60,8 +60,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the only UDP port at which discovery asks
     - `notebook`: a notebook's name, its id or the start of its id
-    - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined. The default notebook of
-      this machine needs neither, if this user can read its key file
+    - `key` (a join code) or `key_file` (a file with one, or a notebook's key file): for a sealed notebook that was not joined.
+      The default notebook of this machine needs neither, if this user can read its key file
     - `author`: who writes; `wait`: after how many seconds without an answer a call leaves its entries in the outbox and returns
     - `outbox`: the file that keeps entries until they are acknowledged, or an `Outbox`
 

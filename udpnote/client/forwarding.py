@@ -191,7 +191,7 @@ class Forwarder:
         self._calls: list[_Call] = []
         """The calls that are not over, in the order in which they began."""
         self._new_calls: list[_Call] = []
-        """The calls among them whose entries the driving call has not begun to deliver yet."""
+        """The calls whose entries the driving call has not begun to deliver yet."""
         self._interrupted_calls: list[_Call] = []
         """The calls that an exception has ended, such as Ctrl-C. The driving call stops delivering their entries."""
         self._driving: _Call | None = None

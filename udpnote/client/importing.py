@@ -110,7 +110,7 @@ class ImportSession(Session[Stored | Rejected]):
         return super().may_wait and not self._has_begun_entries
 
     def add(self, prepared: list[Prepared]) -> None:
-        """Let the next `prepare` begin to deliver these entries. It must be called before further entries are added."""
+        """Let the next `prepare` begin to deliver these entries. A second `add` before that would replace them."""
         self._added = prepared
 
     def prepare(self, now: float) -> None:
@@ -156,7 +156,7 @@ class ImportQueue:
         """The entries whose outcomes were not yielded yet. Their texts have `_characters` characters."""
         self._characters = 0
         self._pending: dict[_Identity, _Item] = {}
-        """The entries among them that are to be sent, and have no verdict yet."""
+        """The entries among `_items` that are to be sent, and have no verdict yet, by their identities."""
         self._is_exhausted = False
 
     @property
@@ -185,13 +185,14 @@ class ImportQueue:
             if prepared is None and self._pending:  # the entry that it revises, or the same one, may have no verdict yet
                 self._held = old
                 break
-            verdict = _ERASED if prepared is None and self._renumbering.changes_erased(old) else _ORPHANED
-            item = _Item(old, None if prepared is not None else verdict)
+            item = _Item(old, None)
             self._items.append(item)
             self._characters += len(old.entry.text)
             if prepared is not None:
                 self._pending[identity] = item
                 taken.append(prepared)
+            else:
+                item.verdict = _ERASED if self._renumbering.changes_erased(old) else _ORPHANED
         return taken
 
     def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
@@ -280,7 +281,7 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
         driver.remember_round_trip(session)
 
 
-_GIVEN_UP = object()
+_GIVEN_UP = object()  # stands for the next round when there is none, because the session has made no progress for too long
 
 
 def _note_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:

@@ -113,8 +113,8 @@ def read(
 
     If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
     progress for `wait_seconds` (see `ReadSession.progressed_at`). But if the selection follows the notebook, reading waits
-    without limit. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as this. Saves in the outbox the round-trip
-    time, and which entry of the notebook is the newest that the client has seen; gives notices to the user.
+    without limit. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as `LOCATE_SECONDS_MIN`. Saves in the outbox the
+    round-trip time, and which entry of the notebook is the newest that the client has seen; gives notices to the user.
 
     While the server's search index is not ready, `on_indexing` is called with two numbers: that of the last entry in the index,
     and that of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or
@@ -185,7 +185,8 @@ def _note_newest(driver: Driver, session: ReadSession) -> None:
     """
     notebook_id = session.notebook.notebook_id
     with driver.finder.optional_writes:
-        # First this: it gives waiting revisions, as their `seen`, what was the newest entry when they were written.
+        # `assign` comes first: it sets the `seen` of waiting revisions to the newest entry that the outbox remembers. That must
+        # still be the newest entry from the time when they were written.
         driver.outbox.assign(notebook_id, destination=driver.finder.destination)
         driver.outbox.note_newest(notebook_id, session.newest)
 

@@ -29,11 +29,11 @@ class Renumbering:
     def __init__(self, revised: Collection[int]) -> None:
         self._revised = revised
         self._under_way: dict[_Identity, int] = {}
-        """The numbers in the file of entries without a verdict that are among `revised`."""
+        """For each entry without a verdict: the number that it has in the file, if that number is among `revised`."""
         self._numbers: dict[int, SeenEntry] = {}
         """For the number of an entry in the file: the entry in the new notebook."""
         self._erased: set[int] = set()
-        """The numbers in the file of entries that are erased in the new notebook, and of those that change such entries."""
+        """The numbers, in the file, of entries that are erased in the new notebook, and of revisions and deletions of these."""
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:

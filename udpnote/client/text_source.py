@@ -16,15 +16,15 @@ CHUNK_TEXTS_MAX = 512
 """How many texts a call adds to the outbox in one transaction, if its iterator has so many: at first `CHUNK_TEXTS_MIN`, then
 twice as many each time, up to `CHUNK_TEXTS_MAX`.
 
-The larger the transactions, the less time they take for each text. But if the iterator gives a None until some of its texts
-have an outcome, a call adds only half as many as were under way at the None. So it adds one half while the server stores the
-other.
+The larger the transactions, the less time they take for each text. But some iterators give a None while too many of their texts
+have no outcome. After a None, a call adds only half as many texts as were under way. So it adds one half while the server
+stores the other.
 """
 
 HELD_SECONDS_MAX = 0.05
 """A call that has taken texts for longer than this takes no further text for its transaction. So the texts of a slow iterator,
-such as one that reads a sensor, are not held back until there are `CHUNK_TEXTS_MIN` of them. Before the call asks
-such an iterator again, it waits for a datagram: an answer gives the caller an outcome, perhaps long before the next text."""
+such as one that reads a sensor, are not held back until there are `CHUNK_TEXTS_MIN` of them. Before the call asks such an
+iterator again, it waits for a datagram: an answer gives the caller an outcome, perhaps long before the next text."""
 
 
 class TextSource:

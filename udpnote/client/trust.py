@@ -139,9 +139,9 @@ class ImpostorDetector(NamedTuple):
 
 
 def named_key_of(settings: Settings) -> bytes | None:
-    """The key (16 bytes) that `settings` name, as a join code or by a file with one; None if they name no key.
+    """The key (16 bytes) that `settings` name, as a join code or by a file; None if they name no key.
 
-    Raises `InvalidKey` if the file has no join code, or `StorageError` if it cannot be read.
+    The file has a join code, or is a notebook's key file. Raises the errors of `read_code_file`.
     """
     if settings.key is not None or settings.key_file is None:
         return settings.key

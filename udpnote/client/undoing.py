@@ -31,7 +31,7 @@ class Way(Enum):
 
 
 class Undo(NamedTuple):
-    """How to take back the last write, `write`, and by which `way`.
+    """How to take back `write`, the last write: the `way`, and what is needed for it.
 
     `note` is the number of its note, or 0 if that is not known. For a write that was never sent, it is the number of the
     version that the write changes. `written` is the text that the write has stored or, if it is a deletion, deleted; None if

@@ -1,7 +1,7 @@
 """The doctor: collects facts about this host and its network, and yields what each check finds in them."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 
 from udpnote.client.client import Client
@@ -74,11 +74,11 @@ class Doctor(Client):
             return settings._replace(key_file=None), None
 
     def findings(self) -> Iterator[Finding]:
-        """Yield each `Finding` as soon as it is made: those about this host at once, those about the network after some
-        seconds.
+        """Yield each `Finding` as soon as it is made.
 
-        For the first, this writes a temporary file in the folder of the outbox, and removes it. For the others, it sends
-        datagrams to all hosts of the LAN.
+        The findings about this host come at once. For them, this writes a temporary file in the folder of the outbox, and
+        removes it. The findings about the network come after some seconds. For them, this sends datagrams to all hosts of the
+        LAN.
         """
         host = self._host_facts()
         troubles = set[str]()
@@ -121,18 +121,7 @@ class Doctor(Client):
         answers, failure = self._discovered()
         found = list(answers.values())
         addresses = self._server_addresses()
-        with self._connection.lock():
-            targets = self._keyring.targets()[:ENVELOPES_MAX]
-            examination = Examination(
-                self._connection.endpoint,
-                [each.envelope for each in targets],
-                token=self._connection.random.randbytes(TOKEN_BYTES),
-                ports=sorted({*self._ports, *(address[1] for address in addresses)}),
-                own_hosts=own_hosts(host.interfaces),
-                monotonic=self._connection.now,
-                microseconds=self._connection.clock.microseconds,
-            )
-            examination.run([*addresses, *answers])
+        examination = self._examined(addresses, answers, own_hosts(host.interfaces))
         names_in_outbox = {each.notebook_id: each.name for each in self.known()}
         return NetworkFacts(
             interfaces=host.interfaces,
@@ -173,6 +162,25 @@ class Doctor(Client):
                     found[answer.source] = self._finder.describe(discovery, answer)
             self._finder.end(discovery)
         return found, None
+
+    def _examined(self, addresses: list[Address], answered: Iterable[Address], own: Collection[str]) -> Examination:
+        """Run an `Examination`, which asks all hosts of the LAN, and return it.
+
+        It asks directly at `addresses`, where a server should be, and at `answered`, where servers have answered the discovery.
+        `own` are the IPv4 addresses of this host.
+        """
+        with self._connection.lock():
+            examination = Examination(
+                self._connection.endpoint,
+                [each.envelope for each in self._keyring.targets()[:ENVELOPES_MAX]],
+                token=self._connection.random.randbytes(TOKEN_BYTES),
+                ports=sorted({*self._ports, *(address[1] for address in addresses)}),
+                own_hosts=own,
+                monotonic=self._connection.now,
+                microseconds=self._connection.clock.microseconds,
+            )
+            examination.run([*addresses, *answered])
+        return examination
 
     def _server_addresses(self) -> list[Address]:
         """The addresses of the server that the user has named or, if none is named, the last address of the user's notebook.

@@ -1,4 +1,4 @@
-"""The client's side of an examination: sends EXAMINEs to servers in several ways, and collects their REPORTs.
+"""The client's side of an examination: asks servers by EXAMINE, sent in several ways, and collects their answers (REPORT).
 
 First all hosts are asked, by broadcast and multicast on each interface. Then each server that has answered, and each address at
 which a server should be, is asked directly, by unicast: by many short datagrams and by some of the greatest length. If the
@@ -187,7 +187,7 @@ class Examination:
         known = list(addresses)
         due: list[tuple[float, Callable[[], None]]] = [(each, self._ask_everybody) for each in ROUNDS_SECONDS]
         due += [(each, partial(self._ask_directly, known)) for each in DIRECT_SECONDS]
-        due += [(each, partial(self._ask_shortly, known, way)) for way, each in enumerate(SHORT_SECONDS, _FIRST_SHORT_WAY)]
+        due += [(each, partial(self._ask_by_short, known, way)) for way, each in enumerate(SHORT_SECONDS, _FIRST_SHORT_WAY)]
         for seconds, ask in sorted(due, key=itemgetter(0)):
             self._listen(begin + seconds)
             ask()
@@ -268,7 +268,8 @@ class Examination:
             self._send(address, _DIRECT_WAY, EXAMINE_BYTES_MIN)
             self._send(address, _LONG_WAY, BODY_BYTES_MAX)
 
-    def _ask_shortly(self, known: list[Address], way: int) -> None:
+    def _ask_by_short(self, known: list[Address], way: int) -> None:
+        """Ask the known servers and addresses directly by a short datagram of this `way`, which is counted."""
         for address in self._addresses(known):
             self._short_ways.setdefault(address, set()).add(way)
             self._send(address, way, EXAMINE_BYTES_MIN)
