@@ -4,7 +4,7 @@ A wrong command line raises `WrongCommandLine`, which says what is wrong and at 
 suggests a right command line. This module reads a command line as click does; a test compares it with `typer_app`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from udpnote.cli.app import find_command
@@ -24,7 +24,7 @@ _HELP = Parameter("help", Option(" ".join(HELP_NAMES)), kind=bool, is_list=False
 
 
 class WrongCommandLine(UdpnoteError, ValueError):
-    """The command line is wrong. `position` is the index of the wrong word.
+    """The command line is wrong. `position` is the index of the wrong word. `kind` and `values` make the message (`Notice`).
 
     If a word is missing at the end, `position` is the number of words. Index 0 is the word after `udpnote` if
     `read_command_line` raises the error, and the word after the command's name if `parse` raises it.
@@ -166,8 +166,8 @@ def _options_and_others(
     Return two values. The first maps the name of a parameter to the list of values that its options have in `words`. The second
     is the list of the other words; all words after a `--` are among them.
 
-    Raises `WrongCommandLine` if `command` does not have an option, if an option lacks its value, or if a flag has a value.
-    Raises it, too, if an option begins with an input method's dash, or its value with an input method's quotation mark.
+    Raises `WrongCommandLine` if an option in `words` is not one of `command`, if an option lacks its value, or if a flag has a
+    value. Raises it, too, if an option begins with an input method's dash, or its value with an input method's quotation mark.
     """
     named = {name: each for each, option in command.options for name in option.names.split()}
     named |= dict.fromkeys(HELP_NAMES, _HELP)
@@ -184,7 +184,7 @@ def _options_and_others(
         if word[:1] != "-" or word == "-":
             others.append(_Given(word, position))
             continue
-        name, equals, value = _split_option(word, known)
+        name, equals, value = _split_option(word)
         parameter = known.get(name)
         if parameter is None:
             raise WrongCommandLine("option_unknown", position, command=name_of_command, option=word.partition("=")[0])
@@ -210,14 +210,13 @@ def _check_dashes(word: str, position: int, known: Collection[str]) -> None:
         raise WrongCommandLine("option_in_other_dashes", position, word=word, option=option)
 
 
-def _split_option(word: str, known: Mapping[str, Parameter]) -> tuple[str, str, str]:
+def _split_option(word: str) -> tuple[str, str, str]:
     """Split `word`, which begins with `-`, into the name of an option, the `=` after the name, and the rest.
 
     After `--name=`, the rest is the option's value. After a short name, the `=` is empty, and the rest is the option's value as
     in `-n5`, or more short options as in `-qv`.
     """
-    name, equals, value = word.partition("=")
-    return (name, equals, value) if word[:2] == "--" or word in known else (word[:2], "", word[2:])
+    return word.partition("=") if word.startswith("--") else (word[:2], "", word[2:])
 
 
 def _value(parameter: Parameter, given: Sequence[_Given]) -> Any:

@@ -25,7 +25,7 @@ class Option(NamedTuple):
 
     `metavar` is the word that the help shows for the option's value. It is empty for a flag, and if the type of the value is a
     `Literal`. A number must be from `smallest` to `largest`, both included; None means no limit. `opposite` is the name that
-    sets a flag to False.
+    sets a flag to False, such as `--open` for the flag `--sealed`. It is empty if there is no such name.
     """
 
     names: str
@@ -124,9 +124,7 @@ class DeclaredCommand:
 
     @cached_property
     def _groups(self) -> dict[str, tuple[Callable[..., Any], OptionGroup]]:
-        """The parameters of `work` that are marked with an `OptionGroup`: each name with the parameter's type and the
-        `OptionGroup`.
-        """
+        """For the name of each parameter of `work` that is marked with an `OptionGroup`: its type and the `OptionGroup`."""
         return {
             name: (kind, mark) for name, kind, mark, _ in _annotated(cast(FunctionType, self.work)) if type(mark) is OptionGroup
         }

@@ -15,8 +15,8 @@ def run(words: list[str]) -> int:
 
     If `words` name a command, do its work, and raise `SystemExit` with the exit code. If they ask for help, for the version, or
     to install completion, do that, and return the exit code. If they name no command, or only a group of commands, print help,
-    and return USAGE. If they are wrong, print what is wrong, and return USAGE. If they ask for the script of completion, typer
-    prints it, and raises `SystemExit`.
+    and return USAGE. If they are wrong, print what is wrong, and return USAGE. If they ask for the script that makes a shell
+    complete command lines, typer prints it, and raises `SystemExit`.
     """
     try:
         line = read_command_line(words)
@@ -67,4 +67,4 @@ def leave_to_typer() -> NoReturn:
     from udpnote.cli.typer_app import app
 
     app(prog_name="udpnote")
-    raise AssertionError("typer ends the process, so that nothing is done twice")
+    raise AssertionError("typer always raises `SystemExit`")

@@ -25,7 +25,7 @@ BOXED_CELLS_MAX = 120
 """The help is never wider than this, because longer lines are hard to read."""
 
 LABEL_CELLS_MAX = 32
-"""A label wider than this gets a line of its own. Beside it, too little room would be left for the sentence."""
+"""A label (see `Box`) wider than this gets a line of its own. Beside it, too little room would be left for the sentence."""
 
 NARROW_LABEL_CELLS_MAX = 22
 """In help without boxes, a label wider than this gets a line of its own."""
@@ -58,7 +58,7 @@ class Topic(NamedTuple):
     """A help page that is not about a command: paragraphs of `text`, and a table under `heading`.
 
     A row of the table names a thing and says how it is written or what it means. All texts are marked for translation, except
-    words that a person types exactly so.
+    numbers and examples of what a person may type.
     """
 
     text: str

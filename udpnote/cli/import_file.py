@@ -168,8 +168,9 @@ def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity
         known.add(stored.entry[:2])
         missing += range(last + 1, stored.number)
         last = stored.number
-    # `log` yields an erased entry only if its number is asked for. The last entries may be erased, too. Only the numbers after
-    # the last entry find nothing, because numbers have no gaps.
+    # `log` yields an erased entry only if its number is asked for: ask for the numbers that are missing so far. The last
+    # entries may be erased, too: ask for the numbers after `last`, until none is found. That is the end, because a notebook's
+    # numbers have no gaps.
     numbers = chain(missing, count(last + 1))
     while found := list(notebook.log(numbers=list(islice(numbers, QUERY_NUMBERS_MAX)))):
         for stored in found:
@@ -178,7 +179,8 @@ def identities_in(notebook: NotebookReader) -> tuple[set[Identity], set[Identity
 
 
 class JsonLines:
-    """The entries of `file`, whose format is JSON lines, as `StoredEntry`s with the numbers that the file gives them.
+    """Iterates over the entries of `file`, whose format is JSON lines, as `StoredEntry`s with the numbers that the file gives
+    them.
 
     If a line is not an entry, `on_bad` is called with an `InvalidImport`. Blank lines are skipped.
     """
@@ -221,7 +223,7 @@ class JsonLines:
 
 
 class TextEntries:
-    """The entries of `file`, whose format is `text`, as `StoredEntry`s with the numbers 1, 2, 3 and so on.
+    """Iterates over the entries of `file`, whose format is `text`, as `StoredEntry`s with the numbers 1, 2, 3 and so on.
 
     In this format, an entry is a block of lines: its time, its text and a blank line. If a block is not an entry, `on_bad` is
     called with an `InvalidImport`. The author of all entries is `author`, and their times are read in this machine's time zone.
@@ -240,7 +242,7 @@ class TextEntries:
             if self._stored[key] > copies:  # the notebook has more notes with this time and text than the file had so far
                 self._on_stored_already()
             else:
-                yield StoredEntry(number, stored_at=0, entry=entry, version=number)  # 0: the time of the import
+                yield StoredEntry(number, stored_at=0, entry=entry, version=number)  # 0 stands for the time of the import
 
     def compare_with(self, notebook: NotebookReader) -> None:
         """Read the whole file and the whole `notebook` to find the entries that the notebook already has.

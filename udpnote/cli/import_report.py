@@ -132,8 +132,8 @@ class ImportReport:
         return exit_codes.REFUSED if self._bad or orphaned or self._outcomes[ImportOutcome.DIFFERENT] else exit_codes.DONE
 
     def _count_new(self, old: StoredEntry) -> None:
-        """Keep `old`, which was added to the notebook, if it was written first or last of all so far. Count it if it is a
-        revision of a note from an earlier import. A revision in an export in JSON lines is counted like any other entry.
+        """Keep `old`, a new entry, if it was written before or after all others so far: a rehearsal prints both times. Count it
+        as revised if it revises a note from an earlier import. An entry of an export in JSON lines never counts as revised.
         """
         self._revised += self._form is not Format.JSONL and old.entry.kind is Kind.REVISION
         if self._first is None or old.entry.written_at < self._first.entry.written_at:

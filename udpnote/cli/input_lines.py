@@ -21,7 +21,7 @@ START_BYTES = 8000
 """How many bytes at the beginning of the input are used to recognize its encoding. git tells text from binary by as many."""
 
 CHUNKS_AHEAD_MAX = 16
-"""How many chunks the thread reads before they are sent: together 1 MiB."""
+"""How many chunks the thread reads before the iterator takes them: together 1 MiB."""
 
 UTF_8 = "utf-8"
 """UTF-8, as Python names it."""

@@ -19,7 +19,7 @@ from udpnote.cli.command_line import (
     option_names,
     read_command_line,
 )
-from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand, DeclaredCommands
+from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand
 from udpnote.cli.help_page import TOPICS
 from udpnote.cli.synonyms import NEEDLESS_OPTIONS, command_called, option_called, synonyms_of
 from udpnote.errors import Notice, UdpnoteError
@@ -31,7 +31,7 @@ LINE_CHARACTERS_MAX = 400
 """A longer command line is not printed again: it has a long text, which would fill the screen."""
 
 COMMANDS_NAMED_MAX = 4
-"""If more commands than this have an option, naming them does not help."""
+"""If more commands than this have the option that the typed command lacks, the advice names none of them."""
 
 COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
 """How similar a mistyped name must be to a known one, so that the known one is guessed: for commands, and for options. 1 means
@@ -91,7 +91,7 @@ def _repaired(words: Sequence[str], error: WrongCommandLine) -> tuple[list[str],
 
 
 def _quoted(words: Sequence[str]) -> str:
-    """Return `words` as one line, quoted as by `shlex.join`, except words of letters, digits and hyphens in any script."""
+    """Return `words` as one line for a shell. Words of letters (of any script), digits and hyphens need no quotation marks."""
     return " ".join(each if each.replace("-", "").isalnum() else shlex.quote(each) for each in words)
 
 
@@ -137,10 +137,9 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]
     _, group, _ = find_command(before[1:] if asks_for_help else before)
-    if asks_for_help and isinstance(group, DeclaredCommand):  # `help list word`: the command `list` has no subcommands
+    if isinstance(group, DeclaredCommand):  # `help list word`: the command `list` has no subcommands
         return before
-    names = [*(COMMANDS if group is None else group.commands if isinstance(group, DeclaredCommands) else ())]
-    names += TOPICS if asks_for_help and group is None else ()
+    names = [*COMMANDS, *(TOPICS if asks_for_help else ())] if group is None else [*group.commands]
     if "\u3000" in word:  # the space of an input method, which divides no words for a shell
         return [*before, *word.split("\u3000"), *after]
     if word.lower() in names:
@@ -293,7 +292,7 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
 def _is_within(letters: str, word: str) -> bool:
     """Whether `word` has all of these `letters` in this order: `markdown` has those of `md`."""
     rest = iter(word)
-    return all(each in rest for each in letters)
+    return all(each in rest for each in letters)  # `in` takes all letters up to `each` out of `rest`
 
 
 def _option_before_text(words: list[str], error: UdpnoteError) -> list[str] | None:

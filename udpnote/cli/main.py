@@ -37,8 +37,8 @@ def main() -> None:
 
 
 def _complete() -> None:
-    """Answer a shell that asks for completion. For some shells, udpnote does this itself; for the others, typer does. Raises
-    `SystemExit`.
+    """Answer a shell that asks for completion, and raise `SystemExit`. `completion.shells` answers bash, zsh and fish; typer
+    answers all other shells.
     """
     from udpnote.cli.completion.shells import ANSWERS, complete
 
@@ -57,10 +57,10 @@ def _complete() -> None:
 
 
 def _run(words: list[str]) -> int:
-    """Run the command line `words`, and return the exit code. Some commands raise `SystemExit` with the exit code instead.
+    """Run the command line `words`, the words after `udpnote`. Return the exit code, or raise `SystemExit` with it.
 
     If a shell has asked for completion, answer it, and raise `SystemExit`. For `send` without options, no option parser is
-    imported.
+    imported. `dispatch.run` runs every other command line.
     """
     if COMPLETION_VARIABLE in os.environ:
         _complete()

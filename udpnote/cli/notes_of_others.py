@@ -79,6 +79,7 @@ class NotesOfOthers:
 
     def _take(self, stored: StoredEntry) -> None:
         with self._lock:
+            # A full deque drops its oldest entry.
             self._passed_over += len(self._arrived) == SHOWN_AT_ONCE_MAX
             self._arrived.append(stored)
         self._has_news.set()

@@ -11,7 +11,7 @@ _IN_ASCII = str.maketrans("０１２３４５６７８９＃＊－", "0123456789
 
 
 def parse_number(text: str) -> int:
-    """The number of an entry from `text`: `42`, `#42`, or `#42*`, as `list` prints the number of a revised note.
+    """Return the number of an entry that `text` names: `42`, `#42`, or `#42*`, as `list` prints the number of a revised note.
 
     The signs may be full-width: `＃４２`. Raises `InvalidQuery` for any other text, and for a number that no entry can have.
     """

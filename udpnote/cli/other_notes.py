@@ -22,11 +22,12 @@ from udpnote.text.other_programs.memos import memos_note
 
 
 class OtherNotes:
-    """The notes of `source` that a notebook lacks or has in an older version, as `StoredEntry`s numbered from 1.
+    """Iterates over the notes of `source` that a notebook lacks or has in an older version, as `StoredEntry`s numbered from 1.
 
-    `source` has the format `form`, which is that of another program. Notes whose source names no author get `author`. `Reading`
-    explains `date_format`. Each `StoredEntry` is a new note, or a revision of a note that an earlier import has added. `report`
-    counts everything else: what cannot be a note, what the notebook already has, and what is left out.
+    `compare_with` must be called first with this notebook, if it exists. `form` is the format of `source`: one of another
+    program. Notes whose source names no author get `author`. `Reading` explains `date_format`. Each `StoredEntry` is a new
+    note, or a revision of a note that an earlier import has added. `report` counts everything else: what cannot be a note, what
+    the notebook already has, and what is left out.
 
     Iteration reads `source`. It raises `StorageError` if `source` cannot be read, and `InvalidImport` if `source` has another
     format than `form`.
@@ -49,7 +50,7 @@ class OtherNotes:
                 self._report.count_different(known_number)
             elif entry is not None:
                 number += 1
-                yield StoredEntry(number, stored_at=0, entry=entry, version=number)  # 0: the time of the import
+                yield StoredEntry(number, stored_at=0, entry=entry, version=number)  # 0 stands for the time of the import
 
     def compare_with(self, notebook: NotebookReader) -> None:
         """Read the whole `notebook` to find the notes that earlier imports have added. After this, iteration leaves out the
@@ -61,7 +62,9 @@ class OtherNotes:
             self._known = KnownNotes(log_to_compare(notebook), source_client_id(self._form.value))
 
     def revised(self) -> set[int]:
-        """Return the empty set. The revisions that this class makes revise entries of the notebook, not of the file."""
+        """The numbers of the entries that revisions among the entries change: none, because these revise only entries of the
+        notebook.
+        """
         return set()
 
     def _notes(self) -> Iterator[ImportedNote]:

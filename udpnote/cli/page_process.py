@@ -65,7 +65,7 @@ def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str |
     (HOST:PORT).
 
     `notebook_id` is the notebook's id in hexadecimal digits. The page listens at the address `bind`, or at all addresses if
-    `bind` is None. `is_sealed` tells the page that the notebook is sealed, before the server has answered it. The page's
+    `bind` is None. `is_sealed` says whether the notebook is sealed: so the page knows it before the server answers. The page's
     messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it. The end of
     the block ends the page, and waits until its process has ended.
     """
@@ -106,6 +106,7 @@ def _run(arguments: str) -> NoReturn:
 
 
 def _end_with_input() -> None:
+    """Wait until standard input, the pipe from the server, is closed. Then end the page, as SIGTERM from outside would do."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

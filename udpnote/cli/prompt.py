@@ -18,17 +18,17 @@ from udpnote.storage.new_files import make_folders
 from udpnote.text.harmless import harmless
 
 END_WORDS = frozenset(("quit", "exit", "bye", "q", ":q", "：q", "退出"))
-"""The lines, in any case, that end the prompt. From a pipe only `quit` ends it, because the other words may be data."""
+"""The lines, in upper or lower case, that end the prompt. From a pipe, only `quit` ends it: the other words may be data."""
 
 HELP_WORDS = frozenset(("help", "?", "？", "帮助", "幫助", "說明"))
-"""The lines, in any case, that print the help at the prompt."""
+"""The lines, in upper or lower case, that print the help at the prompt."""
 
 
 class Action(Enum):
     """What a typed line asks for.
 
-    STORE: to store the line as an entry. UNKNOWN: it is a command that the prompt does not have. NOT_ALONE: it is a command
-    that takes no words, but words follow it. For the others, the value is the word that a user types after `/`.
+    STORE: to store the line as an entry. UNKNOWN: a command that the prompt does not have. NOT_ALONE: a command that takes no
+    words, but words follow it. The value of every other action is the word that a user types after `/`.
     """
 
     STORE = ""
@@ -61,7 +61,7 @@ _COMMANDS = {action.value: action for action in (Action.HELP, Action.TAG, Action
     "復原": Action.UNDO,
     "退出": Action.QUIT,
 }
-"""The words that may follow a `/`, in any case, besides `HELP_WORDS`."""
+"""The words that may follow a `/`, in upper or lower case, besides `HELP_WORDS`."""
 
 
 def parse_line(line: str) -> Typed:
@@ -108,7 +108,7 @@ class Prompt:
             self.problem = Notice("history_not_kept", path=history, problem=error.strerror)
             kept = InMemoryHistory()
         self._lines: PromptSession[str] = PromptSession(history=kept, enable_suspend=True)
-        self._choices: PromptSession[str] = PromptSession(history=InMemoryHistory(), enable_suspend=True)
+        self._unkept_lines: PromptSession[str] = PromptSession(history=InMemoryHistory(), enable_suspend=True)
 
     def ask(self, prompt: str, *, is_kept: bool = True, text: str = "") -> str:
         """Show `prompt`, let the user edit `text`, and return the result. If `is_kept`, keep the result in the history.
@@ -120,7 +120,7 @@ class Prompt:
         from prompt_toolkit.patch_stdout import patch_stdout
 
         with giving_terminal_back(), patch_stdout(raw=True), escaping_output():
-            return (self._lines if is_kept else self._choices).prompt(prompt, default=text)
+            return (self._lines if is_kept else self._unkept_lines).prompt(prompt, default=text)
 
 
 DELIVERY_PAUSE_SECONDS = 3.0

@@ -59,7 +59,7 @@ def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSende
 
 
 class RevisionSender:
-    """Sends revisions and deletions, and prints the outcome of each.
+    """Sends revisions and deletions, and prints the outcome of each: as JSON with `as_json`, else as a line.
 
     `wait` is how many seconds the sender waits for an acknowledgement. `has_queued` says whether it has queued an entry so far,
     because no acknowledgement came in time. The methods that return an integer return the exit code for the outcome.

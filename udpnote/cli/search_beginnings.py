@@ -1,4 +1,4 @@
-"""Makes another query of one that has found nothing: words that are in no note become beginnings of words, such as `milk*`."""
+"""Widens a query that has found nothing: words that are in no note become beginnings of words, such as `milk*`."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -12,8 +12,8 @@ from udpnote.text.search_terms import terms
 def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
     """Search for each word of `query` alone. Return the words that are in no note, but with which longer words may begin.
 
-    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`. So the result has at
-    most as many words as may still get a `*`. Raises the errors of reading (see `NotebookReader`).
+    Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`: words for which no
+    `*` is left are not returned. Raises the errors of reading (see `NotebookReader`).
     """
     words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
     count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)

@@ -45,13 +45,15 @@ def split_arguments(
 
     The text begins with the first word that does not look like an option, is not the value of an option, and is not one of the
     `words_before_text`. A `--` that is not the value of an option ends the options earlier: the text begins after it, and every
-    word there is text. A word that looks like an option, but is not in `options`, is returned with the words before the text;
-    the caller must report it.
+    word there is text. An unknown option, a word that looks like an option but is not in `options`, is returned with the words
+    before the text; the caller must report it.
 
-    Unless there is such a word, raises `InvalidEntry` if a word of the text is one of the `options`, even if typed with other
-    dashes (see `in_ascii_dashes`). Raises it, too, if words follow a `-`, which stands for standard input. For a query, this
-    raises `InvalidQuery` in place of the first error. It also raises `InvalidQuery` if a word before the query, such as `-tea`,
-    is not an option: the user may want to leave out notes with that word.
+    Raises `InvalidEntry`, or `InvalidQuery` for a query, if a word of the text is one of the `options`, even if typed with
+    other dashes (see `in_ascii_dashes`). Raises `InvalidEntry`, too, if words of a text to store follow a `-`, which stands for
+    standard input. After a `--` or an unknown option, the text is not checked, and neither is raised.
+
+    Raises `InvalidQuery` if a word before the query has one hyphen and is not an option, such as `-tea`: the user may want to
+    leave out notes with that word.
     """
     position, has_unknown_option = 0, False
     while position < len(arguments):

@@ -19,7 +19,7 @@ from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import own_folder_if_used
 from udpnote.storage.notebook.backup import Backup, Content, back_up
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
-from udpnote.storage.notebook.restore import KeyUse, Restore, prepared_restore
+from udpnote.storage.notebook.restore import KeyUse, Restore, Vanishing, prepared_restore
 from udpnote.text.harmless import harmless
 
 app = DeclaredCommands()
@@ -72,8 +72,8 @@ def backup(
 def _report_backup(made: Backup, path: str, *, as_json: bool) -> None:
     """Print how many entries the backup `made` has, and the path of its file. Print the path of its key file, if it has one.
 
-    Warn if the backup is not complete, also beside JSON, and if the notebook is sealed and the backup has no key file. `path`
-    is that of the notebook.
+    With `as_json`, print an object instead. Warn if the backup is not complete. Without `as_json`, warn also if the notebook is
+    sealed and the backup has no key file. `path` is that of the notebook.
     """
     content = made.content
     if as_json:
@@ -193,7 +193,7 @@ def _path(file: str) -> str:
 
 
 def _holding(path: str, content: Content) -> Notice:
-    """Return the notice that says that the backup in the file `path` has `content`."""
+    """Return the notice that says what the backup in the file `path` has: `content`."""
     return Notice(
         "backup_holds",
         path=path,
@@ -228,29 +228,33 @@ def _say_what_vanishes(prepared: Restore) -> None:
         else:
             say(Notice("loss_unknown", path=path, problem=old.problem))
         return
-    entries, newest = old.content.entries, local_time(old.content.newest_at)
-    vanishing, first, last = old.vanishing
-    if prepared.replaces_another:
-        notice = Notice(
-            "other_notebook_replaced",
-            path=path,
-            name=old.content.name,
-            notebook_id=old.content.notebook_id.hex(),
-            entries=entries,
-            newest=newest,
-            vanishing=vanishing,
-            first=first,
-            last=last,
-        )
-    else:
-        notice = Notice(
-            "notebook_replaced", path=path, entries=entries, newest=newest, vanishing=vanishing, first=first, last=last
-        )
-    say(notice)
+    say(_replacing(path, old.content, old.vanishing, is_other=prepared.replaces_another))
     if old.returning:
         say(Notice("erased_notes_return", numbers=old.returning))
     if old.content.is_sealed and not prepared.content.is_sealed:
         say(Notice("restore_opens"))
+
+
+def _replacing(path: str, content: Content, vanishing: Vanishing, *, is_other: bool) -> Notice:
+    """Return the notice that says which notebook in the file `path` a restore replaces, and which of its entries vanish.
+
+    `content` is that of the replaced notebook. `is_other` says that the backup is of another notebook.
+    """
+    entries, newest = content.entries, local_time(content.newest_at)
+    lost, first, last = vanishing
+    if not is_other:
+        return Notice("notebook_replaced", path=path, entries=entries, newest=newest, vanishing=lost, first=first, last=last)
+    return Notice(
+        "other_notebook_replaced",
+        path=path,
+        name=content.name,
+        notebook_id=content.notebook_id.hex(),
+        entries=entries,
+        newest=newest,
+        vanishing=lost,
+        first=first,
+        last=last,
+    )
 
 
 def _say_which_key(prepared: Restore) -> None:

@@ -114,7 +114,7 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
     Once a deletion is queued, the ranges that follow are not deleted. A message names each.
     """
     counted = [(each, *sender.count(each)) for each in ranges]
-    numbers = [number for number, state in states.items() if state is not None]  # the question names the ends of these
+    numbers = [number for number, state in states.items() if state is not None]  # the question names the smallest and largest
     numbers += chain.from_iterable((within.start, within.stop - 1) for _, notes, within in counted if notes)
     notes = sum(state is not None for state in states.values()) + sum(notes for _, notes, _ in counted)
     if notes > DELETED_WITHOUT_QUESTION_MAX and not yes and sys.stdin.isatty():
@@ -162,10 +162,11 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
 
 
 def _given_text(words: list[str]) -> str | None:
-    """Return the new text: the arguments `words`, joined by spaces, or all of standard input if the only word is `-`.
+    """Return the new text: the arguments `words`, joined by spaces. Return None if there are no words: then the user writes the
+    text in the editor.
 
-    At a terminal, first ask the user to type. Return None if there are no words: then the user writes the text in the editor.
-    Raises `InvalidEntry` if standard input cannot be an entry.
+    If the only word is `-`, return all of standard input; at a terminal, first ask the user to type. Raises `InvalidEntry` if
+    standard input cannot be an entry.
     """
     if words == ["-"]:
         return typed_entry(Notice("type_a_text"))

@@ -73,7 +73,7 @@ def erase(
         now = wall_microseconds()
         begin_last_step()
         kept = [*erasure.commit(now), *_clean_own_files(erasure.note.entry.text)]
-        erased_at = erasure.note.entry.written_at if was_done else now  # an erased note has the time of its erasure there
+        erased_at = erasure.note.entry.written_at if was_done else now  # an erased note's `written_at` is when it was erased
         _report(erasure, kept, erased_at=erased_at, as_json=as_json)
     return exit_codes.DONE
 

@@ -34,7 +34,7 @@ _FORMS: dict[str, Form] = {
     ".html": "html",
     ".htm": "html",
 }
-"""The formats of files by the endings of their names."""
+"""The formats of files by the endings of their names. A name without an ending, and standard output, have an empty ending."""
 
 
 app = DeclaredCommands()

@@ -23,6 +23,9 @@ from udpnote.settings import check_path, load_settings
 from udpnote.text.import_format import Format
 
 Entries = JsonLines | TextEntries | OtherNotes
+"""What reads the source of an import and iterates over its entries. `compare_with` must be called before that if the notebook
+exists. `revised` has the numbers of the entries that other entries of the source change.
+"""
 
 FormatName = Annotated[
     Literal["jsonl", "text", "jrnl", "day-one", "memos", "markdown"] | None,

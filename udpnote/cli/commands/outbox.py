@@ -184,7 +184,7 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
     """
 
     def print_stored(sent: SentEntry) -> None:
-        assert sent.number is not None, "a delivered entry without a number would be printed"
+        assert sent.number is not None, "a delivered entry has a number"
         print(line_for_writer(sent.number, sent.entry), flush=True)
 
     def say_what_is_new(notice: Notice) -> None:

@@ -97,8 +97,8 @@ def unseal(file: ServedFile = None) -> int:
 def _leave_here(notebook_id: bytes) -> bool:
     """Leave the notebook that was just unsealed, as `udpnote leave` does, so that this user's entries go there unencrypted.
 
-    Return whether this user's outbox does not know the notebook as sealed now. It still does if entries in it wait for the
-    notebook, or if it cannot be written.
+    Return True if this user's outbox does not have the notebook as a sealed one now. Return False if it still has, because
+    entries in the outbox wait for the notebook, or because the outbox cannot be written.
     """
     from udpnote.client.client import Client
     from udpnote.settings import load_settings

@@ -121,10 +121,10 @@ class _NotePrinter:
         self._printed_ranges.append(numbers)
 
     def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
-        """Yield, in order, the state of each note whose number is in the range `numbers`. Deleted notes are left out.
+        """Yield, in order, the state of each note whose number is in the range `numbers`.
 
-        With `has_history`, deleted notes are not left out, and the `latest` of each state is the first version of the note: the
-        caller reads the others itself.
+        Without `has_history`, deleted notes are left out. With it, the `latest` of each state is not the latest but the first
+        version of the note: the caller reads the others itself.
         """
         if not has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)

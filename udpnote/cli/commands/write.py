@@ -130,7 +130,7 @@ class _LineSender:
                 raise
 
     def _run(self, send: Callable[[], SentEntry | None]) -> None:
-        """Call `send`, note what it has done, and print its outcome (see `run`)."""
+        """Call `send`, print its outcome (see `run`), and bring `last_number`, `sequences` and `refused` up to date."""
         reason = None
         try:
             sent = send()
@@ -227,10 +227,10 @@ class _Dialogue:
         self._sender.send(with_tags(text, self._tags))
 
     def _pasted_entries(self, text: str, lines: list[str]) -> list[str]:
-        """Return the entries in a pasted `text`. Those of its lines that are not blank are `lines`: two or more.
+        """Return the entries in a pasted `text`. `lines` are its lines that are not blank: two or more.
 
-        Up to `PASTED_LINES_MAX` lines are an entry each; this prints how many. If there are more, ask the user: an entry each,
-        one entry, or none.
+        Up to `PASTED_LINES_MAX` lines are an entry each; this prints how many. If there are more, ask the user for the letter
+        of a choice: each line is an entry (e), all are one entry (a), or none is stored (n).
         """
         if len(lines) <= PASTED_LINES_MAX:
             say_here(Notice("write_pasted", lines=len(lines)))
@@ -261,8 +261,8 @@ class _Dialogue:
     def _edit(self, named: str) -> None:
         """Let the user change a note at the prompt, and send the new text. Without a change, send nothing.
 
-        It is the note with the number `named` or, if `named` is empty, the last one stored from this prompt. If there is no
-        such note, or if it was erased, is deleted or is too long for the prompt, print a message instead.
+        The note is the one with the number `named` or, if `named` is empty, the last one stored from this prompt. If there is
+        no such note, or if it was erased, is deleted or is too long for the prompt, print a message instead.
         """
         from udpnote.cli.revision_sender import objection
 

@@ -37,7 +37,8 @@ class ServicePlan(NamedTuple):
 
 def plan_service(service: Service, flags: Flags) -> ServicePlan:
     """Plan a service, and return the plan. `flags` are the values of the options `name`, `port`, `file` and `sealed`. None
-    means that the user has not given the option. Then the name of a service with an `instance` is that instance.
+    means that the user has not given the option. Without a name, the notebook of a service with an `instance` gets the name of
+    the instance.
 
     Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if there is already a sealed
     notebook in the notebook's file, but the plan is not sealed. Raises `NotebookOpen` if there is an open notebook, but the

@@ -60,7 +60,7 @@ class BackgroundWriter:
         """Wait until all lines are written and the thread has ended, but at most `END_WAIT_SECONDS`.
 
         If the output is slow or has stopped, the process can end before the remaining lines are written: then they are lost.
-        So may be those that `write` gets after this.
+        Lines that `write` gets after this may be lost, too.
         """
         with self._changed:
             self._is_closed = True

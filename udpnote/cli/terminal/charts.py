@@ -38,7 +38,9 @@ def bar_line(label: str, amount: int, *, highest: int, width: int) -> Line:
 
 
 ROWS_MAX = 8
-"""The most intervals, or about as many, into which `histogram` divides the durations up to the 99th percentile."""
+"""Together, this many intervals of `histogram` are at least as long as the span from the shortest duration to the 99th
+percentile. One more can be drawn, because intervals begin at multiples of their length.
+"""
 
 
 def histogram(durations: "Durations", width: int) -> Iterator[Line]:

@@ -280,7 +280,7 @@ def _write(path: str, data: bytes) -> None:
 
 def _is_changed(path: str, data: bytes) -> bool:
     """Return whether the content of the file `path` is not `data`, or whether the editor has put another file into the same
-    folder: for example what it saves when a signal ends it.
+    folder, such as the text that an editor saves when a signal ends the editor.
 
     Return False if the editor has removed the file `path`.
     """

@@ -37,8 +37,8 @@ def noticing_signals() -> Iterator[None]:
 
     Python looks for signals before such a call, and when a signal interrupts the call. If a signal arrives between that look
     and the wait itself, nothing interrupts the call, and Python would run the handler only after the wait. So in the block a
-    timer interrupts the call every `SIGNAL_CHECK_SECONDS`. Then Python runs the handlers of all signals, and waits again if
-    none of them has raised an exception. Only the main thread may use this.
+    timer interrupts the call every `SIGNAL_CHECK_SECONDS`. Then Python runs the handlers of all signals that have arrived, and
+    waits again if none of them has raised an exception. Only the main thread may use this.
     """
     before = signal(SIGALRM, lambda _number, _frame: None)  # not SIG_IGN, which would interrupt nothing
     setitimer(ITIMER_REAL, SIGNAL_CHECK_SECONDS, SIGNAL_CHECK_SECONDS)
@@ -164,7 +164,7 @@ def _is_in_background() -> bool:
     """Whether a shell runs this process in the background of the terminal at standard input."""
     try:
         return os.tcgetpgrp(0) != os.getpgrp()
-    except OSError:  # the terminal was closed, or it is none of this session, so that no shell of the session uses it
+    except OSError:  # the terminal was closed, or does not belong to this session: then no shell of the session uses it
         return False
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from udpnote.cli.terminal.styles import Piece
 
 AUTHOR_CELLS_MAX = 20
-"""The most cells of an author's name before a text on the same line. On a narrow terminal, it is a quarter of the terminal."""
+"""The most cells of an author's name before a text on the same line; on a narrow terminal, a quarter of its width if less."""
 
 TEXT_CELLS_MIN = 10
 """The least room for a text in terminal cells. On a terminal with less room, the terminal breaks the line."""
@@ -30,9 +30,9 @@ INDENT = "  "
 class NoteList:
     """Prints notes under headings. A heading is the day on which the notes below it were written, in this machine's time zone.
 
-    Each note is one line, with as much of its text as fits; below `COLUMNS_MIN` cells the text is on a second line. With
-    `is_full`, the whole text follows on lines of its own, wrapped to the width of the terminal. On a terminal, the `words` of a
-    search are highlighted.
+    Each note is one line, with as much of its text as fits. On a terminal narrower than `COLUMNS_MIN`, the text is on a second
+    line. With `is_full`, the whole text follows on lines of its own, wrapped to the width of the terminal. On a terminal, the
+    `words` of a search are highlighted.
     """
 
     def __init__(self, printer: Printer, words: Sequence[str], *, is_full: bool) -> None:

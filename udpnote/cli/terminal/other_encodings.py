@@ -54,7 +54,7 @@ def _escaped(character: str) -> str:
 
 
 def _json_escapes(error: UnicodeError) -> tuple[str, int]:
-    """The handler `JSON_ESCAPES`: return the same two values. There is an escape for each UTF-16 code unit (RFC 8259,
+    """The handler `JSON_ESCAPES`: return what `_text_escapes` returns, but with an escape for each UTF-16 code unit (RFC 8259,
     section 7).
     """
     assert isinstance(error, UnicodeEncodeError), "only outputs have this handler"

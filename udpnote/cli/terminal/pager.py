@@ -52,9 +52,9 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
     """In the block, show standard output in the user's pager if it is a terminal and the output is longer than its screen.
 
     If the user closes the pager early, the block ends there, without an error. At the end of the block, this waits until the
-    user closes the pager. If standard error is a terminal, messages are held back until then. If the
-    pager cannot be started or fails, all the output is printed on the terminal, and a message says so. There is no message if
-    the user has named no pager, and `less` is not installed.
+    user closes the pager. If standard error is a terminal, messages are held back until then. If the pager cannot be started or
+    fails, all the output is printed on the terminal, and a message says so. There is no message if the user has named no pager,
+    and `less` is not installed.
 
     With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 

@@ -30,7 +30,7 @@ UTF_8 = "utf-8"
 
 _spare: list[int] = []
 """At most one open descriptor. If the process has so many files open that `said` cannot load the modules with the sentences,
-it closes this one. One is enough: Python opens these modules one after the other.
+`said` closes this descriptor. One is enough: Python opens these modules one after the other.
 """
 
 

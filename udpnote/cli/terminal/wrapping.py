@@ -18,7 +18,7 @@ _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0
 
 _OPENING = "（「『【《〈〔｛［“‘"
 _CLOSING = "，。、；：？！）」』】》〉〕｝］”’…—～·,.;:?!)\\]}%"
-"""The signs after which, and before which, a line is not broken."""
+"""A line is not broken after an opening sign, nor before a closing sign."""
 
 _FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
 """A pattern of the two code points of a flag."""
